@@ -1,0 +1,3 @@
+//! The mirror target.
+#![no_std]
+#![forbid(unsafe_code)]

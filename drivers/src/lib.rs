@@ -1,0 +1,2 @@
+//! PCI, MSI-X and virtio-blk.
+#![no_std]

@@ -1,0 +1,3 @@
+//! A device mapper.
+#![no_std]
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! The scheduler core.
+#![no_std]
+#![forbid(unsafe_code)]

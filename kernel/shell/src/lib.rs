@@ -1,0 +1,3 @@
+//! The console's grammar.
+#![no_std]
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! Disks made of software.
+#![no_std]
+#![forbid(unsafe_code)]
