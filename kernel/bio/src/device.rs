@@ -1,0 +1,57 @@
+//! What a disk, a mapped device and a target have in common.
+
+use crate::request::Bio;
+use crate::units::Sectors;
+
+/// Something that takes requests.
+pub trait BlockDevice: Send + Sync {
+    /// Its size now; it may change while the device is in use.
+    fn capacity(&self) -> Sectors;
+
+    /// What it can do; constant while it exists.
+    fn limits(&self) -> Limits;
+
+    /// Takes over a request, whose extent counts from this device's start.
+    ///
+    /// Never fails, refuses or blocks: whatever goes wrong ends in
+    /// [`Bio::biodone`], now or later. A request that does not fit the device
+    /// completes with [`ErrorKind::Invalid`](crate::ErrorKind::Invalid).
+    fn strategy(&self, bio: Bio);
+}
+
+/// What a device can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Its smallest unit of transfer in bytes: a power of two from 512 on.
+    /// Extents that are no multiple of it are [`Invalid`](crate::ErrorKind::Invalid).
+    pub block_size: u32,
+    /// It takes no writes.
+    pub read_only: bool,
+    /// What its acknowledgement of a write is worth.
+    pub write_cache: WriteCache,
+    /// It knows [`BufCmd::FreeBlks`](crate::BufCmd::FreeBlks).
+    pub discard: bool,
+}
+
+impl Default for Limits {
+    /// 512-byte blocks, writable, a volatile cache with FLUSH, no discard.
+    fn default() -> Limits {
+        Limits {
+            block_size: crate::SECTOR_SIZE as u32,
+            read_only: false,
+            write_cache: WriteCache::Volatile,
+            discard: false,
+        }
+    }
+}
+
+/// When a write is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteCache {
+    /// After a flush issued once it had completed.
+    Volatile,
+    /// When it completes.
+    WriteThrough,
+    /// The device has no FLUSH and does not say: it promises nothing.
+    Unknown,
+}

@@ -1,0 +1,212 @@
+//! A request in flight: the frame stack, `push_bio`, `biodone`.
+//!
+//! Place: the heart of the crate. Follow a request from [`Bio::new`] down
+//! through [`Bio::push_bio`] to a device, and up again through
+//! [`Bio::biodone`]; [`Bio::lend`] is for drivers only.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::{fmt, mem};
+
+use arrayvec::ArrayVec;
+use bytes::{Bytes, BytesMut};
+
+use crate::buf::{Buf, BufCmd, Memory};
+use crate::error::{ErrorKind, IoError, IoResult};
+use crate::sync;
+use crate::units::{Extent, Sector};
+
+/// How many layers may push a frame on one request. Layers that build child
+/// requests (a split, a write group) start a new stack.
+pub const NBUF_BIO: usize = 8;
+
+/// The originator's side of a request.
+pub trait BufDone: Send + Sync {
+    /// The request ended; its memory is the originator's again. Runs in the
+    /// completing thread: it must not sleep.
+    fn buf_done(self: Arc<Self>, buf: Buf, info: u64, result: IoResult);
+}
+
+/// A layer's side of a request that it passed on with [`Bio::push_bio`].
+pub trait BioDone: Send + Sync {
+    /// The lower layers are done with the request. The frame is popped: the
+    /// bio has this layer's extent again. Push it again elsewhere (retry) or
+    /// [`biodone`](Bio::biodone) it. Must not sleep.
+    fn bio_done(self: Arc<Self>, bio: Bio, info: u64, result: IoResult);
+}
+
+/// A request in flight. Holding it is owning the request; see the
+/// [crate's table](crate) for who may do what, when.
+pub struct Bio {
+    /// `None` only inside [`Bio::biodone`] and `drop`.
+    request: Option<Box<Request>>,
+}
+
+struct Request {
+    buf: Buf,
+    frames: ArrayVec<Frame, NBUF_BIO>,
+    done: Arc<dyn BufDone>,
+    info: u64,
+}
+
+/// What a layer left behind when it passed the request on.
+struct Frame {
+    /// Where the extent started in that layer's own address space.
+    start: Sector,
+    done: Arc<dyn BioDone>,
+    info: u64,
+}
+
+impl Bio {
+    /// Sets `buf` in motion. `done` hears of its end, with `info` as given here.
+    /// The one heap allocation of a request's life.
+    pub fn new(buf: Buf, done: Arc<dyn BufDone>, info: u64) -> Bio {
+        Bio { request: Some(Box::new(Request { buf, frames: ArrayVec::new(), done, info })) }
+    }
+
+    /// What is asked.
+    pub fn cmd(&self) -> BufCmd {
+        self.request().buf.cmd
+    }
+
+    /// Where, in the address space of the layer that holds the bio.
+    pub fn extent(&self) -> Extent {
+        self.request().buf.extent
+    }
+
+    /// A read's memory, to be filled. `None` for other commands, and while a
+    /// device has the memory.
+    pub fn read_memory(&mut self) -> Option<&mut BytesMut> {
+        match &mut self.request_mut().buf.memory {
+            Memory::Unique(memory) => Some(memory),
+            Memory::None | Memory::Shared(_) | Memory::Lost => None,
+        }
+    }
+
+    /// A write's bytes; cloning them shares the memory.
+    pub fn write_data(&self) -> Option<&Bytes> {
+        match &self.request().buf.memory {
+            Memory::Shared(data) => Some(data),
+            Memory::None | Memory::Unique(_) | Memory::Lost => None,
+        }
+    }
+
+    /// Keeps this layer's place on the frame stack and translates the extent
+    /// to `start` of the layer below. No allocation.
+    ///
+    /// Panics when more than [`NBUF_BIO`] layers are stacked: whoever builds
+    /// stacks (the device mapper) bounds their depth when it loads them.
+    pub fn push_bio(mut self, start: Sector, done: Arc<dyn BioDone>, info: u64) -> Bio {
+        let request = self.request_mut();
+        let frame = Frame { start: request.buf.extent.start(), done, info };
+        assert!(request.frames.try_push(frame).is_ok(), "more than {NBUF_BIO} layers are stacked");
+        request.buf.extent = request.buf.extent.at(start);
+        self
+    }
+
+    /// Completes the request at this layer: the layer above, or the originator,
+    /// gets it with `result`. Exactly once, by consuming the bio.
+    pub fn biodone(mut self, result: IoResult) {
+        let request = self.request.take().expect("a bio holds its request until it is done");
+        Bio::complete(request, result);
+    }
+
+    /// [`biodone`](Bio::biodone) with an error that left everything undone.
+    pub fn fail(self, kind: ErrorKind) {
+        let resid = self.request().buf.extent.count().bytes();
+        self.biodone(Err(IoError { kind, resid }));
+    }
+
+    /// Takes the memory for as long as a device may touch it.
+    ///
+    /// For drivers: the slot that talks to the device keeps what this returns
+    /// until the device gives it back, also when the bio has long been
+    /// completed for a timeout. A write's memory stays readable meanwhile; a
+    /// read's is gone from the bio ([`Memory::Lost`]) until [`give_back`](Bio::give_back).
+    pub fn lend(&mut self) -> Memory {
+        let memory = &mut self.request_mut().buf.memory;
+        match memory {
+            Memory::Unique(_) => mem::replace(memory, Memory::Lost),
+            Memory::Shared(data) => Memory::Shared(data.clone()),
+            Memory::None | Memory::Lost => Memory::None,
+        }
+    }
+
+    /// The device is done with what [`lend`](Bio::lend) took. Panics if it is
+    /// not what was lent.
+    pub fn give_back(&mut self, lent: Memory) {
+        let bytes = self.extent().count().bytes();
+        let memory = &mut self.request_mut().buf.memory;
+        match (&*memory, &lent) {
+            (Memory::Lost, Memory::Unique(back)) => {
+                assert_eq!(back.len(), bytes, "not the memory that was lent");
+                *memory = lent;
+            }
+            (Memory::Shared(_), Memory::Shared(_)) | (_, Memory::None) => {}
+            _ => panic!("not the memory that was lent"),
+        }
+    }
+
+    /// Gives a read whose memory a device kept fresh memory to be tried again
+    /// with. Panics if the bio still has its own.
+    pub fn refill(&mut self, memory: BytesMut) {
+        assert!(self.lost_memory(), "the bio has its memory");
+        self.give_back(Memory::Unique(memory));
+    }
+
+    /// Whether a device kept this read's memory.
+    pub fn lost_memory(&self) -> bool {
+        matches!(self.request().buf.memory, Memory::Lost)
+    }
+
+    /// Takes a read's memory apart from its bio, for [`split`](crate::split).
+    pub(crate) fn take_memory(&mut self) -> Memory {
+        self.lend()
+    }
+
+    fn complete(mut request: Box<Request>, result: IoResult) {
+        sync::assert_unlocked("biodone");
+        match request.frames.pop() {
+            Some(Frame { start, done, info }) => {
+                request.buf.extent = request.buf.extent.at(start);
+                done.bio_done(Bio { request: Some(request) }, info, result);
+            }
+            None => {
+                let Request { buf, done, info, .. } = *request;
+                done.buf_done(buf, info, result);
+            }
+        }
+    }
+
+    fn request(&self) -> &Request {
+        self.request.as_ref().expect("a bio holds its request until it is done")
+    }
+
+    fn request_mut(&mut self) -> &mut Request {
+        self.request.as_mut().expect("a bio holds its request until it is done")
+    }
+}
+
+impl Drop for Bio {
+    /// A dropped request must not leave its originator waiting for ever.
+    fn drop(&mut self) {
+        if let Some(request) = self.request.take() {
+            if cfg!(debug_assertions) {
+                log::error!(
+                    "bio dropped, not completed: {:?} {}",
+                    request.buf.cmd,
+                    request.buf.extent
+                );
+            }
+            let resid = request.buf.extent.count().bytes();
+            Bio::complete(request, Err(IoError { kind: ErrorKind::Aborted, resid }));
+        }
+    }
+}
+
+impl fmt::Debug for Bio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let buf = &self.request().buf;
+        write!(f, "Bio({:?} {})", buf.cmd, buf.extent)
+    }
+}
