@@ -109,10 +109,10 @@ impl BufDone for Split {
 
 /// Puts the pieces' memory together again and completes the parent.
 fn join(mut parent: Bio, parts: Vec<Part>) {
-    let result = parts.iter().fold(Ok(()), |sum: IoResult, part| match (sum, part.result) {
-        (Err(first), Err(also)) => Err(IoError { resid: first.resid + also.resid, ..first }),
-        (sum, Ok(())) => sum,
-        (Ok(()), error) => error,
+    let mut errors = parts.iter().filter_map(|part| part.result.err());
+    let result = errors.next().map_or(Ok(()), |first| {
+        let resid = errors.fold(first.resid, |sum, also| sum + also.resid);
+        Err(IoError { resid, ..first })
     });
     if parent.cmd() != BufCmd::Read {
         return parent.biodone(result);

@@ -58,10 +58,10 @@ pub fn install(watch: &'static dyn LockWatch) {
 /// Asserts, where a watch is installed and in debug builds, that this thread
 /// holds no lock; `door` says where it is about to pass.
 pub fn assert_unlocked(door: &str) {
-    if cfg!(debug_assertions) {
-        if let Some(watch) = WATCH.get() {
-            assert_eq!(watch.held(), 0, "a lock is held across {door}");
-        }
+    if cfg!(debug_assertions)
+        && let Some(watch) = WATCH.get()
+    {
+        assert_eq!(watch.held(), 0, "a lock is held across {door}");
     }
 }
 
