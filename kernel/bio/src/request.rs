@@ -104,6 +104,15 @@ impl Bio {
         self
     }
 
+    /// Turns the bio into another request of its originator, who keeps the one
+    /// allocation for a chain of steps (write, then flush). Returns the old buf.
+    ///
+    /// Panics if a layer has pushed a frame: only the originator may do this.
+    pub fn reissue(&mut self, buf: Buf) -> Buf {
+        assert!(self.request().frames.is_empty(), "only its originator may change a request");
+        mem::replace(&mut self.request_mut().buf, buf)
+    }
+
     /// Completes the request at this layer: the layer above, or the originator,
     /// gets it with `result`. Exactly once, by consuming the bio.
     pub fn biodone(mut self, result: IoResult) {

@@ -209,3 +209,47 @@ fn a_split_read_without_one_pieces_memory_is_no_success() {
     assert_eq!(result.unwrap_err().kind, ErrorKind::Timeout);
     assert_eq!(buf.into_read(), None);
 }
+
+#[test]
+#[should_panic(expected = "only its originator")]
+fn a_layer_cannot_change_what_was_asked() {
+    let bio = Bio::new(Buf::flush(), Arc::new(Originator::default()), 0);
+    bio.push_bio(Sector(0), Arc::new(Layer), 0).reissue(Buf::flush());
+}
+
+/// An originator that writes and then flushes with one bio.
+struct WriteThenFlush {
+    device: Queue,
+    ended: Originator,
+}
+
+impl BioDone for WriteThenFlush {
+    fn bio_done(self: Arc<Self>, mut bio: Bio, info: u64, result: IoResult) {
+        match bio.cmd() {
+            BufCmd::Write { .. } => {
+                bio.reissue(Buf::flush());
+                self.device.strategy(bio.push_bio(Sector(0), self.clone(), info));
+            }
+            _ => bio.biodone(result),
+        }
+    }
+}
+
+impl BufDone for WriteThenFlush {
+    fn buf_done(self: Arc<Self>, buf: Buf, _info: u64, result: IoResult) {
+        self.ended.0.lock().unwrap().push((buf, result));
+    }
+}
+
+#[test]
+fn an_originator_takes_several_steps_with_one_bio() {
+    let chain = Arc::new(WriteThenFlush { device: Queue::default(), ended: Originator::default() });
+    let bio = Bio::new(Buf::write(extent(0, 1), vec![1; 512].into()), chain.clone(), 0);
+    chain.device.strategy(bio.push_bio(Sector(4), chain.clone(), 0));
+    for expected in [BufCmd::Write { fua: false }, BufCmd::Flush] {
+        let bio = chain.device.0.lock().unwrap().pop().unwrap();
+        assert_eq!(bio.cmd(), expected);
+        bio.biodone(Ok(()));
+    }
+    assert_eq!(chain.ended.only().1, Ok(()));
+}
