@@ -1,0 +1,204 @@
+//! The words of a table entry, and how a target reads its own.
+//!
+//! Place: the table parser makes an [`Args`] of each line;
+//! [`TargetType::create`](crate::TargetType::create) takes words from it in
+//! the order of its grammar.
+//!
+//! Rule: a refusal names the column of the word it is about, and says what to
+//! do. Columns count characters from 1, as editors do.
+//!
+//! ```
+//! use dm::Args;
+//! let mut args = Args::new("core 2 1024 nosync rest");
+//! assert_eq!(args.next("log type")?.text, "core");
+//! let mut log = args.group("log arguments")?;
+//! assert_eq!(log.number("region size")?, 1024);
+//! assert_eq!(log.next_if("nosync").is_some(), true);
+//! log.end()?;
+//! let error = args.number("device count").unwrap_err();
+//! assert_eq!((error.column, error.reason.as_str()), (20, "`rest` is no device count; give a number"));
+//! # Ok::<(), dm::ArgError>(())
+//! ```
+
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
+
+use bio::{Extent, SECTOR_SIZE, Sector};
+
+use crate::devices::DeviceRef;
+use crate::target::Context;
+
+/// A word of a table entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word<'a> {
+    /// What it says.
+    pub text: &'a str,
+    /// Where it begins in its line.
+    pub column: usize,
+}
+
+/// Why a table entry was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArgError {
+    /// Where in its line; the end of the line, or of the group, for what is missing.
+    pub column: usize,
+    /// Why, and what to do.
+    pub reason: String,
+}
+
+impl fmt::Display for ArgError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "column {}: {}", self.column, self.reason)
+    }
+}
+
+impl core::error::Error for ArgError {}
+
+impl<'a> Word<'a> {
+    /// A refusal of this word.
+    pub fn refuse(&self, reason: impl Into<String>) -> ArgError {
+        ArgError { column: self.column, reason: reason.into() }
+    }
+
+    /// The word as a decimal number; `what` names it in the refusal.
+    pub fn number(&self, what: &str) -> Result<u64, ArgError> {
+        let text = self.text;
+        if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(self.refuse(format!("`{text}` is no {what}; give a number")));
+        }
+        text.parse().map_err(|_| {
+            self.refuse(format!("{what} {text} is too large; give at most {}", u64::MAX))
+        })
+    }
+}
+
+/// The words of a line, or of a counted group in it, that are still to be read.
+#[derive(Clone, Debug)]
+pub struct Args<'a> {
+    rest: &'a str,
+    /// The column at which `rest` begins.
+    column: usize,
+}
+
+impl<'a> Args<'a> {
+    /// All words of `line`.
+    pub fn new(line: &'a str) -> Args<'a> {
+        Args { rest: line, column: 1 }.trimmed()
+    }
+
+    /// The next word; `what` names it when there is none.
+    pub fn next(&mut self, what: &str) -> Result<Word<'a>, ArgError> {
+        self.take().ok_or_else(|| ArgError {
+            column: self.column,
+            reason: format!("{what} is missing; add it here"),
+        })
+    }
+
+    /// The next word if it is `text`.
+    pub fn next_if(&mut self, text: &str) -> Option<Word<'a>> {
+        let word = self.peek()?;
+        if word.text == text { self.take() } else { None }
+    }
+
+    /// The next word, which stays.
+    pub fn peek(&self) -> Option<Word<'a>> {
+        self.clone().take()
+    }
+
+    /// The next word as a decimal number.
+    pub fn number(&mut self, what: &str) -> Result<u64, ArgError> {
+        self.next(what)?.number(what)
+    }
+
+    /// A count, and that many words after it as `Args` of their own. `what`
+    /// names them, in the plural.
+    pub fn group(&mut self, what: &str) -> Result<Args<'a>, ArgError> {
+        let word = self.next(&format!("number of {what}"))?;
+        let count = word.number(&format!("number of {what}"))?;
+        let start = self.clone();
+        for found in 0..count {
+            if self.take().is_none() {
+                let reason =
+                    format!("{count} {what} announced, but {found} follow; correct the number");
+                return Err(word.refuse(reason));
+            }
+        }
+        let rest = start.rest[..start.rest.len() - self.rest.len()].trim_end();
+        Ok(Args { rest, ..start })
+    }
+
+    /// The next word as the name of a device, which is opened.
+    pub fn device(&mut self, context: &Context<'_>) -> Result<DeviceRef, ArgError> {
+        let word = self.next("device name")?;
+        open(word, context)
+    }
+
+    /// The next two words as a device and the sector at which the target's
+    /// length begins there; refused unless that fits the device and its blocks.
+    pub fn device_at(&mut self, context: &Context<'_>) -> Result<(DeviceRef, Sector), ArgError> {
+        let name = self.next("device name")?;
+        let device = open(name, context)?;
+        let word = self.next("device offset")?;
+        let start = Sector(word.number("device offset")?);
+        let (capacity, length) = (device.capacity(), context.length);
+        let extent = Extent::try_new(start, length).filter(|extent| extent.fits(capacity));
+        if extent.is_none() {
+            return Err(word.refuse(format!(
+                "{length} sectors from {start} on end beyond `{}`, which has {capacity}; \
+                 shorten the entry or start earlier",
+                name.text
+            )));
+        }
+        let block = u64::from(device.limits().block_size) / SECTOR_SIZE as u64;
+        for (value, at, what) in [(start.0, word, "offset"), (length.0, name, "entry's length")] {
+            if !value.is_multiple_of(block) {
+                return Err(at.refuse(format!(
+                    "the {what} {value} is no multiple of the block of `{}`; \
+                     use multiples of {block} sectors",
+                    name.text
+                )));
+            }
+        }
+        Ok((device, start))
+    }
+
+    /// Refuses whatever is left.
+    pub fn end(&self) -> Result<(), ArgError> {
+        match self.peek() {
+            None => Ok(()),
+            Some(word) => {
+                Err(word.refuse(format!("`{}` is one word too many; remove it", word.text)))
+            }
+        }
+    }
+
+    fn take(&mut self) -> Option<Word<'a>> {
+        let length = self.rest.find(char::is_whitespace).unwrap_or(self.rest.len());
+        if length == 0 {
+            return None;
+        }
+        let word = Word { text: &self.rest[..length], column: self.column };
+        *self = self.skip(length).trimmed();
+        Some(word)
+    }
+
+    /// Without the white space in front; what is left when there is no word
+    /// begins right behind the last one.
+    fn trimmed(self) -> Args<'a> {
+        let blank = self.rest.len() - self.rest.trim_start().len();
+        if blank == self.rest.len() { Args { rest: "", ..self } } else { self.skip(blank) }
+    }
+
+    /// Without the first `bytes`.
+    fn skip(&self, bytes: usize) -> Args<'a> {
+        let (skipped, rest) = self.rest.split_at(bytes);
+        Args { rest, column: self.column + skipped.chars().count() }
+    }
+}
+
+fn open(word: Word<'_>, context: &Context<'_>) -> Result<DeviceRef, ArgError> {
+    context.devices.open(word.text).ok_or_else(|| {
+        word.refuse(format!("there is no device `{}`; name an existing one", word.text))
+    })
+}

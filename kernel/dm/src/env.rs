@@ -1,0 +1,34 @@
+//! What a target gets from the world around it: time, delayed work, chance.
+//!
+//! Place: implemented by the kernel (callouts and a worker thread) and by
+//! simulations (a chooser); handed to targets in their
+//! [`Context`](crate::Context).
+//!
+//! Rules: a target starts no thread and reads no clock of its own, so that a
+//! simulation decides all there is to decide.
+
+use alloc::sync::Arc;
+use core::time::Duration;
+
+/// Something to be done later.
+///
+/// It is an object, not a closure, so that work which recurs (a resync pass, a
+/// retry timer) is allocated once.
+pub trait Work: Send + Sync {
+    /// Does it. Runs once for each [`Env::run_after`], in a thread that holds no lock.
+    fn run(self: Arc<Self>);
+}
+
+/// Time, delayed work and randomness.
+pub trait Env: Send + Sync {
+    /// The time since some fixed moment before the first device; never goes back.
+    fn now(&self) -> Duration;
+
+    /// Runs `work` after `delay` or later, in a thread that holds no lock;
+    /// never inside this call, also when `delay` is zero. It cannot be taken
+    /// back: work that is no longer wanted finds that out when it runs.
+    fn run_after(&self, delay: Duration, work: Arc<dyn Work>);
+
+    /// 64 random bits. Good enough for identities, not for secrets.
+    fn random(&self) -> u64;
+}

@@ -1,0 +1,126 @@
+//! What a target is: the part of a mapped device that one table entry describes.
+//!
+//! Place: the contract between the device mapper and the targets, its own
+//! (linear, zero, error) and others' (the mirror).
+//!
+//! Rules for a target:
+//!
+//! - It sees only requests that lie within its entry, are not empty, are
+//!   aligned to its [`limits`](Target::limits) and no write if it takes none;
+//!   their extents count from the entry's start.
+//! - It pushes at most one frame on a request ([`FRAMES_PER_TARGET`]).
+//! - It completes every request exactly once. The table, hence the target,
+//!   lives until then; work of its own (a resync copy, a timer) keeps alive by
+//!   an `Arc` what it uses.
+//! - All methods except `strategy` are for control: they may allocate. None
+//!   may block.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use bio::{Bio, Limits, Sectors};
+
+use crate::args::{ArgError, Args};
+use crate::devices::{DeviceRef, Devices};
+use crate::env::Env;
+use crate::events::Events;
+
+/// How many frames a target may push on one request. Children that it builds
+/// itself start a new stack.
+pub const FRAMES_PER_TARGET: usize = 1;
+
+/// A kind of target, as registered under the name that tables use.
+pub trait TargetType: Send + Sync {
+    /// The third word of a table entry.
+    fn name(&self) -> &'static str;
+
+    /// Its version: major (grammar or meaning changed), minor (grew), patch.
+    fn version(&self) -> (u16, u16, u16);
+
+    /// Makes a target from the words that follow the name.
+    ///
+    /// Changes nothing on any device and issues no request: that begins with
+    /// [`Target::resume`]. Words left over are refused by the caller.
+    fn create(
+        &self,
+        args: &mut Args<'_>,
+        context: &Context<'_>,
+    ) -> Result<Arc<dyn Target>, ArgError>;
+}
+
+/// What a new target gets beside its arguments.
+pub struct Context<'a> {
+    /// The length of its entry; not zero.
+    pub length: Sectors,
+    /// Where it finds devices; see [`Args::device`] and [`Args::device_at`].
+    pub devices: &'a dyn Devices,
+    /// Time, delayed work and randomness.
+    pub env: Arc<dyn Env>,
+    /// The event counter of the mapped device.
+    pub events: Arc<Events>,
+}
+
+/// One entry's part of a mapped device.
+pub trait Target: Send + Sync {
+    /// Takes over a request, as [`BlockDevice::strategy`](bio::BlockDevice::strategy)
+    /// does; its extent counts from the target's start.
+    ///
+    /// To push a frame the target needs an `Arc` of what completes it: keep one
+    /// in `self`.
+    fn strategy(&self, bio: Bio);
+
+    /// Its state, as `dmsetup status` shows it after the target's name; may be empty.
+    fn status(&self) -> String;
+
+    /// Its arguments in canonical form: given to [`TargetType::create`] again
+    /// they make the same target.
+    fn table(&self) -> String;
+
+    /// Does what a person asks for (`dmsetup message`). Returns the answer,
+    /// which may be empty.
+    fn message(&self, words: &[&str]) -> Result<String, MessageError> {
+        let _ = words;
+        Err(MessageError::NotUnderstood)
+    }
+
+    /// The devices it uses, each once, in the order of its arguments.
+    fn devices(&self) -> Vec<DeviceRef>;
+
+    /// What it can do; constant. [`stack`](crate::stack) helps.
+    fn limits(&self) -> Limits;
+
+    /// Stops all background I/O and calls `done` when it has ended; `done` may
+    /// run inside this call and must not be lost. Called when nothing that the
+    /// device passed down is in flight; only [`resume`](Target::resume) or the
+    /// target's drop follows.
+    fn suspend(&self, done: Box<dyn FnOnce() + Send>) {
+        done();
+    }
+
+    /// Starts, or starts again after [`suspend`](Target::suspend); the first
+    /// request comes after this. Background I/O may begin.
+    fn resume(&self) {}
+}
+
+/// Why a target did not do what a message asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessageError {
+    /// The target knows no such message.
+    NotUnderstood,
+    /// It does, but refuses: why, and what to do.
+    Refused(String),
+}
+
+impl fmt::Display for MessageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MessageError::NotUnderstood => f.write_str("the target knows no such message"),
+            MessageError::Refused(why) => f.write_str(why),
+        }
+    }
+}
+
+impl core::error::Error for MessageError {}
