@@ -1,0 +1,167 @@
+//! The system's package managers: which one is here, what it calls a part, and
+//! the exact commands.
+//!
+//! Place: below `provision::tools`, which calls [`install`] when something is
+//! missing; `doctor` only prints the commands.
+//!
+//! Rules: nothing asks the person a question: either we may install without a
+//! password or the commands are printed for the person to type. Standard input
+//! stays untouched, it may hold commands for the guest.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::programs::Part;
+use super::{capture, say};
+
+/// A package manager that we know the packages' names of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manager {
+    /// Debian, Ubuntu and their descendants.
+    Apt,
+    /// Fedora and its descendants.
+    Dnf,
+    /// Arch and its descendants.
+    Pacman,
+    /// Homebrew on macOS.
+    Brew,
+}
+
+/// One command: the program and its arguments.
+type Words = Vec<String>;
+
+impl Manager {
+    /// The one of this machine, if we know it.
+    pub(crate) fn here() -> Option<Manager> {
+        Manager::of(std::env::consts::OS, &os_release())
+    }
+
+    /// By operating system (as `std::env::consts::OS`) and `/etc/os-release`:
+    /// the distribution itself first, then those that it says it is like.
+    fn of(os: &str, os_release: &str) -> Option<Manager> {
+        if os == "macos" {
+            return Some(Manager::Brew);
+        }
+        let names = [os_release_value(os_release, "ID"), os_release_value(os_release, "ID_LIKE")];
+        names.iter().flat_map(|value| value.split_whitespace()).find_map(|name| match name {
+            "debian" | "ubuntu" => Some(Manager::Apt),
+            "fedora" => Some(Manager::Dnf),
+            "arch" => Some(Manager::Pacman),
+            _ => None,
+        })
+    }
+
+    /// The package that holds a part.
+    fn package(self, part: Part) -> &'static str {
+        match (self, part) {
+            (Manager::Brew, Part::Ext4) => "e2fsprogs",
+            // It contains the disk tools and the firmware.
+            (Manager::Brew, _) => "qemu",
+            (Manager::Apt | Manager::Pacman, Part::Qemu) => "qemu-system-x86",
+            (Manager::Dnf, Part::Qemu) => "qemu-system-x86-core",
+            (Manager::Apt, Part::DiskTools) => "qemu-utils",
+            (Manager::Dnf | Manager::Pacman, Part::DiskTools) => "qemu-img",
+            (Manager::Apt, Part::Firmware) => "ovmf",
+            (Manager::Dnf | Manager::Pacman, Part::Firmware) => "edk2-ovmf",
+            (_, Part::Ext4) => "e2fsprogs",
+        }
+    }
+
+    /// The commands that install the parts, without what raises privileges.
+    fn plan(self, parts: &[Part]) -> Vec<Words> {
+        let commands: &[&str] = match self {
+            // The first does nothing, or mends what a killed installation left.
+            Manager::Apt => &[
+                "dpkg --configure -a",
+                "apt-get -q update",
+                "env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 \
+                 install -y --no-install-recommends",
+            ],
+            Manager::Dnf => &["dnf install -y"],
+            // Not -Sy: Arch supports no upgrade of a part of the system.
+            Manager::Pacman => &["pacman -S --needed --noconfirm"],
+            Manager::Brew => &["brew install"],
+        };
+        let mut plan: Vec<Words> = commands.iter().map(|command| words(command)).collect();
+        let mut packages: Words = parts.iter().map(|&part| self.package(part).into()).collect();
+        packages.dedup();
+        if let Some(last) = plan.last_mut() {
+            last.extend(packages);
+        }
+        plan
+    }
+
+    /// What to type to get the parts on this machine.
+    pub(crate) fn advice(parts: &[Part]) -> String {
+        let Some(manager) = Manager::here() else {
+            let names: Vec<_> = parts.iter().map(|part| part.label()).collect();
+            return format!("install by this system's own means: {}", names.join(", "));
+        };
+        let prefix = if manager == Manager::Brew { "" } else { "sudo " };
+        let lines: Vec<_> = manager
+            .plan(parts)
+            .iter()
+            .map(|command| format!("{prefix}{}", command.join(" ")))
+            .collect();
+        lines.join(" && ")
+    }
+}
+
+/// Installs the parts.
+///
+/// # Errors
+/// We know no package manager here, may not use it, or it failed. The text has
+/// the commands to type.
+pub(super) fn install(parts: &[Part]) -> Result<()> {
+    let advice = Manager::advice(parts);
+    let names: Vec<_> = parts.iter().map(|part| part.label()).collect();
+    let names = names.join(", ");
+    let Some(manager) = Manager::here() else { bail!("missing: {names}\n{advice}") };
+    let Some(prefix) = privilege(manager) else {
+        bail!("missing: {names}\nNeither root nor sudo without a password. Type:\n  {advice}");
+    };
+    say(&format!("installing {names}"));
+    for command in manager.plan(parts) {
+        let command: Words = prefix.iter().cloned().chain(command).collect();
+        say(&format!("+ {}", command.join(" ")));
+        let status = Command::new(&command[0])
+            .args(&command[1..])
+            .stdin(Stdio::null())
+            .status()
+            .with_context(|| format!("start {}", command[0]))?;
+        ensure!(status.success(), "{}: {status}\nMend it, or type:\n  {advice}", command[0]);
+    }
+    Ok(())
+}
+
+/// What to put before a command so that it may install: nothing, sudo, or
+/// `None` if only a person with a password can.
+fn privilege(manager: Manager) -> Option<Words> {
+    if manager == Manager::Brew || rustix::process::geteuid().is_root() {
+        return Some(Vec::new());
+    }
+    capture(Command::new("sudo").args(["-n", "true"])).ok().map(|_| words("sudo -n"))
+}
+
+/// The text of `/etc/os-release`, empty if there is none.
+pub(super) fn os_release() -> String {
+    fs::read_to_string("/etc/os-release").unwrap_or_default()
+}
+
+/// The value of a key of os-release(5), unquoted; empty if it is not there.
+pub(super) fn os_release_value<'a>(os_release: &'a str, key: &str) -> &'a str {
+    os_release
+        .lines()
+        .find_map(|line| line.strip_prefix(key)?.strip_prefix('='))
+        .map_or("", |value| value.trim_matches(['"', '\'']))
+}
+
+fn words(text: &str) -> Words {
+    text.split_whitespace().map(String::from).collect()
+}
+
+#[cfg(test)]
+#[path = "packages_tests.rs"]
+mod tests;

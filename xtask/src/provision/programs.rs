@@ -1,0 +1,214 @@
+//! Finding the programs and the firmware that a boot and the demo need.
+//!
+//! Place: below `provision`'s functions; it installs nothing.
+//!
+//! Rules: a program is looked for in `PATH` and in the folders that a person's
+//! `PATH` often lacks. Firmware comes as a pair of files that belong together;
+//! the variables file is a template, to be copied, never to be written.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::packages::Manager;
+
+/// Something that is installed as one, whatever it is called on a distribution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// The emulator.
+    Qemu,
+    /// QEMU's tools for disk images.
+    DiskTools,
+    /// UEFI firmware for x86_64 guests.
+    Firmware,
+    /// The tools that make and check ext4.
+    Ext4,
+}
+
+impl Part {
+    pub(crate) const ALL: [Part; 4] = [Part::Qemu, Part::DiskTools, Part::Firmware, Part::Ext4];
+
+    /// What a person calls it.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Part::Qemu => "QEMU for x86_64",
+            Part::DiskTools => "QEMU's disk tools",
+            Part::Firmware => "UEFI firmware (OVMF)",
+            Part::Ext4 => "e2fsprogs",
+        }
+    }
+
+    /// The programs by which it shows that it is there.
+    fn programs(self) -> &'static [&'static str] {
+        match self {
+            Part::Qemu => &["qemu-system-x86_64"],
+            Part::DiskTools => &["qemu-img", "qemu-nbd"],
+            Part::Firmware => &[],
+            Part::Ext4 => &["mke2fs", "e2fsck", "debugfs"],
+        }
+    }
+
+    fn is_present(self) -> bool {
+        match self {
+            Part::Firmware => find_firmware().is_some(),
+            _ => self.programs().iter().all(|name| find_program(name).is_some()),
+        }
+    }
+}
+
+/// Everything that the system's package manager installs for us.
+#[derive(Debug)]
+pub(crate) struct Tools {
+    /// `qemu-system-x86_64`.
+    pub(crate) qemu: PathBuf,
+    /// `qemu-img`.
+    pub(crate) qemu_img: PathBuf,
+    /// `qemu-nbd`.
+    pub(crate) qemu_nbd: PathBuf,
+    /// The UEFI firmware.
+    pub(crate) firmware: Firmware,
+    /// `mke2fs`.
+    pub(crate) mke2fs: PathBuf,
+    /// `e2fsck`.
+    pub(crate) e2fsck: PathBuf,
+    /// `debugfs`.
+    pub(crate) debugfs: PathBuf,
+}
+
+impl Tools {
+    /// Looks for everything; `None` if anything is [`missing`].
+    pub(crate) fn find() -> Option<Tools> {
+        Some(Tools {
+            qemu: find_program("qemu-system-x86_64")?,
+            qemu_img: find_program("qemu-img")?,
+            qemu_nbd: find_program("qemu-nbd")?,
+            firmware: find_firmware()?,
+            mke2fs: find_program("mke2fs")?,
+            e2fsck: find_program("e2fsck")?,
+            debugfs: find_program("debugfs")?,
+        })
+    }
+}
+
+/// UEFI firmware in flash, for `-drive if=pflash,format=raw`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Firmware {
+    /// The code, to be attached read-only.
+    pub(crate) code: PathBuf,
+    /// The template of the variables: every guest gets a copy of its own.
+    pub(crate) vars: PathBuf,
+}
+
+/// Where programs are that `PATH` may not lead to: Debian keeps administrators'
+/// tools out of users' `PATH`, Homebrew does not link e2fsprogs.
+const MORE_FOLDERS: [&str; 5] = [
+    "/usr/local/sbin",
+    "/usr/sbin",
+    "/sbin",
+    "/opt/homebrew/opt/e2fsprogs/sbin",
+    "/usr/local/opt/e2fsprogs/sbin",
+];
+
+/// Code and variables by distribution. Without secure boot, which would refuse
+/// our boot loader; the 4 MiB build before the 2 MiB one, which is on its way out.
+const FIRMWARE_PAIRS: [(&str, &str); 5] = [
+    // Debian and its descendants.
+    ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
+    ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
+    // Fedora; its 4 MiB build is in qcow2.
+    ("/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
+    // Arch, today and until 2024.
+    ("/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"),
+    ("/usr/share/edk2-ovmf/x64/OVMF_CODE.fd", "/usr/share/edk2-ovmf/x64/OVMF_VARS.fd"),
+];
+
+/// What QEMU itself ships (Homebrew, and builds from source), seen from the
+/// prefix it is installed in. The variables serve i386 and x86_64.
+const FIRMWARE_OF_QEMU: (&str, &str) =
+    ("share/qemu/edk2-x86_64-code.fd", "share/qemu/edk2-i386-vars.fd");
+
+/// Used when present, never installed by us; with the command that gets them.
+const OPTIONAL: [(&str, &str); 1] = [("cargo-nextest", "cargo install --locked cargo-nextest")];
+
+/// The parts of which something is not there.
+pub(crate) fn missing() -> Vec<Part> {
+    Part::ALL.into_iter().filter(|part| !part.is_present()).collect()
+}
+
+/// The path of a program, or none.
+pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain(MORE_FOLDERS.map(PathBuf::from));
+    first_file(folders.map(|folder| folder.join(name)), &Path::is_file)
+}
+
+fn first_file(
+    mut candidates: impl Iterator<Item = PathBuf>,
+    is_file: &dyn Fn(&Path) -> bool,
+) -> Option<PathBuf> {
+    candidates.find(|candidate| candidate.is_absolute() && is_file(candidate))
+}
+
+fn find_firmware() -> Option<Firmware> {
+    choose_firmware(find_program("qemu-system-x86_64").as_deref(), &Path::is_file)
+}
+
+/// The first pair of which both files are there.
+fn choose_firmware(qemu: Option<&Path>, is_file: &dyn Fn(&Path) -> bool) -> Option<Firmware> {
+    let prefix = qemu.and_then(Path::parent).and_then(Path::parent);
+    let shipped = prefix.map(|prefix| {
+        let (code, vars) = FIRMWARE_OF_QEMU;
+        Firmware { code: prefix.join(code), vars: prefix.join(vars) }
+    });
+    FIRMWARE_PAIRS
+        .into_iter()
+        .map(|(code, vars)| Firmware { code: code.into(), vars: vars.into() })
+        .chain(shipped)
+        .find(|pair| is_file(&pair.code) && is_file(&pair.vars))
+}
+
+/// One line for every program and the firmware; true if all are there.
+pub(super) fn report() -> bool {
+    let missing = missing();
+    for part in Part::ALL {
+        if missing.contains(&part) {
+            println!("missing   {}", part.label());
+        } else if part == Part::Firmware {
+            let found = find_firmware().map(|firmware| firmware.code).unwrap_or_default();
+            println!("present   {}: {}", part.label(), found.display());
+        }
+        for path in part.programs().iter().filter_map(|name| find_program(name)) {
+            println!("present   {}: {}", path.display(), version(&path));
+        }
+    }
+    if !missing.is_empty() {
+        println!("          {}", Manager::advice(&missing));
+    }
+    missing.is_empty()
+}
+
+/// One line for every optional tool.
+pub(super) fn report_optional() {
+    for (name, command) in OPTIONAL {
+        match find_program(name) {
+            Some(path) => println!("present   {}: {} (optional)", path.display(), version(&path)),
+            None => println!("absent    {name} (optional): {command}"),
+        }
+    }
+}
+
+/// The first line that a program says about its version, on whichever stream:
+/// `--version` for most, `-V` for e2fsprogs, which answer any other with usage.
+fn version(program: &Path) -> String {
+    let file = program.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let flag = if Part::Ext4.programs().contains(&file) { "-V" } else { "--version" };
+    let Ok(output) = Command::new(program).arg(flag).stdin(Stdio::null()).output() else {
+        return "does not start".into();
+    };
+    let said = if output.stdout.is_empty() { output.stderr } else { output.stdout };
+    String::from_utf8_lossy(&said).lines().next().unwrap_or("says no version").trim().into()
+}
+
+#[cfg(test)]
+#[path = "programs_tests.rs"]
+mod tests;
