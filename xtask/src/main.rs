@@ -1,2 +1,80 @@
-//! cargo xtask.
-fn main() {}
+//! cargo xtask: builds, boots, tests and shows the mirror kernel.
+//!
+//! This file is the manual (`cargo xtask --help` prints it); each verb is a
+//! module. xtask uses none of the project's own crates: it must start on a
+//! machine where nothing else builds yet.
+
+mod build;
+mod console;
+mod provision;
+mod qemu;
+mod run;
+mod symbolize;
+mod terminal;
+mod verdict;
+mod workspace;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+/// Builds, boots, tests and shows the mirror kernel.
+///
+/// What a machine lacks (QEMU, UEFI firmware, the standard library's sources)
+/// is installed on first use; `doctor` only looks.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+enum Xtask {
+    /// Boot in QEMU: two disks, one mirror, a prompt
+    ///
+    /// At a terminal, keys go to the guest as they are; Ctrl-] quits. Otherwise
+    /// standard input is a script: its lines are sent one by one when the prompt
+    /// is back, and the guest is powered off at the end.
+    ///
+    /// Exit code: 0 all went well, 1 a command failed (or xtask could not do its
+    /// work), 101 the kernel panicked, 124 the guest hung, 125 it reset itself
+    /// or QEMU gave up, 128+N xtask received signal N.
+    Run(run::Options),
+
+    /// Build the kernel and the image that boots it
+    Build(build::Options),
+
+    /// Show what is present, what is missing and how it would be got
+    Doctor(build::Sources),
+
+    /// Keep QEMU from outliving xtask (used by xtask itself)
+    #[command(name = qemu::guard::VERB, hide = true)]
+    Guard {
+        #[arg(last = true)]
+        command: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    match dispatch(Xtask::parse()) {
+        Ok(code) => code,
+        Err(why) => {
+            eprintln!("xtask: {why:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(verb: Xtask) -> Result<ExitCode> {
+    match verb {
+        Xtask::Run(options) => run::main(&options),
+        Xtask::Build(options) => build::image(&options).map(|kernel| {
+            println!("{}\n{}", kernel.elf.display(), kernel.image.display());
+            ExitCode::SUCCESS
+        }),
+        Xtask::Doctor(sources) => provision::doctor(&sources.provision()).map(code),
+        Xtask::Guard { command } => qemu::guard::main(&command),
+    }
+}
+
+/// Success or failure, for verbs that know nothing finer.
+fn code(well: bool) -> ExitCode {
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

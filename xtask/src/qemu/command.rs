@@ -1,0 +1,200 @@
+//! The command line of QEMU, made in one place.
+//!
+//! [`Machine`] is what a caller may choose; everything else is fixed here. The
+//! boot image hangs on q35's AHCI controller: OVMF boots from it, and the
+//! kernel, which drives virtio only, never sees it among its disks.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use super::accel::Accel;
+use super::session::Sockets;
+use crate::provision::Tools;
+
+/// Memory of the guest, in MiB.
+const MEMORY_MIB: u32 = 512;
+
+/// What a caller chooses about a boot.
+pub(crate) struct Machine<'a> {
+    /// QEMU and its firmware.
+    pub(crate) tools: &'a Tools,
+    /// The accelerator.
+    pub(crate) accel: Accel,
+    /// The image that the firmware boots.
+    pub(crate) image: &'a Path,
+    /// The kernel's command line: words `key=value`.
+    pub(crate) cmdline: String,
+    /// The disks, in the kernel's order: `vbd0`, `vbd1`, ...
+    pub(crate) disks: Vec<Disk>,
+    /// Where `serial.log` and `qemu.log` go: a folder that exists.
+    pub(crate) logs: PathBuf,
+}
+
+/// A virtio-blk disk of the guest and what is behind it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Disk {
+    /// A QEMU block device, as `blockdev-add` takes it, without its node name.
+    Blockdev(Value),
+    /// Anything else that QEMU's `file=` understands, as `nbd://host/name`.
+    Uri(String),
+}
+
+impl Disk {
+    /// A raw image file.
+    pub(crate) fn raw(file: &Path) -> Self {
+        Self::Blockdev(json!({"driver": "raw", "file": {"driver": "file", "filename": file}}))
+    }
+
+    /// A raw image file that the guest can only read.
+    pub(crate) fn raw_read_only(file: &Path) -> Self {
+        Self::Blockdev(json!({
+            "driver": "raw",
+            "read-only": true,
+            "file": {"driver": "file", "filename": file, "read-only": true},
+        }))
+    }
+
+    /// The disk that a person names: a raw image's path, a URI with `://`, or
+    /// a `json:{...}` block device.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        if let Some(blockdev) = text.strip_prefix("json:") {
+            let value: Value = serde_json::from_str(blockdev)
+                .with_context(|| format!("--disk {text}: not a JSON block device"))?;
+            ensure!(value.is_object(), "--disk {text}: a block device is a JSON object");
+            return Ok(Self::Blockdev(value));
+        }
+        if text.contains("://") {
+            return Ok(Self::Uri(text.to_owned()));
+        }
+        let file = Path::new(text);
+        ensure!(file.exists(), "--disk {text}: no such file; `truncate -s 64M {text}` makes one");
+        Ok(Self::raw(file))
+    }
+}
+
+impl Machine<'_> {
+    /// The command that boots this machine; its serial line and QMP dial the
+    /// `sockets`, its variable store is `variables` (written to).
+    pub(super) fn command(&self, sockets: &Sockets, variables: &Path) -> Command {
+        let mut qemu = Command::new(&self.tools.qemu);
+        qemu.args(["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]);
+        qemu.args(["-machine", "q35", "-smp", "1", "-cpu", "max", "-m"]);
+        qemu.arg(format!("{MEMORY_MIB}M")).args(["-accel", self.accel.name()]);
+        self.lines(&mut qemu, sockets);
+        self.boot(&mut qemu, variables);
+        for (number, disk) in self.disks.iter().enumerate() {
+            attach(&mut qemu, number, disk);
+        }
+        qemu
+    }
+
+    /// Serial line, QMP, the port for verdicts and the kernel's command line.
+    fn lines(&self, qemu: &mut Command, sockets: &Sockets) {
+        let log = self.logs.join(super::session::SERIAL_LOG);
+        qemu.arg("-chardev").arg(options(
+            "socket,id=serial,server=off",
+            &[("path", &sockets.serial), ("logfile", &log)],
+        ));
+        qemu.args(["-serial", "chardev:serial"]);
+        qemu.arg("-chardev").arg(options("socket,id=qmp,server=off", &[("path", &sockets.qmp)]));
+        qemu.args(["-mon", "chardev=qmp,mode=control"]);
+        qemu.args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
+        let cmdline = escaped(&self.cmdline);
+        qemu.arg("-fw_cfg").arg(format!("name=opt/dmirror/cmdline,string={cmdline}"));
+    }
+
+    /// Firmware and boot image.
+    fn boot(&self, qemu: &mut Command, variables: &Path) {
+        let code = "if=pflash,unit=0,format=raw,readonly=on";
+        qemu.arg("-drive").arg(options(code, &[("file", &self.tools.firmware.code)]));
+        qemu.arg("-drive").arg(options("if=pflash,unit=1,format=raw", &[("file", variables)]));
+        let image = "if=none,id=boot,format=raw,readonly=on";
+        qemu.arg("-drive").arg(options(image, &[("file", self.image)]));
+        qemu.args(["-device", "ide-hd,drive=boot,bus=ide.0,bootindex=0"]);
+    }
+}
+
+/// Adds disk `number`. The kernel names disks by their place on the bus, so the
+/// slots are fixed; errors go to the guest, never stop the machine.
+fn attach(qemu: &mut Command, number: usize, disk: &Disk) {
+    let name = format!("vbd{number}");
+    match disk {
+        Disk::Blockdev(value) => {
+            let mut value = value.clone();
+            value["node-name"] = json!(name);
+            qemu.arg("-blockdev").arg(value.to_string());
+        }
+        Disk::Uri(uri) => {
+            qemu.arg("-drive").arg(format!("if=none,id={name},format=raw,file={}", escaped(uri)));
+        }
+    }
+    let slot = FIRST_DISK_SLOT + number;
+    qemu.arg("-device").arg(format!(
+        "virtio-blk-pci,id={id},drive={name},serial={name},addr={slot:#x},disable-legacy=on,\
+         rerror=report,werror=report",
+        id = device_id(number),
+    ));
+}
+
+/// PCI slot of `vbd0`; q35 itself uses 0 and 0x1f.
+const FIRST_DISK_SLOT: usize = 4;
+
+/// QEMU's id of the device in front of disk `number`, for QMP.
+pub(crate) fn device_id(number: usize) -> String {
+    format!("disk{number}")
+}
+
+/// `head`, then `,key=path` for each pair, with QEMU's escape for commas.
+fn options(head: &str, paths: &[(&str, &Path)]) -> OsString {
+    let mut text = OsString::from(head);
+    for (key, path) in paths {
+        text.push(format!(",{key}={}", escaped(&path.to_string_lossy())));
+    }
+    text
+}
+
+/// QEMU doubles a comma that is not to end an option's value.
+fn escaped(text: &str) -> String {
+    text.replace(',', ",,")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comma_in_a_path_does_not_end_the_option() {
+        let text = options("if=none", &[("file", Path::new("/a,b"))]);
+        assert_eq!(text, "if=none,file=/a,,b");
+    }
+
+    #[test]
+    fn disks_are_told_apart_by_their_text() {
+        let uri = Disk::parse("nbd://localhost/disk").unwrap();
+        assert_eq!(uri, Disk::Uri("nbd://localhost/disk".into()));
+        let null = Disk::parse(r#"json:{"driver":"null-co"}"#).unwrap();
+        assert_eq!(null, Disk::Blockdev(json!({"driver": "null-co"})));
+    }
+
+    #[test]
+    fn a_disk_that_cannot_be_is_refused_with_its_text() {
+        for text in ["json:[]", "json:{", "no/such/file.img"] {
+            let why = Disk::parse(text).unwrap_err().to_string();
+            assert!(why.starts_with(&format!("--disk {text}")), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_disk_is_attached_under_the_kernels_name_and_reports_errors() {
+        let mut qemu = Command::new("qemu");
+        attach(&mut qemu, 2, &Disk::Blockdev(json!({"driver": "null-co"})));
+        let args: Vec<_> = qemu.get_args().map(|arg| arg.to_str().unwrap()).collect();
+        assert_eq!(args[1], r#"{"driver":"null-co","node-name":"vbd2"}"#);
+        assert!(args[3].starts_with("virtio-blk-pci,id=disk2,drive=vbd2,serial=vbd2,"));
+        assert!(args[3].ends_with("disable-legacy=on,rerror=report,werror=report"));
+    }
+}

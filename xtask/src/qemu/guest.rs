@@ -1,0 +1,203 @@
+//! A guest from boot to verdict.
+//!
+//! Two ways to use one: [`Guest::step`] gives raw output as it comes (console,
+//! tests), [`Guest::send`] with [`Guest::next_line`] talks to the prompt
+//! (demo, scripts). Rule: a guest always has a deadline, except while a person
+//! sits at its console; when it passes, the guest is killed and was hung.
+
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+
+use super::command::Machine;
+use super::qmp::Qmp;
+use super::session::{Event, Session};
+use super::transcript::Transcript;
+use crate::verdict::Verdict;
+
+/// How long a killed QEMU may take to be gone.
+const KILL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What happened next.
+pub(crate) enum Step {
+    /// The guest said this: escape sequences are left out until it is ready.
+    Output(Vec<u8>),
+    /// The person typed this; nothing at all means the end of the input.
+    Keys(Vec<u8>),
+    /// xtask itself received this signal.
+    Signal(i32),
+    /// The guest is gone.
+    Ended(Verdict),
+}
+
+/// A booted guest.
+pub(crate) struct Guest {
+    session: Session,
+    transcript: Transcript,
+    limit: Option<Duration>,
+    since: Instant,
+    /// Why the machine stopped, in QMP's words, if it said so.
+    shutdown: Option<String>,
+}
+
+impl Guest {
+    /// Boots `machine`; it must end, or get another limit, within `limit`.
+    pub(crate) fn boot(machine: &Machine<'_>, limit: Duration) -> Result<Self> {
+        Ok(Self {
+            session: Session::start(machine)?,
+            transcript: Transcript::default(),
+            limit: Some(limit),
+            since: Instant::now(),
+            shutdown: None,
+        })
+    }
+
+    /// From now on the guest has `limit`, or all the time there is.
+    pub(crate) fn set_limit(&mut self, limit: Option<Duration>) {
+        (self.limit, self.since) = (limit, Instant::now());
+    }
+
+    /// Waits for the next thing to happen.
+    pub(crate) fn step(&mut self) -> Step {
+        loop {
+            let deadline = self.limit.map(|limit| self.since + limit);
+            match self.session.next(deadline) {
+                None => return Step::Ended(self.kill(Verdict::Hung(self.since.elapsed()))),
+                Some(Event::Serial(bytes)) => {
+                    let was_ready = self.transcript.is_ready();
+                    let plain = self.transcript.push(&bytes);
+                    return Step::Output(if was_ready { bytes } else { plain });
+                }
+                Some(Event::Keys(keys)) => return Step::Keys(keys),
+                Some(Event::Signal(signal)) => return Step::Signal(signal),
+                Some(Event::Exited(status)) => return Step::Ended(self.verdict(status)),
+                Some(Event::Qmp(event)) => {
+                    if self.has_given_up(&event) {
+                        return Step::Ended(self.kill(Verdict::InternalError));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Notes why the machine shuts down; true if the accelerator gave up.
+    fn has_given_up(&mut self, event: &Value) -> bool {
+        match event["event"].as_str() {
+            Some("SHUTDOWN") => {
+                self.shutdown = event["data"]["reason"].as_str().map(str::to_owned);
+                false
+            }
+            Some("STOP") => {
+                let status = self.session.qmp.execute("query-status", json!({}));
+                status.is_ok_and(|status| status["status"] == "internal-error")
+            }
+            _ => false,
+        }
+    }
+
+    fn verdict(&self, status: i32) -> Verdict {
+        Verdict::from_debug_exit(status).unwrap_or_else(|| match self.shutdown.as_deref() {
+            Some("guest-reset") => Verdict::Reset,
+            Some("guest-shutdown") => Verdict::PoweredOff,
+            _ => Verdict::QemuFailed(status, self.session.qemu_said()),
+        })
+    }
+
+    /// Kills QEMU and takes in what it still said.
+    fn kill(&mut self, verdict: Verdict) -> Verdict {
+        self.session.kill();
+        let deadline = Some(Instant::now() + KILL_TIMEOUT);
+        while let Some(event) = self.session.next(deadline) {
+            match event {
+                Event::Serial(bytes) => drop(self.transcript.push(&bytes)),
+                Event::Exited(_) => break,
+                Event::Qmp(_) | Event::Keys(_) | Event::Signal(_) => {}
+            }
+        }
+        verdict
+    }
+
+    /// Runs the guest to its end; `output` gets each whole line.
+    pub(crate) fn run(&mut self, mut output: impl FnMut(&str)) -> Verdict {
+        loop {
+            let ended = match self.step() {
+                Step::Ended(verdict) => Some(verdict),
+                _ => None,
+            };
+            while let Some(line) = self.transcript.take_line() {
+                output(&line);
+            }
+            if let Some(verdict) = ended {
+                return verdict;
+            }
+        }
+    }
+
+    /// Waits until the kernel takes input.
+    ///
+    /// # Errors
+    /// The guest ended, or hung, before.
+    pub(crate) fn until_prompt(&mut self) -> Result<()> {
+        while self.next_line()?.is_some() {}
+        Ok(())
+    }
+
+    /// Sends raw bytes, as keys that are pressed.
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        self.transcript.sent();
+        self.session.write(bytes);
+    }
+
+    /// Sends one line to the prompt.
+    pub(crate) fn send(&mut self, line: &str) {
+        while self.transcript.take_line().is_some() {}
+        self.write(format!("{line}\r").as_bytes());
+    }
+
+    /// The next whole line the guest says, or `None` when the prompt is back.
+    /// The first line after [`Guest::send`] is the echo of what was sent.
+    ///
+    /// # Errors
+    /// The guest ended, or hung: with its verdict and last lines.
+    pub(crate) fn next_line(&mut self) -> Result<Option<String>> {
+        loop {
+            if let Some(line) = self.transcript.take_line() {
+                return Ok(Some(line));
+            }
+            if self.transcript.at_prompt() {
+                return Ok(None);
+            }
+            if let Step::Ended(verdict) = self.step() {
+                bail!("{verdict}; its last lines:\n{}", self.last_words());
+            }
+        }
+    }
+
+    /// Whether the kernel said that it takes input.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.transcript.is_ready()
+    }
+
+    /// Whether the kernel waits at its prompt.
+    pub(crate) fn at_prompt(&self) -> bool {
+        self.transcript.at_prompt()
+    }
+
+    /// The guest's last lines, indented, for a report.
+    pub(crate) fn last_words(&self) -> String {
+        let lines = self.transcript.last_lines();
+        lines.iter().map(|line| format!("    {line}\n")).collect()
+    }
+
+    /// A way to give [`Step::Keys`] and [`Step::Signal`] to the one who steps.
+    pub(crate) fn sender(&self) -> Sender<Event> {
+        self.session.sender()
+    }
+
+    /// QEMU's machine protocol, to change the machine while it runs.
+    pub(crate) fn qmp(&mut self) -> &mut Qmp {
+        &mut self.session.qmp
+    }
+}

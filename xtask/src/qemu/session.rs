@@ -1,0 +1,176 @@
+//! A running QEMU: its process and its two sockets, as one queue of events.
+//!
+//! We listen, QEMU dials, so there is nothing to poll for; a thread reads each
+//! socket and one waits for the process. Rules: [`Event::Exited`] comes last,
+//! after all that the guest said; dropping the session kills QEMU.
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::command::Machine;
+use super::guard;
+use super::qmp::Qmp;
+
+/// Name of the file in [`Machine::logs`] that keeps all that the guest said.
+pub(crate) const SERIAL_LOG: &str = "serial.log";
+
+/// Name of the file in [`Machine::logs`] that keeps what QEMU itself said.
+const QEMU_LOG: &str = "qemu.log";
+
+/// How long QEMU may take to dial its sockets; on a laden host it does take
+/// seconds to load.
+const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What happened, from whichever side.
+pub(crate) enum Event {
+    /// The guest wrote this to its serial line.
+    Serial(Vec<u8>),
+    /// QEMU sent this QMP event.
+    Qmp(Value),
+    /// QEMU ended with this exit status; nothing follows.
+    Exited(i32),
+    /// The person typed this; nothing at all means the end of the input.
+    Keys(Vec<u8>),
+    /// xtask itself received this signal.
+    Signal(i32),
+}
+
+/// Where QEMU's serial line and QMP dial.
+pub(super) struct Sockets {
+    /// The serial line.
+    pub(super) serial: PathBuf,
+    /// The machine protocol.
+    pub(super) qmp: PathBuf,
+}
+
+/// A QEMU that runs, or has ended with its events not yet all taken.
+pub(super) struct Session {
+    events: Receiver<Event>,
+    sender: Sender<Event>,
+    serial: UnixStream,
+    pub(super) qmp: Qmp,
+    /// The guard kills QEMU when this closes.
+    life: Option<ChildStdin>,
+    logs: PathBuf,
+    /// Holds sockets and the firmware's variables.
+    _folder: TempDir,
+}
+
+impl Session {
+    /// Starts QEMU and waits until both its sockets are connected.
+    pub(super) fn start(machine: &Machine<'_>) -> Result<Self> {
+        // Not below the target folder: a socket's path has 108 bytes at most.
+        let folder = tempfile::Builder::new().prefix("dmirror-").tempdir()?;
+        let sockets =
+            Sockets { serial: folder.path().join("serial"), qmp: folder.path().join("qmp") };
+        let variables = folder.path().join("variables.fd");
+        fs::copy(&machine.tools.firmware.vars, &variables)
+            .with_context(|| format!("{}", machine.tools.firmware.vars.display()))?;
+        let (serial, qmp) = (listen(&sockets.serial)?, listen(&sockets.qmp)?);
+
+        let log = machine.logs.join(QEMU_LOG);
+        let mut guard = guard::spawn(&machine.command(&sockets, &variables), &log)?;
+        let life = guard.stdin.take();
+        let serial = accept(&serial, &mut guard, &log)?;
+        let qmp = accept(&qmp, &mut guard, &log)?;
+
+        let (sender, events) = channel();
+        let says = sender.clone();
+        let (qmp, qmp_thread) = Qmp::start(qmp, move |event| drop(says.send(Event::Qmp(event))))?;
+        let readers = [read_serial(serial.try_clone()?, sender.clone()), qmp_thread];
+        await_exit(guard, readers, sender.clone());
+        let logs = machine.logs.clone();
+        Ok(Self { events, sender, serial, qmp, life, logs, _folder: folder })
+    }
+
+    /// The next event, or `None` when `deadline` passes first.
+    pub(super) fn next(&self, deadline: Option<Instant>) -> Option<Event> {
+        let Some(deadline) = deadline else { return self.events.recv().ok() };
+        match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(event) => Some(event),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => unreachable!("we hold a sender ourselves"),
+        }
+    }
+
+    /// A way into the queue, for what comes from xtask's own side.
+    pub(super) fn sender(&self) -> Sender<Event> {
+        self.sender.clone()
+    }
+
+    /// Sends bytes down the guest's serial line. A guest that is gone does not
+    /// get them; that it is gone is an event of its own.
+    pub(super) fn write(&mut self, bytes: &[u8]) {
+        let _ = self.serial.write_all(bytes);
+    }
+
+    /// Kills QEMU; [`Event::Exited`] follows.
+    pub(super) fn kill(&mut self) {
+        self.life = None;
+    }
+
+    /// What QEMU itself said so far.
+    pub(super) fn qemu_said(&self) -> String {
+        fs::read_to_string(self.logs.join(QEMU_LOG)).unwrap_or_default()
+    }
+}
+
+fn listen(path: &Path) -> Result<UnixListener> {
+    let listener = UnixListener::bind(path)
+        .with_context(|| format!("cannot listen on {} (TMPDIR too long?)", path.display()))?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+/// The connection that QEMU makes, unless it ends first.
+fn accept(listener: &UnixListener, guard: &mut Child, log: &Path) -> Result<UnixStream> {
+    let deadline = Instant::now() + DIAL_TIMEOUT;
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => {
+                stream.set_nonblocking(false)?;
+                return Ok(stream);
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error).context("QEMU could not connect"),
+        }
+        if let Some(status) = guard.try_wait()? {
+            let said = fs::read_to_string(log).unwrap_or_default();
+            bail!("QEMU did not start ({status}): {}", said.trim());
+        }
+        if Instant::now() > deadline {
+            bail!("QEMU did not connect within {} s", DIAL_TIMEOUT.as_secs());
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn read_serial(mut serial: UnixStream, sender: Sender<Event>) -> JoinHandle<()> {
+    thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = serial.read(&mut buffer) {
+            let _ = sender.send(Event::Serial(buffer[..length].to_vec()));
+        }
+    })
+}
+
+/// Reports QEMU's end after its sockets were read to their ends.
+fn await_exit(mut guard: Child, readers: [JoinHandle<()>; 2], sender: Sender<Event>) {
+    thread::spawn(move || {
+        let status = guard.wait().ok().and_then(|status| status.code());
+        for reader in readers {
+            let _ = reader.join();
+        }
+        let _ = sender.send(Event::Exited(status.unwrap_or(-1)));
+    });
+}

@@ -1,0 +1,157 @@
+//! What the guest said, as lines: the ready line, the prompt, the last words.
+//!
+//! Pure bookkeeping over the serial line's bytes, fed by `guest`. The firmware
+//! plays with the cursor before the kernel starts; escape sequences are dropped
+//! so that a line is what a person would read.
+
+use std::collections::VecDeque;
+
+/// The kernel says this when it will take input.
+const READY: &str = "dmirror: ready";
+
+/// The kernel's prompt.
+const PROMPT: &str = "dmirror> ";
+
+/// How many lines of last words are kept.
+const LAST_LINES: usize = 20;
+
+/// The guest's output so far, as far as it matters.
+#[derive(Default)]
+pub(super) struct Transcript {
+    escape: Escape,
+    unfinished: Vec<u8>,
+    /// Whole lines that nobody took yet.
+    lines: VecDeque<String>,
+    last: VecDeque<String>,
+    ready: bool,
+    /// A line ended since input was last sent, so a prompt is a new one and not
+    /// the editor's redrawing of the line being typed.
+    line_ended: bool,
+}
+
+impl Transcript {
+    /// Takes note of `bytes`; returns them without escape sequences.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut plain = Vec::with_capacity(bytes.len());
+        plain.extend(bytes.iter().copied().filter(|&byte| self.escape.is_text(byte)));
+        for &byte in &plain {
+            match byte {
+                b'\n' => self.end_line(),
+                b'\r' => {}
+                _ => self.unfinished.push(byte),
+            }
+        }
+        plain
+    }
+
+    fn end_line(&mut self) {
+        let line = String::from_utf8_lossy(&self.unfinished).into_owned();
+        self.unfinished.clear();
+        self.ready |= line.ends_with(READY);
+        self.line_ended = true;
+        if self.last.len() == LAST_LINES {
+            self.last.pop_front();
+        }
+        self.last.push_back(line.clone());
+        self.lines.push_back(line);
+    }
+
+    /// Whether the kernel said that it takes input.
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    /// Whether the kernel waits at a prompt for the next line.
+    pub(super) fn at_prompt(&self) -> bool {
+        self.ready && self.line_ended && self.unfinished.ends_with(PROMPT.as_bytes())
+    }
+
+    /// Input was sent: the prompt that stands there is used up.
+    pub(super) fn sent(&mut self) {
+        self.unfinished.clear();
+        self.line_ended = false;
+    }
+
+    /// The oldest whole line that was not taken yet.
+    pub(super) fn take_line(&mut self) -> Option<String> {
+        self.lines.pop_front()
+    }
+
+    /// The last lines said, an unfinished one included.
+    pub(super) fn last_lines(&self) -> Vec<String> {
+        let unfinished = String::from_utf8_lossy(&self.unfinished).into_owned();
+        let lines = self.last.iter().cloned().chain(std::iter::once(unfinished));
+        lines.filter(|line| !line.trim().is_empty()).collect()
+    }
+}
+
+/// Where in an ECMA-48 escape sequence the stream is.
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Escape {
+    #[default]
+    Text,
+    Introduced,
+    Control,
+}
+
+impl Escape {
+    /// Steps over `byte`; true if it is text and no part of a sequence.
+    fn is_text(&mut self, byte: u8) -> bool {
+        let before = *self;
+        *self = match (before, byte) {
+            (_, 0x1b) => Self::Introduced,
+            (Self::Introduced, b'[') => Self::Control,
+            (Self::Control, 0x20..=0x3f) => Self::Control,
+            _ => Self::Text,
+        };
+        before == Self::Text && *self == Self::Text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ready() -> Transcript {
+        let mut transcript = Transcript::default();
+        transcript.push(b"dmirror: ready\r\ndmirror> ");
+        transcript
+    }
+
+    #[test]
+    fn a_prompt_counts_only_after_the_ready_line() {
+        let mut transcript = Transcript::default();
+        transcript.push(b"boot\ndmirror> ");
+        assert!(!transcript.at_prompt());
+        assert!(ready().at_prompt());
+    }
+
+    #[test]
+    fn an_echo_redrawn_after_the_prompt_is_no_new_prompt() {
+        let mut transcript = ready();
+        transcript.sent();
+        transcript.push(b"\rdmirror> ");
+        assert!(!transcript.at_prompt());
+        transcript.push(b"disks\r\nvbd0\r\ndmirror> ");
+        assert!(transcript.at_prompt());
+    }
+
+    #[test]
+    fn lines_come_whole_however_the_bytes_are_cut() {
+        let mut transcript = Transcript::default();
+        for byte in b"one\r\ntwo\r\nthr" {
+            transcript.push(&[*byte]);
+        }
+        assert_eq!(transcript.take_line().as_deref(), Some("one"));
+        assert_eq!(transcript.take_line().as_deref(), Some("two"));
+        assert_eq!(transcript.take_line(), None);
+        assert_eq!(transcript.last_lines(), ["one", "two", "thr"]);
+    }
+
+    #[test]
+    fn escape_sequences_are_no_text() {
+        let mut transcript = Transcript::default();
+        let plain = transcript.push(b"\x1b[2J\x1b[01;01H\x1b=Bds\x1b[0mDxe\n");
+        assert_eq!(plain, b"BdsDxe\n");
+    }
+}

@@ -1,0 +1,133 @@
+//! A panic's addresses, as functions and lines of the kernel's sources.
+//!
+//! The kernel prints `panic: MESSAGE at FILE:LINE`, lines `  #N 0xADDRESS` and
+//! `kernel base 0xADDRESS`. It is position independent, so address minus base
+//! is what the debug information of its ELF knows.
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::{fmt::Write, fs};
+
+use addr2line::{Context, gimli};
+use anyhow::Result;
+use object::{Object, ObjectSection};
+
+type Reader<'a> = gimli::EndianSlice<'a, gimli::LittleEndian>;
+
+/// A panic as the kernel printed it.
+#[derive(Debug, PartialEq, Eq)]
+struct Panic {
+    message: String,
+    /// Return addresses, innermost first, relative to the kernel's base.
+    addresses: Vec<u64>,
+}
+
+/// The last panic in the guest's output `log`, symbolized by `elf`; `None` if
+/// there is none in it.
+pub(crate) fn panic_report(log: &str, elf: &Path) -> Option<String> {
+    let panic = find_panic(log)?;
+    let frames = symbolize(&panic.addresses, elf)
+        .unwrap_or_else(|why| format!("  (no symbols: {}: {why:#})\n", elf.display()));
+    Some(format!("panic: {}\n{frames}", panic.message))
+}
+
+fn find_panic(log: &str) -> Option<Panic> {
+    let start = log.rfind("panic: ")?;
+    let mut lines = log[start..].lines();
+    let message = lines.next()?.strip_prefix("panic: ")?.trim().to_owned();
+    let (mut addresses, mut base) = (Vec::new(), 0);
+    for line in lines.map(str::trim) {
+        if let Some(address) = line.strip_prefix("kernel base ") {
+            base = hexadecimal(address)?;
+        } else if let Some((_, address)) = line.strip_prefix('#').and_then(|at| at.split_once(' '))
+        {
+            addresses.extend(hexadecimal(address));
+        }
+    }
+    for address in &mut addresses {
+        *address = address.wrapping_sub(base);
+    }
+    Some(Panic { message, addresses })
+}
+
+fn hexadecimal(text: &str) -> Option<u64> {
+    u64::from_str_radix(text.split_whitespace().next()?.strip_prefix("0x")?, 16).ok()
+}
+
+/// One line for each address and each function inlined there.
+fn symbolize(addresses: &[u64], elf: &Path) -> Result<String> {
+    let data = fs::read(elf)?;
+    let file = object::File::parse(&*data)?;
+    let sections = gimli::DwarfSections::load(|id| -> Result<Cow<'_, [u8]>, object::Error> {
+        let section = file.section_by_name(id.name());
+        section.map_or(Ok(Cow::Borrowed(&[][..])), |section| section.uncompressed_data())
+    })?;
+    let dwarf = sections.borrow(|section| Reader::new(section, gimli::LittleEndian));
+    let context = Context::from_dwarf(dwarf)?;
+    let mut text = String::new();
+    for (number, &address) in addresses.iter().enumerate() {
+        describe(&mut text, number, address, &context)?;
+    }
+    Ok(text)
+}
+
+/// A return address is the instruction after the call, hence the step back.
+fn describe(
+    text: &mut String,
+    number: usize,
+    address: u64,
+    context: &Context<Reader<'_>>,
+) -> Result<()> {
+    let mut frames = context.find_frames(address.saturating_sub(1)).skip_all_loads()?;
+    let mut found = false;
+    while let Some(frame) = frames.next()? {
+        let function = frame.function.as_ref().map(|function| function.demangle());
+        let function = function.transpose()?.unwrap_or(Cow::Borrowed("?"));
+        let place = frame.location.and_then(|at| Some((at.file?, at.line?)));
+        let place = place.map_or("?".into(), |(file, line)| format!("{file}:{line}"));
+        let label = if found { "inlined in".into() } else { format!("#{number}") };
+        writeln!(text, "  {label:>4} {function}\n         at {place}")?;
+        found = true;
+    }
+    if !found {
+        writeln!(text, "  {:>4} {address:#x} (nowhere in the kernel)", format!("#{number}"))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOG: &str = "boot\r\npanic: index out of range at kernel/src/main.rs:7\r\n  \
+        #0 0x10000001010\r\n  #1 0x10000002000\r\nkernel base 0x10000000000\r\n";
+
+    #[test]
+    fn addresses_are_relative_to_the_base_printed_after_them() {
+        let panic = find_panic(LOG).unwrap();
+        assert_eq!(panic.message, "index out of range at kernel/src/main.rs:7");
+        assert_eq!(panic.addresses, [0x1010, 0x2000]);
+    }
+
+    #[test]
+    fn the_last_panic_counts() {
+        let twice = format!("panic: first\n  #0 0x1\n{LOG}");
+        assert_eq!(find_panic(&twice), find_panic(LOG));
+    }
+
+    #[test]
+    fn a_log_without_a_panic_has_none() {
+        assert_eq!(find_panic("dmirror: ready\n"), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn our_own_function_is_found_in_our_own_binary() {
+        let elf = std::env::current_exe().unwrap();
+        let here = our_own_function_is_found_in_our_own_binary as fn() as usize;
+        let maps = fs::read_to_string("/proc/self/maps").unwrap();
+        let base = u64::from_str_radix(maps.split('-').next().unwrap(), 16).unwrap();
+        let text = symbolize(&[here as u64 - base + 1], &elf).unwrap();
+        assert!(text.contains("our_own_function"), "{text}");
+    }
+}

@@ -1,0 +1,85 @@
+//! The person's terminal in raw mode, and its way back.
+//!
+//! Raw: every key goes to the guest, Ctrl-C too. Rule: the terminal is restored
+//! on every way out that a program can see: [`Raw`] dropped, panic, and the
+//! signals that end a process, which arrive as events instead.
+
+use std::io::{IsTerminal, Read, stdin};
+use std::sync::Mutex;
+use std::sync::mpsc::Sender;
+use std::{panic, thread};
+
+use anyhow::{Context, Result};
+use rustix::termios::{OptionalActions, OutputModes, Termios, tcgetattr, tcsetattr};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::qemu::Event;
+
+/// The terminal's settings before it was made raw.
+static COOKED: Mutex<Option<Termios>> = Mutex::new(None);
+
+/// While this lives, the terminal is raw.
+pub(crate) struct Raw(());
+
+impl Raw {
+    /// Makes the terminal of standard input raw.
+    pub(crate) fn enter() -> Result<Self> {
+        let cooked = tcgetattr(stdin()).context("the terminal's settings")?;
+        let mut raw = cooked.clone();
+        raw.make_raw();
+        // The guest ends lines as it likes; the terminal still returns the carriage.
+        raw.output_modes |= OutputModes::OPOST | OutputModes::ONLCR;
+        *cooked_settings() = Some(cooked);
+        let report = panic::take_hook();
+        panic::set_hook(Box::new(move |why| {
+            restore();
+            report(why);
+        }));
+        tcsetattr(stdin(), OptionalActions::Flush, &raw).context("making the terminal raw")?;
+        Ok(Self(()))
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+fn restore() {
+    if let Some(cooked) = cooked_settings().take() {
+        let _ = tcsetattr(stdin(), OptionalActions::Drain, &cooked);
+    }
+}
+
+/// Settings are whole at any time, also after a panic of their holder.
+fn cooked_settings() -> std::sync::MutexGuard<'static, Option<Termios>> {
+    COOKED.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Whether a person sits at standard input.
+pub(crate) fn is_interactive() -> bool {
+    stdin().is_terminal()
+}
+
+/// From now on standard input and the signals that would end us are events.
+pub(crate) fn listen(events: Sender<Event>) -> Result<()> {
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    let keys = events.clone();
+    thread::spawn(move || {
+        for signal in signals.forever() {
+            let _ = events.send(Event::Signal(signal));
+        }
+    });
+    thread::spawn(move || {
+        let mut buffer = [0; 1024];
+        loop {
+            let length = stdin().read(&mut buffer).unwrap_or(0);
+            if keys.send(Event::Keys(buffer[..length].to_vec())).is_err() || length == 0 {
+                return;
+            }
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,80 @@
+//! Where things are: one function a place, used by every verb.
+//!
+//! All that xtask makes lies below cargo's target folder, so `cargo clean`
+//! takes it along. Rule: no other module builds such a path by hand.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
+
+use anyhow::{Context, Result, bail};
+
+/// The folder of the workspace's `Cargo.toml`.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
+}
+
+/// Cargo's target folder: `CARGO_TARGET_DIR`, or `target` in the workspace.
+pub(crate) fn target() -> PathBuf {
+    root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("target")))
+}
+
+/// The kernel's own target folder: its flags are not the host crates', and two
+/// builds in one folder would throw each other's results away.
+pub(crate) fn kernel_target() -> PathBuf {
+    target().join("kernel")
+}
+
+/// The image builder's target folder.
+pub(crate) fn mkimage_target() -> PathBuf {
+    target().join("mkimage")
+}
+
+/// The disks that `cargo xtask run` keeps from one boot to the next.
+pub(crate) fn disks() -> PathBuf {
+    target().join("disks")
+}
+
+/// The logs of the last boots, one folder for each purpose.
+pub(crate) fn runs() -> PathBuf {
+    target().join("run")
+}
+
+/// What provisioning fetched, kept from run to run.
+pub(crate) fn cache() -> PathBuf {
+    target().join("cache")
+}
+
+/// The file that remembers which accelerator worked.
+pub(crate) fn accel_memory() -> PathBuf {
+    target().join("accel")
+}
+
+/// `folder`, made if it is missing.
+pub(crate) fn make(folder: PathBuf) -> Result<PathBuf> {
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    Ok(folder)
+}
+
+/// The cargo that runs us, told to work in the workspace.
+pub(crate) fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
+    cargo.current_dir(root());
+    cargo
+}
+
+/// Runs `command` to its end; an error names the command and how it ended.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot start {}", shown(command)))?;
+    if !status.success() {
+        bail!("{} failed: {status}", shown(command));
+    }
+    Ok(())
+}
+
+/// The command as a person would type it, for messages.
+pub(crate) fn shown(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
