@@ -1,3 +1,53 @@
-//! The mirror target.
+//! The device-mapper mirror (RAID1) target.
+//!
+//! Place: registered with [`dm`] as the target type `mirror`; everything else
+//! in this workspace exists so that this crate can run. It knows no hardware,
+//! starts no thread, reads no clock, and runs unmodified on a host.
+//!
+//! The design follows a sketch that Venkatesh Srinivas posted to the DragonFly
+//! kernel list in April 2011, and keeps its names. To read it, follow a request:
+//!
+//! 1. `mirror.rs`: `strategy` switches on the command; the range lock
+//!    (`range.rs`) lets reads share and writes exclude.
+//! 2. `read.rs`: `read_pick`, `issue_read`, `read_bio_done`: a read that fails
+//!    is pushed again onto another leg until one succeeds or none is left.
+//! 3. `write.rs`: a `WriteGroup` has one
+//!    `WriteTx` for each leg; `write_bio_done` advances a
+//!    transaction, `write_tx_done` drops its reference, and the last reference
+//!    completes the original bio. Never before every leg has reported.
+//! 4. `resync.rs`: copies an in-sync leg to those that are being rebuilt.
+//!
+//! `leg.rs` has the states of a leg, `target.rs` the face to the device mapper,
+//! `config.rs` the table grammar, `status.rs` what a person sees.
+//!
+//! What the sketch left open or got wrong, and what stands here instead:
+//!
+//! | in the sketch | here |
+//! |---|---|
+//! | without a disk to read from, the bio is never completed | it ends with the last error |
+//! | a transaction has no buf of its own and is not linked to its bio | each transaction *is* a bio of the group |
+//! | the states advance without `break` | `advance` is one `match` |
+//! | the error branch is empty | the leg is failed, the group remembers |
+//! | the destructor releases the lock of the object it frees | `Drop` owns the group alone |
+//! | allocation between submissions can leave some legs written | everything is allocated before the first leg is issued |
+//!
+//! This mirror keeps its state in memory (`core`): it starts by copying leg 0
+//! to the others unless the table says `nosync`, and it forgets, when it is
+//! torn down, which leg failed.
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod config;
+mod leg;
+mod mirror;
+mod range;
+mod read;
+mod resync;
+mod status;
+mod target;
+mod write;
+
+pub use leg::LEGS_MAX;
+pub use target::{MirrorTarget, MirrorType};

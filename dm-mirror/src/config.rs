@@ -1,0 +1,188 @@
+//! The table grammar of the mirror.
+//!
+//! ```text
+//! start length mirror core <#args> [region_size] [[no]sync]
+//!                     <#legs> <device> <offset> ...
+//!                     [<#features> feature ...]
+//! ```
+//!
+//! Sizes are in sectors of 512 bytes. Features: `handle_errors` (accepted as
+//! in Linux, and always in force), `read_policy round_robin`, `read_policy
+//! least_pending`, `read_policy prefer=<leg>`.
+//!
+//! Place: [`MirrorType`](crate::MirrorType) parses its arguments here, and
+//! [`Target::table`](dm::Target::table) prints them again.
+
+use alloc::format;
+use alloc::string::String;
+use core::fmt::{self, Write};
+
+use arrayvec::ArrayVec;
+use bio::{Extent, Sectors};
+use dm::{ArgError, Args, Context, Word};
+
+use crate::leg::{LEGS_MAX, Leg};
+use crate::mirror::Mirror;
+
+/// The region size where the table gives none.
+const REGION_DEFAULT: Sectors = Sectors(1024);
+
+/// The smallest region: a page of memory, as in Linux.
+const REGION_MIN: Sectors = Sectors(8);
+
+/// Which in-sync leg a read goes to first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ReadPolicy {
+    /// Each in turn.
+    #[default]
+    RoundRobin,
+    /// The one with the fewest reads in flight.
+    LeastPending,
+    /// This one while it is in sync, else each in turn.
+    Prefer(usize),
+}
+
+/// What a table entry says.
+pub(crate) struct Config {
+    pub(crate) region: Sectors,
+    pub(crate) nosync: bool,
+    pub(crate) legs: ArrayVec<Leg, LEGS_MAX>,
+    pub(crate) read_policy: ReadPolicy,
+}
+
+impl Config {
+    /// Parses the words after `mirror`.
+    pub(crate) fn parse(args: &mut Args<'_>, context: &Context<'_>) -> Result<Config, ArgError> {
+        let log = args.next("log type")?;
+        if log.text != "core" {
+            let text = log.text;
+            return Err(log.refuse(format!("there is no log type `{text}`; use `core`")));
+        }
+        let (region, nosync) = parse_log(args.group("log arguments")?)?;
+        let legs = parse_legs(args, context)?;
+        let read_policy = match args.peek() {
+            Some(_) => parse_features(args.group("features")?, legs.len())?,
+            None => ReadPolicy::default(),
+        };
+        Ok(Config { region, nosync, legs, read_policy })
+    }
+}
+
+fn parse_log(mut args: Args<'_>) -> Result<(Sectors, bool), ArgError> {
+    let mut region = REGION_DEFAULT;
+    if let Some(word) = args.peek()
+        && word.text.starts_with(|c: char| c.is_ascii_digit())
+    {
+        region = Sectors(args.number("region size")?);
+        if !region.0.is_power_of_two() || region < REGION_MIN {
+            return Err(word.refuse(format!(
+                "a region of {region} sectors is not possible; \
+                 use a power of two from {REGION_MIN} on"
+            )));
+        }
+    }
+    let nosync = args.next_if("nosync").is_some();
+    if !nosync {
+        args.next_if("sync");
+    }
+    args.end()?;
+    Ok((region, nosync))
+}
+
+fn parse_legs(
+    args: &mut Args<'_>,
+    context: &Context<'_>,
+) -> Result<ArrayVec<Leg, LEGS_MAX>, ArgError> {
+    let word = args.next("number of legs")?;
+    let count = word.number("number of legs")?;
+    if count == 0 || count > LEGS_MAX as u64 {
+        return Err(word.refuse(format!("a mirror has 1 to {LEGS_MAX} legs, not {count}")));
+    }
+    let mut legs = ArrayVec::new();
+    for _ in 0..count {
+        let name = args.peek();
+        let (device, offset) = args.device_at(context)?;
+        let leg = Leg { device, offset };
+        check_leg(name.expect("a leg has a name"), &leg, &legs, context.length)?;
+        legs.push(leg);
+    }
+    Ok(legs)
+}
+
+/// A leg must take writes, and share no sector with another.
+fn check_leg(word: Word<'_>, leg: &Leg, others: &[Leg], length: Sectors) -> Result<(), ArgError> {
+    let name = word.text;
+    if leg.device.limits().read_only {
+        return Err(word.refuse(format!("`{name}` is read-only; a leg must take writes")));
+    }
+    let extent = Extent::new(leg.offset, length);
+    let shares = |other: &&Leg| {
+        other.name() == leg.name() && Extent::new(other.offset, length).overlaps(extent)
+    };
+    match others.iter().position(|other| shares(&other)) {
+        Some(other) => Err(word.refuse(format!(
+            "`{name}` holds leg {other} already; name another device or another offset"
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn parse_features(mut args: Args<'_>, legs: usize) -> Result<ReadPolicy, ArgError> {
+    let mut policy = ReadPolicy::default();
+    while args.peek().is_some() {
+        let word = args.next("feature")?;
+        match word.text {
+            "handle_errors" => {}
+            "read_policy" => policy = parse_policy(args.next("read policy")?, legs)?,
+            text => {
+                return Err(word.refuse(format!(
+                    "there is no feature `{text}`; use `handle_errors` or `read_policy <policy>`"
+                )));
+            }
+        }
+    }
+    Ok(policy)
+}
+
+fn parse_policy(word: Word<'_>, legs: usize) -> Result<ReadPolicy, ArgError> {
+    match word.text {
+        "round_robin" => return Ok(ReadPolicy::RoundRobin),
+        "least_pending" => return Ok(ReadPolicy::LeastPending),
+        _ => {}
+    }
+    let leg = word.text.strip_prefix("prefer=").and_then(|leg| leg.parse::<usize>().ok());
+    match leg {
+        Some(leg) if leg < legs => Ok(ReadPolicy::Prefer(leg)),
+        Some(leg) => Err(word.refuse(format!("there is no leg {leg}; legs are 0 to {}", legs - 1))),
+        None => Err(word.refuse(format!(
+            "there is no read policy `{}`; use `round_robin`, `least_pending` or `prefer=<leg>`",
+            word.text
+        ))),
+    }
+}
+
+impl fmt::Display for ReadPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReadPolicy::RoundRobin => f.write_str("round_robin"),
+            ReadPolicy::LeastPending => f.write_str("least_pending"),
+            ReadPolicy::Prefer(leg) => write!(f, "prefer={leg}"),
+        }
+    }
+}
+
+impl Mirror {
+    /// The arguments that make this mirror again.
+    pub(crate) fn table(&self) -> String {
+        let sync = if self.nosync { "nosync" } else { "sync" };
+        let mut text = format!("core 2 {} {sync} {}", self.region, self.legs.len());
+        for leg in &self.legs {
+            write!(text, " {} {}", leg.name(), leg.offset).expect("a string takes it all");
+        }
+        if self.read_policy != ReadPolicy::default() {
+            let policy = self.read_policy;
+            write!(text, " 2 read_policy {policy}").expect("a string takes it all");
+        }
+        text
+    }
+}
