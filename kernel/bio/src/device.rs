@@ -45,7 +45,8 @@ impl Default for Limits {
     }
 }
 
-/// When a write is durable.
+/// When a write is durable. Only a [`Volatile`](WriteCache::Volatile) cache
+/// makes a flush do anything; on the others it completes at once with `Ok`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteCache {
     /// After a flush issued once it had completed.
