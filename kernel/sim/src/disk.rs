@@ -1,0 +1,448 @@
+//! A disk of which a test decides what completes, when and how.
+//!
+//! Place: the legs under test; a [`World`](crate::World) or a test by hand is
+//! the driver of its queue.
+//!
+//! Rules:
+//!
+//! - A request waits until [`complete`](SimDisk::complete) names it; requests
+//!   that do not fit the disk, and all that come once it is gone, complete
+//!   inside `strategy` instead.
+//! - A write takes effect, and a read sees the sectors, in the instant of its
+//!   completion, or earlier where [`perform`](SimDisk::perform) was called:
+//!   a disk may be done long before it says so.
+//! - A request that timed out leaves its memory with the disk until
+//!   [`give_back_late`](SimDisk::give_back_late): a write lands then.
+//! - What survives a loss of power is in `cache.rs`.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::mem;
+
+use bio::sync::{Lock, Rank};
+use bio::{
+    Bio, BlockDevice, BufCmd, ErrorKind, Extent, Limits, Memory, SECTOR_SIZE, Sector, Sectors,
+    WriteCache,
+};
+
+use crate::cache::{Cache, Content};
+use crate::chooser::Chooser;
+use crate::stamp::Stamp;
+
+/// Names a request of one disk; later requests have larger names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(u64);
+
+/// A request that waits in a disk, seen from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// Its name.
+    pub id: RequestId,
+    /// What is asked.
+    pub cmd: BufCmd,
+    /// Where on this disk.
+    pub extent: Extent,
+}
+
+/// How a request ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done.
+    Ok,
+    /// Failed; of a write, these sectors took effect all the same.
+    Fail(ErrorKind, Landed),
+    /// The disk does not answer: the request ends with
+    /// [`Timeout`](ErrorKind::Timeout) and the disk keeps the memory.
+    Timeout,
+}
+
+/// Which sectors of a failed write took effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Landed {
+    /// Not one.
+    None,
+    /// Every one.
+    All,
+    /// Those whose bit is set: bit 0 is the write's first sector; sectors past
+    /// the 64th did not.
+    Sectors(u64),
+}
+
+impl Landed {
+    fn covers(self, nth: u64) -> bool {
+        match self {
+            Landed::None => false,
+            Landed::All => true,
+            Landed::Sectors(bits) => nth < 64 && bits >> nth & 1 == 1,
+        }
+    }
+}
+
+/// Whether a disk is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Presence {
+    /// It works.
+    Ready,
+    /// It takes no writes, though its limits promised so: each fails.
+    ReadOnly,
+    /// It is not there: every request fails with [`Gone`](ErrorKind::Gone).
+    Gone,
+}
+
+/// A disk made of software. See the [module's rules](self).
+///
+/// ```
+/// use bio::{Bio, BlockDevice, Buf, BufDone, Extent, IoResult, Limits, Sector, Sectors};
+/// use sim::{Outcome, SimDisk};
+/// use std::sync::Arc;
+///
+/// struct Ended;
+/// impl BufDone for Ended {
+///     fn buf_done(self: Arc<Self>, _: Buf, info: u64, result: IoResult) {
+///         println!("request {info} ended: {result:?}");
+///     }
+/// }
+///
+/// let disk = SimDisk::new(Sectors(8), Limits::default());
+/// let write = Buf::write(Extent::new(Sector(2), Sectors(1)), vec![7; 512].into());
+/// disk.strategy(Bio::new(write, Arc::new(Ended), 0));
+/// disk.strategy(Bio::new(Buf::flush(), Arc::new(Ended), 1));
+/// // The flush first, if the test says so.
+/// let flush = disk.pending(1).unwrap().id;
+/// disk.complete(flush, Outcome::Ok);
+/// let write = disk.pending(0).unwrap().id;
+/// disk.complete(write, Outcome::Ok);
+/// // The flush was issued before the write completed, and does not cover it.
+/// assert_ne!(disk.durable(Sector(2)), disk.contents(Sector(2)));
+/// ```
+pub struct SimDisk {
+    limits: Limits,
+    capacity: Sectors,
+    state: Lock<State>,
+}
+
+struct State {
+    presence: Presence,
+    cache: Cache,
+    /// Waiting, in the order in which they came.
+    slots: Vec<Slot>,
+    /// Timed out, their memory still here.
+    late: Vec<Late>,
+    /// Counts requests that came and requests that ended.
+    events: u64,
+    failures: u64,
+}
+
+struct Slot {
+    id: RequestId,
+    bio: Bio,
+    performed: bool,
+}
+
+struct Late {
+    pending: Pending,
+    memory: Memory,
+    performed: bool,
+}
+
+impl SimDisk {
+    /// A blank disk.
+    pub fn new(capacity: Sectors, limits: Limits) -> Arc<SimDisk> {
+        let sectors = usize::try_from(capacity.0).expect("a simulated disk fits memory");
+        SimDisk::over(Cache::blank(sectors), limits)
+    }
+
+    fn over(cache: Cache, limits: Limits) -> Arc<SimDisk> {
+        Arc::new(SimDisk {
+            limits,
+            capacity: Sectors(cache.sectors() as u64),
+            state: Lock::new(
+                Rank::DRIVER,
+                State {
+                    presence: Presence::Ready,
+                    cache,
+                    slots: Vec::new(),
+                    late: Vec::new(),
+                    events: 0,
+                    failures: 0,
+                },
+            ),
+        })
+    }
+
+    /// How many requests wait.
+    pub fn queued(&self) -> usize {
+        self.state.lock().slots.len()
+    }
+
+    /// The waiting request number `index`, oldest first.
+    pub fn pending(&self, index: usize) -> Option<Pending> {
+        self.state.lock().slots.get(index).map(Slot::seen)
+    }
+
+    /// How many requests timed out and keep their memory.
+    pub fn overdue(&self) -> usize {
+        self.state.lock().late.len()
+    }
+
+    /// The timed-out request number `index`, oldest first.
+    pub fn late(&self, index: usize) -> Option<Pending> {
+        self.state.lock().late.get(index).map(|late| late.pending)
+    }
+
+    /// How many requests ended with an error, timeouts included.
+    pub fn failures(&self) -> u64 {
+        self.state.lock().failures
+    }
+
+    /// What a read of `sector` sees. Panics past the end.
+    pub fn contents(&self, sector: Sector) -> Content {
+        self.state.lock().cache.newest(sector).clone()
+    }
+
+    /// What `sector` holds without the cache. Panics past the end.
+    pub fn durable(&self, sector: Sector) -> Content {
+        self.state.lock().cache.medium(sector).clone()
+    }
+
+    /// Whether the disk is there.
+    pub fn presence(&self) -> Presence {
+        self.state.lock().presence
+    }
+
+    /// Changes it from now on; requests that wait go on waiting. A disk that
+    /// goes away by losing its power wants [`lose_cache`](SimDisk::lose_cache) too.
+    pub fn set_presence(&self, presence: Presence) {
+        self.state.lock().presence = presence;
+    }
+
+    /// Lets a waiting request take effect now; it completes later. Panics if
+    /// it does not wait.
+    pub fn perform(&self, id: RequestId) {
+        let mut guard = self.state.lock();
+        let State { cache, slots, .. } = &mut *guard;
+        let slot = slots.iter_mut().find(|slot| slot.id == id).expect("a request that waits");
+        slot.perform(cache, Landed::All);
+    }
+
+    /// Completes a waiting request. One whose disk is gone or read-only fails
+    /// for that, whatever `outcome` says. Panics if it does not wait.
+    pub fn complete(&self, id: RequestId, outcome: Outcome) {
+        let (bio, result) = self.state.lock().complete(id, outcome, self.limits.write_cache);
+        match result {
+            Ok(()) => bio.biodone(Ok(())),
+            Err(kind) => bio.fail(kind),
+        }
+    }
+
+    /// A request that timed out reaches its end in the disk after all: the
+    /// memory is free, a write lands. Panics if it did not time out.
+    pub fn give_back_late(&self, id: RequestId) {
+        let mut guard = self.state.lock();
+        let State { cache, late, .. } = &mut *guard;
+        let index = late.iter().position(|late| late.pending.id == id).expect("a late request");
+        let Late { pending, memory, performed } = late.remove(index);
+        if !performed {
+            land(cache, pending, memory_of(&memory), Landed::All);
+        }
+    }
+
+    /// The disk loses its power for a moment, unnoticed: of its cache and of
+    /// the requests that wait, any subset has reached the medium.
+    pub fn lose_cache(&self, chooser: &mut dyn Chooser) {
+        self.state.lock().cut(chooser);
+    }
+
+    /// The whole machine loses its power. Gives the disk that the next start
+    /// finds, which has what survived; this one is gone for good, and fails
+    /// what still waits.
+    ///
+    /// Where several disks crash together, crash each before any request of
+    /// the run is failed by [`abandon`](SimDisk::abandon): a failure runs code
+    /// that should be as dead as the machine.
+    pub fn crash(&self, chooser: &mut dyn Chooser) -> Arc<SimDisk> {
+        let mut state = self.state.lock();
+        state.cut(chooser);
+        state.presence = Presence::Gone;
+        state.late.clear();
+        let medium = state.cache.durable();
+        SimDisk::over(Cache::new(medium), self.limits)
+    }
+
+    /// Fails whatever waits with [`Gone`](ErrorKind::Gone), oldest first.
+    pub fn abandon(&self) {
+        while let Some(pending) = self.pending(0) {
+            self.complete(pending.id, Outcome::Fail(ErrorKind::Gone, Landed::None));
+        }
+    }
+
+    /// Why a request cannot even wait.
+    fn refusal(&self, bio: &Bio) -> Option<ErrorKind> {
+        let (extent, block) =
+            (bio.extent(), u64::from(self.limits.block_size) / SECTOR_SIZE as u64);
+        let aligned =
+            extent.start().0.is_multiple_of(block) && extent.count().0.is_multiple_of(block);
+        match bio.cmd() {
+            BufCmd::Flush if self.limits.write_cache == WriteCache::Unknown => {
+                Some(ErrorKind::Unsupported)
+            }
+            BufCmd::Flush => None,
+            BufCmd::FreeBlks if !self.limits.discard => Some(ErrorKind::Unsupported),
+            _ if extent.is_empty() || !extent.fits(self.capacity) || !aligned => {
+                Some(ErrorKind::Invalid)
+            }
+            cmd if cmd.modifies() && self.limits.read_only => Some(ErrorKind::ReadOnly),
+            _ => None,
+        }
+    }
+}
+
+impl BlockDevice for SimDisk {
+    fn capacity(&self) -> Sectors {
+        self.capacity
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn strategy(&self, bio: Bio) {
+        if let Some(kind) = self.refusal(&bio) {
+            return bio.fail(kind);
+        }
+        let mut state = self.state.lock();
+        if state.presence == Presence::Gone {
+            state.failures += 1;
+            drop(state);
+            return bio.fail(ErrorKind::Gone);
+        }
+        let id = RequestId(state.tick());
+        state.slots.push(Slot { id, bio, performed: false });
+    }
+}
+
+impl State {
+    fn tick(&mut self) -> u64 {
+        self.events += 1;
+        self.events
+    }
+
+    fn complete(
+        &mut self,
+        id: RequestId,
+        outcome: Outcome,
+        policy: WriteCache,
+    ) -> (Bio, Result<(), ErrorKind>) {
+        let index = self.slots.iter().position(|slot| slot.id == id).expect("a request that waits");
+        let mut slot = self.slots.remove(index);
+        let now = self.tick();
+        let result = match (self.presence, outcome) {
+            (Presence::Gone, _) => Err(ErrorKind::Gone),
+            (Presence::ReadOnly, _) if slot.bio.cmd().modifies() => Err(ErrorKind::ReadOnly),
+            (_, Outcome::Ok) => {
+                slot.perform(&mut self.cache, Landed::All);
+                slot.acknowledge(&mut self.cache, now, policy);
+                Ok(())
+            }
+            (_, Outcome::Fail(kind, landed)) => {
+                if slot.bio.cmd().modifies() {
+                    slot.perform(&mut self.cache, landed);
+                }
+                Err(kind)
+            }
+            (_, Outcome::Timeout) => {
+                let memory = slot.bio.lend();
+                let (pending, performed) = (slot.seen(), slot.performed);
+                self.late.push(Late { pending, memory, performed });
+                Err(ErrorKind::Timeout)
+            }
+        };
+        self.failures += u64::from(result.is_err());
+        (slot.bio, result)
+    }
+
+    fn cut(&mut self, chooser: &mut dyn Chooser) {
+        let State { cache, slots, late, .. } = self;
+        cache.cut(chooser, |sector, candidates| {
+            for slot in slots.iter().filter(|slot| !slot.performed) {
+                let data = slot.bio.write_data().map(|data| &data[..]);
+                candidates.extend(effect(slot.seen(), data, sector));
+            }
+            for late in late.iter().filter(|late| !late.performed) {
+                candidates.extend(effect(late.pending, memory_of(&late.memory), sector));
+            }
+        });
+    }
+}
+
+impl Slot {
+    fn seen(&self) -> Pending {
+        Pending { id: self.id, cmd: self.bio.cmd(), extent: self.bio.extent() }
+    }
+
+    /// The request takes effect, once.
+    fn perform(&mut self, cache: &mut Cache, landed: Landed) {
+        if mem::replace(&mut self.performed, true) {
+            return;
+        }
+        match self.bio.cmd() {
+            BufCmd::Read => {
+                let start = self.bio.extent().start().0;
+                let memory = self.bio.read_memory().expect("a waiting read has its memory");
+                for (sector, at) in memory.chunks_exact_mut(SECTOR_SIZE).zip(start..) {
+                    cache.newest(Sector(at)).fill(sector);
+                }
+            }
+            BufCmd::Write { .. } | BufCmd::FreeBlks => {
+                land(cache, self.seen(), self.bio.write_data().map(|data| &data[..]), landed);
+            }
+            // Names count the disk's events, so this one's says when it was issued.
+            BufCmd::Flush => cache.flush(self.id.0),
+        }
+    }
+
+    /// What the disk promises when it says that a request is done.
+    fn acknowledge(&self, cache: &mut Cache, now: u64, policy: WriteCache) {
+        if !self.bio.cmd().modifies() {
+            return;
+        }
+        let fua = self.bio.cmd() == BufCmd::Write { fua: true };
+        for at in self.bio.extent().start().0..self.bio.extent().end().0 {
+            if fua || policy == WriteCache::WriteThrough {
+                cache.harden(Sector(at), self.id.0);
+            } else {
+                cache.acknowledge(Sector(at), self.id.0, now);
+            }
+        }
+    }
+}
+
+fn memory_of(memory: &Memory) -> Option<&[u8]> {
+    match memory {
+        Memory::Shared(data) => Some(data),
+        Memory::Unique(_) | Memory::None | Memory::Lost => None,
+    }
+}
+
+/// What a request leaves in `sector`, if it changes it.
+fn effect(request: Pending, data: Option<&[u8]>, sector: Sector) -> Option<Content> {
+    let inside = (request.extent.start()..request.extent.end()).contains(&sector);
+    match (request.cmd, data) {
+        (BufCmd::Write { .. }, Some(data)) if inside => {
+            let from = (sector - request.extent.start()).bytes();
+            Some(Content::of(&data[from..from + SECTOR_SIZE]))
+        }
+        (BufCmd::FreeBlks, _) if inside => Some(Content::Stamp(Stamp::BLANK)),
+        _ => None,
+    }
+}
+
+/// A request changes the sectors that `landed` lets through.
+fn land(cache: &mut Cache, request: Pending, data: Option<&[u8]>, landed: Landed) {
+    for (at, nth) in (request.extent.start().0..request.extent.end().0).zip(0..) {
+        let content = effect(request, data, Sector(at));
+        if let Some(content) = content.filter(|_| landed.covers(nth)) {
+            cache.land(Sector(at), content, request.id.0);
+        }
+    }
+}
