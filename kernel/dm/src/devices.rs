@@ -1,7 +1,7 @@
 //! Devices that tables refer to by name.
 //!
 //! Place: targets get a [`DeviceRef`] for each device their arguments name and
-//! keep it for as long as they use the device.
+//! keep it for as long as they use the device. The registry hands them out.
 //!
 //! Rule: whoever holds a `DeviceRef` has the device *open*. A mapped device
 //! that is open is not removed.
@@ -12,6 +12,8 @@ use core::ops::Deref;
 
 use bio::BlockDevice;
 use bio::sync::{Lock, Rank};
+
+use crate::device::MappedDevice;
 
 /// The rank of a device's name. Nothing is taken after it, so that a name can
 /// be read whatever else is held.
@@ -27,28 +29,62 @@ pub trait Devices {
 #[derive(Clone)]
 pub struct DeviceRef(Arc<Node>);
 
-/// A device and the name it goes by; each `DeviceRef` counts as one opening.
+/// A device and the name it goes by.
 struct Node {
     name: Lock<Arc<str>>,
-    device: Arc<dyn BlockDevice>,
+    kind: Kind,
+}
+
+enum Kind {
+    Disk(Arc<dyn BlockDevice>),
+    Mapped(Arc<MappedDevice>),
 }
 
 impl DeviceRef {
-    /// A device under a name, open once.
-    pub fn new(name: &str, device: Arc<dyn BlockDevice>) -> DeviceRef {
-        DeviceRef(Arc::new(Node { name: Lock::new(NAME, name.into()), device }))
+    /// A disk under a name, open once.
+    pub fn new(name: &str, disk: Arc<dyn BlockDevice>) -> DeviceRef {
+        DeviceRef::of(name, Kind::Disk(disk))
+    }
+
+    /// A mapped device under a name, open once.
+    pub(crate) fn mapped(name: &str, device: Arc<MappedDevice>) -> DeviceRef {
+        DeviceRef::of(name, Kind::Mapped(device))
+    }
+
+    fn of(name: &str, kind: Kind) -> DeviceRef {
+        DeviceRef(Arc::new(Node { name: Lock::new(NAME, name.into()), kind }))
     }
 
     /// What the device is called now; a mapped device may be renamed while open.
     pub fn name(&self) -> Arc<str> {
         self.0.name.lock().clone()
     }
+
+    pub(crate) fn rename(&self, name: &str) {
+        *self.0.name.lock() = name.into();
+    }
+
+    /// How often the device is open, this one included.
+    pub(crate) fn count(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
+    /// The mapped device it is, unless it is a disk.
+    pub(crate) fn as_mapped(&self) -> Option<&Arc<MappedDevice>> {
+        match &self.0.kind {
+            Kind::Disk(_) => None,
+            Kind::Mapped(device) => Some(device),
+        }
+    }
 }
 
 impl Deref for DeviceRef {
     type Target = dyn BlockDevice;
     fn deref(&self) -> &Self::Target {
-        &*self.0.device
+        match &self.0.kind {
+            Kind::Disk(disk) => &**disk,
+            Kind::Mapped(device) => &**device,
+        }
     }
 }
 

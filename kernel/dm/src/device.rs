@@ -1,0 +1,287 @@
+//! A mapped device: the way of a request, and what a person may ask.
+//!
+//! Place: a [`BlockDevice`] like any other, so mapped devices stack. The
+//! [registry](crate::Dm) makes, loads, renames and removes it; suspend and
+//! resume are in `suspend.rs`.
+//!
+//! Rules:
+//!
+//! - Every request in flight is counted, from `strategy` to the return of its
+//!   completion; so is every call of `strategy`. Suspending waits for both.
+//! - While the device is not running, requests are held in order of arrival.
+//! - Its lock is never held across a call into a target or a completion.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use bio::sync::{self, Lock, Rank};
+use bio::{Bio, BlockDevice, ErrorKind, Limits, Sector, Sectors};
+
+use crate::devices::DeviceRef;
+use crate::error::{DmError, TableError};
+use crate::events::Events;
+use crate::table::{Entry, Status, Table};
+use crate::target::MessageError;
+
+/// A device made of targets.
+pub struct MappedDevice {
+    pub(crate) state: Lock<State>,
+    events: Arc<Events>,
+}
+
+/// Everything about a device that changes.
+pub(crate) struct State {
+    pub(crate) mode: Mode,
+    /// Serves the requests; `None` until the first resume.
+    pub(crate) active: Option<Arc<Table>>,
+    /// Loaded; the next resume makes it the active one.
+    pub(crate) inactive: Option<Arc<Table>>,
+    /// Requests passed to the active table that have not completed.
+    in_flight: usize,
+    /// Calls into the active table that have not returned.
+    calls: usize,
+    /// Requests that wait for a resume.
+    pub(crate) held: VecDeque<Bio>,
+    /// To be called when nothing is in flight.
+    pub(crate) idle: Option<Box<dyn FnOnce() + Send>>,
+}
+
+/// What a mapped device does with requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Passes them on.
+    Running,
+    /// Holds new ones, and waits for those in flight.
+    Suspending,
+    /// Holds them; nothing is in flight.
+    Suspended,
+    /// Passes on the held ones, behind which new ones queue.
+    Resuming,
+    /// Fails them with [`ErrorKind::Gone`].
+    Removed,
+}
+
+/// Which of a device's tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// The one that serves the requests.
+    Active,
+    /// The one that the next resume makes active.
+    Inactive,
+}
+
+/// A mapped device at a glance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Info {
+    /// What it does with requests.
+    pub mode: Mode,
+    /// Whether it has an active table.
+    pub active: bool,
+    /// Whether it has an inactive table.
+    pub inactive: bool,
+    /// Requests that its targets have.
+    pub in_flight: usize,
+    /// Requests that wait for a resume.
+    pub held: usize,
+    /// Its event counter.
+    pub events: u64,
+}
+
+impl MappedDevice {
+    /// A device without a table, suspended.
+    pub(crate) fn new() -> Arc<MappedDevice> {
+        let state = State {
+            mode: Mode::Suspended,
+            active: None,
+            inactive: None,
+            in_flight: 0,
+            calls: 0,
+            held: VecDeque::new(),
+            idle: None,
+        };
+        Arc::new(MappedDevice { state: Lock::new(Rank::DM_DEVICE, state), events: Arc::default() })
+    }
+
+    /// Passes a request to `table`, which was counted by [`State::enter`].
+    pub(crate) fn pass(&self, table: Arc<Table>, bio: Bio) {
+        table.strategy(bio);
+        drop(table);
+        self.leave(|state| &mut state.calls);
+    }
+
+    /// A request has completed, and its completion returned.
+    pub(crate) fn completed(&self) {
+        self.leave(|state| &mut state.in_flight);
+    }
+
+    fn leave(&self, count: impl FnOnce(&mut State) -> &mut usize) {
+        let idle = {
+            let mut state = self.state.lock();
+            *count(&mut state) -= 1;
+            if state.is_idle() { state.idle.take() } else { None }
+        };
+        if let Some(idle) = idle {
+            idle();
+        }
+    }
+
+    /// Puts `table` into the inactive slot; returns what was there, to be
+    /// dropped when no lock is held.
+    ///
+    /// A device's block never grows, because those above rely on it.
+    pub(crate) fn load(&self, table: Arc<Table>) -> Result<Option<Arc<Table>>, DmError> {
+        let mut state = self.state.lock();
+        if state.mode == Mode::Removed {
+            return Err(DmError::Removed);
+        }
+        if let Some(active) = &state.active {
+            let block = active.limits().block_size;
+            let larger = |entry: &&Entry| entry.limits.block_size > block;
+            if let Some(entry) = table.entries().iter().find(larger) {
+                let (line, column) = entry.place;
+                let reason = format!(
+                    "blocks of {} bytes in a device whose blocks have {block}; \
+                     create a new device",
+                    entry.limits.block_size
+                );
+                return Err(TableError { line, column, reason }.into());
+            }
+        }
+        Ok(state.inactive.replace(table))
+    }
+
+    /// Drops the inactive table.
+    pub fn clear(&self) -> Result<(), DmError> {
+        let table = self.state.lock().inactive.take();
+        table.map(drop).ok_or(DmError::NoTable)
+    }
+
+    /// The device at a glance.
+    pub fn info(&self) -> Info {
+        let events = self.events.count();
+        let state = self.state.lock();
+        Info {
+            mode: state.mode,
+            active: state.active.is_some(),
+            inactive: state.inactive.is_some(),
+            in_flight: state.in_flight,
+            held: state.held.len(),
+            events,
+        }
+    }
+
+    /// The event counter, to wait on.
+    pub fn events(&self) -> &Arc<Events> {
+        &self.events
+    }
+
+    /// A table's text: one entry a line, as [`Dm::load`](crate::Dm::load) takes it.
+    pub fn table(&self, slot: Slot) -> Result<String, DmError> {
+        Ok(self.get(slot)?.to_string())
+    }
+
+    /// The state of the active table's targets: `start length target status`,
+    /// one a line.
+    pub fn status(&self) -> Result<String, DmError> {
+        Ok(Status(&*self.get(Slot::Active)?).to_string())
+    }
+
+    /// The names of the devices that a table's targets use, each once.
+    pub fn deps(&self, slot: Slot) -> Result<Vec<Arc<str>>, DmError> {
+        let mut names: Vec<Arc<str>> = Vec::new();
+        for device in self.get(slot)?.devices() {
+            let name = device.name();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// Sends a message to the target at `sector`, and returns its answer.
+    pub fn message(&self, sector: Sector, words: &[&str]) -> Result<String, MessageError> {
+        let refused = |why: String| MessageError::Refused(why);
+        let table = self.get(Slot::Active).map_err(|error| refused(error.to_string()))?;
+        let entry = table.find(sector).ok_or_else(|| {
+            let capacity = table.capacity();
+            refused(format!("the device ends at {capacity}; name a sector before that"))
+        })?;
+        entry.target.message(words)
+    }
+
+    /// The devices of both tables.
+    pub(crate) fn lower(&self) -> Vec<DeviceRef> {
+        let state = self.state.lock();
+        let tables = state.active.iter().chain(&state.inactive);
+        tables.flat_map(|table| table.devices()).cloned().collect()
+    }
+
+    fn get(&self, slot: Slot) -> Result<Arc<Table>, DmError> {
+        let state = self.state.lock();
+        let table = match slot {
+            Slot::Active => &state.active,
+            Slot::Inactive => &state.inactive,
+        };
+        table.clone().ok_or(DmError::NoTable)
+    }
+}
+
+impl State {
+    /// Counts a request, and the call that passes it on, as `active`'s.
+    pub(crate) fn enter(&mut self, active: &Arc<Table>) -> Arc<Table> {
+        self.in_flight += 1;
+        self.calls += 1;
+        active.clone()
+    }
+
+    /// Whether the targets have no request and nobody is in them.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.in_flight == 0 && self.calls == 0
+    }
+
+    /// What becomes of a new request.
+    fn admit(&mut self, bio: Bio) -> Admission {
+        match (self.mode, self.active.clone()) {
+            (Mode::Removed, _) => Admission::Refused(bio, ErrorKind::Gone),
+            (_, None) => Admission::Refused(bio, ErrorKind::Invalid),
+            (Mode::Running, Some(table)) => Admission::Passed(bio, self.enter(&table)),
+            (Mode::Suspending | Mode::Suspended | Mode::Resuming, Some(_)) => {
+                self.held.push_back(bio);
+                Admission::Held
+            }
+        }
+    }
+}
+
+enum Admission {
+    Passed(Bio, Arc<Table>),
+    Refused(Bio, ErrorKind),
+    Held,
+}
+
+impl BlockDevice for MappedDevice {
+    /// The active table's length; nothing until there is one.
+    fn capacity(&self) -> Sectors {
+        self.state.lock().active.as_ref().map_or(Sectors::ZERO, |table| table.capacity())
+    }
+
+    /// The active table's limits. A later table may change them, but for the
+    /// block size, which does not grow.
+    fn limits(&self) -> Limits {
+        self.state.lock().active.as_ref().map_or(Limits::default(), |table| table.limits())
+    }
+
+    fn strategy(&self, bio: Bio) {
+        sync::assert_unlocked("strategy");
+        let admission = self.state.lock().admit(bio);
+        match admission {
+            Admission::Passed(bio, table) => self.pass(table, bio),
+            Admission::Refused(bio, kind) => bio.fail(kind),
+            Admission::Held => {}
+        }
+    }
+}

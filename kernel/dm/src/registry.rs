@@ -1,0 +1,252 @@
+//! The device mapper: all devices and target types, by name.
+//!
+//! Place: a system has one [`Dm`]. Its composition root adds disks and target
+//! types; its console creates, loads, renames and removes mapped devices.
+//!
+//! Rules:
+//!
+//! - A name belongs to one device, disk or mapped.
+//! - No mapped device contains itself, and at most [`DEPTH_MAX`] are stacked:
+//!   a load that would break this is refused.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use bio::sync::{Lock, Rank};
+use bio::{BlockDevice, NBUF_BIO};
+
+use crate::device::MappedDevice;
+use crate::devices::{DeviceRef, Devices};
+use crate::env::Env;
+use crate::error::{DmError, TableError};
+use crate::parse::{Scope, parse};
+use crate::suspend::{Done, End};
+use crate::table::Table;
+use crate::target::{FRAMES_PER_TARGET, TargetType};
+use crate::targets;
+
+/// How many mapped devices may be stacked on a disk. Each takes a frame for its
+/// table and those of its target; an originator above them pushes none.
+pub const DEPTH_MAX: usize = NBUF_BIO / (1 + FRAMES_PER_TARGET);
+
+/// The length of a device's name, in bytes (Linux: `DM_NAME_LEN`, less its end).
+pub const NAME_MAX: usize = 127;
+
+/// The devices and target types of a system.
+pub struct Dm {
+    env: Arc<dyn Env>,
+    registry: Lock<Registry>,
+}
+
+struct Registry {
+    types: Vec<Arc<dyn TargetType>>,
+    devices: Vec<DeviceRef>,
+}
+
+/// A device of the registry.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// The device, open.
+    pub device: DeviceRef,
+    /// How often it was open before.
+    pub open: usize,
+    /// Whether it is a mapped device.
+    pub mapped: bool,
+}
+
+impl Dm {
+    /// A device mapper that knows linear, zero and error, and no device.
+    /// `env` is for the targets.
+    pub fn new(env: Arc<dyn Env>) -> Dm {
+        let registry = Registry { types: targets::all(), devices: Vec::new() };
+        Dm { env, registry: Lock::new(Rank::DM_REGISTRY, registry) }
+    }
+
+    /// Adds a target type. Refused if its name is taken.
+    pub fn add_type(&self, kind: Arc<dyn TargetType>) -> Result<(), DmError> {
+        let name = kind.name();
+        let mut registry = self.registry.lock();
+        if registry.types.iter().any(|known| known.name() == name) {
+            return Err(DmError::Exists(name.into()));
+        }
+        registry.types.push(kind);
+        Ok(())
+    }
+
+    /// The target types, in the order in which they were added.
+    pub fn types(&self) -> Vec<Arc<dyn TargetType>> {
+        self.registry.lock().types.clone()
+    }
+
+    /// Adds a disk. Refused if the name is taken or none.
+    pub fn add_disk(&self, name: &str, disk: Arc<dyn BlockDevice>) -> Result<(), DmError> {
+        self.add(DeviceRef::new(check_name(name)?, disk))
+    }
+
+    /// Adds a mapped device without a table. Refused if the name is taken or none.
+    pub fn create(&self, name: &str) -> Result<Arc<MappedDevice>, DmError> {
+        let device = MappedDevice::new();
+        self.add(DeviceRef::mapped(check_name(name)?, device.clone()))?;
+        Ok(device)
+    }
+
+    fn add(&self, device: DeviceRef) -> Result<(), DmError> {
+        let mut registry = self.registry.lock();
+        registry.check_free(&device.name())?;
+        registry.devices.push(device);
+        Ok(())
+    }
+
+    /// The mapped device called `name`. This does not open it: it may be
+    /// removed meanwhile, after which it refuses everything.
+    pub fn get(&self, name: &str) -> Result<Arc<MappedDevice>, DmError> {
+        let registry = self.registry.lock();
+        registry.mapped(name).map(|(_, device)| device.clone())
+    }
+
+    /// All devices, disks and mapped, in the order in which they were added.
+    pub fn list(&self) -> Vec<Listed> {
+        let registry = self.registry.lock();
+        let listed = |device: &DeviceRef| Listed {
+            device: device.clone(),
+            open: device.count() - 2,
+            mapped: device.as_mapped().is_some(),
+        };
+        registry.devices.iter().map(listed).collect()
+    }
+
+    /// Makes a table of `text` the inactive table of `name`, in place of one
+    /// that was loaded before. [`MappedDevice::resume`] makes it the active one.
+    ///
+    /// Refused as a whole, with line, column and reason, if anything is wrong.
+    pub fn load(&self, name: &str, text: &str) -> Result<(), DmError> {
+        let device = self.get(name)?;
+        let scope =
+            Scope { types: &self.types(), devices: self, env: &self.env, events: device.events() };
+        let table = Arc::new(parse(text, &scope, Arc::downgrade(&device))?);
+        let replaced = {
+            let registry = self.registry.lock();
+            registry.check_stack(&device, &table)?;
+            device.load(table.clone())
+        };
+        // What was replaced goes when no lock is held.
+        replaced.map(drop)
+    }
+
+    /// Gives the mapped device `old` the name `new`; it may be open.
+    pub fn rename(&self, old: &str, new: &str) -> Result<(), DmError> {
+        let new = check_name(new)?;
+        let registry = self.registry.lock();
+        let (index, _) = registry.mapped(old)?;
+        registry.check_free(new)?;
+        registry.devices[index].rename(new);
+        Ok(())
+    }
+
+    /// Removes the mapped device `name`, unless it is open. Its requests in
+    /// flight complete, held ones fail with [`ErrorKind::Gone`](bio::ErrorKind::Gone),
+    /// its targets end; then `done` hears of it. Nothing is flushed.
+    pub fn remove(&self, name: &str, done: Done) {
+        let end = {
+            let mut registry = self.registry.lock();
+            registry.take(name)
+        };
+        match end {
+            Ok(end) => end.run(done),
+            Err(error) => done(Err(error)),
+        }
+    }
+}
+
+impl Devices for Dm {
+    fn open(&self, name: &str) -> Option<DeviceRef> {
+        let registry = self.registry.lock();
+        registry.devices.iter().find(|device| *device.name() == *name).cloned()
+    }
+}
+
+fn check_name(name: &str) -> Result<&str, DmError> {
+    let good = |byte: u8| byte.is_ascii_graphic() && byte != b'/';
+    if name.is_empty() || name.len() > NAME_MAX || !name.bytes().all(good) {
+        return Err(DmError::BadName(name.to_string()));
+    }
+    Ok(name)
+}
+
+impl Registry {
+    fn check_free(&self, name: &str) -> Result<(), DmError> {
+        match self.devices.iter().any(|device| *device.name() == *name) {
+            true => Err(DmError::Exists(name.into())),
+            false => Ok(()),
+        }
+    }
+
+    /// The mapped device called `name`, and its index.
+    fn mapped(&self, name: &str) -> Result<(usize, &Arc<MappedDevice>), DmError> {
+        let mut mapped =
+            self.devices.iter().enumerate().filter(|(_, device)| *device.name() == *name);
+        mapped
+            .find_map(|(index, device)| Some((index, device.as_mapped()?)))
+            .ok_or_else(|| DmError::NotFound(name.into()))
+    }
+
+    /// Takes out a mapped device that is not open, and ends it.
+    fn take(&mut self, name: &str) -> Result<End, DmError> {
+        let (index, device) = self.mapped(name)?;
+        let open = self.devices[index].count() - 1;
+        if open > 0 {
+            return Err(DmError::Open(name.into(), open));
+        }
+        let end = device.end()?;
+        self.devices.remove(index);
+        Ok(end)
+    }
+
+    /// Whether `table` may be loaded into `device`.
+    ///
+    /// No reference that this drops is a device's last: the registry has one.
+    fn check_stack(&self, device: &Arc<MappedDevice>, table: &Table) -> Result<(), TableError> {
+        let distances = self.devices.iter().filter_map(|upper| distance(upper, device));
+        let above = distances.max().unwrap_or(0);
+        for entry in table.entries() {
+            let refuse = |reason: String| {
+                let (line, column) = entry.place;
+                Err(TableError { line, column, reason })
+            };
+            for lower in &entry.devices {
+                let name = lower.name();
+                if distance(lower, device).is_some() {
+                    return refuse(format!(
+                        "`{name}` is, or contains, the device that this table is for; \
+                         use another device"
+                    ));
+                }
+                let depth = above + 1 + depth(lower);
+                if depth > DEPTH_MAX {
+                    return refuse(format!(
+                        "over `{name}` {depth} mapped devices would be stacked, and the limit \
+                         is {DEPTH_MAX}; use a device lower in the stack"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How many mapped devices are stacked in `device`, itself included.
+fn depth(device: &DeviceRef) -> usize {
+    let Some(mapped) = device.as_mapped() else { return 0 };
+    1 + mapped.lower().iter().map(depth).max().unwrap_or(0)
+}
+
+/// How many steps down from `upper` it is to `lower`, the longest way.
+fn distance(upper: &DeviceRef, lower: &Arc<MappedDevice>) -> Option<usize> {
+    let mapped = upper.as_mapped()?;
+    if Arc::ptr_eq(mapped, lower) {
+        return Some(0);
+    }
+    mapped.lower().iter().filter_map(|next| distance(next, lower)).max().map(|steps| steps + 1)
+}

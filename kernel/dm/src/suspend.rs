@@ -1,0 +1,262 @@
+//! Suspending, resuming and ending a mapped device, all split-phase: the
+//! caller gives a callback instead of waiting.
+//!
+//! A suspension goes: hold new requests; wait until nothing is in flight; flush
+//! every target; let every target end its background I/O; call back. A resume
+//! swaps the tables if a new one is loaded (suspending first if need be), starts
+//! the targets, and passes on the held requests in order. An end is a suspension
+//! without flush and without a way back.
+//!
+//! Rule: a callback runs in the caller's thread or in the one that completed
+//! the last request. It holds no lock and must not sleep.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use core::mem;
+
+use bio::sync::{Lock, Rank};
+use bio::{Bio, Buf, BufDone, ErrorKind, IoResult};
+
+use crate::device::{MappedDevice, Mode};
+use crate::error::DmError;
+use crate::table::Table;
+
+/// Hears of the end of a suspend, resume or remove.
+pub type Done = Box<dyn FnOnce(Result<(), DmError>) + Send>;
+
+/// How to suspend a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suspend {
+    /// Make durable what was written so far.
+    Flush,
+    /// Do not; for devices whose flush may fail or hang.
+    NoFlush,
+}
+
+impl MappedDevice {
+    /// Suspends the device: `done` hears of it when nothing is in flight.
+    /// Suspended already is no error.
+    ///
+    /// Errors: [`DmError::Flush`], the device being suspended all the same;
+    /// [`DmError::Changing`] and [`DmError::Removed`].
+    pub fn suspend(self: &Arc<Self>, how: Suspend, done: Done) {
+        let begun = {
+            let mut state = self.state.lock();
+            match state.mode {
+                Mode::Running => {
+                    state.mode = Mode::Suspending;
+                    Ok(state.active.clone())
+                }
+                Mode::Suspended => Ok(None),
+                Mode::Suspending | Mode::Resuming => Err(DmError::Changing),
+                Mode::Removed => Err(DmError::Removed),
+            }
+        };
+        match begun {
+            Ok(Some(table)) => Quiesce::new(self, table, how, done).start(),
+            Ok(None) => done(Ok(())),
+            Err(error) => done(Err(error)),
+        }
+    }
+
+    /// Makes the loaded table, if there is one, the active one, and lets the
+    /// device run. A running device is suspended with a flush first; if that
+    /// fails it stays suspended, and another resume swaps all the same.
+    ///
+    /// Errors: as [`suspend`](Self::suspend), and [`DmError::NoTable`].
+    pub fn resume(self: &Arc<Self>, done: Done) {
+        let swap = {
+            let state = self.state.lock();
+            state.mode == Mode::Running && state.inactive.is_some()
+        };
+        if !swap {
+            return done(self.activate());
+        }
+        let device = self.clone();
+        let then = move |result: Result<(), DmError>| done(result.and_then(|()| device.activate()));
+        self.suspend(Suspend::Flush, Box::new(then));
+    }
+
+    /// Suspended to running, with the loaded table if there is one.
+    fn activate(&self) -> Result<(), DmError> {
+        let (table, old) = {
+            let mut state = self.state.lock();
+            match state.mode {
+                Mode::Running => return Ok(()),
+                Mode::Suspended => {}
+                Mode::Suspending | Mode::Resuming => return Err(DmError::Changing),
+                Mode::Removed => return Err(DmError::Removed),
+            }
+            let new = state.inactive.take();
+            let old = if new.is_some() { mem::replace(&mut state.active, new) } else { None };
+            let table = state.active.clone().ok_or(DmError::NoTable)?;
+            state.mode = Mode::Resuming;
+            (table, old)
+        };
+        drop(old);
+        for entry in table.entries() {
+            entry.target.resume();
+        }
+        drop(table);
+        while let Some((table, bio)) = self.next_held() {
+            self.pass(table, bio);
+        }
+        Ok(())
+    }
+
+    /// The next held request, counted; without one the device runs.
+    fn next_held(&self) -> Option<(Arc<Table>, Bio)> {
+        let mut state = self.state.lock();
+        let Some(bio) = state.held.pop_front() else {
+            state.mode = Mode::Running;
+            return None;
+        };
+        let active = state.active.clone().expect("a device that resumes has a table");
+        Some((state.enter(&active), bio))
+    }
+
+    /// Ends the device, unless it is between suspended and running: from now
+    /// on requests fail. The rest is for [`End::run`], when no lock is held.
+    pub(crate) fn end(self: &Arc<Self>) -> Result<End, DmError> {
+        let mut state = self.state.lock();
+        let running = match state.mode {
+            Mode::Running => state.active.clone(),
+            Mode::Suspended => None,
+            Mode::Suspending | Mode::Resuming => return Err(DmError::Changing),
+            Mode::Removed => return Err(DmError::Removed),
+        };
+        state.mode = Mode::Removed;
+        let (held, inactive) = (mem::take(&mut state.held), state.inactive.take());
+        Ok(End { device: self.clone(), held, inactive, running })
+    }
+
+    /// Nothing is in flight and all targets are quiet.
+    fn quiesced(&self) {
+        let ended = {
+            let mut state = self.state.lock();
+            if state.mode == Mode::Removed {
+                state.active.take()
+            } else {
+                state.mode = Mode::Suspended;
+                None
+            }
+        };
+        drop(ended);
+    }
+}
+
+/// What is left to do for a device that takes no more requests.
+#[must_use]
+pub(crate) struct End {
+    device: Arc<MappedDevice>,
+    held: VecDeque<Bio>,
+    inactive: Option<Arc<Table>>,
+    /// The active table, if its targets are still at work.
+    running: Option<Arc<Table>>,
+}
+
+impl End {
+    /// Fails the held requests, ends the targets and drops the tables.
+    pub(crate) fn run(self, done: Done) {
+        drop(self.inactive);
+        for bio in self.held {
+            bio.fail(ErrorKind::Gone);
+        }
+        match self.running {
+            Some(table) => Quiesce::new(&self.device, table, Suspend::NoFlush, done).start(),
+            None => {
+                self.device.quiesced();
+                done(Ok(()));
+            }
+        }
+    }
+}
+
+/// A suspension on its way; each step hands it to the next.
+struct Quiesce {
+    device: Arc<MappedDevice>,
+    table: Arc<Table>,
+    how: Suspend,
+    flushed: IoResult,
+    done: Done,
+}
+
+impl Quiesce {
+    fn new(device: &Arc<MappedDevice>, table: Arc<Table>, how: Suspend, done: Done) -> Quiesce {
+        Quiesce { device: device.clone(), table, how, flushed: Ok(()), done }
+    }
+
+    /// Waits until nothing is in flight.
+    fn start(self) {
+        let device = self.device.clone();
+        let mut state = device.state.lock();
+        if state.is_idle() {
+            drop(state);
+            self.flush();
+        } else {
+            state.idle = Some(Box::new(|| self.flush()));
+        }
+    }
+
+    fn flush(self) {
+        match self.how {
+            Suspend::Flush => {
+                let table = self.table.clone();
+                table.flush(Arc::new(Flush(waiting(self))));
+            }
+            Suspend::NoFlush => self.end_background(),
+        }
+    }
+
+    /// Lets every target end its background I/O.
+    fn end_background(self) {
+        let table = self.table.clone();
+        let quiet = Arc::new(Quiet(waiting(self)));
+        for entry in table.entries() {
+            let token = quiet.clone();
+            entry.target.suspend(Box::new(move || drop(token)));
+        }
+        // The last token calls `finish`, which must find no use of the table.
+        drop(table);
+        drop(quiet);
+    }
+
+    fn finish(self) {
+        drop(self.table);
+        self.device.quiesced();
+        (self.done)(self.flushed.map_err(DmError::Flush));
+    }
+}
+
+/// A suspension that waits for something.
+type Waiting = Lock<Option<Quiesce>>;
+
+fn waiting(quiesce: Quiesce) -> Waiting {
+    Lock::new(Rank::ORIGINATOR, Some(quiesce))
+}
+
+/// Waits for the flush.
+struct Flush(Waiting);
+
+impl BufDone for Flush {
+    fn buf_done(self: Arc<Self>, _buf: Buf, _info: u64, result: IoResult) {
+        let mut quiesce = self.0.lock().take().expect("a flush completes once");
+        quiesce.flushed = result;
+        if result.is_err_and(|error| error.kind == ErrorKind::Unsupported) {
+            // A device that cannot flush has promised nothing.
+            quiesce.flushed = Ok(());
+        }
+        quiesce.end_background();
+    }
+}
+
+/// Waits for the targets, each of which has a reference; the last one to drop
+/// it ends the suspension.
+struct Quiet(Waiting);
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        self.0.get_mut().take().expect("the last reference is dropped once").finish();
+    }
+}

@@ -1,0 +1,215 @@
+//! A table: which target serves which sectors, and the way of a request to it.
+//!
+//! Place: made by the [parser](crate::parse), used by the
+//! [mapped device](crate::MappedDevice) that it was made for.
+//!
+//! Rules:
+//!
+//! - Entries lie in order, without gap or overlap, from sector 0.
+//! - Every request passed down carries a frame of the table, which keeps the
+//!   table alive until the request has completed and tells the device then.
+//! - A request within one entry is passed on without an allocation.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::fmt;
+
+use bio::{
+    Bio, BioDone, BlockDevice, Buf, BufCmd, BufDone, ErrorKind, Extent, IoResult, Limits, Piece,
+    SECTOR_SIZE, Sector, Sectors, split,
+};
+
+use crate::device::MappedDevice;
+use crate::devices::DeviceRef;
+use crate::limits::stack;
+use crate::target::{Target, TargetType};
+
+/// Where something stands in a table's text: line and column, from 1.
+pub(crate) type Place = (usize, usize);
+
+/// Part of a table.
+pub(crate) struct Entry {
+    /// Its sectors in the mapped device.
+    pub(crate) extent: Extent,
+    pub(crate) kind: Arc<dyn TargetType>,
+    pub(crate) target: Arc<dyn Target>,
+    /// What [`Target::devices`] says.
+    pub(crate) devices: Vec<DeviceRef>,
+    /// What [`Target::limits`] says.
+    pub(crate) limits: Limits,
+    /// Where it begins in the text.
+    pub(crate) place: Place,
+}
+
+/// A table, bound to the device it was loaded into.
+pub(crate) struct Table {
+    entries: Box<[Entry]>,
+    limits: Limits,
+    device: Weak<MappedDevice>,
+}
+
+impl Table {
+    /// Panics unless there is an entry and they lie as they should.
+    pub(crate) fn new(entries: Vec<Entry>, device: Weak<MappedDevice>) -> Table {
+        let end = entries.iter().fold(Sector(0), |start, entry| {
+            assert_eq!(entry.extent.start(), start, "entries lie without gap or overlap");
+            entry.extent.end()
+        });
+        assert_ne!(end, Sector(0), "a table has an entry");
+        let limits = stack(entries.iter().map(|entry| entry.limits));
+        Table { entries: entries.into(), limits, device }
+    }
+
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    pub(crate) fn capacity(&self) -> Sectors {
+        let end = self.entries.last().expect("a table has an entry").extent.end();
+        end - Sector(0)
+    }
+
+    /// All devices its targets use.
+    pub(crate) fn devices(&self) -> impl Iterator<Item = &DeviceRef> {
+        self.entries.iter().flat_map(|entry| &entry.devices)
+    }
+
+    /// The entry that `sector` belongs to.
+    pub(crate) fn find(&self, sector: Sector) -> Option<&Entry> {
+        self.entries_of(Extent::try_new(sector, Sectors(1))?).first()
+    }
+
+    /// The entries that have a part in `extent`.
+    fn entries_of(&self, extent: Extent) -> &[Entry] {
+        let first = self.entries.partition_point(|entry| entry.extent.end() <= extent.start());
+        let end = self.entries.partition_point(|entry| entry.extent.start() < extent.end());
+        &self.entries[first..end]
+    }
+
+    /// Takes over a request that its device has counted.
+    pub(crate) fn strategy(self: &Arc<Self>, bio: Bio) {
+        let extent = bio.extent();
+        if let Err(kind) = self.check(bio.cmd(), extent) {
+            return bio.push_bio(extent.start(), self.clone(), 0).fail(kind);
+        }
+        let entries = match bio.cmd() {
+            BufCmd::Flush => &self.entries[..],
+            _ => self.entries_of(extent),
+        };
+        if let [entry] = entries {
+            let start = entry.offset(extent.start());
+            return entry.target.strategy(bio.push_bio(start, self.clone(), 0));
+        }
+        let bio = bio.push_bio(extent.start(), self.clone(), 0);
+        split(bio, &pieces(entries, extent));
+    }
+
+    /// Whether the request is one that this table can serve.
+    fn check(&self, cmd: BufCmd, extent: Extent) -> Result<(), ErrorKind> {
+        let block = u64::from(self.limits.block_size) / SECTOR_SIZE as u64;
+        let aligned =
+            extent.start().0.is_multiple_of(block) && extent.count().0.is_multiple_of(block);
+        if cmd == BufCmd::Flush {
+            Ok(())
+        } else if extent.is_empty() || !aligned || !extent.fits(self.capacity()) {
+            Err(ErrorKind::Invalid)
+        } else if cmd.modifies() && self.limits.read_only {
+            Err(ErrorKind::ReadOnly)
+        } else if cmd == BufCmd::FreeBlks && !self.limits.discard {
+            Err(ErrorKind::Unsupported)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Flushes every entry for `done`, past the device and its count.
+    pub(crate) fn flush(&self, done: Arc<dyn BufDone>) {
+        let bio = Bio::new(Buf::flush(), done, 0);
+        split(bio, &pieces(&self.entries, Extent::default()));
+    }
+}
+
+/// The request is done with the lower layers: it goes up, and only then may
+/// the device forget it and the table go.
+impl BioDone for Table {
+    fn bio_done(self: Arc<Self>, bio: Bio, _info: u64, result: IoResult) {
+        bio.biodone(result);
+        let device = self.device.clone();
+        drop(self);
+        if let Some(device) = device.upgrade() {
+            device.completed();
+        }
+    }
+}
+
+/// The pieces of `extent` (empty for a flush), one for each of `entries`.
+fn pieces(entries: &[Entry], extent: Extent) -> Vec<Piece<'_>> {
+    let pieces = entries.iter().map(|entry| match entry.extent.intersection(extent) {
+        Some(part) => {
+            Piece { count: part.count(), device: entry, start: entry.offset(part.start()) }
+        }
+        None => Piece { count: Sectors::ZERO, device: entry, start: Sector(0) },
+    });
+    pieces.collect()
+}
+
+impl Entry {
+    /// Where `sector` lies, counted from the start of the entry.
+    fn offset(&self, sector: Sector) -> Sector {
+        Sector(0) + (sector - self.extent.start())
+    }
+}
+
+/// An entry as the device that one piece of a split request goes to.
+impl BlockDevice for Entry {
+    fn capacity(&self) -> Sectors {
+        self.extent.count()
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    fn strategy(&self, bio: Bio) {
+        self.target.strategy(bio);
+    }
+}
+
+/// The text that makes this table, one entry a line.
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.lines(f, |target| target.table())
+    }
+}
+
+/// A table, shown by the state of its targets.
+pub(crate) struct Status<'a>(pub(crate) &'a Table);
+
+impl fmt::Display for Status<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.lines(f, |target| target.status())
+    }
+}
+
+impl Table {
+    /// `start length target`, and what `words` says of it, for each entry.
+    fn lines(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        words: impl Fn(&dyn Target) -> String,
+    ) -> fmt::Result {
+        for Entry { extent, kind, target, .. } in &self.entries {
+            let words = words(&**target);
+            let space = if words.is_empty() { "" } else { " " };
+            let (start, count, name) = (extent.start(), extent.count(), kind.name());
+            writeln!(f, "{start} {count} {name}{space}{words}")?;
+        }
+        Ok(())
+    }
+}

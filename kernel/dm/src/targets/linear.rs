@@ -1,0 +1,76 @@
+//! linear: a run of sectors of another device.
+//!
+//! Table: `start length linear <device> <offset>` (as in Linux and DragonFly).
+
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use bio::{Bio, BioDone, IoResult, Limits, Sector};
+
+use crate::args::{ArgError, Args};
+use crate::devices::DeviceRef;
+use crate::target::{Context, Target, TargetType};
+
+pub(super) struct LinearType;
+
+impl TargetType for LinearType {
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn version(&self) -> (u16, u16, u16) {
+        (1, 0, 0)
+    }
+
+    fn create(
+        &self,
+        args: &mut Args<'_>,
+        context: &Context<'_>,
+    ) -> Result<Arc<dyn Target>, ArgError> {
+        let (device, start) = args.device_at(context)?;
+        let limits = device.limits();
+        Ok(Arc::new(Linear { device, start, limits, up: Arc::new(Up) }))
+    }
+}
+
+struct Linear {
+    device: DeviceRef,
+    start: Sector,
+    limits: Limits,
+    up: Arc<Up>,
+}
+
+impl Target for Linear {
+    fn strategy(&self, bio: Bio) {
+        let start = self.start + (bio.extent().start() - Sector(0));
+        self.device.strategy(bio.push_bio(start, self.up.clone(), 0));
+    }
+
+    fn status(&self) -> String {
+        String::new()
+    }
+
+    fn table(&self) -> String {
+        format!("{} {}", self.device.name(), self.start)
+    }
+
+    fn devices(&self) -> Vec<DeviceRef> {
+        vec![self.device.clone()]
+    }
+
+    fn limits(&self) -> Limits {
+        self.limits
+    }
+}
+
+/// Completes upward what the device has completed.
+struct Up;
+
+impl BioDone for Up {
+    fn bio_done(self: Arc<Self>, bio: Bio, _info: u64, result: IoResult) {
+        bio.biodone(result);
+    }
+}
