@@ -1,0 +1,189 @@
+//! What can be asked for: one enum, checked as far as the words alone allow.
+//!
+//! Place: made by [`crate::parse()`], carried out by `kernel/src/console`.
+//! Whether a device exists, is large enough or has larger sectors than
+//! [`crate::size::SECTOR_BYTES`] is for the console to find out.
+
+use crate::{Pattern, Size, Span};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// A command with its arguments. Device names (`dev`, `source`, ...) are those
+/// of disks or of mapped devices; `name` is that of a mapped device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// List the commands, or explain those that `topic` names; it names some.
+    Help {
+        /// A command's name, or the first word of several, as `dmsetup`.
+        topic: Option<String>,
+    },
+    /// List the disks and the mapped devices with size and state.
+    Disks,
+    /// Something with mapped devices.
+    Dmsetup(Dmsetup),
+    /// Something with a mirror.
+    Mirror(Mirror),
+    /// Show a hex dump.
+    Read {
+        /// Device.
+        dev: String,
+        /// Where to start.
+        offset: Size,
+        /// How much; one sector of the device when absent. Never zero, and
+        /// the end is a [`Size`] too.
+        length: Option<Size>,
+    },
+    /// Write bytes and fill their last sector with zeroes.
+    Write {
+        /// Device.
+        dev: String,
+        /// Where to start.
+        offset: Size,
+        /// What to write; never empty, of any length in bytes.
+        data: Vec<u8>,
+    },
+    /// Write a pattern.
+    Fill {
+        /// Device.
+        dev: String,
+        /// Where.
+        span: Span,
+        /// What.
+        pattern: Pattern,
+    },
+    /// Read back what [`Command::Fill`] wrote and check it.
+    Verify {
+        /// Device.
+        dev: String,
+        /// Where.
+        span: Span,
+        /// What should be there.
+        pattern: Pattern,
+    },
+    /// Tell where two devices differ.
+    Compare {
+        /// One device.
+        left: String,
+        /// The other device.
+        right: String,
+        /// Where, on both; all of them when absent.
+        span: Option<Span>,
+    },
+    /// Copy from one device to another, with progress.
+    Copy {
+        /// Device to read.
+        source: String,
+        /// Device to write.
+        target: String,
+        /// Where to start reading.
+        from: Size,
+        /// Where to start writing.
+        to: Size,
+        /// How much; all that is left of the source when absent. Never zero,
+        /// and both ends are a [`Size`] too.
+        length: Option<Size>,
+    },
+    /// Make acknowledged writes durable.
+    Flush {
+        /// Device.
+        dev: String,
+    },
+    /// Tell a device that a part of it is not needed.
+    Discard {
+        /// Device.
+        dev: String,
+        /// Which part.
+        span: Span,
+    },
+    /// List the threads.
+    Threads,
+    /// Show how memory is used.
+    Memory,
+    /// Count the interrupts by vector.
+    Interrupts,
+    /// Say how long the kernel has run.
+    Uptime,
+    /// Set which log messages are shown.
+    Log {
+        /// The least severe shown.
+        level: log::LevelFilter,
+    },
+    /// Panic, to test the panic path.
+    Panic,
+    /// End the machine.
+    Poweroff,
+}
+
+/// The `dmsetup` commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dmsetup {
+    /// Make a device from a table.
+    Create {
+        /// Name of the new device.
+        name: String,
+        /// Table text as dmsetup takes it; may have several lines.
+        table: String,
+    },
+    /// Remove a device.
+    Remove {
+        /// Which.
+        name: String,
+    },
+    /// Show the table of one device, or of all.
+    Table {
+        /// Which; all when absent.
+        name: Option<String>,
+    },
+    /// Show the targets' state of one device, or of all.
+    Status {
+        /// Which; all when absent.
+        name: Option<String>,
+    },
+    /// Show the state of one device, or of all.
+    Info {
+        /// Which; all when absent.
+        name: Option<String>,
+    },
+    /// List the devices' names.
+    List,
+    /// List the target types.
+    Targets,
+    /// Hold new requests and wait for those in flight.
+    Suspend {
+        /// Which.
+        name: String,
+        /// Also flush it.
+        flush: bool,
+    },
+    /// Let requests go on.
+    Resume {
+        /// Which.
+        name: String,
+    },
+    /// Say something to a target.
+    Message {
+        /// Which device.
+        name: String,
+        /// A sector (of 512 bytes) of the target meant.
+        sector: u64,
+        /// What to say; at least one word.
+        words: Vec<String>,
+    },
+}
+
+/// The `mirror` commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mirror {
+    /// Explain the state of one mirror, or of all.
+    Status {
+        /// Which; all when absent.
+        name: Option<String>,
+    },
+    /// Fail a leg by hand.
+    Fail {
+        /// Which mirror.
+        name: String,
+        /// Number of the leg in the mirror's table, from 0.
+        leg: usize,
+    },
+}

@@ -1,0 +1,355 @@
+//! Right lines to their commands; wrong lines to their column, reason, advice.
+
+use super::*;
+use crate::{Dmsetup, Mirror, Pattern, Size, Span};
+use alloc::vec;
+
+fn size(text: &str) -> Size {
+    Size::parse(text).unwrap()
+}
+
+fn span(offset: &str, length: &str) -> Span {
+    Span::new(size(offset), size(length)).unwrap()
+}
+
+fn command(line: &str) -> Command {
+    parse(line).unwrap_or_else(|error| panic!("{line}: {error}")).expect("a command")
+}
+
+#[test]
+fn every_example_parses_as_its_own_command() {
+    for spec in COMMANDS {
+        assert!(parse(spec.example).is_ok_and(|c| c.is_some()), "{}", spec.example);
+        assert!(spec.example.starts_with(spec.name), "{}", spec.example);
+    }
+}
+
+/// Cutting any word off an example names the next one its usage asks for, or
+/// leaves a shorter right command. So a usage line asks for no less than it says.
+#[test]
+fn every_shortened_example_is_refused_by_its_own_usage_or_right() {
+    for spec in COMMANDS {
+        let words = tokenize(spec.example).unwrap();
+        for word in &words[spec.name.split(' ').count()..] {
+            let cut: String = spec.example.chars().take(word.column - 1).collect();
+            if let Err(error) = parse(&cut) {
+                assert_eq!(error.next, spec.usage_line(), "{cut}");
+                assert!(error.what.ends_with("is missing here"), "{cut}: {}", error.what);
+            }
+        }
+    }
+}
+
+#[test]
+fn names_are_unique_and_no_command_hides_another() {
+    for (index, spec) in COMMANDS.iter().enumerate() {
+        for other in &COMMANDS[index + 1..] {
+            assert_ne!(spec.name, other.name);
+            let alone = !spec.name.contains(' ') || !other.name.contains(' ');
+            assert!(!alone || head(spec) != head(other), "{} hides {}", spec.name, other.name);
+        }
+    }
+}
+
+#[test]
+fn blank_lines_and_comments_are_no_command() {
+    for line in ["", "   ", "\t", "# help", "   # help"] {
+        assert_eq!(parse(line), Ok(None), "{line:?}");
+    }
+}
+
+#[test]
+fn dmsetup_lines() {
+    let name = || "m0".into();
+    for (line, expected) in [
+        (
+            "dmsetup create m0 --table \"0 8 zero\\n8 8 error\"",
+            Dmsetup::Create { name: name(), table: "0 8 zero\n8 8 error".into() },
+        ),
+        ("dmsetup create --table '' m0", Dmsetup::Create { name: name(), table: "".into() }),
+        ("dmsetup suspend --noflush m0", Dmsetup::Suspend { name: name(), flush: false }),
+        ("dmsetup suspend m0 --noflush", Dmsetup::Suspend { name: name(), flush: false }),
+        ("dmsetup suspend m0", Dmsetup::Suspend { name: name(), flush: true }),
+        ("dmsetup status", Dmsetup::Status { name: None }),
+        ("dmsetup status m0", Dmsetup::Status { name: Some(name()) }),
+        ("dmsetup ls # all", Dmsetup::List),
+        (
+            "dmsetup message m0 8 set 'a b'",
+            Dmsetup::Message { name: name(), sector: 8, words: vec!["set".into(), "a b".into()] },
+        ),
+    ] {
+        assert_eq!(command(line), Command::Dmsetup(expected), "{line}");
+    }
+    assert_eq!(command("mirror fail m0 1"), Command::Mirror(Mirror::Fail { name: name(), leg: 1 }));
+}
+
+#[test]
+fn data_lines() {
+    let dev = || "vbd0".into();
+    let write = |data: &[u8]| Command::Write { dev: dev(), offset: size("1s"), data: data.into() };
+    for (line, expected) in [
+        ("read vbd0 0x400", Command::Read { dev: dev(), offset: size("1K"), length: None }),
+        (
+            "read vbd0 0 2s",
+            Command::Read { dev: dev(), offset: Size::ZERO, length: Some(size("1K")) },
+        ),
+        ("write vbd0 1s two words", write(b"two words")),
+        ("write vbd0 1s 'two  words'", write(b"two  words")),
+        ("write vbd0 1s \"--hex\"", write(b"--hex")),
+        ("write vbd0 1s --hex dead BEEF", write(&[0xde, 0xad, 0xbe, 0xef])),
+        ("write vbd0 --hex 1s 00", write(&[0])),
+        (
+            "fill vbd0 1M 4K seq",
+            Command::Fill { dev: dev(), span: span("1M", "4K"), pattern: Pattern::Seq },
+        ),
+        (
+            "verify vbd0 1M 4K 0xff",
+            Command::Verify { dev: dev(), span: span("1M", "4K"), pattern: Pattern::Byte(255) },
+        ),
+        ("compare vbd0 m0", Command::Compare { left: dev(), right: "m0".into(), span: None }),
+        (
+            "compare vbd0 m0 0 1G",
+            Command::Compare { left: dev(), right: "m0".into(), span: Some(span("0", "1G")) },
+        ),
+        ("discard vbd0 0 8s", Command::Discard { dev: dev(), span: span("0", "4K") }),
+        (
+            "copy vbd0 m0",
+            Command::Copy {
+                source: dev(),
+                target: "m0".into(),
+                from: Size::ZERO,
+                to: Size::ZERO,
+                length: None,
+            },
+        ),
+        (
+            "copy --to 1M vbd0 --from 8s m0 2M",
+            Command::Copy {
+                source: dev(),
+                target: "m0".into(),
+                from: size("8s"),
+                to: size("1M"),
+                length: Some(size("2M")),
+            },
+        ),
+        ("log DEBUG", Command::Log { level: log::LevelFilter::Debug }),
+    ] {
+        assert_eq!(command(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn help_topics() {
+    assert_eq!(command("help"), Command::Help { topic: None });
+    for topic in ["read", "dmsetup", "dmsetup create", "panic"] {
+        let line = format!("help  {topic}");
+        assert_eq!(command(&line), Command::Help { topic: Some(topic.into()) });
+    }
+}
+
+/// Wrong lines: where, what, and what to do next.
+#[test]
+fn wrong_lines_say_where_what_and_what_next() {
+    let usage = |name: &str| {
+        COMMANDS.iter().find(|spec| spec.name == name).expect("a command's name").usage_line()
+    };
+    let dmsetup = "dmsetup takes one of: create, remove, ls, info, table, status, targets, \
+                   suspend, resume, message";
+    let listed = |near: &str| format!("did you mean `{near}`? help lists the commands");
+    let help = || String::from("help lists the commands");
+    for (line, column, what, next) in [
+        // The words themselves.
+        (
+            "read 'vbd0 0",
+            6,
+            "this ' has no closing '",
+            "close it, or write \\' for the character itself".into(),
+        ),
+        (
+            "write a 0 \"x\\z\"",
+            13,
+            "\\z is no escape between double quotes",
+            "the escapes are \\\\ \\\" \\n \\t; between single quotes there are none".into(),
+        ),
+        ("disks \\", 7, "nothing follows this backslash", "write \\\\ for a backslash".into()),
+        (
+            "read vb\u{fffd}0 0",
+            8,
+            "a character here is damaged or unprintable",
+            "type the line again; write --hex takes any bytes".into(),
+        ),
+        // The command.
+        ("raed vbd0 0", 1, "`raed` is no command", listed("read")),
+        ("HELP", 1, "`HELP` is no command", listed("help")),
+        ("powerof", 1, "`powerof` is no command", listed("poweroff")),
+        ("create m0", 1, "`create` is no command", listed("dmsetup create")),
+        ("  dmsteup ls", 3, "`dmsteup` is no command", listed("dmsetup")),
+        ("xyzzy", 1, "`xyzzy` is no command", help()),
+        ("''", 1, "`` is no command", help()),
+        ("x\u{2028}y", 1, "`x` is no command", help()),
+        ("\"a\\tb\"", 1, "`a\\tb` is no command", help()),
+        (
+            "0123456789012345678901234567890123456789",
+            1,
+            "`01234567890123456789012345678901...` is no command",
+            help(),
+        ),
+        ("dmsetup", 8, "dmsetup does nothing by itself", dmsetup.into()),
+        ("dmsetup  # x", 8, "dmsetup does nothing by itself", dmsetup.into()),
+        (
+            "dmsetup craete m0",
+            9,
+            "dmsetup knows no `craete`",
+            format!("did you mean `dmsetup create`? {dmsetup}"),
+        ),
+        ("dmsetup frobnicate", 9, "dmsetup knows no `frobnicate`", dmsetup.into()),
+        (
+            "mirror stats",
+            8,
+            "mirror knows no `stats`",
+            "did you mean `mirror status`? mirror takes one of: status, fail".into(),
+        ),
+        ("help raed", 6, "`raed` is no command", listed("read")),
+        ("help dmsetup creat", 6, "`dmsetup creat` is no command", listed("dmsetup create")),
+        // Missing, superfluous and unknown words.
+        ("read", 5, "DEV is missing here", usage("read")),
+        ("read vbd0", 10, "OFFSET is missing here", usage("read")),
+        ("read vbd0 0 1s 2s", 16, "`2s` is one word too many", usage("read")),
+        ("disks all", 7, "`all` is one word too many", usage("disks")),
+        ("compare vbd0 vbd1 0", 20, "LENGTH is missing here", usage("compare")),
+        ("write vbd0 0", 13, "DATA is missing here", usage("write")),
+        ("dmsetup create m0", 18, "--table TABLE is missing here", usage("dmsetup create")),
+        ("dmsetup create m0 --table", 26, "TABLE is missing here", usage("dmsetup create")),
+        (
+            "dmsetup create --table --noflush m0",
+            23,
+            "TABLE is missing here",
+            usage("dmsetup create"),
+        ),
+        (
+            "dmsetup create m0 --table 0 8 zero",
+            29,
+            "`8` is one word too many",
+            usage("dmsetup create"),
+        ),
+        (
+            "dmsetup create m0 --table a --table b",
+            29,
+            "--table is given twice",
+            usage("dmsetup create"),
+        ),
+        (
+            "dmsetup remove --force m0",
+            16,
+            "`--force` is no option of dmsetup remove",
+            usage("dmsetup remove"),
+        ),
+        ("dmsetup message m0 0", 21, "WORD is missing here", usage("dmsetup message")),
+        ("copy vbd0 m0 --from", 20, "OFFSET is missing here", usage("copy")),
+        (
+            "dmsetup remove ''",
+            16,
+            "`` is no name: it is empty or has spaces",
+            usage("dmsetup remove"),
+        ),
+        (
+            "flush 'vbd0 vbd1'",
+            7,
+            "`vbd0 vbd1` is no name: it is empty or has spaces",
+            usage("flush"),
+        ),
+        // Sizes and numbers.
+        ("read vbd0 x", 11, "`x` is no size: digits, then nothing, s, K, M or G", usage("read")),
+        (
+            "read vbd0 -512",
+            11,
+            "`-512` is no size: digits, then nothing, s, K, M or G",
+            usage("read"),
+        ),
+        (
+            "read vbd0 1T",
+            11,
+            "`1T` ends in 'T', which is no unit: s (sectors), K, M or G",
+            usage("read"),
+        ),
+        (
+            "read vbd0 100",
+            11,
+            "`100` is no whole number of sectors: 0s is 0, 1s is 512 bytes",
+            usage("read"),
+        ),
+        ("read vbd0 0 0", 13, "LENGTH is zero, so there is nothing to do", usage("read")),
+        (
+            "read vbd0 18446744073709551616",
+            11,
+            "`18446744073709551616` is more than 2^64 bytes",
+            usage("read"),
+        ),
+        (
+            "read vbd0 18446744073709551104 1s",
+            32,
+            "offset and length together are more than 2^64 bytes",
+            usage("read"),
+        ),
+        (
+            "fill vbd0 1s 18446744073709551104 seq",
+            14,
+            "offset and length together are more than 2^64 bytes",
+            usage("fill"),
+        ),
+        (
+            "copy vbd0 m0 1s --to 18446744073709551104",
+            14,
+            "offset and length together are more than 2^64 bytes",
+            usage("copy"),
+        ),
+        (
+            "write vbd0 18446744073709551104 x",
+            33,
+            "offset and length together are more than 2^64 bytes",
+            usage("write"),
+        ),
+        ("discard vbd0 0 0s", 16, "LENGTH is zero, so there is nothing to do", usage("discard")),
+        ("mirror fail m0 one", 16, "`one` is no number", usage("mirror fail")),
+        ("mirror fail m0 -1", 16, "`-1` is no number", usage("mirror fail")),
+        ("dmsetup message m0 8s x", 20, "`8s` is no number", usage("dmsetup message")),
+        // Data, patterns, levels.
+        ("write vbd0 0 ''", 14, "DATA is empty, so there is nothing to do", usage("write")),
+        ("write vbd0 0 --hex ''", 20, "DATA is empty, so there is nothing to do", usage("write")),
+        ("write vbd0 0 --hex 00 abc", 23, "`abc` is no hex: pairs of 0-9 and a-f", usage("write")),
+        ("write vbd0 0 --hex zz", 20, "`zz` is no hex: pairs of 0-9 and a-f", usage("write")),
+        (
+            "fill vbd0 0 1s 256",
+            16,
+            "`256` is no pattern: a byte (0 to 255, or 0x00 to 0xff), seq, or random=SEED",
+            usage("fill"),
+        ),
+        (
+            "verify vbd0 0 1s random=",
+            18,
+            "`random=` is no pattern: a byte (0 to 255, or 0x00 to 0xff), seq, or random=SEED",
+            usage("verify"),
+        ),
+        ("log loud", 5, "`loud` is no level: one of off error warn info debug trace", usage("log")),
+    ] {
+        let error = ParseError { column, what: what.into(), next };
+        assert_eq!(parse(line), Err(error), "{line}");
+    }
+}
+
+#[test]
+fn distance_counts_slips() {
+    let chars = |text: &str| text.chars().collect::<Vec<_>>();
+    for (a, b, expected) in [
+        ("read", "read", 0),
+        ("raed", "read", 1),
+        ("red", "read", 1),
+        ("reead", "read", 1),
+        ("rexd", "read", 1),
+        ("", "read", 4),
+        ("kitten", "sitting", 3),
+    ] {
+        assert_eq!(distance(&chars(a), &chars(b)), expected, "{a} {b}");
+        assert_eq!(distance(&chars(b), &chars(a)), expected, "{b} {a}");
+    }
+}

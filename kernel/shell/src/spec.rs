@@ -1,0 +1,317 @@
+//! The table of commands: name, usage, help and meaning of each, in one place.
+//!
+//! Place: [`crate::parse()`] finds a command here and reads its words by the
+//! usage line; [`crate::help`] and [`crate::complete`] show the same lines, so
+//! that neither can say what the parser does not do. To add a command, add its
+//! variant to [`Command`] and an entry here; a test parses every example.
+
+use crate::parse::{ParseError, check_topic, shown};
+use crate::usage::Args;
+use crate::{Command, Dmsetup, Mirror, Pattern, Size};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+/// One command.
+#[derive(Debug)]
+pub struct CommandSpec {
+    /// One or two words, such as `read` or `dmsetup create`.
+    pub name: &'static str,
+    /// The words after the name: `DEV OFFSET [LENGTH]`. Empty if there are none.
+    pub usage: &'static str,
+    /// What it does, in one line without a full stop.
+    pub summary: &'static str,
+    /// A whole line that parses.
+    pub example: &'static str,
+    /// Left out of the list of commands.
+    pub hidden: bool,
+    pub(crate) build: fn(&Args<'_>) -> Result<Command, ParseError>,
+}
+
+impl CommandSpec {
+    /// The usage as an error or `help` shows it.
+    pub fn usage_line(&self) -> String {
+        let space = if self.usage.is_empty() { "" } else { " " };
+        format!("usage: {}{space}{}", self.name, self.usage)
+    }
+}
+
+/// An entry that help lists.
+const fn spec(
+    name: &'static str,
+    usage: &'static str,
+    summary: &'static str,
+    example: &'static str,
+    build: fn(&Args<'_>) -> Result<Command, ParseError>,
+) -> CommandSpec {
+    CommandSpec { name, usage, summary, example, hidden: false, build }
+}
+
+/// All commands, in the order in which help lists them.
+pub static COMMANDS: &[CommandSpec] = &[
+    spec(
+        "help",
+        "[COMMAND...]",
+        "List the commands, or explain one with an example",
+        "help dmsetup create",
+        |args| Ok(Command::Help { topic: topic(args)? }),
+    ),
+    spec("disks", "", "List the disks and the mapped devices", "disks", |_| Ok(Command::Disks)),
+    spec(
+        "dmsetup create",
+        "NAME --table TABLE",
+        "Make a mapped device from a table (numbers are sectors)",
+        "dmsetup create m0 --table \"0 131072 mirror core 2 1024 nosync 2 vbd0 0 vbd1 0\"",
+        |args| dmsetup(Dmsetup::Create { name: args.name("NAME")?, table: text(args, "--table") }),
+    ),
+    spec(
+        "dmsetup remove",
+        "NAME",
+        "Remove a mapped device that nobody uses",
+        "dmsetup remove m0",
+        |args| dmsetup(Dmsetup::Remove { name: args.name("NAME")? }),
+    ),
+    spec("dmsetup ls", "", "List the mapped devices", "dmsetup ls", |_| dmsetup(Dmsetup::List)),
+    spec(
+        "dmsetup info",
+        "[NAME]",
+        "Show whether devices are active, open or suspended",
+        "dmsetup info m0",
+        |args| dmsetup(Dmsetup::Info { name: args.optional("NAME", Args::name)? }),
+    ),
+    spec(
+        "dmsetup table",
+        "[NAME]",
+        "Show the tables that devices were made from",
+        "dmsetup table m0",
+        |args| dmsetup(Dmsetup::Table { name: args.optional("NAME", Args::name)? }),
+    ),
+    spec(
+        "dmsetup status",
+        "[NAME]",
+        "Show the state of each target, in dmsetup's short form",
+        "dmsetup status m0",
+        |args| dmsetup(Dmsetup::Status { name: args.optional("NAME", Args::name)? }),
+    ),
+    spec(
+        "dmsetup targets",
+        "",
+        "List the kinds of target a table can name",
+        "dmsetup targets",
+        |_| dmsetup(Dmsetup::Targets),
+    ),
+    spec(
+        "dmsetup suspend",
+        "[--noflush] NAME",
+        "Hold new requests, wait for those in flight and flush",
+        "dmsetup suspend m0",
+        |args| {
+            let flush = args.find("--noflush").is_none();
+            dmsetup(Dmsetup::Suspend { name: args.name("NAME")?, flush })
+        },
+    ),
+    spec("dmsetup resume", "NAME", "Let a suspended device go on", "dmsetup resume m0", |args| {
+        dmsetup(Dmsetup::Resume { name: args.name("NAME")? })
+    }),
+    spec(
+        "dmsetup message",
+        "NAME SECTOR WORD...",
+        "Send words to the target that holds SECTOR",
+        "dmsetup message m0 0 fail 1",
+        |args| {
+            let words = args.all("WORD").map(|token| token.text.clone()).collect();
+            let (name, sector) = (args.name("NAME")?, args.number("SECTOR")?);
+            dmsetup(Dmsetup::Message { name, sector, words })
+        },
+    ),
+    spec(
+        "mirror status",
+        "[NAME]",
+        "Explain the state of mirrors, leg by leg",
+        "mirror status m0",
+        |args| Ok(Command::Mirror(Mirror::Status { name: args.optional("NAME", Args::name)? })),
+    ),
+    spec(
+        "mirror fail",
+        "NAME LEG",
+        "Fail a leg by hand; legs are numbered from 0",
+        "mirror fail m0 1",
+        |args| {
+            let (name, leg) = (args.name("NAME")?, args.number("LEG")?);
+            // A leg beyond usize is as unknown as any other large number.
+            let leg = usize::try_from(leg).unwrap_or(usize::MAX);
+            Ok(Command::Mirror(Mirror::Fail { name, leg }))
+        },
+    ),
+    spec(
+        "read",
+        "DEV OFFSET [LENGTH]",
+        "Show what a device holds, as a hex dump",
+        "read vbd0 1M 2s",
+        |args| {
+            let (dev, offset) = (args.name("DEV")?, args.offset("OFFSET")?);
+            let length = args.optional("LENGTH", Args::length)?;
+            length.map(|length| args.span_at(offset, length, "LENGTH")).transpose()?;
+            Ok(Command::Read { dev, offset, length })
+        },
+    ),
+    spec(
+        "write",
+        "DEV OFFSET [--hex] DATA...",
+        "Write text, or bytes in hex; zeroes fill up the last sector",
+        "write m0 0 \"hello, mirror\"",
+        write,
+    ),
+    spec(
+        "fill",
+        "DEV OFFSET LENGTH PATTERN",
+        "Write a pattern: a byte, seq, or random=SEED",
+        "fill m0 0 16M random=7",
+        |args| {
+            let (dev, span) = (args.name("DEV")?, args.span()?);
+            Ok(Command::Fill { dev, span, pattern: pattern(args)? })
+        },
+    ),
+    spec(
+        "verify",
+        "DEV OFFSET LENGTH PATTERN",
+        "Check that a device holds what fill wrote there",
+        "verify m0 0 16M random=7",
+        |args| {
+            let (dev, span) = (args.name("DEV")?, args.span()?);
+            Ok(Command::Verify { dev, span, pattern: pattern(args)? })
+        },
+    ),
+    spec(
+        "compare",
+        "DEV1 DEV2 [OFFSET LENGTH]",
+        "Tell where two devices differ",
+        "compare vbd0 vbd1 0 64M",
+        |args| {
+            let (left, right) = (args.name("DEV1")?, args.name("DEV2")?);
+            let span = args.optional("OFFSET", |args, _| args.span())?;
+            Ok(Command::Compare { left, right, span })
+        },
+    ),
+    spec(
+        "copy",
+        "SRC DST [LENGTH] [--from OFFSET] [--to OFFSET]",
+        "Copy one device to another, with progress; Ctrl-C stops it",
+        "copy vbd2 m0 64M --to 1M",
+        copy,
+    ),
+    spec("flush", "DEV", "Make all acknowledged writes durable", "flush m0", |args| {
+        Ok(Command::Flush { dev: args.name("DEV")? })
+    }),
+    spec(
+        "discard",
+        "DEV OFFSET LENGTH",
+        "Tell a device that it need not keep a part",
+        "discard m0 1M 1M",
+        |args| Ok(Command::Discard { dev: args.name("DEV")?, span: args.span()? }),
+    ),
+    spec("threads", "", "List the kernel's threads", "threads", |_| Ok(Command::Threads)),
+    spec("memory", "", "Show how memory is used", "memory", |_| Ok(Command::Memory)),
+    spec("interrupts", "", "Count the interrupts by vector", "interrupts", |_| {
+        Ok(Command::Interrupts)
+    }),
+    spec("uptime", "", "Say how long the kernel has run", "uptime", |_| Ok(Command::Uptime)),
+    spec(
+        "log",
+        "LEVEL",
+        "Show messages up to off, error, warn, info, debug or trace",
+        "log debug",
+        |args| {
+            let token = args.word("LEVEL");
+            let level = token.text.parse().map_err(|_| {
+                let what = format!("{} is no level: one of {LEVELS}", shown(&token.text));
+                args.refuse(token.column, what)
+            })?;
+            Ok(Command::Log { level })
+        },
+    ),
+    CommandSpec {
+        name: "panic",
+        usage: "",
+        summary: "Panic, to see the message, the backtrace and the exit code",
+        example: "panic",
+        hidden: true,
+        build: |_| Ok(Command::Panic),
+    },
+    spec("poweroff", "", "End the machine", "poweroff", |_| Ok(Command::Poweroff)),
+];
+
+/// The words that `log` takes.
+pub(crate) const LEVELS: &str = "off error warn info debug trace";
+
+fn dmsetup(command: Dmsetup) -> Result<Command, ParseError> {
+    Ok(Command::Dmsetup(command))
+}
+
+fn text(args: &Args<'_>, name: &str) -> String {
+    args.word(name).text.clone()
+}
+
+fn topic(args: &Args<'_>) -> Result<Option<String>, ParseError> {
+    let words: Vec<&str> = args.all("COMMAND").map(|token| token.text.as_str()).collect();
+    let Some(first) = args.find("COMMAND") else { return Ok(None) };
+    let topic = words.join(" ");
+    check_topic(&topic, first.column)?;
+    Ok(Some(topic))
+}
+
+fn pattern(args: &Args<'_>) -> Result<Pattern, ParseError> {
+    let token = args.word("PATTERN");
+    Pattern::parse(&token.text).ok_or_else(|| {
+        let what = format!(
+            "{} is no pattern: a byte (0 to 255, or 0x00 to 0xff), seq, or random=SEED",
+            shown(&token.text)
+        );
+        args.refuse(token.column, what)
+    })
+}
+
+fn write(args: &Args<'_>) -> Result<Command, ParseError> {
+    let (dev, offset) = (args.name("DEV")?, args.offset("OFFSET")?);
+    let column = args.word("DATA").column;
+    let data = if args.find("--hex").is_some() {
+        let mut data = Vec::new();
+        for token in args.all("DATA") {
+            let bytes = hex_bytes(&token.text).ok_or_else(|| {
+                let what = format!("{} is no hex: pairs of 0-9 and a-f", shown(&token.text));
+                args.refuse(token.column, what)
+            })?;
+            data.extend(bytes);
+        }
+        data
+    } else {
+        let words: Vec<&str> = args.all("DATA").map(|token| token.text.as_str()).collect();
+        words.join(" ").into_bytes()
+    };
+    if data.is_empty() {
+        return Err(args.refuse(column, "DATA is empty, so there is nothing to do".to_string()));
+    }
+    let sectors = (data.len() as u64).div_ceil(crate::size::SECTOR_BYTES);
+    let length = Size::from_sectors(sectors).unwrap_or(Size::ZERO);
+    args.span_at(offset, length, "DATA")?;
+    Ok(Command::Write { dev, offset, data })
+}
+
+fn hex_bytes(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
+    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
+    Some(digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect())
+}
+
+fn copy(args: &Args<'_>) -> Result<Command, ParseError> {
+    let (source, target) = (args.name("SRC")?, args.name("DST")?);
+    let from = args.optional("--from", Args::offset)?.unwrap_or_default();
+    let to = args.optional("--to", Args::offset)?.unwrap_or_default();
+    let length = args.optional("LENGTH", Args::length)?;
+    if let Some(length) = length {
+        args.span_at(from, length, "LENGTH")?;
+        args.span_at(to, length, "LENGTH")?;
+    }
+    Ok(Command::Copy { source, target, from, to, length })
+}

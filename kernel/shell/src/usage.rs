@@ -1,0 +1,280 @@
+//! Usage lines that are the grammar: what help shows is what the parser takes.
+//!
+//! Place: between the words of a line and the `build` function of its command
+//! ([`crate::spec`]). A usage line is a list of
+//!
+//! ```text
+//! WORD               one word, by place
+//! WORD...            one or more words, last
+//! --option VALUE     an option and its value, anywhere
+//! [ ... ]            may be left out; begun, it must be complete
+//! [--flag]           an option without a value
+//! ```
+//!
+//! Rules: a word is an option when it starts with `--` and no part of it is
+//! quoted. `build` may ask for what its usage line names and nothing else;
+//! asking for another name is our bug and panics, which the test that parses
+//! every example would show.
+
+use crate::parse::{ParseError, shown};
+use crate::size::{Size, SizeError, Span, number};
+use crate::spec::CommandSpec;
+use crate::token::Token;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// One place of a usage line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Item {
+    /// `OFFSET`, or `--from` for an option.
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    /// Which bracket it stands in, from 1; 0 is none.
+    group: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Word,
+    /// One or more words.
+    Rest,
+    Flag,
+    /// An option with a value of this name.
+    Value(&'static str),
+}
+
+/// Reads a usage line.
+pub(crate) fn items(usage: &'static str) -> Vec<Item> {
+    let mut items = Vec::new();
+    let (mut group, mut open) = (0, false);
+    let mut words = usage.split_whitespace();
+    while let Some(word) = words.next() {
+        if word.starts_with('[') {
+            group += 1;
+            open = true;
+        }
+        let item_group = if open { group } else { 0 };
+        open &= !word.ends_with(']');
+        let bare = bare(word);
+        let (name, kind) = match bare.strip_suffix("...") {
+            Some(name) => (name, Kind::Rest),
+            None if !bare.starts_with("--") => (bare, Kind::Word),
+            None if word.ends_with(']') => (bare, Kind::Flag),
+            None => {
+                let value = words.next().unwrap_or("VALUE");
+                open &= !value.ends_with(']');
+                (bare, Kind::Value(self::bare(value)))
+            }
+        };
+        items.push(Item { name, kind, group: item_group });
+    }
+    items
+}
+
+fn bare(word: &'static str) -> &'static str {
+    word.trim_start_matches('[').trim_end_matches(']')
+}
+
+/// The words of a line, each under the name its usage line gives it.
+#[derive(Debug)]
+pub(crate) struct Args<'t> {
+    spec: &'static CommandSpec,
+    bound: Vec<(&'static str, &'t Token)>,
+}
+
+impl<'t> Args<'t> {
+    /// Gives each word its name; `end` is the column after the last word.
+    pub(crate) fn bind(
+        spec: &'static CommandSpec,
+        words: &'t [Token],
+        end: usize,
+    ) -> Result<Self, ParseError> {
+        let items = items(spec.usage);
+        let mut args = Self { spec, bound: Vec::new() };
+        let mut places = items.iter().filter(|i| matches!(i.kind, Kind::Word | Kind::Rest));
+        let mut rest = None;
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            if is_option(word) {
+                args.bind_option(&items, word, &mut words)?;
+                continue;
+            }
+            let Some(item) = rest.or_else(|| places.next()) else {
+                let what = format!("{} is one word too many", shown(&word.text));
+                return Err(args.refuse(word.column, what));
+            };
+            rest = (item.kind == Kind::Rest).then_some(item);
+            args.bound.push((item.name, word));
+        }
+        args.check_complete(&items, end)?;
+        Ok(args)
+    }
+
+    fn bind_option(
+        &mut self,
+        items: &[Item],
+        word: &'t Token,
+        words: &mut core::slice::Iter<'t, Token>,
+    ) -> Result<(), ParseError> {
+        let known = items.iter().find(|item| item.name == word.text);
+        let Some(item) = known else {
+            let what = format!("{} is no option of {}", shown(&word.text), self.spec.name);
+            return Err(self.refuse(word.column, what));
+        };
+        if self.find(item.name).is_some() {
+            return Err(self.refuse(word.column, format!("{} is given twice", item.name)));
+        }
+        let value = match item.kind {
+            Kind::Value(name) => {
+                let value = words.next().filter(|value| !is_option(value));
+                value.ok_or_else(|| self.refuse(word.end, format!("{name} is missing here")))?
+            }
+            _ => word,
+        };
+        self.bound.push((item.name, value));
+        Ok(())
+    }
+
+    fn check_complete(&self, items: &[Item], end: usize) -> Result<(), ParseError> {
+        let has = |item: &Item| self.find(item.name).is_some();
+        let needed = |item: &Item| {
+            item.group == 0 || items.iter().any(|other| other.group == item.group && has(other))
+        };
+        let Some(item) = items.iter().find(|item| needed(item) && !has(item)) else {
+            return Ok(());
+        };
+        let what = match item.kind {
+            Kind::Value(value) => format!("{} {value} is missing here", item.name),
+            _ => format!("{} is missing here", item.name),
+        };
+        Err(self.refuse(end, what))
+    }
+
+    /// An error at `column`, with this command's usage as the advice.
+    pub(crate) fn refuse(&self, column: usize, what: String) -> ParseError {
+        ParseError { column, what, next: self.spec.usage_line() }
+    }
+
+    /// The word bound to `name`, if the line has one.
+    pub(crate) fn find(&self, name: &str) -> Option<&'t Token> {
+        self.all(name).next()
+    }
+
+    /// All the words bound to `name`.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'t Token> + 'a {
+        self.bound.iter().filter(move |(bound, _)| *bound == name).map(|(_, token)| *token)
+    }
+
+    /// The word bound to `name`, which the usage line requires.
+    pub(crate) fn word(&self, name: &str) -> &'t Token {
+        match self.find(name) {
+            Some(token) => token,
+            None => panic!("`{}` asks for {name}, which its usage line lacks", self.spec.name),
+        }
+    }
+
+    /// Reads `name` with `read` if the line has it.
+    pub(crate) fn optional<T>(
+        &self,
+        name: &str,
+        read: fn(&Self, &str) -> Result<T, ParseError>,
+    ) -> Result<Option<T>, ParseError> {
+        self.find(name).map(|_| read(self, name)).transpose()
+    }
+
+    /// A device's name: any one word.
+    pub(crate) fn name(&self, name: &str) -> Result<String, ParseError> {
+        let token = self.word(name);
+        if token.text.is_empty() || token.text.contains(char::is_whitespace) {
+            let what = format!("{} is no name: it is empty or has spaces", shown(&token.text));
+            return Err(self.refuse(token.column, what));
+        }
+        Ok(token.text.clone())
+    }
+
+    /// A place on a device.
+    pub(crate) fn offset(&self, name: &str) -> Result<Size, ParseError> {
+        self.read(name, Size::parse)
+    }
+
+    /// A length, not zero.
+    pub(crate) fn length(&self, name: &str) -> Result<Size, ParseError> {
+        let length = self.offset(name)?;
+        if length == Size::ZERO {
+            let what = format!("{name} is zero, so there is nothing to do");
+            return Err(self.refuse(self.word(name).column, what));
+        }
+        Ok(length)
+    }
+
+    /// The words OFFSET and LENGTH together.
+    pub(crate) fn span(&self) -> Result<Span, ParseError> {
+        self.span_at(self.offset("OFFSET")?, self.length("LENGTH")?, "LENGTH")
+    }
+
+    /// Checks that a span ends; the fault is told at the word `length_name`.
+    pub(crate) fn span_at(
+        &self,
+        offset: Size,
+        length: Size,
+        length_name: &str,
+    ) -> Result<Span, ParseError> {
+        Span::new(offset, length).ok_or_else(|| {
+            let what = String::from("offset and length together are more than 2^64 bytes");
+            self.refuse(self.word(length_name).column, what)
+        })
+    }
+
+    /// A plain number.
+    pub(crate) fn number(&self, name: &str) -> Result<u64, ParseError> {
+        self.read(name, number).map_err(|mut error| {
+            error.what = format!("{} is no number", shown(&self.word(name).text));
+            error
+        })
+    }
+
+    fn read<T>(&self, name: &str, read: fn(&str) -> Result<T, SizeError>) -> Result<T, ParseError> {
+        let token = self.word(name);
+        read(&token.text)
+            .map_err(|why| self.refuse(token.column, format!("{} {why}", shown(&token.text))))
+    }
+}
+
+fn is_option(word: &Token) -> bool {
+    !word.quoted && word.text.starts_with("--")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds(usage: &'static str) -> Vec<(&'static str, Kind, usize)> {
+        items(usage).into_iter().map(|item| (item.name, item.kind, item.group)).collect()
+    }
+
+    #[test]
+    fn usage_lines_are_read_as_the_module_says() {
+        assert_eq!(kinds(""), []);
+        assert_eq!(
+            kinds("SRC [LENGTH] [--from OFFSET] [--hex] WORDS..."),
+            [
+                ("SRC", Kind::Word, 0),
+                ("LENGTH", Kind::Word, 1),
+                ("--from", Kind::Value("OFFSET"), 2),
+                ("--hex", Kind::Flag, 3),
+                ("WORDS", Kind::Rest, 0),
+            ]
+        );
+        assert_eq!(
+            kinds("A [B C] --table TABLE [D...]"),
+            [
+                ("A", Kind::Word, 0),
+                ("B", Kind::Word, 1),
+                ("C", Kind::Word, 1),
+                ("--table", Kind::Value("TABLE"), 0),
+                ("D", Kind::Rest, 2),
+            ]
+        );
+    }
+}

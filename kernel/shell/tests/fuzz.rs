@@ -1,0 +1,197 @@
+//! Nobody can type the shell to death: seeded noise and near-valid lines
+//! through editor and parser. The seed is fixed, so a failure replays itself.
+
+use shell::editor::LINE_BYTES_MAX;
+use shell::{COMMANDS, CommandCompleter, Event, LineEditor, Mode, Names, ParseError, parse};
+
+const LINES: usize = 100_000;
+const SEED: u64 = 0x2545_f491_4f6c_dd1d;
+
+/// Marsaglia's xorshift64.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % limit as u64) as usize
+    }
+
+    fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
+        from[self.below(from.len())]
+    }
+}
+
+struct Machine;
+
+impl Names for Machine {
+    fn devices(&self) -> Vec<String> {
+        ["vbd0", "vbd1", "m0"].map(String::from).into()
+    }
+    fn mapped(&self) -> Vec<String> {
+        vec!["m0".into()]
+    }
+    fn targets(&self) -> Vec<String> {
+        ["linear", "mirror"].map(String::from).into()
+    }
+}
+
+/// An example with some of its words exchanged, doubled, dropped or damaged.
+fn near_valid(random: &mut Random) -> String {
+    const WORDS: &[&str] = &[
+        "vbd0",
+        "m0",
+        "0",
+        "1M",
+        "8s",
+        "513",
+        "18446744073709551615",
+        "18446744073709551104",
+        "0xffffffffffffffff",
+        "99999999999999999999999",
+        "16777216G",
+        "-1",
+        "--table",
+        "--from",
+        "--to",
+        "--hex",
+        "--noflush",
+        "--",
+        "''",
+        "\"",
+        "'",
+        "\\",
+        "#",
+        "\"a b\"",
+        "\"\\n\"",
+        "seq",
+        "random=1",
+        "256",
+        "ä€😀",
+        "\u{fffd}",
+        "\u{0}",
+        "[",
+        "...",
+        "NAME",
+        "dmsetup",
+    ];
+    let example = COMMANDS[random.below(COMMANDS.len())].example;
+    let mut words: Vec<&str> = example.split(' ').collect();
+    for _ in 0..random.below(4) {
+        let at = random.below(words.len() + 1);
+        match random.below(4) {
+            0 => words.insert(at, random.pick(WORDS)),
+            1 if at < words.len() => words[at] = random.pick(WORDS),
+            2 if at < words.len() => drop(words.remove(at)),
+            _ if at < words.len() => words.insert(at, words[at]),
+            _ => words.push(random.pick(WORDS)),
+        }
+    }
+    let mut line: Vec<char> = words.join(random.pick(&[" ", "  ", "\t"])).chars().collect();
+    if !line.is_empty() && random.below(3) == 0 {
+        let at = random.below(line.len());
+        match random.below(3) {
+            0 => line[at] = char::from(random.below(256) as u8),
+            1 => drop(line.remove(at)),
+            _ => line.swap(0, at),
+        }
+    }
+    line.into_iter().collect()
+}
+
+fn check(line: &str, outcome: Result<bool, ParseError>) {
+    if let Err(error) = outcome {
+        assert!(!error.what.is_empty() && !error.next.is_empty(), "{line:?}: {error:?}");
+        let columns = 1..=line.chars().count() + 1;
+        assert!(columns.contains(&error.column), "{line:?}: {error:?}");
+        let text = error.to_string();
+        let printable = text.chars().all(|c| c == '\n' || !c.is_control());
+        assert!(printable, "{line:?}: {text:?} would command the terminal");
+    }
+}
+
+/// Returns how many lines were commands.
+fn parse_all(lines: impl Iterator<Item = String>) -> usize {
+    let mut commands = 0;
+    for line in lines {
+        let outcome = parse(&line).map(|command| command.is_some());
+        commands += usize::from(outcome == Ok(true));
+        check(&line, outcome);
+    }
+    commands
+}
+
+#[test]
+fn near_valid_lines_are_run_or_refused_in_words() {
+    let mut random = Random(SEED);
+    let commands = parse_all((0..LINES).map(|_| near_valid(&mut random)));
+    assert!((LINES / 20..LINES * 9 / 10).contains(&commands), "the mix lost its point: {commands}");
+}
+
+#[test]
+fn random_text_is_run_or_refused_in_words() {
+    let mut random = Random(SEED);
+    parse_all(
+        (0..LINES)
+            .map(|_| (0..random.below(24)).map(|_| char::from(random.below(256) as u8)).collect()),
+    );
+}
+
+#[test]
+fn random_keys_through_editor_and_parser() {
+    const KEYS: &[&[u8]] = &[
+        b"\r",
+        b"\n",
+        b"\t",
+        b"\x7f",
+        b"\x1b[A",
+        b"\x1b[B",
+        b"\x1b[C",
+        b"\x1b[D",
+        b"\x1b[H",
+        b"\x1b[F",
+        b"\x1b[3~",
+        b"\x01",
+        b"\x02",
+        b"\x04",
+        b"\x05",
+        b"\x0b",
+        b"\x0c",
+        b"\x15",
+        b"\x17",
+        b"\x03",
+        b"\x1b",
+        b"\x1b[",
+        b"\xc3",
+        b"\xe2\x82",
+        " ä€漢😀\u{a0}".as_bytes(),
+    ];
+    let mut random = Random(SEED);
+    for mode in [Mode::Interactive, Mode::Plain] {
+        let mut editor = LineEditor::new("> ", mode);
+        let mut echo = String::new();
+        let mut lines = 0;
+        while lines < LINES / 2 {
+            let bytes = match random.below(8) {
+                0..4 => near_valid(&mut random).into_bytes(),
+                4 => vec![random.below(256) as u8],
+                5 => b"\r".to_vec(),
+                _ => random.pick(KEYS).to_vec(),
+            };
+            for byte in bytes {
+                echo.clear();
+                let event = editor.feed(byte, &CommandCompleter(Machine), &mut echo);
+                assert!(editor.line().len() <= LINE_BYTES_MAX);
+                assert!(editor.line().is_char_boundary(editor.cursor()));
+                if let Some(event) = event {
+                    lines += 1;
+                    if let Event::Line(line) = event {
+                        let outcome = parse(&line).map(|command| command.is_some());
+                        check(&line, outcome);
+                    }
+                }
+            }
+        }
+    }
+}
