@@ -24,7 +24,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-pub(crate) use programs::{Firmware, Tools};
+pub(crate) use programs::Tools;
 
 /// What the person asked for, and where we may keep things.
 pub(crate) struct Options {

@@ -54,7 +54,7 @@ impl Manager {
     }
 
     /// The package that holds a part.
-    fn package(self, part: Part) -> &'static str {
+    pub(super) fn package(self, part: Part) -> &'static str {
         match (self, part) {
             (Manager::Brew, Part::Ext4) => "e2fsprogs",
             // It contains the disk tools and the firmware.
@@ -72,9 +72,7 @@ impl Manager {
     /// The commands that install the parts, without what raises privileges.
     fn plan(self, parts: &[Part]) -> Vec<Words> {
         let commands: &[&str] = match self {
-            // The first does nothing, or mends what a killed installation left.
             Manager::Apt => &[
-                "dpkg --configure -a",
                 "apt-get -q update",
                 "env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 \
                  install -y --no-install-recommends",
@@ -99,13 +97,18 @@ impl Manager {
             let names: Vec<_> = parts.iter().map(|part| part.label()).collect();
             return format!("install by this system's own means: {}", names.join(", "));
         };
-        let prefix = if manager == Manager::Brew { "" } else { "sudo " };
+        let prefix = if manager.needs_privilege() { "sudo " } else { "" };
         let lines: Vec<_> = manager
             .plan(parts)
             .iter()
             .map(|command| format!("{prefix}{}", command.join(" ")))
             .collect();
         lines.join(" && ")
+    }
+
+    /// Whether this user has to raise privileges. Homebrew refuses them.
+    fn needs_privilege(self) -> bool {
+        self != Manager::Brew && !rustix::process::geteuid().is_root()
     }
 }
 
@@ -119,30 +122,31 @@ pub(super) fn install(parts: &[Part]) -> Result<()> {
     let names: Vec<_> = parts.iter().map(|part| part.label()).collect();
     let names = names.join(", ");
     let Some(manager) = Manager::here() else { bail!("missing: {names}\n{advice}") };
-    let Some(prefix) = privilege(manager) else {
+    let sudo = words(if manager.needs_privilege() { "sudo -n" } else { "" });
+    if !sudo.is_empty() && capture(Command::new("sudo").args(["-n", "true"])).is_err() {
         bail!("missing: {names}\nNeither root nor sudo without a password. Type:\n  {advice}");
-    };
-    say(&format!("installing {names}"));
-    for command in manager.plan(parts) {
-        let command: Words = prefix.iter().cloned().chain(command).collect();
-        say(&format!("+ {}", command.join(" ")));
-        let status = Command::new(&command[0])
-            .args(&command[1..])
-            .stdin(Stdio::null())
-            .status()
-            .with_context(|| format!("start {}", command[0]))?;
-        ensure!(status.success(), "{}: {status}\nMend it, or type:\n  {advice}", command[0]);
     }
-    Ok(())
+    say(&format!("installing {names}"));
+    let attempt = || manager.plan(parts).iter().try_for_each(|command| run(&sudo, command));
+    let mut outcome = attempt();
+    if outcome.is_err() && manager == Manager::Apt {
+        // A killed installation leaves packages unpacked but not set up, and
+        // apt refuses to go on from there.
+        outcome = run(&sudo, &words("dpkg --configure -a")).and_then(|()| attempt());
+    }
+    outcome.with_context(|| format!("could not install {names}. By hand:\n  {advice}\nWhy"))
 }
 
-/// What to put before a command so that it may install: nothing, sudo, or
-/// `None` if only a person with a password can.
-fn privilege(manager: Manager) -> Option<Words> {
-    if manager == Manager::Brew || rustix::process::geteuid().is_root() {
-        return Some(Vec::new());
-    }
-    capture(Command::new("sudo").args(["-n", "true"])).ok().map(|_| words("sudo -n"))
+fn run(sudo: &[String], command: &[String]) -> Result<()> {
+    let line = [sudo, command].concat();
+    say(&format!("+ {}", line.join(" ")));
+    let status = Command::new(&line[0])
+        .args(&line[1..])
+        .stdin(Stdio::null())
+        .status()
+        .with_context(|| format!("start {}", line[0]))?;
+    ensure!(status.success(), "{}: {status}", line[0]);
+    Ok(())
 }
 
 /// The text of `/etc/os-release`, empty if there is none.

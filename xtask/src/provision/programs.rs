@@ -139,14 +139,8 @@ pub(crate) fn missing() -> Vec<Part> {
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).chain(MORE_FOLDERS.map(PathBuf::from));
-    first_file(folders.map(|folder| folder.join(name)), &Path::is_file)
-}
-
-fn first_file(
-    mut candidates: impl Iterator<Item = PathBuf>,
-    is_file: &dyn Fn(&Path) -> bool,
-) -> Option<PathBuf> {
-    candidates.find(|candidate| candidate.is_absolute() && is_file(candidate))
+    let mut candidates = folders.filter(|folder| folder.is_absolute()).map(|f| f.join(name));
+    candidates.find(|candidate| candidate.is_file())
 }
 
 fn find_firmware() -> Option<Firmware> {
@@ -167,33 +161,39 @@ fn choose_firmware(qemu: Option<&Path>, is_file: &dyn Fn(&Path) -> bool) -> Opti
         .find(|pair| is_file(&pair.code) && is_file(&pair.vars))
 }
 
-/// One line for every program and the firmware; true if all are there.
+/// Prints every program and the firmware; true if all are there.
 pub(super) fn report() -> bool {
-    let missing = missing();
     for part in Part::ALL {
-        if missing.contains(&part) {
-            println!("missing   {}", part.label());
-        } else if part == Part::Firmware {
-            let found = find_firmware().map(|firmware| firmware.code).unwrap_or_default();
-            println!("present   {}: {}", part.label(), found.display());
-        }
-        for path in part.programs().iter().filter_map(|name| find_program(name)) {
-            println!("present   {}: {}", path.display(), version(&path));
+        for name in part.programs() {
+            report_program(part.label(), name);
         }
     }
+    let label = Part::Firmware.label();
+    match find_firmware() {
+        Some(firmware) => println!("present  {label}: {}", firmware.code.display()),
+        None => println!("missing  {label}"),
+    }
+    let missing = missing();
     if !missing.is_empty() {
-        println!("          {}", Manager::advice(&missing));
+        println!("  to install: {}", Manager::advice(&missing));
     }
     missing.is_empty()
 }
 
-/// One line for every optional tool.
+/// Prints every optional tool, and how to get it.
 pub(super) fn report_optional() {
     for (name, command) in OPTIONAL {
-        match find_program(name) {
-            Some(path) => println!("present   {}: {} (optional)", path.display(), version(&path)),
-            None => println!("absent    {name} (optional): {command}"),
+        report_program("optional", name);
+        if find_program(name).is_none() {
+            println!("  to install: {command}");
         }
+    }
+}
+
+fn report_program(label: &str, name: &str) {
+    match find_program(name) {
+        Some(path) => println!("present  {label}: {} ({})", path.display(), version(&path)),
+        None => println!("missing  {label}: {name}"),
     }
 }
 

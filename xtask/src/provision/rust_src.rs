@@ -48,6 +48,15 @@ impl Rustc {
         format!("rust-src-{}", self.release)
     }
 
+    /// What a person can do when no source has them.
+    fn advice(&self) -> String {
+        format!(
+            "Set RUST_SRC to a folder with the standard library's sources, or to an archive \
+             such as rust-src-{}.tar.xz of the Rust project.",
+            self.release
+        )
+    }
+
     /// The sources, if nothing has to be got.
     fn present(&self, cache: &Path) -> Option<PathBuf> {
         let cached = cache.join(self.cached()).join("library");
@@ -105,7 +114,10 @@ impl Source {
                 check_release(&library, &rustc.release)?;
                 Ok(library)
             }
-            Source::Named(path) => into_cache(rustc, cache, |_| Ok(path.clone())),
+            Source::Named(path) => {
+                ensure!(path.exists(), "no such file or folder");
+                into_cache(rustc, cache, |_| Ok(path.clone()))
+            }
             Source::Rustup => {
                 let status = Command::new("rustup")
                     .args(["component", "add", "rust-src"])
@@ -138,29 +150,24 @@ pub(super) fn provide(options: &Options) -> Result<PathBuf> {
             Err(error) => refusals += &format!("\n  {source}: {error:#}"),
         }
     }
-    bail!(
-        "no rust-src {release} (the standard library's sources):{refusals}\n\
-         Set RUST_SRC to a folder with them, or to an archive such as \
-         rust-src-{release}.tar.xz of the Rust project.",
-        release = rustc.release
-    )
+    bail!("no rust-src {}:{refusals}\n{}", rustc.release, rustc.advice())
 }
 
-/// One line: where the sources are, or how they would be got.
+/// Prints where the sources are, or how they would be got; true if they are there.
 pub(super) fn report(options: &Options) -> Result<bool> {
     let rustc = Rustc::query()?;
     let name = format!("rust-src {}", rustc.release);
     if let Some(library) = rustc.present(&options.cache) {
-        println!("present   {name}: {}", library.display());
+        println!("present  {name}: {}", library.display());
         return Ok(true);
     }
-    println!("missing   {name}");
+    println!("missing  {name}");
     let sources = Source::here(options);
     for source in &sources {
-        println!("          would try {source}");
+        println!("  would try: {source}");
     }
     if sources.is_empty() {
-        println!("          set RUST_SRC to a folder or an archive with it");
+        println!("  {}", rustc.advice());
     }
     Ok(false)
 }
@@ -205,9 +212,7 @@ fn is_library(folder: &Path) -> bool {
 /// The folder that is, or directly contains, `library`; absolute.
 fn library_of(folder: &Path) -> Result<PathBuf> {
     let found = [folder.to_path_buf(), folder.join("library")].into_iter().find(|f| is_library(f));
-    let found = found.with_context(|| {
-        format!("{}: no library/ with Cargo.lock and core/src/lib.rs", folder.display())
-    })?;
+    let found = found.context("no library/ in it that has Cargo.lock and core/src/lib.rs")?;
     Ok(found.canonicalize()?)
 }
 

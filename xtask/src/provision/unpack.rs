@@ -24,14 +24,13 @@ const ROOTS: [&[&str]; 3] =
 /// # Errors
 /// The archive is of another kind, damaged, or has no `library`.
 pub(super) fn library(archive: &Path, target: &Path) -> Result<()> {
-    let at = || format!("unpack {}", archive.display());
     match archive.extension().and_then(|extension| extension.to_str()) {
         Some("xz") => {
-            let file = File::open(archive).with_context(at)?;
-            unpack_tar(XzReader::new(BufReader::new(file), true), target).with_context(at)
+            let file = BufReader::new(File::open(archive)?);
+            unpack_tar(XzReader::new(file, true), target)
         }
-        Some("deb") => unpack_deb(archive, target).with_context(at),
-        _ => bail!("{}: neither a folder nor a .tar.xz nor a .deb", archive.display()),
+        Some("deb") => unpack_deb(archive, target),
+        _ => bail!("neither a folder nor a .tar.xz nor a .deb"),
     }
 }
 
@@ -95,4 +94,4 @@ fn inside_library(member: &Path) -> Option<PathBuf> {
 
 #[cfg(test)]
 #[path = "unpack_tests.rs"]
-mod tests;
+pub(super) mod tests;
