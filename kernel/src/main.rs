@@ -1,2 +1,100 @@
-//! The kernel.
-fn main() {}
+//! The kernel: boots, finds its disks, mirrors them.
+//!
+//! This file is the composition root: it brings the parts up in order and decides, by the
+//! command line, what this boot is for. `mode=console` (the default), `mode=selftest
+//! [filter=TEXT]`, `mode=crash how=WAY`, or `mode=poweroff`, which ends the run at the
+//! ready line.
+
+#![no_std]
+#![no_main]
+// Nothing is exported from a binary: `pub` marks what a module offers to the others.
+#![allow(unreachable_pub)]
+
+extern crate alloc;
+
+mod arch;
+mod cmdline;
+mod kprint;
+mod mm;
+mod panic;
+mod selftest;
+
+use bootloader_api::config::Mapping;
+use bootloader_api::{BootInfo, BootloaderConfig};
+use log::LevelFilter;
+
+use crate::arch::exit::{Verdict, exit};
+use crate::arch::{clock, ioapic, lapic, serial};
+use crate::cmdline::Cmdline;
+
+/// What the boot loader is asked for; the address space is described in `mm`.
+const BOOT_CONFIG: BootloaderConfig = {
+    let mut config = BootloaderConfig::new_default();
+    config.kernel_stack_size = 256 * 1024;
+    config.mappings.physical_memory = Some(Mapping::FixedAddress(mm::DIRECT_MAP));
+    config.mappings.kernel_base = Mapping::FixedAddress(mm::KERNEL_BASE);
+    config.mappings.dynamic_range_start = Some(mm::BOOT_WINDOW);
+    config
+};
+
+bootloader_api::entry_point!(kernel_main, config = &BOOT_CONFIG);
+
+fn kernel_main(boot: &'static mut BootInfo) -> ! {
+    panic::set_kernel_base(boot.kernel_image_offset);
+    arch::init_early();
+    kprint::init(LevelFilter::Info);
+    mm::init(boot);
+    let rsdp = boot.rsdp_addr.into_option().expect("the firmware has ACPI tables");
+    let platform = arch::init(rsdp);
+    clock::start_ticking(|| {});
+    serial::start_receiving(|| {});
+    arch::enable_interrupts();
+    banner(&platform);
+
+    let cmdline = Cmdline::from_machine();
+    kprintln!("dmirror: ready");
+    match cmdline.get("mode").unwrap_or("console") {
+        "selftest" => exit(selftest::run(cmdline.get("filter").unwrap_or_default())),
+        "crash" => {
+            selftest::crash(cmdline.get("how").unwrap_or("panic"));
+            exit(Verdict::Failed)
+        }
+        "poweroff" => exit(Verdict::Success),
+        _ => echo(),
+    }
+}
+
+/// One line about each thing that was found.
+fn banner(platform: &arch::Platform) {
+    let memory = mm::frames::stats();
+    kprintln!("dmirror kernel {}", env!("CARGO_PKG_VERSION"));
+    log::info!(
+        "memory: {} MiB, heap {} MiB",
+        memory.total * mm::PAGE_SIZE >> 20,
+        mm::heap::stats().capacity >> 20
+    );
+    log::info!("clock: time stamp counter at {} MHz", clock::tsc_hz() / 1_000_000);
+    log::info!(
+        "interrupts: local APIC {}, I/O APIC with {} inputs",
+        lapic::get().id(),
+        ioapic::inputs()
+    );
+    match platform.ecam {
+        Some(ecam) => log::info!(
+            "pci: configuration space at {:#x}, buses {} to {}",
+            ecam.base,
+            ecam.first_bus,
+            ecam.last_bus
+        ),
+        None => log::warn!("pci: no memory-mapped configuration space"),
+    }
+}
+
+/// Sends back what is typed.
+fn echo() -> ! {
+    loop {
+        let mut bytes = [0; 64];
+        let count = serial::read(&mut bytes);
+        kprint!("{}", alloc::string::String::from_utf8_lossy(&bytes[..count]));
+    }
+}

@@ -1,0 +1,104 @@
+//! Interrupt vectors: who owns which, and what happens when one arrives.
+//!
+//! A driver allocates a `Vector`, points its device at it (`Vector::msi`, or
+//! `ioapic::connect` for a wire) and is called on each interrupt. An interrupt only
+//! rings the bell: the function runs with interrupts off on the stack of whatever was
+//! interrupted, so it wakes a thread and returns; it allocates and waits for nothing.
+//! After it, the scheduler gets its chance through the hook of `on_exit`.
+
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use spin::Once;
+
+use super::irq_lock::IrqLock;
+use super::lapic;
+
+/// Vectors of devices. Those below are the CPU's and the masked 8259's, those above
+/// the local APIC's own.
+const FIRST: u8 = 0x30;
+const LAST: u8 = 0xef;
+const COUNT: usize = (LAST - FIRST) as usize + 1;
+
+#[derive(Clone, Copy)]
+struct Handler {
+    ring: fn(usize),
+    argument: usize,
+}
+
+static HANDLERS: IrqLock<[Option<Handler>; COUNT]> = IrqLock::new([None; COUNT]);
+static STRAYS: AtomicU64 = AtomicU64::new(0);
+static ON_EXIT: Once<fn()> = Once::new();
+
+/// An interrupt vector of our own; given back when dropped. The device must have been
+/// silenced by then: an interrupt that comes later is counted as a stray.
+#[derive(Debug)]
+pub struct Vector(u8);
+
+/// What a device writes to raise a message-signalled interrupt (PCI 3.0, 6.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MsiMessage {
+    /// Physical address to write to: the local APIC of the CPU that gets the interrupt.
+    pub address: u64,
+    /// The value to write: the vector, edge-triggered.
+    pub data: u32,
+}
+
+impl Vector {
+    /// Takes a free vector; `ring(argument)` is called on each of its interrupts.
+    /// `None` when all are taken.
+    pub fn allocate(ring: fn(usize), argument: usize) -> Option<Self> {
+        let mut handlers = HANDLERS.lock();
+        let index = handlers.iter().position(Option::is_none)?;
+        handlers[index] = Some(Handler { ring, argument });
+        Some(Self(FIRST + index as u8))
+    }
+
+    /// The number that the hardware knows it by.
+    pub fn number(&self) -> u8 {
+        self.0
+    }
+
+    /// The message that raises it on this CPU; for MSI and MSI-X.
+    pub fn msi(&self) -> MsiMessage {
+        let destination = u64::from(lapic::get().id()) << 12;
+        MsiMessage { address: 0xfee0_0000 | destination, data: self.0.into() }
+    }
+}
+
+impl Drop for Vector {
+    fn drop(&mut self) {
+        HANDLERS.lock()[usize::from(self.0 - FIRST)] = None;
+    }
+}
+
+/// Sets the function called at the end of every interrupt, after its end was signalled
+/// to the APIC and with interrupts still off: the place to switch to a thread that the
+/// interrupt woke. To be called once.
+pub fn on_exit(hook: fn()) {
+    ON_EXIT.call_once(|| hook);
+}
+
+/// Interrupts nobody had asked for, since boot.
+pub fn strays() -> u64 {
+    STRAYS.load(Relaxed)
+}
+
+/// Called by the trap stubs for each vector that is no exception.
+pub(super) fn deliver(vector: u8) {
+    if vector == lapic::SPURIOUS_VECTOR {
+        return; // Wants no end-of-interrupt (Intel SDM 3A, 11.9).
+    }
+    // Copied out, so that the handler runs without the table's lock.
+    let handler =
+        vector.checked_sub(FIRST).and_then(|i| HANDLERS.lock().get(usize::from(i)).copied()?);
+    match handler {
+        Some(Handler { ring, argument }) => ring(argument),
+        None => {
+            STRAYS.fetch_add(1, Relaxed);
+        }
+    }
+    lapic::get().end_of_interrupt();
+    if let Some(hook) = ON_EXIT.get() {
+        hook();
+    }
+}

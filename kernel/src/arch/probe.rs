@@ -1,0 +1,74 @@
+//! Faults on purpose: what the self-tests of traps and of the panic path stand on.
+
+use core::arch::naked_asm;
+
+use super::exceptions::{Exception, attempt};
+
+/// An instruction that raises a particular exception, and harms nothing else.
+#[derive(Clone, Copy, Debug)]
+pub enum Fault {
+    /// Division by zero.
+    Divide,
+    /// `int3`.
+    Breakpoint,
+    /// `ud2`.
+    InvalidOpcode,
+    /// A load through an address that is not canonical.
+    NonCanonical,
+    /// A load from page 0, which is never mapped.
+    NullRead,
+    /// A store into the kernel's own code.
+    CodeWrite,
+}
+
+/// Carries the fault out and reports which exception came of it.
+pub fn provoke(fault: Fault) -> Option<Exception> {
+    let (instruction, argument) = fault.instruction();
+    // SAFETY: each instruction below is naked, and does nothing but trap.
+    unsafe { attempt(instruction, argument) }.err()
+}
+
+/// Carries the fault out with nobody to catch it: the kernel panics.
+pub fn crash(fault: Fault) {
+    let (instruction, argument) = fault.instruction();
+    instruction(argument);
+}
+
+impl Fault {
+    fn instruction(self) -> (extern "C" fn(u64) -> u64, u64) {
+        match self {
+            Fault::Divide => (divide, 0),
+            Fault::Breakpoint => (breakpoint, 0),
+            Fault::InvalidOpcode => (invalid, 0),
+            Fault::NonCanonical => (load, 1 << 63),
+            Fault::NullRead => (load, 8),
+            Fault::CodeWrite => (store, divide as *const () as u64),
+        }
+    }
+}
+
+#[unsafe(naked)]
+extern "C" fn divide(by: u64) -> u64 {
+    naked_asm!("xor edx, edx", "mov eax, 1", "div rdi", "ret")
+}
+
+#[unsafe(naked)]
+extern "C" fn breakpoint(_: u64) -> u64 {
+    naked_asm!("int3", "ret")
+}
+
+#[unsafe(naked)]
+extern "C" fn invalid(_: u64) -> u64 {
+    naked_asm!("ud2")
+}
+
+#[unsafe(naked)]
+extern "C" fn load(from: u64) -> u64 {
+    naked_asm!("mov rax, [rdi]", "ret")
+}
+
+// If the page were writable after all, this would put back what was there.
+#[unsafe(naked)]
+extern "C" fn store(to: u64) -> u64 {
+    naked_asm!("mov rax, [rdi]", "mov [rdi], rax", "ret")
+}

@@ -1,0 +1,136 @@
+//! The serial port COM1: where the console and the log go, and where input comes from.
+//!
+//! Output is polled, under a lock with interrupts off, so that a line stays in one
+//! piece. Input comes by interrupt: the handler moves bytes from the UART into a ring
+//! and rings the bell given to `start_receiving`; a reader thread then calls `read`.
+//! When the ring is full the bytes stay in the UART and its interrupt is switched off,
+//! which holds the sender back; `read` switches it on again. No input is ever dropped.
+
+use core::fmt;
+
+use heapless::Deque;
+use spin::Once;
+use uart_16550::backend::PioBackend;
+use uart_16550::spec::registers::IER;
+use uart_16550::{BaudRate, Config, Uart16550};
+
+use super::interrupts::Vector;
+use super::ioapic::{self, Wiring};
+use super::irq_lock::IrqLock;
+
+const COM1: u16 = 0x3f8;
+const COM1_IRQ: u8 = 4;
+
+/// Bytes of input that wait for the reader.
+const RING_SIZE: usize = 1024;
+
+static PORT: IrqLock<Serial> = IrqLock::new(Serial { uart: com1(), ring: Deque::new() });
+static RECEIVE: Once<Receive> = Once::new();
+
+struct Serial {
+    uart: Uart16550<PioBackend>,
+    ring: Deque<u8, RING_SIZE>,
+}
+
+struct Receive {
+    bell: fn(),
+    // Held so that the vector stays ours.
+    _vector: Vector,
+}
+
+const fn com1() -> Uart16550<PioBackend> {
+    // SAFETY: COM1's eight ports belong to this module. The panic path makes a second
+    // handle, when nothing else will run any more.
+    match unsafe { Uart16550::new_port(COM1) } {
+        Ok(uart) => uart,
+        Err(_) => panic!("COM1 lies in the port space"),
+    }
+}
+
+/// Sets the line up. Without a UART all output goes nowhere, which is no reason to stop.
+pub fn init() {
+    let config = Config { baud_rate: BaudRate::Baud115200, ..Config::DEFAULT };
+    let _ = PORT.lock().uart.init(config);
+}
+
+/// Writes `args` in one piece, each line feed preceded by a carriage return.
+pub fn print(args: fmt::Arguments) {
+    let _ = fmt::write(&mut Output(&mut PORT.lock().uart), args);
+}
+
+/// Like `print`, but asks for no lock: for a panic, whose victim may hold it.
+pub fn print_in_panic(args: fmt::Arguments) {
+    let _ = fmt::write(&mut Output(&mut com1()), args);
+}
+
+/// Connects the receive interrupt; `bell` is called from it, interrupts off, whenever
+/// input has arrived. To be called once, after `interrupts::init`.
+pub fn start_receiving(bell: fn()) {
+    RECEIVE.call_once(|| {
+        let vector = Vector::allocate(received, 0).expect("a vector for the serial port");
+        ioapic::connect(COM1_IRQ, &vector, Wiring::Isa);
+        Receive { bell, _vector: vector }
+    });
+    PORT.lock().uart.enable_interrupts(IER::DATA_READY);
+}
+
+/// Moves waiting input to the front of `buffer`; returns how many bytes. Never waits.
+pub fn read(buffer: &mut [u8]) -> usize {
+    let mut port = PORT.lock();
+    port.drain();
+    let mut count = 0;
+    while let Some(slot) = buffer.get_mut(count)
+        && let Some(byte) = port.ring.pop_front()
+    {
+        *slot = byte;
+        count += 1;
+    }
+    // There is room now; what still waits in the UART interrupts at once.
+    if RECEIVE.is_completed() && !port.ring.is_full() {
+        port.uart.enable_interrupts(IER::DATA_READY);
+    }
+    count
+}
+
+fn received(_: usize) {
+    {
+        let mut port = PORT.lock();
+        // Reading the cause is part of the handshake with the interrupt line.
+        let _ = port.uart.isr();
+        port.drain();
+        if port.ring.is_full() {
+            port.uart.disable_interrupts(IER::DATA_READY);
+        }
+    }
+    if let Some(receive) = RECEIVE.get() {
+        (receive.bell)();
+    }
+}
+
+impl Serial {
+    /// UART to ring, until one is empty or the other is full.
+    fn drain(&mut self) {
+        while !self.ring.is_full()
+            && let Ok(byte) = self.uart.try_receive_byte()
+        {
+            let _ = self.ring.push_back(byte);
+        }
+    }
+}
+
+struct Output<'a>(&'a mut Uart16550<PioBackend>);
+
+impl fmt::Write for Output<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for piece in text.split_inclusive('\n') {
+            match piece.strip_suffix('\n') {
+                Some(line) => {
+                    self.0.send_bytes_exact(line.as_bytes());
+                    self.0.send_bytes_exact(b"\r\n");
+                }
+                None => self.0.send_bytes_exact(piece.as_bytes()),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,238 @@
+//! The heap: `linked_list_allocator` behind a cache for each size class.
+//!
+//! A request is rounded up to a power of two from 16 bytes to 1 MiB and served from its
+//! class's stack of freed blocks, in a few instructions. Only a class that runs dry goes
+//! to the linked list behind, and freed blocks never go back there as long as memory
+//! lasts: so the I/O path, which asks for the same sizes again and again, walks no free
+//! list. When the list has no room left, all cached blocks are returned to it and the
+//! request is tried once more. Larger requests use the list directly.
+//!
+//! The lock is held with interrupts off. An interrupt handler must not allocate all the
+//! same: a trip to the list takes as long as it takes.
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::ptr::{self, NonNull};
+
+use super::{PAGE_SIZE, direct_map, frames};
+use crate::arch::IrqLock;
+
+/// Block sizes of the smallest and the largest class, in bytes.
+const CLASS_MIN: usize = 16;
+const CLASS_MAX: usize = 1024 * 1024;
+/// How many classes there are: one for each power of two.
+pub const CLASSES: usize = (CLASS_MAX / CLASS_MIN).ilog2() as usize + 1;
+
+/// The heap's part of the largest free run, as a fraction; the rest is for stacks,
+/// page tables and DMA.
+const HEAP_SHARE: (usize, usize) = (3, 4);
+
+#[global_allocator]
+static HEAP: Heap = Heap(IrqLock::new(Inner {
+    list: linked_list_allocator::Heap::empty(),
+    classes: [const { Class { top: None, in_use: 0, cached: 0, misses: 0 } }; CLASSES],
+    in_use: 0,
+    allocations: 0,
+}));
+
+/// A snapshot of the heap's counters.
+#[derive(Clone, Copy, Debug)]
+pub struct Stats {
+    /// Bytes of heap memory there are.
+    pub capacity: usize,
+    /// Bytes held by the kernel now, each block counted at its class's size.
+    pub in_use: usize,
+    /// Bytes in blocks that wait in the caches.
+    pub cached: usize,
+    /// Successful allocations since boot.
+    pub allocations: u64,
+    /// By class, smallest blocks first.
+    pub classes: [ClassStats; CLASSES],
+}
+
+/// The counters of one size class.
+#[derive(Clone, Copy, Debug)]
+pub struct ClassStats {
+    /// Bytes a block.
+    pub size: usize,
+    /// Blocks held now.
+    pub in_use: usize,
+    /// Freed blocks that wait for the next request.
+    pub cached: usize,
+    /// Blocks that had to be taken from the list behind, since boot.
+    pub misses: u64,
+}
+
+/// Makes a share of the largest free run of frames the heap.
+pub(super) fn init() {
+    let frames = frames::longest_run() * HEAP_SHARE.0 / HEAP_SHARE.1;
+    let start = frames::allocate(frames).expect("memory for the heap");
+    let size = frames * PAGE_SIZE;
+    let bottom = direct_map(start, size) as *mut u8;
+    // SAFETY: the frames are ours for good, and mapped; the heap is still empty.
+    unsafe { HEAP.0.lock().list.init(bottom, size) };
+}
+
+/// The counters at this moment.
+pub fn stats() -> Stats {
+    HEAP.0.lock().stats()
+}
+
+/// Like `stats`, but `None` when the heap is locked: for the panic path.
+pub fn try_stats() -> Option<Stats> {
+    HEAP.0.try_lock().map(|heap| heap.stats())
+}
+
+/// Successful allocations since boot; the difference between two moments tells what the
+/// code in between cost.
+pub fn allocations() -> u64 {
+    HEAP.0.lock().allocations
+}
+
+struct Heap(IrqLock<Inner>);
+
+// SAFETY: a block is handed out by one `alloc`, and comes back by the `dealloc` with the
+// same layout; sizes and alignments are those of `Class::of` or the list's.
+unsafe impl GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        self.0.lock().allocate(layout).map_or(ptr::null_mut(), NonNull::as_ptr)
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        let block = NonNull::new(block).expect("null is no block");
+        // SAFETY: the caller gives back what `alloc` returned for this layout.
+        unsafe { self.0.lock().release(block, layout) }
+    }
+}
+
+struct Inner {
+    list: linked_list_allocator::Heap,
+    classes: [Class; CLASSES],
+    in_use: usize,
+    allocations: u64,
+}
+
+/// A stack of freed blocks, linked through their first words.
+struct Class {
+    top: Option<NonNull<FreeBlock>>,
+    in_use: usize,
+    cached: usize,
+    misses: u64,
+}
+
+struct FreeBlock {
+    below: Option<NonNull<FreeBlock>>,
+}
+
+// SAFETY: the blocks on the stack belong to it alone.
+unsafe impl Send for Class {}
+
+impl Inner {
+    fn allocate(&mut self, layout: Layout) -> Option<NonNull<u8>> {
+        let (block, size) = match class_of(layout) {
+            Some(index) => {
+                let block = match self.classes[index].pop() {
+                    Some(block) => block,
+                    None => {
+                        let block = self.take_from_list(class_layout(index))?;
+                        self.classes[index].misses += 1;
+                        block
+                    }
+                };
+                self.classes[index].in_use += 1;
+                (block, class_size(index))
+            }
+            None => (self.take_from_list(layout)?, layout.size()),
+        };
+        self.in_use += size;
+        self.allocations += 1;
+        Some(block)
+    }
+
+    /// # Safety
+    /// `block` must come from `allocate` with the same layout, and not be used again.
+    unsafe fn release(&mut self, block: NonNull<u8>, layout: Layout) {
+        match class_of(layout) {
+            Some(index) => {
+                let class = &mut self.classes[index];
+                // SAFETY: it was allocated from this class, and is free from now on.
+                unsafe { class.push(block) };
+                class.in_use -= 1;
+                self.in_use -= class_size(index);
+            }
+            None => {
+                // SAFETY: it came from the list with this layout.
+                unsafe { self.list.deallocate(block, layout) };
+                self.in_use -= layout.size();
+            }
+        }
+    }
+
+    fn take_from_list(&mut self, layout: Layout) -> Option<NonNull<u8>> {
+        self.list.allocate_first_fit(layout).ok().or_else(|| {
+            self.empty_caches();
+            self.list.allocate_first_fit(layout).ok()
+        })
+    }
+
+    /// Returns every cached block to the list, where neighbours become one again.
+    fn empty_caches(&mut self) {
+        for (index, class) in self.classes.iter_mut().enumerate() {
+            while let Some(block) = class.pop() {
+                // SAFETY: every block of a class came from the list with its layout.
+                unsafe { self.list.deallocate(block, class_layout(index)) };
+            }
+        }
+    }
+
+    fn stats(&self) -> Stats {
+        let classes = core::array::from_fn(|index| {
+            let Class { in_use, cached, misses, .. } = self.classes[index];
+            ClassStats { size: class_size(index), in_use, cached, misses }
+        });
+        Stats {
+            capacity: self.list.size(),
+            in_use: self.in_use,
+            cached: classes.iter().map(|class| class.size * class.cached).sum(),
+            allocations: self.allocations,
+            classes,
+        }
+    }
+}
+
+impl Class {
+    fn pop(&mut self) -> Option<NonNull<u8>> {
+        let block = self.top?;
+        // SAFETY: a block on the stack is free memory that holds its own link.
+        self.top = unsafe { block.as_ref().below };
+        self.cached -= 1;
+        Some(block.cast())
+    }
+
+    /// # Safety
+    /// `block` must be a block of this class that nobody uses any more.
+    unsafe fn push(&mut self, block: NonNull<u8>) {
+        let block = block.cast::<FreeBlock>();
+        // SAFETY: the smallest class's blocks are large and aligned enough for a link.
+        unsafe { block.write(FreeBlock { below: self.top }) };
+        self.top = Some(block);
+        self.cached += 1;
+    }
+}
+
+/// The class that serves a request; `None` for one that is too large, or wants to be
+/// aligned to more than a page.
+fn class_of(layout: Layout) -> Option<usize> {
+    let size = layout.size().max(layout.align()).max(CLASS_MIN);
+    (size <= CLASS_MAX && layout.align() <= PAGE_SIZE)
+        .then(|| size.next_power_of_two().ilog2() as usize - CLASS_MIN.ilog2() as usize)
+}
+
+const fn class_size(index: usize) -> usize {
+    CLASS_MIN << index
+}
+
+/// Blocks are aligned to their size, up to a page.
+fn class_layout(index: usize) -> Layout {
+    let size = class_size(index);
+    Layout::from_size_align(size, size.min(PAGE_SIZE)).expect("a power of two, and small")
+}

@@ -1,0 +1,49 @@
+//! Ways to bring the kernel down, for trying the panic path from outside.
+//!
+//! `mode=crash how=…`: each must end with the panic verdict and a backtrace. They cannot
+//! be tests in the list, for nothing runs after them.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::arch::irq_lock::InterruptsOff;
+use crate::arch::probe::{self, Fault};
+
+/// Crashes in the way that `how` names; returns when there is no such way.
+pub fn crash(how: &str) {
+    match how {
+        "panic" => panic!("asked to"),
+        "null" => probe::crash(Fault::NullRead),
+        "code-write" => probe::crash(Fault::CodeWrite),
+        "invalid-opcode" => probe::crash(Fault::InvalidOpcode),
+        "interrupts-off" => {
+            let _off = InterruptsOff::new();
+            panic!("with interrupts off");
+        }
+        "stack-overflow" => {
+            overflow(1);
+        }
+        "out-of-memory" => drop(Vec::<u8>::with_capacity(usize::MAX / 4)),
+        "panic-in-panic" => panic!("{}", Treacherous),
+        _ => {}
+    }
+}
+
+/// Runs out of stack: the frame outlives the call, so that it cannot become a loop.
+fn overflow(depth: u64) -> u64 {
+    if depth == u64::MAX {
+        return 0;
+    }
+    let mut page = [depth; 128];
+    page[0] = overflow(core::hint::black_box(depth + 1));
+    core::hint::black_box(&page).iter().sum()
+}
+
+/// Panics when it is printed.
+struct Treacherous;
+
+impl fmt::Display for Treacherous {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        panic!("while printing the message of a panic")
+    }
+}

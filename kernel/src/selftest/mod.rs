@@ -1,0 +1,63 @@
+//! The tests that run inside the kernel, at boot with `mode=selftest`.
+//!
+//! A topic is a file with a `TESTS` list; `TOPICS` below names them all. A test returns
+//! `Err(why)` when a promise is broken; a panic ends the run with a backtrace. Lines are
+//! made for `cargo xtask test` to read: `test NAME ... ok`, then `N passed, N failed`.
+//! Rule: a test leaves the kernel as it found it, and asserts nothing about how long
+//! anything takes.
+
+mod arch;
+mod crash;
+mod mm;
+
+use alloc::string::String;
+
+use crate::arch::exit::Verdict;
+use crate::{kprint, kprintln};
+
+pub use crash::crash;
+
+/// One test.
+pub struct Test {
+    /// `topic::promise`.
+    pub name: &'static str,
+    /// Returns why the promise does not hold.
+    pub run: fn() -> Result<(), String>,
+}
+
+/// All topics, in the order they run.
+const TOPICS: &[&[Test]] = &[arch::TESTS, mm::TESTS];
+
+/// Fails the test at hand unless the condition holds: `check!(a == b, "a is {a}")`.
+#[macro_export]
+macro_rules! check {
+    ($condition:expr $(,)?) => {
+        $crate::check!($condition, "{}", stringify!($condition))
+    };
+    ($condition:expr, $($arg:tt)+) => {
+        if !$condition {
+            return Err(alloc::format!("{}, line {}", format_args!($($arg)+), line!()));
+        }
+    };
+}
+
+/// Runs the tests whose name contains `filter`, and says how they did.
+pub fn run(filter: &str) -> Verdict {
+    let (mut passed, mut failed) = (0, 0);
+    for test in TOPICS.iter().copied().flatten().filter(|test| test.name.contains(filter)) {
+        kprint!("test {} ... ", test.name);
+        match (test.run)() {
+            Ok(()) => {
+                kprintln!("ok");
+                passed += 1;
+            }
+            Err(why) => {
+                kprintln!("FAILED ({why})");
+                failed += 1;
+            }
+        }
+    }
+    kprintln!("{passed} passed, {failed} failed");
+    // A filter that fits nothing tests nothing, which must not look like success.
+    if failed == 0 && passed > 0 { Verdict::Success } else { Verdict::Failed }
+}
