@@ -1,0 +1,264 @@
+//! A virtio-blk disk (virtio 1.2, 5.2) as a [`BlockDevice`].
+//!
+//! Place: made by the kernel of a device it found; used by everything above as
+//! a `BlockDevice`. Three threads of control come in:
+//!
+//! - [`strategy`](BlockDevice::strategy), in whoever has a bio: issues it.
+//! - [`interrupt`](VirtioBlk::interrupt), in the disk's interrupt thread: reaps
+//!   what is done and completes it.
+//! - [`tick`](VirtioBlk::tick), in a callout: bars a device that hangs or is gone.
+//!
+//! Rules:
+//!
+//! - Bios are completed after the lock is released, never under it.
+//! - The memory of a request is the device's until it gives it back. When the
+//!   device is barred its bios end at once, without that memory.
+//! - A device is never reset here: under QEMU a reset waits for the backend, and
+//!   stops every CPU until it answers.
+
+mod config;
+mod queue;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use alloc::string::String;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use bio::sync::{Lock, Rank};
+use bio::{Bio, BlockDevice, BufCmd, ErrorKind, Limits, Sectors};
+use virtio_drivers::Hal;
+use virtio_drivers::transport::{DeviceStatus, InterruptStatus};
+
+use self::config::Config;
+pub use self::config::Features;
+use self::queue::{Batch, Ended, Queue};
+pub use self::status::{Counts, Serial, State, Status};
+use super::{Device, SetupError};
+
+/// How often [`VirtioBlk::tick`] is to be called, in milliseconds.
+pub const TICK_MS: u64 = 1000;
+/// Ticks that a device may take for a request before it is barred.
+///
+/// Ticks, not time: a guest that was stopped for an hour finds the clock an
+/// hour later, and a disk that had no chance to answer.
+pub const TIMEOUT_TICKS: u64 = 30;
+/// How often the device is asked whether its reset is done.
+const RESET_TRIES: usize = 1000;
+
+/// Why the disk's interrupt thread calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupt {
+    /// The queue's message: there are answers.
+    Queue,
+    /// The configuration's message: something about the device changed.
+    Config,
+    /// The interrupt line, perhaps another device's: the device knows why.
+    Line,
+}
+
+/// How a disk is to be driven.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// The features that may be used. VERSION_1 is not optional.
+    pub features: Features,
+    /// Ticks that the device may take for a request.
+    pub timeout_ticks: u64,
+}
+
+impl Default for Options {
+    /// Everything the driver knows, and [`TIMEOUT_TICKS`].
+    fn default() -> Options {
+        Options { features: Features::all(), timeout_ticks: TIMEOUT_TICKS }
+    }
+}
+
+/// A virtio-blk disk.
+pub struct VirtioBlk<H: Hal, D: Device> {
+    name: String,
+    config: Config,
+    timeout_ticks: u64,
+    /// In sectors; the device may change it.
+    capacity: AtomicU64,
+    queue: Lock<Queue<H, D>>,
+}
+
+impl<H: Hal, D: Device> VirtioBlk<H, D> {
+    /// Resets `device`, agrees on features and starts it. It may interrupt from
+    /// then on; an interrupt that comes before anybody listens is made up for
+    /// by the next tick. `name` is for messages.
+    pub fn new(name: String, mut device: D, options: Options) -> Result<Self, SetupError> {
+        let features = negotiate(&mut device, options.features)?;
+        let config = Config::read(&device, features)?;
+        let capacity = config::capacity(&device)?;
+        let mut queue = Queue::new(device, config)?;
+        queue.device.health()?;
+        queue.device.finish_init();
+        queue.identify();
+        Ok(VirtioBlk {
+            name,
+            config,
+            timeout_ticks: options.timeout_ticks,
+            capacity: AtomicU64::new(capacity.0),
+            queue: Lock::new(Rank::DRIVER, queue),
+        })
+    }
+
+    /// What the disk's interrupt thread does when an interrupt came.
+    pub fn interrupt(&self, why: Interrupt) {
+        let (answers, change) = {
+            let mut queue = self.queue.lock();
+            let why = match why {
+                Interrupt::Queue => InterruptStatus::QUEUE_INTERRUPT,
+                Interrupt::Config => InterruptStatus::DEVICE_CONFIGURATION_INTERRUPT,
+                Interrupt::Line => queue.device.ack_interrupt(),
+            };
+            queue.counts.interrupts += u64::from(!why.is_empty());
+            (
+                why.contains(InterruptStatus::QUEUE_INTERRUPT),
+                why.contains(InterruptStatus::DEVICE_CONFIGURATION_INTERRUPT),
+            )
+        };
+        if change {
+            self.reconfigure();
+        }
+        if answers {
+            self.service();
+        }
+    }
+
+    /// The watchdog, to be called every [`TICK_MS`]. Never waits.
+    pub fn tick(&self) {
+        self.with_queue(|queue| queue.tick(self.timeout_ticks));
+        self.service();
+    }
+
+    /// What the console shows.
+    pub fn status(&self) -> Status {
+        let queue = self.queue.lock();
+        Status {
+            serial: queue.serial,
+            capacity: self.capacity(),
+            limits: self.config.limits,
+            features: self.config.features,
+            state: queue.state,
+            in_flight: queue.in_flight(),
+            waiting: queue.waiting(),
+            counts: queue.counts,
+        }
+    }
+
+    /// Completes all that is done.
+    fn service(&self) {
+        loop {
+            let mut batch = Batch::new();
+            self.with_queue(|queue| queue.harvest(&mut batch));
+            if batch.is_empty() {
+                break;
+            }
+            batch.into_iter().for_each(complete);
+        }
+    }
+
+    /// The device says that its capacity or its health changed.
+    fn reconfigure(&self) {
+        let mut changed = None;
+        self.with_queue(|queue| match queue.device.health() {
+            Ok(()) => changed = config::capacity(&queue.device).ok(),
+            Err(failure) => queue.bar(failure),
+        });
+        if let Some(capacity) = changed {
+            let before = self.capacity.swap(capacity.0, Ordering::Relaxed);
+            if before != capacity.0 {
+                log::info!("{}: capacity changed from {before} to {capacity} sectors", self.name);
+            }
+        }
+    }
+}
+
+impl<H: Hal, D: Device> VirtioBlk<H, D> {
+    /// Does `work` with the queue. Says so, after the lock, if that barred the disk.
+    fn with_queue<R>(&self, work: impl FnOnce(&mut Queue<H, D>) -> R) -> R {
+        let (result, before, after) = {
+            let mut queue = self.queue.lock();
+            let before = queue.state;
+            (work(&mut queue), before, queue.state)
+        };
+        if let (State::Ready, State::Barred(failure)) = (before, after) {
+            log::error!("{}: the disk {failure}; it is not used any more", self.name);
+        }
+        result
+    }
+
+    /// What is wrong with a request before the device is asked.
+    fn check(&self, bio: &Bio) -> Result<(), ErrorKind> {
+        let Limits { block_size, read_only, discard, .. } = self.config.limits;
+        let (cmd, extent) = (bio.cmd(), bio.extent());
+        if cmd == BufCmd::Flush {
+            return Ok(());
+        }
+        assert!(!bio.lost_memory(), "a read was issued without memory");
+        let block = u64::from(block_size) / bio::SECTOR_SIZE as u64;
+        let aligned =
+            extent.start().0.is_multiple_of(block) && extent.count().0.is_multiple_of(block);
+        if extent.is_empty() || !aligned || !extent.fits(self.capacity()) {
+            Err(ErrorKind::Invalid)
+        } else if cmd.modifies() && read_only {
+            Err(ErrorKind::ReadOnly)
+        } else if cmd == BufCmd::FreeBlks && !discard {
+            Err(ErrorKind::Unsupported)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl<H: Hal, D: Device> BlockDevice for VirtioBlk<H, D> {
+    fn capacity(&self) -> Sectors {
+        Sectors(self.capacity.load(Ordering::Relaxed))
+    }
+
+    fn limits(&self) -> Limits {
+        self.config.limits
+    }
+
+    fn strategy(&self, bio: Bio) {
+        if let Err(kind) = self.check(&bio) {
+            return bio.fail(kind);
+        }
+        let ended = self.queue.lock().submit(bio);
+        if let Some(ended) = ended {
+            complete(ended);
+        }
+    }
+}
+
+/// With no lock held.
+fn complete(ended: Ended) {
+    match ended {
+        Ended::Bio(bio, result) => bio.biodone(result),
+        Ended::Late(memory) => drop(memory),
+    }
+}
+
+/// Resets the device and agrees on features (virtio 1.2, 3.1.1).
+fn negotiate<D: Device>(device: &mut D, wanted: Features) -> Result<Features, SetupError> {
+    device.set_status(DeviceStatus::empty());
+    if !(0..RESET_TRIES).any(|_| device.get_status().is_empty()) {
+        return Err(SetupError::StuckInReset);
+    }
+    let driver = DeviceStatus::ACKNOWLEDGE | DeviceStatus::DRIVER;
+    device.set_status(driver);
+    let offered = Features::from_bits_truncate(device.read_device_features());
+    if !offered.contains(Features::VERSION_1) {
+        return Err(SetupError::Legacy);
+    }
+    // A read-only disk is one whether we like it or not.
+    let features = offered & (wanted | Features::VERSION_1 | Features::RO);
+    device.write_driver_features(features.bits());
+    device.set_status(driver | DeviceStatus::FEATURES_OK);
+    if !device.get_status().contains(DeviceStatus::FEATURES_OK) {
+        return Err(SetupError::FeaturesRefused);
+    }
+    Ok(features)
+}

@@ -1,0 +1,364 @@
+//! The disk's queue: bios become requests to the device and come back as results.
+//!
+//! Place: behind the disk's lock. Nothing here calls out: bios that ended leave
+//! through a [`Batch`], and are completed after the lock was released.
+//!
+//! The life of a bio: [`Queue::submit`] issues it, or puts it behind those that
+//! wait for a slot. [`Queue::harvest`] finds its request answered; a bio with
+//! more to do (a part of it was too long for one request, or a FUA write needs
+//! its flush) is issued again from the slot that just became free; else it ends.
+//! When the disk is barred, `harvest` ends every bio without waiting for the device.
+
+use alloc::collections::VecDeque;
+
+use arrayvec::ArrayVec;
+use bio::{Bio, BufCmd, ErrorKind, IoError, IoResult, Memory, Sectors, WriteCache};
+use bytes::BytesMut;
+use virtio_drivers::Hal;
+
+use super::super::ring::{Agreement, HEADER_WORDS_MAX, Ring, Used};
+use super::super::{Device, Failure, SetupError};
+use super::config::{Config, Features};
+use super::status::{Counts, SERIAL_BYTES, Serial, State};
+
+/// Bios that can wait for a slot before the list has to grow.
+const WAITING_RESERVE: usize = 1024;
+/// Bios completed for each time the lock is taken.
+const BATCH: usize = 32;
+/// The disk's only queue.
+const QUEUE: u16 = 0;
+
+// Request types (virtio 1.2, 5.2.6).
+const IN: u64 = 0;
+const OUT: u64 = 1;
+const FLUSH: u64 = 4;
+const GET_ID: u64 = 8;
+const WRITE_ZEROES: u64 = 13;
+/// In the flags of a WRITE_ZEROES segment: the device may deallocate.
+const UNMAP: u64 = 1;
+// Answers (5.2.6).
+const OK: u8 = 0;
+const UNSUPPORTED: u8 = 2;
+
+/// What left the queue while its lock was held, to be dealt with after that.
+pub(super) type Batch = ArrayVec<Ended, BATCH>;
+
+/// Something that left the queue.
+pub(super) enum Ended {
+    /// A bio, to be completed.
+    Bio(Bio, IoResult),
+    /// Memory that came back after its bio had been completed without it.
+    Late(Memory),
+}
+
+/// A request at the device.
+struct Job {
+    work: Work,
+    /// The tick at which the device got it.
+    since: u64,
+}
+
+enum Work {
+    /// GET_ID, the driver's own.
+    Identify,
+    Transfer(Transfer),
+}
+
+/// A bio at the device.
+struct Transfer {
+    bio: Bio,
+    /// Sectors done by earlier requests.
+    done: Sectors,
+    /// Sectors of the request at the device.
+    part: Sectors,
+    /// All is written; the device flushes.
+    flushing: bool,
+}
+
+pub(super) struct Queue<H: Hal, D: Device> {
+    pub(super) device: D,
+    ring: Ring<H, Job>,
+    config: Config,
+    /// Bios that found no slot, the oldest first. Not empty only when no slot is free.
+    waiting: VecDeque<Bio>,
+    pub(super) state: State,
+    /// How often the watchdog came.
+    ticks: u64,
+    pub(super) serial: Serial,
+    pub(super) counts: Counts,
+}
+
+impl<H: Hal, D: Device> Queue<H, D> {
+    /// Sets up the queue of a device that has agreed to its features.
+    pub(super) fn new(mut device: D, config: Config) -> Result<Queue<H, D>, SetupError> {
+        let agreed = Agreement {
+            event_idx: config.features.contains(Features::EVENT_IDX),
+            indirect: config.features.contains(Features::INDIRECT_DESC),
+            segments: config.segments,
+            segment_bytes: config.segment_bytes,
+        };
+        let ring = Ring::new(&mut device, QUEUE, agreed)?;
+        Ok(Queue {
+            device,
+            ring,
+            config,
+            waiting: VecDeque::with_capacity(WAITING_RESERVE),
+            state: State::Ready,
+            ticks: 0,
+            serial: Serial::new(),
+            counts: Counts::default(),
+        })
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.ring.in_flight()
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Asks the device for its serial number; it comes with a later `harvest`.
+    pub(super) fn identify(&mut self) {
+        let memory = Memory::Unique(BytesMut::zeroed(SERIAL_BYTES));
+        let job = Job { work: Work::Identify, since: self.ticks };
+        self.ring.push(&[GET_ID, 0], memory, 0..SERIAL_BYTES, job);
+        self.kick();
+    }
+
+    /// Takes a bio that fits the disk. What needs no device comes back at once.
+    pub(super) fn submit(&mut self, bio: Bio) -> Option<Ended> {
+        self.count(bio.cmd());
+        if let Some(kind) = self.state.error() {
+            return Some(self.fail_whole(bio, kind));
+        }
+        if bio.cmd() == BufCmd::Flush && !self.config.features.contains(Features::FLUSH) {
+            // There is nothing to ask for; the disk's limits say what that is worth.
+            return Some(Ended::Bio(bio, Ok(())));
+        }
+        if self.ring.has_room() {
+            self.start(bio);
+            self.kick();
+        } else {
+            self.waiting.push_back(bio);
+        }
+        None
+    }
+
+    /// Collects what the device has done and gives it what waits. An empty
+    /// batch means that there was nothing, and that the device will interrupt
+    /// when there is.
+    pub(super) fn harvest(&mut self, batch: &mut Batch) {
+        if !matches!(self.state, State::Barred(Failure::Fault(_))) {
+            self.reap(batch);
+        }
+        match self.state.error() {
+            None => {
+                while self.ring.has_room() {
+                    let Some(bio) = self.waiting.pop_front() else { break };
+                    self.start(bio);
+                }
+                self.kick();
+            }
+            Some(kind) => self.give_up(kind, batch),
+        }
+    }
+
+    /// No more requests are taken, for `failure`, and all it has will fail.
+    /// The first reason stands.
+    pub(super) fn bar(&mut self, failure: Failure) {
+        if self.state == State::Ready {
+            self.state = State::Barred(failure);
+        }
+    }
+
+    /// The watchdog's look at the device: bars it if it is ill, or if it has
+    /// held a request for more than `timeout` ticks.
+    pub(super) fn tick(&mut self, timeout: u64) {
+        self.ticks += 1;
+        if let Err(failure) = self.device.health() {
+            self.bar(failure);
+        } else if self.ring.values().any(|job| self.ticks - job.since > timeout) {
+            self.bar(Failure::Timeout);
+        }
+    }
+
+    fn kick(&mut self) {
+        if self.ring.wants_kick() {
+            self.counts.kicks += 1;
+            self.device.notify(QUEUE);
+        }
+    }
+
+    fn count(&mut self, cmd: BufCmd) {
+        *match cmd {
+            BufCmd::Read => &mut self.counts.reads,
+            BufCmd::Write { .. } => &mut self.counts.writes,
+            BufCmd::Flush => &mut self.counts.flushes,
+            BufCmd::FreeBlks => &mut self.counts.discards,
+        } += 1;
+    }
+
+    /// Takes a bio's memory and issues its first request.
+    fn start(&mut self, mut bio: Bio) {
+        let memory = bio.lend();
+        let flushing = bio.cmd() == BufCmd::Flush;
+        let transfer = Transfer { bio, done: Sectors::ZERO, part: Sectors::ZERO, flushing };
+        self.issue(transfer, memory);
+    }
+
+    /// Hands the device the next request of a transfer.
+    fn issue(&mut self, mut transfer: Transfer, memory: Memory) {
+        let mut header = ArrayVec::<u64, HEADER_WORDS_MAX>::new();
+        transfer.part = self.next_part(&transfer);
+        let at = transfer.bio.extent().start() + transfer.done;
+        match transfer.bio.cmd() {
+            _ if transfer.flushing => header.extend([FLUSH, 0]),
+            BufCmd::Read => header.extend([IN, at.0]),
+            BufCmd::Write { .. } => header.extend([OUT, at.0]),
+            BufCmd::FreeBlks => {
+                header.extend([WRITE_ZEROES, 0, at.0, UNMAP << 32 | transfer.part.0]);
+            }
+            BufCmd::Flush => unreachable!("a flush flushes from the start"),
+        }
+        let range = match memory {
+            Memory::Unique(_) | Memory::Shared(_) if !transfer.flushing => {
+                transfer.done.bytes()..(transfer.done + transfer.part).bytes()
+            }
+            _ => 0..0,
+        };
+        let job = Job { work: Work::Transfer(transfer), since: self.ticks };
+        self.counts.requests += 1;
+        self.ring.push(&header, memory, range, job);
+    }
+
+    /// How much of a transfer its next request moves.
+    fn next_part(&self, transfer: &Transfer) -> Sectors {
+        let max = match transfer.bio.cmd() {
+            _ if transfer.flushing => Sectors::ZERO,
+            BufCmd::FreeBlks => self.config.zeroes_max,
+            _ => Sectors::from_bytes(self.ring.payload_max() as u64)
+                .expect("segments hold whole blocks"),
+        };
+        (transfer.bio.extent().count() - transfer.done).min(max)
+    }
+
+    fn reap(&mut self, batch: &mut Batch) {
+        self.ring.mute();
+        while !batch.is_full() {
+            match self.ring.reap() {
+                Ok(Some(used)) => batch.extend(self.answered(used)),
+                Ok(None) if self.ring.unmute() => {}
+                Ok(None) => break,
+                Err(fault) => {
+                    self.bar(Failure::Fault(fault));
+                    break;
+                }
+            }
+        }
+    }
+
+    /// One request came back.
+    fn answered(&mut self, used: Used<Job>) -> Option<Ended> {
+        let Used { value, memory, status, written } = used;
+        match value.map(|job| job.work) {
+            None => Some(Ended::Late(memory)),
+            Some(Work::Identify) => {
+                if let (OK, Memory::Unique(bytes)) = (status, memory) {
+                    self.serial = serial(&bytes);
+                }
+                None
+            }
+            Some(Work::Transfer(transfer)) => {
+                let kind = verdict(&transfer, status, written).err();
+                self.advance(transfer, memory, kind)
+            }
+        }
+    }
+
+    /// Ends a transfer whose request came back, or issues its next one.
+    fn advance(
+        &mut self,
+        mut transfer: Transfer,
+        memory: Memory,
+        failed: Option<ErrorKind>,
+    ) -> Option<Ended> {
+        let total = transfer.bio.extent().count();
+        if let Some(kind) = failed {
+            return Some(self.fail(transfer, memory, kind));
+        }
+        transfer.done = transfer.done + transfer.part;
+        let fua = transfer.bio.cmd() == BufCmd::Write { fua: true };
+        let must_flush = fua && self.config.limits.write_cache == WriteCache::Volatile;
+        if transfer.done < total || (must_flush && !transfer.flushing) {
+            if let Some(kind) = self.state.error() {
+                return Some(self.fail(transfer, memory, kind));
+            }
+            transfer.flushing = transfer.done == total;
+            self.issue(transfer, memory);
+            return None;
+        }
+        transfer.bio.give_back(memory);
+        Some(Ended::Bio(transfer.bio, Ok(())))
+    }
+
+    /// Ends a transfer with an error; `memory` is none if the device keeps it.
+    fn fail(&mut self, transfer: Transfer, memory: Memory, kind: ErrorKind) -> Ended {
+        let Transfer { mut bio, done, flushing, .. } = transfer;
+        self.counts.errors += 1;
+        bio.give_back(memory);
+        let count = bio.extent().count();
+        // What was not flushed is not done, if a flush was asked for.
+        let left = if flushing { count } else { count - done };
+        Ended::Bio(bio, Err(IoError { kind, resid: left.bytes() }))
+    }
+
+    /// Ends bios of a barred disk, as many as the batch takes: those at the
+    /// device without their memory, those that wait with it.
+    fn give_up(&mut self, kind: ErrorKind, batch: &mut Batch) {
+        while !batch.is_full() {
+            let Some(job) = self.ring.abandon().next() else { break };
+            if let Work::Transfer(transfer) = job.work {
+                let ended = self.fail(transfer, Memory::None, kind);
+                batch.push(ended);
+            }
+        }
+        while !batch.is_full() {
+            let Some(bio) = self.waiting.pop_front() else { break };
+            let ended = self.fail_whole(bio, kind);
+            batch.push(ended);
+        }
+    }
+
+    /// Ends a bio of which nothing was done.
+    fn fail_whole(&mut self, bio: Bio, kind: ErrorKind) -> Ended {
+        self.counts.errors += 1;
+        let resid = bio.extent().count().bytes();
+        Ended::Bio(bio, Err(IoError { kind, resid }))
+    }
+}
+
+/// What a device's answer to a transfer's request means.
+fn verdict(transfer: &Transfer, status: u8, written: u32) -> Result<(), ErrorKind> {
+    let reads = transfer.bio.cmd() == BufCmd::Read;
+    let expected = if reads { transfer.part.bytes() + 1 } else { 1 };
+    match status {
+        // A read that is said to be done, but was not wholly written, is not done.
+        OK if reads && (written as usize) < expected => Err(ErrorKind::Media),
+        OK => Ok(()),
+        UNSUPPORTED => Err(ErrorKind::Unsupported),
+        _ => Err(ErrorKind::Media),
+    }
+}
+
+/// The printable characters before the first NUL.
+fn serial(bytes: &[u8]) -> Serial {
+    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+    bytes[..end].iter().map(|&byte| if byte.is_ascii_graphic() { byte as char } else { '?' }).fold(
+        Serial::new(),
+        |mut serial, character| {
+            serial.push(character);
+            serial
+        },
+    )
+}

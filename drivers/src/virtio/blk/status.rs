@@ -1,0 +1,75 @@
+//! What a disk shows of itself.
+
+use arrayvec::ArrayString;
+use bio::{ErrorKind, Limits, Sectors};
+
+use super::super::Failure;
+use super::Features;
+
+/// Whether a disk takes requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It does.
+    Ready,
+    /// It does not any more; every request fails at once. Requests that it held
+    /// when it was barred have ended without the memory that it was lent.
+    Barred(Failure),
+}
+
+impl State {
+    /// What requests of a barred disk end with.
+    pub(super) fn error(self) -> Option<ErrorKind> {
+        match self {
+            State::Ready => None,
+            State::Barred(Failure::Timeout) => Some(ErrorKind::Timeout),
+            State::Barred(Failure::Gone) => Some(ErrorKind::Gone),
+            State::Barred(Failure::Fault(_)) => Some(ErrorKind::Media),
+        }
+    }
+}
+
+/// The serial number of a disk: at most 20 characters (virtio 1.2, 5.2.6).
+pub type Serial = ArrayString<SERIAL_BYTES>;
+pub(super) const SERIAL_BYTES: usize = 20;
+
+/// A disk as the console shows it.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Its serial number; empty until it has told it, or if it has none.
+    pub serial: Serial,
+    /// Its size.
+    pub capacity: Sectors,
+    /// What it can do.
+    pub limits: Limits,
+    /// What driver and device agreed on.
+    pub features: Features,
+    /// Whether it takes requests.
+    pub state: State,
+    /// Requests that the device holds, given up ones included.
+    pub in_flight: usize,
+    /// Bios that wait for a slot.
+    pub waiting: usize,
+    /// What happened so far.
+    pub counts: Counts,
+}
+
+/// What happened on a disk since it was set up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Bios taken, by command.
+    pub reads: u64,
+    /// Writes, with and without FUA.
+    pub writes: u64,
+    /// Flushes that were asked for; those that make a write FUA are not counted.
+    pub flushes: u64,
+    /// Discards.
+    pub discards: u64,
+    /// Bios that ended with an error of the device's.
+    pub errors: u64,
+    /// Requests handed to the device; a bio may take several.
+    pub requests: u64,
+    /// Times that the device was told of requests.
+    pub kicks: u64,
+    /// Times that it interrupted.
+    pub interrupts: u64,
+}
