@@ -16,14 +16,14 @@ const UNITS: [(u64, &str); 4] =
 /// where it is not whole: `64 MiB`, `1.5 KiB`, `512 B`.
 ///
 /// ```
-/// use shell::format::Bytes;
-/// assert_eq!(Bytes(64 << 20).to_string(), "64 MiB");
-/// assert_eq!(Bytes(1536).to_string(), "1.5 KiB");
+/// use shell::format::Amount;
+/// assert_eq!(Amount(64 << 20).to_string(), "64 MiB");
+/// assert_eq!(Amount(1536).to_string(), "1.5 KiB");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Bytes(pub u64);
+pub struct Amount(pub u64);
 
-impl fmt::Display for Bytes {
+impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some((unit, name)) = UNITS.into_iter().find(|(unit, _)| self.0 >= *unit) else {
             return write!(f, "{} B", self.0);
@@ -40,12 +40,12 @@ impl fmt::Display for Bytes {
 ///
 /// ```
 /// use core::time::Duration;
-/// use shell::format::{Bytes, rate};
-/// assert_eq!(rate(3 << 20, Duration::from_millis(1500)), Some(Bytes(2 << 20)));
+/// use shell::format::{Amount, rate};
+/// assert_eq!(rate(3 << 20, Duration::from_millis(1500)), Some(Amount(2 << 20)));
 /// ```
-pub fn rate(bytes: u64, elapsed: Duration) -> Option<Bytes> {
+pub fn rate(bytes: u64, elapsed: Duration) -> Option<Amount> {
     let per_second = (u128::from(bytes) * 1_000_000_000).checked_div(elapsed.as_nanos())?;
-    Some(Bytes(u64::try_from(per_second).unwrap_or(u64::MAX)))
+    Some(Amount(u64::try_from(per_second).unwrap_or(u64::MAX)))
 }
 
 /// A time in its two largest units: `350 ms`, `1.2 s`, `2 min 03 s`,
@@ -69,8 +69,8 @@ impl fmt::Display for Elapsed {
     }
 }
 
-/// A job under way. Its line never gets shorter in a way that `ESC [ K` after it
-/// would not clean up; it holds neither carriage return nor line end.
+/// A job under way, as one line without carriage return or line end: a console
+/// shows it as carriage return, line, `ESC [ K`.
 ///
 /// ```
 /// use core::time::Duration;
@@ -110,7 +110,7 @@ impl Progress {
 
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (done, total) = (Bytes(self.done), Bytes(self.total));
+        let (done, total) = (Amount(self.done), Amount(self.total));
         write!(f, "{:3}%  {done} of {total}", self.percent())?;
         if let Some(rate) = rate(self.done, self.elapsed) {
             write!(f, "  {rate}/s")?;
@@ -134,9 +134,9 @@ pub enum Align {
 /// Rows of `N` cells under headings, in columns as wide as they need to be.
 ///
 /// ```
-/// use shell::format::{Align, Bytes, Table};
+/// use shell::format::{Align, Amount, Table};
 /// let mut table = Table::new([("DISK", Align::Left), ("SIZE", Align::Right)]);
-/// table.row(["vbd0".into(), Bytes(64 << 20).to_string()]);
+/// table.row(["vbd0".into(), Amount(64 << 20).to_string()]);
 /// assert_eq!(table.to_string(), "DISK    SIZE\nvbd0  64 MiB\n");
 /// ```
 #[derive(Debug)]
@@ -208,7 +208,7 @@ mod tests {
             (3 << 40, "3 TiB"),
             (u64::MAX, "16777215.9 TiB"),
         ] {
-            assert_eq!(Bytes(bytes).to_string(), text);
+            assert_eq!(Amount(bytes).to_string(), text);
         }
     }
 
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn a_rate_needs_time() {
         assert_eq!(rate(1, Duration::ZERO), None);
-        assert_eq!(rate(u64::MAX, Duration::from_nanos(1)), Some(Bytes(u64::MAX)));
+        assert_eq!(rate(u64::MAX, Duration::from_nanos(1)), Some(Amount(u64::MAX)));
     }
 
     #[test]

@@ -71,15 +71,19 @@ impl From<TokenError> for ParseError {
 /// ```
 pub fn parse(line: &str) -> Result<Option<Command>, ParseError> {
     let tokens = tokenize(line)?;
-    let Some(last) = tokens.last() else { return Ok(None) };
-    let (spec, words) = find(&tokens)?;
-    let args = Args::bind(spec, words, last.end)?;
+    let Some((first, rest)) = tokens.split_first() else { return Ok(None) };
+    let end = rest.last().unwrap_or(first).end;
+    let (spec, words) = find(first, rest)?;
+    let args = Args::bind(spec, words, end)?;
     (spec.build)(&args).map(Some)
 }
 
-/// Finds the command that the first word or two name; the rest are its words.
-fn find(tokens: &[Token]) -> Result<(&'static CommandSpec, &[Token]), ParseError> {
-    let (first, words) = tokens.split_first().expect("a line without words is no command");
+/// Finds the command that the first word names, or it and the next; the words
+/// after its name are its own.
+fn find<'t>(
+    first: &Token,
+    words: &'t [Token],
+) -> Result<(&'static CommandSpec, &'t [Token]), ParseError> {
     let group: Vec<&CommandSpec> = COMMANDS.iter().filter(|s| head(s) == first.text).collect();
     match group[..] {
         [] => Err(unknown(&first.text, first.column)),

@@ -7,7 +7,7 @@
 
 use crate::parse::{ParseError, check_topic, shown};
 use crate::usage::Args;
-use crate::{Command, Dmsetup, Mirror, Pattern, Size};
+use crate::{Command, Dmsetup, Mirror, Pattern, Size, Span};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -292,8 +292,8 @@ fn write(args: &Args<'_>) -> Result<Command, ParseError> {
         return Err(args.refuse(column, "DATA is empty, so there is nothing to do".to_string()));
     }
     let sectors = (data.len() as u64).div_ceil(crate::size::SECTOR_BYTES);
-    let length = Size::from_sectors(sectors).unwrap_or(Size::ZERO);
-    args.span_at(offset, length, "DATA")?;
+    let span = Size::from_sectors(sectors).and_then(|length| Span::new(offset, length));
+    span.ok_or_else(|| args.endless("DATA"))?;
     Ok(Command::Write { dev, offset, data })
 }
 

@@ -220,10 +220,13 @@ impl<'t> Args<'t> {
         length: Size,
         length_name: &str,
     ) -> Result<Span, ParseError> {
-        Span::new(offset, length).ok_or_else(|| {
-            let what = String::from("offset and length together are more than 2^64 bytes");
-            self.refuse(self.word(length_name).column, what)
-        })
+        Span::new(offset, length).ok_or_else(|| self.endless(length_name))
+    }
+
+    /// The refusal of a span that does not end, told at the word `name`.
+    pub(crate) fn endless(&self, name: &str) -> ParseError {
+        let what = String::from("offset and length together are more than 2^64 bytes");
+        self.refuse(self.word(name).column, what)
     }
 
     /// A plain number.
