@@ -1,0 +1,121 @@
+//! The steady-state path allocates a write group and a bio for each leg, and
+//! nothing else; a read allocates nothing.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::{Arc, Mutex};
+
+use bio::{Bio, BlockDevice, Buf, BufDone, Extent, IoResult, Limits, Sector, Sectors};
+use bytes::{Bytes, BytesMut};
+use dm::{Args, Context, DeviceRef, Devices, Env, TargetType, Work};
+
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: passes everything on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: the caller's promises are the ones that the system needs.
+        unsafe { System.alloc(layout) }
+    }
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// A disk that does nothing, at once, so that only the mirror allocates.
+struct Null;
+
+impl BlockDevice for Null {
+    fn capacity(&self) -> Sectors {
+        Sectors(64)
+    }
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+    fn strategy(&self, bio: Bio) {
+        bio.biodone(Ok(()));
+    }
+}
+
+struct Nulls(Vec<DeviceRef>);
+
+impl Devices for Nulls {
+    fn open(&self, name: &str) -> Option<DeviceRef> {
+        self.0.iter().find(|device| &*device.name() == name).cloned()
+    }
+}
+
+struct Never;
+
+impl Env for Never {
+    fn now(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+    fn run_after(&self, _: std::time::Duration, _: Arc<dyn Work>) {}
+    fn random(&self) -> u64 {
+        0
+    }
+}
+
+struct Done(Mutex<u32>);
+
+impl BufDone for Done {
+    fn buf_done(self: Arc<Self>, _: Buf, _: u64, result: IoResult) {
+        assert_eq!(result, Ok(()));
+        *self.0.lock().unwrap() += 1;
+    }
+}
+
+/// What `request` costs a mirror of `legs` legs, beyond the request itself.
+fn allocations(legs: usize, request: impl Fn() -> Buf) -> usize {
+    let nulls =
+        Nulls((0..legs).map(|n| DeviceRef::new(&format!("n{n}"), Arc::new(Null))).collect());
+    let context = Context {
+        length: Sectors(64),
+        devices: &nulls,
+        env: Arc::new(Never),
+        events: Arc::default(),
+    };
+    let names: String = (0..legs).map(|n| format!(" n{n} 0")).collect();
+    let text = format!("core 1 nosync {legs}{names}");
+    let target = dm_mirror::MirrorType.create(&mut Args::new(&text), &context).unwrap();
+    let done = Arc::new(Done(Mutex::new(0)));
+    let bios: Vec<Bio> = (0..100).map(|_| Bio::new(request(), done.clone(), 0)).collect();
+    let before = COUNT.get();
+    for bio in bios {
+        target.strategy(bio);
+    }
+    let count = COUNT.get() - before;
+    assert_eq!(*done.0.lock().unwrap(), 100);
+    assert_eq!(count % 100, 0, "each request costs the same");
+    count / 100
+}
+
+fn extent() -> Extent {
+    Extent::new(Sector(8), Sectors(2))
+}
+
+#[test]
+fn a_read_allocates_nothing() {
+    assert_eq!(allocations(2, || Buf::read(extent(), BytesMut::zeroed(1024))), 0);
+}
+
+#[test]
+fn a_write_allocates_its_group_and_a_bio_for_each_leg() {
+    let data = Bytes::from_owner(vec![1; 1024]);
+    for legs in 1..=4 {
+        assert_eq!(allocations(legs, || Buf::write(extent(), data.clone())), 1 + legs);
+        // The flush behind it reuses the leg's bio.
+        assert_eq!(allocations(legs, || Buf::write_fua(extent(), data.clone())), 1 + legs);
+        assert_eq!(allocations(legs, Buf::flush), 1 + legs);
+    }
+}

@@ -1,0 +1,259 @@
+//! A mirror over simulated disks, and a client that remembers how its requests ended.
+//!
+//! Every lock is watched: ranks ascend, and none is held across `strategy` or
+//! a completion.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bio::sync::{LockWatch, Rank};
+use bio::{Bio, BlockDevice, Buf, BufCmd, BufDone, ErrorKind, Extent, IoResult, Limits};
+use bio::{SECTOR_SIZE, Sector, Sectors};
+use bytes::BytesMut;
+use dm::{ArgError, Args, Context, DeviceRef, Devices, Env, Events, Target, TargetType, Work};
+use dm_mirror::MirrorType;
+use sim::{Landed, Outcome, SimDisk};
+
+/// The size of each leg and of the mirror.
+pub const LENGTH: u64 = 64;
+
+thread_local! {
+    static HELD: RefCell<Vec<Rank>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Watch;
+
+impl LockWatch for Watch {
+    fn enter(&self, rank: Rank) {
+        HELD.with_borrow_mut(|held| {
+            assert!(held.last().is_none_or(|last| *last < rank), "{rank:?} taken under {held:?}");
+            held.push(rank);
+        });
+    }
+    fn leave(&self, rank: Rank) {
+        HELD.with_borrow_mut(|held| {
+            let index = held.iter().rposition(|held| *held == rank).expect("a held lock");
+            held.remove(index);
+        });
+    }
+    fn held(&self) -> usize {
+        HELD.with_borrow(Vec::len)
+    }
+}
+
+/// Work waits until a test runs it.
+#[derive(Default)]
+pub struct Later(Mutex<VecDeque<Arc<dyn Work>>>);
+
+impl Env for Later {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+    fn run_after(&self, _delay: Duration, work: Arc<dyn Work>) {
+        self.0.lock().unwrap().push_back(work);
+    }
+    fn random(&self) -> u64 {
+        4
+    }
+}
+
+/// Simulated disks by the names `vbd0`, `vbd1`, ...
+pub struct Named(pub Vec<DeviceRef>);
+
+impl Devices for Named {
+    fn open(&self, name: &str) -> Option<DeviceRef> {
+        self.0.iter().find(|device| &*device.name() == name).cloned()
+    }
+}
+
+/// How requests ended, by the tag that they were given.
+#[derive(Default)]
+struct Client(Mutex<Vec<(u64, Buf, IoResult)>>);
+
+impl BufDone for Client {
+    fn buf_done(self: Arc<Self>, buf: Buf, tag: u64, result: IoResult) {
+        self.0.lock().unwrap().push((tag, buf, result));
+    }
+}
+
+/// A mirror and all around it.
+pub struct Rig {
+    pub disks: Vec<Arc<SimDisk>>,
+    pub events: Arc<Events>,
+    later: Arc<Later>,
+    pub target: Arc<dyn Target>,
+    client: Arc<Client>,
+    tags: u64,
+}
+
+/// A request of the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag(u64);
+
+pub fn extent(start: u64, count: u64) -> Extent {
+    Extent::new(Sector(start), Sectors(count))
+}
+
+/// Makes a mirror target from table arguments over `disks`.
+pub fn create(
+    args: &str,
+    disks: &[Arc<dyn BlockDevice>],
+    length: u64,
+    env: Arc<dyn Env>,
+    events: Arc<Events>,
+) -> Result<Arc<dyn Target>, ArgError> {
+    let named = Named(
+        disks
+            .iter()
+            .enumerate()
+            .map(|(index, disk)| DeviceRef::new(&format!("vbd{index}"), disk.clone()))
+            .collect(),
+    );
+    let context = Context { length: Sectors(length), devices: &named, env, events };
+    let mut args = Args::new(args);
+    let target = MirrorType.create(&mut args, &context)?;
+    args.end().map(|()| target)
+}
+
+impl Rig {
+    /// `legs` equal disks, in sync from the start.
+    pub fn nosync(legs: usize) -> Rig {
+        Rig::new(legs, "nosync", Limits::default())
+    }
+
+    /// `legs` disks of which the first is to be copied to the others.
+    pub fn sync(legs: usize) -> Rig {
+        Rig::new(legs, "sync", Limits::default())
+    }
+
+    pub fn new(legs: usize, sync: &str, limits: Limits) -> Rig {
+        bio::sync::install(&Watch);
+        let disks: Vec<_> = (0..legs).map(|_| SimDisk::new(Sectors(LENGTH), limits)).collect();
+        let devices: Vec<Arc<dyn BlockDevice>> =
+            disks.iter().map(|disk| disk.clone() as Arc<dyn BlockDevice>).collect();
+        let names: String = (0..legs).map(|leg| format!(" vbd{leg} 0")).collect();
+        let args = format!("core 2 8 {sync} {legs}{names}");
+        let (later, events) = (Arc::new(Later::default()), Arc::new(Events::default()));
+        let target = create(&args, &devices, LENGTH, later.clone(), events.clone()).unwrap();
+        target.resume();
+        Rig { disks, events, later, target, client: Arc::default(), tags: 0 }
+    }
+
+    fn submit(&mut self, buf: Buf) -> Tag {
+        self.tags += 1;
+        self.target.strategy(Bio::new(buf, self.client.clone(), self.tags));
+        Tag(self.tags)
+    }
+
+    pub fn read(&mut self, start: u64, count: u64) -> Tag {
+        let extent = extent(start, count);
+        self.submit(Buf::read(extent, BytesMut::zeroed(extent.count().bytes())))
+    }
+
+    pub fn write(&mut self, start: u64, count: u64, value: u8) -> Tag {
+        let extent = extent(start, count);
+        self.submit(Buf::write(extent, vec![value; extent.count().bytes()].into()))
+    }
+
+    pub fn write_fua(&mut self, start: u64, value: u8) -> Tag {
+        self.submit(Buf::write_fua(extent(start, 1), vec![value; SECTOR_SIZE].into()))
+    }
+
+    pub fn flush(&mut self) -> Tag {
+        self.submit(Buf::flush())
+    }
+
+    pub fn discard(&mut self, start: u64, count: u64) -> Tag {
+        self.submit(Buf::freeblks(extent(start, count)))
+    }
+
+    /// How a request ended, if it did; panics if it ended twice.
+    pub fn end(&self, tag: Tag) -> Option<IoResult> {
+        let ends = self.client.0.lock().unwrap();
+        let mut ends = ends.iter().filter(|(t, ..)| *t == tag.0);
+        let end = ends.next().map(|(_, _, result)| *result);
+        assert!(ends.next().is_none(), "{tag:?} ended twice");
+        end
+    }
+
+    pub fn error(&self, tag: Tag) -> ErrorKind {
+        self.end(tag).expect("it has ended").expect_err("it has failed").kind
+    }
+
+    /// The one value that a read returned throughout.
+    pub fn value(&self, tag: Tag) -> u8 {
+        assert_eq!(self.end(tag), Some(Ok(())));
+        let mut ends = self.client.0.lock().unwrap();
+        let index = ends.iter().position(|(t, ..)| *t == tag.0).unwrap();
+        let memory = ends.remove(index).1.into_read().unwrap();
+        assert!(memory.iter().all(|byte| *byte == memory[0]), "a torn read");
+        memory[0]
+    }
+
+    /// What waits on a leg, oldest first.
+    pub fn waiting(&self, leg: usize) -> Vec<BufCmd> {
+        let disk = &self.disks[leg];
+        (0..disk.queued()).map(|index| disk.pending(index).unwrap().cmd).collect()
+    }
+
+    /// Completes the oldest request of a leg.
+    pub fn complete(&self, leg: usize, outcome: Outcome) {
+        let id = self.disks[leg].pending(0).expect("a request waits").id;
+        self.disks[leg].complete(id, outcome);
+    }
+
+    pub fn ok(&self, leg: usize) {
+        self.complete(leg, Outcome::Ok);
+    }
+
+    pub fn fail(&self, leg: usize, kind: ErrorKind) {
+        self.complete(leg, Outcome::Fail(kind, Landed::None));
+    }
+
+    /// Completes everything with success, and runs all work, until nothing waits.
+    pub fn drain(&self) {
+        while self.disks.iter().any(|disk| disk.queued() > 0) || self.work() {
+            for leg in 0..self.disks.len() {
+                while self.disks[leg].queued() > 0 {
+                    self.ok(leg);
+                }
+            }
+        }
+    }
+
+    /// Runs one piece of delayed work, if any waits.
+    pub fn work(&self) -> bool {
+        let next = self.later.0.lock().unwrap().pop_front();
+        next.map(Work::run).is_some()
+    }
+
+    /// The letters of the status: A in sync, S being rebuilt, D failed.
+    pub fn letters(&self) -> String {
+        self.target.status().split(' ').rev().nth(2).unwrap().to_owned()
+    }
+
+    pub fn message(&self, words: &str) -> Result<String, dm::MessageError> {
+        self.target.message(&words.split(' ').collect::<Vec<_>>())
+    }
+
+    /// Writes and reads through the mirror, legs doing all they are asked.
+    pub fn write_all(&mut self, start: u64, count: u64, value: u8) {
+        let tag = self.write(start, count, value);
+        self.drain();
+        assert_eq!(self.end(tag), Some(Ok(())));
+    }
+
+    pub fn read_back(&mut self, start: u64, count: u64) -> u8 {
+        let tag = self.read(start, count);
+        self.drain();
+        self.value(tag)
+    }
+
+    pub fn same(&self, a: usize, b: usize) -> bool {
+        (0..LENGTH)
+            .all(|at| self.disks[a].contents(Sector(at)) == self.disks[b].contents(Sector(at)))
+    }
+}

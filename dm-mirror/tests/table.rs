@@ -1,0 +1,111 @@
+//! What a mirror's table may say, and what each mistake is answered.
+
+mod rig;
+
+use std::sync::Arc;
+
+use bio::{BlockDevice, Limits, Sectors, WriteCache};
+use rig::Later;
+use sim::SimDisk;
+
+/// vbd0 and vbd1 equal, vbd2 larger, vbd3 with large blocks, vbd4 read-only,
+/// vbd5 tiny.
+fn disks() -> Vec<Arc<dyn BlockDevice>> {
+    let ordinary = Limits::default();
+    [
+        (64, ordinary),
+        (64, ordinary),
+        (128, ordinary),
+        (64, Limits { block_size: 4096, ..ordinary }),
+        (64, Limits { read_only: true, ..ordinary }),
+        (1, ordinary),
+    ]
+    .into_iter()
+    .map(|(size, limits)| SimDisk::new(Sectors(size), limits) as Arc<dyn BlockDevice>)
+    .collect()
+}
+
+fn create(args: &str) -> Result<Arc<dyn dm::Target>, dm::ArgError> {
+    rig::create(args, &disks(), 64, Arc::<Later>::default(), Arc::default())
+}
+
+#[test]
+fn a_table_is_printed_as_it_can_be_read_again() {
+    for args in [
+        "core 2 1024 nosync 2 vbd0 0 vbd1 0",
+        "core 2 8 sync 1 vbd2 64",
+        "core 2 64 sync 3 vbd0 0 vbd1 0 vbd2 8 2 read_policy least_pending",
+        "core 2 64 nosync 2 vbd2 0 vbd2 64 2 read_policy prefer=1",
+    ] {
+        let target = create(args).unwrap();
+        assert_eq!(target.table(), args);
+        assert_eq!(create(&target.table()).unwrap().table(), args);
+    }
+}
+
+#[test]
+fn what_may_be_left_out_has_a_default() {
+    let target = create("core 0 2 vbd0 0 vbd1 0 1 handle_errors").unwrap();
+    assert_eq!(target.table(), "core 2 1024 sync 2 vbd0 0 vbd1 0");
+    assert_eq!(create("core 1 nosync 1 vbd0 0").unwrap().table(), "core 2 1024 nosync 1 vbd0 0");
+    assert_eq!(create("core 1 64 1 vbd0 0").unwrap().table(), "core 2 64 sync 1 vbd0 0");
+}
+
+#[test]
+fn each_mistake_is_named_with_its_column() {
+    for (args, column, reason) in [
+        ("", 1, "log type is missing"),
+        ("disk 2 vbd0 8 2 vbd0 0 vbd1 0", 1, "there is no log type `disk`; use `core`"),
+        ("core", 5, "log arguments is missing"),
+        ("core x 2 vbd0 0 vbd1 0", 6, "`x` is no number of log arguments"),
+        ("core 3 8 nosync", 6, "3 log arguments announced, but 2 follow"),
+        ("core 1 24 2 vbd0 0 vbd1 0", 8, "a region of 24 sectors is not possible"),
+        ("core 1 4 2 vbd0 0 vbd1 0", 8, "use a power of two from 8 on"),
+        ("core 2 8 8 2 vbd0 0 vbd1 0", 10, "`8` is one word too many"),
+        ("core 1 99999999999999999999 2 vbd0 0 vbd1 0", 8, "too large"),
+        ("core 1 nosync", 14, "number of legs is missing"),
+        ("core 1 nosync 0", 15, "a mirror has 1 to 4 legs, not 0"),
+        ("core 1 nosync 5 vbd0 0 vbd1 0", 15, "a mirror has 1 to 4 legs, not 5"),
+        ("core 1 nosync -1 vbd0 0", 15, "`-1` is no number of legs"),
+        ("core 1 nosync 2 vbd0 0", 23, "device name is missing"),
+        ("core 1 nosync 2 vbd0 0 vbd1", 28, "device offset is missing"),
+        ("core 1 nosync 2 vbd0 0 vbd9 0", 24, "there is no device `vbd9`"),
+        ("core 1 nosync 2 vbd0 0 vbd1 one", 29, "`one` is no device offset"),
+        ("core 1 nosync 2 vbd0 8 vbd1 0", 22, "end beyond `vbd0`, which has 64"),
+        ("core 1 nosync 2 vbd0 0 vbd5 0", 29, "end beyond `vbd5`, which has 1"),
+        ("core 1 nosync 2 vbd0 18446744073709551615 vbd1 0", 22, "end beyond"),
+        ("core 1 nosync 2 vbd0 0 vbd4 0", 24, "`vbd4` is read-only"),
+        ("core 1 nosync 2 vbd0 0 vbd0 0", 24, "`vbd0` holds leg 0 already"),
+        ("core 1 nosync 2 vbd2 0 vbd2 63", 24, "`vbd2` holds leg 0 already"),
+        ("core 1 nosync 2 vbd0 0 vbd1 0 extra", 31, "`extra` is no number of features"),
+        ("core 1 nosync 2 vbd0 0 vbd1 0 1 faster", 33, "there is no feature `faster`"),
+        ("core 1 nosync 2 vbd0 0 vbd1 0 1 read_policy", 44, "read policy is missing"),
+        ("core 1 nosync 2 vbd0 0 vbd1 0 2 read_policy best", 45, "there is no read policy `best`"),
+        ("core 1 nosync 2 vbd0 0 vbd1 0 2 read_policy prefer=2", 45, "there is no leg 2"),
+        ("core 1 nosync 2 vbd0 0 vbd1 0 2 read_policy prefer=", 45, "there is no read policy"),
+        ("core 1 nosync 1 vbd0 0 1 handle_errors more", 40, "`more` is one word too many"),
+    ] {
+        let Err(error) = create(args) else { panic!("accepted: {args}") };
+        assert_eq!(error.column, column, "{args}: {error}");
+        assert!(error.reason.contains(reason), "{args}: {error}");
+    }
+}
+
+#[test]
+fn a_mixture_of_block_sizes_has_the_larger_one() {
+    let target = create("core 1 nosync 2 vbd0 0 vbd3 0").unwrap();
+    assert_eq!(target.limits().block_size, 4096);
+    assert_eq!(target.limits().write_cache, WriteCache::Volatile);
+}
+
+#[test]
+fn messages_that_mean_nothing_change_nothing() {
+    let target = create("core 1 nosync 2 vbd0 0 vbd1 0").unwrap();
+    for words in [&["fail"][..], &["fail", "2"], &["fail", "x"], &["fail", "0", "1"], &[], &["go"]]
+    {
+        assert!(target.message(words).is_err(), "{words:?}");
+    }
+    assert_eq!(target.status(), "2 vbd0 vbd1 1/1 1 AA 1 core");
+    target.message(&["fail", "1"]).unwrap();
+    assert!(target.message(&["show"]).unwrap().contains("failed by hand"));
+}
