@@ -235,10 +235,15 @@ impl<H: Hal, T> Ring<H, T> {
         let (id, written) = self.shared.answer(self.last_used);
         let index = self.slot_of(id).ok_or(DeviceFault::UnknownRequest { id })?;
         let slot = &mut self.slots[usize::from(index)];
-        if written > slot.writable {
-            return Err(DeviceFault::Overlong { written, lent: slot.writable });
-        }
-        let loan = slot.loan.take().ok_or(DeviceFault::UnknownRequest { id })?;
+        let lent = slot.writable;
+        let loan = match slot.loan.take() {
+            None => return Err(DeviceFault::UnknownRequest { id }),
+            loan @ Some(_) if written > lent => {
+                slot.loan = loan;
+                return Err(DeviceFault::Overlong { written, lent });
+            }
+            Some(loan) => loan,
+        };
         self.last_used = self.last_used.wrapping_add(1);
         self.free.push(index);
         Ok(Some(Used {
