@@ -70,7 +70,7 @@ fn banner(platform: &arch::Platform) {
     kprintln!("dmirror kernel {}", env!("CARGO_PKG_VERSION"));
     log::info!(
         "memory: {} MiB, heap {} MiB",
-        memory.total * mm::PAGE_SIZE >> 20,
+        (memory.total * mm::PAGE_SIZE) >> 20,
         mm::heap::stats().capacity >> 20
     );
     log::info!("clock: time stamp counter at {} MHz", clock::tsc_hz() / 1_000_000);

@@ -44,7 +44,7 @@ pub fn die_in_trap(message: fmt::Arguments, frame: &TrapFrame) -> ! {
 fn die(message: fmt::Arguments, trap: Option<&TrapFrame>) -> ! {
     let _off = InterruptsOff::new();
     if PANICKING.swap(true, Relaxed) {
-        say!("panic in panic: {message}");
+        say!("\npanic in panic: {message}");
         exit(Verdict::Panic);
     }
     say!("\npanic: {message}");

@@ -31,6 +31,17 @@ impl<T> IrqLock<T> {
         let off = InterruptsOff::new();
         self.0.try_lock().map(|value| IrqGuard { value, _off: off })
     }
+
+    /// Frees the lock in place of its guard, which was left behind on another stack by a
+    /// thread switch; interrupts stay off.
+    ///
+    /// # Safety
+    /// The lock must be held on behalf of the caller, and that guard never be dropped
+    /// without the lock having been taken again for it.
+    pub unsafe fn force_unlock(&self) {
+        // SAFETY: the caller's promise is the one asked for.
+        unsafe { self.0.force_unlock() }
+    }
 }
 
 /// The right to use the value. Dropping it frees the lock first, then puts the

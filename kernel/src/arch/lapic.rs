@@ -21,12 +21,14 @@ const SPURIOUS: usize = 0x0f0;
 const COMMAND: usize = 0x300;
 const LVT_TIMER: usize = 0x320;
 const LVT_LINT0: usize = 0x350;
+const LVT_LINT1: usize = 0x360;
 const TIMER_INITIAL: usize = 0x380;
 const TIMER_CURRENT: usize = 0x390;
 const TIMER_DIVIDE: usize = 0x3e0;
 
 const SOFTWARE_ENABLE: u32 = 1 << 8;
 const COMMAND_SELF: u32 = 0b01 << 18;
+const LVT_NMI: u32 = 0b100 << 8;
 const LVT_MASKED: u32 = 1 << 16;
 const TIMER_PERIODIC: u32 = 1 << 17;
 const DIVIDE_BY_16: u32 = 0b0011;
@@ -55,6 +57,8 @@ pub(super) fn init(base: u64) {
     }
     let apic = LOCAL_APIC.call_once(|| LocalApic { registers: mmio::map(base, REGISTERS_SIZE) });
     apic.register(LVT_LINT0).write(LVT_MASKED);
+    // Pin 1 is the NMI line: how one asks a kernel that hangs where it is.
+    apic.register(LVT_LINT1).write(LVT_NMI);
     apic.register(LVT_TIMER).write(LVT_MASKED);
     apic.register(TIMER_DIVIDE).write(DIVIDE_BY_16);
     apic.register(SPURIOUS).write(SOFTWARE_ENABLE | u32::from(SPURIOUS_VECTOR));
