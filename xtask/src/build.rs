@@ -20,6 +20,7 @@ pub(crate) const TARGET: &str = "x86_64-unknown-none";
 
 /// How the kernel is built.
 #[derive(Args, Clone)]
+#[group(skip)]
 pub(crate) struct Options {
     /// Cargo profile of the kernel
     #[arg(long, default_value = "release", value_name = "NAME")]
@@ -31,6 +32,7 @@ pub(crate) struct Options {
 
 /// Where the standard library's sources come from, if not from the toolchain.
 #[derive(Args, Clone)]
+#[group(skip)]
 pub(crate) struct Sources {
     /// rust-src of rustc's release: a folder `library`, a .tar.xz or a .deb
     #[arg(long, env = "RUST_SRC", value_name = "PATH")]

@@ -42,9 +42,9 @@ impl End {
 
 /// Connects the person to the guest until either leaves.
 pub(crate) fn interactive(guest: &mut Guest) -> Result<End> {
-    eprintln!("xtask: Ctrl-] quits; every other key goes to the guest, Ctrl-C too");
-    terminal::listen(guest.sender())?;
     let _raw = Raw::enter()?;
+    terminal::listen(guest.sender())?;
+    eprintln!("xtask: Ctrl-] quits; every other key goes to the guest, Ctrl-C too");
     let mut held_back = Vec::new();
     loop {
         let was_ready = guest.is_ready();

@@ -78,3 +78,13 @@ fn dispatch(verb: Xtask) -> Result<ExitCode> {
 fn code(well: bool) -> ExitCode {
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_manual_is_consistent() {
+        super::Xtask::command().debug_assert();
+    }
+}

@@ -36,7 +36,7 @@ impl Raw {
             restore();
             report(why);
         }));
-        tcsetattr(stdin(), OptionalActions::Flush, &raw).context("making the terminal raw")?;
+        tcsetattr(stdin(), OptionalActions::Drain, &raw).context("making the terminal raw")?;
         Ok(Self(()))
     }
 }

@@ -112,7 +112,9 @@ impl Machine<'_> {
         let code = "if=pflash,unit=0,format=raw,readonly=on";
         qemu.arg("-drive").arg(options(code, &[("file", &self.tools.firmware.code)]));
         qemu.arg("-drive").arg(options("if=pflash,unit=1,format=raw", &[("file", variables)]));
-        let image = "if=none,id=boot,format=raw,readonly=on";
+        // An IDE disk must be writable; what the firmware writes is thrown away,
+        // and the image may be booted twice at once.
+        let image = "if=none,id=boot,format=raw,snapshot=on";
         qemu.arg("-drive").arg(options(image, &[("file", self.image)]));
         qemu.args(["-device", "ide-hd,drive=boot,bus=ide.0,bootindex=0"]);
     }

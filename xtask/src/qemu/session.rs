@@ -8,12 +8,12 @@ use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin};
+use std::process::{Child, ChildStdin, ExitStatus};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -80,13 +80,17 @@ impl Session {
 
         let log = machine.logs.join(QEMU_LOG);
         let mut guard = guard::spawn(&machine.command(&sockets, &variables), &log)?;
-        let life = guard.stdin.take();
+        let mut life = guard.stdin.take();
         let serial = accept(&serial, &mut guard, &log)?;
         let qmp = accept(&qmp, &mut guard, &log)?;
 
         let (sender, events) = channel();
         let says = sender.clone();
-        let (qmp, qmp_thread) = Qmp::start(qmp, move |event| drop(says.send(Event::Qmp(event))))?;
+        let qmp = Qmp::start(qmp, move |event| drop(says.send(Event::Qmp(event))));
+        let Ok((qmp, qmp_thread)) = qmp else {
+            drop(life.take());
+            return Err(did_not_start(guard.wait()?, &log));
+        };
         let readers = [read_serial(serial.try_clone()?, sender.clone()), qmp_thread];
         await_exit(guard, readers, sender.clone());
         let logs = machine.logs.clone();
@@ -145,14 +149,19 @@ fn accept(listener: &UnixListener, guard: &mut Child, log: &Path) -> Result<Unix
             Err(error) => return Err(error).context("QEMU could not connect"),
         }
         if let Some(status) = guard.try_wait()? {
-            let said = fs::read_to_string(log).unwrap_or_default();
-            bail!("QEMU did not start ({status}): {}", said.trim());
+            return Err(did_not_start(status, log));
         }
         if Instant::now() > deadline {
             bail!("QEMU did not connect within {} s", DIAL_TIMEOUT.as_secs());
         }
         thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// QEMU ended before it ran the guest; it has said why.
+fn did_not_start(status: ExitStatus, log: &Path) -> anyhow::Error {
+    let said = fs::read_to_string(log).unwrap_or_default();
+    anyhow!("QEMU did not start ({status}): {}", said.trim())
 }
 
 fn read_serial(mut serial: UnixStream, sender: Sender<Event>) -> JoinHandle<()> {
