@@ -204,6 +204,17 @@ fn history_is_edited_in_a_copy() {
 }
 
 #[test]
+fn however_a_line_ends_the_newest_is_recalled_first() {
+    let too_long = "x".repeat(LINE_BYTES_MAX);
+    for end in ["\r", "\x03", &format!("{too_long}\r")] {
+        let mut session = interactive();
+        session.feed("one\rtwo\rthree\r\x1b[A\x1b[A").feed(end).feed("\x1b[A");
+        let newest = if end == "\r" { "two|" } else { "three|" };
+        assert_eq!(session.line(), newest);
+    }
+}
+
+#[test]
 fn a_redraw_restores_the_line_after_other_output() {
     let mut session = interactive();
     session.feed("abc\x02");

@@ -304,6 +304,12 @@ fn wrong_lines_say_where_what_and_what_next() {
             usage("copy"),
         ),
         (
+            "copy vbd0 m0 1s --from 18446744073709551104",
+            14,
+            "offset and length together are more than 2^64 bytes",
+            usage("copy"),
+        ),
+        (
             "write vbd0 18446744073709551104 x",
             33,
             "offset and length together are more than 2^64 bytes",
