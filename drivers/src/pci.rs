@@ -284,4 +284,4 @@ impl fmt::Display for PciFault {
 
 #[cfg(test)]
 #[path = "pci_tests.rs"]
-mod tests;
+pub(crate) mod tests;

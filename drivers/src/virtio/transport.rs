@@ -217,3 +217,8 @@ impl<C: ConfigurationAccess> Transport for VirtioPci<C> {
         self.inner.write_config_space(offset, value)
     }
 }
+
+#[cfg(test)]
+#[allow(unsafe_code)]
+#[path = "transport_tests.rs"]
+mod tests;

@@ -106,23 +106,20 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
 
     /// What the disk's interrupt thread does when an interrupt came.
     pub fn interrupt(&self, why: Interrupt) {
-        let (answers, change) = {
+        let reasons = {
             let mut queue = self.queue.lock();
-            let why = match why {
+            let reasons = match why {
                 Interrupt::Queue => InterruptStatus::QUEUE_INTERRUPT,
                 Interrupt::Config => InterruptStatus::DEVICE_CONFIGURATION_INTERRUPT,
                 Interrupt::Line => queue.device.ack_interrupt(),
             };
-            queue.counts.interrupts += u64::from(!why.is_empty());
-            (
-                why.contains(InterruptStatus::QUEUE_INTERRUPT),
-                why.contains(InterruptStatus::DEVICE_CONFIGURATION_INTERRUPT),
-            )
+            queue.counts.interrupts += u64::from(!reasons.is_empty());
+            reasons
         };
-        if change {
+        if reasons.contains(InterruptStatus::DEVICE_CONFIGURATION_INTERRUPT) {
             self.reconfigure();
         }
-        if answers {
+        if !reasons.is_empty() {
             self.service();
         }
     }
