@@ -3,7 +3,7 @@
 //! This file is the composition root: it brings the parts up in order and decides, by the
 //! command line, what this boot is for. `mode=console` (the default), `mode=selftest
 //! [filter=TEXT]`, `mode=crash how=WAY`, or `mode=poweroff`, which ends the run at the
-//! ready line.
+//! ready line; `log=LEVEL` in any mode says how much is logged.
 
 #![no_std]
 #![no_main]
@@ -45,13 +45,15 @@ fn kernel_main(boot: &'static mut BootInfo) -> ! {
     kprint::init(LevelFilter::Info);
     mm::init(boot);
     let rsdp = boot.rsdp_addr.into_option().expect("the firmware has ACPI tables");
-    let platform = arch::init(rsdp);
+    arch::init(rsdp);
     clock::start_ticking(|| {});
     serial::start_receiving(|| {});
     arch::enable_interrupts();
-    banner(&platform);
-
     let cmdline = Cmdline::from_machine();
+    if let Some(level) = cmdline.get("log").and_then(|level| level.parse().ok()) {
+        log::set_max_level(level);
+    }
+    banner();
     kprintln!("dmirror: ready");
     match cmdline.get("mode").unwrap_or("console") {
         "selftest" => exit(selftest::run(cmdline.get("filter").unwrap_or_default())),
@@ -65,7 +67,7 @@ fn kernel_main(boot: &'static mut BootInfo) -> ! {
 }
 
 /// One line about each thing that was found.
-fn banner(platform: &arch::Platform) {
+fn banner() {
     let memory = mm::frames::stats();
     kprintln!("dmirror kernel {}", env!("CARGO_PKG_VERSION"));
     log::info!(
@@ -79,7 +81,7 @@ fn banner(platform: &arch::Platform) {
         lapic::get().id(),
         ioapic::inputs()
     );
-    match platform.ecam {
+    match arch::platform().ecam {
         Some(ecam) => log::info!(
             "pci: configuration space at {:#x}, buses {} to {}",
             ecam.base,

@@ -14,12 +14,17 @@ pub mod interrupts;
 pub mod ioapic;
 pub mod irq_lock;
 pub mod lapic;
+pub mod pci;
 pub mod probe;
 pub mod serial;
 pub mod traps;
 
 pub use acpi::Platform;
 pub use irq_lock::IrqLock;
+
+use spin::Once;
+
+static PLATFORM: Once<Platform> = Once::new();
 
 /// The serial port and the traps: from here on a failure is seen. Needs no memory.
 pub fn init_early() {
@@ -30,12 +35,16 @@ pub fn init_early() {
 
 /// The interrupt controllers and the clock; after `mm::init`. Interrupts stay off until
 /// the caller turns them on. `rsdp` is the physical address of ACPI's root pointer.
-pub fn init(rsdp: u64) -> Platform {
-    let platform = acpi::read(rsdp);
+pub fn init(rsdp: u64) {
+    let platform = PLATFORM.call_once(|| acpi::read(rsdp));
     lapic::init(platform.local_apic);
-    ioapic::init(&platform);
+    ioapic::init(platform);
     clock::init(platform.pm_timer);
-    platform
+}
+
+/// What the firmware said about the machine. Panics before `init`.
+pub fn platform() -> &'static Platform {
+    PLATFORM.get().expect("the machine is known after arch::init")
 }
 
 /// Turns interrupts on.

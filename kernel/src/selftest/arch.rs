@@ -3,14 +3,17 @@
 use alloc::string::String;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction};
 use x86_64::instructions::interrupts::are_enabled;
 
 use super::Test;
 use crate::arch::exceptions::Exception;
 use crate::arch::interrupts::{self, Vector};
+use crate::arch::ioapic::{self, Wiring};
 use crate::arch::irq_lock::InterruptsOff;
-use crate::arch::probe::{Fault, provoke};
-use crate::arch::{IrqLock, backtrace, clock, lapic, wait_for_interrupt};
+use crate::arch::pci::ConfigSpace;
+use crate::arch::probe::{Fault, provoke, pulse_isa_line_0};
+use crate::arch::{self, IrqLock, backtrace, clock, lapic, wait_for_interrupt};
 use crate::check;
 use crate::cmdline::Cmdline;
 
@@ -23,6 +26,8 @@ pub const TESTS: &[Test] = &[
     Test { name: "arch::a_vector_rings_its_own_bell", run: a_vector_rings_its_own_bell },
     Test { name: "arch::vectors_are_unique_and_come_back", run: vectors_are_unique },
     Test { name: "arch::msi_names_this_cpu", run: msi_names_this_cpu },
+    Test { name: "arch::a_wire_reaches_its_vector_unless_masked", run: a_wire_reaches_its_vector },
+    Test { name: "arch::pci_has_a_host_bridge", run: pci_has_a_host_bridge },
     Test { name: "arch::backtrace_finds_its_way_out", run: backtrace_finds_its_way_out },
     Test { name: "arch::cmdline_words", run: cmdline_words },
 ];
@@ -141,6 +146,44 @@ fn msi_names_this_cpu() -> Result<(), String> {
     let message = vector.msi();
     check!(message.data == u32::from(vector.number()));
     check!(message.address == 0xfee0_0000 + (u64::from(lapic::get().id()) << 12));
+    Ok(())
+}
+
+static WIRE: AtomicUsize = AtomicUsize::new(0);
+
+fn a_wire_reaches_its_vector() -> Result<(), String> {
+    let ring = |_| {
+        WIRE.fetch_add(1, Relaxed);
+    };
+    let vector = Vector::allocate(ring, 0).ok_or("no vector left")?;
+    let start = WIRE.load(Relaxed);
+    ioapic::connect(0, &vector, Wiring::Isa);
+    pulse_isa_line_0();
+    while WIRE.load(Relaxed) == start {}
+
+    ioapic::mask(0);
+    pulse_isa_line_0();
+    let due = clock::now() + 5_000_000;
+    while clock::now() < due {}
+    check!(WIRE.load(Relaxed) == start + 1, "an interrupt came through the mask");
+
+    ioapic::unmask(0);
+    pulse_isa_line_0();
+    while WIRE.load(Relaxed) == start + 1 {}
+    ioapic::mask(0);
+    check!(WIRE.load(Relaxed) == start + 2);
+    Ok(())
+}
+
+fn pci_has_a_host_bridge() -> Result<(), String> {
+    let ecam = arch::platform().ecam.ok_or("no memory-mapped configuration space")?;
+    let config = ConfigSpace::new(ecam);
+    let read = |device, function, offset| {
+        config.read_word(DeviceFunction { bus: ecam.first_bus, device, function }, offset)
+    };
+    const HOST_BRIDGE: u32 = 0x0600;
+    check!(read(0, 0, 8) >> 16 == HOST_BRIDGE, "class {:#x}", read(0, 0, 8) >> 16);
+    check!(read(32, 0, 0) == !0, "a device number that does not exist");
     Ok(())
 }
 

@@ -80,11 +80,12 @@ fn heap_reuses_freed_blocks() -> Result<(), String> {
 }
 
 fn heap_counts_what_is_held() -> Result<(), String> {
-    let before = heap::stats();
+    let (before, blocks) = (heap::stats(), class(1000).in_use);
     let (small, large) = (black_box(Box::new([0u8; 1000])), Vec::<u8>::with_capacity(3 << 20));
     let held = heap::stats();
     check!(held.in_use == before.in_use + 1024 + (3 << 20), "{} bytes more", held.in_use);
     check!(held.allocations == before.allocations + 2);
+    check!(class(1000).in_use == blocks + 1);
     drop((small, large));
     check!(heap::stats().in_use == before.in_use);
     check!(heap::stats().capacity == before.capacity);
