@@ -13,8 +13,8 @@
 //!   [`interrupt`](virtio::blk::VirtioBlk::interrupt) in a thread when it comes;
 //! - a call of [`tick`](virtio::blk::VirtioBlk::tick) every [`TICK_MS`](virtio::blk::TICK_MS).
 //!
-//! Unsafe code is confined to `pci` (mapped registers) and `virtio/ring` (memory
-//! that a device may touch).
+//! Unsafe code is confined to `pci` (mapped registers), `virtio/ring/shared` (what
+//! driver and device both see) and `virtio/ring/loan` (memory lent to a device).
 #![no_std]
 #![deny(unsafe_code)]
 

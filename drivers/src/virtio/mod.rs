@@ -7,7 +7,6 @@ pub mod blk;
 #[cfg(test)]
 #[allow(unsafe_code)]
 mod fake;
-#[allow(unsafe_code)]
 pub mod ring;
 pub mod transport;
 

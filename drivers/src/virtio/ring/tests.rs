@@ -5,9 +5,9 @@ use std::vec::Vec;
 
 use bytes::{Bytes, BytesMut};
 
-use super::super::blk::Features;
-use super::super::fake::{FakeHal, FakeTransport, Model, allocations, load, store};
 use super::*;
+use crate::virtio::blk::Features;
+use crate::virtio::fake::{FakeDevice, FakeHal, FakeTransport, Model, allocations, load, store};
 
 type Tested = Ring<FakeHal<true>, u64>;
 
@@ -187,7 +187,7 @@ fn answers_may_come_in_any_order() {
 
 #[test]
 fn nonsense_is_a_fault_and_takes_nothing_back() {
-    type Lie = fn(&mut super::super::fake::FakeDevice);
+    type Lie = fn(&mut FakeDevice);
     let lies: [(Lie, DeviceFault); 6] = [
         (|d| d.set_used(3), DeviceFault::RanAhead { used: 3, in_flight: 2 }),
         (|d| d.set_used(u16::MAX), DeviceFault::RanAhead { used: u16::MAX, in_flight: 2 }),

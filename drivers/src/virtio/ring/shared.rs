@@ -1,0 +1,224 @@
+//! The memory of a queue that driver and device both see.
+//!
+//! Place: under the ring, which decides what is written here and when. A room
+//! for unsafe code: here pages become the structures of virtio 1.2, 2.7.
+//!
+//! Rules:
+//!
+//! - All of it is atomics: a data race with the device is then no undefined
+//!   behaviour, whatever the device does.
+//! - The pages are the device's for good: only a reset would end its claim, and
+//!   a reset may stop the machine until the device's backend answers.
+
+use core::mem::offset_of;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+
+use virtio_drivers::{BufferDirection, Hal, PAGE_SIZE, PhysAddr};
+
+use super::SetupError;
+
+/// The longest header in 64-bit words.
+pub const HEADER_WORDS_MAX: usize = 4;
+/// Descriptors of a chain besides its payload's: header and status.
+pub(super) const ENDS: usize = 2;
+/// Descriptors of a slot's own table.
+pub(super) const TABLE_LEN: usize = 16;
+
+// Flags of a descriptor (2.7.5).
+const NEXT: u16 = 1;
+const WRITE: u16 = 2;
+const INDIRECT: u16 = 4;
+
+// The words in memory are little endian, like every CPU this runs on.
+const _: () = assert!(cfg!(target_endian = "little"));
+
+/// The parts of a queue's memory.
+pub(super) struct Shared {
+    descriptors: &'static [Descriptor],
+    /// Flags, index, ring: `avail[2 + i]` (2.7.6).
+    pub(super) avail: &'static [AtomicU16],
+    pub(super) used_event: &'static AtomicU16,
+    /// Flags, index (2.7.8).
+    pub(super) used: &'static [AtomicU16],
+    used_ring: &'static [UsedElement],
+    pub(super) avail_event: &'static AtomicU16,
+    pub(super) areas: &'static [Area],
+    areas_paddr: PhysAddr,
+    /// Where the device finds descriptors, available and used ring.
+    pub(super) parts: [PhysAddr; 3],
+}
+
+/// 2.7.5.
+#[repr(C, align(16))]
+struct Descriptor {
+    addr: AtomicU64,
+    len: AtomicU32,
+    flags: AtomicU16,
+    next: AtomicU16,
+}
+
+/// 2.7.8.
+#[repr(C)]
+struct UsedElement {
+    id: AtomicU32,
+    len: AtomicU32,
+}
+
+/// What a slot owns besides its payload.
+#[repr(C, align(16))]
+pub(super) struct Area {
+    pub(super) header: [AtomicU64; HEADER_WORDS_MAX],
+    pub(super) status: AtomicU8,
+    table: [Descriptor; TABLE_LEN],
+}
+
+/// A chain to be described.
+pub(super) struct Chain {
+    pub(super) header_bytes: u32,
+    pub(super) payload: PhysAddr,
+    /// Bytes of payload.
+    pub(super) length: u32,
+    /// The device writes the payload.
+    pub(super) writes: bool,
+    pub(super) segment_bytes: u32,
+}
+
+impl Shared {
+    /// Lays a queue of `size` descriptors out, with areas for `depth` slots.
+    pub(super) fn new<H: Hal>(size: u16, depth: u16) -> Result<Shared, SetupError> {
+        let (size, depth) = (usize::from(size), usize::from(depth));
+        let bytes = size * (size_of::<Descriptor>() + size_of::<UsedElement>() + 2)
+            + depth * size_of::<Area>()
+            // Flags, indexes, events and the padding between the parts.
+            + 64;
+        let pages = bytes.div_ceil(PAGE_SIZE);
+        // Never deallocated: see the rules above.
+        let (paddr, vaddr) = H::dma_alloc(pages, BufferDirection::Both);
+        if paddr == 0 {
+            return Err(SetupError::NoMemory);
+        }
+        let mut carver = Carver { vaddr, paddr, offset: 0, length: pages * PAGE_SIZE };
+        // SAFETY: `Hal` gives zeroed pages of this length that alias nothing and
+        // live for good; every type cut from them consists of atomic integers.
+        let (descriptors, avail, used_event, used, used_ring, avail_event, areas) = unsafe {
+            (
+                carver.cut::<Descriptor>(size),
+                carver.cut::<AtomicU16>(2 + size),
+                carver.cut::<AtomicU16>(1),
+                // Of the used ring's 4-byte alignment.
+                carver.align(4).cut::<AtomicU16>(2),
+                carver.cut::<UsedElement>(size),
+                carver.cut::<AtomicU16>(1),
+                carver.cut::<Area>(depth),
+            )
+        };
+        Ok(Shared {
+            parts: [descriptors.1, avail.1, used.1],
+            descriptors: descriptors.0,
+            avail: avail.0,
+            used_event: &used_event.0[0],
+            used: used.0,
+            used_ring: used_ring.0,
+            avail_event: &avail_event.0[0],
+            areas: areas.0,
+            areas_paddr: areas.1,
+        })
+    }
+
+    /// Writes the descriptors of slot `index`.
+    pub(super) fn describe(&self, index: u16, stride: u16, indirect: bool, chain: &Chain) {
+        let area = &self.areas[usize::from(index)];
+        let paddr = self.areas_paddr + u64::from(index) * size_of::<Area>() as u64;
+        let head = usize::from(index * stride);
+        if !indirect {
+            let table = &self.descriptors[head..head + usize::from(stride)];
+            chain.write(table, head as u16, paddr);
+            return;
+        }
+        let count = chain.write(&area.table, 0, paddr);
+        self.descriptors[head].set(
+            paddr + offset_of!(Area, table) as u64,
+            u32::from(count) * size_of::<Descriptor>() as u32,
+            INDIRECT,
+            0,
+        );
+    }
+
+    /// Makes the chain at descriptor `head` available under index `at`.
+    pub(super) fn publish(&self, at: u16, head: u16) {
+        let size = self.descriptors.len();
+        self.avail[2 + usize::from(at) % size].store(head, Ordering::Relaxed);
+        // Release: the device that sees the index sees the chain.
+        self.avail[1].store(at.wrapping_add(1), Ordering::Release);
+    }
+
+    /// The answer under index `at`: descriptor and bytes written, each read once.
+    pub(super) fn answer(&self, at: u16) -> (u32, u32) {
+        let element = &self.used_ring[usize::from(at) % self.used_ring.len()];
+        (element.id.load(Ordering::Relaxed), element.len.load(Ordering::Relaxed))
+    }
+}
+
+impl Chain {
+    /// Writes the chain into `table`, whose first descriptor has number `base`,
+    /// for the slot whose area is at `area`. Returns how many it took.
+    fn write(&self, table: &[Descriptor], base: u16, area: PhysAddr) -> u16 {
+        let mut count = 0;
+        let mut add = |addr, len, flags| {
+            let next = base + count + 1;
+            table[usize::from(count)].set(addr, len, flags, next);
+            count += 1;
+        };
+        add(area + offset_of!(Area, header) as u64, self.header_bytes, NEXT);
+        let mut done = 0;
+        while done < self.length {
+            let len = (self.length - done).min(self.segment_bytes);
+            let flags = if self.writes { NEXT | WRITE } else { NEXT };
+            add(self.payload + u64::from(done), len, flags);
+            done += len;
+        }
+        add(area + offset_of!(Area, status) as u64, 1, WRITE);
+        count
+    }
+}
+
+impl Descriptor {
+    fn set(&self, addr: PhysAddr, len: u32, flags: u16, next: u16) {
+        self.addr.store(addr, Ordering::Relaxed);
+        self.len.store(len, Ordering::Relaxed);
+        self.flags.store(flags, Ordering::Relaxed);
+        self.next.store(next, Ordering::Relaxed);
+    }
+}
+
+/// Cuts typed slices off the front of a run of pages.
+struct Carver {
+    vaddr: NonNull<u8>,
+    paddr: PhysAddr,
+    offset: usize,
+    length: usize,
+}
+
+impl Carver {
+    fn align(&mut self, to: usize) -> &mut Carver {
+        self.offset = self.offset.next_multiple_of(to);
+        self
+    }
+
+    /// # Safety
+    ///
+    /// The run is zeroed, aliases nothing, is never freed, and all zeroes are a
+    /// valid `T`, which allows for changes from outside.
+    unsafe fn cut<T>(&mut self, count: usize) -> (&'static [T], PhysAddr) {
+        let start = self.align(align_of::<T>()).offset;
+        self.offset += count * size_of::<T>();
+        assert!(self.offset <= self.length, "the parts are longer than the whole");
+        // SAFETY: within the run, and aligned: the run is to a page, and the
+        // offset to `T`. The rest is the caller's promise.
+        let slice = unsafe {
+            core::slice::from_raw_parts(self.vaddr.add(start).cast::<T>().as_ptr(), count)
+        };
+        (slice, self.paddr + start as u64)
+    }
+}
