@@ -1,8 +1,8 @@
 //! A mapped device: the way of a request, and what a person may ask.
 //!
 //! Place: a [`BlockDevice`] like any other, so mapped devices stack. The
-//! [registry](crate::Dm) makes, loads, renames and removes it; suspend and
-//! resume are in `suspend.rs`.
+//! [registry](crate::Dm) makes, loads, renames and removes it; `suspend.rs`
+//! stops and starts it.
 //!
 //! Rules:
 //!
@@ -10,6 +10,8 @@
 //!   completion; so is every call of `strategy`. Suspending waits for both.
 //! - While the device is not running, requests are held in order of arrival.
 //! - Its lock is never held across a call into a target or a completion.
+
+mod suspend;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -21,33 +23,35 @@ use alloc::vec::Vec;
 use bio::sync::{self, Lock, Rank};
 use bio::{Bio, BlockDevice, ErrorKind, Limits, Sector, Sectors};
 
-use crate::devices::DeviceRef;
 use crate::error::{DmError, TableError};
 use crate::events::Events;
 use crate::table::{Entry, Status, Table};
 use crate::target::MessageError;
 
+pub(crate) use suspend::End;
+pub use suspend::{Done, Suspend};
+
 /// A device made of targets.
 pub struct MappedDevice {
-    pub(crate) state: Lock<State>,
+    state: Lock<State>,
     events: Arc<Events>,
 }
 
 /// Everything about a device that changes.
-pub(crate) struct State {
-    pub(crate) mode: Mode,
+struct State {
+    mode: Mode,
     /// Serves the requests; `None` until the first resume.
-    pub(crate) active: Option<Arc<Table>>,
+    active: Option<Arc<Table>>,
     /// Loaded; the next resume makes it the active one.
-    pub(crate) inactive: Option<Arc<Table>>,
+    inactive: Option<Arc<Table>>,
     /// Requests passed to the active table that have not completed.
     in_flight: usize,
     /// Calls into the active table that have not returned.
     calls: usize,
     /// Requests that wait for a resume.
-    pub(crate) held: VecDeque<Bio>,
+    held: VecDeque<Bio>,
     /// To be called when nothing is in flight.
-    pub(crate) idle: Option<Box<dyn FnOnce() + Send>>,
+    idle: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// What a mapped device does with requests.
@@ -107,7 +111,7 @@ impl MappedDevice {
     }
 
     /// Passes a request to `table`, which was counted by [`State::enter`].
-    pub(crate) fn pass(&self, table: Arc<Table>, bio: Bio) {
+    fn pass(&self, table: Arc<Table>, bio: Bio) {
         table.strategy(bio);
         drop(table);
         self.leave(|state| &mut state.calls);
@@ -131,25 +135,13 @@ impl MappedDevice {
 
     /// Puts `table` into the inactive slot; returns what was there, to be
     /// dropped when no lock is held.
-    ///
-    /// A device's block never grows, because those above rely on it.
     pub(crate) fn load(&self, table: Arc<Table>) -> Result<Option<Arc<Table>>, DmError> {
         let mut state = self.state.lock();
         if state.mode == Mode::Removed {
             return Err(DmError::Removed);
         }
         if let Some(active) = &state.active {
-            let block = active.limits().block_size;
-            let larger = |entry: &&Entry| entry.limits.block_size > block;
-            if let Some(entry) = table.entries().iter().find(larger) {
-                let (line, column) = entry.place;
-                let reason = format!(
-                    "blocks of {} bytes in a device whose blocks have {block}; \
-                     create a new device",
-                    entry.limits.block_size
-                );
-                return Err(TableError { line, column, reason }.into());
-            }
+            check_blocks(active, &table)?;
         }
         Ok(state.inactive.replace(table))
     }
@@ -193,7 +185,7 @@ impl MappedDevice {
     /// The names of the devices that a table's targets use, each once.
     pub fn deps(&self, slot: Slot) -> Result<Vec<Arc<str>>, DmError> {
         let mut names: Vec<Arc<str>> = Vec::new();
-        for device in self.get(slot)?.devices() {
+        for (_, device) in self.get(slot)?.devices() {
             let name = device.name();
             if !names.contains(&name) {
                 names.push(name);
@@ -213,11 +205,10 @@ impl MappedDevice {
         entry.target.message(words)
     }
 
-    /// The devices of both tables.
-    pub(crate) fn lower(&self) -> Vec<DeviceRef> {
+    /// The mapped devices that its tables, both of them, lie on.
+    pub(crate) fn lower(&self) -> Vec<Arc<MappedDevice>> {
         let state = self.state.lock();
-        let tables = state.active.iter().chain(&state.inactive);
-        tables.flat_map(|table| table.devices()).cloned().collect()
+        state.active.iter().chain(&state.inactive).flat_map(|table| table.lower()).collect()
     }
 
     fn get(&self, slot: Slot) -> Result<Arc<Table>, DmError> {
@@ -230,16 +221,31 @@ impl MappedDevice {
     }
 }
 
+/// A device's block never grows, because those above rely on it.
+fn check_blocks(active: &Table, new: &Table) -> Result<(), TableError> {
+    let block = active.limits().block_size;
+    for Entry { limits, place: (line, column), .. } in new.entries() {
+        if limits.block_size > block {
+            let reason = format!(
+                "blocks of {} bytes in a device whose blocks have {block}; create a new device",
+                limits.block_size
+            );
+            return Err(TableError { line: *line, column: *column, reason });
+        }
+    }
+    Ok(())
+}
+
 impl State {
     /// Counts a request, and the call that passes it on, as `active`'s.
-    pub(crate) fn enter(&mut self, active: &Arc<Table>) -> Arc<Table> {
+    fn enter(&mut self, active: &Arc<Table>) -> Arc<Table> {
         self.in_flight += 1;
         self.calls += 1;
         active.clone()
     }
 
     /// Whether the targets have no request and nobody is in them.
-    pub(crate) fn is_idle(&self) -> bool {
+    fn is_idle(&self) -> bool {
         self.in_flight == 0 && self.calls == 0
     }
 

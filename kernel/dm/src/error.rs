@@ -44,7 +44,7 @@ pub enum DmError {
     Exists(Arc<str>),
     /// There is no mapped device of that name.
     NotFound(Arc<str>),
-    /// The device is open: by whom it is read, or in the table of another.
+    /// The device is open so many times, by users or as part of other devices.
     Open(Arc<str>, usize),
     /// The device is being suspended or resumed.
     Changing,

@@ -80,8 +80,8 @@ fn entry(
     };
     let target = kind.create(&mut args, &context)?;
     args.end()?;
-    let (devices, limits) = (target.devices(), target.limits());
-    Ok(Entry { extent, kind, target, devices, limits, place: (line, word.column) })
+    let limits = target.limits();
+    Ok(Entry { extent, kind, target, limits, place: (line, word.column) })
 }
 
 fn misplaced(start: Sector, expected: Sector) -> String {

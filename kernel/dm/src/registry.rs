@@ -10,20 +10,19 @@
 //!   a load that would break this is refused.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bio::sync::{Lock, Rank};
 use bio::{BlockDevice, NBUF_BIO};
 
-use crate::device::MappedDevice;
+use crate::device::{Done, End, MappedDevice};
 use crate::devices::{DeviceRef, Devices};
 use crate::env::Env;
 use crate::error::{DmError, TableError};
 use crate::parse::{Scope, parse};
-use crate::suspend::{Done, End};
-use crate::table::Table;
+use crate::table::Place;
 use crate::target::{FRAMES_PER_TARGET, TargetType};
 use crate::targets;
 
@@ -126,9 +125,10 @@ impl Dm {
         let scope =
             Scope { types: &self.types(), devices: self, env: &self.env, events: device.events() };
         let table = Arc::new(parse(text, &scope, Arc::downgrade(&device))?);
+        let below: Vec<(Place, DeviceRef)> = table.devices().collect();
         let replaced = {
             let registry = self.registry.lock();
-            registry.check_stack(&device, &table)?;
+            registry.check_stack(&device, &below)?;
             device.load(table.clone())
         };
         // What was replaced goes when no lock is held.
@@ -204,32 +204,33 @@ impl Registry {
         Ok(end)
     }
 
-    /// Whether `table` may be loaded into `device`.
+    /// Whether a table with the devices `below` may be loaded into `device`.
     ///
-    /// No reference that this drops is a device's last: the registry has one.
-    fn check_stack(&self, device: &Arc<MappedDevice>, table: &Table) -> Result<(), TableError> {
-        let distances = self.devices.iter().filter_map(|upper| distance(upper, device));
-        let above = distances.max().unwrap_or(0);
-        for entry in table.entries() {
-            let refuse = |reason: String| {
-                let (line, column) = entry.place;
-                Err(TableError { line, column, reason })
-            };
-            for lower in &entry.devices {
-                let name = lower.name();
-                if distance(lower, device).is_some() {
-                    return refuse(format!(
-                        "`{name}` is, or contains, the device that this table is for; \
-                         use another device"
-                    ));
-                }
-                let depth = above + 1 + depth(lower);
-                if depth > DEPTH_MAX {
-                    return refuse(format!(
-                        "over `{name}` {depth} mapped devices would be stacked, and the limit \
-                         is {DEPTH_MAX}; use a device lower in the stack"
-                    ));
-                }
+    /// Of a device found on the way no last reference is dropped: all of them
+    /// are in the registry, which is locked.
+    fn check_stack(
+        &self,
+        device: &Arc<MappedDevice>,
+        below: &[(Place, DeviceRef)],
+    ) -> Result<(), TableError> {
+        let mapped = self.devices.iter().filter_map(DeviceRef::as_mapped);
+        let above = mapped.filter_map(|upper| distance(upper, device)).max().unwrap_or(0);
+        for ((line, column), lower) in below {
+            let refuse = |reason| Err(TableError { line: *line, column: *column, reason });
+            let Some(mapped) = lower.as_mapped() else { continue };
+            let name = lower.name();
+            if distance(mapped, device).is_some() {
+                return refuse(format!(
+                    "`{name}` is, or contains, the device that this table is for; \
+                     use another device"
+                ));
+            }
+            let depth = above + 1 + depth(mapped);
+            if depth > DEPTH_MAX {
+                return refuse(format!(
+                    "over `{name}` {depth} mapped devices would be stacked, and the limit \
+                     is {DEPTH_MAX}; use a device lower in the stack"
+                ));
             }
         }
         Ok(())
@@ -237,16 +238,14 @@ impl Registry {
 }
 
 /// How many mapped devices are stacked in `device`, itself included.
-fn depth(device: &DeviceRef) -> usize {
-    let Some(mapped) = device.as_mapped() else { return 0 };
-    1 + mapped.lower().iter().map(depth).max().unwrap_or(0)
+fn depth(device: &Arc<MappedDevice>) -> usize {
+    1 + device.lower().iter().map(depth).max().unwrap_or(0)
 }
 
 /// How many steps down from `upper` it is to `lower`, the longest way.
-fn distance(upper: &DeviceRef, lower: &Arc<MappedDevice>) -> Option<usize> {
-    let mapped = upper.as_mapped()?;
-    if Arc::ptr_eq(mapped, lower) {
+fn distance(upper: &Arc<MappedDevice>, lower: &Arc<MappedDevice>) -> Option<usize> {
+    if Arc::ptr_eq(upper, lower) {
         return Some(0);
     }
-    mapped.lower().iter().filter_map(|next| distance(next, lower)).max().map(|steps| steps + 1)
+    upper.lower().iter().filter_map(|next| distance(next, lower)).max().map(|steps| steps + 1)
 }

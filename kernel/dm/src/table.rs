@@ -35,8 +35,6 @@ pub(crate) struct Entry {
     pub(crate) extent: Extent,
     pub(crate) kind: Arc<dyn TargetType>,
     pub(crate) target: Arc<dyn Target>,
-    /// What [`Target::devices`] says.
-    pub(crate) devices: Vec<DeviceRef>,
     /// What [`Target::limits`] says.
     pub(crate) limits: Limits,
     /// Where it begins in the text.
@@ -47,6 +45,8 @@ pub(crate) struct Entry {
 pub(crate) struct Table {
     entries: Box<[Entry]>,
     limits: Limits,
+    /// The mapped devices among those that its targets hold open.
+    lower: Vec<Weak<MappedDevice>>,
     device: Weak<MappedDevice>,
 }
 
@@ -59,7 +59,10 @@ impl Table {
         });
         assert_ne!(end, Sector(0), "a table has an entry");
         let limits = stack(entries.iter().map(|entry| entry.limits));
-        Table { entries: entries.into(), limits, device }
+        let mut table = Table { entries: entries.into(), limits, lower: Vec::new(), device };
+        let mapped = |(_, device): (_, DeviceRef)| device.as_mapped().map(Arc::downgrade);
+        table.lower = table.devices().filter_map(mapped).collect();
+        table
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {
@@ -75,9 +78,18 @@ impl Table {
         end - Sector(0)
     }
 
-    /// All devices its targets use.
-    pub(crate) fn devices(&self) -> impl Iterator<Item = &DeviceRef> {
-        self.entries.iter().flat_map(|entry| &entry.devices)
+    /// All devices its targets use, with the place of the entry. Calls the targets.
+    pub(crate) fn devices(&self) -> impl Iterator<Item = (Place, DeviceRef)> {
+        let of_entry = |entry: &Entry| {
+            let place = entry.place;
+            entry.target.devices().into_iter().map(move |device| (place, device))
+        };
+        self.entries.iter().flat_map(of_entry)
+    }
+
+    /// The mapped devices that it lies on.
+    pub(crate) fn lower(&self) -> impl Iterator<Item = Arc<MappedDevice>> {
+        self.lower.iter().filter_map(Weak::upgrade)
     }
 
     /// The entry that `sector` belongs to.

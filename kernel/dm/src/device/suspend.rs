@@ -1,6 +1,8 @@
 //! Suspending, resuming and ending a mapped device, all split-phase: the
 //! caller gives a callback instead of waiting.
 //!
+//! Place: the other half of `device.rs`, whose state it changes.
+//!
 //! A suspension goes: hold new requests; wait until nothing is in flight; flush
 //! every target; let every target end its background I/O; call back. A resume
 //! swaps the tables if a new one is loaded (suspending first if need be), starts
@@ -18,7 +20,7 @@ use core::mem;
 use bio::sync::{Lock, Rank};
 use bio::{Bio, Buf, BufDone, ErrorKind, IoResult};
 
-use crate::device::{MappedDevice, Mode};
+use super::{MappedDevice, Mode};
 use crate::error::DmError;
 use crate::table::Table;
 

@@ -1,0 +1,14 @@
+//! The device mapper, tested through its public interface.
+//!
+//! Every test runs under a watch that refuses locks taken out of order or held
+//! across a call into a device or a completion.
+
+mod bench;
+mod mapping;
+mod properties;
+mod refusals;
+mod registry;
+mod suspend;
+mod targets;
+mod threads;
+mod watch;
