@@ -75,7 +75,8 @@ const NAMES: [&str; EXCEPTIONS as usize] = [
 ];
 
 /// Where to go on when the instruction under trial traps; `rip` is 0 when none is.
-/// Only touched with interrupts off, by the CPU that makes the attempt.
+/// Only touched with interrupts off, by the CPU that makes the attempt: one for each CPU
+/// will be needed when there are several.
 #[repr(C)]
 struct Recovery {
     rip: AtomicU64,

@@ -13,12 +13,12 @@
 //! In the direct mapping virtual and physical addresses differ by a constant: memory from
 //! the heap or from `frames` can be given to a device as it is.
 
-pub mod check;
 pub mod dma;
 pub mod frames;
 pub mod heap;
 pub mod mmio;
 mod paging;
+pub mod probe;
 pub mod stack;
 
 use bootloader_api::BootInfo;

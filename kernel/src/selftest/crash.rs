@@ -8,6 +8,7 @@ use core::fmt;
 
 use crate::arch::irq_lock::InterruptsOff;
 use crate::arch::probe::{self, Fault};
+use crate::kprintln;
 
 /// Crashes in the way that `how` names; returns when there is no such way.
 pub fn crash(how: &str) {
@@ -25,7 +26,7 @@ pub fn crash(how: &str) {
         }
         "out-of-memory" => drop(Vec::<u8>::with_capacity(usize::MAX / 4)),
         "panic-in-panic" => panic!("{}", Treacherous),
-        _ => {}
+        _ => kprintln!("crash: no way to crash is called {how:?}"),
     }
 }
 

@@ -8,7 +8,7 @@ use core::hint::black_box;
 use super::Test;
 use crate::check;
 use crate::mm::stack::{KernelStack, STACK_SIZE, is_guard};
-use crate::mm::{PAGE_SIZE, check, frames, heap, mmio, physical_address};
+use crate::mm::{PAGE_SIZE, frames, heap, mmio, physical_address, probe};
 
 pub const TESTS: &[Test] = &[
     Test { name: "mm::frames_are_unique_and_come_back", run: frames_are_unique_and_come_back },
@@ -165,7 +165,7 @@ fn devices_can_see_the_heap_only() -> Result<(), String> {
 
 fn dma_pages_are_zeroed() -> Result<(), String> {
     let before = frames::stats();
-    check::dma_pages_are_zeroed()?;
+    probe::dma_pages_are_zeroed()?;
     check!(frames::stats() == before);
     Ok(())
 }
@@ -178,7 +178,7 @@ fn stacks_are_guarded_and_reused() -> Result<(), String> {
     check!(stack.top() - stack.bottom() == STACK_SIZE as u64 && stack.top() % 16 == 0);
     check!(is_guard(stack.bottom() - 1) && is_guard(stack.bottom() - PAGE));
     check!(!is_guard(stack.bottom()) && !is_guard(stack.top() - 1));
-    check::stack_is_usable(&stack)?;
+    probe::stack_is_usable(&stack)?;
     Ok(())
 }
 
