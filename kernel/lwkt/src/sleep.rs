@@ -1,0 +1,64 @@
+//! The one right way to sleep: announce it, test, sleep.
+//!
+//! Place: everything in the kernel that waits does it by [`sleep_until`]:
+//! interrupt threads for their bell, `biowait` for its completion. The kernel
+//! implements [`Tsleep`] by its locked [`Sched`](crate::Sched); the model
+//! checker does so too, hence checks the very code that runs.
+//! Rules: the waker makes the condition true first and wakes afterwards.
+
+/// How a sleep ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Wakeup {
+    /// By a wake-up on the channel.
+    Woken,
+    /// The deadline passed first.
+    TimedOut,
+}
+
+/// The deadline passed and the condition was still false.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TimedOut;
+
+/// A wait channel as the current thread sees it (DragonFly's `tsleep` with
+/// `PINTERLOCKED`).
+pub trait Tsleep {
+    /// The announcement. Holding it is the permission to sleep, so nobody can
+    /// test first and announce afterwards by mistake.
+    type Ticket;
+
+    /// Announces that the current thread is going to sleep on this channel. A
+    /// wake-up from here on is not lost: it makes `tsleep` return at once.
+    fn interlock(&self) -> Self::Ticket;
+
+    /// Sleeps until woken, or until the deadline that belongs to the channel.
+    fn tsleep(&self, ticket: Self::Ticket) -> Wakeup;
+
+    /// Takes the announcement back: there is no need to sleep any more. If
+    /// someone was already woken through it, the wake-up is passed on.
+    fn cancel(&self, ticket: Self::Ticket);
+}
+
+/// Sleeps on `channel` until `ready` has an answer, and returns it.
+///
+/// `ready` runs in the calling thread, once or more, and may take what it
+/// finds: its answer is returned, never dropped.
+///
+/// Errors: [`TimedOut`] if the channel has a deadline, it passed, and `ready`
+/// had no answer even then.
+pub fn sleep_until<S: Tsleep, T>(
+    channel: &S,
+    mut ready: impl FnMut() -> Option<T>,
+) -> Result<T, TimedOut> {
+    loop {
+        let ticket = channel.interlock();
+        // Tested between announcement and sleep: this order is what
+        // keeps a wake-up from falling in between.
+        if let Some(answer) = ready() {
+            channel.cancel(ticket);
+            return Ok(answer);
+        }
+        if channel.tsleep(ticket) == Wakeup::TimedOut {
+            return ready().ok_or(TimedOut);
+        }
+    }
+}
