@@ -237,11 +237,11 @@ fn check_blocks(active: &Table, new: &Table) -> Result<(), TableError> {
 }
 
 impl State {
-    /// Counts a request, and the call that passes it on, as `active`'s.
-    fn enter(&mut self, active: &Arc<Table>) -> Arc<Table> {
+    /// Counts a request, and the call that passes it to the active table.
+    fn enter(&mut self) -> Arc<Table> {
         self.in_flight += 1;
         self.calls += 1;
-        active.clone()
+        self.active.clone().expect("a device that runs has a table")
     }
 
     /// Whether the targets have no request and nobody is in them.
@@ -251,11 +251,11 @@ impl State {
 
     /// What becomes of a new request.
     fn admit(&mut self, bio: Bio) -> Admission {
-        match (self.mode, self.active.clone()) {
-            (Mode::Removed, _) => Admission::Refused(bio, ErrorKind::Gone),
-            (_, None) => Admission::Refused(bio, ErrorKind::Invalid),
-            (Mode::Running, Some(table)) => Admission::Passed(bio, self.enter(&table)),
-            (Mode::Suspending | Mode::Suspended | Mode::Resuming, Some(_)) => {
+        match self.mode {
+            Mode::Removed => Admission::Refused(bio, ErrorKind::Gone),
+            _ if self.active.is_none() => Admission::Refused(bio, ErrorKind::Invalid),
+            Mode::Running => Admission::Passed(bio, self.enter()),
+            Mode::Suspending | Mode::Suspended | Mode::Resuming => {
                 self.held.push_back(bio);
                 Admission::Held
             }

@@ -177,10 +177,10 @@ fn check_name(name: &str) -> Result<&str, DmError> {
 
 impl Registry {
     fn check_free(&self, name: &str) -> Result<(), DmError> {
-        match self.devices.iter().any(|device| *device.name() == *name) {
-            true => Err(DmError::Exists(name.into())),
-            false => Ok(()),
+        if self.devices.iter().any(|device| *device.name() == *name) {
+            return Err(DmError::Exists(name.into()));
         }
+        Ok(())
     }
 
     /// The mapped device called `name`, and its index.

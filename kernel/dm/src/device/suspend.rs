@@ -18,7 +18,7 @@ use alloc::sync::Arc;
 use core::mem;
 
 use bio::sync::{Lock, Rank};
-use bio::{Bio, Buf, BufDone, ErrorKind, IoResult};
+use bio::{Bio, Buf, BufDone, ErrorKind, IoError, IoResult};
 
 use super::{MappedDevice, Mode};
 use crate::error::DmError;
@@ -114,8 +114,7 @@ impl MappedDevice {
             state.mode = Mode::Running;
             return None;
         };
-        let active = state.active.clone().expect("a device that resumes has a table");
-        Some((state.enter(&active), bio))
+        Some((state.enter(), bio))
     }
 
     /// Ends the device, unless it is between suspended and running: from now
@@ -202,26 +201,26 @@ impl Quiesce {
     }
 
     fn flush(self) {
-        match self.how {
-            Suspend::Flush => {
-                let table = self.table.clone();
-                table.flush(Arc::new(Flush(waiting(self))));
-            }
-            Suspend::NoFlush => self.end_background(),
+        if self.how == Suspend::NoFlush {
+            return self.end_background();
         }
+        let table = self.table.clone();
+        let step = Step::new(self, Quiesce::end_background);
+        table.flush(step.clone());
+        drop(table);
+        drop(step);
     }
 
     /// Lets every target end its background I/O.
     fn end_background(self) {
         let table = self.table.clone();
-        let quiet = Arc::new(Quiet(waiting(self)));
+        let step = Step::new(self, Quiesce::finish);
         for entry in table.entries() {
-            let token = quiet.clone();
+            let token = step.clone();
             entry.target.suspend(Box::new(move || drop(token)));
         }
-        // The last token calls `finish`, which must find no use of the table.
         drop(table);
-        drop(quiet);
+        drop(step);
     }
 
     fn finish(self) {
@@ -231,34 +230,35 @@ impl Quiesce {
     }
 }
 
-/// A suspension that waits for something.
-type Waiting = Lock<Option<Quiesce>>;
-
-fn waiting(quiesce: Quiesce) -> Waiting {
-    Lock::new(Rank::ORIGINATOR, Some(quiesce))
+/// A step of a suspension that takes a while. Everyone who is waited for has a
+/// reference, and so has the thread that took the step, until it makes no more
+/// use of the table; dropping the last one takes the next step.
+struct Step {
+    quiesce: Lock<Option<Quiesce>>,
+    next: fn(Quiesce),
 }
 
-/// Waits for the flush.
-struct Flush(Waiting);
-
-impl BufDone for Flush {
-    fn buf_done(self: Arc<Self>, _buf: Buf, _info: u64, result: IoResult) {
-        let mut quiesce = self.0.lock().take().expect("a flush completes once");
-        quiesce.flushed = result;
-        if result.is_err_and(|error| error.kind == ErrorKind::Unsupported) {
-            // A device that cannot flush has promised nothing.
-            quiesce.flushed = Ok(());
-        }
-        quiesce.end_background();
+impl Step {
+    fn new(quiesce: Quiesce, next: fn(Quiesce)) -> Arc<Step> {
+        Arc::new(Step { quiesce: Lock::new(Rank::ORIGINATOR, Some(quiesce)), next })
     }
 }
 
-/// Waits for the targets, each of which has a reference; the last one to drop
-/// it ends the suspension.
-struct Quiet(Waiting);
+/// The flush has ended.
+impl BufDone for Step {
+    fn buf_done(self: Arc<Self>, _buf: Buf, _info: u64, result: IoResult) {
+        let mut quiesce = self.quiesce.lock();
+        let quiesce = quiesce.as_mut().expect("a step waits for its flush");
+        quiesce.flushed = match result {
+            // A device that cannot flush has promised nothing.
+            Err(IoError { kind: ErrorKind::Unsupported, .. }) => Ok(()),
+            result => result,
+        };
+    }
+}
 
-impl Drop for Quiet {
+impl Drop for Step {
     fn drop(&mut self) {
-        self.0.get_mut().take().expect("the last reference is dropped once").finish();
+        (self.next)(self.quiesce.get_mut().take().expect("a step is taken once"));
     }
 }

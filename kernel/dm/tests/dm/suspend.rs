@@ -117,6 +117,20 @@ fn a_swap_waits_for_the_old_table_and_then_lets_it_go() {
 }
 
 #[test]
+fn a_swap_that_nothing_delays_lets_the_old_table_go_first() {
+    let dm = Arc::new(dm());
+    let instant = Limits { write_cache: WriteCache::Unknown, ..Limits::default() };
+    disk_with(&dm, "a", 64, instant);
+    let device = running(&dm, "d", "0 64 linear a 0");
+    dm.load("d", "0 64 zero").unwrap();
+    let (open, seen) = (Arc::new(Mutex::new(None)), dm.clone());
+    let slot = open.clone();
+    let done = move |_| *slot.lock().unwrap() = Some(open_count(&seen, "a"));
+    device.resume(Box::new(done));
+    assert_eq!(*open.lock().unwrap(), Some(0));
+}
+
+#[test]
 fn a_swap_whose_flush_fails_stops_between_and_can_go_on() {
     let dm = dm();
     let (a, b) = (disk(&dm, "a", 64), disk(&dm, "b", 64));
