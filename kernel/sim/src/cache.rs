@@ -16,6 +16,7 @@
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::fmt;
 
 use bio::{SECTOR_SIZE, Sector};
 
@@ -49,6 +50,15 @@ impl Content {
         match self {
             Content::Stamp(stamp) => stamp::fill(sector, *stamp),
             Content::Raw(bytes) => sector.copy_from_slice(&bytes[..]),
+        }
+    }
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Content::Stamp(stamp) => stamp.fmt(f),
+            Content::Raw(_) => f.pad("bytes that are no stamp"),
         }
     }
 }
@@ -165,7 +175,7 @@ impl Cache {
     }
 
     /// What the medium holds.
-    pub(crate) fn durable(&self) -> Vec<Content> {
+    pub(crate) fn durable_contents(&self) -> Vec<Content> {
         self.cells.iter().map(|cell| cell.medium.clone()).collect()
     }
 }

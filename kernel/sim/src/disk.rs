@@ -17,7 +17,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::mem;
+use core::{fmt, mem};
 
 use bio::sync::{Lock, Rank};
 use bio::{
@@ -42,6 +42,20 @@ pub struct Pending {
     pub cmd: BufCmd,
     /// Where on this disk.
     pub extent: Extent,
+    /// It took effect already: see [`SimDisk::perform`].
+    pub performed: bool,
+}
+
+impl fmt::Display for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.cmd {
+            BufCmd::Read => write!(f, "read {}", self.extent),
+            BufCmd::Write { fua: false } => write!(f, "write {}", self.extent),
+            BufCmd::Write { fua: true } => write!(f, "write with FUA {}", self.extent),
+            BufCmd::Flush => f.pad("flush"),
+            BufCmd::FreeBlks => write!(f, "discard {}", self.extent),
+        }
+    }
 }
 
 /// How a request ends.
@@ -142,7 +156,6 @@ struct Slot {
 struct Late {
     pending: Pending,
     memory: Memory,
-    performed: bool,
 }
 
 impl SimDisk {
@@ -150,6 +163,11 @@ impl SimDisk {
     pub fn new(capacity: Sectors, limits: Limits) -> Arc<SimDisk> {
         let sectors = usize::try_from(capacity.0).expect("a simulated disk fits memory");
         SimDisk::over(Cache::blank(sectors), limits)
+    }
+
+    /// A disk whose medium holds `contents`.
+    pub fn holding(contents: Vec<Content>, limits: Limits) -> Arc<SimDisk> {
+        SimDisk::over(Cache::new(contents), limits)
     }
 
     fn over(cache: Cache, limits: Limits) -> Arc<SimDisk> {
@@ -241,8 +259,8 @@ impl SimDisk {
         let mut guard = self.state.lock();
         let State { cache, late, .. } = &mut *guard;
         let index = late.iter().position(|late| late.pending.id == id).expect("a late request");
-        let Late { pending, memory, performed } = late.remove(index);
-        if !performed {
+        let Late { pending, memory } = late.remove(index);
+        if !pending.performed {
             land(cache, pending, memory_of(&memory), Landed::All);
         }
     }
@@ -265,8 +283,8 @@ impl SimDisk {
         state.cut(chooser);
         state.presence = Presence::Gone;
         state.late.clear();
-        let medium = state.cache.durable();
-        SimDisk::over(Cache::new(medium), self.limits)
+        let medium = state.cache.durable_contents();
+        SimDisk::holding(medium, self.limits)
     }
 
     /// Fails whatever waits with [`Gone`](ErrorKind::Gone), oldest first.
@@ -352,8 +370,7 @@ impl State {
             }
             (_, Outcome::Timeout) => {
                 let memory = slot.bio.lend();
-                let (pending, performed) = (slot.seen(), slot.performed);
-                self.late.push(Late { pending, memory, performed });
+                self.late.push(Late { pending: slot.seen(), memory });
                 Err(ErrorKind::Timeout)
             }
         };
@@ -368,7 +385,7 @@ impl State {
                 let data = slot.bio.write_data().map(|data| &data[..]);
                 candidates.extend(effect(slot.seen(), data, sector));
             }
-            for late in late.iter().filter(|late| !late.performed) {
+            for late in late.iter().filter(|late| !late.pending.performed) {
                 candidates.extend(effect(late.pending, memory_of(&late.memory), sector));
             }
         });
@@ -377,7 +394,8 @@ impl State {
 
 impl Slot {
     fn seen(&self) -> Pending {
-        Pending { id: self.id, cmd: self.bio.cmd(), extent: self.bio.extent() }
+        let (cmd, extent) = (self.bio.cmd(), self.bio.extent());
+        Pending { id: self.id, cmd, extent, performed: self.performed }
     }
 
     /// The request takes effect, once.

@@ -15,18 +15,25 @@ use bio::{SECTOR_SIZE, Sector};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp(u64);
 
-/// The half of a stamp's high word that marks memory waiting for a read.
+/// Marks memory that waits for a read.
 const UNREAD: u64 = 1 << 63;
+/// Marks what a leg held before the first write.
+const FIRST: u64 = 1 << 62;
 
 impl Stamp {
     /// Never written: the zeroes a disk starts with.
     pub const BLANK: Stamp = Stamp(0);
 
-    /// The stamp of write number `write` (below 2^31 - 1) at `sector`, of
+    /// The stamp of write number `write` (below 2^30 - 1) at `sector`, of
     /// whose address 32 bits are kept.
     pub fn of(write: u32, sector: Sector) -> Stamp {
-        assert!(write < u32::MAX >> 1, "write number {write} has no stamp");
-        Stamp((u64::from(write) + 1) << 32 | sector.0 & u64::from(u32::MAX))
+        assert!(write < (1 << 30) - 1, "write number {write} has no stamp");
+        Stamp::at((u64::from(write) + 1) << 32, sector)
+    }
+
+    /// What `leg` holds at `sector` before the first write, if not blank.
+    pub fn first(leg: usize, sector: Sector) -> Stamp {
+        Stamp::at(FIRST | ((leg as u64) << 32), sector)
     }
 
     /// What fills the memory of read number `read` until a device fills it.
@@ -34,29 +41,30 @@ impl Stamp {
         Stamp(UNREAD | u64::from(read))
     }
 
-    /// The write and the sector it names; `None` for blank and unread.
-    pub fn origin(self) -> Option<(u32, Sector)> {
-        let write = (self.0 >> 32) as u32;
-        (write != 0 && self.0 & UNREAD == 0)
-            .then(|| (write - 1, Sector(self.0 & u64::from(u32::MAX))))
+    /// Whether a disk may show it at `sector`: blank, or put there.
+    pub fn belongs_at(self, sector: Sector) -> bool {
+        self == Stamp::BLANK
+            || self.0 & UNREAD == 0 && self.0 >> 32 != 0 && self == Stamp::at(self.0 & !LOW, sector)
     }
 
-    /// Whether a disk may show it at `sector`: blank, or written there.
-    pub fn belongs_at(self, sector: Sector) -> bool {
-        match self.origin() {
-            Some((_, at)) => at.0 == sector.0 & u64::from(u32::MAX),
-            None => self == Stamp::BLANK,
-        }
+    fn at(high: u64, sector: Sector) -> Stamp {
+        Stamp(high | sector.0 & LOW)
     }
 }
 
-/// `w3@5`: what write 3 put into sector 5.
+/// The bits that keep a sector's address.
+const LOW: u64 = u32::MAX as u64;
+
+/// `w3@5`: what write 3 put into sector 5; `leg1@5`: what leg 1 held there first.
 impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.origin() {
-            Some((write, sector)) => write!(f, "w{write}@{sector}"),
-            None if *self == Stamp::BLANK => f.pad("blank"),
-            None => f.pad("unread memory"),
+        let (high, sector) = (self.0 >> 32, self.0 & LOW);
+        match high {
+            0 if sector == 0 => f.pad("blank"),
+            0 => write!(f, "{sector:#x}"),
+            _ if self.0 & UNREAD != 0 => f.pad("unread memory"),
+            _ if self.0 & FIRST != 0 => write!(f, "leg{}@{sector}", high ^ (FIRST >> 32)),
+            _ => write!(f, "w{}@{sector}", high - 1),
         }
     }
 }
@@ -96,11 +104,14 @@ pub fn fill_write(memory: &mut [u8], write: u32, start: Sector) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::ToString;
 
     #[test]
     fn a_stamp_names_its_write_and_its_sector() {
         let stamp = Stamp::of(7, Sector(40));
-        assert_eq!(stamp.origin(), Some((7, Sector(40))));
+        assert_eq!(stamp.to_string(), "w7@40");
+        assert_eq!(Stamp::first(1, Sector(40)).to_string(), "leg1@40");
+        assert!(Stamp::first(0, Sector(3)).belongs_at(Sector(3)));
         assert!(stamp.belongs_at(Sector(40)) && !stamp.belongs_at(Sector(41)));
         assert!(Stamp::BLANK.belongs_at(Sector(41)) && !Stamp::unread(3).belongs_at(Sector(41)));
     }

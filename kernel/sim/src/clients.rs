@@ -1,0 +1,96 @@
+//! Who asks for what: scripts, or chance.
+//!
+//! Place: part of a [`World`](crate::World). A client has one request open at
+//! a time; as many requests overlap as there are clients.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use bio::{Extent, Sector, Sectors};
+
+use crate::chooser::Chooser;
+use crate::history::{History, Op, OpId};
+
+/// What the clients of a run ask for.
+#[derive(Clone, Debug)]
+pub enum Load {
+    /// One list for each client.
+    Script(Vec<Vec<Op>>),
+    /// As it is chosen.
+    Random {
+        /// How many clients.
+        clients: usize,
+        /// How many requests in all.
+        ops: u64,
+        /// How many sectors a request covers at most.
+        extent_max: Sectors,
+    },
+}
+
+impl Load {
+    /// Every request by a client of its own: all may overlap.
+    pub fn all_at_once(ops: impl IntoIterator<Item = Op>) -> Load {
+        Load::Script(ops.into_iter().map(|op| vec![op]).collect())
+    }
+}
+
+/// The clients of a run.
+pub(crate) struct Clients<'a> {
+    load: &'a Load,
+    clients: Vec<Client>,
+    issued: u64,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Client {
+    last: Option<OpId>,
+    issued: usize,
+}
+
+impl<'a> Clients<'a> {
+    pub(crate) fn new(load: &'a Load) -> Clients<'a> {
+        let clients = match load {
+            Load::Script(scripts) => scripts.len(),
+            Load::Random { clients, .. } => *clients,
+        };
+        Clients { load, clients: vec![Client::default(); clients], issued: 0 }
+    }
+
+    /// The clients that have something to ask for and no request open.
+    pub(crate) fn ready(&self, history: &History) -> impl Iterator<Item = usize> {
+        let ready = |&index: &usize| {
+            let client = &self.clients[index];
+            let more = match self.load {
+                Load::Script(scripts) => client.issued < scripts[index].len(),
+                Load::Random { ops, .. } => self.issued < *ops,
+            };
+            more && client.last.is_none_or(|last| history.has_ended(last))
+        };
+        (0..self.clients.len()).filter(ready)
+    }
+
+    /// What the client asks for next, on a device of `capacity`.
+    pub(crate) fn next(&self, index: usize, capacity: Sectors, chooser: &mut dyn Chooser) -> Op {
+        match self.load {
+            Load::Script(scripts) => scripts[index][self.clients[index].issued],
+            Load::Random { extent_max, .. } => {
+                let start = chooser.choose(capacity.0 as usize, "start") as u64;
+                let longest = extent_max.0.min(capacity.0 - start);
+                let count = 1 + chooser.choose(longest as usize, "count") as u64;
+                let extent = Extent::new(Sector(start), Sectors(count));
+                match chooser.choose(16, "command") {
+                    0..7 => Op::Read(extent),
+                    7..14 => Op::Write(extent),
+                    14 => Op::WriteFua(extent),
+                    _ => Op::Flush,
+                }
+            }
+        }
+    }
+
+    /// The client has asked.
+    pub(crate) fn issued(&mut self, index: usize, id: OpId) {
+        self.issued += 1;
+        self.clients[index] = Client { last: Some(id), issued: self.clients[index].issued + 1 };
+    }
+}

@@ -1,0 +1,76 @@
+//! Virtual time, work to be done later, and chance.
+//!
+//! Place: what a device under test gets as its environment; the
+//! [`World`](crate::World) decides when which work is done. `dm` is not known
+//! here: tests put this clock behind its `Env` in a few lines.
+//!
+//! Rules: time moves only when the world lets it; work is done in a call of the
+//! world's, never inside [`after`](Clock::after).
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use bio::sync::{Lock, Rank};
+
+use crate::chooser::Random;
+
+/// A clock that stands still until the world moves it.
+pub struct Clock(Lock<State>);
+
+struct State {
+    now: Duration,
+    /// By time, then by order of arrival.
+    work: Vec<(Duration, Box<dyn FnOnce() + Send>)>,
+    random: Random,
+}
+
+impl Clock {
+    /// A clock at zero; its chance belongs to `seed`.
+    pub fn new(seed: u64) -> Arc<Clock> {
+        let state = State { now: Duration::ZERO, work: Vec::new(), random: Random::new(seed) };
+        Arc::new(Clock(Lock::new(Rank::ORIGINATOR, state)))
+    }
+
+    /// The time since the start.
+    pub fn now(&self) -> Duration {
+        self.0.lock().now
+    }
+
+    /// 64 random bits, the same in every run of the same seed.
+    pub fn random(&self) -> u64 {
+        self.0.lock().random.bits()
+    }
+
+    /// Has `work` done after `delay` or later.
+    pub fn after(&self, delay: Duration, work: impl FnOnce() + Send + 'static) {
+        let mut state = self.0.lock();
+        let at = state.now + delay;
+        let index = state.work.partition_point(|(other, _)| *other <= at);
+        state.work.insert(index, (at, Box::new(work)));
+    }
+
+    /// How much work is due now.
+    pub fn due(&self) -> usize {
+        let state = self.0.lock();
+        state.work.partition_point(|(at, _)| *at <= state.now)
+    }
+
+    /// How much work waits, due or not.
+    pub fn waiting(&self) -> usize {
+        self.0.lock().work.len()
+    }
+
+    /// Does the work number `index`, in order of time; moves the clock to its
+    /// time if that is still to come. Panics if there is none.
+    pub fn run(&self, index: usize) {
+        let work = {
+            let mut state = self.0.lock();
+            let (at, work) = state.work.remove(index);
+            state.now = state.now.max(at);
+            work
+        };
+        work();
+    }
+}

@@ -1,0 +1,402 @@
+//! What was asked and what was answered, judged as it happens.
+//!
+//! Place: issues the clients' requests and is their originator; the oracle of
+//! every run. How one sector is judged is in `linear.rs`.
+//!
+//! Rules:
+//!
+//! - Every write has a stamp of its own, every answer is judged when it comes,
+//!   and the first violation stays.
+//! - A request ends once. After a [`crash`](History::crash) the requests of the
+//!   time before belong to the dead: their ends mean nothing.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+
+use bio::sync::{Lock, Rank};
+use bio::{Bio, Buf, BufDone, ErrorKind, Extent, IoResult, SECTOR_SIZE, Sector};
+use bytes::BytesMut;
+
+use crate::cache::Content;
+use crate::linear::{Moment, Register, WriteEnd};
+use crate::stamp::{self, Stamp};
+
+/// What a client asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Read these sectors.
+    Read(Extent),
+    /// Write them.
+    Write(Extent),
+    /// Write them, durable when it ends.
+    WriteFua(Extent),
+    /// Make durable what ended before.
+    Flush,
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Op::Read(extent) => write!(f, "read {extent}"),
+            Op::Write(extent) => write!(f, "write {extent}"),
+            Op::WriteFua(extent) => write!(f, "write with FUA {extent}"),
+            Op::Flush => f.pad("flush"),
+        }
+    }
+}
+
+/// Names a request of a client; the write `w3` of a stamp is request 3.
+pub type OpId = u32;
+
+/// A promise that was broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Violation {
+    /// Nothing more can happen, and these requests have not ended.
+    Hang(Vec<OpId>),
+    /// The run does not come to rest within its limit of steps.
+    Restless,
+    /// A request ended a second time.
+    EndedTwice(OpId),
+    /// A read succeeded without bringing its memory back.
+    MemoryLost(OpId),
+    /// A read returned a sector that no write wrote: parts of several, or
+    /// bytes out of nowhere.
+    Torn(OpId, Sector),
+    /// A read returned what belongs elsewhere, or memory it never filled.
+    Foreign(OpId, Sector, Stamp),
+    /// A read returned what the sector could not hold at any moment of the read.
+    Unexplained {
+        /// The read.
+        op: OpId,
+        /// The sector.
+        sector: Sector,
+        /// What it returned.
+        seen: Stamp,
+        /// What it might have returned.
+        possible: Vec<Stamp>,
+    },
+    /// A request failed although a leg never failed anything.
+    NeedlessError(OpId, ErrorKind),
+    /// At rest, legs that are in sync hold different sectors.
+    LegsDiffer(Sector, Vec<(usize, Content)>),
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Violation::Hang(ops) => write!(f, "requests {ops:?} never end"),
+            Violation::Restless => f.write_str("the run does not come to rest"),
+            Violation::EndedTwice(op) => write!(f, "request {op} ended twice"),
+            Violation::MemoryLost(op) => write!(f, "read {op} succeeded without its memory"),
+            Violation::Torn(op, sector) => {
+                write!(f, "read {op} returned a torn sector {sector}")
+            }
+            Violation::Foreign(op, sector, stamp) => {
+                write!(f, "read {op} returned {stamp} as sector {sector}")
+            }
+            Violation::Unexplained { op, sector, seen, possible } => {
+                write!(f, "read {op} returned {seen} as sector {sector}, which can only hold")?;
+                possible.iter().try_for_each(|stamp| write!(f, " {stamp}"))
+            }
+            Violation::NeedlessError(op, kind) => {
+                write!(f, "request {op} failed ({kind}) although a leg never failed")
+            }
+            Violation::LegsDiffer(sector, contents) => {
+                write!(f, "at rest sector {sector} differs:")?;
+                contents.iter().try_for_each(|(leg, content)| write!(f, " leg {leg}: {content};"))
+            }
+        }
+    }
+}
+
+/// All requests of a run and all its answers.
+pub struct History(Lock<State>);
+
+struct State {
+    sectors: Vec<Judged>,
+    ops: Vec<Record>,
+    open: usize,
+    /// Counts beginnings and ends.
+    now: Moment,
+    /// The first request that is not of the time before the last crash.
+    alive: OpId,
+    /// The latest request that failed.
+    error: Option<(OpId, ErrorKind)>,
+    violation: Option<Violation>,
+    /// What happened, in words, when somebody wants to read it.
+    journal: Option<Vec<String>>,
+}
+
+struct Judged {
+    register: Register,
+    /// A write of it failed: legs may differ.
+    failed: bool,
+}
+
+struct Record {
+    op: Op,
+    begun: Moment,
+    result: Option<IoResult>,
+}
+
+impl History {
+    /// Nothing asked yet, of a device whose sectors durably hold `contents`.
+    /// Without `crashes` it remembers less.
+    pub fn new(contents: impl Iterator<Item = Stamp>, crashes: bool) -> Arc<History> {
+        let judged = |stamp| Judged { register: Register::new(stamp, crashes), failed: false };
+        Arc::new(History(Lock::new(
+            Rank::ORIGINATOR,
+            State {
+                sectors: contents.map(judged).collect(),
+                ops: Vec::new(),
+                open: 0,
+                now: 0,
+                alive: 0,
+                error: None,
+                violation: None,
+                journal: None,
+            },
+        )))
+    }
+
+    /// Begins a request. Whoever calls this passes the bio to the device.
+    ///
+    /// Panics if the extent does not fit the device.
+    pub fn begin(self: &Arc<Self>, op: Op) -> (OpId, Bio) {
+        let id = self.0.lock().begin(op);
+        let buf = match op {
+            Op::Read(extent) => {
+                let mut memory = BytesMut::zeroed(extent.count().bytes());
+                let unread = |sector| stamp::fill(sector, Stamp::unread(id));
+                memory.chunks_exact_mut(SECTOR_SIZE).for_each(unread);
+                Buf::read(extent, memory)
+            }
+            Op::Write(extent) | Op::WriteFua(extent) => {
+                let mut memory = vec![0; extent.count().bytes()];
+                stamp::fill_write(&mut memory, id, extent.start());
+                match op {
+                    Op::WriteFua(_) => Buf::write_fua(extent, memory.into()),
+                    _ => Buf::write(extent, memory.into()),
+                }
+            }
+            Op::Flush => Buf::flush(),
+        };
+        (id, Bio::new(buf, self.clone(), u64::from(id)))
+    }
+
+    /// Writes down in words what happens from now on.
+    pub fn keep_journal(&self) {
+        self.0.lock().journal = Some(Vec::new());
+    }
+
+    /// Adds a line, if a journal is kept.
+    pub fn note(&self, line: impl FnOnce() -> String) {
+        self.0.lock().note(line);
+    }
+
+    /// What was written down so far.
+    pub fn take_journal(&self) -> Vec<String> {
+        self.0.lock().journal.take().unwrap_or_default()
+    }
+
+    /// Whether the request has ended, or died in a crash.
+    pub fn has_ended(&self, id: OpId) -> bool {
+        let state = self.0.lock();
+        id < state.alive || state.ops[id as usize].result.is_some()
+    }
+
+    /// How many requests have not ended.
+    pub fn open(&self) -> usize {
+        self.0.lock().open
+    }
+
+    /// The requests that have not ended.
+    pub fn open_ops(&self) -> Vec<OpId> {
+        let state = self.0.lock();
+        let open = |id: &OpId| state.ops[*id as usize].result.is_none();
+        (state.alive..state.ops.len() as OpId).filter(open).collect()
+    }
+
+    /// The latest request that failed since this was last asked.
+    pub fn take_error(&self) -> Option<(OpId, ErrorKind)> {
+        self.0.lock().error.take()
+    }
+
+    /// The first violation so far.
+    pub fn violation(&self) -> Option<Violation> {
+        self.0.lock().violation.clone()
+    }
+
+    /// Whether a write of `sector` failed.
+    pub fn write_failed(&self, sector: Sector) -> bool {
+        self.0.lock().sectors[sector.0 as usize].failed
+    }
+
+    /// The machine crashes.
+    pub fn crash(&self) {
+        let mut state = self.0.lock();
+        state.sectors.iter_mut().for_each(|sector| sector.register.crash());
+        state.alive = state.ops.len() as OpId;
+        state.open = 0;
+        state.error = None;
+    }
+}
+
+impl BufDone for History {
+    fn buf_done(self: Arc<Self>, buf: Buf, info: u64, result: IoResult) {
+        self.0.lock().end(info as OpId, buf.into_read(), result);
+    }
+}
+
+impl State {
+    fn note(&mut self, line: impl FnOnce() -> String) {
+        if let Some(journal) = &mut self.journal {
+            journal.push(line());
+        }
+    }
+
+    fn tick(&mut self) -> Moment {
+        self.now += 1;
+        self.now
+    }
+
+    fn begin(&mut self, op: Op) -> OpId {
+        let (id, begun) = (self.ops.len() as OpId, self.tick());
+        match op {
+            Op::Read(extent) => {
+                self.judged(extent).for_each(|(_, sector)| sector.register.begin_read(begun));
+            }
+            Op::Write(extent) | Op::WriteFua(extent) => {
+                for (at, sector) in self.judged(extent) {
+                    sector.register.begin_write(Stamp::of(id, at));
+                }
+            }
+            Op::Flush => {}
+        }
+        self.note(|| format!("request {id} begins: {op}"));
+        self.ops.push(Record { op, begun, result: None });
+        self.open += 1;
+        id
+    }
+
+    fn end(&mut self, id: OpId, memory: Option<BytesMut>, result: IoResult) {
+        if id < self.alive {
+            return;
+        }
+        let now = self.tick();
+        let record = &mut self.ops[id as usize];
+        let (op, begun) = (record.op, record.begun);
+        if record.result.replace(result).is_some() {
+            return self.violated(Violation::EndedTwice(id));
+        }
+        self.open -= 1;
+        self.note(|| format!("request {id} ends: {}", Told(result, memory.as_deref())));
+        if let Err(error) = result {
+            self.error = Some((id, error.kind));
+        }
+        match op {
+            Op::Read(_) if result.is_ok() && memory.is_none() => {
+                self.violated(Violation::MemoryLost(id));
+            }
+            Op::Read(extent) => {
+                let seen = memory.filter(|_| result.is_ok());
+                self.end_read(id, extent, begun, now, seen.as_deref());
+            }
+            Op::Write(extent) => self.end_write(id, extent, false, now, result),
+            Op::WriteFua(extent) => self.end_write(id, extent, true, now, result),
+            Op::Flush if result.is_ok() => {
+                self.sectors.iter_mut().for_each(|sector| sector.register.flushed(begun));
+            }
+            Op::Flush => {}
+        }
+    }
+
+    fn end_write(&mut self, id: OpId, extent: Extent, fua: bool, now: Moment, result: IoResult) {
+        let end = match result.map_err(|error| error.kind) {
+            Ok(()) => WriteEnd::Done { durable: fua },
+            Err(ErrorKind::Timeout) => WriteEnd::TimedOut,
+            Err(_) => WriteEnd::Failed,
+        };
+        for (at, sector) in self.judged(extent) {
+            sector.register.end_write(Stamp::of(id, at), end, now);
+            sector.failed |= result.is_err();
+        }
+    }
+
+    /// `seen` is what the read returned, unless it failed.
+    fn end_read(
+        &mut self,
+        id: OpId,
+        extent: Extent,
+        begun: Moment,
+        now: Moment,
+        seen: Option<&[u8]>,
+    ) {
+        let mut broken = None;
+        for ((at, sector), nth) in self.judged(extent).zip(0..) {
+            let seen = seen.map(|memory| &memory[nth * SECTOR_SIZE..][..SECTOR_SIZE]);
+            if let Err(violation) = sector.judge(id, at, begun, now, seen) {
+                broken.get_or_insert(violation);
+            }
+        }
+        if let Some(violation) = broken {
+            self.violated(violation);
+        }
+    }
+
+    fn judged(&mut self, extent: Extent) -> impl Iterator<Item = (Sector, &mut Judged)> {
+        let (from, to) = (extent.start().0 as usize, extent.end().0 as usize);
+        (extent.start().0..).map(Sector).zip(&mut self.sectors[from..to])
+    }
+
+    fn violated(&mut self, violation: Violation) {
+        self.violation.get_or_insert(violation);
+    }
+}
+
+impl Judged {
+    /// Judges one sector of a read that ended; `seen` is nothing if it failed.
+    fn judge(
+        &mut self,
+        op: OpId,
+        sector: Sector,
+        begun: Moment,
+        now: Moment,
+        seen: Option<&[u8]>,
+    ) -> Result<(), Violation> {
+        let Some(seen) = seen else {
+            return self.register.end_read(begun, None, now).or(Ok(()));
+        };
+        let seen = stamp::read(seen).map_err(|_| Violation::Torn(op, sector))?;
+        if !seen.belongs_at(sector) {
+            return Err(Violation::Foreign(op, sector, seen));
+        }
+        self.register.end_read(begun, Some(seen), now).map_err(|possible| Violation::Unexplained {
+            op,
+            sector,
+            seen,
+            possible,
+        })
+    }
+}
+
+/// How a request ended, in words: its error, or what it read.
+struct Told<'a>(IoResult, Option<&'a [u8]>);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0, self.1) {
+            (Err(error), _) => write!(f, "{error}"),
+            (Ok(()), Some(memory)) => {
+                f.write_str("read")?;
+                let mut sectors = memory.chunks_exact(SECTOR_SIZE);
+                sectors.try_for_each(|sector| write!(f, " {}", Content::of(sector)))
+            }
+            (Ok(()), None) => f.pad("done"),
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! What one sector may hold, given what was asked and answered so far.
+//!
+//! Place: [`History`](crate::History) keeps a [`Register`] for each sector and
+//! tells it of each beginning and end; the register says whether an answer can
+//! be explained.
+//!
+//! How: a sector of one disk is a register, and concurrent requests must look
+//! as if each took effect at one moment between its beginning and its end
+//! (linearizability; Herlihy and Wing 1990). The register keeps every past that
+//! explains all answers so far: which writes took effect, in which order.
+//! Writes are put into a past as late as possible, when an answer needs them
+//! (Lowe 2017, "just in time"), so a quiet register has one past, and a check
+//! never looks further back than to the oldest request still open.
+//!
+//! Rules:
+//!
+//! - A write that ended with an error took effect before it ended, or never
+//!   does. Only after a timeout, which is no end for the disk, may it still do
+//!   so, once.
+//! - After a crash the sector holds what it held at the last moment that a
+//!   flush covers, or anything since, also of writes still open; *one* of
+//!   these, and no later crash brings back another.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::mem;
+
+use crate::stamp::Stamp;
+
+/// Writes of one sector that may be open at once, timed-out ones included.
+pub const OPEN_WRITES_MAX: usize = 16;
+
+/// A moment in a run: its events are counted.
+pub type Moment = u64;
+
+/// How a write ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteEnd {
+    /// It is done; `durable` if it was to force unit access.
+    Done {
+        /// No crash can undo it.
+        durable: bool,
+    },
+    /// It failed: it took effect by now, or never.
+    Failed,
+    /// It timed out: it took effect, or will, or never.
+    TimedOut,
+}
+
+/// One sector, as everyone who asked has seen it.
+#[derive(Clone, Debug)]
+pub struct Register {
+    /// Every past that explains the answers; never none.
+    pasts: Vec<Past>,
+    /// The pasts being made of those.
+    next: Vec<Past>,
+    /// Writes that may still take effect, by slot.
+    open: [Option<Stamp>; OPEN_WRITES_MAX],
+    /// When the reads began that are open.
+    reads: Vec<Moment>,
+    /// A crash may come: what it could bring back is remembered.
+    crashes: bool,
+}
+
+/// One way in which the writes may have taken effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Past {
+    /// What the sector held, oldest first; the last is what it holds.
+    values: Vec<Value>,
+    /// The open writes that took effect, by slot.
+    taken: u16,
+    /// A crash brings back nothing before this one.
+    durable: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Value {
+    stamp: Stamp,
+    /// When the next one replaced it, at the latest.
+    until: Moment,
+    /// When its write was acknowledged.
+    acknowledged: Moment,
+}
+
+/// Not yet.
+const NEVER: Moment = Moment::MAX;
+
+impl Register {
+    /// A sector that durably holds `stamp`. Without `crashes` it remembers less.
+    pub fn new(stamp: Stamp, crashes: bool) -> Register {
+        Register {
+            pasts: vec![Past::new(stamp)],
+            next: Vec::new(),
+            open: [None; OPEN_WRITES_MAX],
+            reads: Vec::new(),
+            crashes,
+        }
+    }
+
+    /// A write begins. Panics if more than [`OPEN_WRITES_MAX`] are open.
+    pub fn begin_write(&mut self, stamp: Stamp) {
+        let slot = self.open.iter_mut().find(|slot| slot.is_none());
+        *slot.expect("too many open writes of one sector") = Some(stamp);
+    }
+
+    /// A write ends. Panics if it is not open.
+    pub fn end_write(&mut self, stamp: Stamp, end: WriteEnd, now: Moment) {
+        let slot = self.open.iter().position(|&open| open == Some(stamp));
+        let slot = slot.expect("a write that ends is open");
+        if end == WriteEnd::TimedOut {
+            return;
+        }
+        let alone = self.open.iter().flatten().count() == 1;
+        match &mut self.pasts[..] {
+            // The common case, without a copy: it takes effect now if it had not.
+            [past] if alone && end != WriteEnd::Failed => {
+                if !past.has(slot) {
+                    past.put(slot, stamp, now);
+                }
+            }
+            _ => self.explain_end(slot, end == WriteEnd::Failed, now),
+        }
+        for past in &mut self.pasts {
+            past.taken &= !(1 << slot);
+            if let WriteEnd::Done { durable } = end {
+                past.acknowledge(stamp, durable, now);
+            }
+        }
+        self.open[slot] = None;
+        self.trim();
+    }
+
+    /// The write in `slot` has taken effect by now; or, if it failed, never does.
+    fn explain_end(&mut self, slot: usize, failed: bool, now: Moment) {
+        let pasts = mem::take(&mut self.pasts);
+        for past in &pasts {
+            if past.has(slot) || failed {
+                self.next.push(past.clone());
+            }
+            if !past.has(slot) {
+                self.explain_by(past, slot, now);
+            }
+        }
+        self.turn(pasts);
+    }
+
+    /// A read begins.
+    pub fn begin_read(&mut self, now: Moment) {
+        self.reads.push(now);
+    }
+
+    /// A read that began at `begun` ends, with what it saw unless it failed.
+    /// If nothing explains the answer: what would have been one. Panics if no
+    /// read began then.
+    pub fn end_read(
+        &mut self,
+        begun: Moment,
+        seen: Option<Stamp>,
+        now: Moment,
+    ) -> Result<(), Vec<Stamp>> {
+        let read = self.reads.iter().position(|&at| at == begun).expect("a read that ends is open");
+        self.reads.swap_remove(read);
+        match (&self.pasts[..], seen) {
+            (_, None) => {}
+            // The common case, without a copy.
+            ([past], Some(seen)) if past.shows(seen, begun) => {}
+            (_, Some(seen)) => self.explain_answer(begun, seen, now)?,
+        }
+        self.trim();
+        Ok(())
+    }
+
+    /// Keeps the pasts in which a read since `begun` may see `seen`.
+    fn explain_answer(
+        &mut self,
+        begun: Moment,
+        seen: Stamp,
+        now: Moment,
+    ) -> Result<(), Vec<Stamp>> {
+        let pasts = mem::take(&mut self.pasts);
+        for past in &pasts {
+            if past.shows(seen, begun) {
+                self.next.push(past.clone());
+                continue;
+            }
+            for slot in 0..OPEN_WRITES_MAX {
+                if self.open[slot] == Some(seen) && !past.has(slot) {
+                    self.explain_by(past, slot, now);
+                }
+            }
+        }
+        if self.next.is_empty() {
+            self.pasts = pasts;
+            return Err(self.possible(begun));
+        }
+        self.turn(pasts);
+        Ok(())
+    }
+
+    /// A flush that began at `begun` succeeded.
+    pub fn flushed(&mut self, begun: Moment) {
+        for past in &mut self.pasts {
+            let covered = past.values.iter().rposition(|value| value.acknowledged < begun);
+            past.durable = past.durable.max(covered.unwrap_or(0));
+        }
+        self.trim();
+    }
+
+    /// Everything stops: what was open ends here, and one of the values that
+    /// were not overwritten durably is left.
+    pub fn crash(&mut self) {
+        let mut left: Vec<Stamp> = Vec::new();
+        for past in &self.pasts {
+            left.extend(past.values[past.durable..].iter().map(|value| value.stamp));
+            left.extend(self.untaken(past));
+        }
+        left.sort_unstable();
+        left.dedup();
+        self.pasts = left.into_iter().map(Past::new).collect();
+        self.open = [None; OPEN_WRITES_MAX];
+        self.reads.clear();
+    }
+
+    /// What a read that began at `begun` may answer now.
+    fn possible(&self, begun: Moment) -> Vec<Stamp> {
+        let mut possible: Vec<Stamp> = Vec::new();
+        for past in &self.pasts {
+            let seen = past.values.iter().filter(|value| value.until > begun);
+            possible.extend(seen.map(|value| value.stamp));
+            possible.extend(self.untaken(past));
+        }
+        possible.sort_unstable();
+        possible.dedup();
+        possible
+    }
+
+    /// The open writes that did not take effect yet.
+    fn untaken(&self, past: &Past) -> impl Iterator<Item = Stamp> {
+        let slots = self.open.iter().enumerate();
+        slots.filter(|&(slot, _)| !past.has(slot)).filter_map(|(_, &open)| open)
+    }
+
+    /// All ways in which the open write in `slot` takes effect now, other open
+    /// ones before it or not.
+    fn explain_by(&mut self, past: &Past, slot: usize, now: Moment) {
+        for other in 0..OPEN_WRITES_MAX {
+            if let Some(stamp) = self.open[other].filter(|_| other != slot && !past.has(other)) {
+                self.explain_by(&past.then(other, stamp, now), slot, now);
+            }
+        }
+        let stamp = self.open[slot].expect("only an open write takes effect");
+        self.next.push(past.then(slot, stamp, now));
+    }
+
+    /// The pasts that were made become the pasts; `old` is their memory.
+    fn turn(&mut self, mut old: Vec<Past>) {
+        old.clear();
+        mem::swap(&mut self.pasts, &mut self.next);
+        self.next = old;
+    }
+
+    /// Forgets what nobody can ask for any more, and pasts that are alike then.
+    fn trim(&mut self) {
+        let oldest = self.reads.iter().copied().min().unwrap_or(NEVER);
+        for past in &mut self.pasts {
+            if !self.crashes {
+                past.durable = past.values.len() - 1;
+            }
+            let needless = |value: &Value| value.until <= oldest && value.until != NEVER;
+            let first = past.values.iter().position(|value| !needless(value)).unwrap_or(0);
+            let first = first.min(past.durable);
+            past.values.drain(..first);
+            past.durable -= first;
+        }
+        let mut at = 1;
+        while at < self.pasts.len() {
+            if self.pasts[..at].contains(&self.pasts[at]) {
+                self.pasts.swap_remove(at);
+            } else {
+                at += 1;
+            }
+        }
+    }
+}
+
+impl Past {
+    fn new(stamp: Stamp) -> Past {
+        let value = Value { stamp, until: NEVER, acknowledged: 0 };
+        Past { values: vec![value], taken: 0, durable: 0 }
+    }
+
+    fn has(&self, slot: usize) -> bool {
+        self.taken >> slot & 1 == 1
+    }
+
+    /// This past, and then the write in `slot`.
+    fn then(&self, slot: usize, stamp: Stamp, now: Moment) -> Past {
+        let mut past = self.clone();
+        past.put(slot, stamp, now);
+        past
+    }
+
+    /// The write in `slot` takes effect.
+    fn put(&mut self, slot: usize, stamp: Stamp, now: Moment) {
+        self.values.last_mut().expect("a sector holds something").until = now;
+        self.values.push(Value { stamp, until: NEVER, acknowledged: NEVER });
+        self.taken |= 1 << slot;
+    }
+
+    /// Whether the sector held `stamp` at some moment since `begun`.
+    fn shows(&self, stamp: Stamp, begun: Moment) -> bool {
+        self.values.iter().any(|value| value.stamp == stamp && value.until > begun)
+    }
+
+    fn acknowledge(&mut self, stamp: Stamp, durable: bool, now: Moment) {
+        // Forgotten already if something durable came after it.
+        let Some(index) = self.values.iter().position(|value| value.stamp == stamp) else { return };
+        self.values[index].acknowledged = now;
+        if durable {
+            self.durable = self.durable.max(index);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "linear_tests.rs"]
+mod tests;

@@ -1,0 +1,408 @@
+//! A run: disks, a clock, clients, and what happens next.
+//!
+//! Place: between the device under test, which it drives from below (the
+//! disks) and from above (the clients), and the [`Chooser`], which it asks
+//! what comes next. [`explore`](crate::explore) makes worlds and ends them.
+//!
+//! Rules:
+//!
+//! - One event at a time, each one a choice among all that can happen now.
+//! - Faults are chosen only while the budget lasts.
+//! - A delay is only a lower bound: work whose time is still to come may be
+//!   done early as often as [`Scenario::hurries`] says; else it waits until
+//!   nothing else can happen.
+
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::mem;
+
+use bio::{BlockDevice, BufCmd, ErrorKind, Extent, Limits, Sector, Sectors};
+
+use crate::cache::Content;
+use crate::chooser::{Chooser, Replay};
+use crate::clients::{Clients, Load};
+use crate::clock::Clock;
+use crate::disk::{Landed, Outcome, Pending, Presence, SimDisk};
+use crate::history::{History, Op, Violation};
+use crate::stamp::Stamp;
+
+/// What is tested: a device over legs.
+pub trait Subject {
+    /// The device that the clients use.
+    fn device(&self) -> &dyn BlockDevice;
+
+    /// Whether the device believes this leg to hold what it should.
+    fn in_sync(&self, leg: usize) -> bool;
+
+    /// Where on this leg the device's first sector lies.
+    fn data_start(&self, leg: usize) -> Sector {
+        let _ = leg;
+        Sector(0)
+    }
+}
+
+/// What may go wrong with one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It fails and did nothing.
+    Media,
+    /// A write fails, but did all it should.
+    MediaLanded,
+    /// A write fails and did some of it, sector by sector.
+    MediaPartly,
+    /// It is not answered in time; its memory stays with the disk.
+    Timeout,
+    /// The whole disk goes, with its cache.
+    Gone,
+}
+
+/// How much may go wrong in a run.
+#[derive(Clone, Debug)]
+pub struct Faults {
+    /// Requests that may be hit.
+    pub budget: u32,
+    /// By chance, one in so many completions is hit.
+    pub one_in: u32,
+    /// By what.
+    pub kinds: Vec<Fault>,
+}
+
+impl Faults {
+    /// All goes well.
+    pub fn none() -> Faults {
+        Faults { budget: 0, one_in: 1, kinds: Vec::new() }
+    }
+
+    /// Up to `budget` requests fail, writes after doing all or nothing.
+    pub fn media(budget: u32) -> Faults {
+        Faults { budget, one_in: 16, kinds: [Fault::Media, Fault::MediaLanded].into() }
+    }
+}
+
+/// What a run consists of, before anything is chosen.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// How many disks the device gets.
+    pub legs: usize,
+    /// The size of the device.
+    pub sectors: Sectors,
+    /// The size of each leg: the device's, and what the device needs beside.
+    pub leg_sectors: Sectors,
+    /// What the legs can do.
+    pub limits: Limits,
+    /// The legs hold different data at the start: leg 0 holds the device's.
+    pub differing: bool,
+    /// What the clients ask for.
+    pub load: Load,
+    /// What may go wrong.
+    pub faults: Faults,
+    /// Requests may take effect some time before they complete.
+    pub early_effects: bool,
+    /// How often work is done before its time.
+    pub hurries: u32,
+    /// How often the machine crashes and starts again.
+    pub crashes: u32,
+    /// A run of more steps never comes to rest.
+    pub steps_max: u64,
+}
+
+impl Scenario {
+    /// `load` on a device of `sectors` over `legs` equal disks; nothing goes wrong.
+    pub fn new(legs: usize, sectors: u64, load: Load) -> Scenario {
+        Scenario {
+            legs,
+            sectors: Sectors(sectors),
+            leg_sectors: Sectors(sectors),
+            limits: Limits::default(),
+            differing: false,
+            load,
+            faults: Faults::none(),
+            early_effects: false,
+            hurries: 0,
+            crashes: 0,
+            steps_max: 1_000_000,
+        }
+    }
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// One thing happened.
+    Event,
+    /// The machine is to crash: see [`World::crash`].
+    Crash,
+    /// Nothing is left that has to happen.
+    Rest,
+}
+
+/// A run in progress.
+pub struct World<'a> {
+    scenario: &'a Scenario,
+    legs: Vec<Arc<SimDisk>>,
+    clock: Arc<Clock>,
+    history: Arc<History>,
+    clients: Clients<'a>,
+    left: Left,
+    boots: u32,
+    steps: u64,
+}
+
+/// By chance, the machine crashes at one step in so many.
+pub const CRASH_ONE_IN: u32 = 64;
+
+/// What may still be chosen to happen.
+struct Left {
+    faults: u32,
+    hurries: u32,
+    crashes: u32,
+}
+
+/// One thing that can happen now.
+enum Event {
+    /// A leg gets on with a request.
+    Request(usize, usize),
+    /// Work is done.
+    Work(usize),
+    /// A client asks for something.
+    Ask(usize),
+    /// A leg gets to the end of a request that timed out.
+    Late(usize, usize),
+}
+
+impl<'a> World<'a> {
+    /// The beginning of a run.
+    pub fn new(scenario: &'a Scenario) -> World<'a> {
+        let held = |leg, at| match scenario.differing {
+            true => Stamp::first(leg, at),
+            false => Stamp::BLANK,
+        };
+        let disk = |leg| {
+            let sectors = (0..scenario.leg_sectors.0).map(Sector);
+            let contents = sectors.map(|at| Content::Stamp(held(leg, at))).collect();
+            SimDisk::holding(contents, scenario.limits)
+        };
+        let sectors = (0..scenario.sectors.0).map(Sector);
+        World {
+            scenario,
+            legs: (0..scenario.legs).map(disk).collect(),
+            clock: Clock::new(0),
+            history: History::new(sectors.map(|at| held(0, at)), scenario.crashes > 0),
+            clients: Clients::new(&scenario.load),
+            left: Left {
+                faults: scenario.faults.budget,
+                hurries: scenario.hurries,
+                crashes: scenario.crashes,
+            },
+            boots: 0,
+            steps: 0,
+        }
+    }
+
+    /// The disks.
+    pub fn legs(&self) -> &[Arc<SimDisk>] {
+        &self.legs
+    }
+
+    /// Time, delayed work and chance for the device.
+    pub fn clock(&self) -> &Arc<Clock> {
+        &self.clock
+    }
+
+    /// What was asked and answered.
+    pub fn history(&self) -> &Arc<History> {
+        &self.history
+    }
+
+    /// How often the machine crashed so far: 0 while the device is new.
+    pub fn boots(&self) -> u32 {
+        self.boots
+    }
+
+    /// How many steps were made.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Lets one thing happen.
+    pub fn step(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) -> Step {
+        if self.left.crashes > 0 && chooser.rarely(CRASH_ONE_IN, "crash") {
+            return Step::Crash;
+        }
+        let Some(event) = self.choose_event(chooser) else { return Step::Rest };
+        self.steps += 1;
+        match event {
+            Event::Request(leg, index) => self.get_on(leg, index, chooser),
+            Event::Work(index) => {
+                self.history.note(|| "delayed work is done".into());
+                self.clock.run(index);
+            }
+            Event::Ask(client) => {
+                let op = self.clients.next(client, self.scenario.sectors, chooser);
+                let (id, bio) = self.history.begin(op);
+                self.clients.issued(client, id);
+                subject.device().strategy(bio);
+            }
+            Event::Late(leg, index) => {
+                let late = self.legs[leg].late(index).expect("a late request");
+                self.history.note(|| format!("leg {leg}: {late} takes effect, too late"));
+                self.legs[leg].give_back_late(late.id);
+            }
+        }
+        Step::Event
+    }
+
+    /// One of all the events that can happen now; none if the run is at rest.
+    fn choose_event(&mut self, chooser: &mut dyn Chooser) -> Option<Event> {
+        let requests: usize = self.legs.iter().map(|leg| leg.queued()).sum();
+        let due = self.clock.due();
+        let asking = self.clients.ready(&self.history).count();
+        let waits = self.clock.waiting() > due;
+        if requests + due + asking == 0 {
+            // Time passes only for somebody who waits.
+            return (waits && self.history.open() > 0).then_some(Event::Work(0));
+        }
+        let late: usize = self.legs.iter().map(|leg| leg.overdue()).sum();
+        let hurry = usize::from(waits && self.left.hurries > 0);
+        let mut nth = chooser.choose(requests + due + asking + hurry + late, "event");
+        let mut among = |count: usize| {
+            let found = (nth < count).then_some(nth);
+            nth = nth.saturating_sub(count);
+            found
+        };
+        for (leg, disk) in self.legs.iter().enumerate() {
+            if let Some(index) = among(disk.queued()) {
+                return Some(Event::Request(leg, index));
+            }
+        }
+        if let Some(index) = among(due) {
+            return Some(Event::Work(index));
+        }
+        if let Some(index) = among(asking) {
+            return self.clients.ready(&self.history).nth(index).map(Event::Ask);
+        }
+        if among(hurry).is_some() {
+            self.left.hurries -= 1;
+            return Some(Event::Work(due));
+        }
+        (0..)
+            .zip(&self.legs)
+            .find_map(|(leg, disk)| among(disk.overdue()).map(|index| Event::Late(leg, index)))
+    }
+
+    /// A leg gets on with a request: it completes, or takes effect only.
+    fn get_on(&mut self, leg: usize, index: usize, chooser: &mut dyn Chooser) {
+        let request = self.legs[leg].pending(index).expect("a waiting request");
+        let early = self.scenario.early_effects && !request.performed;
+        if early && chooser.choose(2, "takes effect only") == 1 {
+            self.history.note(|| format!("leg {leg}: {request} takes effect"));
+            return self.legs[leg].perform(request.id);
+        }
+        let outcome = self.choose_outcome(leg, request, chooser);
+        self.history.note(|| format!("leg {leg}: {request} completes: {outcome:?}"));
+        self.legs[leg].complete(request.id, outcome);
+    }
+
+    fn choose_outcome(
+        &mut self,
+        leg: usize,
+        request: Pending,
+        chooser: &mut dyn Chooser,
+    ) -> Outcome {
+        let Faults { one_in, kinds, .. } = &self.scenario.faults;
+        let writes = matches!(request.cmd, BufCmd::Write { .. });
+        let fits =
+            |fault: &Fault| writes || !matches!(fault, Fault::MediaLanded | Fault::MediaPartly);
+        let possible = kinds.iter().copied().filter(fits);
+        let hit = self.left.faults > 0 && self.legs[leg].presence() == Presence::Ready;
+        if !hit || possible.clone().next().is_none() || !chooser.rarely(*one_in, "fault") {
+            return Outcome::Ok;
+        }
+        self.left.faults -= 1;
+        let nth = chooser.choose(possible.clone().count(), "which fault");
+        match possible.clone().nth(nth).expect("one of those counted") {
+            Fault::Media => Outcome::Fail(ErrorKind::Media, Landed::None),
+            Fault::MediaLanded => Outcome::Fail(ErrorKind::Media, Landed::All),
+            Fault::MediaPartly => {
+                let sectors = request.extent.count().0.min(64);
+                let landed = (0..sectors).map(|at| (chooser.choose(2, "landed") as u64) << at);
+                Outcome::Fail(ErrorKind::Media, Landed::Sectors(landed.sum()))
+            }
+            Fault::Timeout => Outcome::Timeout,
+            Fault::Gone => {
+                self.legs[leg].lose_cache(chooser);
+                self.legs[leg].set_presence(Presence::Gone);
+                Outcome::Fail(ErrorKind::Gone, Landed::None)
+            }
+        }
+    }
+
+    /// Every disk loses its power, each keeping what is chosen for it; the
+    /// next device finds what they kept. `subject` is dead from here on.
+    pub fn crash(&mut self, chooser: &mut dyn Chooser) {
+        self.left.crashes -= 1;
+        self.boots += 1;
+        self.history.note(|| "the machine crashes".into());
+        let kept = self.legs.iter().map(|leg| leg.crash(chooser)).collect();
+        let dead = mem::replace(&mut self.legs, kept);
+        self.history.crash();
+        self.clock = Clock::new(u64::from(self.boots));
+        dead.iter().for_each(|leg| leg.abandon());
+    }
+
+    /// The first promise that is broken by now, if any.
+    pub fn verdict(&self) -> Option<Violation> {
+        let violation = self.history.violation();
+        let error = || {
+            let (op, kind) = self.history.take_error()?;
+            let blameless = (0..self.legs.len()).any(|leg| self.is_blameless(leg));
+            blameless.then_some(Violation::NeedlessError(op, kind))
+        };
+        let restless = || (self.steps > self.scenario.steps_max).then_some(Violation::Restless);
+        violation.or_else(error).or_else(restless)
+    }
+
+    /// Whether a leg was in sync from the start and never failed anything.
+    fn is_blameless(&self, leg: usize) -> bool {
+        let believed = leg == 0 || !self.scenario.differing && self.boots == 0;
+        believed && self.legs[leg].failures() == 0
+    }
+
+    /// Ends a run at rest: reads everything once for each leg, while nothing
+    /// fails any more, and compares the legs.
+    pub fn close(&mut self, subject: &dyn Subject) -> Option<Violation> {
+        self.left = Left { faults: 0, hurries: 0, crashes: 0 };
+        let mut plain = Replay::new(Vec::new());
+        for _ in 0..=self.legs.len() {
+            if self.history.open() > 0 {
+                return Some(Violation::Hang(self.history.open_ops()));
+            }
+            let everything = Extent::new(Sector(0), self.scenario.sectors);
+            let (_, bio) = self.history.begin(Op::Read(everything));
+            subject.device().strategy(bio);
+            while self.step(subject, &mut plain) != Step::Rest {
+                if let Some(violation) = self.verdict() {
+                    return Some(violation);
+                }
+            }
+        }
+        (0..self.scenario.sectors.0).find_map(|at| self.compare(subject, Sector(at)))
+    }
+
+    /// Compares a sector of the legs in sync, unless a write of it failed.
+    fn compare(&self, subject: &dyn Subject, at: Sector) -> Option<Violation> {
+        if self.history.write_failed(at) {
+            return None;
+        }
+        let in_sync = (0..self.legs.len()).filter(|&leg| subject.in_sync(leg));
+        let contents = |leg: usize| {
+            let start = subject.data_start(leg);
+            (leg, self.legs[leg].contents(start + (at - Sector(0))))
+        };
+        let mut held = in_sync.map(contents);
+        let (_, first) = held.clone().next()?;
+        held.any(|(_, content)| content != first)
+            .then(|| Violation::LegsDiffer(at, held.clone().collect()))
+    }
+}
