@@ -32,8 +32,7 @@ fn try_all(disk: &FaultDisk, below: &SimDisk) -> Vec<Result<(), ErrorKind>> {
             below.complete(passed.id, Outcome::Ok);
         }
     }
-    let ends = ends.0.lock().clone();
-    ends
+    ends.0.lock().clone()
 }
 
 #[test]
