@@ -103,9 +103,8 @@ impl Tsleep for Seen<'_> {
     }
 }
 
-/// Explores all executions with at most so many preemptions: enough for every
-/// bug of this kind that is known (Musuvathi and Qadeer, PLDI 2007), and few
-/// enough to end.
+/// Explores all executions with at most so many preemptions: few enough to
+/// end, and enough to find that a wake-up is not passed on, which takes four.
 fn model(preemptions: usize, body: impl Fn() + Send + Sync + 'static) {
     let mut model = loom::model::Builder::new();
     model.preemption_bound = Some(preemptions);
@@ -172,7 +171,7 @@ fn take(items: &Mutex<usize>) -> Option<()> {
 
 #[test]
 fn every_wakeup_one_reaches_somebody_who_needs_it() {
-    model(2, || {
+    model(4, || {
         let (machine, tids) = Machine::new(2);
         let (machine, items) = (Arc::new(machine), Arc::new(Mutex::new(0)));
         let consume = |tid| {
