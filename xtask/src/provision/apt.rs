@@ -11,11 +11,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
 use super::apt_sources::{self, AptSource};
 use super::packages::{os_release, os_release_value};
-use super::{capture, say};
+use super::{capture, run, say};
 
 /// Suites of a Debian mirror that may have a newer Rust than the machine's own,
 /// the smallest index first. Stable's backports keep several releases; testing
@@ -131,13 +131,9 @@ impl Apt {
 
     fn download(&self, version: &str, scratch: &Path) -> Result<PathBuf> {
         say(&format!("downloading Debian's rust-src {version}"));
-        let status = self
-            .command("apt-get")
-            .args(["-q", "download", &format!("rust-src={version}")])
-            .current_dir(scratch)
-            .status()
-            .context("start apt-get")?;
-        ensure!(status.success(), "apt-get download: {status}");
+        let package = format!("rust-src={version}");
+        let mut apt_get = self.command("apt-get");
+        run(apt_get.args(["-q", "download", &package]).current_dir(scratch))?;
         let mut entries = fs::read_dir(scratch)?.filter_map(|entry| Some(entry.ok()?.path()));
         entries
             .find(|path| path.extension().is_some_and(|extension| extension == "deb"))

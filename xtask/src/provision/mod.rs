@@ -19,6 +19,7 @@ mod rust_src;
 
 mod unpack;
 
+use std::io;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
@@ -90,4 +91,18 @@ fn capture(command: &mut Command) -> Result<String> {
     let complaint = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{program}: {}: {}", output.status, complaint.trim());
     String::from_utf8(output.stdout).with_context(|| format!("output of {program}"))
+}
+
+/// Runs a program that must succeed and may take long. What it says goes to
+/// standard error, what it complains about into the error.
+fn run(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    command.stdin(Stdio::null()).stdout(io::stderr()).stderr(Stdio::piped());
+    let output = command
+        .spawn()
+        .and_then(|child| child.wait_with_output())
+        .with_context(|| format!("start {program}"))?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{program}: {}: {}", output.status, complaint.trim());
+    Ok(())
 }

@@ -8,10 +8,11 @@
 //! password or the commands are printed for the person to type. Standard input
 //! stays untouched, it may hold commands for the guest.
 
-use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 
 use super::programs::Part;
 use super::{capture, say};
@@ -28,6 +29,9 @@ pub(crate) enum Manager {
     /// Homebrew on macOS.
     Brew,
 }
+
+/// How long another apt may take to refresh the package lists.
+const LISTS_LOCK_WAIT: Duration = Duration::from_secs(300);
 
 /// One command: the program and its arguments.
 type Words = Vec<String>;
@@ -128,25 +132,35 @@ pub(super) fn install(parts: &[Part]) -> Result<()> {
     }
     say(&format!("installing {names}"));
     let attempt = || manager.plan(parts).iter().try_for_each(|command| run(&sudo, command));
-    let mut outcome = attempt();
-    if outcome.is_err() && manager == Manager::Apt {
+    let outcome = attempt().or_else(|why| {
+        if manager != Manager::Apt {
+            return Err(why);
+        }
         // A killed installation leaves packages unpacked but not set up, and
         // apt refuses to go on from there.
-        outcome = run(&sudo, &words("dpkg --configure -a")).and_then(|()| attempt());
-    }
+        say(&format!("{why:#}; mending and trying again"));
+        run(&sudo, &words("dpkg --configure -a"))?;
+        attempt()
+    });
     outcome.with_context(|| format!("could not install {names}. By hand:\n  {advice}\nWhy"))
 }
 
+/// One command. While another apt holds the package lists it waits, as apt
+/// itself does for dpkg's lock only: a machine that has just booted refreshes
+/// its lists, and so may what a killed run has left.
 fn run(sudo: &[String], command: &[String]) -> Result<()> {
     let line = [sudo, command].concat();
     say(&format!("+ {}", line.join(" ")));
-    let status = Command::new(&line[0])
-        .args(&line[1..])
-        .stdin(Stdio::null())
-        .status()
-        .with_context(|| format!("start {}", line[0]))?;
-    ensure!(status.success(), "{}: {status}", line[0]);
-    Ok(())
+    let patience = Instant::now() + LISTS_LOCK_WAIT;
+    loop {
+        let outcome = super::run(Command::new(&line[0]).args(&line[1..]));
+        match &outcome {
+            Err(why) if why.to_string().contains("/lists/lock") && Instant::now() < patience => {
+                thread::sleep(Duration::from_secs(1));
+            }
+            _ => return outcome,
+        }
+    }
 }
 
 /// The text of `/etc/os-release`, empty if there is none.

@@ -19,6 +19,9 @@ use anyhow::{Context, Result, bail, ensure};
 
 use super::{Options, apt, capture, programs, say, unpack};
 
+/// How the names of scratch folders begin.
+const SCRATCH: &str = "rust-src.partial-";
+
 /// What the sources must fit.
 struct Rustc {
     /// As rustc prints it, `1.95.0`.
@@ -187,21 +190,27 @@ fn into_cache(
     if let Some(library) = rustc.present(&cache) {
         return Ok(library);
     }
-    let scratch = cache.join("rust-src.partial");
-    if scratch.exists() {
-        fs::remove_dir_all(&scratch)?;
-    }
-    fs::create_dir(&scratch)?;
+    remove_debris(&cache)?;
+    let scratch = tempfile::Builder::new().prefix(SCRATCH).tempdir_in(&cache)?;
+    let archive = get(scratch.path())?;
+    let fresh = scratch.path().join("unpacked");
+    unpack::library(&archive, &fresh)?;
+    check_release(&library_of(&fresh)?, &rustc.release)?;
     let complete = cache.join(rustc.cached());
-    let outcome = get(&scratch).and_then(|archive| {
-        let fresh = scratch.join("unpacked");
-        unpack::library(&archive, &fresh)?;
-        check_release(&library_of(&fresh)?, &rustc.release)?;
-        fs::rename(&fresh, &complete)?;
-        library_of(&complete)
-    });
-    fs::remove_dir_all(&scratch)?;
-    outcome
+    fs::rename(&fresh, &complete)?;
+    library_of(&complete)
+}
+
+/// Removes the scratch folders of killed runs, as far as that is possible now:
+/// apt may have outlived its run and still write there.
+fn remove_debris(cache: &Path) -> Result<()> {
+    for entry in fs::read_dir(cache)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(SCRATCH) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    Ok(())
 }
 
 /// Whether cargo can build `core` and `alloc` from this folder.

@@ -104,14 +104,12 @@ fn an_archive_is_unpacked_once_for_all_runs() {
 fn what_a_killed_run_left_is_neither_used_nor_in_the_way() {
     let world = World::new();
     let archive = world.archive(&world.sources("named", "1.95.0"));
-    world.sources("cache/rust-src.partial/unpacked", "1.95.0");
-    fs::write(world.cache().join("rust-src.lock"), "").unwrap();
-    let debris = world.cache().join("rust-src.partial/unpacked/library/debris");
-    fs::write(&debris, "").unwrap();
+    let debris = world.sources("cache/rust-src.partial-killed/unpacked", "1.95.0");
+    fs::write(debris.join("library/debris"), "").unwrap();
     assert_eq!(world.rustc.present(&world.cache()), None);
     let library = world.fetch(archive).unwrap();
     assert!(!library.join("debris").exists());
-    assert!(!world.cache().join("rust-src.partial").exists());
+    assert!(!debris.exists());
 }
 
 #[test]
@@ -121,6 +119,9 @@ fn a_failed_attempt_leaves_no_sources() {
     fs::write(&no_archive, "damaged").unwrap();
     world.fetch(no_archive).unwrap_err();
     assert_eq!(world.rustc.present(&world.cache()), None);
+    let left: Vec<_> =
+        fs::read_dir(world.cache()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["rust-src.lock"]);
     let gone = world.fetch("/nonexistent".into()).unwrap_err();
     assert_eq!(gone.to_string(), "no such file or folder");
 }
