@@ -13,6 +13,38 @@
 //!   [`interrupt`](virtio::blk::VirtioBlk::interrupt) in a thread when it comes;
 //! - a call of [`tick`](virtio::blk::VirtioBlk::tick) every [`TICK_MS`](virtio::blk::TICK_MS).
 //!
+//! ```no_run
+//! use drivers::pci::Pci;
+//! use drivers::virtio::blk::{Interrupt, Options, VirtioBlk};
+//! use drivers::virtio::transport::{Interrupts, VirtioPci};
+//! use drivers::virtio::SetupError;
+//! use virtio_drivers::Hal;
+//! use virtio_drivers::transport::DeviceType;
+//! use virtio_drivers::transport::pci::bus::ConfigurationAccess;
+//! use virtio_drivers::transport::pci::virtio_device_type;
+//!
+//! type Disk<H, C> = VirtioBlk<H, VirtioPci<C>>;
+//!
+//! /// The first disk on the machine, interrupting by its line.
+//! fn first_disk<H: Hal, C: ConfigurationAccess + Send>(
+//!     config: C,
+//! ) -> Result<Option<Disk<H, C>>, SetupError> {
+//!     let mut pci = Pci::new(config);
+//!     let functions = pci.scan();
+//!     let is_disk = |info| virtio_device_type(info) == Some(DeviceType::Block);
+//!     let Some(found) = functions.iter().find(|found| is_disk(&found.info)) else {
+//!         return Ok(None);
+//!     };
+//!     let device = VirtioPci::new::<H>(&mut pci, found.at, Interrupts::Line)?;
+//!     VirtioBlk::new("vbd0".into(), device, Options::default()).map(Some)
+//! }
+//!
+//! /// To be called in a thread whenever the line was raised.
+//! fn serve<H: Hal, C: ConfigurationAccess + Send>(disk: &Disk<H, C>) {
+//!     disk.interrupt(Interrupt::Line);
+//! }
+//! ```
+//!
 //! Unsafe code is confined to `pci` (mapped registers), `virtio/ring/shared` (what
 //! driver and device both see) and `virtio/ring/loan` (memory lent to a device).
 #![no_std]

@@ -8,6 +8,7 @@ use bitflags::bitflags;
 use virtio_drivers::transport::Transport;
 
 use super::super::SetupError;
+use super::super::ring::SEGMENT_BYTES_MAX;
 
 bitflags! {
     /// The features that the driver knows.
@@ -51,8 +52,6 @@ const WRITE_ZEROES_MAY_UNMAP: usize = 56;
 
 /// The largest block size believed.
 const BLOCK_SIZE_MAX: u32 = 64 << 10;
-/// A segment is never longer than this, whatever the device takes, in bytes.
-const SEGMENT_BYTES_MAX: u32 = 4 << 20;
 /// How often the capacity is read until two readings agree.
 const CAPACITY_TRIES: usize = 8;
 

@@ -32,6 +32,7 @@ use virtio_drivers::Hal;
 use virtio_drivers::transport::Transport;
 
 use self::loan::Loan;
+pub use self::shared::HEADER_WORDS_MAX;
 use self::shared::{Chain, ENDS, Shared, TABLE_LEN};
 use super::{DeviceFault, SetupError};
 
@@ -41,7 +42,8 @@ pub const QUEUE_DEPTH: u16 = 128;
 pub const SEGMENTS_MAX: usize = TABLE_LEN - ENDS;
 /// The same where it does not.
 pub const SEGMENTS_MAX_DIRECT: usize = STRIDE_DIRECT as usize - ENDS;
-pub use self::shared::HEADER_WORDS_MAX;
+/// The longest piece of a payload in bytes, whatever the device takes.
+pub const SEGMENT_BYTES_MAX: u32 = 4 << 20;
 
 /// Descriptors of a slot in the queue's own table, where there are no others.
 const STRIDE_DIRECT: u16 = 4;
@@ -61,7 +63,7 @@ pub struct Agreement {
     pub indirect: bool,
     /// The most pieces the device takes for a payload, at least 1.
     pub segments: usize,
-    /// The longest piece it takes, in bytes.
+    /// The longest piece it takes, in bytes: 1 to [`SEGMENT_BYTES_MAX`].
     pub segment_bytes: u32,
 }
 
@@ -105,12 +107,14 @@ pub struct Used<T> {
 }
 
 impl<H: Hal, T> Ring<H, T> {
-    /// Lays out queue `queue` of a device in reset and tells it where.
+    /// Lays out queue `queue` of a device in reset and tells it where. Panics if
+    /// the agreement's segments are out of bounds.
     pub fn new<D: Transport>(
         device: &mut D,
         queue: u16,
         agreed: Agreement,
     ) -> Result<Ring<H, T>, SetupError> {
+        assert!((1..=SEGMENT_BYTES_MAX).contains(&agreed.segment_bytes));
         let offered = device.max_queue_size(queue);
         let wanted = QUEUE_DEPTH * if agreed.indirect { 1 } else { STRIDE_DIRECT };
         let size = match offered.min(wanted.into()) {
@@ -144,7 +148,7 @@ impl<H: Hal, T> Ring<H, T> {
 
     /// The longest payload that one request can carry, in bytes.
     pub fn payload_max(&self) -> usize {
-        self.agreed.segments.saturating_mul(self.agreed.segment_bytes as usize)
+        self.agreed.segments * self.agreed.segment_bytes as usize
     }
 
     /// Whether there is room for one more request.
