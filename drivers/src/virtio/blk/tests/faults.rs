@@ -156,6 +156,11 @@ fn a_device_that_asks_for_a_reset_is_barred() {
     bench.disk.interrupt(Interrupt::Config);
     assert_eq!(bench.state(), State::Barred(Failure::Fault(DeviceFault::NeedsReset)));
     assert_eq!(bench.endings.try_recv().unwrap().2, error(ErrorKind::Media, 1));
+    bench.run();
+    assert!(
+        bench.disk.status().in_flight > 0,
+        "it may have lost count: what it gives is not taken"
+    );
 }
 
 #[test]
