@@ -119,6 +119,7 @@ fn a_wrong_request_ends_at_the_door() {
     let fixed = disk_with(&dm, "fixed", 64, Limits { read_only: true, ..Limits::default() });
     running(&dm, "d", "0 16 linear big 0");
     running(&dm, "r", "0 16 linear fixed 0");
+    running(&dm, "mixed", "0 8 linear big 0\n8 8 zero");
     let read = |start, count| Buf::read(extent(start, count), memory(count));
     let write = |start, count| Buf::write(extent(start, count), pattern(start, count));
     let cases = [
@@ -131,6 +132,8 @@ fn a_wrong_request_ends_at_the_door() {
         ("d", read(4, 8), error(ErrorKind::Invalid, 8)),
         ("d", write(8, 4), error(ErrorKind::Invalid, 4)),
         ("d", Buf::freeblks(extent(0, 8)), error(ErrorKind::Unsupported, 8)),
+        ("mixed", read(9, 1), error(ErrorKind::Invalid, 1)),
+        ("mixed", Buf::freeblks(extent(8, 8)), error(ErrorKind::Unsupported, 8)),
         ("r", write(0, 1), error(ErrorKind::ReadOnly, 1)),
         ("r", Buf::freeblks(extent(0, 1)), error(ErrorKind::ReadOnly, 1)),
     ];

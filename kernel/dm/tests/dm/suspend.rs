@@ -47,6 +47,29 @@ fn suspend_waits_for_completions_and_then_flushes() {
     assert_eq!(a.queued(), 0);
 }
 
+/// Notes that its request has ended.
+struct Noted(Mutex<Vec<&'static str>>);
+
+impl BufDone for Noted {
+    fn buf_done(self: Arc<Self>, _buf: Buf, _info: u64, _result: IoResult) {
+        self.0.lock().unwrap().push("completed");
+    }
+}
+
+#[test]
+fn suspend_calls_back_when_the_last_originator_knows() {
+    let dm = dm();
+    let a = disk(&dm, "a", 64);
+    let device = running(&dm, "d", "0 64 linear a 0");
+    let noted = Arc::new(Noted(Mutex::default()));
+    device.strategy(Bio::new(Buf::read(extent(0, 1), memory(1)), noted.clone(), 0));
+    let last = noted.clone();
+    let done = move |_| last.0.lock().unwrap().push("suspended");
+    device.suspend(Suspend::NoFlush, Box::new(done));
+    complete(&a, Outcome::Ok);
+    assert_eq!(*noted.0.lock().unwrap(), ["completed", "suspended"]);
+}
+
 #[test]
 fn requests_are_held_in_order_until_the_resume() {
     let dm = dm();

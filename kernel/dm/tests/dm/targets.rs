@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use bio::{Bio, BlockDevice, Buf, ErrorKind, IoError, Limits, Sector};
+use bio::{Bio, BlockDevice, Buf, BufDone, ErrorKind, IoError, IoResult, Limits, Sector};
 use dm::{
-    ArgError, Args, Context, DeviceRef, DmError, Events, MessageError, Slot, Suspend, Target,
-    TargetType, UNLIMITED,
+    ArgError, Args, Context, DeviceRef, Devices, DmError, Events, MessageError, Slot, Suspend,
+    Target, TargetType, UNLIMITED,
 };
 
 use crate::bench::{
@@ -193,6 +193,34 @@ fn a_target_is_resumed_before_and_suspended_after_its_requests() {
     originator.read(0, 1);
     assert_eq!(resume(&device).now(), Ok(()));
     assert_eq!(probe.calls(), ["x: resume", "y: resume", "x: Bio(Read 0+1)"]);
+}
+
+/// Issues another request from the completion of its first.
+struct Again(DeviceRef);
+
+impl BufDone for Again {
+    fn buf_done(self: Arc<Self>, _buf: Buf, first: u64, _result: IoResult) {
+        if first == 1 {
+            let buf = Buf::read(extent(7, 1), memory(1));
+            self.0.strategy(Bio::new(buf, self.clone(), 0));
+        }
+    }
+}
+
+#[test]
+fn new_requests_queue_behind_the_held_ones() {
+    let (dm, probe) = probed();
+    let device = running(&dm, "d", "0 8 probe x");
+    let suspended = suspend(&device, Suspend::NoFlush);
+    probe.end_background();
+    assert_eq!(suspended.now(), Ok(()));
+    probe.calls();
+    let again = Arc::new(Again(dm.open("d").unwrap()));
+    device.strategy(Bio::new(Buf::read(extent(1, 1), memory(1)), again.clone(), 1));
+    device.strategy(Bio::new(Buf::read(extent(2, 1), memory(1)), again, 0));
+    assert_eq!(resume(&device).now(), Ok(()));
+    let order = ["x: resume", "x: Bio(Read 1+1)", "x: Bio(Read 2+1)", "x: Bio(Read 7+1)"];
+    assert_eq!(probe.calls(), order);
 }
 
 #[test]
