@@ -108,7 +108,8 @@ fn unlocked(library: &Path) -> Command {
     cargo
 }
 
-fn mkimage() -> PathBuf {
+/// The image builder's package, outside the workspace.
+pub(crate) fn mkimage() -> PathBuf {
     workspace::root().join("xtask/mkimage")
 }
 

@@ -4,13 +4,19 @@
 //! module. xtask uses none of the project's own crates: it must start on a
 //! machine where nothing else builds yet.
 
+#![forbid(unsafe_code)]
+
 mod build;
+mod clean;
 mod console;
+mod guard;
 mod provision;
 mod qemu;
 mod run;
+mod suites;
 mod symbolize;
 mod terminal;
+mod tidy;
 mod verdict;
 mod workspace;
 
@@ -38,14 +44,23 @@ enum Xtask {
     /// or QEMU gave up, 128+N xtask received signal N.
     Run(run::Options),
 
+    /// Run all tests; the last line is `N passed, N failed`
+    Test(suites::Options),
+
     /// Build the kernel and the image that boots it
     Build(build::Options),
+
+    /// Check the rules that no compiler checks (the suite `tidy` does the same)
+    Tidy,
 
     /// Show what is present, what is missing and how it would be got
     Doctor(build::Sources),
 
-    /// Keep QEMU from outliving xtask (used by xtask itself)
-    #[command(name = qemu::guard::VERB, hide = true)]
+    /// Remove the disks, boot images and logs that xtask made
+    Clean,
+
+    /// Keep a program from outliving xtask (used by xtask itself)
+    #[command(name = guard::VERB, hide = true)]
     Guard {
         #[arg(last = true)]
         command: Vec<OsString>,
@@ -65,12 +80,15 @@ fn main() -> ExitCode {
 fn dispatch(verb: Xtask) -> Result<ExitCode> {
     match verb {
         Xtask::Run(options) => run::main(&options),
+        Xtask::Test(options) => suites::main(&options),
         Xtask::Build(options) => build::image(&options).map(|kernel| {
             println!("{}\n{}", kernel.elf.display(), kernel.image.display());
             ExitCode::SUCCESS
         }),
+        Xtask::Tidy => tidy::main().map(code),
         Xtask::Doctor(sources) => provision::doctor(&sources.provision()).map(code),
-        Xtask::Guard { command } => qemu::guard::main(&command),
+        Xtask::Clean => clean::main().map(|()| ExitCode::SUCCESS),
+        Xtask::Guard { command } => guard::main(&command),
     }
 }
 

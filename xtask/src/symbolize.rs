@@ -54,7 +54,7 @@ fn hexadecimal(text: &str) -> Option<u64> {
     u64::from_str_radix(text.split_whitespace().next()?.strip_prefix("0x")?, 16).ok()
 }
 
-/// One line for each address and each function inlined there.
+/// One line for each address, and one for each function inlined there.
 fn symbolize(addresses: &[u64], elf: &Path) -> Result<String> {
     let data = fs::read(elf)?;
     let file = object::File::parse(&*data)?;
@@ -64,35 +64,41 @@ fn symbolize(addresses: &[u64], elf: &Path) -> Result<String> {
     })?;
     let dwarf = sections.borrow(|section| Reader::new(section, gimli::LittleEndian));
     let context = Context::from_dwarf(dwarf)?;
+    let symbols = file.symbol_map();
     let mut text = String::new();
     for (number, &address) in addresses.iter().enumerate() {
-        describe(&mut text, number, address, &context)?;
+        // A return address is the instruction after the call, hence the step back.
+        let found = describe(&mut text, number, address.saturating_sub(1), &context)?;
+        if !found {
+            // Assembly has no debug information, but it has a name.
+            let name = symbols.before(address).map_or("?", |symbol| symbol.name());
+            let name = addr2line::demangle_auto(Cow::Borrowed(name), None);
+            writeln!(text, "  {:>10} {name} ({address:#x})", format!("#{number}"))?;
+        }
     }
     Ok(text)
 }
 
-/// A return address is the instruction after the call, hence the step back.
+/// Describes what is at `address`; false if the debug information knows nothing.
 fn describe(
     text: &mut String,
     number: usize,
     address: u64,
     context: &Context<Reader<'_>>,
-) -> Result<()> {
-    let mut frames = context.find_frames(address.saturating_sub(1)).skip_all_loads()?;
+) -> Result<bool> {
+    let mut frames = context.find_frames(address).skip_all_loads()?;
+    let mut label = format!("#{number}");
     let mut found = false;
     while let Some(frame) = frames.next()? {
         let function = frame.function.as_ref().map(|function| function.demangle());
         let function = function.transpose()?.unwrap_or(Cow::Borrowed("?"));
         let place = frame.location.and_then(|at| Some((at.file?, at.line?)));
         let place = place.map_or("?".into(), |(file, line)| format!("{file}:{line}"));
-        let label = if found { "inlined in".into() } else { format!("#{number}") };
-        writeln!(text, "  {label:>4} {function}\n         at {place}")?;
+        writeln!(text, "  {label:>10} {function}\n             at {place}")?;
+        label = "inlined in".into();
         found = true;
     }
-    if !found {
-        writeln!(text, "  {:>4} {address:#x} (nowhere in the kernel)", format!("#{number}"))?;
-    }
-    Ok(())
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@
 //! appears under its name only when it is whole, so an interrupted run leaves
 //! the previous image bootable.
 
+#![forbid(unsafe_code)]
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

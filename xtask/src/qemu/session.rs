@@ -4,11 +4,11 @@
 //! socket and one waits for the process. Rules: [`Event::Exited`] comes last,
 //! after all that the guest said; dropping the session kills QEMU.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ExitStatus};
+use std::process::{Child, ExitStatus};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -18,8 +18,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::command::Machine;
-use super::guard;
 use super::qmp::Qmp;
+use crate::guard::{self, Life};
 
 /// Name of the file in [`Machine::logs`] that keeps all that the guest said.
 pub(crate) const SERIAL_LOG: &str = "serial.log";
@@ -59,8 +59,8 @@ pub(super) struct Session {
     sender: Sender<Event>,
     serial: UnixStream,
     pub(super) qmp: Qmp,
-    /// The guard kills QEMU when this closes.
-    life: Option<ChildStdin>,
+    /// Without it QEMU is killed.
+    life: Option<Life>,
     logs: PathBuf,
     /// Holds sockets and the firmware's variables.
     _folder: TempDir,
@@ -79,8 +79,9 @@ impl Session {
         let (serial, qmp) = (listen(&sockets.serial)?, listen(&sockets.qmp)?);
 
         let log = machine.logs.join(QEMU_LOG);
-        let mut guard = guard::spawn(&machine.command(&sockets, &variables), &log)?;
-        let mut life = guard.stdin.take();
+        let said = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        let qemu = machine.command(&sockets, &variables);
+        let (mut guard, life) = guard::spawn(&qemu, said.try_clone()?, said)?;
         let serial = accept(&serial, &mut guard, &log)?;
         let qmp = accept(&qmp, &mut guard, &log)?;
 
@@ -88,13 +89,13 @@ impl Session {
         let says = sender.clone();
         let qmp = Qmp::start(qmp, move |event| drop(says.send(Event::Qmp(event))));
         let Ok((qmp, qmp_thread)) = qmp else {
-            drop(life.take());
+            drop(life);
             return Err(did_not_start(guard.wait()?, &log));
         };
         let readers = [read_serial(serial.try_clone()?, sender.clone()), qmp_thread];
         await_exit(guard, readers, sender.clone());
         let logs = machine.logs.clone();
-        Ok(Self { events, sender, serial, qmp, life, logs, _folder: folder })
+        Ok(Self { events, sender, serial, qmp, life: Some(life), logs, _folder: folder })
     }
 
     /// The next event, or `None` when `deadline` passes first.

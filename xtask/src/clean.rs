@@ -1,0 +1,33 @@
+//! `cargo xtask clean`: what xtask made goes, what cargo made stays.
+
+use std::path::Path;
+use std::{fs, io};
+
+use anyhow::{Context, Result};
+
+use crate::workspace;
+
+/// Removes disks, boot images, logs, and the memory of which accelerator works.
+pub(crate) fn main() -> Result<()> {
+    for folder in [workspace::disks(), workspace::runs()] {
+        remove(&folder, |path| fs::remove_dir_all(path))?;
+    }
+    remove(&workspace::accel_memory(), |path| fs::remove_file(path))?;
+    let images = fs::read_dir(workspace::kernel_target()).into_iter().flatten();
+    for entry in images {
+        let path = entry.context("reading the folder of the boot images")?.path();
+        if path.extension().is_some_and(|extension| extension == "img") {
+            remove(&path, |path| fs::remove_file(path))?;
+        }
+    }
+    Ok(())
+}
+
+fn remove(path: &Path, how: fn(&Path) -> io::Result<()>) -> Result<()> {
+    match how(path) {
+        Ok(()) => println!("removed {}", path.display()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("removing {}", path.display())),
+    }
+    Ok(())
+}

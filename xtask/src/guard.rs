@@ -1,0 +1,66 @@
+//! The guard: a small parent of a program that ends it when xtask is gone.
+//!
+//! xtask starts itself again as `xtask guard -- PROGRAM...` and keeps the guard's
+//! standard input open. When that pipe closes - xtask wants the program gone, or
+//! died by whatever signal - the guard kills its whole process group: the
+//! program, what it started, and itself. Rules: the group is the guard's own, so
+//! a Ctrl-C meant for xtask does not take the guard away before it did its duty;
+//! its exit status is the program's.
+
+use std::ffi::OsString;
+use std::io::{Read, stdin};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
+use std::{env, thread};
+
+use anyhow::{Context, Result};
+use rustix::process::{Signal, getpgrp, kill_process_group};
+
+/// The hidden verb of xtask that is a guard.
+pub(crate) const VERB: &str = "guard";
+
+/// As long as this lives, the program may; dropping it kills.
+pub(crate) struct Life(#[expect(dead_code, reason = "closing it is what matters")] ChildStdin);
+
+/// Starts `command` under a guard, without standard input; where its outputs go
+/// is said here, as a command cannot be asked what it was told.
+pub(crate) fn spawn(
+    command: &Command,
+    stdout: impl Into<Stdio>,
+    stderr: impl Into<Stdio>,
+) -> Result<(Child, Life)> {
+    let mut guard = Command::new(env::current_exe().context("where is xtask itself?")?);
+    guard.arg(VERB).arg("--").arg(command.get_program()).args(command.get_args());
+    for (key, value) in command.get_envs() {
+        match value {
+            Some(value) => guard.env(key, value),
+            None => guard.env_remove(key),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        guard.current_dir(folder);
+    }
+    guard.process_group(0).stdin(Stdio::piped()).stdout(stdout).stderr(stderr);
+    let mut child = guard.spawn().context("cannot start a guard")?;
+    let life = child.stdin.take().expect("standard input is a pipe, as said above");
+    Ok((child, Life(life)))
+}
+
+/// The guard's whole life: starts `command`, waits for it, kills it when
+/// standard input ends.
+pub(crate) fn main(command: &[OsString]) -> Result<ExitCode> {
+    let (program, args) = command.split_first().context("guard: no command given")?;
+    let mut child = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .spawn()
+        .with_context(|| format!("cannot start {}", program.to_string_lossy()))?;
+    thread::spawn(|| {
+        // Nothing is ever sent: a read ends when the other side is gone.
+        let _ = stdin().read(&mut [0]);
+        let _ = kill_process_group(getpgrp(), Signal::KILL);
+    });
+    let status = child.wait()?;
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    Ok(ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX)))
+}

@@ -1,0 +1,120 @@
+//! The suites that cargo runs on the host: format, lints, tests, doc tests.
+
+use std::io::{BufRead, BufReader, pipe};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use super::Options;
+use super::report::Report;
+use super::tally::{Tally, closing_line};
+use crate::{build, guard, workspace};
+
+/// Every source file is formatted.
+pub(super) fn fmt(options: &Options, report: &mut Report) -> Result<Tally> {
+    let mut tally = Tally::default();
+    for package in [None, Some(build::mkimage())] {
+        let mut cargo = workspace::cargo();
+        cargo.args(["fmt", "--all", "--check"]);
+        if let Some(folder) = package {
+            cargo.arg("--manifest-path").arg(folder.join("Cargo.toml"));
+        }
+        tally += Tally::of(run(&cargo, options.limit(), report, |_| ())?);
+    }
+    Ok(tally)
+}
+
+/// No lint has anything to say, of the host's crates and of the kernel.
+pub(super) fn clippy(options: &Options, report: &mut Report) -> Result<Tally> {
+    let mut host = workspace::cargo();
+    host.args(["clippy", "--all-targets", "--", "-D", "warnings"]);
+    let mut tally = Tally::of(run(&host, options.limit(), report, |_| ())?);
+    let kernel = build::clippy(&options.build)?;
+    tally += Tally::of(run(&kernel, options.limit(), report, |_| ())?);
+    Ok(tally)
+}
+
+/// The host's tests, by nextest where it is installed.
+pub(super) fn host(options: &Options, report: &mut Report) -> Result<Tally> {
+    let mut cargo = workspace::cargo();
+    if has_nextest() {
+        cargo.args(["nextest", "run", "--no-fail-fast"]);
+    } else {
+        cargo.args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]);
+    }
+    tests(cargo.args(&options.filter), options.limit(), report)
+}
+
+/// The examples in the documentation; nextest cannot run these.
+pub(super) fn doc(options: &Options, report: &mut Report) -> Result<Tally> {
+    let mut cargo = workspace::cargo();
+    tests(cargo.args(["test", "--no-fail-fast", "--doc"]), options.limit(), report)
+}
+
+fn has_nextest() -> bool {
+    let mut cargo = workspace::cargo();
+    cargo.args(["nextest", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
+    cargo.status().is_ok_and(|status| status.success())
+}
+
+/// Runs tests and adds up their closing lines. What does not even compile, or
+/// dies before it can count, is one failure.
+fn tests(command: &Command, limit: Duration, report: &mut Report) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let ended_well = run(command, limit, report, |line| {
+        if let Some(more) = closing_line(line) {
+            tally += more;
+        }
+    })?;
+    if !ended_well && tally.failed == 0 {
+        tally.failed = 1;
+    }
+    Ok(tally)
+}
+
+/// Runs `command` within `limit`; true if it ended well. Each line of its output
+/// goes to `report` and to `line`.
+fn run(
+    command: &Command,
+    limit: Duration,
+    report: &mut Report,
+    mut line: impl FnMut(&str),
+) -> Result<bool> {
+    report.line(&format!("$ {}", workspace::shown(command)));
+    let (output, theirs) = pipe()?;
+    let (mut child, life) = guard::spawn(command, theirs.try_clone()?, theirs)?;
+    let lines = lines_of(output);
+    let deadline = Instant::now() + limit;
+    while Instant::now() < deadline {
+        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(text) => {
+                report.line(&text);
+                line(&text);
+            }
+            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
+                return Ok(child.wait()?.success());
+            }
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
+        }
+    }
+    drop(life);
+    child.wait()?;
+    bail!("no end within {} s, killed", limit.as_secs());
+}
+
+/// The lines read from `output`, until its end.
+fn lines_of(output: impl std::io::Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
+}

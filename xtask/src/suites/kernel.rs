@@ -1,0 +1,108 @@
+//! The suites that boot the kernel: its self-tests, and its ways to go down.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::Options;
+use super::report::Report;
+use super::tally::{Outcome, Tally, kernel_line};
+use crate::build::{self, Kernel};
+use crate::provision::{self, Tools};
+use crate::qemu::accel::Accel;
+use crate::qemu::{Disk, Guest, Machine, SERIAL_LOG};
+use crate::symbolize;
+use crate::verdict::Verdict;
+
+/// How long a boot that is to crash may take.
+const CRASH_LIMIT: Duration = Duration::from_secs(60);
+
+/// Every way to go down that the kernel can be asked for (`mode=crash how=WAY`),
+/// with words that its symbolized report must have.
+const CRASHES: &[(&str, &str)] = &[
+    ("panic", "asked to"),
+    ("null", "probe::load"),
+    ("code-write", "probe::store"),
+    ("invalid-opcode", "probe::invalid"),
+    ("interrupts-off", "with interrupts off"),
+    ("stack-overflow", "overflow"),
+    ("out-of-memory", "allocation"),
+    ("panic-in-panic", "while printing the message"),
+];
+
+/// All that a boot needs beside its command line.
+struct Lab {
+    tools: Tools,
+    kernel: Kernel,
+    accel: Accel,
+}
+
+impl Lab {
+    fn open(options: &Options) -> Result<Self> {
+        let tools = provision::tools()?;
+        let kernel = build::image(&options.build)?;
+        let accel = options.accel.resolve(&tools, &kernel)?;
+        Ok(Self { tools, kernel, accel })
+    }
+
+    fn machine(&self, cmdline: String, disks: Vec<Disk>, report: &Report) -> Machine<'_> {
+        let (tools, image, accel) = (&self.tools, &*self.kernel.image, self.accel);
+        Machine { tools, accel, image, cmdline, disks, logs: report.folder().to_owned() }
+    }
+
+    /// The panic that the last boot printed, symbolized.
+    fn panic(&self, report: &Report) -> Option<String> {
+        let log = fs::read(report.folder().join(SERIAL_LOG)).unwrap_or_default();
+        symbolize::panic_report(&String::from_utf8_lossy(&log), &self.kernel.elf)
+    }
+}
+
+/// The kernel's self-tests, all in one boot.
+pub(super) fn selftest(options: &Options, report: &mut Report) -> Result<Tally> {
+    let lab = Lab::open(options)?;
+    let mut cmdline = "mode=selftest".to_owned();
+    if let Some(filter) = &options.filter {
+        cmdline += &format!(" filter={filter}");
+    }
+    let mut guest = Guest::boot(&lab.machine(cmdline, Vec::new(), report), options.limit())?;
+    let (mut tally, mut running) = (Tally::default(), None);
+    let verdict = guest.run(|line| {
+        report.line(line);
+        let Some((name, outcome)) = kernel_line(line, running.as_deref()) else { return };
+        running = match outcome {
+            Outcome::Unfinished => Some(name.to_owned()),
+            Outcome::Passed | Outcome::Failed => {
+                tally += Tally::of(outcome == Outcome::Passed);
+                None
+            }
+        };
+    });
+    if verdict != Verdict::Passed && (running.is_some() || tally.failed == 0) {
+        tally += Tally::of(false);
+        let within = running.map(|name| format!(" in the test {name}")).unwrap_or_default();
+        report.line(&format!("{verdict}{within}"));
+        report.text(&lab.panic(report).unwrap_or_default());
+    }
+    Ok(tally)
+}
+
+/// Each way to go down ends with the panic verdict and a report that names what
+/// went wrong; never with a hang or a triple fault.
+pub(super) fn crash(options: &Options, report: &mut Report) -> Result<Tally> {
+    let lab = Lab::open(options)?;
+    let mut tally = Tally::default();
+    for (way, expected) in CRASHES {
+        let machine = lab.machine(format!("mode=crash how={way}"), Vec::new(), report);
+        let verdict = Guest::boot(&machine, CRASH_LIMIT)?.run(|_| ());
+        let said = lab.panic(report).unwrap_or_default();
+        let held = verdict == Verdict::Panicked && said.contains(expected);
+        report.line(&format!("test crash::{way} ... {}", if held { "ok" } else { "FAILED" }));
+        if !held {
+            report.line(&format!("{verdict}; `{expected}` was to be in its report:"));
+            report.text(&said);
+        }
+        tally += Tally::of(held);
+    }
+    Ok(tally)
+}

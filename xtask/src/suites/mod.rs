@@ -1,0 +1,108 @@
+//! `cargo xtask test`: all suites, one after the other, and one closing line.
+//!
+//! A suite is a name and a function that counts. Rules: a suite that cannot run
+//! counts as one failure and does not stop the others; what a suite printed is
+//! kept in a log and shown only if it failed; the last line is
+//! `N passed, N failed` and says it all.
+
+mod cargo;
+mod kernel;
+mod report;
+mod tally;
+
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use clap::Args;
+
+use crate::qemu::accel::Choice;
+use crate::{build, tidy, workspace};
+use report::Report;
+use tally::Tally;
+
+/// What is tested, and how.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    build: build::Options,
+
+    /// Only this suite; repeatable
+    #[arg(long = "suite", value_name = "NAME", value_parser = names())]
+    suites: Vec<String>,
+
+    /// Only tests whose name contains this (suites host and kernel)
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+
+    /// What executes the guests' code
+    #[arg(long, value_enum, default_value = "tcg")]
+    accel: Choice,
+
+    /// How long a suite may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 1200)]
+    limit: u64,
+}
+
+impl Options {
+    fn limit(&self) -> Duration {
+        Duration::from_secs(self.limit)
+    }
+}
+
+/// A suite: its name and the function that runs it.
+type Suite = (&'static str, fn(&Options, &mut Report) -> Result<Tally>);
+
+/// All suites, the quick ones first.
+const SUITES: &[Suite] = &[
+    ("fmt", cargo::fmt),
+    ("tidy", tidy),
+    ("clippy", cargo::clippy),
+    ("host", cargo::host),
+    ("doc", cargo::doc),
+    ("kernel", kernel::selftest),
+    ("crash", kernel::crash),
+];
+
+fn names() -> Vec<&'static str> {
+    SUITES.iter().map(|(name, _)| *name).collect()
+}
+
+/// Runs the suites asked for, or all.
+pub(crate) fn main(options: &Options) -> Result<ExitCode> {
+    let asked_for =
+        |name: &str| options.suites.is_empty() || options.suites.iter().any(|it| it == name);
+    let mut total = Tally::default();
+    for (name, suite) in SUITES.iter().filter(|(name, _)| asked_for(name)) {
+        total += run(name, *suite, options)?;
+    }
+    println!("{total}");
+    ensure!(total.passed > 0, "nothing was tested");
+    Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The rules that no compiler checks, each a test.
+fn tidy(_: &Options, report: &mut Report) -> Result<Tally> {
+    let mut tally = Tally::default();
+    for (rule, complaints) in tidy::check()? {
+        report.line(&format!("tidy: {rule}"));
+        complaints.iter().for_each(|complaint| report.line(&complaint.to_string()));
+        tally += Tally::of(complaints.is_empty());
+    }
+    Ok(tally)
+}
+
+fn run(
+    name: &str,
+    suite: fn(&Options, &mut Report) -> Result<Tally>,
+    options: &Options,
+) -> Result<Tally> {
+    let mut report = Report::start(name, &workspace::make(workspace::runs().join(name))?)?;
+    let start = Instant::now();
+    let tally = suite(options, &mut report).unwrap_or_else(|why| {
+        report.line(&format!("{name}: {why:#}"));
+        Tally::of(false)
+    });
+    report.end(tally, start.elapsed());
+    Ok(tally)
+}

@@ -1,0 +1,84 @@
+//! What a person sees of a suite: a moving line while it runs, one line after,
+//! and all that it printed if it failed.
+
+use std::fs::File;
+use std::io::{BufWriter, Write, stdout};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::tally::Tally;
+
+/// How often the moving line moves.
+const TICK: Duration = Duration::from_millis(200);
+
+/// How much of a failed suite's output is shown; the rest is in its log.
+const LINES_SHOWN: usize = 200;
+
+/// The report of one suite.
+pub(crate) struct Report {
+    name: String,
+    folder: PathBuf,
+    log: BufWriter<File>,
+    lines: Vec<String>,
+    bar: ProgressBar,
+}
+
+impl Report {
+    /// Starts the suite `name`, whose logs go to `folder`.
+    pub(crate) fn start(name: &str, folder: &Path) -> Result<Self> {
+        let log = folder.join("output.log");
+        let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        let bar = ProgressBar::new_spinner();
+        let style = ProgressStyle::with_template("{spinner} {prefix:<8} {elapsed:>4} {wide_msg}");
+        bar.set_style(style.context("the template of the moving line")?);
+        bar.set_prefix(name.to_owned());
+        bar.enable_steady_tick(TICK);
+        Ok(Self {
+            name: name.to_owned(),
+            folder: folder.to_owned(),
+            log: BufWriter::new(file),
+            lines: Vec::new(),
+            bar,
+        })
+    }
+
+    /// Where the suite may keep further logs.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A line of the suite's output.
+    pub(crate) fn line(&mut self, line: &str) {
+        self.bar.set_message(line.trim().to_owned());
+        // A log that cannot be written is missed only by one who looks for it.
+        let _ = writeln!(self.log, "{line}");
+        self.lines.push(line.to_owned());
+    }
+
+    /// Several lines at once.
+    pub(crate) fn text(&mut self, text: &str) {
+        text.lines().for_each(|line| self.line(line));
+    }
+
+    /// The suite is over: its one line, and after a failure its output.
+    pub(crate) fn end(mut self, tally: Tally, took: Duration) {
+        self.bar.finish_and_clear();
+        let _ = self.log.flush();
+        let mut out = stdout().lock();
+        if tally.failed > 0 {
+            let hidden = self.lines.len().saturating_sub(LINES_SHOWN);
+            if hidden > 0 {
+                let _ = writeln!(out, "... {hidden} lines more in {}", self.folder.display());
+            }
+            for line in &self.lines[hidden..] {
+                let _ = writeln!(out, "{line}");
+            }
+        }
+        let word = if tally.failed == 0 { "ok" } else { "FAILED" };
+        let seconds = took.as_secs_f32();
+        let _ = writeln!(out, "suite {:<8} {word:<6} {tally} in {seconds:.1} s", self.name);
+    }
+}
