@@ -71,7 +71,8 @@ impl Buf {
         Buf { cmd: BufCmd::Write { fua: true }, ..Buf::write(extent, data) }
     }
 
-    /// A flush of everything completed so far; it has no extent.
+    /// A flush of everything completed so far; its extent is empty, and where
+    /// it starts means nothing.
     pub fn flush() -> Buf {
         Buf { cmd: BufCmd::Flush, extent: Extent::default(), memory: Memory::None }
     }
@@ -89,6 +90,14 @@ impl Buf {
     /// Where.
     pub fn extent(&self) -> Extent {
         self.extent
+    }
+
+    /// How many bytes the command moves; a flush and a discard move none.
+    pub(crate) fn transfer(&self) -> usize {
+        match self.cmd {
+            BufCmd::Read | BufCmd::Write { .. } => self.extent.count().bytes(),
+            BufCmd::Flush | BufCmd::FreeBlks => 0,
+        }
     }
 
     /// The memory of a read that came back; `None` for other commands, or

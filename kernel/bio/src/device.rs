@@ -8,7 +8,7 @@ pub trait BlockDevice: Send + Sync {
     /// Its size now; it may change while the device is in use.
     fn capacity(&self) -> Sectors;
 
-    /// What it can do; constant while it exists.
+    /// What it can do. The block size never grows while the device exists.
     fn limits(&self) -> Limits;
 
     /// Takes over a request, whose extent counts from this device's start.

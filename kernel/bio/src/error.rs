@@ -10,8 +10,9 @@ pub type IoResult = Result<(), IoError>;
 pub struct IoError {
     /// Why (DragonFly's `b_error`).
     pub kind: ErrorKind,
-    /// Bytes not transferred (DragonFly's `b_resid`); of a failed write nothing
-    /// may be assumed about them: each sector is old or new.
+    /// Bytes not transferred (DragonFly's `b_resid`): 0 where the command moves
+    /// none. Of a failed write nothing may be assumed about them: each sector is
+    /// old or new.
     pub resid: usize,
 }
 

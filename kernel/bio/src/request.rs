@@ -122,7 +122,7 @@ impl Bio {
 
     /// [`biodone`](Bio::biodone) with an error that left everything undone.
     pub fn fail(self, kind: ErrorKind) {
-        let resid = self.request().buf.extent.count().bytes();
+        let resid = self.request().buf.transfer();
         self.biodone(Err(IoError { kind, resid }));
     }
 
@@ -207,7 +207,7 @@ impl Drop for Bio {
                     request.buf.extent
                 );
             }
-            let resid = request.buf.extent.count().bytes();
+            let resid = request.buf.transfer();
             Bio::complete(request, Err(IoError { kind: ErrorKind::Aborted, resid }));
         }
     }

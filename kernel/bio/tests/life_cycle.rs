@@ -253,3 +253,12 @@ fn an_originator_takes_several_steps_with_one_bio() {
     }
     assert_eq!(chain.ended.only().1, Ok(()));
 }
+
+#[test]
+fn a_discard_of_any_size_can_fail() {
+    let originator = Arc::new(Originator::default());
+    let buf = Buf::freeblks(extent(0, u64::MAX));
+    Bio::new(buf, originator.clone(), 0).fail(ErrorKind::Invalid);
+    let error = originator.only().1.unwrap_err();
+    assert_eq!((error.kind, error.resid), (ErrorKind::Invalid, 0));
+}
