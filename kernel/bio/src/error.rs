@@ -38,17 +38,6 @@ pub enum ErrorKind {
     Aborted,
 }
 
-impl ErrorKind {
-    /// The device is to blame, not the request: a mirror tries another leg.
-    pub fn is_device_fault(self) -> bool {
-        match self {
-            ErrorKind::Media | ErrorKind::Timeout | ErrorKind::Gone | ErrorKind::NoSpace => true,
-            ErrorKind::ReadOnly | ErrorKind::Aborted => true,
-            ErrorKind::Invalid | ErrorKind::Unsupported => false,
-        }
-    }
-}
-
 impl fmt::Display for ErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
