@@ -18,6 +18,7 @@ mod kprint;
 mod mm;
 mod panic;
 mod selftest;
+mod task;
 
 use bootloader_api::config::Mapping;
 use bootloader_api::{BootInfo, BootloaderConfig};
@@ -26,6 +27,7 @@ use log::LevelFilter;
 use crate::arch::exit::{Verdict, exit};
 use crate::arch::{clock, ioapic, lapic, serial};
 use crate::cmdline::Cmdline;
+use crate::task::{MaySleep, Priority};
 
 /// What the boot loader is asked for; the address space is described in `mm`.
 const BOOT_CONFIG: BootloaderConfig = {
@@ -46,9 +48,15 @@ fn kernel_main(boot: &'static mut BootInfo) -> ! {
     mm::init(boot);
     let rsdp = boot.rsdp_addr.into_option().expect("the firmware has ACPI tables");
     arch::init(rsdp);
-    clock::start_ticking(|| {});
+    task::init();
     serial::start_receiving(|| {});
     arch::enable_interrupts();
+    task::spawn("main", Priority::Kernel, main).expect("a first thread");
+    task::idle()
+}
+
+/// The first thread: everything from here on may sleep.
+fn main(may_sleep: &MaySleep) {
     let cmdline = Cmdline::from_machine();
     if let Some(level) = cmdline.get("log").and_then(|level| level.parse().ok()) {
         log::set_max_level(level);
@@ -56,7 +64,7 @@ fn kernel_main(boot: &'static mut BootInfo) -> ! {
     banner();
     kprintln!("dmirror: ready");
     match cmdline.get("mode").unwrap_or("console") {
-        "selftest" => exit(selftest::run(cmdline.get("filter").unwrap_or_default())),
+        "selftest" => exit(selftest::run(may_sleep, cmdline.get("filter").unwrap_or_default())),
         "crash" => {
             selftest::crash(cmdline.get("how").unwrap_or("panic"));
             exit(Verdict::Failed)

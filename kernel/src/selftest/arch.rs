@@ -16,6 +16,7 @@ use crate::arch::probe::{Fault, provoke, pulse_isa_line_0};
 use crate::arch::{self, IrqLock, backtrace, clock, lapic, wait_for_interrupt};
 use crate::check;
 use crate::cmdline::Cmdline;
+use crate::task::MaySleep;
 
 pub const TESTS: &[Test] = &[
     Test { name: "arch::faults_are_caught_by_kind", run: faults_are_caught_by_kind },
@@ -32,7 +33,7 @@ pub const TESTS: &[Test] = &[
     Test { name: "arch::cmdline_words", run: cmdline_words },
 ];
 
-fn faults_are_caught_by_kind() -> Result<(), String> {
+fn faults_are_caught_by_kind(_: &MaySleep) -> Result<(), String> {
     for (fault, expected) in [
         (Fault::Divide, Exception::DIVIDE),
         (Fault::Breakpoint, Exception::BREAKPOINT),
@@ -47,7 +48,7 @@ fn faults_are_caught_by_kind() -> Result<(), String> {
     Ok(())
 }
 
-fn a_fault_leaves_no_trace() -> Result<(), String> {
+fn a_fault_leaves_no_trace(_: &MaySleep) -> Result<(), String> {
     check!(are_enabled());
     for _ in 0..10_000 {
         check!(provoke(Fault::NullRead).is_some());
@@ -56,7 +57,7 @@ fn a_fault_leaves_no_trace() -> Result<(), String> {
     Ok(())
 }
 
-fn locks_restore_the_flag() -> Result<(), String> {
+fn locks_restore_the_flag(_: &MaySleep) -> Result<(), String> {
     let (outer, inner) = (IrqLock::new(1), IrqLock::new(2));
     check!(are_enabled());
     {
@@ -74,7 +75,7 @@ fn locks_restore_the_flag() -> Result<(), String> {
     Ok(())
 }
 
-fn ticks_go_on() -> Result<(), String> {
+fn ticks_go_on(_: &MaySleep) -> Result<(), String> {
     let mut last = (clock::ticks(), clock::now());
     for _ in 0..3 {
         let before = last;
@@ -89,7 +90,7 @@ fn ticks_go_on() -> Result<(), String> {
     Ok(())
 }
 
-fn interrupts_off_means_off() -> Result<(), String> {
+fn interrupts_off_means_off(_: &MaySleep) -> Result<(), String> {
     let ticks = {
         let _off = InterruptsOff::new();
         let (ticks, start) = (clock::ticks(), clock::now());
@@ -108,7 +109,7 @@ fn interrupts_off_means_off() -> Result<(), String> {
 
 static RUNG: [AtomicUsize; 2] = [AtomicUsize::new(0), AtomicUsize::new(0)];
 
-fn a_vector_rings_its_own_bell() -> Result<(), String> {
+fn a_vector_rings_its_own_bell(_: &MaySleep) -> Result<(), String> {
     let ring = |which: usize| {
         RUNG[which].fetch_add(1, Relaxed);
     };
@@ -127,7 +128,7 @@ fn a_vector_rings_its_own_bell() -> Result<(), String> {
     Ok(())
 }
 
-fn vectors_are_unique() -> Result<(), String> {
+fn vectors_are_unique(_: &MaySleep) -> Result<(), String> {
     let strays = interrupts::strays();
     let all: alloc::vec::Vec<_> =
         core::iter::from_fn(|| Vector::allocate(|_| {}, 0)).map(|v| (v.number(), v)).collect();
@@ -141,7 +142,7 @@ fn vectors_are_unique() -> Result<(), String> {
     Ok(())
 }
 
-fn msi_names_this_cpu() -> Result<(), String> {
+fn msi_names_this_cpu(_: &MaySleep) -> Result<(), String> {
     let vector = Vector::allocate(|_| {}, 0).ok_or("no vector left")?;
     let message = vector.msi();
     check!(message.data == u32::from(vector.number()));
@@ -151,7 +152,7 @@ fn msi_names_this_cpu() -> Result<(), String> {
 
 static WIRE: AtomicUsize = AtomicUsize::new(0);
 
-fn a_wire_reaches_its_vector() -> Result<(), String> {
+fn a_wire_reaches_its_vector(_: &MaySleep) -> Result<(), String> {
     let ring = |_| {
         WIRE.fetch_add(1, Relaxed);
     };
@@ -175,7 +176,7 @@ fn a_wire_reaches_its_vector() -> Result<(), String> {
     Ok(())
 }
 
-fn pci_has_a_host_bridge() -> Result<(), String> {
+fn pci_has_a_host_bridge(_: &MaySleep) -> Result<(), String> {
     let ecam = arch::platform().ecam.ok_or("no memory-mapped configuration space")?;
     let config = ConfigSpace::new(ecam);
     let read = |device, function, offset| {
@@ -187,7 +188,7 @@ fn pci_has_a_host_bridge() -> Result<(), String> {
     Ok(())
 }
 
-fn backtrace_finds_its_way_out() -> Result<(), String> {
+fn backtrace_finds_its_way_out(_: &MaySleep) -> Result<(), String> {
     let calls = backtrace::walk(None).count();
     // This function, the runner, main's function and the entry point at least, unless
     // the compiler made one of them part of another.
@@ -195,7 +196,7 @@ fn backtrace_finds_its_way_out() -> Result<(), String> {
     Ok(())
 }
 
-fn cmdline_words() -> Result<(), String> {
+fn cmdline_words(_: &MaySleep) -> Result<(), String> {
     let line = Cmdline::parse("mode=selftest  filter=a=b quiet mode=poweroff\0rest=1");
     check!(line.get("mode") == Some("poweroff"), "the last one counts");
     check!(line.get("filter") == Some("a=b"));

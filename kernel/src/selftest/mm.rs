@@ -9,6 +9,7 @@ use super::Test;
 use crate::check;
 use crate::mm::stack::{KernelStack, STACK_SIZE, is_guard};
 use crate::mm::{PAGE_SIZE, frames, heap, mmio, physical_address, probe};
+use crate::task::MaySleep;
 
 pub const TESTS: &[Test] = &[
     Test { name: "mm::frames_are_unique_and_come_back", run: frames_are_unique_and_come_back },
@@ -27,7 +28,7 @@ pub const TESTS: &[Test] = &[
 
 const PAGE: u64 = PAGE_SIZE as u64;
 
-fn frames_are_unique_and_come_back() -> Result<(), String> {
+fn frames_are_unique_and_come_back(_: &MaySleep) -> Result<(), String> {
     let before = frames::stats();
     // Lengths around the bitmap's word size, so that runs begin and end everywhere.
     let mut runs = Vec::new();
@@ -54,7 +55,7 @@ fn frames_are_unique_and_come_back() -> Result<(), String> {
     Ok(())
 }
 
-fn frames_know_their_limit() -> Result<(), String> {
+fn frames_know_their_limit(_: &MaySleep) -> Result<(), String> {
     let before = frames::stats();
     check!(frames::allocate(before.total + 1).is_none());
     check!(frames::stats() == before);
@@ -67,7 +68,7 @@ fn class(size: usize) -> heap::ClassStats {
     stats.classes.into_iter().find(|class| class.size >= size).expect("a size with a class")
 }
 
-fn heap_reuses_freed_blocks() -> Result<(), String> {
+fn heap_reuses_freed_blocks(_: &MaySleep) -> Result<(), String> {
     const SIZE: usize = 65536;
     drop(black_box(Vec::<u8>::with_capacity(SIZE)));
     let (misses, allocations) = (class(SIZE).misses, heap::allocations());
@@ -79,7 +80,7 @@ fn heap_reuses_freed_blocks() -> Result<(), String> {
     Ok(())
 }
 
-fn heap_counts_what_is_held() -> Result<(), String> {
+fn heap_counts_what_is_held(_: &MaySleep) -> Result<(), String> {
     let (before, blocks) = (heap::stats(), class(1000).in_use);
     let (small, large) = (black_box(Box::new([0u8; 1000])), Vec::<u8>::with_capacity(3 << 20));
     let held = heap::stats();
@@ -97,7 +98,7 @@ struct Page([u8; 100]);
 #[repr(align(64))]
 struct Line(u8);
 
-fn heap_keeps_alignment() -> Result<(), String> {
+fn heap_keeps_alignment(_: &MaySleep) -> Result<(), String> {
     let _odd = black_box(Box::new(1u8));
     let (line, page) = (Box::new(Line(1)), Box::new(Page([1; 100])));
     check!((&raw const *line).addr() % 64 == 0);
@@ -109,7 +110,7 @@ fn heap_keeps_alignment() -> Result<(), String> {
     Ok(())
 }
 
-fn heap_refuses_too_much() -> Result<(), String> {
+fn heap_refuses_too_much(_: &MaySleep) -> Result<(), String> {
     let before = heap::stats().in_use;
     let mut bytes = Vec::<u8>::new();
     check!(bytes.try_reserve_exact(heap::stats().capacity + 1).is_err());
@@ -118,7 +119,7 @@ fn heap_refuses_too_much() -> Result<(), String> {
     Ok(())
 }
 
-fn heap_gives_cached_memory_back() -> Result<(), String> {
+fn heap_gives_cached_memory_back(_: &MaySleep) -> Result<(), String> {
     let capacity = heap::stats().capacity;
     // More than half of all memory in small blocks; freed, they fill the caches.
     let blocks = capacity / 8 * 5 / PAGE_SIZE;
@@ -133,7 +134,7 @@ fn heap_gives_cached_memory_back() -> Result<(), String> {
     Ok(())
 }
 
-fn heap_blocks_do_not_overlap() -> Result<(), String> {
+fn heap_blocks_do_not_overlap(_: &MaySleep) -> Result<(), String> {
     let mut blocks = Vec::new();
     for round in 0..200usize {
         // Sizes from 1 byte to 64 KiB in an order that mixes the classes.
@@ -151,7 +152,7 @@ fn heap_blocks_do_not_overlap() -> Result<(), String> {
 
 static IN_THE_IMAGE: u8 = 1;
 
-fn devices_can_see_the_heap_only() -> Result<(), String> {
+fn devices_can_see_the_heap_only(_: &MaySleep) -> Result<(), String> {
     let heap = alloc::vec![0u8; 10_000];
     let on_stack = 0u8;
     let physical = |byte: &u8, len| physical_address((&raw const *byte).addr() as u64, len);
@@ -163,14 +164,14 @@ fn devices_can_see_the_heap_only() -> Result<(), String> {
     Ok(())
 }
 
-fn dma_pages_are_zeroed() -> Result<(), String> {
+fn dma_pages_are_zeroed(_: &MaySleep) -> Result<(), String> {
     let before = frames::stats();
     probe::dma_pages_are_zeroed()?;
     check!(frames::stats() == before);
     Ok(())
 }
 
-fn stacks_are_guarded_and_reused() -> Result<(), String> {
+fn stacks_are_guarded_and_reused(_: &MaySleep) -> Result<(), String> {
     drop(KernelStack::new().ok_or("no stack")?);
     let free = frames::stats().free;
     let stack = KernelStack::new().ok_or("no stack")?;
@@ -182,7 +183,7 @@ fn stacks_are_guarded_and_reused() -> Result<(), String> {
     Ok(())
 }
 
-fn registers_are_mapped_once() -> Result<(), String> {
+fn registers_are_mapped_once(_: &MaySleep) -> Result<(), String> {
     // A 64-bit BAR where OVMF puts them. Nothing is read: nothing need be there.
     const BAR: u64 = 0xe0_0000_0000;
     let whole = mmio::map(BAR, 0x4000).addr().get();

@@ -13,6 +13,7 @@ mod mm;
 use alloc::string::String;
 
 use crate::arch::exit::Verdict;
+use crate::task::MaySleep;
 use crate::{kprint, kprintln};
 
 pub use crash::crash;
@@ -22,7 +23,7 @@ pub struct Test {
     /// `topic::promise`.
     pub name: &'static str,
     /// Returns why the promise does not hold.
-    pub run: fn() -> Result<(), String>,
+    pub run: fn(&MaySleep) -> Result<(), String>,
 }
 
 /// All topics, in the order they run.
@@ -42,11 +43,11 @@ macro_rules! check {
 }
 
 /// Runs the tests whose name contains `filter`, and says how they did.
-pub fn run(filter: &str) -> Verdict {
+pub fn run(may_sleep: &MaySleep, filter: &str) -> Verdict {
     let (mut passed, mut failed) = (0, 0);
     for test in TOPICS.iter().copied().flatten().filter(|test| test.name.contains(filter)) {
         kprint!("test {} ... ", test.name);
-        match (test.run)() {
+        match (test.run)(may_sleep) {
             Ok(()) => {
                 kprintln!("ok");
                 passed += 1;
