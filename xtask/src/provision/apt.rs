@@ -9,7 +9,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
@@ -119,7 +119,7 @@ impl Apt {
 
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.arg("-c").arg(&self.configuration).stdin(Stdio::null());
+        command.arg("-c").arg(&self.configuration);
         command
     }
 

@@ -16,7 +16,6 @@ mod apt_sources;
 mod packages;
 mod programs;
 mod rust_src;
-
 mod unpack;
 
 use std::io;
@@ -85,24 +84,24 @@ fn say(what: &str) {
 
 /// Standard output of a program that must succeed.
 fn capture(command: &mut Command) -> Result<String> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let output =
-        command.stdin(Stdio::null()).output().with_context(|| format!("start {program}"))?;
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{program}: {}: {}", output.status, complaint.trim());
-    String::from_utf8(output.stdout).with_context(|| format!("output of {program}"))
+    let output = finish(command.stdout(Stdio::piped()))?;
+    String::from_utf8(output).context("output that is not UTF-8")
 }
 
-/// Runs a program that must succeed and may take long. What it says goes to
-/// standard error, what it complains about into the error.
+/// Runs a program that must succeed, its output to be seen by the person.
 fn run(command: &mut Command) -> Result<()> {
+    finish(command.stdout(io::stderr())).map(drop)
+}
+
+/// Its standard output as far as it is piped; what it complains about is part
+/// of the error. Standard input may be a script for the guest: not for others.
+fn finish(command: &mut Command) -> Result<Vec<u8>> {
     let program = command.get_program().to_string_lossy().into_owned();
-    command.stdin(Stdio::null()).stdout(io::stderr()).stderr(Stdio::piped());
-    let output = command
-        .spawn()
+    let child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let output = child
         .and_then(|child| child.wait_with_output())
         .with_context(|| format!("start {program}"))?;
     let complaint = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{program}: {}: {}", output.status, complaint.trim());
-    Ok(())
+    Ok(output.stdout)
 }

@@ -90,13 +90,22 @@ impl Tools {
     }
 }
 
-/// UEFI firmware in flash, for `-drive if=pflash,format=raw`.
+/// UEFI firmware in flash, for `-drive if=pflash`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Firmware {
     /// The code, to be attached read-only.
     pub(crate) code: PathBuf,
     /// The template of the variables: every guest gets a copy of its own.
     pub(crate) vars: PathBuf,
+    /// The format of both files, as QEMU names it.
+    pub(crate) format: &'static str,
+}
+
+impl Firmware {
+    fn new(code: PathBuf, vars: PathBuf) -> Firmware {
+        let is_qcow2 = code.extension().is_some_and(|extension| extension == "qcow2");
+        Firmware { code, vars, format: if is_qcow2 { "qcow2" } else { "raw" } }
+    }
 }
 
 /// Where programs are that `PATH` may not lead to: Debian keeps administrators'
@@ -111,11 +120,12 @@ const MORE_FOLDERS: [&str; 5] = [
 
 /// Code and variables by distribution. Without secure boot, which would refuse
 /// our boot loader; the 4 MiB build before the 2 MiB one, which is on its way out.
-const FIRMWARE_PAIRS: [(&str, &str); 5] = [
+const FIRMWARE_PAIRS: [(&str, &str); 6] = [
     // Debian and its descendants.
     ("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
     ("/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"),
-    // Fedora; its 4 MiB build is in qcow2.
+    // Fedora.
+    ("/usr/share/edk2/ovmf/OVMF_CODE_4M.qcow2", "/usr/share/edk2/ovmf/OVMF_VARS_4M.qcow2"),
     ("/usr/share/edk2/ovmf/OVMF_CODE.fd", "/usr/share/edk2/ovmf/OVMF_VARS.fd"),
     // Arch, today and until 2024.
     ("/usr/share/edk2/x64/OVMF_CODE.4m.fd", "/usr/share/edk2/x64/OVMF_VARS.4m.fd"),
@@ -152,11 +162,11 @@ fn choose_firmware(qemu: Option<&Path>, is_file: &dyn Fn(&Path) -> bool) -> Opti
     let prefix = qemu.and_then(Path::parent).and_then(Path::parent);
     let shipped = prefix.map(|prefix| {
         let (code, vars) = FIRMWARE_OF_QEMU;
-        Firmware { code: prefix.join(code), vars: prefix.join(vars) }
+        Firmware::new(prefix.join(code), prefix.join(vars))
     });
     FIRMWARE_PAIRS
         .into_iter()
-        .map(|(code, vars)| Firmware { code: code.into(), vars: vars.into() })
+        .map(|(code, vars)| Firmware::new(code.into(), vars.into()))
         .chain(shipped)
         .find(|pair| is_file(&pair.code) && is_file(&pair.vars))
 }

@@ -33,6 +33,16 @@ fn fedora_and_arch_have_folders_of_their_own() {
 }
 
 #[test]
+fn the_format_is_that_of_the_files() {
+    let format = |end: &str| {
+        let is_file = |path: &Path| path.to_str().unwrap().ends_with(end);
+        choose_firmware(None, &is_file).unwrap().format
+    };
+    assert_eq!(format("_4M.qcow2"), "qcow2");
+    assert_eq!(format("_4M.fd"), "raw");
+}
+
+#[test]
 fn homebrew_has_what_qemu_ships_whatever_its_prefix() {
     let (code, vars) = (
         "/opt/homebrew/share/qemu/edk2-x86_64-code.fd",

@@ -62,8 +62,8 @@ impl Rustc {
 
     /// The sources, if nothing has to be got.
     fn present(&self, cache: &Path) -> Option<PathBuf> {
-        let cached = cache.join(self.cached()).join("library");
-        [self.own_library(), cached].into_iter().find(|library| is_library(library))
+        let folders = [self.own_library(), cache.join(self.cached())];
+        folders.iter().find_map(|folder| library_of(folder).ok())
     }
 }
 
@@ -102,11 +102,8 @@ impl Source {
     fn here(options: &Options) -> Vec<Source> {
         let forbidden = env::var_os("RUSTUP_AUTO_INSTALL").is_some_and(|value| value == "0");
         let rustup = !forbidden && programs::find_program("rustup").is_some();
-        Source::candidates(
-            options.rust_src.clone(),
-            rustup,
-            programs::find_program("apt-get").is_some(),
-        )
+        let debian = programs::find_program("apt-get").is_some();
+        Source::candidates(options.rust_src.clone(), rustup, debian)
     }
 
     /// Gets the sources; the folder `library`.
@@ -125,7 +122,8 @@ impl Source {
                 let status = Command::new("rustup")
                     .args(["component", "add", "rust-src"])
                     .stdin(Stdio::null())
-                    .status()?;
+                    .status()
+                    .context("start rustup")?;
                 ensure!(status.success(), "{status}");
                 library_of(&rustc.own_library())
             }
@@ -186,7 +184,10 @@ fn into_cache(
     fs::create_dir_all(cache).with_context(|| format!("make {}", cache.display()))?;
     let cache = cache.canonicalize()?;
     let lock = File::create(cache.join("rust-src.lock"))?;
-    lock.lock()?;
+    if lock.try_lock().is_err() {
+        say("waiting for another run that fetches rust-src");
+        lock.lock()?;
+    }
     if let Some(library) = rustc.present(&cache) {
         return Ok(library);
     }

@@ -109,9 +109,11 @@ impl Machine<'_> {
 
     /// Firmware and boot image.
     fn boot(&self, qemu: &mut Command, variables: &Path) {
-        let code = "if=pflash,unit=0,format=raw,readonly=on";
-        qemu.arg("-drive").arg(options(code, &[("file", &self.tools.firmware.code)]));
-        qemu.arg("-drive").arg(options("if=pflash,unit=1,format=raw", &[("file", variables)]));
+        let firmware = &self.tools.firmware;
+        let code = format!("if=pflash,unit=0,format={},readonly=on", firmware.format);
+        qemu.arg("-drive").arg(options(&code, &[("file", &firmware.code)]));
+        let vars = format!("if=pflash,unit=1,format={}", firmware.format);
+        qemu.arg("-drive").arg(options(&vars, &[("file", variables)]));
         // An IDE disk must be writable; what the firmware writes is thrown away,
         // and the image may be booted twice at once.
         let image = "if=none,id=boot,format=raw,snapshot=on";
