@@ -10,6 +10,7 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem;
 use core::time::Duration;
 
 use bio::sync::{Lock, Rank};
@@ -49,6 +50,12 @@ impl Clock {
         let at = state.now + delay;
         let index = state.work.partition_point(|(other, _)| *other <= at);
         state.work.insert(index, (at, Box::new(work)));
+    }
+
+    /// Drops all work undone: the machine is off.
+    pub fn stop(&self) {
+        let work = mem::take(&mut self.0.lock().work);
+        drop(work);
     }
 
     /// How much work is due now.

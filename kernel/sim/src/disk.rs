@@ -19,7 +19,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::{fmt, mem};
 
-use bio::sync::{Lock, Rank};
+use bio::sync::{Lock, Rank, assert_unlocked};
 use bio::{
     Bio, BlockDevice, BufCmd, ErrorKind, Extent, Limits, Memory, SECTOR_SIZE, Sector, Sectors,
     WriteCache,
@@ -325,6 +325,7 @@ impl BlockDevice for SimDisk {
     }
 
     fn strategy(&self, bio: Bio) {
+        assert_unlocked("strategy");
         if let Some(kind) = self.refusal(&bio) {
             return bio.fail(kind);
         }

@@ -130,6 +130,7 @@ fn run(
         }
     };
     run.finished = true;
+    world.end();
     violation
 }
 

@@ -95,6 +95,9 @@ pub struct Scenario {
     pub differing: bool,
     /// What the clients ask for.
     pub load: Load,
+    /// A client that can ask does, in their order, before anything else
+    /// happens; else when it is chosen to.
+    pub ask_first: bool,
     /// What may go wrong.
     pub faults: Faults,
     /// Requests may take effect some time before they complete.
@@ -117,6 +120,7 @@ impl Scenario {
             limits: Limits::default(),
             differing: false,
             load,
+            ask_first: false,
             faults: Faults::none(),
             early_effects: false,
             hurries: 0,
@@ -263,6 +267,9 @@ impl<'a> World<'a> {
             // Time passes only for somebody who waits.
             return (waits && self.history.open() > 0).then_some(Event::Work(0));
         }
+        if self.scenario.ask_first && asking > 0 {
+            return self.clients.ready(&self.history).next().map(Event::Ask);
+        }
         let late: usize = self.legs.iter().map(|leg| leg.overdue()).sum();
         let hurry = usize::from(waits && self.left.hurries > 0);
         let mut nth = chooser.choose(requests + due + asking + hurry + late, "event");
@@ -347,8 +354,16 @@ impl<'a> World<'a> {
         let kept = self.legs.iter().map(|leg| leg.crash(chooser)).collect();
         let dead = mem::replace(&mut self.legs, kept);
         self.history.crash();
-        self.clock = Clock::new(u64::from(self.boots));
-        dead.iter().for_each(|leg| leg.abandon());
+        let clock = mem::replace(&mut self.clock, Clock::new(u64::from(self.boots)));
+        switch_off(&dead, &clock);
+    }
+
+    /// Ends the run wherever it stands: what the device still has in flight
+    /// fails, and what it has to do later is dropped.
+    pub fn end(&mut self) {
+        self.history.crash();
+        self.legs.iter().for_each(|leg| leg.set_presence(Presence::Gone));
+        switch_off(&self.legs, &self.clock);
     }
 
     /// The first promise that is broken by now, if any.
@@ -373,36 +388,49 @@ impl<'a> World<'a> {
     /// fails any more, and compares the legs.
     pub fn close(&mut self, subject: &dyn Subject) -> Option<Violation> {
         self.left = Left { faults: 0, hurries: 0, crashes: 0 };
-        let mut plain = Replay::new(Vec::new());
-        for _ in 0..=self.legs.len() {
-            if self.history.open() > 0 {
-                return Some(Violation::Hang(self.history.open_ops()));
-            }
-            let everything = Extent::new(Sector(0), self.scenario.sectors);
-            let (_, bio) = self.history.begin(Op::Read(everything));
-            subject.device().strategy(bio);
-            while self.step(subject, &mut plain) != Step::Rest {
-                if let Some(violation) = self.verdict() {
-                    return Some(violation);
-                }
-            }
+        let mut violation = self.hang();
+        for _ in 0..self.legs.len() {
+            violation = violation.or_else(|| self.read_everything(subject));
         }
-        (0..self.scenario.sectors.0).find_map(|at| self.compare(subject, Sector(at)))
+        violation.or_else(|| self.compare(subject))
     }
 
-    /// Compares a sector of the legs in sync, unless a write of it failed.
-    fn compare(&self, subject: &dyn Subject, at: Sector) -> Option<Violation> {
-        if self.history.write_failed(at) {
-            return None;
+    fn read_everything(&mut self, subject: &dyn Subject) -> Option<Violation> {
+        let everything = Extent::new(Sector(0), self.scenario.sectors);
+        let (_, bio) = self.history.begin(Op::Read(everything));
+        subject.device().strategy(bio);
+        let mut plain = Replay::new(Vec::new());
+        while self.step(subject, &mut plain) != Step::Rest {
+            if let Some(violation) = self.verdict() {
+                return Some(violation);
+            }
         }
-        let in_sync = (0..self.legs.len()).filter(|&leg| subject.in_sync(leg));
-        let contents = |leg: usize| {
-            let start = subject.data_start(leg);
-            (leg, self.legs[leg].contents(start + (at - Sector(0))))
-        };
-        let mut held = in_sync.map(contents);
-        let (_, first) = held.clone().next()?;
-        held.any(|(_, content)| content != first)
-            .then(|| Violation::LegsDiffer(at, held.clone().collect()))
+        self.verdict().or_else(|| self.hang())
     }
+
+    /// At rest every request has ended.
+    fn hang(&self) -> Option<Violation> {
+        (self.history.open() > 0).then(|| Violation::Hang(self.history.open_ops()))
+    }
+
+    /// At rest the legs in sync are equal, but for sectors of which a write failed.
+    fn compare(&self, subject: &dyn Subject) -> Option<Violation> {
+        let legs = (0..self.legs.len()).filter(|&leg| subject.in_sync(leg));
+        let places: Vec<_> = legs.map(|leg| (leg, subject.data_start(leg))).collect();
+        let sectors = (0..self.scenario.sectors.0).map(Sectors);
+        sectors.filter(|&at| !self.history.write_failed(Sector(0) + at)).find_map(|at| {
+            let holds = |&(leg, start): &(usize, Sector)| self.legs[leg].contents(start + at);
+            let first = holds(places.first()?);
+            let differs = places.iter().any(|place| holds(place) != first);
+            let held = || places.iter().map(|place| (place.0, holds(place))).collect();
+            differs.then(|| Violation::LegsDiffer(Sector(0) + at, held()))
+        })
+    }
+}
+
+/// Lets go of whatever a dead device holds. It may begin things while it
+/// learns that it is dead, so the clock comes last.
+fn switch_off(legs: &[Arc<SimDisk>], clock: &Clock) {
+    legs.iter().for_each(|leg| leg.abandon());
+    clock.stop();
 }

@@ -1,0 +1,66 @@
+//! Many clients on a small mirror, by chance: faults, late answers, resync,
+//! crashes.
+//!
+//! `SIM_OPS=<number>` sets how many requests each test makes, in runs of
+//! [`OPS_PER_RUN`]; `SIM_SEED=<number>` the seed of the first run, so that
+//! `SIM_SEED=71 SIM_OPS=1` makes the run of seed 71 alone.
+
+mod subject;
+
+use bio::Sectors;
+use sim::{Fault, Faults, Load, Scenario, explore};
+use subject::{clean, mirror, number};
+
+/// Requests in a run.
+const OPS_PER_RUN: u64 = 500;
+
+/// Requests that a test makes, unless told otherwise.
+const OPS: u64 = 50_000;
+
+/// What six clients ask of a mirror small enough that they meet often.
+fn busy(legs: usize) -> Scenario {
+    let load = Load::Random { clients: 6, ops: OPS_PER_RUN, extent_max: Sectors(8) };
+    Scenario { early_effects: true, ..Scenario::new(legs, 24, load) }
+}
+
+/// Everything that can go wrong with a disk, `budget` times.
+fn anything(budget: u32) -> Faults {
+    let kinds =
+        vec![Fault::Media, Fault::MediaLanded, Fault::MediaPartly, Fault::Timeout, Fault::Gone];
+    Faults { budget, one_in: 200, kinds }
+}
+
+#[track_caller]
+fn soak(name: &str, sync: &'static str, scenario: &Scenario) {
+    let first = number("SIM_SEED").unwrap_or(0);
+    let runs = number("SIM_OPS").unwrap_or(OPS).div_ceil(OPS_PER_RUN);
+    let explored = clean(explore::seeded(scenario, &mut mirror(sync), first..first + runs));
+    println!("{name}: {} runs, {} steps", explored.runs, explored.steps);
+}
+
+#[test]
+fn two_legs_fail() {
+    soak("two legs", "nosync", &Scenario { faults: anything(3), ..busy(2) });
+}
+
+#[test]
+fn three_legs_fail() {
+    soak("three legs", "nosync", &Scenario { faults: anything(4), ..busy(3) });
+}
+
+#[test]
+fn four_legs_fail() {
+    soak("four legs", "nosync", &Scenario { faults: anything(6), ..busy(4) });
+}
+
+#[test]
+fn legs_fail_while_others_are_rebuilt() {
+    let scenario = Scenario { differing: true, faults: anything(2), ..busy(3) };
+    soak("rebuilding", "sync", &scenario);
+}
+
+/// Without metadata a mirror forgets which leg failed: the legs work here.
+#[test]
+fn what_was_flushed_survives_crashes() {
+    soak("crashes", "sync", &Scenario { differing: true, crashes: 4, ..busy(3) });
+}

@@ -1,0 +1,100 @@
+//! The mirror as a subject of the simulator: its environment is the world's clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bio::{Bio, BlockDevice, Limits, Sectors};
+use dm::{Args, Context, DeviceRef, Devices, Env, Events, Target, TargetType, Work};
+use dm_mirror::MirrorType;
+use sim::{Clock, Explored, Subject, World};
+
+/// The world's clock as a target's environment.
+struct Simulated(Arc<Clock>);
+
+impl Env for Simulated {
+    fn now(&self) -> Duration {
+        self.0.now()
+    }
+    fn run_after(&self, delay: Duration, work: Arc<dyn Work>) {
+        self.0.after(delay, move || work.run());
+    }
+    fn random(&self) -> u64 {
+        self.0.random()
+    }
+}
+
+struct Legs(Vec<DeviceRef>);
+
+impl Devices for Legs {
+    fn open(&self, name: &str) -> Option<DeviceRef> {
+        self.0.iter().find(|device| &*device.name() == name).cloned()
+    }
+}
+
+/// A mirror target as a device of its own.
+struct Mirror {
+    target: Arc<dyn Target>,
+    length: Sectors,
+}
+
+impl BlockDevice for Mirror {
+    fn capacity(&self) -> Sectors {
+        self.length
+    }
+    fn limits(&self) -> Limits {
+        self.target.limits()
+    }
+    fn strategy(&self, bio: Bio) {
+        self.target.strategy(bio);
+    }
+}
+
+impl Subject for Mirror {
+    fn device(&self) -> &dyn BlockDevice {
+        self
+    }
+    fn in_sync(&self, leg: usize) -> bool {
+        let status = self.target.status();
+        let letters = status.split(' ').rev().nth(2).expect("a status has letters");
+        letters.as_bytes()[leg] == b'A'
+    }
+}
+
+/// Builds mirrors whose legs are in sync at the start, or (`sync`) of which
+/// the first is to be copied to the others. After a crash it always is.
+pub(crate) fn mirror(
+    sync: &'static str,
+) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
+    move |world, legs| {
+        let sync = if world.boots() == 0 { sync } else { "sync" };
+        let names: String = (0..legs.len()).map(|leg| format!(" vbd{leg} 0")).collect();
+        let line = format!("core 2 8 {sync} {}{names}", legs.len());
+        let length = legs[0].capacity();
+        let named = |(leg, disk)| DeviceRef::new(&format!("vbd{leg}"), disk);
+        let devices = Legs(legs.into_iter().enumerate().map(named).collect());
+        let context = Context {
+            length,
+            devices: &devices,
+            env: Arc::new(Simulated(world.clock().clone())),
+            events: Arc::new(Events::default()),
+        };
+        let target = MirrorType.create(&mut Args::new(&line), &context).expect("a right table");
+        target.resume();
+        Box::new(Mirror { target, length })
+    }
+}
+
+/// Asserts that nothing was found, and shows what was.
+#[track_caller]
+pub(crate) fn clean(explored: Explored) -> Explored {
+    if let Some(report) = &explored.found {
+        panic!("after {} runs: {report}", explored.runs);
+    }
+    explored
+}
+
+/// A number from the environment.
+pub(crate) fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
