@@ -9,6 +9,7 @@
 mod build;
 mod clean;
 mod console;
+mod demo;
 mod guard;
 mod provision;
 mod qemu;
@@ -43,6 +44,9 @@ enum Xtask {
     /// work), 101 the kernel panicked, 124 the guest hung, 125 it reset itself
     /// or QEMU gave up, 128+N xtask received signal N.
     Run(run::Options),
+
+    /// Show that a directory tree survives the death of a disk
+    Demo(demo::Options),
 
     /// Run all tests; the last line is `N passed, N failed`
     Test(suites::Options),
@@ -80,6 +84,7 @@ fn main() -> ExitCode {
 fn dispatch(verb: Xtask) -> Result<ExitCode> {
     match verb {
         Xtask::Run(options) => run::main(&options),
+        Xtask::Demo(options) => demo::main(&options),
         Xtask::Test(options) => suites::main(&options),
         Xtask::Build(options) => build::image(&options).map(|kernel| {
             println!("{}\n{}", kernel.elf.display(), kernel.image.display());

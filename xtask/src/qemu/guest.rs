@@ -12,7 +12,6 @@ use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use super::command::Machine;
-use super::qmp::Qmp;
 use super::session::{Event, Session};
 use super::transcript::Transcript;
 use crate::verdict::Verdict;
@@ -194,10 +193,5 @@ impl Guest {
     /// A way to give [`Step::Keys`] and [`Step::Signal`] to the one who steps.
     pub(crate) fn sender(&self) -> Sender<Event> {
         self.session.sender()
-    }
-
-    /// QEMU's machine protocol, to change the machine while it runs.
-    pub(crate) fn qmp(&mut self) -> &mut Qmp {
-        &mut self.session.qmp
     }
 }

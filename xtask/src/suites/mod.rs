@@ -17,7 +17,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::qemu::accel::Choice;
-use crate::{build, tidy, workspace};
+use crate::{build, demo, provision, tidy, workspace};
 use report::Report;
 use tally::Tally;
 
@@ -62,6 +62,7 @@ const SUITES: &[Suite] = &[
     ("doc", cargo::doc),
     ("kernel", kernel::selftest),
     ("crash", kernel::crash),
+    ("demo", demo),
 ];
 
 fn names() -> Vec<&'static str> {
@@ -70,6 +71,8 @@ fn names() -> Vec<&'static str> {
 
 /// Runs the suites asked for, or all.
 pub(crate) fn main(options: &Options) -> Result<ExitCode> {
+    // Some of xtask's own tests use the tools too.
+    provision::tools()?;
     let asked_for =
         |name: &str| options.suites.is_empty() || options.suites.iter().any(|it| it == name);
     let mut total = Tally::default();
@@ -90,6 +93,14 @@ fn tidy(_: &Options, report: &mut Report) -> Result<Tally> {
         tally += Tally::of(complaints.is_empty());
     }
     Ok(tally)
+}
+
+/// The demo, told to the log.
+fn demo(options: &Options, report: &mut Report) -> Result<Tally> {
+    let options = demo::Options::for_tests(options.build.clone(), options.accel);
+    let summary = demo::tell(&options, &mut |line| report.line(line))?;
+    report.line(&summary);
+    Ok(Tally::of(true))
 }
 
 fn run(
