@@ -9,6 +9,7 @@
 mod arch;
 mod crash;
 mod mm;
+mod task;
 
 use alloc::string::String;
 
@@ -27,7 +28,7 @@ pub struct Test {
 }
 
 /// All topics, in the order they run.
-const TOPICS: &[&[Test]] = &[arch::TESTS, mm::TESTS];
+const TOPICS: &[&[Test]] = &[arch::TESTS, mm::TESTS, task::TESTS];
 
 /// Fails the test at hand unless the condition holds: `check!(a == b, "a is {a}")`.
 #[macro_export]

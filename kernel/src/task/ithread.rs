@@ -1,48 +1,57 @@
 //! Interrupt threads: an interrupt handler only rings a bell; its thread does the rest.
 //!
-//! Place: drivers' completions run here, in a thread that may be preempted, be seen in
-//! `threads` and take locks, but never sleeps.
+//! Place: drivers' completions run here, in a thread that may be preempted, is seen in
+//! `threads` and takes locks, but never sleeps.
 //! Rules: the service does all the work there is and returns; a ring that comes
-//! meanwhile brings it round again. It lives for ever.
+//! meanwhile brings it round again.
 
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use lwkt::Priority;
 
 use super::{SpawnError, WaitChan, spawn};
 
-/// Most interrupt threads there can be.
+/// Most interrupt threads at once.
 pub const ITHREADS_MAX: usize = 32;
 
-static BELLS: [BellAndChan; ITHREADS_MAX] =
-    [const { BellAndChan { bell: lwkt::Bell::new(), chan: WaitChan::new("bell") } }; ITHREADS_MAX];
+/// The bells never move or go, so that a handler can always ring one.
+static BELLS: [Slot; ITHREADS_MAX] = [const { Slot::new() }; ITHREADS_MAX];
 
-/// How many of them are taken.
-static TAKEN: AtomicUsize = AtomicUsize::new(0);
-
-struct BellAndChan {
+struct Slot {
     bell: lwkt::Bell,
     chan: WaitChan,
+    taken: AtomicBool,
+    retired: AtomicBool,
 }
 
-/// What an interrupt handler does: `bell.ring()`, and return. Also good for polling a
-/// service from a thread, such as a watchdog.
+impl Slot {
+    const fn new() -> Slot {
+        Slot {
+            bell: lwkt::Bell::new(),
+            chan: WaitChan::new("bell"),
+            taken: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
+        }
+    }
+}
+
+/// What an interrupt handler does: `bell.ring()`, and return. Threads may ring it too.
 #[derive(Clone, Copy, Debug)]
 pub struct Bell {
     number: usize,
 }
 
 impl Bell {
-    /// Makes the thread run its service, once more if it is running it now.
+    /// Makes the thread run its service; once more, if it is running it now.
     pub fn ring(self) {
-        let BellAndChan { bell, chan } = &BELLS[self.number];
-        if bell.ring() {
-            chan.wakeup();
+        let slot = &BELLS[self.number];
+        if slot.bell.ring() {
+            slot.chan.wakeup();
         }
     }
 
-    /// For `Vector::allocate(Bell::ring_number, bell.number())`.
+    /// For handlers that get a number: `Vector::allocate(Bell::ring_number, bell.number())`.
     pub fn number(self) -> usize {
         self.number
     }
@@ -51,12 +60,19 @@ impl Bell {
     pub fn ring_number(number: usize) {
         Bell { number }.ring();
     }
+
+    /// Ends the thread once its service returns, and drops the service. The bell may be
+    /// given out again; a late ring of this one then makes another service look in vain.
+    pub fn retire(self) {
+        BELLS[self.number].retired.store(true, Relaxed);
+        self.ring();
+    }
 }
 
-/// Starts an interrupt thread that runs `service` after each ring of the bell.
+/// Starts an interrupt thread that runs `service` after each ring of its bell.
 ///
 /// # Errors
-/// As [`spawn`]; [`ITHREADS_MAX`] are as many as there can be.
+/// As [`spawn`], or when there are [`ITHREADS_MAX`] already.
 pub fn ithread(name: &str, service: Arc<dyn Fn() + Send + Sync>) -> Result<Bell, SpawnError> {
     start(name, Priority::Interrupt, move || service())
 }
@@ -67,16 +83,25 @@ pub(super) fn start(
     priority: Priority,
     service: impl Fn() + Send + 'static,
 ) -> Result<Bell, SpawnError> {
-    let number = TAKEN.fetch_add(1, Relaxed);
-    let Some(BellAndChan { bell, chan }) = BELLS.get(number) else {
-        TAKEN.fetch_sub(1, Relaxed);
-        return Err(SpawnError::NoBell);
-    };
-    spawn(name, priority, move |may_sleep| {
+    let free = |slot: &Slot| !slot.taken.swap(true, Relaxed);
+    let number = BELLS.iter().position(free).ok_or(SpawnError::NoBell)?;
+    let slot = &BELLS[number];
+    let thread = spawn(name, priority, move |may_sleep| {
         loop {
-            chan.wait_until(may_sleep, || bell.take().then_some(()));
+            slot.chan.wait_until(may_sleep, || slot.bell.take().then_some(()));
+            if slot.retired.swap(false, Relaxed) {
+                break;
+            }
             service();
         }
-    })?;
-    Ok(Bell { number })
+        drop(service);
+        slot.taken.store(false, Relaxed);
+    });
+    match thread {
+        Ok(_) => Ok(Bell { number }),
+        Err(why) => {
+            slot.taken.store(false, Relaxed);
+            Err(why)
+        }
+    }
 }

@@ -26,7 +26,7 @@ mod wait;
 pub use biowait::biowait;
 pub use callout::Callout;
 pub use ithread::{Bell, ITHREADS_MAX, ithread};
-pub use lwkt::{Priority, Stop, ThreadInfo, TimedOut};
+pub use lwkt::{Priority, Stop, TimedOut};
 pub use thread::{JoinHandle, SpawnError, idle, spawn, threads, yield_now};
 pub use wait::{Completion, MaySleep, WaitChan, sleep};
 
