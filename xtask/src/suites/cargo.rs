@@ -10,7 +10,7 @@ use anyhow::{Result, bail};
 
 use super::Options;
 use super::report::Report;
-use super::tally::{Tally, closing_line};
+use super::tally::{Tally, cargo_test_line, nextest_line};
 use crate::{build, guard, workspace};
 
 /// Every source file is formatted.
@@ -41,17 +41,18 @@ pub(super) fn clippy(options: &Options, report: &mut Report) -> Result<Tally> {
 pub(super) fn host(options: &Options, report: &mut Report) -> Result<Tally> {
     let mut cargo = workspace::cargo();
     if has_nextest() {
-        cargo.args(["nextest", "run", "--no-fail-fast"]);
-    } else {
-        cargo.args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]);
+        cargo.args(["nextest", "run", "--no-fail-fast"]).args(&options.filter);
+        return tests(&cargo, nextest_line, options.limit(), report);
     }
-    tests(cargo.args(&options.filter), options.limit(), report)
+    cargo.args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]).args(&options.filter);
+    tests(&cargo, cargo_test_line, options.limit(), report)
 }
 
 /// The examples in the documentation; nextest cannot run these.
 pub(super) fn doc(options: &Options, report: &mut Report) -> Result<Tally> {
     let mut cargo = workspace::cargo();
-    tests(cargo.args(["test", "--no-fail-fast", "--doc"]), options.limit(), report)
+    cargo.args(["test", "--no-fail-fast", "--doc"]);
+    tests(&cargo, cargo_test_line, options.limit(), report)
 }
 
 fn has_nextest() -> bool {
@@ -60,9 +61,14 @@ fn has_nextest() -> bool {
     cargo.status().is_ok_and(|status| status.success())
 }
 
-/// Runs tests and adds up their closing lines. What does not even compile, or
+/// Runs tests and adds up what `closing_line` reads from their output. What does not even compile, or
 /// dies before it can count, is one failure.
-fn tests(command: &Command, limit: Duration, report: &mut Report) -> Result<Tally> {
+fn tests(
+    command: &Command,
+    closing_line: fn(&str) -> Option<Tally>,
+    limit: Duration,
+    report: &mut Report,
+) -> Result<Tally> {
     let mut tally = Tally::default();
     let ended_well = run(command, limit, report, |line| {
         if let Some(more) = closing_line(line) {

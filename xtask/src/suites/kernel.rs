@@ -60,7 +60,7 @@ impl Lab {
 
 /// The kernel's self-tests, all in one boot.
 pub(super) fn selftest(options: &Options, report: &mut Report) -> Result<Tally> {
-    let lab = Lab::open(options)?;
+    let lab = report.aside(|| Lab::open(options))?;
     let mut cmdline = "mode=selftest".to_owned();
     if let Some(filter) = &options.filter {
         cmdline += &format!(" filter={filter}");
@@ -90,7 +90,7 @@ pub(super) fn selftest(options: &Options, report: &mut Report) -> Result<Tally> 
 /// Each way to go down ends with the panic verdict and a report that names what
 /// went wrong; never with a hang or a triple fault.
 pub(super) fn crash(options: &Options, report: &mut Report) -> Result<Tally> {
-    let lab = Lab::open(options)?;
+    let lab = report.aside(|| Lab::open(options))?;
     let mut tally = Tally::default();
     for (way, expected) in CRASHES {
         let machine = lab.machine(format!("mode=crash how={way}"), Vec::new(), report);

@@ -9,13 +9,16 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::tally::Tally;
+use super::tally::{Tally, is_pass};
 
 /// How often the moving line moves.
 const TICK: Duration = Duration::from_millis(200);
 
-/// How much of a failed suite's output is shown; the rest is in its log.
+/// How many of a failed suite's last lines are shown, passes left out.
 const LINES_SHOWN: usize = 200;
+
+/// The file in a suite's folder that keeps all it printed.
+const OUTPUT_LOG: &str = "output.log";
 
 /// The report of one suite.
 pub(crate) struct Report {
@@ -29,8 +32,8 @@ pub(crate) struct Report {
 impl Report {
     /// Starts the suite `name`, whose logs go to `folder`.
     pub(crate) fn start(name: &str, folder: &Path) -> Result<Self> {
-        let log = folder.join("output.log");
-        let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        let log = folder.join(OUTPUT_LOG);
+        let log = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let bar = ProgressBar::new_spinner();
         let style = ProgressStyle::with_template("{spinner} {prefix:<8} {elapsed:>4} {wide_msg}");
         bar.set_style(style.context("the template of the moving line")?);
@@ -39,7 +42,7 @@ impl Report {
         Ok(Self {
             name: name.to_owned(),
             folder: folder.to_owned(),
-            log: BufWriter::new(file),
+            log: BufWriter::new(log),
             lines: Vec::new(),
             bar,
         })
@@ -48,6 +51,11 @@ impl Report {
     /// Where the suite may keep further logs.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Does something that writes to the terminal itself.
+    pub(crate) fn aside<T>(&self, what: impl FnOnce() -> T) -> T {
+        self.bar.suspend(what)
     }
 
     /// A line of the suite's output.
@@ -69,11 +77,10 @@ impl Report {
         let _ = self.log.flush();
         let mut out = stdout().lock();
         if tally.failed > 0 {
-            let hidden = self.lines.len().saturating_sub(LINES_SHOWN);
-            if hidden > 0 {
-                let _ = writeln!(out, "... {hidden} lines more in {}", self.folder.display());
-            }
-            for line in &self.lines[hidden..] {
+            let log = self.folder.join(OUTPUT_LOG);
+            let _ = writeln!(out, "suite {}: all its output is in {}", self.name, log.display());
+            let lines: Vec<_> = self.lines.iter().filter(|line| !is_pass(line)).collect();
+            for line in &lines[lines.len().saturating_sub(LINES_SHOWN)..] {
                 let _ = writeln!(out, "{line}");
             }
         }

@@ -42,21 +42,29 @@ impl fmt::Display for Tally {
     }
 }
 
-/// What a closing line of cargo test (`test result: ok. 3 passed; 0 failed; ...`)
-/// or nextest (`Summary [ 0.1s] 3 tests run: 2 passed, 1 failed, 0 skipped`)
-/// counts. A package has several with the former.
-pub(crate) fn closing_line(line: &str) -> Option<Tally> {
-    let line = line.trim_start();
-    if let Some(counts) = line.strip_prefix("test result: ") {
-        let (passed, failed) = (count(counts, "passed")?, count(counts, "failed")?);
-        return Some(Tally { passed, failed, skipped: count(counts, "ignored")? });
-    }
-    let counts = line.strip_prefix("Summary ")?;
+/// What a closing line of cargo test counts, one for each test program:
+/// `test result: ok. 3 passed; 0 failed; 1 ignored; ...`.
+pub(crate) fn cargo_test_line(line: &str) -> Option<Tally> {
+    let counts = line.strip_prefix("test result: ")?;
+    let (passed, failed) = (count(counts, "passed")?, count(counts, "failed")?);
+    Some(Tally { passed, failed, skipped: count(counts, "ignored")? })
+}
+
+/// What nextest's closing line counts:
+/// `Summary [ 0.1s] 3 tests run: 2 passed, 1 failed, 0 skipped`.
+pub(crate) fn nextest_line(line: &str) -> Option<Tally> {
+    let counts = line.trim_start().strip_prefix("Summary ")?;
     let run = count(counts, "tests run").or_else(|| count(counts, "test run"))?;
     let passed = count(counts, "passed").unwrap_or(0);
     // What ran and did not pass failed, whatever nextest calls it (timed out, ...).
     let skipped = count(counts, "skipped").unwrap_or(0);
     Some(Tally { passed, failed: run.saturating_sub(passed), skipped })
+}
+
+/// Whether `line` only says that a test passed, in any runner's words.
+pub(crate) fn is_pass(line: &str) -> bool {
+    let line = line.trim();
+    line.starts_with("PASS [") || (line.starts_with("test ") && line.ends_with("... ok"))
 }
 
 /// The number before `word`.
@@ -103,23 +111,33 @@ mod tests {
 
     #[test]
     fn cargo_tests_closing_line() {
-        let line = "test result: FAILED. 19 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.03s";
-        assert_eq!(closing_line(line), Some(Tally { passed: 19, failed: 2, skipped: 1 }));
+        let line =
+            "test result: FAILED. 19 passed; 2 failed; 1 ignored; 0 measured; 0 filtered out";
+        assert_eq!(cargo_test_line(line), Some(Tally { passed: 19, failed: 2, skipped: 1 }));
     }
 
     #[test]
     fn nextests_closing_line_counts_all_that_did_not_pass_as_failed() {
-        let line = "     Summary [   0.043s] 19 tests run: 16 passed (1 slow), 2 failed, 1 timed out, 4 skipped";
-        assert_eq!(closing_line(line), Some(Tally { passed: 16, failed: 3, skipped: 4 }));
-        let one = "     Summary [   0.043s] 1 test run: 1 passed, 0 skipped";
-        assert_eq!(closing_line(one), Some(Tally { passed: 1, failed: 0, skipped: 0 }));
+        let line =
+            "  Summary [ 0.4s] 19 tests run: 16 passed (1 slow), 2 failed, 1 timed out, 4 skipped";
+        assert_eq!(nextest_line(line), Some(Tally { passed: 16, failed: 3, skipped: 4 }));
+        let one = "  Summary [ 0.4s] 1 test run: 1 passed, 0 skipped";
+        assert_eq!(nextest_line(one), Some(Tally { passed: 1, failed: 0, skipped: 0 }));
     }
 
     #[test]
     fn other_lines_count_nothing() {
         for line in ["test a::b ... ok", "running 3 tests", "Summary of it all", ""] {
-            assert_eq!(closing_line(line), None, "{line}");
+            assert_eq!((cargo_test_line(line), nextest_line(line)), (None, None), "{line}");
         }
+    }
+
+    #[test]
+    fn only_passes_are_passes() {
+        assert!(is_pass("        PASS [   0.033s] (348/397) xtask::bin/xtask a::b"));
+        assert!(is_pass("test a::b ... ok"));
+        assert!(!is_pass("test a::b ... FAILED"));
+        assert!(!is_pass("        FAIL [   0.295s] ( 28/397) dm::dm a::b"));
     }
 
     #[test]
