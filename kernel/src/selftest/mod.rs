@@ -7,6 +7,7 @@
 //! anything takes.
 
 mod arch;
+mod callout;
 mod crash;
 mod mm;
 mod task;
@@ -28,7 +29,7 @@ pub struct Test {
 }
 
 /// All topics, in the order they run.
-const TOPICS: &[&[Test]] = &[arch::TESTS, mm::TESTS, task::TESTS];
+const TOPICS: &[&[Test]] = &[arch::TESTS, mm::TESTS, task::TESTS, callout::TESTS];
 
 /// Fails the test at hand unless the condition holds: `check!(a == b, "a is {a}")`.
 #[macro_export]

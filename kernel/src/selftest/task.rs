@@ -1,4 +1,4 @@
-//! Threads: turns, sleep and wakeup, interrupt threads, callouts, completions.
+//! Threads: turns, sleep and wakeup, interrupt threads, completions.
 //!
 //! Most of these would hang if their promise were broken: the run's deadline ends that.
 
@@ -17,8 +17,8 @@ use crate::arch::irq_lock::InterruptsOff;
 use crate::arch::{clock, lapic};
 use crate::check;
 use crate::task::{
-    Bell, Callout, Completion, JoinHandle, MaySleep, Priority, SpawnError, Stop, TimedOut,
-    WaitChan, biowait, ithread, sleep, spawn, threads, yield_now,
+    Bell, Callout, Completion, JoinHandle, MaySleep, Priority, SpawnError, TimedOut, WaitChan,
+    biowait, ithread, sleep, spawn, threads, yield_now,
 };
 
 pub const TESTS: &[Test] = &[
@@ -31,10 +31,6 @@ pub const TESTS: &[Test] = &[
     Test { name: "task::an_interrupt_thread_preempts_a_busy_one", run: an_interrupt_preempts },
     Test { name: "task::a_lock_delays_preemption_to_its_release", run: a_lock_delays_preemption },
     Test { name: "task::interrupts_off_delays_preemption", run: interrupts_off_delays },
-    Test { name: "task::callouts_run_in_the_order_due", run: callouts_run_in_order },
-    Test { name: "task::a_stopped_callout_does_not_run", run: a_stopped_callout },
-    Test { name: "task::a_running_callout_is_waited_for", run: a_running_callout },
-    Test { name: "task::a_callout_can_arm_itself_again", run: a_callout_arms_itself },
     Test { name: "task::threads_end_and_leave_nothing", run: threads_leave_nothing },
     Test { name: "task::a_full_table_is_an_error", run: a_full_table_is_an_error },
     Test { name: "task::a_retired_interrupt_thread_ends", run: a_retired_thread_ends },
@@ -247,117 +243,6 @@ fn interrupts_off_delays(_: &MaySleep) -> Result<(), String> {
     }
     while device.served.load(Relaxed) == 0 {}
     bell.retire();
-    Ok(())
-}
-
-fn callouts_run_in_order(may_sleep: &MaySleep) -> Result<(), String> {
-    const STEP: Duration = Duration::from_millis(5);
-    let seen = Arc::new(Lock::new(Rank::ORIGINATOR, Vec::new()));
-    let last = Arc::new(Completion::new("callouts"));
-    let callouts = [3, 1, 2].map(|number| {
-        let (seen, last) = (seen.clone(), last.clone());
-        let run = move || {
-            seen.lock().push(number);
-            if number == 3 {
-                last.complete(());
-            }
-        };
-        (number, Callout::new(run))
-    });
-    // Armed one after the other, they are due in the order of their delays if that took
-    // less than a step; no matter how late they are then.
-    loop {
-        let start = clock::now();
-        callouts.iter().for_each(|(number, callout)| callout.reset(STEP * *number));
-        if u128::from(clock::now() - start) < STEP.as_nanos() {
-            break;
-        }
-        callouts.iter().for_each(|(_, callout)| callout.drain(may_sleep));
-        seen.lock().clear();
-        let _ = last.wait_timeout(may_sleep, Duration::ZERO);
-    }
-    last.wait(may_sleep);
-    let order = seen.lock().clone();
-    check!(order == [1, 2, 3], "ran {order:?}");
-    Ok(())
-}
-
-fn a_stopped_callout(may_sleep: &MaySleep) -> Result<(), String> {
-    let ran = Arc::new(AtomicUsize::new(0));
-    let callout = {
-        let ran = ran.clone();
-        Callout::new(move || _ = ran.fetch_add(1, Relaxed))
-    };
-    check!(callout.stop() == Stop::Idle);
-    callout.reset(Duration::from_secs(3600));
-    check!(callout.stop() == Stop::Cancelled);
-    check!(callout.stop() == Stop::Idle);
-    callout.reset(Duration::from_secs(3600));
-    callout.reset(Duration::ZERO);
-    while ran.load(Relaxed) == 0 {
-        sleep(may_sleep, Duration::ZERO);
-    }
-    check!(callout.stop() == Stop::Idle, "the first arming was forgotten with the second");
-    callout.reset(Duration::from_secs(3600));
-    drop(callout);
-    check!(Arc::strong_count(&ran) == 1, "the queue kept a callout that is gone");
-    Ok(())
-}
-
-/// A thread more urgent than the softclock meets a callout in mid-run.
-fn a_running_callout(may_sleep: &MaySleep) -> Result<(), String> {
-    let running = Arc::new(Completion::new("callout runs"));
-    let ended = Arc::new(AtomicBool::new(false));
-    let callout = {
-        let (running, ended) = (running.clone(), ended.clone());
-        Arc::new(Callout::new(move || {
-            running.complete(());
-            ended.store(true, Relaxed);
-        }))
-    };
-    let found = Arc::new(Lock::new(Rank::ORIGINATOR, None));
-    let observer = {
-        let (callout, ended, found) = (callout.clone(), ended.clone(), found.clone());
-        let observe = move |may_sleep: &MaySleep| {
-            running.wait(may_sleep);
-            let (stop, early) = (callout.stop(), ended.load(Relaxed));
-            callout.drain(may_sleep);
-            *found.lock() = Some((stop, early, ended.load(Relaxed)));
-        };
-        spawn("observer", Priority::Interrupt, observe).map_err(|why| alloc::format!("{why}"))?
-    };
-    callout.reset(Duration::ZERO);
-    observer.join(may_sleep);
-    let found = *found.lock();
-    check!(found == Some((Stop::Running, false, true)), "found {found:?}");
-    Ok(())
-}
-
-fn a_callout_arms_itself(may_sleep: &MaySleep) -> Result<(), String> {
-    struct Periodic {
-        callout: Callout,
-        left: AtomicUsize,
-        done: Completion,
-    }
-    let periodic = Arc::new_cyclic(|weak: &alloc::sync::Weak<Periodic>| {
-        let weak = weak.clone();
-        let run = move || {
-            let Some(this) = weak.upgrade() else { return };
-            match this.left.fetch_sub(1, Relaxed) {
-                1 => this.done.complete(()),
-                _ => this.callout.reset(Duration::ZERO),
-            }
-        };
-        Periodic {
-            callout: Callout::new(run),
-            left: AtomicUsize::new(5),
-            done: Completion::new("periodic"),
-        }
-    });
-    periodic.callout.reset(Duration::ZERO);
-    periodic.done.wait(may_sleep);
-    periodic.callout.drain(may_sleep);
-    check!(periodic.left.load(Relaxed) == 0);
     Ok(())
 }
 

@@ -11,12 +11,14 @@
 //! | wait for a condition | [`WaitChan`] |
 //! | service a device | [`ithread`] and its [`Bell`] |
 //! | do something later | [`Callout`]; from a thread of one's own, [`sleep`] |
+//! | give the device mapper its world | [`KernelEnv`] |
 //!
 //! Rules: sleeping takes a [`MaySleep`] and forbids held locks. Higher priorities
 //! preempt at once, equals take turns of 10 ms.
 
 mod biowait;
 mod callout;
+mod env;
 mod ithread;
 mod preempt;
 mod switch;
@@ -25,6 +27,7 @@ mod wait;
 
 pub use biowait::biowait;
 pub use callout::Callout;
+pub use env::KernelEnv;
 pub use ithread::{Bell, ITHREADS_MAX, ithread};
 pub use lwkt::{Priority, Stop, TimedOut};
 pub use thread::{JoinHandle, SpawnError, idle, spawn, threads, yield_now};
@@ -38,6 +41,7 @@ pub fn init() {
     bio::sync::install(&preempt::Watch);
     thread::init();
     callout::init();
+    env::init();
     interrupts::on_exit(preempt::interrupt_exit);
     clock::start_ticking(tick);
 }
