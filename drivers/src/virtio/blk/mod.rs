@@ -234,6 +234,7 @@ impl<H: Hal, D: Device> BlockDevice for VirtioBlk<H, D> {
 fn complete(ended: Ended) {
     match ended {
         Ended::Bio(bio, result) => bio.biodone(result),
+        Ended::Untouched(bio, kind) => bio.fail(kind),
         Ended::Late(memory) => drop(memory),
     }
 }

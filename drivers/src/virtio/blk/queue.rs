@@ -47,6 +47,8 @@ pub(super) type Batch = ArrayVec<Ended, BATCH>;
 pub(super) enum Ended {
     /// A bio, to be completed.
     Bio(Bio, IoResult),
+    /// A bio that failed before anything was done.
+    Untouched(Bio, ErrorKind),
     /// Memory that came back after its bio had been completed without it.
     Late(Memory),
 }
@@ -308,9 +310,14 @@ impl<H: Hal, D: Device> Queue<H, D> {
         self.counts.errors += 1;
         bio.give_back(memory);
         let count = bio.extent().count();
-        // What was not flushed is not done, if a flush was asked for.
-        let left = if flushing { count } else { count - done };
-        Ended::Bio(bio, Err(IoError { kind, resid: left.bytes() }))
+        let resid = match bio.cmd() {
+            BufCmd::Read => (count - done).bytes(),
+            // What was to be flushed and was not is not done.
+            BufCmd::Write { .. } if flushing => count.bytes(),
+            BufCmd::Write { .. } => (count - done).bytes(),
+            BufCmd::Flush | BufCmd::FreeBlks => 0,
+        };
+        Ended::Bio(bio, Err(IoError { kind, resid }))
     }
 
     /// Ends bios of a barred disk, as many as the batch takes: those at the
@@ -333,8 +340,7 @@ impl<H: Hal, D: Device> Queue<H, D> {
     /// Ends a bio of which nothing was done.
     fn fail_whole(&mut self, bio: Bio, kind: ErrorKind) -> Ended {
         self.counts.errors += 1;
-        let resid = bio.extent().count().bytes();
-        Ended::Bio(bio, Err(IoError { kind, resid }))
+        Ended::Untouched(bio, kind)
     }
 }
 
