@@ -14,6 +14,7 @@ extern crate alloc;
 
 mod arch;
 mod cmdline;
+mod disks;
 mod kprint;
 mod mm;
 mod panic;
@@ -62,6 +63,7 @@ fn main(may_sleep: &MaySleep) {
         log::set_max_level(level);
     }
     banner();
+    disks::init(&cmdline);
     kprintln!("dmirror: ready");
     match cmdline.get("mode").unwrap_or("console") {
         "selftest" => exit(selftest::run(may_sleep, cmdline.get("filter").unwrap_or_default())),

@@ -9,6 +9,7 @@
 mod arch;
 mod callout;
 mod crash;
+mod drivers;
 mod mm;
 mod task;
 
@@ -29,7 +30,7 @@ pub struct Test {
 }
 
 /// All topics, in the order they run.
-const TOPICS: &[&[Test]] = &[arch::TESTS, mm::TESTS, task::TESTS, callout::TESTS];
+const TOPICS: &[&[Test]] = &[arch::TESTS, mm::TESTS, task::TESTS, callout::TESTS, drivers::TESTS];
 
 /// Fails the test at hand unless the condition holds: `check!(a == b, "a is {a}")`.
 #[macro_export]

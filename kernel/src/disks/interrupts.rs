@@ -1,0 +1,178 @@
+//! From a disk's interrupt to the thread that serves it.
+//!
+//! Place: below `disks`; above the vectors of `arch` and the interrupt threads of `task`.
+//! Rule: a handler notes what came, rings the bell and returns; a line is closed by its
+//! handler and opened again when its disks were served.
+//!
+//! A disk with MSI-X has a thread of its own. Disks that share an interrupt line share
+//! its thread, which asks each of them. What comes before its thread is there waits.
+
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::mem;
+use core::sync::atomic::{AtomicU8, Ordering};
+
+use drivers::pci::{Message, Pci};
+use drivers::virtio::SetupError;
+use drivers::virtio::blk::Interrupt;
+use drivers::virtio::transport::{Interrupts, VECTORS};
+use spin::Once;
+use virtio_drivers::transport::pci::bus::DeviceFunction;
+
+use super::{Block, DISKS_MAX, Disk};
+use crate::arch::interrupts::Vector;
+use crate::arch::ioapic::{self, Wiring};
+use crate::arch::pci::ConfigSpace;
+use crate::task::{Bell, ithread};
+
+/// Lines that firmware routes INTx pins to: those of the ISA bus.
+const LINES_MAX: usize = 16;
+
+// What a source has pending.
+const QUEUE: u8 = 1;
+const CONFIG: u8 = 2;
+const LINE: u8 = 4;
+
+static DISKS: [Source; DISKS_MAX] = [const { Source::new() }; DISKS_MAX];
+static LINES: [Source; LINES_MAX] = [const { Source::new() }; LINES_MAX];
+
+/// How a disk's interrupts come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// By MSI-X.
+    Messages,
+    /// By an interrupt line, shared with others.
+    Line(u8),
+    /// Not at all: the watchdog finds what is done, late.
+    None,
+}
+
+impl fmt::Display for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Delivery::Messages => f.write_str("MSI-X"),
+            Delivery::Line(line) => write!(f, "interrupt line {line}"),
+            Delivery::None => f.write_str("no interrupt"),
+        }
+    }
+}
+
+/// Where interrupts come from, and the thread they go to.
+struct Source {
+    pending: AtomicU8,
+    bell: Once<Bell>,
+}
+
+impl Source {
+    const fn new() -> Source {
+        Source { pending: AtomicU8::new(0), bell: Once::new() }
+    }
+
+    /// The handler's part.
+    fn raise(&self, what: u8) {
+        self.pending.fetch_or(what, Ordering::Release);
+        if let Some(bell) = self.bell.get() {
+            bell.ring();
+        }
+    }
+
+    /// The thread's part.
+    fn take(&self) -> u8 {
+        self.pending.swap(0, Ordering::Acquire)
+    }
+
+    /// Starts the thread; it begins with what came before.
+    fn start(&self, name: &str, service: Arc<dyn Fn() + Send + Sync>) {
+        match ithread(name, service) {
+            Ok(bell) => self.bell.call_once(|| bell).ring(),
+            Err(why) => log::error!("{name}: no interrupt thread: {why}"),
+        }
+    }
+}
+
+/// Chooses how the device at `at`, disk `number`, shall interrupt, and gets it a vector
+/// for each message.
+pub(super) fn choose(
+    pci: &Pci<ConfigSpace>,
+    at: DeviceFunction,
+    number: usize,
+    want_line: bool,
+) -> Result<(Delivery, Interrupts), SetupError> {
+    if !want_line && pci.msix_vectors(at)? >= VECTORS {
+        let vector = |handler| Vector::allocate(handler, number);
+        if let (Some(config), Some(queue)) = (vector(config_changed), vector(queue_answered)) {
+            let wiring = Interrupts::Msix { config: message(config), queue: message(queue) };
+            return Ok((Delivery::Messages, wiring));
+        }
+    }
+    let line = pci.interrupt_line(at).filter(|&line| usize::from(line) < LINES_MAX);
+    Ok((line.map_or(Delivery::None, Delivery::Line), Interrupts::Line))
+}
+
+/// The message of a vector, which is the device's for good.
+fn message(vector: Vector) -> Message {
+    let message = vector.msi();
+    mem::forget(vector);
+    Message { address: message.address, data: message.data }
+}
+
+/// Starts the threads of all disks, and opens their lines.
+pub(super) fn listen(disks: &[Disk]) {
+    for disk in disks.iter().filter(|disk| disk.delivery == Delivery::Messages) {
+        let (source, block) = (&DISKS[disk.number], disk.block.clone());
+        source.start(&disk.name, Arc::new(move || serve(source, &block)));
+    }
+    for line in 0..LINES_MAX {
+        let on_line = disks.iter().filter(|disk| disk.delivery == Delivery::Line(line as u8));
+        let blocks: Vec<_> = on_line.map(|disk| disk.block.clone()).collect();
+        if !blocks.is_empty() {
+            open(line, blocks);
+        }
+    }
+}
+
+/// Starts the thread of a line and lets its interrupts come.
+fn open(line: usize, blocks: Vec<Arc<Block>>) {
+    let Some(vector) = Vector::allocate(line_raised, line) else {
+        return log::error!("line {line}: no interrupt vector is left");
+    };
+    let service = move || {
+        if LINES[line].take() == LINE {
+            blocks.iter().for_each(|block| block.interrupt(Interrupt::Line));
+            ioapic::unmask(line as u8);
+        }
+    };
+    LINES[line].start(&format!("irq{line}"), Arc::new(service));
+    ioapic::connect(line as u8, &vector, Wiring::Pci);
+    mem::forget(vector);
+    // QEMU's I/O APIC does not see a line that was raised before it was connected: look
+    // once without being asked, which lowers it.
+    LINES[line].raise(LINE);
+}
+
+fn serve(source: &Source, block: &Block) {
+    let pending = source.take();
+    if pending & CONFIG != 0 {
+        block.interrupt(Interrupt::Config);
+    }
+    if pending & QUEUE != 0 {
+        block.interrupt(Interrupt::Queue);
+    }
+}
+
+// The handlers: interrupts are off.
+
+fn queue_answered(disk: usize) {
+    DISKS[disk].raise(QUEUE);
+}
+
+fn config_changed(disk: usize) {
+    DISKS[disk].raise(CONFIG);
+}
+
+fn line_raised(line: usize) {
+    ioapic::mask(line as u8);
+    LINES[line].raise(LINE);
+}
