@@ -16,8 +16,9 @@ pub enum BufCmd {
     },
     /// Make every write that completed before this was issued durable.
     Flush,
-    /// The extent's contents are no longer needed (discard): afterwards it
-    /// reads as zeroes or as before.
+    /// The extent's contents are no longer needed (discard). Afterwards it reads
+    /// as zeroes, on every device: two legs that chose for themselves between
+    /// zeroes and what was there would differ.
     FreeBlks,
 }
 

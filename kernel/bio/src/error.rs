@@ -21,8 +21,10 @@ pub struct IoError {
 pub enum ErrorKind {
     /// The medium or the path to it failed (`EIO`). Another leg may do better.
     Media,
-    /// The device did not answer in time. It may still do so: what it was
-    /// lent stays with it.
+    /// The device did not answer in time. It may still do so: what it was lent
+    /// stays with it, and a write may land at any later moment. Until it has
+    /// given everything back it fails all further requests, so that nobody
+    /// reads, or builds on, what such a write is going to change.
     Timeout,
     /// The device is not there any more (`ENXIO`).
     Gone,

@@ -76,7 +76,7 @@ impl Bio {
 
     /// A read's memory, to be filled. `None` for other commands, and while a
     /// device has the memory.
-    pub fn read_memory(&mut self) -> Option<&mut BytesMut> {
+    pub fn read_memory(&mut self) -> Option<&mut [u8]> {
         match &mut self.request_mut().buf.memory {
             Memory::Unique(memory) => Some(memory),
             Memory::None | Memory::Shared(_) | Memory::Lost => None,
@@ -115,7 +115,13 @@ impl Bio {
 
     /// Completes the request at this layer: the layer above, or the originator,
     /// gets it with `result`. Exactly once, by consuming the bio.
+    ///
+    /// A read that claims success without its memory ends
+    /// [`Aborted`](ErrorKind::Aborted): a bug below.
     pub fn biodone(mut self, result: IoResult) {
+        if result.is_ok() && self.lost_memory() {
+            return self.fail(ErrorKind::Aborted);
+        }
         let request = self.request.take().expect("a bio holds its request until it is done");
         Bio::complete(request, result);
     }
@@ -141,8 +147,8 @@ impl Bio {
         }
     }
 
-    /// The device is done with what [`lend`](Bio::lend) took. Panics if it is
-    /// not what was lent.
+    /// The device is done with what [`lend`](Bio::lend) took. Panics if that was
+    /// memory of another kind or length.
     pub fn give_back(&mut self, lent: Memory) {
         let bytes = self.extent().count().bytes();
         let memory = &mut self.request_mut().buf.memory;

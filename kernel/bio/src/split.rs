@@ -11,9 +11,9 @@ use bytes::BytesMut;
 
 use crate::buf::{Buf, BufCmd, Memory};
 use crate::device::BlockDevice;
-use crate::error::{ErrorKind, IoError, IoResult};
+use crate::error::{IoError, IoResult};
 use crate::request::{Bio, BufDone};
-use crate::sync::{Lock, Rank};
+use crate::sync::{self, Lock, Rank};
 use crate::units::{Extent, Sector, Sectors};
 
 /// One part of a split request: its next `count` sectors go to `device` at `start`.
@@ -63,6 +63,7 @@ pub fn split(mut bio: Bio, pieces: &[Piece<'_>]) {
         })
         .collect();
     drop(parent);
+    sync::assert_unlocked("strategy");
     for (child, piece) in children.into_iter().zip(pieces) {
         piece.device.strategy(child);
     }
@@ -122,13 +123,8 @@ fn join(mut parent: Bio, parts: Vec<Part>) {
         whole.unsplit(memory);
         Some(whole)
     });
-    match (joined, result) {
-        (Some(whole), result) => {
-            parent.give_back(Memory::Unique(whole));
-            parent.biodone(result);
-        }
-        (None, Err(error)) => parent.biodone(Err(error)),
-        // A piece claims success but kept its memory: a bug below.
-        (None, Ok(())) => parent.fail(ErrorKind::Aborted),
+    if let Some(whole) = joined {
+        parent.give_back(Memory::Unique(whole));
     }
+    parent.biodone(result);
 }

@@ -115,6 +115,15 @@ fn a_read_retries_into_fresh_memory() {
 }
 
 #[test]
+fn a_read_without_its_memory_is_no_success() {
+    let originator = Arc::new(Originator::default());
+    let mut bio = Bio::new(Buf::read(extent(0, 1), memory(1)), originator.clone(), 0);
+    let _kept = bio.lend();
+    bio.biodone(Ok(()));
+    assert_eq!(originator.only().1.unwrap_err().kind, ErrorKind::Aborted);
+}
+
+#[test]
 fn a_write_stays_readable_while_a_device_has_its_bytes() {
     let data = Bytes::from(vec![3; 512]);
     let originator = Arc::new(Originator::default());
