@@ -33,7 +33,7 @@ fn anything(budget: u32) -> Faults {
 #[track_caller]
 fn soak(name: &str, sync: &'static str, scenario: &Scenario) {
     let first = number("SIM_SEED").unwrap_or(0);
-    let runs = number("SIM_OPS").unwrap_or(OPS).div_ceil(OPS_PER_RUN);
+    let runs = number("SIM_OPS").unwrap_or(OPS).div_ceil(OPS_PER_RUN).max(1);
     let explored = clean(explore::seeded(scenario, &mut mirror(sync), first..first + runs));
     println!("{name}: {} runs, {} steps", explored.runs, explored.steps);
 }
@@ -59,8 +59,22 @@ fn legs_fail_while_others_are_rebuilt() {
     soak("rebuilding", "sync", &scenario);
 }
 
+/// More than a resync copies at once: requests come before, on and behind it.
+#[test]
+fn legs_fail_while_others_are_rebuilt_piece_by_piece() {
+    let load = Load::Random { clients: 6, ops: 60, extent_max: Sectors(300) };
+    let faults = Faults { one_in: 30, ..anything(2) };
+    let scenario = Scenario { differing: true, faults, ..Scenario::new(3, 1000, load) };
+    soak("piece by piece", "sync", &scenario);
+}
+
 /// Without metadata a mirror forgets which leg failed: the legs work here.
 #[test]
-fn what_was_flushed_survives_crashes() {
-    soak("crashes", "sync", &Scenario { differing: true, crashes: 4, ..busy(3) });
+fn what_was_flushed_survives_crashes_and_the_loss_of_all_but_the_last_leg() {
+    soak("crashes", "nosync", &Scenario { crashes: 4, ..busy(3) });
+}
+
+#[test]
+fn what_was_flushed_survives_crashes_in_the_middle_of_a_resync() {
+    soak("crashes in resync", "sync", &Scenario { differing: true, crashes: 4, ..busy(3) });
 }

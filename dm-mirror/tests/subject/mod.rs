@@ -35,6 +35,9 @@ impl Devices for Legs {
 struct Mirror {
     target: Arc<dyn Target>,
     length: Sectors,
+    legs: usize,
+    /// The leg that the table names first; the others follow it in a circle.
+    first: usize,
 }
 
 impl BlockDevice for Mirror {
@@ -56,19 +59,25 @@ impl Subject for Mirror {
     fn in_sync(&self, leg: usize) -> bool {
         let status = self.target.status();
         let letters = status.split(' ').rev().nth(2).expect("a status has letters");
-        letters.as_bytes()[leg] == b'A'
+        letters.as_bytes()[(leg + self.legs - self.first) % self.legs] == b'A'
     }
 }
 
 /// Builds mirrors whose legs are in sync at the start, or (`sync`) of which
-/// the first is to be copied to the others. After a crash it always is.
+/// the first is to be copied to the others.
+///
+/// After a crash one leg is copied to the others: any that was in sync will
+/// do, so it is the last where all were, and the first where it was alone.
 pub(crate) fn mirror(
     sync: &'static str,
 ) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
     move |world, legs| {
-        let sync = if world.boots() == 0 { sync } else { "sync" };
-        let names: String = (0..legs.len()).map(|leg| format!(" vbd{leg} 0")).collect();
-        let line = format!("core 2 8 {sync} {}{names}", legs.len());
+        let (count, crashed) = (legs.len(), world.boots() > 0);
+        let first = if crashed && sync == "nosync" { count - 1 } else { 0 };
+        let sync = if crashed { "sync" } else { sync };
+        let name = |place| format!(" vbd{} 0", (first + place) % count);
+        let names: String = (0..count).map(name).collect();
+        let line = format!("core 2 8 {sync} {count}{names}");
         let length = legs[0].capacity();
         let named = |(leg, disk)| DeviceRef::new(&format!("vbd{leg}"), disk);
         let devices = Legs(legs.into_iter().enumerate().map(named).collect());
@@ -80,7 +89,7 @@ pub(crate) fn mirror(
         };
         let target = MirrorType.create(&mut Args::new(&line), &context).expect("a right table");
         target.resume();
-        Box::new(Mirror { target, length })
+        Box::new(Mirror { target, length, legs: count, first })
     }
 }
 

@@ -134,9 +134,11 @@ fn run(
     violation
 }
 
-fn start(world: &World<'_>, factory: &mut Factory<'_>) -> Box<dyn Subject> {
+fn start(world: &mut World<'_>, factory: &mut Factory<'_>) -> Box<dyn Subject> {
     let legs = world.legs().iter().map(|leg| leg.clone() as Arc<dyn BlockDevice>).collect();
-    factory(world, legs)
+    let subject = factory(world, legs);
+    world.started(&*subject);
+    subject
 }
 
 /// A run that a panic may end: then the log says how to make it again.

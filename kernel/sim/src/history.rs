@@ -79,7 +79,8 @@ pub enum Violation {
         /// What it might have returned.
         possible: Vec<Stamp>,
     },
-    /// A request failed although a leg never failed anything.
+    /// A request failed although a leg that was in sync from the start has not
+    /// failed anything since.
     NeedlessError(OpId, ErrorKind),
     /// At rest, legs that are in sync hold different sectors.
     LegsDiffer(Sector, Vec<(usize, Content)>),

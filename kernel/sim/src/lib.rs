@@ -1,7 +1,52 @@
 //! Disks made of software, and runs in which every decision is somebody's.
 //!
-//! Place: host tests of the device mapper and the mirror, and the kernel's own
-//! tests; knows only `bio`.
+//! Place: host tests of the device mapper and of the mirror, and the kernel's
+//! own tests. Knows only `bio`: what it tests is a
+//! [`BlockDevice`](bio::BlockDevice) over others.
+//!
+//! From the bottom up:
+//!
+//! | file | what |
+//! |---|---|
+//! | `stamp.rs` | sectors that say which write they came from |
+//! | `chooser.rs` | who decides: chance ([`Seeded`]), everything in turn ([`Exhaustive`]), an earlier run ([`Replay`]) |
+//! | `cache.rs`, `disk.rs` | [`SimDisk`]: you say which request completes when and how; a volatile cache; crashes |
+//! | `fault.rs` | [`FaultDisk`]: a script of failures around any device, also a real one |
+//! | `linear.rs`, `history.rs` | the oracle: judges each answer when it comes |
+//! | `clock.rs`, `clients.rs`, `world.rs` | a run: disks below, clients above, and what happens next |
+//! | `explore.rs` | every run, or many by chance, down to the shortest that fails |
+//!
+//! What the oracle holds a device to is what one disk with a volatile cache
+//! does: requests are linearizable sector by sector, a flush makes durable what
+//! ended before it, an answer stays true until a write, every request ends once,
+//! and none fails while a leg could have done it.
+//!
+//! ```
+//! use bio::{BlockDevice, Extent, Sector, Sectors};
+//! use sim::{Load, Op, Scenario, Subject, explore};
+//! use std::sync::Arc;
+//!
+//! /// The simplest device under test: a disk as it is.
+//! struct Plain(Arc<dyn BlockDevice>);
+//! impl Subject for Plain {
+//!     fn device(&self) -> &dyn BlockDevice { &*self.0 }
+//!     fn in_sync(&self, _leg: usize) -> bool { true }
+//! }
+//!
+//! let sector = Extent::new(Sector(0), Sectors(1));
+//! let ops = [Op::Write(sector), Op::Write(sector), Op::Read(sector)];
+//! let scenario = Scenario::new(1, 1, Load::all_at_once(ops));
+//! let explored = explore::exhaustive(
+//!     &scenario,
+//!     &mut |_, mut legs| Box::new(Plain(legs.remove(0))),
+//!     u64::MAX,
+//! );
+//! if let Some(report) = explored.found {
+//!     panic!("{report}");
+//! }
+//! // Three beginnings and three ends in every order: 6! / 2^3.
+//! assert_eq!((explored.runs, explored.complete), (90, true));
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -169,8 +169,6 @@ fn what_does_not_fit_the_disk_completes_at_once() {
     let hand = hand();
     let disk = SimDisk::new(Sectors(16), Limits { block_size: 4096, ..Limits::default() });
     let frozen = SimDisk::new(Sectors(8), Limits { read_only: true, ..Limits::default() });
-    let mute =
-        SimDisk::new(Sectors(8), Limits { write_cache: WriteCache::Unknown, ..Limits::default() });
     for (disk, buf, why) in [
         (&disk, read(1, 8), ErrorKind::Invalid),
         (&disk, write(1, 0, 4), ErrorKind::Invalid),
@@ -178,12 +176,39 @@ fn what_does_not_fit_the_disk_completes_at_once() {
         (&disk, read(0, 0), ErrorKind::Invalid),
         (&disk, Buf::freeblks(extent(0, 8)), ErrorKind::Unsupported),
         (&frozen, write(1, 0, 1), ErrorKind::ReadOnly),
-        (&mute, Buf::flush(), ErrorKind::Unsupported),
     ] {
         hand.issue(disk, 0, buf);
         assert_eq!(hand.end().1, Err(why));
         assert_eq!(disk.queued(), 0);
     }
+}
+
+#[test]
+fn a_flush_does_nothing_where_nothing_is_promised() {
+    let (hand, limits) = (hand(), Limits { write_cache: WriteCache::Unknown, ..Limits::default() });
+    let disk = SimDisk::new(Sectors(8), limits);
+    hand.issue(&disk, 0, write(1, 0, 1));
+    complete(&disk, Outcome::Ok);
+    assert_eq!(hand.end().1, Ok(()));
+    hand.issue(&disk, 1, Buf::flush());
+    assert_eq!(hand.end().1, Ok(()));
+    assert_eq!((disk.contents(Sector(0)), disk.durable(Sector(0))), (content(1, 0), BLANK));
+}
+
+#[test]
+fn a_disk_that_let_a_request_time_out_fails_all_until_it_gave_that_back() {
+    let (hand, disk) = (hand(), disk());
+    hand.issue(&disk, 0, write(1, 0, 1));
+    complete(&disk, Outcome::Timeout);
+    assert_eq!(hand.end().1, Err(ErrorKind::Timeout));
+    for buf in [read(0, 1), write(2, 4, 1), Buf::flush()] {
+        hand.issue(&disk, 1, buf);
+        assert_eq!(hand.end().1, Err(ErrorKind::Timeout));
+    }
+    disk.give_back_late(disk.late(0).unwrap().id);
+    hand.issue(&disk, 2, read(0, 1));
+    complete(&disk, Outcome::Ok);
+    assert_eq!(hand.end().1, Ok(()));
 }
 
 #[test]
