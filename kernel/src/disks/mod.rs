@@ -70,6 +70,12 @@ impl Disk {
         self.block.clone()
     }
 
+    /// How long it may take for a request before it is barred, from now on. Rounded down
+    /// to the watchdog's rounds, of which one is always granted on top.
+    pub fn set_timeout(&self, timeout: Duration) {
+        self.block.set_timeout(ticks(timeout));
+    }
+
     /// What it is, does and did.
     pub fn status(&self) -> Status {
         self.block.status()
@@ -124,8 +130,8 @@ fn attach(
     cmdline: &Cmdline,
 ) -> Result<Disk, SetupError> {
     let mut options = Options::default();
-    if let Some(seconds) = cmdline.get("disk_timeout").and_then(|text| text.parse::<u64>().ok()) {
-        options.timeout_ticks = seconds.saturating_mul(1000) / TICK_MS;
+    if let Some(seconds) = cmdline.get("disk_timeout").and_then(|text| text.parse().ok()) {
+        options.timeout_ticks = ticks(Duration::from_secs(seconds));
     }
     let at = function.at;
     let want_line = cmdline.get("interrupts") == Some("line");
@@ -145,6 +151,10 @@ fn announce(disk: &Disk) {
         if limits.read_only { ", read-only" } else { "" },
         disk.delivery
     );
+}
+
+fn ticks(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1000) / TICK_MS
 }
 
 /// The watchdog's round.

@@ -1,14 +1,16 @@
 //! The disks, as real as QEMU has them.
 //!
-//! Wants five disks, whose contents it overwrites: `vbd0` and `vbd1` of 64 MiB, `vbd2`
-//! with blocks of 4 KiB, `vbd3` read-only, `vbd4` of 1 MiB; serial numbers `scratch0` to
-//! `scratch4`. Run it with `interrupts=line` too, where MSI-X is kept off.
+//! Wants seven disks with serial numbers `scratch0` to `scratch6`, whose contents it
+//! overwrites; all of 64 MiB but `vbd4`, which has 1. `vbd2` has blocks of 4 KiB, `vbd3`
+//! is read-only, `vbd5` fails reads of sector 64, `vbd6` takes seconds for a read. To be
+//! run with `interrupts=line`, too, which keeps MSI-X off.
 
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use bio::sync::{Lock, Rank};
 use bio::{
@@ -16,12 +18,13 @@ use bio::{
     WriteCache,
 };
 use bytes::{Bytes, BytesMut};
+use drivers::virtio::Failure;
 use drivers::virtio::blk::{Features, State};
 
 use super::Test;
 use crate::check;
 use crate::disks::{self, Delivery, Disk};
-use crate::task::{MaySleep, WaitChan, biowait};
+use crate::task::{MaySleep, WaitChan, biowait, sleep};
 
 pub const TESTS: &[Test] = &[
     Test { name: "drivers::disks_are_named_in_bus_order", run: disks_are_named_in_order },
@@ -35,10 +38,12 @@ pub const TESTS: &[Test] = &[
     Test { name: "drivers::a_read_only_disk_takes_no_writes", run: a_read_only_disk },
     Test { name: "drivers::completions_come_by_interrupt", run: completions_by_interrupt },
     Test { name: "drivers::requests_flow_past_the_ring_s_wrap", run: past_the_wrap },
+    Test { name: "drivers::a_bad_sector_fails_its_requests_alone", run: a_bad_sector },
+    Test { name: "drivers::a_hanging_disk_is_barred_and_gives_back_late", run: a_hanging_disk },
 ];
 
 /// Disks of the test, and their sizes in MiB.
-const SIZES: [u64; 5] = [64, 64, 64, 64, 1];
+const SIZES: [u64; 7] = [64, 64, 64, 64, 1, 64, 64];
 
 fn disk(name: &str) -> Result<&'static Disk, String> {
     disks::find(name).ok_or_else(|| format!("there is no disk {name}"))
@@ -105,12 +110,12 @@ fn holds(buf: Buf, salt: u8) -> bool {
 }
 
 fn disks_are_named_in_order(may_sleep: &MaySleep) -> Result<(), String> {
-    check!(disks::all().len() >= SIZES.len(), "{} disks, not 5", disks::all().len());
+    check!(disks::all().len() >= SIZES.len(), "{} disks, not 7", disks::all().len());
     check!(disks::all().windows(2).all(|pair| pair[0].at() < pair[1].at()));
     for (number, size) in SIZES.into_iter().enumerate() {
         let disk = disk(&format!("vbd{number}"))?;
         // Its first request was for its serial number; a second one outlasts that.
-        check!(biowait(may_sleep, &*disk.device(), read(extent(0, 8))).1 == Ok(()));
+        check!(biowait(may_sleep, &*disk.device(), Buf::flush()).1 == Ok(()));
         let status = disk.status();
         check!(status.serial.as_str() == format!("scratch{number}"), "serial {:?}", status.serial);
         check!(status.capacity == Sectors(size << 11), "{} sectors", status.capacity);
@@ -258,7 +263,7 @@ fn a_read_only_disk(may_sleep: &MaySleep) -> Result<(), String> {
 
 /// The watchdog would find them too, a second late; it counts no interrupts.
 fn completions_by_interrupt(may_sleep: &MaySleep) -> Result<(), String> {
-    for disk in disks::all().iter().take(SIZES.len()) {
+    for disk in disks::all().iter().take(5) {
         check!(disk.delivery() != Delivery::None, "{} has no interrupt", disk.name());
         let before = disk.status().counts.interrupts;
         for _ in 0..10 {
@@ -287,5 +292,52 @@ fn past_the_wrap(may_sleep: &MaySleep) -> Result<(), String> {
     let after = disk.status().counts;
     check!(after.requests - before.requests == ROUNDS * BATCH && ROUNDS * BATCH > 65_536);
     check!(after.kicks - before.kicks <= ROUNDS * BATCH, "a kick for each request at most");
+    Ok(())
+}
+
+fn a_bad_sector(may_sleep: &MaySleep) -> Result<(), String> {
+    let disk = disk("vbd5")?;
+    let (device, errors) = (disk.device(), disk.status().counts.errors);
+    let reads = [(64, 1, false), (63, 1, true), (65, 1, true), (60, 8, false), (56, 8, true)];
+    for (start, count, good) in reads {
+        let at = extent(start, count);
+        let (buf, result) = biowait(may_sleep, &*device, read(at));
+        let resid = at.count().bytes();
+        let expected = if good { Ok(()) } else { Err(IoError { kind: ErrorKind::Media, resid }) };
+        check!(result == expected, "{at}: {result:?}");
+        check!(buf.into_read().is_some(), "{at}: the memory is lost");
+    }
+    let status = disk.status();
+    check!(status.state == State::Ready && status.counts.errors == errors + 2);
+    Ok(())
+}
+
+/// The disk stays barred: this test is the last to use it.
+fn a_hanging_disk(may_sleep: &MaySleep) -> Result<(), String> {
+    const COUNT: usize = 200;
+    let disk = disk("vbd6")?;
+    disk.set_timeout(Duration::ZERO);
+    let flight = Flight::new();
+    for number in 0..COUNT as u64 {
+        flight.issue(&*disk.device(), number, read(extent(number, 1)));
+    }
+    let held = disk.status().in_flight;
+    check!(held > 0 && disk.status().waiting == COUNT - held);
+    for (number, buf, result) in flight.land(may_sleep, COUNT) {
+        let timeout = Err(IoError { kind: ErrorKind::Timeout, resid: 512 });
+        check!(result == timeout, "request {number}: {result:?}");
+        // The device may still write into what it was lent.
+        let lent = (number as usize) < held;
+        check!(buf.into_read().is_none() == lent, "request {number}: its memory");
+    }
+    check!(disk.status().state == State::Barred(Failure::Timeout));
+    check!(disk.status().in_flight == held, "the device has given something back");
+    let (_, result) = biowait(may_sleep, &*disk.device(), Buf::flush());
+    check!(result == Err(IoError { kind: ErrorKind::Timeout, resid: 0 }), "{result:?}");
+    while disk.status().in_flight > 0 {
+        sleep(may_sleep, Duration::from_millis(100));
+    }
+    check!(flight.landed.lock().is_empty(), "a request ended twice");
+    check!(disk.status().state == State::Barred(Failure::Timeout), "it came back by itself");
     Ok(())
 }

@@ -77,7 +77,7 @@ impl Default for Options {
 pub struct VirtioBlk<H: Hal, D: Device> {
     name: String,
     config: Config,
-    timeout_ticks: u64,
+    timeout_ticks: AtomicU64,
     /// In sectors; the device may change it.
     capacity: AtomicU64,
     queue: Lock<Queue<H, D>>,
@@ -98,7 +98,7 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
         Ok(VirtioBlk {
             name,
             config,
-            timeout_ticks: options.timeout_ticks,
+            timeout_ticks: AtomicU64::new(options.timeout_ticks),
             capacity: AtomicU64::new(capacity.0),
             queue: Lock::new(Rank::DRIVER, queue),
         })
@@ -124,9 +124,15 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
         }
     }
 
+    /// Gives the device another patience, from the next tick on.
+    pub fn set_timeout(&self, ticks: u64) {
+        self.timeout_ticks.store(ticks, Ordering::Relaxed);
+    }
+
     /// The watchdog, to be called every [`TICK_MS`]. Never waits.
     pub fn tick(&self) {
-        self.with_queue(|queue| queue.tick(self.timeout_ticks));
+        let timeout = self.timeout_ticks.load(Ordering::Relaxed);
+        self.with_queue(|queue| queue.tick(timeout));
         self.service();
     }
 

@@ -88,6 +88,17 @@ fn a_silent_device_is_barred_and_keeps_what_it_was_lent() {
 }
 
 #[test]
+fn patience_can_be_changed_while_requests_wait() {
+    let bench = Bench::new(Model::disk(64));
+    bench.issue(0, read(0, 1));
+    (0..10).for_each(|_| bench.disk.tick());
+    assert_eq!(bench.state(), State::Ready);
+    bench.disk.set_timeout(10);
+    bench.disk.tick();
+    assert_eq!(bench.state(), State::Barred(Failure::Timeout));
+}
+
+#[test]
 fn a_slow_device_is_not_barred_while_it_moves() {
     let bench = Bench::with(Model::disk(64), Options { timeout_ticks: 2, ..Options::default() });
     bench.run();
