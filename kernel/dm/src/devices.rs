@@ -1,10 +1,15 @@
 //! Devices that tables refer to by name.
 //!
-//! Place: targets get a [`DeviceRef`] for each device their arguments name and
-//! keep it for as long as they use the device. The registry hands them out.
+//! Place: targets get a [`DeviceRef`] for each device their arguments name.
+//! The registry hands them out.
 //!
-//! Rule: whoever holds a `DeviceRef` has the device *open*. A mapped device
-//! that is open is not removed.
+//! Rules:
+//!
+//! - Whoever holds a [`DeviceRef`] has the device *open*. A mapped device that
+//!   is open is not removed. A target holds its own, itself, until its drop.
+//! - What may outlive the target, because requests on their way share it, uses
+//!   a [`DeviceHandle`], which opens nothing: so the device is closed when the
+//!   target is gone, and not only after the last completion has returned.
 
 use alloc::sync::Arc;
 use core::fmt;
@@ -25,9 +30,21 @@ pub trait Devices {
     fn open(&self, name: &str) -> Option<DeviceRef>;
 }
 
-/// A block device, held open; use it like the [`BlockDevice`] it is.
+/// A block device, held open; use it like the [`DeviceHandle`], hence like the
+/// [`BlockDevice`], that it is.
 #[derive(Clone)]
-pub struct DeviceRef(Arc<Node>);
+pub struct DeviceRef {
+    handle: DeviceHandle,
+    /// One reference for each opening.
+    openings: Arc<()>,
+}
+
+/// A block device, not held open; use it like the [`BlockDevice`] it is.
+///
+/// It keeps the device in existence: once that is removed, requests fail with
+/// [`ErrorKind::Gone`](bio::ErrorKind::Gone).
+#[derive(Clone)]
+pub struct DeviceHandle(Arc<Node>);
 
 /// A device and the name it goes by.
 struct Node {
@@ -52,9 +69,22 @@ impl DeviceRef {
     }
 
     fn of(name: &str, kind: Kind) -> DeviceRef {
-        DeviceRef(Arc::new(Node { name: Lock::new(NAME, name.into()), kind }))
+        let node = Node { name: Lock::new(NAME, name.into()), kind };
+        DeviceRef { handle: DeviceHandle(Arc::new(node)), openings: Arc::default() }
     }
 
+    /// The device, for what may outlive this opening.
+    pub fn handle(&self) -> DeviceHandle {
+        self.handle.clone()
+    }
+
+    /// How often the device is open, this one included.
+    pub(crate) fn count(&self) -> usize {
+        Arc::strong_count(&self.openings)
+    }
+}
+
+impl DeviceHandle {
     /// What the device is called now; a mapped device may be renamed while open.
     pub fn name(&self) -> Arc<str> {
         self.0.name.lock().clone()
@@ -62,11 +92,6 @@ impl DeviceRef {
 
     pub(crate) fn rename(&self, name: &str) {
         *self.0.name.lock() = name.into();
-    }
-
-    /// How often the device is open, this one included.
-    pub(crate) fn count(&self) -> usize {
-        Arc::strong_count(&self.0)
     }
 
     /// The mapped device it is, unless it is a disk.
@@ -79,6 +104,13 @@ impl DeviceRef {
 }
 
 impl Deref for DeviceRef {
+    type Target = DeviceHandle;
+    fn deref(&self) -> &DeviceHandle {
+        &self.handle
+    }
+}
+
+impl Deref for DeviceHandle {
     type Target = dyn BlockDevice;
     fn deref(&self) -> &Self::Target {
         match &self.0.kind {
@@ -91,5 +123,11 @@ impl Deref for DeviceRef {
 impl fmt::Debug for DeviceRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "DeviceRef({})", self.name())
+    }
+}
+
+impl fmt::Debug for DeviceHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DeviceHandle({})", self.name())
     }
 }

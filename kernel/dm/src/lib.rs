@@ -77,7 +77,7 @@ mod targets;
 
 pub use args::{ArgError, Args, Word};
 pub use device::{Done, Info, MappedDevice, Mode, Slot, Suspend};
-pub use devices::{DeviceRef, Devices};
+pub use devices::{DeviceHandle, DeviceRef, Devices};
 pub use env::{Env, Work};
 pub use error::{DmError, TableError};
 pub use events::Events;

@@ -213,7 +213,7 @@ impl Registry {
         device: &Arc<MappedDevice>,
         below: &[(Place, DeviceRef)],
     ) -> Result<(), TableError> {
-        let mapped = self.devices.iter().filter_map(DeviceRef::as_mapped);
+        let mapped = self.devices.iter().filter_map(|device| device.as_mapped());
         let above = mapped.filter_map(|upper| distance(upper, device)).max().unwrap_or(0);
         for ((line, column), lower) in below {
             let refuse = |reason| Err(TableError { line: *line, column: *column, reason });

@@ -12,6 +12,9 @@
 //! - It completes every request exactly once. The table, hence the target,
 //!   lives until then; work of its own (a resync copy, a timer) keeps alive by
 //!   an `Arc` what it uses.
+//! - Its devices are open as long as it lives, and no longer: the target itself
+//!   keeps the [`DeviceRef`]s, what it shares with its work and its requests
+//!   keeps [`DeviceHandle`](crate::DeviceHandle)s.
 //! - All methods except `strategy` are for control: they may allocate. None
 //!   may block.
 

@@ -5,6 +5,7 @@
 
 mod bench;
 mod mapping;
+mod openings;
 mod properties;
 mod refusals;
 mod registry;
