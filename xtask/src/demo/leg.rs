@@ -41,7 +41,7 @@ impl MortalDisk {
 
     /// The disk for QEMU.
     pub(super) fn disk(&self) -> Disk {
-        Disk::Blockdev(json!({
+        Disk::blockdev(json!({
             "driver": "nbd",
             "server": {"type": "unix", "path": self.folder.path().join(SOCKET)},
             "reconnect-delay": 0,

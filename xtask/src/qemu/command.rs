@@ -36,7 +36,17 @@ pub(crate) struct Machine<'a> {
 
 /// A virtio-blk disk of the guest and what is behind it.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Disk {
+pub(crate) struct Disk {
+    backend: Backend,
+    /// Its serial number; without one, its name in the kernel.
+    serial: Option<String>,
+    /// Size of a block, in bytes.
+    block_bytes: u32,
+}
+
+/// Where a disk's data is.
+#[derive(Clone, Debug, PartialEq)]
+enum Backend {
     /// A QEMU block device, as `blockdev-add` takes it, without its node name.
     Blockdev(Value),
     /// Anything else that QEMU's `file=` understands, as `nbd://host/name`.
@@ -44,18 +54,37 @@ pub(crate) enum Disk {
 }
 
 impl Disk {
+    /// A QEMU block device, as `blockdev-add` takes it, without its node name.
+    pub(crate) fn blockdev(value: Value) -> Self {
+        Self::new(Backend::Blockdev(value))
+    }
+
+    fn new(backend: Backend) -> Self {
+        Self { backend, serial: None, block_bytes: 512 }
+    }
+
     /// A raw image file.
     pub(crate) fn raw(file: &Path) -> Self {
-        Self::Blockdev(json!({"driver": "raw", "file": {"driver": "file", "filename": file}}))
+        Self::blockdev(json!({"driver": "raw", "file": {"driver": "file", "filename": file}}))
     }
 
     /// A raw image file that the guest can only read.
     pub(crate) fn raw_read_only(file: &Path) -> Self {
-        Self::Blockdev(json!({
+        Self::blockdev(json!({
             "driver": "raw",
             "read-only": true,
             "file": {"driver": "file", "filename": file, "read-only": true},
         }))
+    }
+
+    /// The same disk with this serial number.
+    pub(crate) fn with_serial(self, serial: &str) -> Self {
+        Self { serial: Some(serial.to_owned()), ..self }
+    }
+
+    /// The same disk with blocks of this many bytes.
+    pub(crate) fn with_blocks(self, block_bytes: u32) -> Self {
+        Self { block_bytes, ..self }
     }
 
     /// The disk that a person names: a raw image's path, a URI with `://`, or
@@ -65,10 +94,10 @@ impl Disk {
             let value: Value = serde_json::from_str(blockdev)
                 .with_context(|| format!("--disk {text}: not a JSON block device"))?;
             ensure!(value.is_object(), "--disk {text}: a block device is a JSON object");
-            return Ok(Self::Blockdev(value));
+            return Ok(Self::blockdev(value));
         }
         if text.contains("://") {
-            return Ok(Self::Uri(text.to_owned()));
+            return Ok(Self::new(Backend::Uri(text.to_owned())));
         }
         let file = Path::new(text);
         ensure!(file.exists(), "--disk {text}: no such file; `truncate -s 64M {text}` makes one");
@@ -126,31 +155,27 @@ impl Machine<'_> {
 /// slots are fixed; errors go to the guest, never stop the machine.
 fn attach(qemu: &mut Command, number: usize, disk: &Disk) {
     let name = format!("vbd{number}");
-    match disk {
-        Disk::Blockdev(value) => {
+    match &disk.backend {
+        Backend::Blockdev(value) => {
             let mut value = value.clone();
             value["node-name"] = json!(name);
             qemu.arg("-blockdev").arg(value.to_string());
         }
-        Disk::Uri(uri) => {
+        Backend::Uri(uri) => {
             qemu.arg("-drive").arg(format!("if=none,id={name},format=raw,file={}", escaped(uri)));
         }
     }
     let slot = FIRST_DISK_SLOT + number;
+    let serial = disk.serial.as_deref().unwrap_or(&name);
+    let block = disk.block_bytes;
     qemu.arg("-device").arg(format!(
-        "virtio-blk-pci,id={id},drive={name},serial={name},addr={slot:#x},disable-legacy=on,\
-         rerror=report,werror=report",
-        id = device_id(number),
+        "virtio-blk-pci,drive={name},serial={serial},addr={slot:#x},disable-legacy=on,\
+         logical_block_size={block},physical_block_size={block},rerror=report,werror=report",
     ));
 }
 
 /// PCI slot of `vbd0`; q35 itself uses 0 and 0x1f.
 const FIRST_DISK_SLOT: usize = 4;
-
-/// QEMU's id of the device in front of disk `number`, for QMP.
-pub(crate) fn device_id(number: usize) -> String {
-    format!("disk{number}")
-}
 
 /// `head`, then `,key=path` for each pair, with QEMU's escape for commas.
 fn options(head: &str, paths: &[(&str, &Path)]) -> OsString {
@@ -179,9 +204,9 @@ mod tests {
     #[test]
     fn disks_are_told_apart_by_their_text() {
         let uri = Disk::parse("nbd://localhost/disk").unwrap();
-        assert_eq!(uri, Disk::Uri("nbd://localhost/disk".into()));
+        assert_eq!(uri.backend, Backend::Uri("nbd://localhost/disk".into()));
         let null = Disk::parse(r#"json:{"driver":"null-co"}"#).unwrap();
-        assert_eq!(null, Disk::Blockdev(json!({"driver": "null-co"})));
+        assert_eq!(null, Disk::blockdev(json!({"driver": "null-co"})));
     }
 
     #[test]
@@ -195,10 +220,14 @@ mod tests {
     #[test]
     fn a_disk_is_attached_under_the_kernels_name_and_reports_errors() {
         let mut qemu = Command::new("qemu");
-        attach(&mut qemu, 2, &Disk::Blockdev(json!({"driver": "null-co"})));
+        let disk = Disk::blockdev(json!({"driver": "null-co"}));
+        attach(&mut qemu, 2, &disk.with_blocks(4096));
         let args: Vec<_> = qemu.get_args().map(|arg| arg.to_str().unwrap()).collect();
         assert_eq!(args[1], r#"{"driver":"null-co","node-name":"vbd2"}"#);
-        assert!(args[3].starts_with("virtio-blk-pci,id=disk2,drive=vbd2,serial=vbd2,"));
-        assert!(args[3].ends_with("disable-legacy=on,rerror=report,werror=report"));
+        assert!(args[3].starts_with("virtio-blk-pci,drive=vbd2,serial=vbd2,addr=0x6,"));
+        for word in ["disable-legacy=on", "logical_block_size=4096", "rerror=report,werror=report"]
+        {
+            assert!(args[3].contains(word), "{word}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The suites that boot the kernel: its self-tests, and its ways to go down.
 
-use std::fs;
+use std::fs::{self, File};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -14,6 +15,9 @@ use crate::qemu::accel::Accel;
 use crate::qemu::{Disk, Guest, Machine, SERIAL_LOG};
 use crate::symbolize;
 use crate::verdict::Verdict;
+
+/// How long the self-tests may take; on an idle host they take seconds.
+const SELFTEST_LIMIT: Duration = Duration::from_secs(300);
 
 /// How long a boot that is to crash may take.
 const CRASH_LIMIT: Duration = Duration::from_secs(60);
@@ -58,14 +62,42 @@ impl Lab {
     }
 }
 
-/// The kernel's self-tests, all in one boot.
+/// The kernel's self-tests, once for each way an interrupt can come: by message
+/// and by line.
 pub(super) fn selftest(options: &Options, report: &mut Report) -> Result<Tally> {
     let lab = report.aside(|| Lab::open(options))?;
-    let mut cmdline = "mode=selftest".to_owned();
-    if let Some(filter) = &options.filter {
-        cmdline += &format!(" filter={filter}");
+    let folder = tempfile::tempdir_in(report.folder())?;
+    let mut tally = Tally::default();
+    for interrupts in ["msix", "line"] {
+        let mut cmdline = format!("mode=selftest interrupts={interrupts}");
+        if let Some(filter) = &options.filter {
+            cmdline += &format!(" filter={filter}");
+        }
+        report.line(&format!("kernel command line: {cmdline}"));
+        let machine = lab.machine(cmdline, scratch_disks(folder.path())?, report);
+        let mut guest = Guest::boot(&machine, SELFTEST_LIMIT)?;
+        tally += one_boot(&mut guest, &lab, report);
     }
-    let mut guest = Guest::boot(&lab.machine(cmdline, Vec::new(), report), options.limit())?;
+    Ok(tally)
+}
+
+/// The disks that the self-tests overwrite: two alike, one with large blocks, one
+/// that is read-only, a tiny one.
+fn scratch_disks(folder: &Path) -> Result<Vec<Disk>> {
+    let mut disks = Vec::new();
+    for (number, mebibytes) in [64, 64, 64, 64, 1].into_iter().enumerate() {
+        let name = format!("scratch{number}");
+        let file = folder.join(&name);
+        File::create(&file)?.set_len(mebibytes << 20)?;
+        let disk = if number == 3 { Disk::raw_read_only(&file) } else { Disk::raw(&file) };
+        let blocks = if number == 2 { 4096 } else { 512 };
+        disks.push(disk.with_serial(&name).with_blocks(blocks));
+    }
+    Ok(disks)
+}
+
+/// Counts the tests of one boot; a kernel that goes down fails the one it is in.
+fn one_boot(guest: &mut Guest, lab: &Lab, report: &mut Report) -> Tally {
     let (mut tally, mut running) = (Tally::default(), None);
     let verdict = guest.run(|line| {
         report.line(line);
@@ -84,7 +116,7 @@ pub(super) fn selftest(options: &Options, report: &mut Report) -> Result<Tally> 
         report.line(&format!("{verdict}{within}"));
         report.text(&lab.panic(report).unwrap_or_default());
     }
-    Ok(tally)
+    tally
 }
 
 /// Each way to go down ends with the panic verdict and a report that names what

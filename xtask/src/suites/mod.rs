@@ -39,7 +39,7 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value = "tcg")]
     accel: Choice,
 
-    /// How long a suite may take
+    /// How long a run of cargo may take
     #[arg(long, value_name = "SECONDS", default_value_t = 1200)]
     limit: u64,
 }
