@@ -1,11 +1,15 @@
 //! `kprint!`, `kprintln!` and the log: all text that leaves the kernel, by COM1.
 //!
 //! Console output and log lines share the port; each call comes out in one piece. A log
-//! line is `[ seconds] level target: message`, the time that of `arch::clock`.
+//! line is `[ seconds] level target: message`, the time that of `arch::clock`. It stands
+//! on a row of its own: whoever leaves a row unfinished (a prompt, a progress line) does
+//! so with `open_line`, which tells the log how to leave that row and make it again.
+
+use alloc::string::String;
 
 use log::{LevelFilter, Log, Metadata, Record};
 
-use crate::arch::{clock, serial};
+use crate::arch::{IrqLock, clock, serial};
 
 /// Prints to the console.
 #[macro_export]
@@ -20,6 +24,34 @@ macro_rules! kprintln {
     ($($arg:tt)*) => {
         $crate::arch::serial::print(format_args!("{}\n", format_args!($($arg)*)))
     };
+}
+
+/// A row that is not finished, as a log line finds it.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenLine<'a> {
+    /// Makes place for other output: erases the row, or ends it.
+    pub leave: &'a str,
+    /// Makes the row again.
+    pub redraw: &'a str,
+}
+
+impl OpenLine<'_> {
+    /// No row is unfinished.
+    pub const NONE: OpenLine<'static> = OpenLine { leave: "", redraw: "" };
+}
+
+/// The row that is not finished: its `leave` and its `redraw`.
+static OPEN: IrqLock<(String, String)> = IrqLock::new((String::new(), String::new()));
+
+/// Prints `text`, after which `line` stands unfinished on the last row.
+pub fn open_line(text: &str, line: OpenLine<'_>) {
+    let mut open = OPEN.lock();
+    let (leave, redraw) = &mut *open;
+    for (kept, new) in [(leave, line.leave), (redraw, line.redraw)] {
+        kept.clear();
+        kept.push_str(new);
+    }
+    serial::print(format_args!("{text}"));
 }
 
 /// Makes the `log` macros work; messages above `level` are dropped.
@@ -41,8 +73,10 @@ impl Log for SerialLog {
             return;
         }
         let us = clock::now() / 1000;
+        let open = OPEN.lock();
+        let (leave, redraw) = &*open;
         serial::print(format_args!(
-            "[{:5}.{:06}] {:5} {}: {}\n",
+            "{leave}[{:5}.{:06}] {:5} {}: {}\n{redraw}",
             us / 1_000_000,
             us % 1_000_000,
             record.level(),

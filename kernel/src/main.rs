@@ -1,9 +1,9 @@
 //! The kernel: boots, finds its disks, mirrors them.
 //!
 //! This file is the composition root: it brings the parts up in order and decides, by the
-//! command line, what this boot is for. `mode=console` (the default), `mode=selftest
-//! [filter=TEXT]`, `mode=crash how=WAY`, or `mode=poweroff`, which ends the run at the
-//! ready line; `log=LEVEL` in any mode says how much is logged.
+//! command line, what this boot is for. `mode=console` (the default; `console` tells its
+//! words), `mode=selftest [filter=TEXT]`, `mode=crash how=WAY`, or `mode=poweroff`, which
+//! ends the run at the ready line; `log=LEVEL` in any mode says how much is logged.
 
 #![no_std]
 #![no_main]
@@ -14,6 +14,7 @@ extern crate alloc;
 
 mod arch;
 mod cmdline;
+mod console;
 mod disks;
 mod kprint;
 mod mm;
@@ -21,14 +22,19 @@ mod panic;
 mod selftest;
 mod task;
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+
 use bootloader_api::config::Mapping;
 use bootloader_api::{BootInfo, BootloaderConfig};
+use dm::Dm;
+use dm_mirror::MirrorType;
 use log::LevelFilter;
 
 use crate::arch::exit::{Verdict, exit};
-use crate::arch::{clock, ioapic, lapic, serial};
+use crate::arch::{clock, ioapic, lapic};
 use crate::cmdline::Cmdline;
-use crate::task::{MaySleep, Priority};
+use crate::task::{KernelEnv, MaySleep, Priority};
 
 /// What the boot loader is asked for; the address space is described in `mm`.
 const BOOT_CONFIG: BootloaderConfig = {
@@ -50,7 +56,6 @@ fn kernel_main(boot: &'static mut BootInfo) -> ! {
     let rsdp = boot.rsdp_addr.into_option().expect("the firmware has ACPI tables");
     arch::init(rsdp);
     task::init();
-    serial::start_receiving(|| {});
     arch::enable_interrupts();
     task::spawn("main", Priority::Kernel, main).expect("a first thread");
     task::idle()
@@ -64,16 +69,34 @@ fn main(may_sleep: &MaySleep) {
     }
     banner();
     disks::init(&cmdline);
+    let dm = storage();
+    let mode = cmdline.get("mode").unwrap_or("console");
+    if mode == "console" {
+        return console::start(dm, &cmdline);
+    }
     kprintln!("dmirror: ready");
-    match cmdline.get("mode").unwrap_or("console") {
-        "selftest" => exit(selftest::run(may_sleep, cmdline.get("filter").unwrap_or_default())),
+    exit(match mode {
+        "selftest" => selftest::run(may_sleep, cmdline.get("filter").unwrap_or_default()),
         "crash" => {
             selftest::crash(cmdline.get("how").unwrap_or("panic"));
-            exit(Verdict::Failed)
+            Verdict::Failed
         }
-        "poweroff" => exit(Verdict::Success),
-        _ => echo(),
+        "poweroff" => Verdict::Success,
+        _ => {
+            kprintln!("main: there is no mode {mode:?}");
+            Verdict::Failed
+        }
+    })
+}
+
+/// The device mapper, which knows the disks and the mirror.
+fn storage() -> &'static Dm {
+    let dm = Box::leak(Box::new(Dm::new(Arc::new(KernelEnv))));
+    dm.add_type(Arc::new(MirrorType)).expect("no other target is called mirror");
+    for disk in disks::all() {
+        dm.add_disk(disk.name(), disk.device()).expect("each disk has a name of its own");
     }
+    dm
 }
 
 /// One line about each thing that was found.
@@ -99,14 +122,5 @@ fn banner() {
             ecam.last_bus
         ),
         None => log::warn!("pci: no memory-mapped configuration space"),
-    }
-}
-
-/// Sends back what is typed.
-fn echo() -> ! {
-    loop {
-        let mut bytes = [0; 64];
-        let count = serial::read(&mut bytes);
-        kprint!("{}", alloc::string::String::from_utf8_lossy(&bytes[..count]));
     }
 }

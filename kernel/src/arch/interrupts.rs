@@ -6,6 +6,7 @@
 //! interrupted, so it wakes a thread and returns; it allocates and waits for nothing.
 //! After it, the scheduler gets its chance through the hook of `on_exit`.
 
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use spin::Once;
@@ -26,6 +27,7 @@ struct Handler {
 }
 
 static HANDLERS: IrqLock<[Option<Handler>; COUNT]> = IrqLock::new([None; COUNT]);
+static COUNTS: [AtomicU64; COUNT] = [const { AtomicU64::new(0) }; COUNT];
 static STRAYS: AtomicU64 = AtomicU64::new(0);
 static ON_EXIT: Once<fn()> = Once::new();
 
@@ -78,6 +80,15 @@ pub fn on_exit(hook: fn()) {
     ON_EXIT.call_once(|| hook);
 }
 
+/// The vectors that have an owner or had interrupts, each with how many since boot.
+pub fn counts() -> Vec<(u8, u64)> {
+    // Copied out: memory is allocated without the lock.
+    let owned = HANDLERS.lock().map(|handler| handler.is_some());
+    let all = owned.into_iter().zip(&COUNTS).zip(FIRST..);
+    let counted = all.map(|((owned, count), vector)| (owned, vector, count.load(Relaxed)));
+    counted.filter(|&(owned, _, n)| owned || n > 0).map(|(_, vector, n)| (vector, n)).collect()
+}
+
 /// Interrupts nobody had asked for, since boot.
 pub fn strays() -> u64 {
     STRAYS.load(Relaxed)
@@ -88,9 +99,12 @@ pub(super) fn deliver(vector: u8) {
     if vector == lapic::SPURIOUS_VECTOR {
         return; // Wants no end-of-interrupt (Intel SDM 3A, 11.9).
     }
+    let index = vector.checked_sub(FIRST).map(usize::from).filter(|&index| index < COUNT);
+    if let Some(index) = index {
+        COUNTS[index].fetch_add(1, Relaxed);
+    }
     // Copied out, so that the handler runs without the table's lock.
-    let handler =
-        vector.checked_sub(FIRST).and_then(|i| HANDLERS.lock().get(usize::from(i)).copied()?);
+    let handler = index.and_then(|index| HANDLERS.lock()[index]);
     match handler {
         Some(Handler { ring, argument }) => ring(argument),
         None => {

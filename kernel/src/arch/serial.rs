@@ -53,7 +53,7 @@ pub fn init() {
     let _ = PORT.lock().uart.init(config);
 }
 
-/// Writes `args` in one piece, each line feed preceded by a carriage return.
+/// Writes `args` in one piece, each line feed preceded by one carriage return.
 pub fn print(args: fmt::Arguments) {
     let _ = fmt::write(&mut Output(&mut PORT.lock().uart), args);
 }
@@ -125,6 +125,7 @@ impl fmt::Write for Output<'_> {
         for piece in text.split_inclusive('\n') {
             match piece.strip_suffix('\n') {
                 Some(line) => {
+                    let line = line.strip_suffix('\r').unwrap_or(line);
                     self.0.send_bytes_exact(line.as_bytes());
                     self.0.send_bytes_exact(b"\r\n");
                 }

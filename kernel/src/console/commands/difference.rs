@@ -1,0 +1,69 @@
+//! Where two contents differ, as a person wants to see it: the first sectors of them each
+//! with a byte of both, and how many there are in all.
+
+use alloc::format;
+use alloc::string::String;
+
+use bio::SECTOR_SIZE;
+
+use crate::console::Failure;
+use crate::console::job::Summary;
+use crate::kprintln;
+
+/// Sectors that are shown; the others are counted.
+const SHOWN_MAX: u64 = 8;
+
+/// The differences of two contents so far.
+pub struct Differences {
+    left: String,
+    right: String,
+    sectors: u64,
+    bytes: u64,
+}
+
+impl Differences {
+    /// None so far; the contents go by these names.
+    pub fn new(left: &str, right: &str) -> Differences {
+        Differences { left: left.into(), right: right.into(), sectors: 0, bytes: 0 }
+    }
+
+    /// Takes note of the differences of a chunk that starts at `offset` (in bytes), and
+    /// shows the first.
+    pub fn note(&mut self, offset: u64, left: &[u8], right: &[u8]) {
+        let sectors = left.chunks(SECTOR_SIZE).zip(right.chunks(SECTOR_SIZE));
+        for (index, (left, right)) in sectors.enumerate().filter(|(_, (left, right))| left != right)
+        {
+            let differing = || left.iter().zip(right).enumerate().filter(|(_, (l, r))| l != r);
+            let count = differing().count() as u64;
+            self.sectors += 1;
+            self.bytes += count;
+            if let Some((at, (l, r))) = differing().next()
+                && self.sectors <= SHOWN_MAX
+            {
+                let at = offset + (index * SECTOR_SIZE + at) as u64;
+                kprintln!(
+                    "  sector {}: {count} bytes differ, the first at {at:#x}: {} {l:02x}, {} {r:02x}",
+                    at / SECTOR_SIZE as u64,
+                    self.left,
+                    self.right
+                );
+            } else if self.sectors == SHOWN_MAX + 1 {
+                kprintln!("  ...");
+            }
+        }
+    }
+
+    /// The end of a job that looked for differences: a failure if there was one.
+    pub fn conclude(&self, job: Result<Summary, Failure>) -> Result<Summary, Failure> {
+        let found = || {
+            let sectors = if self.sectors == 1 { "sector" } else { "sectors" };
+            format!("{} bytes in {} {sectors} differ", self.bytes, self.sectors)
+        };
+        match job {
+            Ok(summary) if self.sectors == 0 => Ok(summary),
+            Ok(summary) => Err(Failure::new(format!("{}, of {summary}", found()))),
+            Err(failure) if self.sectors > 0 => Err(failure.and(&found())),
+            Err(failure) => Err(failure),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What each command does.
+//!
+//! Place: `session` parses a line and calls `run`. A command prints its answer, or returns
+//! why there is none.
+
+mod bulk;
+mod difference;
+mod disks;
+mod dmsetup;
+mod machine;
+mod mirror;
+mod sectors;
+
+use alloc::string::String;
+
+use shell::{Command, help};
+
+use super::Outcome;
+use super::session::Session;
+use crate::kprintln;
+
+pub use dmsetup::create;
+pub use mirror::report as report_mirrors;
+pub use sectors::flush_quietly;
+
+/// Does what `command` says.
+pub fn run(session: &mut Session<'_>, command: Command) -> Outcome {
+    match command {
+        Command::Help { topic } => {
+            print_lines(&help::text(topic.as_deref()));
+            Ok(())
+        }
+        Command::Disks => disks::list(session),
+        Command::Dmsetup(command) => dmsetup::run(session, command),
+        Command::Mirror(command) => mirror::run(session, command),
+        Command::Read { dev, offset, length } => sectors::read(session, &dev, offset, length),
+        Command::Write { dev, offset, data } => sectors::write(session, &dev, offset, data),
+        Command::Flush { dev } => sectors::flush(session, &dev),
+        Command::Discard { dev, span } => sectors::discard(session, &dev, span),
+        Command::Fill { dev, span, pattern } => bulk::fill(session, &dev, span, pattern),
+        Command::Verify { dev, span, pattern } => bulk::verify(session, &dev, span, pattern),
+        Command::Compare { left, right, span } => bulk::compare(session, &left, &right, span),
+        Command::Copy { source, target, from, to, length } => {
+            bulk::copy(session, (&source, from), (&target, to), length)
+        }
+        Command::Threads => machine::threads(),
+        Command::Memory => machine::memory(),
+        Command::Interrupts => machine::interrupts(),
+        Command::Uptime => machine::uptime(),
+        Command::Log { level } => {
+            log::set_max_level(level);
+            Ok(())
+        }
+        Command::Panic => panic!("asked to on the console"),
+        Command::Poweroff => session.poweroff(),
+    }
+}
+
+/// Prints text of several lines, each in a call of its own: interrupts are off in each.
+fn print_lines(text: &str) {
+    for line in text.lines() {
+        kprintln!("{line}");
+    }
+}
+
+/// What a cell of a table shows when there is nothing.
+fn or_dash(text: String) -> String {
+    if text.is_empty() { "-".into() } else { text }
+}

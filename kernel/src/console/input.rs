@@ -1,0 +1,58 @@
+//! What is typed: the bytes of the serial line, for the console's thread.
+//!
+//! While a command runs its input is not the editor's: the command asks now and then
+//! whether Ctrl-C came, and everything after it is kept for later.
+
+use alloc::collections::VecDeque;
+
+use crate::arch::serial;
+use crate::task::{MaySleep, WaitChan};
+
+/// The byte that Ctrl-C sends.
+const CTRL_C: u8 = 0x03;
+
+/// Bytes typed ahead that are kept. When they are that many the sender is held back, and
+/// a Ctrl-C behind them is seen only when the command has ended.
+const AHEAD_MAX: usize = 64 * 1024;
+
+/// The receive interrupt wakes who waits here.
+static RECEIVED: WaitChan = WaitChan::new("ttyin");
+
+/// The input of the console. There is one.
+pub struct Input {
+    ahead: VecDeque<u8>,
+}
+
+impl Input {
+    /// Starts to receive.
+    pub fn open() -> Input {
+        serial::start_receiving(|| RECEIVED.wakeup());
+        Input { ahead: VecDeque::new() }
+    }
+
+    /// Sleeps until there is a byte, and takes it.
+    pub fn next(&mut self, may_sleep: &MaySleep) -> u8 {
+        RECEIVED.wait_until(may_sleep, || {
+            if self.ahead.is_empty() {
+                self.take_in();
+            }
+            self.ahead.pop_front()
+        })
+    }
+
+    /// Whether Ctrl-C came since a command began; what came before it is dropped.
+    pub fn interrupted(&mut self) -> bool {
+        while self.ahead.len() < AHEAD_MAX && self.take_in() > 0 {}
+        let Some(last) = self.ahead.iter().rposition(|&byte| byte == CTRL_C) else { return false };
+        self.ahead.drain(..=last);
+        true
+    }
+
+    /// Moves what the serial port has received; returns how many bytes.
+    fn take_in(&mut self) -> usize {
+        let mut bytes = [0; 256];
+        let count = serial::read(&mut bytes);
+        self.ahead.extend(&bytes[..count]);
+        count
+    }
+}

@@ -1,0 +1,197 @@
+//! A command at work: requests in flight, their memory, progress, Ctrl-C.
+//!
+//! Place: made by each command that asks devices for something; `stream` keeps its queue
+//! full.
+//!
+//! Rules:
+//!
+//! - All requests of a command go through its job, and `Job::finish` waits for what is
+//!   still in flight: nothing of a command moves after its prompt.
+//! - Ctrl-C ends a wait, never a request. Who presses it again while a job finishes gets
+//!   the prompt back at once; what a device holds on to then ends unheard.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+use bio::{Bio, Buf, IoResult, Sectors};
+use bytes::BytesMut;
+use dm::DeviceHandle;
+use shell::format::{Amount, Elapsed, Progress, rate};
+
+use super::screen::{Pace, Screen};
+use super::{Failure, Input};
+use crate::arch::clock;
+use crate::kprintln;
+use crate::task::{Completion, MaySleep};
+
+/// How often a wait looks for Ctrl-C.
+pub const LOOK_FOR_CTRL_C: Duration = Duration::from_millis(50);
+
+/// How long a job that failed waits for what is in flight before it says so.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The end of a request.
+type Ended = Completion<(Buf, IoResult)>;
+
+/// A request of a job, to be waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(u64);
+
+/// A command at work.
+pub struct Job<'s> {
+    may_sleep: &'s MaySleep,
+    input: &'s mut Input,
+    screen: Screen,
+    total: Sectors,
+    done: Sectors,
+    started: Duration,
+    pace: Pace,
+    in_flight: BTreeMap<Ticket, Arc<Ended>>,
+    issued: u64,
+    spare: Vec<BytesMut>,
+}
+
+impl<'s> Job<'s> {
+    /// A job that is to move `total` sectors; one of none shows no progress.
+    pub fn new(
+        may_sleep: &'s MaySleep,
+        input: &'s mut Input,
+        screen: Screen,
+        total: Sectors,
+    ) -> Job<'s> {
+        Job {
+            may_sleep,
+            input,
+            screen,
+            total,
+            done: Sectors::ZERO,
+            started: now(),
+            pace: Pace::default(),
+            in_flight: BTreeMap::new(),
+            issued: 0,
+            spare: Vec::new(),
+        }
+    }
+
+    /// Issues a request.
+    pub fn issue(&mut self, device: &DeviceHandle, buf: Buf) -> Ticket {
+        let ticket = Ticket(self.issued);
+        self.issued += 1;
+        let ended = Arc::new(Completion::new("biowait"));
+        self.in_flight.insert(ticket, ended.clone());
+        device.strategy(Bio::new(buf, ended, 0));
+        ticket
+    }
+
+    /// Waits for the end of a request. Fails only when Ctrl-C is pressed.
+    pub fn wait(&mut self, ticket: Ticket) -> Result<(Buf, IoResult), Failure> {
+        let ended = self.in_flight.get(&ticket).expect("a ticket is waited for once");
+        loop {
+            if let Ok(end) = ended.wait_timeout(self.may_sleep, LOOK_FOR_CTRL_C) {
+                self.in_flight.remove(&ticket);
+                return Ok(end);
+            }
+            if self.input.interrupted() {
+                return Err(stopped());
+            }
+        }
+    }
+
+    /// Memory of this length, with any contents.
+    pub fn memory(&mut self, length: Sectors) -> BytesMut {
+        let mut memory = self.spare.pop().unwrap_or_default();
+        memory.resize(length.bytes(), 0);
+        memory
+    }
+
+    /// Takes memory back, to be used again.
+    pub fn recycle(&mut self, memory: BytesMut) {
+        self.spare.push(memory);
+    }
+
+    /// So much more is done. Shows it now and then. Fails when Ctrl-C was pressed.
+    pub fn advance(&mut self, count: Sectors) -> Result<(), Failure> {
+        self.done = self.done + count;
+        self.pace.show(self.screen, &self.progress());
+        if self.input.interrupted() { Err(stopped()) } else { Ok(()) }
+    }
+
+    fn progress(&self) -> Progress {
+        Progress {
+            done: self.done.bytes() as u64,
+            total: self.total.bytes() as u64,
+            elapsed: now() - self.started,
+        }
+    }
+
+    /// Ends the job: waits for what is in flight, and completes the `outcome` of a job
+    /// that failed by how far it came.
+    pub fn finish(mut self, outcome: Result<(), Failure>) -> Result<Summary, Failure> {
+        let left = self.drain();
+        self.pace.clear(self.screen);
+        let Progress { done, total, elapsed } = self.progress();
+        let mut failure = match outcome {
+            Ok(()) => return Ok(Summary { done, elapsed }),
+            Err(failure) => failure,
+        };
+        if total > 0 {
+            failure.add(format!("until then: {} of {}", Amount(done), Amount(total)));
+        }
+        if left > 0 {
+            failure.add(format!("{left} of its requests are still in flight; `disks` shows where"));
+        }
+        Err(failure)
+    }
+
+    /// Waits for all that is in flight, until Ctrl-C is pressed; returns how many requests
+    /// were left.
+    fn drain(&mut self) -> usize {
+        let mut tell_at = Some(now() + PATIENCE);
+        while let Some((&ticket, ended)) = self.in_flight.first_key_value() {
+            if ended.wait_timeout(self.may_sleep, LOOK_FOR_CTRL_C).is_ok() {
+                self.in_flight.remove(&ticket);
+                continue;
+            }
+            if self.input.interrupted() {
+                // Those that have ended only wait to be taken.
+                let goes_on = |ended: &Ended| ended.wait_timeout(self.may_sleep, Duration::ZERO);
+                self.in_flight.retain(|_, ended| goes_on(ended).is_err());
+                break;
+            }
+            if tell_at.take_if(|at| now() >= *at).is_some() {
+                self.pace.clear(self.screen);
+                let count = self.in_flight.len();
+                kprintln!("waiting for {count} requests in flight; Ctrl-C leaves them");
+            }
+        }
+        self.in_flight.len()
+    }
+}
+
+/// What a job did: `64 MiB in 1.2 s, 53.3 MiB/s`.
+#[derive(Clone, Copy, Debug)]
+pub struct Summary {
+    /// Bytes done.
+    done: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}", Amount(self.done), Elapsed(self.elapsed))?;
+        rate(self.done, self.elapsed).map_or(Ok(()), |rate| write!(f, ", {rate}/s"))
+    }
+}
+
+fn stopped() -> Failure {
+    Failure::new("stopped by Ctrl-C".into())
+}
+
+fn now() -> Duration {
+    Duration::from_nanos(clock::now())
+}

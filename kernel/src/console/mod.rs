@@ -1,0 +1,55 @@
+//! The serial console: a person, or a script, runs commands.
+//!
+//! `session` reads lines and runs them; `commands` does what they say; `job` and `stream`
+//! move data; `devices` finds devices and refuses what would do harm. The grammar, the
+//! editor and the formats are the `shell` crate's.
+//!
+//! Rules:
+//!
+//! - One thread is the console. It may sleep, and everything it waits for ends with
+//!   Ctrl-C.
+//! - A command that is refused changes nothing, and says what to do instead.
+//! - A script goes on after a failed command; the exit code tells that one failed.
+
+mod commands;
+mod devices;
+mod failure;
+mod input;
+mod job;
+mod screen;
+mod session;
+mod stream;
+mod welcome;
+
+use dm::Dm;
+use shell::Mode;
+
+use crate::cmdline::Cmdline;
+use crate::task::{self, MaySleep, Priority};
+
+use failure::Failure;
+use input::Input;
+
+/// What a command returns; it has printed its answer by then.
+type Outcome = Result<(), Failure>;
+
+/// Starts the console's thread. Words of the command line:
+///
+/// - `session=script`: nobody sits at the other end. Lines are echoed once and no key
+///   edits; at their end (Ctrl-D) the machine is powered off; the verdict tells whether a
+///   command failed.
+/// - `mirror=auto`: make a mirror of the first two disks; `mirror=nosync`: the same
+///   without copying one to the other first.
+pub fn start(dm: &'static Dm, cmdline: &Cmdline) {
+    let mode = match cmdline.get("session") {
+        Some("script") => Mode::Plain,
+        _ => Mode::Interactive,
+    };
+    let sync = match cmdline.get("mirror") {
+        Some("auto") => Some(true),
+        Some("nosync") => Some(false),
+        _ => None,
+    };
+    let console = move |may_sleep: &MaySleep| session::run(dm, mode, sync, may_sleep);
+    task::spawn("console", Priority::Kernel, console).expect("a thread for the console");
+}

@@ -1,0 +1,161 @@
+//! A session: lines in, commands run, until the machine is powered off.
+//!
+//! Place: the whole of the console's thread.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use bio::Sectors;
+use dm::{Dm, Done};
+use shell::{Command, CommandCompleter, Event, LineEditor, Mode, Names, parse};
+
+use super::job::{Job, LOOK_FOR_CTRL_C, Summary};
+use super::screen::Screen;
+use super::{Failure, Input, Outcome, commands, devices, welcome};
+use crate::arch::exit::{Verdict, exit};
+use crate::kprintln;
+use crate::task::{Completion, MaySleep};
+
+const PROMPT: &str = "dmirror> ";
+
+/// What commands work with.
+pub struct Session<'t> {
+    /// All devices.
+    pub dm: &'static Dm,
+    may_sleep: &'t MaySleep,
+    input: Input,
+    mode: Mode,
+    /// A command failed.
+    failed: bool,
+}
+
+/// Welcomes whoever is there, then runs their commands. `mirror` asks for a mirror of the
+/// first two disks, with or without a copy of one to the other.
+pub fn run(dm: &'static Dm, mode: Mode, mirror: Option<bool>, may_sleep: &MaySleep) -> ! {
+    let input = Input::open();
+    let mut session = Session { dm, may_sleep, input, mode, failed: false };
+    welcome::welcome(&mut session, mirror);
+    kprintln!("dmirror: ready");
+    session.serve()
+}
+
+impl<'t> Session<'t> {
+    fn serve(&mut self) -> ! {
+        let screen = Screen(self.mode);
+        let names = CommandCompleter(AllNames(self.dm));
+        let mut editor = LineEditor::new(PROMPT, self.mode);
+        prompt(screen, &editor);
+        loop {
+            let byte = self.input.next(self.may_sleep);
+            let mut echo = String::new();
+            let Some(event) = editor.feed(byte, &names, &mut echo) else {
+                screen.echo(&echo, &row(&editor));
+                continue;
+            };
+            screen.echo(&echo, "");
+            let outcome = match event {
+                Event::Line(line) => self.execute(&line),
+                Event::Overlong => Err(overlong()),
+                Event::Interrupt => Ok(()),
+                Event::Eof => self.poweroff(),
+            };
+            if let Err(failure) = outcome {
+                self.report(&failure);
+            }
+            prompt(screen, &editor);
+        }
+    }
+
+    fn execute(&mut self, line: &str) -> Outcome {
+        match parse(line)? {
+            Some(Command::Poweroff) => self.poweroff(),
+            Some(command) => commands::run(self, command),
+            None => Ok(()),
+        }
+    }
+
+    /// Says that a command failed, and remembers it.
+    pub fn report(&mut self, failure: &Failure) {
+        self.failed = true;
+        kprintln!("error: {failure}");
+    }
+
+    /// Ends the machine, when what was acknowledged is durable. The verdict of a script
+    /// tells whether a command failed.
+    pub fn poweroff(&mut self) -> ! {
+        for device in devices::mapped(self.dm) {
+            if let Err(failure) = commands::flush_quietly(self, &device) {
+                self.report(&failure);
+            }
+        }
+        exit(match self.mode {
+            Mode::Plain if self.failed => Verdict::Failed,
+            Mode::Plain | Mode::Interactive => Verdict::Success,
+        })
+    }
+
+    /// Does `work` as a job that is to move `total` sectors.
+    pub fn job(
+        &mut self,
+        total: Sectors,
+        work: impl FnOnce(&mut Job<'_>) -> Outcome,
+    ) -> Result<Summary, Failure> {
+        let mut job = Job::new(self.may_sleep, &mut self.input, Screen(self.mode), total);
+        let outcome = work(&mut job);
+        job.finish(outcome)
+    }
+
+    /// Begins what the device mapper ends by a callback, and waits for that.
+    pub fn settle(&mut self, begin: impl FnOnce(Done)) -> Outcome {
+        let ended = Arc::new(Completion::new("dmwait"));
+        let tell = ended.clone();
+        begin(Box::new(move |result| tell.complete(result)));
+        loop {
+            if let Ok(result) = ended.wait_timeout(self.may_sleep, LOOK_FOR_CTRL_C) {
+                return Ok(result?);
+            }
+            if self.input.interrupted() {
+                return Err(Failure::new("not waited for any more; it goes on by itself".into())
+                    .and("`dmsetup info` shows the device's state"));
+            }
+        }
+    }
+}
+
+fn overlong() -> Failure {
+    let longest = shell::editor::LINE_BYTES_MAX;
+    Failure::new(format!("the line is longer than {longest} bytes; it was not run"))
+        .and("split it into several commands")
+}
+
+fn prompt(screen: Screen, editor: &LineEditor) {
+    let row = row(editor);
+    screen.echo(&row, &row);
+}
+
+/// The row of the line that is being edited.
+fn row(editor: &LineEditor) -> String {
+    let mut row = String::new();
+    editor.prompt(&mut row);
+    row
+}
+
+/// The names that Tab completes.
+struct AllNames(&'static Dm);
+
+impl Names for AllNames {
+    fn devices(&self) -> Vec<String> {
+        self.0.list().iter().map(|listed| listed.device.name().to_string()).collect()
+    }
+
+    fn mapped(&self) -> Vec<String> {
+        devices::mapped(self.0).iter().map(|device| device.name().to_string()).collect()
+    }
+
+    fn targets(&self) -> Vec<String> {
+        self.0.types().iter().map(|kind| kind.name().to_string()).collect()
+    }
+}
