@@ -25,7 +25,7 @@ mod tests;
 use alloc::string::String;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use bio::sync::{Lock, Rank};
+use bio::sync::{self, Lock, Rank};
 use bio::{Bio, BlockDevice, BufCmd, ErrorKind, Limits, Sectors};
 use virtio_drivers::Hal;
 use virtio_drivers::transport::{DeviceStatus, InterruptStatus};
@@ -226,6 +226,7 @@ impl<H: Hal, D: Device> BlockDevice for VirtioBlk<H, D> {
     }
 
     fn strategy(&self, bio: Bio) {
+        sync::assert_unlocked("strategy");
         if let Err(kind) = self.check(&bio) {
             return bio.fail(kind);
         }

@@ -81,7 +81,7 @@ pub(super) struct Queue<H: Hal, D: Device> {
     pub(super) device: D,
     ring: Ring<H, Job>,
     config: Config,
-    /// Bios that found no slot, the oldest first. Not empty only when no slot is free.
+    /// Bios that found no slot, the oldest first. Empty while a slot is free.
     waiting: VecDeque<Bio>,
     pub(super) state: State,
     /// How often the watchdog came.

@@ -304,5 +304,4 @@ pub(super) fn passes(event: u16, old: u16, new: u16) -> bool {
 }
 
 #[cfg(test)]
-#[allow(unsafe_code)]
 mod tests;
