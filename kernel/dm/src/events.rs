@@ -2,7 +2,7 @@
 //!
 //! Place: a target raises an event when its status changed in a way that a
 //! person should hear of (a leg failed, a resync ended); `dmsetup wait` waits
-//! for the next one.
+//! for the next one. The end of the device's removal is one too.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -96,9 +96,14 @@ pub trait Target: Send + Sync {
     fn limits(&self) -> Limits;
 
     /// Stops all background I/O and calls `done` when it has ended; `done` may
-    /// run inside this call and must not be lost. Called when nothing that the
-    /// device passed down is in flight; only [`resume`](Target::resume) or the
-    /// target's drop follows.
+    /// run inside this call and must not be lost.
+    ///
+    /// Called when nothing that the device passed down is in flight. Until
+    /// `done` is called the target is neither suspended again nor resumed nor
+    /// dropped, and gets no request. From then on, until a resume, no request
+    /// comes but a flush, and behind it another `suspend`; or the target is
+    /// dropped, perhaps within `done`. One that was not suspended, because the
+    /// device itself is dropped, can be dropped at any time.
     fn suspend(&self, done: Box<dyn FnOnce() + Send>) {
         done();
     }

@@ -18,7 +18,7 @@ use alloc::sync::Arc;
 use core::mem;
 
 use bio::sync::{Lock, Rank};
-use bio::{Bio, Buf, BufDone, ErrorKind, IoError, IoResult};
+use bio::{Bio, Buf, BufDone, ErrorKind, IoResult};
 
 use super::{MappedDevice, Mode};
 use crate::error::DmError;
@@ -38,7 +38,8 @@ pub enum Suspend {
 
 impl MappedDevice {
     /// Suspends the device: `done` hears of it when nothing is in flight.
-    /// Suspended already is no error.
+    /// A device that is suspended already is flushed if `how` says so, which
+    /// makes up for a flush that was left out or failed.
     ///
     /// Errors: [`DmError::Flush`], the device being suspended all the same;
     /// [`DmError::Changing`] and [`DmError::Removed`].
@@ -46,11 +47,11 @@ impl MappedDevice {
         let begun = {
             let mut state = self.state.lock();
             match state.mode {
-                Mode::Running => {
+                Mode::Suspended if how == Suspend::NoFlush || state.active.is_none() => Ok(None),
+                Mode::Running | Mode::Suspended => {
                     state.mode = Mode::Suspending;
                     Ok(state.active.clone())
                 }
-                Mode::Suspended => Ok(None),
                 Mode::Suspending | Mode::Resuming => Err(DmError::Changing),
                 Mode::Removed => Err(DmError::Removed),
             }
@@ -136,14 +137,14 @@ impl MappedDevice {
     fn quiesced(&self) {
         let ended = {
             let mut state = self.state.lock();
-            if state.mode == Mode::Removed {
-                state.active.take()
-            } else {
+            if state.mode != Mode::Removed {
                 state.mode = Mode::Suspended;
-                None
+                return;
             }
+            state.active.take()
         };
         drop(ended);
+        self.events.raise();
     }
 }
 
@@ -249,11 +250,7 @@ impl BufDone for Step {
     fn buf_done(self: Arc<Self>, _buf: Buf, _info: u64, result: IoResult) {
         let mut quiesce = self.quiesce.lock();
         let quiesce = quiesce.as_mut().expect("a step waits for its flush");
-        quiesce.flushed = match result {
-            // A device that cannot flush has promised nothing.
-            Err(IoError { kind: ErrorKind::Unsupported, .. }) => Ok(()),
-            result => result,
-        };
+        quiesce.flushed = result;
     }
 }
 

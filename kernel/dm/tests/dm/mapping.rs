@@ -131,11 +131,11 @@ fn a_wrong_request_ends_at_the_door() {
         ("d", write(u64::MAX - 15, 8), error(ErrorKind::Invalid, 8)),
         ("d", read(4, 8), error(ErrorKind::Invalid, 8)),
         ("d", write(8, 4), error(ErrorKind::Invalid, 4)),
-        ("d", Buf::freeblks(extent(0, 8)), error(ErrorKind::Unsupported, 8)),
+        ("d", Buf::freeblks(extent(0, 8)), error(ErrorKind::Unsupported, 0)),
         ("mixed", read(9, 1), error(ErrorKind::Invalid, 1)),
-        ("mixed", Buf::freeblks(extent(8, 8)), error(ErrorKind::Unsupported, 8)),
+        ("mixed", Buf::freeblks(extent(8, 8)), error(ErrorKind::Unsupported, 0)),
         ("r", write(0, 1), error(ErrorKind::ReadOnly, 1)),
-        ("r", Buf::freeblks(extent(0, 1)), error(ErrorKind::ReadOnly, 1)),
+        ("r", Buf::freeblks(extent(0, 1)), error(ErrorKind::ReadOnly, 0)),
     ];
     for (name, buf, expected) in cases {
         let originator = Originator::new(&dm, name);

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use bio::{
-    Bio, BlockDevice, Buf, BufCmd, BufDone, ErrorKind, IoError, IoResult, Limits, WriteCache,
+    Bio, BlockDevice, Buf, BufCmd, BufDone, ErrorKind, IoError, IoResult, Limits, Sector,
+    WriteCache,
 };
 use dm::{Dm, DmError, Mode, Suspend};
 use sim::{Landed, Outcome, Presence};
@@ -43,8 +44,33 @@ fn suspend_waits_for_completions_and_then_flushes() {
     complete(&a, Outcome::Ok);
     assert_eq!(suspended.now(), Ok(()));
     assert_eq!(device.info().mode, Mode::Suspended);
-    assert_eq!(suspend(&device, Suspend::Flush).now(), Ok(()), "it is suspended already");
+    assert_eq!(suspend(&device, Suspend::NoFlush).now(), Ok(()), "it is suspended already");
     assert_eq!(a.queued(), 0);
+}
+
+#[test]
+fn what_is_suspended_without_its_flush_can_be_flushed() {
+    let dm = dm();
+    let a = disk(&dm, "a", 64);
+    let device = running(&dm, "d", "0 64 linear a 0");
+    Originator::new(&dm, "d").write(0, 1);
+    complete(&a, Outcome::Ok);
+    assert_eq!(suspend(&device, Suspend::NoFlush).now(), Ok(()));
+    let failed = IoError { kind: ErrorKind::Media, resid: 0 };
+    for (outcome, result) in [
+        (Outcome::Fail(ErrorKind::Media, Landed::None), Err(DmError::Flush(failed))),
+        (Outcome::Ok, Ok(())),
+    ] {
+        assert_ne!(a.durable(Sector(0)), a.contents(Sector(0)));
+        let suspended = suspend(&device, Suspend::Flush);
+        assert!(!suspended.is_there());
+        assert_eq!(device.info().mode, Mode::Suspending);
+        assert_eq!(flushes(&a), 1);
+        complete(&a, outcome);
+        assert_eq!(suspended.now(), result);
+        assert_eq!(device.info().mode, Mode::Suspended);
+    }
+    assert_eq!(a.durable(Sector(0)), a.contents(Sector(0)));
 }
 
 /// Notes that its request has ended.
@@ -97,15 +123,17 @@ fn a_failed_flush_is_told_and_the_device_is_suspended() {
     let dm = dm();
     let a = disk(&dm, "a", 64);
     let device = running(&dm, "d", "0 64 linear a 0");
-    let suspended = suspend(&device, Suspend::Flush);
-    complete(&a, Outcome::Fail(ErrorKind::Media, Landed::None));
-    let error = IoError { kind: ErrorKind::Media, resid: 0 };
-    assert_eq!(suspended.now(), Err(DmError::Flush(error)));
-    assert_eq!(device.info().mode, Mode::Suspended);
+    for kind in [ErrorKind::Media, ErrorKind::Unsupported] {
+        let suspended = suspend(&device, Suspend::Flush);
+        complete(&a, Outcome::Fail(kind, Landed::None));
+        assert_eq!(suspended.now(), Err(DmError::Flush(IoError { kind, resid: 0 })));
+        assert_eq!(device.info().mode, Mode::Suspended);
+        assert_eq!(resume(&device).now(), Ok(()));
+    }
 }
 
 #[test]
-fn a_disk_that_cannot_flush_can_be_suspended() {
+fn a_disk_that_has_nothing_to_flush_can_be_suspended() {
     let dm = dm();
     disk_with(&dm, "a", 64, Limits { write_cache: WriteCache::Unknown, ..Limits::default() });
     let device = running(&dm, "d", "0 64 linear a 0");
@@ -257,6 +285,28 @@ fn when_remove_calls_back_the_devices_below_are_closed() {
         device.strategy(Bio::new(buf, remover.clone(), 0));
         complete_all(&[&a]);
         assert_eq!(*remover.open.lock().unwrap(), Some(0), "inside strategy: {inside_strategy}");
+    }
+}
+
+#[test]
+fn who_waits_for_an_event_hears_of_the_removal() {
+    for resumed in [false, true] {
+        let dm = Arc::new(dm());
+        let a = disk(&dm, "a", 64);
+        let device = dm.create("d").unwrap();
+        dm.load("d", "0 64 linear a 0").unwrap();
+        if resumed {
+            assert_eq!(resume(&device).now(), Ok(()));
+            device.strategy(Bio::new(Buf::flush(), Arc::new(Noted(Mutex::default())), 0));
+        }
+        let (open, seen) = (Arc::new(Mutex::new(None)), dm.clone());
+        let slot = open.clone();
+        let wake = move || *slot.lock().unwrap() = Some(open_count(&seen, "a"));
+        device.events().wait(device.events().count(), Box::new(wake));
+        let removed = remove(&dm, "d");
+        assert_eq!((open.lock().unwrap().is_none(), removed.is_there()), (resumed, !resumed));
+        complete_all(&[&a]);
+        assert_eq!((*open.lock().unwrap(), removed.now()), (Some(0), Ok(())), "when it is over");
     }
 }
 

@@ -37,8 +37,8 @@ fn error_fails_all_that_moves_data() {
     originator.read(0, 2);
     originator.write(1, 2);
     originator.issue(Buf::freeblks(extent(2, 2)), 2);
-    let failed = Err(IoError { kind: ErrorKind::Media, resid: 1024 });
-    assert_eq!(originator.ends(), [(0, failed), (1, failed), (2, failed)]);
+    let failed = |resid| Err(IoError { kind: ErrorKind::Media, resid });
+    assert_eq!(originator.ends(), [(0, failed(1024)), (1, failed(1024)), (2, failed(0))]);
     originator.issue(Buf::flush(), 0);
     assert_eq!(originator.end().1, Ok(()));
 }
@@ -193,6 +193,45 @@ fn a_target_is_resumed_before_and_suspended_after_its_requests() {
     originator.read(0, 1);
     assert_eq!(resume(&device).now(), Ok(()));
     assert_eq!(probe.calls(), ["x: resume", "y: resume", "x: Bio(Read 0+1)"]);
+}
+
+#[test]
+fn a_suspended_target_is_flushed_and_suspended_again() {
+    let (dm, probe) = probed();
+    let device = running(&dm, "d", "0 8 probe x");
+    let suspended = suspend(&device, Suspend::NoFlush);
+    probe.end_background();
+    assert_eq!(suspended.now(), Ok(()));
+    probe.calls();
+    assert_eq!(suspend(&device, Suspend::NoFlush).now(), Ok(()));
+    assert!(probe.calls().is_empty(), "it is suspended already");
+    let flushed = suspend(&device, Suspend::Flush);
+    assert_eq!(probe.calls(), ["x: Bio(Flush 0+0)", "x: suspend"]);
+    assert!(!flushed.is_there());
+    probe.end_background();
+    assert_eq!(flushed.now(), Ok(()));
+}
+
+#[test]
+fn nothing_happens_to_a_target_until_its_background_has_ended() {
+    let (dm, probe) = probed();
+    let device = running(&dm, "d", "0 8 probe x");
+    probe.calls();
+    let suspended = suspend(&device, Suspend::NoFlush);
+    assert_eq!(probe.calls(), ["x: suspend"]);
+    let changing = Err(DmError::Changing);
+    for how in [Suspend::Flush, Suspend::NoFlush] {
+        assert_eq!(suspend(&device, how).now(), changing);
+    }
+    assert_eq!(resume(&device).now(), changing);
+    assert_eq!(remove(&dm, "d").now(), changing);
+    let originator = Originator::new(&dm, "d");
+    originator.read(0, 1);
+    drop((originator, device, dm));
+    assert!(probe.calls().is_empty(), "it lives on, and in peace");
+    probe.end_background();
+    assert_eq!(suspended.now(), Ok(()));
+    assert_eq!(probe.calls(), ["x: drop"]);
 }
 
 /// Issues another request from the completion of its first.
