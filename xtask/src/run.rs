@@ -84,7 +84,7 @@ fn report(end: &End, guest: &Guest, log: &Path, elf: &Path) {
         let report = symbolize::panic_report(&String::from_utf8_lossy(&log), elf);
         eprint!("{}", report.unwrap_or_default());
     } else if !verdict.is_the_guests_own() {
-        eprint!("xtask: its last lines:\n{}", guest.last_words());
+        eprint!("{}", guest.last_words());
     }
 }
 

@@ -72,7 +72,10 @@ impl fmt::Display for Verdict {
             Self::Reset => write!(f, "the guest reset the machine: a triple fault, most likely"),
             Self::PoweredOff => write!(f, "the guest powered off without a verdict"),
             Self::InternalError => {
-                write!(f, "the accelerator gave up (QEMU: internal-error); try --accel tcg")
+                write!(
+                    f,
+                    "the accelerator gave up (QEMU: internal-error); --accel tcg works everywhere"
+                )
             }
             Self::QemuFailed(status, said) => {
                 write!(f, "QEMU ended by itself with exit status {status}: {}", said.trim())

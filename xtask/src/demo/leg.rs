@@ -19,6 +19,10 @@ use crate::qemu::Disk;
 /// For how many seconds QEMU tries to reach the server when it starts.
 const OPEN_TIMEOUT: u32 = 20;
 
+/// How fast it is, in bytes a second: slow as disks once were, so that a copy has
+/// a middle to die in, however busy the host.
+const RATE: u64 = 16 << 20;
+
 /// A disk image and the process that serves it.
 pub(super) struct MortalDisk {
     server: Child,
@@ -47,6 +51,7 @@ impl MortalDisk {
             "reconnect-delay": 0,
             "open-timeout": OPEN_TIMEOUT,
         }))
+        .with_rate(RATE)
     }
 
     /// Kills the server and waits until it is gone.

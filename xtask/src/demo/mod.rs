@@ -10,6 +10,7 @@ mod leg;
 mod tree;
 
 use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,7 +20,7 @@ use clap::Args;
 
 use crate::provision::{self, Tools};
 use crate::qemu::accel::Choice;
-use crate::qemu::{Disk, Guest, Machine, SERIAL_LOG};
+use crate::qemu::{Disk, Guest, Machine, PROMPT, SERIAL_LOG};
 use crate::verdict::Verdict;
 use crate::{build, workspace};
 use leg::MortalDisk;
@@ -33,6 +34,10 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(300);
 
 /// How much of the copy is done when the disk dies, in percent.
 const DEATH_AT_PERCENT: u32 = 40;
+
+/// What the legs are full of before: a block that was never copied shows, also
+/// where the source has zeroes.
+const OLD_DATA: u8 = 0xe5;
 
 /// What is demonstrated, and on what.
 #[derive(Args)]
@@ -100,7 +105,7 @@ pub(crate) fn tell(options: &Options, line: &mut dyn FnMut(&str)) -> Result<Stri
     let lag = tree::first_difference(&disks.source, &disks.dead)?;
     let lag =
         lag.context("the disk that died has all the data: it died too late to show anything")?;
-    story.say(&format!("the disk that died lacks data from byte {lag} on"));
+    story.say(&format!("vbd1, which died, has its old data from {} MiB on", lag >> 20));
     tree::check_filesystem(&disks.survivor, &tools)?;
     story.say("e2fsck finds the file system on the other one clean");
     let found = tree.compare_with(&disks.survivor, &folder.path().join("back"), &tools)?;
@@ -136,11 +141,14 @@ impl Disks {
         ));
         let (survivor, dead) = (file("leg0.img"), file("leg1.img"));
         for leg in [&survivor, &dead] {
-            File::create(leg).and_then(|leg| leg.set_len(bytes)).context("making a leg")?;
+            let old = io::repeat(OLD_DATA).take(bytes);
+            File::create(leg)
+                .and_then(|mut leg| io::copy(&mut { old }, &mut leg))
+                .context("making a leg")?;
         }
-        story.say("vbd0: empty, to be leg 0 of the mirror");
+        story.say("vbd0: full of old data, to be leg 0 of the mirror");
         let mortal = MortalDisk::serve(&dead, &folder.join("nbd.log"), tools)?;
-        story.say("vbd1: empty, to be leg 1; a process of its own serves it (qemu-nbd), and will be killed");
+        story.say("vbd1: full of old data, to be leg 1; a process of its own serves it (qemu-nbd), and will be killed");
         Ok(Self { survivor, mortal, dead, source, sectors: bytes / 512 })
     }
 }
@@ -173,15 +181,14 @@ fn in_the_guest(
     guest.send("poweroff");
     match guest.run(|_| ()) {
         Verdict::Passed => Ok(()),
-        verdict => bail!("{verdict}:\n{}", guest.last_words()),
+        verdict => bail!("{verdict}\n{}", guest.last_words()),
     }
 }
 
 /// Copies, and kills the disk once so much is copied.
 fn copy_while_dying(guest: &mut Guest, mortal: MortalDisk, story: &mut Story<'_>) -> Result<()> {
     let mut mortal = Some(mortal);
-    guest.set_limit(Some(COMMAND_LIMIT));
-    guest.send("copy vbd2 m0");
+    story.command(guest, "copy vbd2 m0")?;
     while let Some(line) = guest.next_line()? {
         story.quote(&line);
         if percent(&line).is_some_and(|done| done >= DEATH_AT_PERCENT)
@@ -204,8 +211,7 @@ fn percent(line: &str) -> Option<u32> {
 
 /// Has the guest carry out one command, and quotes what it says.
 fn ask(guest: &mut Guest, command: &str, story: &mut Story<'_>) -> Result<()> {
-    guest.set_limit(Some(COMMAND_LIMIT));
-    guest.send(command);
+    story.command(guest, command)?;
     while let Some(line) = guest.next_line()? {
         story.quote(&line);
     }
@@ -228,6 +234,15 @@ impl Story<'_> {
     /// Something that the host did or found.
     fn say(&mut self, what: &str) {
         (self.line)(&format!("   {what}"));
+    }
+
+    /// Sends a command to the guest's prompt, and shows it there.
+    fn command(&mut self, guest: &mut Guest, command: &str) -> Result<()> {
+        guest.set_limit(Some(COMMAND_LIMIT));
+        guest.send(command);
+        guest.next_line()?;
+        self.quote(&format!("{PROMPT}{command}"));
+        Ok(())
     }
 
     /// Something that the guest's console shows.

@@ -97,7 +97,9 @@ fn remembered_or_tried(fast: Accel, tools: &Tools, kernel: &Kernel) -> Result<Ac
     let accel = match trial(fast, tools, kernel) {
         Ok(()) => fast,
         Err(why) => {
-            eprintln!("xtask: no guest comes up on {}, using tcg: {why:#}", fast.name());
+            let why = why.to_string();
+            let first = why.lines().next().unwrap_or_default();
+            eprintln!("xtask: no guest comes up on {}, using tcg: {first}", fast.name());
             Accel::Tcg
         }
     };

@@ -42,6 +42,8 @@ pub(crate) struct Disk {
     serial: Option<String>,
     /// Size of a block, in bytes.
     block_bytes: u32,
+    /// How fast it is at most, in bytes a second.
+    rate: Option<u64>,
 }
 
 /// Where a disk's data is.
@@ -60,7 +62,7 @@ impl Disk {
     }
 
     fn new(backend: Backend) -> Self {
-        Self { backend, serial: None, block_bytes: 512 }
+        Self { backend, serial: None, block_bytes: 512, rate: None }
     }
 
     /// A raw image file.
@@ -85,6 +87,11 @@ impl Disk {
     /// The same disk with blocks of this many bytes.
     pub(crate) fn with_blocks(self, block_bytes: u32) -> Self {
         Self { block_bytes, ..self }
+    }
+
+    /// The same block device, slowed down to so many bytes a second.
+    pub(crate) fn with_rate(self, bytes_per_second: u64) -> Self {
+        Self { rate: Some(bytes_per_second), ..self }
     }
 
     /// The disk that a person names: a raw image's path, a URI with `://`, or
@@ -158,6 +165,13 @@ fn attach(qemu: &mut Command, number: usize, disk: &Disk) {
     match &disk.backend {
         Backend::Blockdev(value) => {
             let mut value = value.clone();
+            if let Some(rate) = disk.rate {
+                let group = format!("rate{number}");
+                let limits = json!({"bps-total": rate});
+                let object = json!({"qom-type": "throttle-group", "id": group, "limits": limits});
+                qemu.arg("-object").arg(object.to_string());
+                value = json!({"driver": "throttle", "throttle-group": group, "file": value});
+            }
             value["node-name"] = json!(name);
             qemu.arg("-blockdev").arg(value.to_string());
         }

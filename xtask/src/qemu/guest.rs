@@ -169,7 +169,7 @@ impl Guest {
                 return Ok(None);
             }
             if let Step::Ended(verdict) = self.step() {
-                bail!("{verdict}; its last lines:\n{}", self.last_words());
+                bail!("{verdict}\n{}", self.last_words());
             }
         }
     }
@@ -184,10 +184,14 @@ impl Guest {
         self.transcript.at_prompt()
     }
 
-    /// The guest's last lines, indented, for a report.
+    /// The guest's last lines, as a paragraph of a report.
     pub(crate) fn last_words(&self) -> String {
         let lines = self.transcript.last_lines();
-        lines.iter().map(|line| format!("    {line}\n")).collect()
+        if lines.is_empty() {
+            return "It said nothing.\n".to_owned();
+        }
+        let lines = lines.iter().map(|line| format!("    {line}\n"));
+        std::iter::once("Its last lines:\n".to_owned()).chain(lines).collect()
     }
 
     /// A way to give [`Step::Keys`] and [`Step::Signal`] to the one who steps.

@@ -15,3 +15,4 @@ mod transcript;
 pub(crate) use command::{Disk, Machine};
 pub(crate) use guest::{Guest, Step};
 pub(crate) use session::{Event, SERIAL_LOG};
+pub(crate) use transcript::PROMPT;

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 const READY: &str = "dmirror: ready";
 
 /// The kernel's prompt.
-const PROMPT: &str = "dmirror> ";
+pub(crate) const PROMPT: &str = "dmirror> ";
 
 /// How many lines of last words are kept.
 const LAST_LINES: usize = 20;
