@@ -61,8 +61,9 @@ impl Bell {
         Bell { number }.ring();
     }
 
-    /// Ends the thread once its service returns, and drops the service. The bell may be
-    /// given out again; a late ring of this one then makes another service look in vain.
+    /// Ends the thread once its service returns, and drops the service. To be called
+    /// once: the bell is given out again. A late ring then makes another service look
+    /// in vain, which does no harm.
     pub fn retire(self) {
         BELLS[self.number].retired.store(true, Relaxed);
         self.ring();

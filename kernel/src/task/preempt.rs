@@ -9,7 +9,8 @@
 //! The counters are the CPU's, not the thread's: while they are not zero it does not
 //! change threads. With more CPUs they become an array.
 
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 use bio::sync::{LockWatch, Rank};
 use x86_64::instructions::interrupts;
@@ -30,7 +31,9 @@ pub(super) struct Watch;
 
 impl LockWatch for Watch {
     fn enter(&self, rank: Rank) {
-        HELD.fetch_add(1, Relaxed);
+        // Counted before the lock is taken, and until after it is free: the orderings
+        // keep the compiler from moving it, for the interrupts of this CPU to see.
+        HELD.fetch_add(1, Acquire);
         if cfg!(debug_assertions) {
             assert_ascends(rank);
             word(rank).fetch_or(bit(rank), Relaxed);
@@ -41,7 +44,7 @@ impl LockWatch for Watch {
         if cfg!(debug_assertions) {
             word(rank).fetch_and(!bit(rank), Relaxed);
         }
-        if HELD.fetch_sub(1, Relaxed) == 1 && DEFERRED.load(Relaxed) {
+        if HELD.fetch_sub(1, AcqRel) == 1 && DEFERRED.load(Relaxed) {
             point();
         }
     }
