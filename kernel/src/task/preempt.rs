@@ -21,7 +21,7 @@ use super::thread::{reschedule, tasks, this_cpu};
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
 /// Their ranks, one bit each.
-static RANKS: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+static RANKS: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
 
 /// A switch was wanted while locks were held.
 static DEFERRED: AtomicBool = AtomicBool::new(false);
@@ -63,8 +63,12 @@ fn bit(rank: Rank) -> u64 {
 }
 
 fn assert_ascends(rank: Rank) {
-    let held = RANKS.iter().rev().fold(0, |all, word| all << 64 | u128::from(word.load(Relaxed)));
-    assert!(held >> rank.0 == 0, "a lock of rank {} is taken out of order: {held:#b}", rank.0);
+    for (word, first) in RANKS.iter().zip((0u32..).step_by(64)) {
+        if let Some(highest) = word.load(Relaxed).checked_ilog2() {
+            let (held, taken) = (first + highest, u32::from(rank.0));
+            assert!(held < taken, "a lock of rank {taken} is taken under one of rank {held}");
+        }
+    }
 }
 
 /// Panics if the running thread may not give up its CPU; `what` says what it is up to.
