@@ -15,11 +15,12 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
 use arrayvec::ArrayVec;
 use bio::{Extent, Sectors};
-use dm::{ArgError, Args, Context, Word};
+use dm::{ArgError, Args, Context, DeviceRef, Word};
 
 use crate::leg::{LEGS_MAX, Leg};
 use crate::mirror::Mirror;
@@ -47,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) region: Sectors,
     pub(crate) nosync: bool,
     pub(crate) legs: ArrayVec<Leg, LEGS_MAX>,
+    /// The legs' devices, held open.
+    pub(crate) devices: Vec<DeviceRef>,
     pub(crate) read_policy: ReadPolicy,
 }
 
@@ -59,12 +62,12 @@ impl Config {
             return Err(log.refuse(format!("there is no log type `{text}`; use `core`")));
         }
         let (region, nosync) = parse_log(args.group("log arguments")?)?;
-        let legs = parse_legs(args, context)?;
+        let (legs, devices) = parse_legs(args, context)?;
         let read_policy = match args.peek() {
             Some(_) => parse_features(args.group("features")?, legs.len())?,
             None => ReadPolicy::default(),
         };
-        Ok(Config { region, nosync, legs, read_policy })
+        Ok(Config { region, nosync, legs, devices, read_policy })
     }
 }
 
@@ -92,21 +95,24 @@ fn parse_log(mut args: Args<'_>) -> Result<(Sectors, bool), ArgError> {
 fn parse_legs(
     args: &mut Args<'_>,
     context: &Context<'_>,
-) -> Result<ArrayVec<Leg, LEGS_MAX>, ArgError> {
+) -> Result<(ArrayVec<Leg, LEGS_MAX>, Vec<DeviceRef>), ArgError> {
     let word = args.next("number of legs")?;
     let count = word.number("number of legs")?;
     if count == 0 || count > LEGS_MAX as u64 {
         return Err(word.refuse(format!("a mirror has 1 to {LEGS_MAX} legs, not {count}")));
     }
-    let mut legs = ArrayVec::new();
+    let (mut legs, mut devices) = (ArrayVec::new(), Vec::<DeviceRef>::new());
     for _ in 0..count {
         let name = args.peek();
         let (device, offset) = args.device_at(context)?;
-        let leg = Leg { device, offset };
+        let leg = Leg { device: device.handle(), offset };
         check_leg(name.expect("a leg has a name"), &leg, &legs, context.length)?;
+        if devices.iter().all(|other| other.name() != leg.name()) {
+            devices.push(device);
+        }
         legs.push(leg);
     }
-    Ok(legs)
+    Ok((legs, devices))
 }
 
 /// A leg must take writes, and share no sector with another.

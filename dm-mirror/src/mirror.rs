@@ -2,7 +2,7 @@
 //!
 //! Place: [`MirrorTarget`](crate::MirrorTarget) calls [`Mirror::strategy`];
 //! the read, write and resync paths call back here to have a leg failed or a
-//! range released. All changes of a leg's state are in this file.
+//! write settled.
 //!
 //! Rules:
 //!
@@ -10,8 +10,8 @@
 //!   completion or an event.
 //! - At least one leg is in sync at all times: the last one is never failed,
 //!   its errors go up.
-//! - Whoever holds a [`Ticket`] gives it back exactly once, by
-//!   [`Mirror::release`] and then [`Mirror::grant`].
+//! - Whoever holds a [`Ticket`] gives it back exactly once, in the step that
+//!   decides what came of it, then completes, then calls [`Mirror::grant`].
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -25,7 +25,7 @@ use crate::config::{Config, ReadPolicy};
 use crate::leg::{Failure, LEGS_MAX, Leg, LegSet, LegState};
 use crate::range::{Mode, RangeLock, Ticket};
 use crate::resync::Resync;
-use crate::write::WriteGroup;
+use crate::write::{LegErrors, WriteGroup};
 
 /// A mirror: what does not change, and the state that does.
 pub(crate) struct Mirror {
@@ -80,7 +80,7 @@ impl Mirror {
     pub(crate) fn new(config: Config, context: &Context<'_>) -> Arc<Mirror> {
         let start = |leg| match (config.nosync, leg) {
             (true, _) | (false, 0) => LegState::InSync,
-            (false, _) => LegState::Rebuilding { next: Sector(0) },
+            (false, _) => LegState::Rebuilding { next: Sector(0), again: None },
         };
         let legs = (0..config.legs.len())
             .map(|leg| LegRecord { state: start(leg), reads_pending: 0, counts: Counts::default() })
@@ -161,12 +161,22 @@ impl Mirror {
         }
     }
 
-    /// Takes a leg out, unless it is the last one in sync.
-    pub(crate) fn fail_leg(&self, leg: usize, why: Failure) {
-        let failed = self.state.lock().fail(leg, why);
+    /// Takes a leg out, unless it is the last one in sync. Returns what it is then.
+    pub(crate) fn fail_leg(&self, leg: usize, why: Failure) -> LegState {
+        let (failed, state) = {
+            let mut state = self.state.lock();
+            (state.fail(leg, why), state.legs[leg].state)
+        };
         if failed {
             self.announce(leg, why);
         }
+        state
+    }
+
+    /// A write, flush or discard failed on a leg.
+    pub(crate) fn write_failed(&self, leg: usize, step: BufCmd, error: IoError) {
+        self.state.lock().legs[leg].counts.write_errors += 1;
+        self.fail_leg(leg, failure(step, error));
     }
 
     fn announce(&self, leg: usize, why: Failure) {
@@ -182,46 +192,47 @@ impl Mirror {
     /// Decides a write group whose legs have all reported, and gives its range
     /// back in the same moment, so that no read can see a leg in between.
     ///
-    /// It succeeded if an in-sync leg has it. An in-sync leg that does not, beside
-    /// one that does, is out (it may have been the last one when it reported). If none has
-    /// it, what reached a rebuilding leg must be copied again.
+    /// It succeeded if an in-sync leg has it. An in-sync leg that does not,
+    /// beside one that does, is out: it may have been the last one when it
+    /// reported. If none has it, what reached a leg being rebuilt must be
+    /// copied again.
     pub(crate) fn settle(
         &self,
         ticket: Option<Ticket>,
+        cmd: BufCmd,
         extent: Extent,
         reached: LegSet,
-        failed: Option<(LegSet, IoError)>,
+        failed: &LegErrors,
     ) -> IoResult {
-        let Some((failed, error)) = failed else {
-            if let Some(ticket) = ticket {
-                self.release(ticket);
-            }
-            return Ok(());
-        };
-        let mut out = LegSet::EMPTY;
-        let why = Failure::Write(error.kind);
+        let mut out = LegErrors::new();
         let result = {
             let mut state = self.state.lock();
-            let result = if state.in_sync().and(reached).is_empty() {
-                state.copy_again(extent);
-                Err(error)
-            } else {
-                out = failed.iter().filter(|&leg| state.fail(leg, why)).collect();
-                Ok(())
+            let held = !state.in_sync().and(reached).is_empty();
+            let result = match failed.first() {
+                Some(&(_, error)) if !held => {
+                    state.copy_again(extent);
+                    Err(error)
+                }
+                _ => {
+                    let news = |&&(leg, error): &&_| state.fail(leg, failure(cmd, error));
+                    out.extend(failed.iter().filter(news).copied());
+                    Ok(())
+                }
             };
             if let Some(ticket) = ticket {
                 state.ranges.release(ticket);
             }
             result
         };
-        out.iter().for_each(|leg| self.announce(leg, why));
+        out.iter().for_each(|&(leg, error)| self.announce(leg, failure(cmd, error)));
         result
     }
 
     /// Stops background I/O; `done` is called when none is left.
     pub(crate) fn suspend(&self, done: Box<dyn FnOnce() + Send>) {
-        let busy = {
+        let quiet = {
             let mut state = self.state.lock();
+            assert!(state.resync.on_quiet.is_none(), "a target is suspended once at a time");
             state.resync.suspended = true;
             if state.resync.running {
                 state.resync.on_quiet = Some(done);
@@ -229,7 +240,32 @@ impl Mirror {
             }
             done
         };
-        busy();
+        quiet();
+    }
+
+    /// Nobody will use the mirror any more: background I/O ends with what is
+    /// in flight.
+    pub(crate) fn tear_down(&self) {
+        self.state.lock().resync.suspended = true;
+    }
+}
+
+/// What it means for a leg that a step of a write failed on it.
+fn failure(step: BufCmd, error: IoError) -> Failure {
+    match step {
+        BufCmd::Flush => Failure::Flush(error.kind),
+        _ => Failure::Write(error.kind),
+    }
+}
+
+impl Counts {
+    /// A leg is asked to do something.
+    pub(crate) fn issued(&mut self, cmd: BufCmd) {
+        match cmd {
+            BufCmd::Read => self.reads += 1,
+            BufCmd::Write { .. } | BufCmd::FreeBlks => self.writes += 1,
+            BufCmd::Flush => self.flushes += 1,
+        }
     }
 }
 
@@ -250,7 +286,7 @@ impl State {
 
     /// Takes a leg out and says whether that is news; not the last in sync.
     fn fail(&mut self, leg: usize, why: Failure) -> bool {
-        let last = self.in_sync().without(LegSet::of(leg)).is_empty();
+        let last = self.in_sync().iter().eq([leg]);
         match self.legs[leg].state {
             LegState::Failed(_) => false,
             LegState::InSync if last => false,
@@ -261,11 +297,15 @@ impl State {
         }
     }
 
-    /// Legs being rebuilt are to get `extent` again.
+    /// Legs being rebuilt may have got something of `extent` that no in-sync
+    /// leg has: what they had there counts for nothing.
     fn copy_again(&mut self, extent: Extent) {
         for leg in &mut self.legs {
-            if let LegState::Rebuilding { next } = &mut leg.state {
-                *next = (*next).min(extent.start());
+            if let LegState::Rebuilding { next, again } = &mut leg.state
+                && !extent.is_empty()
+                && extent.start() < *next
+            {
+                *again = Some(again.map_or(extent, |more| more.hull(extent)));
             }
         }
     }

@@ -22,6 +22,10 @@ use bio::Extent;
 /// Ranges that fit without growing the table, which is a heap allocation.
 pub(crate) const RANGES_EXPECTED: usize = 256;
 
+/// How many bits a ticket's number has: enough for a request each microsecond
+/// for nine years.
+pub(crate) const TICKET_BITS: u32 = 48;
+
 /// How a range is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -41,7 +45,7 @@ impl Ticket {
         NonZeroU64::new(number).map(Ticket)
     }
 
-    /// Its number, to travel in a frame.
+    /// Its number, to travel in a frame: below 2 to the power [`TICKET_BITS`].
     pub(crate) fn number(self) -> u64 {
         self.0.get()
     }
@@ -50,6 +54,8 @@ impl Ticket {
 /// The ranges held and waited for, in order of arrival. `W` is what waits.
 pub(crate) struct RangeLock<W> {
     entries: Vec<Entry<W>>,
+    /// How many entries are not granted.
+    waiting: usize,
     next: Ticket,
 }
 
@@ -69,17 +75,23 @@ impl<W> Entry<W> {
 
 impl<W> RangeLock<W> {
     pub(crate) fn new() -> RangeLock<W> {
-        RangeLock { entries: Vec::with_capacity(RANGES_EXPECTED), next: Ticket(NonZeroU64::MIN) }
+        RangeLock {
+            entries: Vec::with_capacity(RANGES_EXPECTED),
+            waiting: 0,
+            next: Ticket(NonZeroU64::MIN),
+        }
     }
 
     /// Asks for a range on behalf of `waiter`. If it is free the waiter comes
     /// straight back; else it stays until [`grant`](RangeLock::grant) returns it.
     pub(crate) fn acquire(&mut self, extent: Extent, mode: Mode, waiter: W) -> (Ticket, Option<W>) {
         let ticket = self.next;
-        self.next = Ticket(ticket.0.checked_add(1).expect("tickets do not run out"));
+        assert!(ticket.number() >> TICKET_BITS == 0, "tickets ran out");
+        self.next = Ticket(ticket.0.saturating_add(1));
         let free = !self.entries.iter().any(|entry| entry.conflicts(extent, mode));
-        let (waiting, granted) = if free { (None, Some(waiter)) } else { (Some(waiter), None) };
-        self.entries.push(Entry { ticket, extent, mode, waiter: waiting });
+        let (waiter, granted) = if free { (None, Some(waiter)) } else { (Some(waiter), None) };
+        self.waiting += usize::from(waiter.is_some());
+        self.entries.push(Entry { ticket, extent, mode, waiter });
         (ticket, granted)
     }
 
@@ -93,11 +105,15 @@ impl<W> RangeLock<W> {
     /// The earliest waiter that nothing before it stands against, if any;
     /// its range is granted by this.
     pub(crate) fn grant(&mut self) -> Option<(Ticket, W)> {
+        if self.waiting == 0 {
+            return None;
+        }
         let index = (0..self.entries.len()).find(|&index| {
             let Entry { extent, mode, ref waiter, .. } = self.entries[index];
             waiter.is_some()
                 && !self.entries[..index].iter().any(|entry| entry.conflicts(extent, mode))
         })?;
+        self.waiting -= 1;
         let entry = &mut self.entries[index];
         entry.waiter.take().map(|waiter| (entry.ticket, waiter))
     }

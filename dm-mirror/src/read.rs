@@ -4,7 +4,8 @@
 //! the range held shared; the resync reads its source the same way, holding
 //! the range exclusively itself.
 //!
-//! Allocates nothing: where the read stands travels in its frame.
+//! Allocates nothing, since where the read stands travels in its frame, but
+//! for fresh memory where a leg that timed out keeps the old.
 
 use alloc::sync::Arc;
 
@@ -14,7 +15,7 @@ use bytes::BytesMut;
 use crate::config::ReadPolicy;
 use crate::leg::{Failure, LEGS_MAX, LegSet};
 use crate::mirror::{Mirror, State};
-use crate::range::Ticket;
+use crate::range::{TICKET_BITS, Ticket};
 
 /// Where a read stands: the caller info of its frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,7 @@ struct ReadTry {
 impl ReadTry {
     fn to_info(self) -> u64 {
         let ticket = self.ticket.map_or(0, Ticket::number);
+        const { assert!(TICKET_BITS + 16 <= u64::BITS) };
         ticket << 16 | (self.leg as u64) << 8 | u64::from(self.tried.bits())
     }
 
@@ -125,7 +127,7 @@ mod tests {
 
     #[test]
     fn where_a_read_stands_survives_its_frame() {
-        for ticket in [None, Ticket::from_number(1 << 40)] {
+        for ticket in [None, Ticket::from_number((1 << TICKET_BITS) - 1)] {
             let try_ = ReadTry { ticket, leg: 3, tried: LegSet::from_bits(0b101) };
             assert_eq!(ReadTry::from_info(try_.to_info()), try_);
         }

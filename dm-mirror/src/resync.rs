@@ -17,7 +17,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use bio::sync::{Lock, Rank};
-use bio::{Bio, Buf, BufDone, Extent, IoResult, Sector, Sectors};
+use bio::{Bio, BioDone, Buf, BufDone, Extent, IoResult, Sector, Sectors};
 use bytes::BytesMut;
 use dm::Work;
 
@@ -70,9 +70,7 @@ impl Mirror {
         let step = self.state.lock().next_resync_step(self.length);
         match step {
             Step::Copy(extent) => self.enter(extent, Mode::Exclusive, Waiter::Copy(extent)),
-            Step::Flush(legs) => {
-                CopyGroup::start(self, None, Extent::default(), legs, |_| Buf::flush());
-            }
+            Step::Flush(legs) => CopyGroup::start(self, CopyStep::Flush, legs, Buf::flush),
             Step::Rest(Some(quiet)) => quiet(),
             Step::Rest(None) => {}
         }
@@ -94,34 +92,64 @@ impl Work for Mirror {
 
 impl State {
     fn next_resync_step(&mut self, length: Sectors) -> Step {
-        let next = self.rebuilding().filter_map(|(_, next)| next).min();
+        let rebuilding: LegSet =
+            (0..self.legs.len()).filter(|&leg| self.is_rebuilding(leg)).collect();
+        if rebuilding.is_empty() || self.resync.suspended {
+            self.resync.running = false;
+            return Step::Rest(self.resync.on_quiet.take());
+        }
+        let wanted = |leg: usize| self.legs[leg].state.wants(length);
+        let next = rebuilding.iter().filter_map(wanted).min_by_key(|extent| extent.start());
         match next {
-            Some(next) if !self.resync.suspended => match end(length) - next {
-                Sectors::ZERO => Step::Flush(self.rebuilding_at(next)),
-                left => Step::Copy(Extent::new(next, left.min(COPY_CHUNK))),
-            },
-            _ => {
-                self.resync.running = false;
-                Step::Rest(self.resync.on_quiet.take())
-            }
+            Some(extent) => Step::Copy(extent),
+            None => Step::Flush(rebuilding),
         }
     }
 
-    /// Each leg being rebuilt, and where it goes on.
-    fn rebuilding(&self) -> impl Iterator<Item = (usize, Option<Sector>)> {
-        self.legs.iter().enumerate().map(|(leg, record)| match record.state {
-            LegState::Rebuilding { next } => (leg, Some(next)),
-            LegState::InSync | LegState::Failed(_) => (leg, None),
-        })
+    fn is_rebuilding(&self, leg: usize) -> bool {
+        matches!(self.legs[leg].state, LegState::Rebuilding { .. })
     }
 
-    /// The legs whose next sector to copy is this one.
-    fn rebuilding_at(&self, at: Sector) -> LegSet {
-        self.rebuilding().filter(|&(_, next)| next == Some(at)).map(|(leg, _)| leg).collect()
+    /// The legs that want `extent` next.
+    fn wanting(&self, extent: Extent, length: Sectors) -> LegSet {
+        let wants = |leg: &usize| self.legs[*leg].state.wants(length) == Some(extent);
+        (0..self.legs.len()).filter(wants).collect()
     }
 }
 
-/// A chunk being read for the legs that need it.
+impl LegState {
+    /// What is to be copied to the leg next: everything in order, then what a
+    /// failed write left. `None` if it needs nothing, or nothing but a flush.
+    fn wants(self, length: Sectors) -> Option<Extent> {
+        let LegState::Rebuilding { next, again } = self else { return None };
+        let rest = Extent::new(next, end(length) - next);
+        let wanted = if rest.is_empty() { again? } else { rest };
+        Some(Extent::new(wanted.start(), wanted.count().min(COPY_CHUNK)))
+    }
+
+    /// The state of a leg that has got `extent`, which it wanted.
+    fn got(self, extent: Extent) -> LegState {
+        match self {
+            LegState::Rebuilding { next, again } if next == extent.start() => {
+                LegState::Rebuilding { next: extent.end(), again }
+            }
+            LegState::Rebuilding { next, again: Some(again) }
+                if again.start() == extent.start() =>
+            {
+                let left = Extent::new(extent.end(), again.end() - extent.end());
+                LegState::Rebuilding { next, again: Some(left).filter(|left| !left.is_empty()) }
+            }
+            // It failed, or a failed write moved what it wants.
+            other => other,
+        }
+    }
+}
+
+fn end(length: Sectors) -> Sector {
+    Sector(0) + length
+}
+
+/// A chunk being read for the legs that want it.
 struct ChunkRead {
     mirror: Arc<Mirror>,
     ticket: Ticket,
@@ -131,108 +159,106 @@ impl BufDone for ChunkRead {
     fn buf_done(self: Arc<Self>, buf: Buf, _info: u64, result: IoResult) {
         let ChunkRead { mirror, ticket } = &*self;
         let extent = buf.extent();
-        let legs = mirror.state.lock().rebuilding_at(extent.start());
-        match (result, buf.into_read()) {
-            (Ok(()), Some(memory)) => {
-                let data = memory.freeze();
-                CopyGroup::start(mirror, Some(*ticket), extent, legs, |at| {
-                    Buf::write(at, data.clone())
-                });
+        let legs = mirror.state.lock().wanting(extent, mirror.length);
+        if let Err(error) = result {
+            for leg in legs.iter() {
+                mirror.fail_leg(leg, Failure::Source(error.kind));
             }
-            (Err(error), _) => {
-                legs.iter().for_each(|leg| mirror.fail_leg(leg, Failure::Source(error.kind)));
-                CopyGroup::start(mirror, Some(*ticket), extent, LegSet::EMPTY, |_| Buf::flush());
-            }
-            (Ok(()), None) => unreachable!("a read that succeeded has its memory"),
+            mirror.release(*ticket);
+            mirror.grant();
+            return mirror.next_step();
         }
+        let data = buf.into_read().expect("a read that succeeded has its memory").freeze();
+        let step = CopyStep::Chunk(*ticket, extent);
+        CopyGroup::start(mirror, step, legs, || Buf::write(extent, data.clone()));
     }
 }
 
-/// A chunk being written, or the flush after the last one. As with a write
-/// group, the last reference ends it.
+/// What a [`CopyGroup`] does.
+#[derive(Clone, Copy)]
+enum CopyStep {
+    /// Writes a chunk, whose range it holds.
+    Chunk(Ticket, Extent),
+    /// Flushes, after the last chunk.
+    Flush,
+}
+
+/// A step on its way to the legs that need it. As with a write group, the last
+/// reference ends it.
 struct CopyGroup {
     mirror: Arc<Mirror>,
-    ticket: Option<Ticket>,
-    extent: Extent,
+    step: CopyStep,
     reached: Lock<LegSet>,
 }
 
 impl CopyGroup {
-    /// Sends to each of `legs` what `buf` makes for its place on the leg.
-    fn start(
-        mirror: &Arc<Mirror>,
-        ticket: Option<Ticket>,
-        extent: Extent,
-        legs: LegSet,
-        buf: impl Fn(Extent) -> Buf,
-    ) {
-        let group = Arc::new(CopyGroup {
-            mirror: mirror.clone(),
-            ticket,
-            extent,
-            reached: Lock::new(Rank::WRITE_GROUP, LegSet::EMPTY),
-        });
+    /// Sends what `buf` makes to each of `legs`.
+    fn start(mirror: &Arc<Mirror>, step: CopyStep, legs: LegSet, buf: impl Fn() -> Buf) {
+        let reached = Lock::new(Rank::WRITE_GROUP, LegSet::EMPTY);
+        let group = Arc::new(CopyGroup { mirror: mirror.clone(), step, reached });
         for leg in legs.iter() {
-            let at = mirror.legs[leg].place(extent);
-            let bio = Bio::new(buf(at), group.clone(), leg as u64);
-            mirror.legs[leg].device.strategy(bio);
+            let bio = Bio::new(buf(), group.clone(), leg as u64);
+            mirror.state.lock().legs[leg].counts.issued(bio.cmd());
+            mirror.legs[leg].issue(bio, group.clone(), 0);
         }
     }
 }
 
+impl BioDone for CopyGroup {
+    fn bio_done(self: Arc<Self>, bio: Bio, _info: u64, result: IoResult) {
+        bio.biodone(result);
+    }
+}
+
 impl BufDone for CopyGroup {
-    fn buf_done(self: Arc<Self>, _buf: Buf, info: u64, result: IoResult) {
+    fn buf_done(self: Arc<Self>, buf: Buf, info: u64, result: IoResult) {
         let leg = info as usize;
         match result {
             Ok(()) => self.reached.lock().insert(leg),
-            Err(error) => self.mirror.fail_leg(leg, Failure::Write(error.kind)),
+            Err(error) => self.mirror.write_failed(leg, buf.cmd(), error),
         }
     }
 }
 
 impl Drop for CopyGroup {
-    /// The chunk is on every leg that did not fail, or the flush is done.
+    /// Every leg has the chunk, or is flushed, or is out.
     fn drop(&mut self) {
-        let promoted = {
-            let mut state = self.mirror.state.lock();
-            let promoted = state.copied(*self.reached.get_mut(), self.extent, self.mirror.length);
-            if let Some(ticket) = self.ticket {
-                state.ranges.release(ticket);
+        let (mirror, reached) = (&self.mirror, *self.reached.get_mut());
+        match self.step {
+            CopyStep::Chunk(ticket, extent) => mirror.chunk_copied(ticket, extent, reached),
+            CopyStep::Flush => mirror.promote(reached),
+        }
+        mirror.next_step();
+    }
+}
+
+impl Mirror {
+    fn chunk_copied(self: &Arc<Self>, ticket: Ticket, extent: Extent, legs: LegSet) {
+        {
+            let mut state = self.state.lock();
+            for leg in legs.iter() {
+                state.legs[leg].state = state.legs[leg].state.got(extent);
             }
+            state.ranges.release(ticket);
+        }
+        self.grant();
+    }
+
+    /// The legs were flushed after their last chunk: they are in sync, unless
+    /// a write failed meanwhile and they want more.
+    fn promote(&self, legs: LegSet) {
+        let promoted: LegSet = {
+            let mut state = self.state.lock();
+            let complete = |&leg: &usize| {
+                state.is_rebuilding(leg) && state.legs[leg].state.wants(self.length).is_none()
+            };
+            let promoted: LegSet = legs.iter().filter(complete).collect();
+            promoted.iter().for_each(|leg| state.legs[leg].state = LegState::InSync);
             promoted
         };
         for leg in promoted.iter() {
-            log::info!("mirror: leg {leg} ({}) is in sync", self.mirror.legs[leg].name());
-            self.mirror.raise_event();
+            log::info!("mirror: leg {leg} ({}) is in sync", self.legs[leg].name());
+            self.raise_event();
         }
-        self.mirror.grant();
-        self.mirror.next_step();
     }
-}
-
-impl State {
-    /// Notes that `legs` hold `extent`, or, if it is empty, that they were
-    /// flushed after the last chunk. Returns those that are in sync by this.
-    fn copied(&mut self, legs: LegSet, extent: Extent, length: Sectors) -> LegSet {
-        let mut promoted = LegSet::EMPTY;
-        for leg in legs.iter() {
-            // A write that failed may have moved `next` back meanwhile.
-            let record = &mut self.legs[leg];
-            match record.state {
-                LegState::Rebuilding { next } if extent.is_empty() && next == end(length) => {
-                    record.state = LegState::InSync;
-                    promoted.insert(leg);
-                }
-                LegState::Rebuilding { next } if next == extent.start() => {
-                    record.state = LegState::Rebuilding { next: extent.end() };
-                }
-                _ => {}
-            }
-        }
-        promoted
-    }
-}
-
-fn end(length: Sectors) -> Sector {
-    Sector(0) + length
 }

@@ -7,8 +7,6 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt::Write;
 
-use bio::{Sector, Sectors};
-
 use crate::leg::LegState;
 use crate::mirror::{LegRecord, Mirror};
 
@@ -31,7 +29,7 @@ impl Mirror {
         for leg in &self.legs {
             write!(text, " {}", leg.name()).expect("a string takes it all");
         }
-        let (done, all) = self.regions_in_sync(state.legs.iter());
+        let (done, all) = self.regions_in_sync(&state.legs);
         let letters: String = state.legs.iter().map(|leg| leg.state.letter()).collect();
         write!(text, " {done}/{all} 1 {letters} 1 core").expect("a string takes it all");
         text
@@ -77,7 +75,7 @@ impl Mirror {
     fn describe(&self, state: LegState) -> String {
         match state {
             LegState::InSync => "in sync".into(),
-            LegState::Rebuilding { next } => {
+            LegState::Rebuilding { next, .. } => {
                 format!("rebuilding, {}%", next.0 * 100 / self.length.0)
             }
             LegState::Failed(why) => format!("failed ({why})"),
@@ -85,16 +83,18 @@ impl Mirror {
     }
 
     /// Regions that every leg not failed holds, and regions in all.
-    fn regions_in_sync<'a>(&self, legs: impl Iterator<Item = &'a LegRecord>) -> (u64, u64) {
+    fn regions_in_sync(&self, legs: &[LegRecord]) -> (u64, u64) {
         let all = self.length.0.div_ceil(self.region.0);
         let held = |leg: &LegRecord| match leg.state {
-            LegState::Rebuilding { next } if next < Sector(0) + self.length => {
-                (next - Sector(0)).0 / self.region.0
-            }
-            // Copied, but not flushed yet: not to be called complete.
-            LegState::Rebuilding { .. } => all - 1,
             LegState::InSync | LegState::Failed(_) => all,
+            LegState::Rebuilding { next, again } => {
+                let missing = again.map_or(0, |again| {
+                    again.end().0.div_ceil(self.region.0) - again.start().0 / self.region.0
+                });
+                // Copied, but not flushed yet: not to be called complete.
+                (next.0 / self.region.0).saturating_sub(missing).min(all - 1)
+            }
         };
-        (legs.map(held).min().unwrap_or(Sectors::ZERO.0), all)
+        (legs.iter().map(held).min().unwrap_or(all), all)
     }
 }

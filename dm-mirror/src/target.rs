@@ -8,6 +8,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem;
 
 use bio::{Bio, Limits};
 use dm::{ArgError, Args, Context, DeviceRef, MessageError, Target, TargetType};
@@ -35,14 +36,18 @@ impl TargetType for MirrorType {
         args: &mut Args<'_>,
         context: &Context<'_>,
     ) -> Result<Arc<dyn Target>, ArgError> {
-        let config = Config::parse(args, context)?;
-        Ok(Arc::new(MirrorTarget { mirror: Mirror::new(config, context) }))
+        let mut config = Config::parse(args, context)?;
+        let devices = mem::take(&mut config.devices);
+        Ok(Arc::new(MirrorTarget { mirror: Mirror::new(config, context), devices }))
     }
 }
 
 /// A mirror in a table.
 pub struct MirrorTarget {
+    /// Shared with requests on their way, which may outlive the target.
     mirror: Arc<Mirror>,
+    /// Its legs' devices, each once, held open as long as the target exists.
+    devices: Vec<DeviceRef>,
 }
 
 impl Target for MirrorTarget {
@@ -68,13 +73,7 @@ impl Target for MirrorTarget {
     }
 
     fn devices(&self) -> Vec<DeviceRef> {
-        let mut devices: Vec<DeviceRef> = Vec::new();
-        for leg in &self.mirror.legs {
-            if devices.iter().all(|device| device.name() != leg.name()) {
-                devices.push(leg.device.clone());
-            }
-        }
-        devices
+        self.devices.clone()
     }
 
     fn limits(&self) -> Limits {
@@ -91,9 +90,8 @@ impl Target for MirrorTarget {
 }
 
 impl Drop for MirrorTarget {
-    /// A resync in flight ends with its chunk.
     fn drop(&mut self) {
-        self.mirror.suspend(Box::new(|| {}));
+        self.mirror.tear_down();
     }
 }
 
@@ -103,8 +101,7 @@ impl MirrorTarget {
         let index = leg.parse().ok().filter(|&leg: &usize| leg < legs).ok_or_else(|| {
             MessageError::Refused(format!("there is no leg `{leg}`; legs are 0 to {}", legs - 1))
         })?;
-        self.mirror.fail_leg(index, Failure::ByHand);
-        match self.mirror.state.lock().legs[index].state {
+        match self.mirror.fail_leg(index, Failure::ByHand) {
             LegState::Failed(_) => Ok(format!("leg {index} is out")),
             LegState::InSync | LegState::Rebuilding { .. } => Err(MessageError::Refused(format!(
                 "leg {index} is the last one in sync; failing it would lose the data"

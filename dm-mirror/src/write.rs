@@ -20,8 +20,8 @@ use arrayvec::ArrayVec;
 use bio::sync::{Lock, Rank};
 use bio::{Bio, BioDone, Buf, BufCmd, BufDone, IoError, IoResult};
 
-use crate::leg::{Failure, LEGS_MAX, LegSet};
-use crate::mirror::{Counts, Mirror};
+use crate::leg::{LEGS_MAX, LegSet};
+use crate::mirror::Mirror;
 use crate::range::Ticket;
 
 /// What a transaction does next, or is doing (the sketch's states).
@@ -67,14 +67,17 @@ pub(crate) struct WriteGroup {
     outcome: Lock<Outcome>,
 }
 
+/// Legs that did not do what they were asked, and why.
+pub(crate) type LegErrors = ArrayVec<(usize, IoError), LEGS_MAX>;
+
 /// What has come of the group so far.
 struct Outcome {
     /// The original bio, until the group completes it.
     obio: Option<Bio>,
     /// The legs that did all they were asked.
     reached: LegSet,
-    /// Those that did not, and the first error.
-    failed: Option<(LegSet, IoError)>,
+    /// Those that did not, each with its error, in order of report.
+    failed: LegErrors,
 }
 
 impl WriteGroup {
@@ -83,7 +86,8 @@ impl WriteGroup {
         let legs = mirror.state.lock().writable();
         let cmd = obio.cmd();
         let bufs: ArrayVec<Buf, LEGS_MAX> = legs.iter().map(|_| leg_buf(&obio)).collect();
-        let outcome = Outcome { obio: Some(obio), reached: LegSet::EMPTY, failed: None };
+        let outcome =
+            Outcome { obio: Some(obio), reached: LegSet::EMPTY, failed: LegErrors::new() };
         let group = Arc::new(WriteGroup {
             mirror: mirror.clone(),
             ticket,
@@ -117,7 +121,7 @@ impl WriteGroup {
             TxState::DataWrite | TxState::DataFlush => return bio.biodone(Ok(())),
         };
         let tx = WriteTx { state, ..tx };
-        self.mirror.state.lock().legs[tx.leg].counts.issued(state);
+        self.mirror.state.lock().legs[tx.leg].counts.issued(bio.cmd());
         self.mirror.legs[tx.leg].issue(bio, self.clone(), tx.to_info());
     }
 
@@ -130,21 +134,14 @@ impl WriteGroup {
     }
 
     /// A transaction has ended (`disk_write_tx_done`); its reference to the
-    /// group goes when this returns. A leg that failed is out at once, unless it is the last.
-    fn write_tx_done(&self, tx: WriteTx, result: IoResult) {
-        {
-            let mut outcome = self.outcome.lock();
-            match result {
-                Ok(()) => outcome.reached.insert(tx.leg),
-                Err(error) => {
-                    outcome.failed.get_or_insert((LegSet::EMPTY, error)).0.insert(tx.leg);
-                }
-            }
-        }
-        if let Err(error) = result {
-            self.mirror.state.lock().legs[tx.leg].counts.write_errors += 1;
-            self.mirror.fail_leg(tx.leg, Failure::Write(error.kind));
-        }
+    /// group goes when this returns. A leg that failed is out at once, unless
+    /// it is the last.
+    fn write_tx_done(&self, leg: usize, step: BufCmd, result: IoResult) {
+        let Err(error) = result else {
+            return self.outcome.lock().reached.insert(leg);
+        };
+        self.outcome.lock().failed.push((leg, error));
+        self.mirror.write_failed(leg, step, error);
     }
 }
 
@@ -164,8 +161,8 @@ impl BioDone for WriteGroup {
 }
 
 impl BufDone for WriteGroup {
-    fn buf_done(self: Arc<Self>, _buf: Buf, info: u64, result: IoResult) {
-        self.write_tx_done(WriteTx::from_info(info), result);
+    fn buf_done(self: Arc<Self>, buf: Buf, info: u64, result: IoResult) {
+        self.write_tx_done(WriteTx::from_info(info).leg, buf.cmd(), result);
     }
 }
 
@@ -174,19 +171,9 @@ impl Drop for WriteGroup {
     fn drop(&mut self) {
         let Outcome { obio, reached, failed } = self.outcome.get_mut();
         let obio = obio.take().expect("a group is dropped once");
-        let result = self.mirror.settle(self.ticket, obio.extent(), *reached, *failed);
+        let result = self.mirror.settle(self.ticket, self.cmd, obio.extent(), *reached, failed);
         obio.biodone(result);
         self.mirror.grant();
-    }
-}
-
-impl Counts {
-    fn issued(&mut self, state: TxState) {
-        match state {
-            TxState::Start => {}
-            TxState::DataWrite => self.writes += 1,
-            TxState::DataFlush => self.flushes += 1,
-        }
     }
 }
 

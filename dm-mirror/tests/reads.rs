@@ -2,7 +2,7 @@
 
 mod rig;
 
-use bio::{BufCmd, ErrorKind};
+use bio::{BufCmd, ErrorKind, Limits};
 use rig::Rig;
 use sim::{Outcome, Presence};
 
@@ -81,6 +81,36 @@ fn reads_take_turns() {
         assert_eq!(rig.waiting(turn % 3), [BufCmd::Read]);
         rig.drain();
     }
+}
+
+/// A mirror whose table ends in a read policy.
+fn with_policy(policy: &str) -> Rig {
+    Rig::new(3, "nosync", Limits::default()).again(&format!(" 2 read_policy {policy}"))
+}
+
+#[test]
+fn reads_go_to_the_leg_with_the_fewest_in_flight() {
+    let mut rig = with_policy("least_pending");
+    for _ in 0..6 {
+        rig.read(0, 1);
+    }
+    assert_eq!([0, 1, 2].map(|leg| rig.waiting(leg).len()), [2, 2, 2]);
+    rig.ok(1);
+    rig.ok(1);
+    rig.read(0, 1);
+    assert_eq!(rig.waiting(1).len(), 1);
+}
+
+#[test]
+fn reads_go_to_the_preferred_leg_while_it_is_in_sync() {
+    let mut rig = with_policy("prefer=2");
+    for _ in 0..4 {
+        rig.read(0, 1);
+    }
+    assert_eq!(rig.waiting(2).len(), 4);
+    rig.message("fail 2").unwrap();
+    rig.read(0, 1);
+    assert_eq!((rig.waiting(2).len(), rig.waiting(0).len() + rig.waiting(1).len()), (4, 1));
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 mod rig;
 
-use bio::{BufCmd, ErrorKind, Sector};
+use bio::{BufCmd, ErrorKind, Limits, Sector, WriteCache};
 use rig::{LENGTH, Rig};
+use sim::Outcome;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -166,4 +167,134 @@ fn a_mirror_that_is_torn_down_stops_after_the_chunk_in_flight() {
     rig.drain();
     let leg = &rig.disks[1];
     assert_ne!(leg.durable(Sector(0)), leg.contents(Sector(0)), "no flush came behind it");
+}
+
+/// Four chunks, leg 0 written all over.
+fn large() -> Rig {
+    let mut rig = Rig::sized(2, 1024, "sync", Limits::default());
+    for start in (0..1024).step_by(128) {
+        let write = rig.write(start, 128, (start / 128) as u8 + 1);
+        rig.ok(0);
+        rig.ok(1);
+        assert_eq!(rig.end(write), Some(Ok(())));
+    }
+    rig
+}
+
+/// Runs one step of the resync to its end; whether there was one.
+fn step(rig: &Rig) -> bool {
+    let worked = rig.work();
+    while let Some(leg) = (0..2).find(|&leg| rig.disks[leg].queued() > 0) {
+        rig.ok(leg);
+    }
+    worked
+}
+
+#[test]
+fn a_large_leg_is_copied_chunk_by_chunk_each_once() {
+    let rig = large();
+    let before = [rig.counts(0), rig.counts(1)];
+    while step(&rig) {}
+    assert_eq!(rig.letters(), "AA");
+    assert_eq!(rig.counts(0)[0] - before[0][0], 4, "reads of the source");
+    assert_eq!((rig.counts(1)[1] - before[1][1], rig.counts(1)[2]), (4, 1), "writes and the flush");
+    assert!(rig.same(0, 1));
+}
+
+#[test]
+fn a_flush_that_fails_on_the_source_does_not_restart_the_copy() {
+    let mut rig = large();
+    while rig.target.status().contains(" 0/128 ") {
+        assert!(step(&rig));
+    }
+    let before = rig.target.status();
+    let flush = rig.flush();
+    rig.fail(0, ErrorKind::Media);
+    rig.ok(1);
+    assert!(rig.end(flush).unwrap().is_err());
+    assert_eq!(rig.target.status(), before);
+}
+
+#[test]
+fn a_write_that_fails_again_and_again_does_not_keep_the_copy_from_ending() {
+    let mut rig = large();
+    let mut reads = 0;
+    while rig.letters() != "AA" && reads < 100 {
+        rig.write(0, 1, 9);
+        rig.fail(0, ErrorKind::Media);
+        rig.ok(1);
+        let before = rig.counts(0)[0];
+        step(&rig);
+        reads += rig.counts(0)[0] - before;
+        // The last failure is followed by its copy and a flush.
+        if reads > 8 {
+            while step(&rig) {}
+        }
+    }
+    assert_eq!(rig.letters(), "AA", "after {reads} reads of the source");
+    assert!(rig.same(0, 1) && reads <= 16);
+}
+
+#[test]
+fn only_what_a_failed_write_touched_is_copied_again() {
+    let mut rig = large();
+    for _ in 0..4 {
+        assert!(step(&rig));
+    }
+    let failing = rig.write(700, 2, 9);
+    rig.fail(0, ErrorKind::Media);
+    rig.ok(1);
+    assert!(rig.end(failing).unwrap().is_err());
+    assert!(rig.target.status().contains(" 127/128 "), "{}", rig.target.status());
+    assert!(rig.work());
+    let read = rig.disks[0].pending(0).unwrap();
+    assert_eq!(read.extent, rig::extent(700, 2));
+    rig.drain();
+    assert!(rig.letters() == "AA" && rig.same(0, 1));
+}
+
+/// The write times out on the leg in sync, which stays, and lands after the
+/// other was copied from it: both must not be in sync.
+#[test]
+fn a_write_that_lands_late_on_the_source_leaves_no_two_legs_that_differ() {
+    let mut rig = with_data_and_copied_chunk();
+    let write = rig.write(0, 1, 9);
+    rig.complete(0, Outcome::Timeout);
+    rig.ok(1);
+    assert_eq!(rig.error(write), ErrorKind::Timeout);
+    rig.drain();
+    assert_eq!(rig.letters(), "AD", "a leg that cannot be read is no source");
+    let late = rig.disks[0].late(0).unwrap().id;
+    rig.disks[0].give_back_late(late);
+    for _ in 0..3 {
+        assert_eq!(rig.read_back(0, 1), 9);
+    }
+}
+
+#[test]
+fn a_leg_that_promises_nothing_can_still_be_rebuilt() {
+    let limits = Limits { write_cache: WriteCache::Unknown, ..Limits::default() };
+    let mut rig = Rig::new(2, "sync", limits);
+    rig.drain();
+    let flush = rig.flush();
+    assert_eq!((rig.letters().as_str(), rig.end(flush)), ("AA", Some(Ok(()))));
+}
+
+#[test]
+fn two_targets_end_in_sync_though_one_has_more_to_copy() {
+    let mut rig = Rig::sized(3, 1024, "sync", Limits::default());
+    for _ in 0..4 {
+        assert!(rig.work());
+        for leg in [0, 1, 2] {
+            rig.ok(leg);
+        }
+    }
+    let failing = rig.write(300, 1, 9);
+    rig.fail(0, ErrorKind::Media);
+    rig.ok(1);
+    rig.fail(2, ErrorKind::Media);
+    assert!(rig.end(failing).unwrap().is_err());
+    rig.drain();
+    assert_eq!(rig.letters(), "AAD");
+    assert!(rig.same(0, 1));
 }

@@ -2,9 +2,12 @@
 
 mod rig;
 
-use bio::{BufCmd, ErrorKind, Limits};
+use std::sync::Arc;
+
+use bio::{Bio, BlockDevice, Buf, BufCmd, BufDone, ErrorKind, IoResult, Limits, Sectors};
+use bytes::BytesMut;
 use rig::Rig;
-use sim::{Outcome, Presence};
+use sim::{Outcome, Presence, SimDisk};
 
 const WRITE: BufCmd = BufCmd::Write { fua: false };
 
@@ -122,6 +125,7 @@ fn a_write_that_a_hung_leg_keeps_is_acknowledged_without_it() {
     rig.complete(1, Outcome::Timeout);
     assert_eq!((rig.end(write), rig.letters().as_str()), (Some(Ok(())), "AD"));
     rig.write_all(0, 1, 7);
+    assert_eq!(rig.disks[1].overdue(), 1);
     let late = rig.disks[1].late(0).unwrap().id;
     rig.disks[1].give_back_late(late);
     assert_eq!(rig.read_back(0, 1), 7);
@@ -161,4 +165,43 @@ fn every_leg_vanishing_ends_every_request() {
     for tag in tags {
         assert_eq!(rig.error(tag), ErrorKind::Gone);
     }
+}
+
+#[test]
+fn each_leg_that_goes_out_has_its_own_reason() {
+    let mut rig = Rig::nosync(3);
+    rig.write(0, 1, 1);
+    rig.fail(0, ErrorKind::NoSpace);
+    let flush = rig.flush();
+    rig.fail(1, ErrorKind::Media);
+    rig.fail(1, ErrorKind::Media);
+    rig.drain();
+    let report = rig.message("show").unwrap();
+    assert!(report.contains("write failed: no space left on device"), "{report}");
+    assert!(rig.end(flush).is_some());
+    assert!(report.contains("degraded: 1 of 3 legs in sync"), "{report}");
+}
+
+#[test]
+fn legs_lie_where_the_table_says() {
+    let disks: Vec<_> = (0..2).map(|_| SimDisk::new(Sectors(256), Limits::default())).collect();
+    let devices: Vec<_> = disks.iter().map(|disk| disk.clone() as Arc<dyn BlockDevice>).collect();
+    let (later, events) = (Arc::<rig::Later>::default(), Arc::default());
+    let target =
+        rig::create("core 1 nosync 2 vbd0 64 vbd1 128", &devices, 64, later, events).unwrap();
+    let bio = |buf| Bio::new(buf, Arc::new(Ended), 0);
+    target.strategy(bio(Buf::write(rig::extent(3, 2), vec![7; 1024].into())));
+    target.strategy(bio(Buf::read(rig::extent(9, 1), BytesMut::zeroed(512))));
+    let seen = |leg: usize, index| disks[leg].pending(index).unwrap().extent;
+    assert_eq!((seen(0, 0), seen(1, 0)), (rig::extent(67, 2), rig::extent(131, 2)));
+    assert_eq!(seen(0, 1), rig::extent(73, 1));
+    for disk in &disks {
+        disk.abandon();
+    }
+}
+
+struct Ended;
+
+impl BufDone for Ended {
+    fn buf_done(self: Arc<Self>, _: Buf, _: u64, _: IoResult) {}
 }

@@ -124,22 +124,37 @@ impl Rig {
         Rig::new(legs, "nosync", Limits::default())
     }
 
-    /// `legs` disks of which the first is to be copied to the others.
+    /// `legs` disks of which the first is to be copied to the others, in one chunk.
     pub fn sync(legs: usize) -> Rig {
         Rig::new(legs, "sync", Limits::default())
     }
 
-    pub fn new(legs: usize, sync: &str, limits: Limits) -> Rig {
+    pub fn new(legs: usize, args: &str, limits: Limits) -> Rig {
+        Rig::sized(legs, LENGTH, args, limits)
+    }
+
+    pub fn sized(legs: usize, length: u64, sync: &str, limits: Limits) -> Rig {
         bio::sync::install(&Watch);
-        let disks: Vec<_> = (0..legs).map(|_| SimDisk::new(Sectors(LENGTH), limits)).collect();
+        let disks: Vec<_> = (0..legs).map(|_| SimDisk::new(Sectors(length), limits)).collect();
         let devices: Vec<Arc<dyn BlockDevice>> =
             disks.iter().map(|disk| disk.clone() as Arc<dyn BlockDevice>).collect();
         let names: String = (0..legs).map(|leg| format!(" vbd{leg} 0")).collect();
         let args = format!("core 2 8 {sync} {legs}{names}");
         let (later, events) = (Arc::new(Later::default()), Arc::new(Events::default()));
-        let target = create(&args, &devices, LENGTH, later.clone(), events.clone()).unwrap();
+        let target = create(&args, &devices, length, later.clone(), events.clone()).unwrap();
         target.resume();
         Rig { disks, events, later, target, client: Arc::default(), tags: 0 }
+    }
+
+    /// The same disks under a mirror whose table has more at its end.
+    pub fn again(self, more: &str) -> Rig {
+        let devices: Vec<_> = self.disks.iter().map(|disk| disk.clone() as _).collect();
+        let args = self.target.table() + more;
+        let (later, events) = (self.later.clone(), self.events.clone());
+        let length = self.disks[0].capacity().0;
+        let target = create(&args, &devices, length, later, events).unwrap();
+        target.resume();
+        Rig { target, ..self }
     }
 
     fn submit(&mut self, buf: Buf) -> Tag {
@@ -253,7 +268,16 @@ impl Rig {
     }
 
     pub fn same(&self, a: usize, b: usize) -> bool {
-        (0..LENGTH)
-            .all(|at| self.disks[a].contents(Sector(at)) == self.disks[b].contents(Sector(at)))
+        let contents = |leg: usize, at| self.disks[leg].contents(Sector(at));
+        (0..self.disks[a].capacity().0).all(|at| contents(a, at) == contents(b, at))
+    }
+
+    /// The columns of a leg in the report: reads, writes, flushes, errors of
+    /// reads and of writes.
+    pub fn counts(&self, leg: usize) -> [u64; 5] {
+        let report = self.message("show").unwrap();
+        let line = report.lines().nth(2 + leg).unwrap();
+        let words: Vec<&str> = line.split_whitespace().collect();
+        std::array::from_fn(|column| words[2 + column].parse().unwrap())
     }
 }

@@ -23,10 +23,12 @@ pub enum ErrorKind {
     Media,
     /// The device did not answer in time. It may still do so: what it was lent
     /// stays with it, and a write may land at any later moment. Until it has
-    /// given everything back it fails all further requests, so that nobody
-    /// reads, or builds on, what such a write is going to change.
+    /// given everything back it fails all further requests with
+    /// [`Gone`](ErrorKind::Gone), so that nobody reads, or builds on, what such a
+    /// write is going to change.
     Timeout,
-    /// The device is not there any more (`ENXIO`).
+    /// The device is not there any more, or takes no requests (`ENXIO`): nothing
+    /// was done.
     Gone,
     /// The request itself is wrong: out of range, empty, misaligned (`EINVAL`).
     Invalid,
@@ -45,7 +47,7 @@ impl fmt::Display for ErrorKind {
         f.pad(match self {
             ErrorKind::Media => "I/O error",
             ErrorKind::Timeout => "device timed out",
-            ErrorKind::Gone => "device is gone",
+            ErrorKind::Gone => "device is gone or barred",
             ErrorKind::Invalid => "invalid request",
             ErrorKind::NoSpace => "no space left on device",
             ErrorKind::ReadOnly => "device is read-only",

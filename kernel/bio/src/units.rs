@@ -155,6 +155,12 @@ impl Extent {
         self.end().0 <= capacity.0
     }
 
+    /// The smallest extent that holds both.
+    pub fn hull(self, other: Extent) -> Extent {
+        let start = self.start.min(other.start);
+        Extent::new(start, self.end().max(other.end()) - start)
+    }
+
     /// The sectors that belong to both, if any.
     pub fn intersection(self, other: Extent) -> Option<Extent> {
         self.overlaps(other).then(|| {
@@ -186,6 +192,7 @@ mod tests {
         assert!(!extent(4, 0).overlaps(extent(0, 8)));
         assert_eq!(extent(0, 8).intersection(extent(6, 8)), Some(extent(6, 2)));
         assert_eq!(extent(0, 8).intersection(extent(8, 8)), None);
+        assert_eq!(extent(8, 2).hull(extent(1, 3)), extent(1, 9));
     }
 
     #[test]

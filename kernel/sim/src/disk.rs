@@ -331,10 +331,10 @@ impl BlockDevice for SimDisk {
             return bio.biodone(Ok(()));
         }
         let mut state = self.state.lock();
-        if let Some(kind) = state.barred() {
+        if state.presence == Presence::Gone || !state.late.is_empty() {
             state.failures += 1;
             drop(state);
-            return bio.fail(kind);
+            return bio.fail(ErrorKind::Gone);
         }
         let id = RequestId(state.tick());
         state.slots.push(Slot { id, bio, performed: false });
@@ -342,12 +342,6 @@ impl BlockDevice for SimDisk {
 }
 
 impl State {
-    /// Why the disk takes no requests now.
-    fn barred(&self) -> Option<ErrorKind> {
-        let gone = (self.presence == Presence::Gone).then_some(ErrorKind::Gone);
-        gone.or((!self.late.is_empty()).then_some(ErrorKind::Timeout))
-    }
-
     fn tick(&mut self) -> u64 {
         self.events += 1;
         self.events

@@ -203,7 +203,7 @@ fn a_disk_that_let_a_request_time_out_fails_all_until_it_gave_that_back() {
     assert_eq!(hand.end().1, Err(ErrorKind::Timeout));
     for buf in [read(0, 1), write(2, 4, 1), Buf::flush()] {
         hand.issue(&disk, 1, buf);
-        assert_eq!(hand.end().1, Err(ErrorKind::Timeout));
+        assert_eq!(hand.end().1, Err(ErrorKind::Gone));
     }
     disk.give_back_late(disk.late(0).unwrap().id);
     hand.issue(&disk, 2, read(0, 1));

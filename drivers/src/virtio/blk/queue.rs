@@ -131,7 +131,7 @@ impl<H: Hal, D: Device> Queue<H, D> {
     /// Takes a bio that fits the disk. What needs no device comes back at once.
     pub(super) fn submit(&mut self, bio: Bio) -> Option<Ended> {
         self.count(bio.cmd());
-        if let Some(kind) = self.state.error() {
+        if let Some(kind) = self.state.refusal() {
             return Some(self.fail_whole(bio, kind));
         }
         if bio.cmd() == BufCmd::Flush && !self.config.features.contains(Features::FLUSH) {
@@ -332,7 +332,7 @@ impl<H: Hal, D: Device> Queue<H, D> {
         }
         while !batch.is_full() {
             let Some(bio) = self.waiting.pop_front() else { break };
-            let ended = self.fail_whole(bio, kind);
+            let ended = self.fail_whole(bio, self.state.refusal().unwrap_or(kind));
             batch.push(ended);
         }
     }

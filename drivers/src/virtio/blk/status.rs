@@ -17,7 +17,7 @@ pub enum State {
 }
 
 impl State {
-    /// What requests of a barred disk end with.
+    /// What the requests that a barred disk holds end with.
     pub(super) fn error(self) -> Option<ErrorKind> {
         match self {
             State::Ready => None,
@@ -25,6 +25,12 @@ impl State {
             State::Barred(Failure::Gone) => Some(ErrorKind::Gone),
             State::Barred(Failure::Fault(_)) => Some(ErrorKind::Media),
         }
+    }
+
+    /// What requests end with that a barred disk has not touched: not with a
+    /// time-out, which says that the disk may still do what was asked.
+    pub(super) fn refusal(self) -> Option<ErrorKind> {
+        self.error().map(|kind| if kind == ErrorKind::Timeout { ErrorKind::Gone } else { kind })
     }
 }
 

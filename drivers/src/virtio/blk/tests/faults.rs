@@ -70,13 +70,14 @@ fn a_silent_device_is_barred_and_keeps_what_it_was_lent() {
     let endings: Vec<_> = bench.endings.try_iter().collect();
     assert_eq!(endings.len(), 200, "every bio ended");
     for (number, buf, result) in endings {
-        assert_eq!(result, error(ErrorKind::Timeout, 1));
         let waited = number >= 128;
+        let kind = if waited { ErrorKind::Gone } else { ErrorKind::Timeout };
+        assert_eq!(result, error(kind, 1));
         assert_eq!(buf.into_read().is_some(), waited, "bio {number}: waiting bios keep memory");
     }
     assert!(!data.is_unique(), "the device may still send the bytes");
     assert_eq!(bench.disk.status().in_flight, 128);
-    assert_eq!(bench.perform(read(0, 1)).1, error(ErrorKind::Timeout, 1));
+    assert_eq!(bench.perform(read(0, 1)).1, error(ErrorKind::Gone, 1));
 
     // It wakes up after all: what it gives back is freed, and no one hears of it.
     bench.run();
