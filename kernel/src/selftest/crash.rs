@@ -6,9 +6,12 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use bio::sync::{Lock, Rank};
+
 use crate::arch::irq_lock::InterruptsOff;
 use crate::arch::probe::{self, Fault};
 use crate::kprintln;
+use crate::task::yield_now;
 
 /// Crashes in the way that `how` names; returns when there is no such way.
 pub fn crash(how: &str) {
@@ -20,6 +23,11 @@ pub fn crash(how: &str) {
         "interrupts-off" => {
             let _off = InterruptsOff::new();
             panic!("with interrupts off");
+        }
+        "yield-with-lock" => {
+            let lock = Lock::new(Rank::DRIVER, ());
+            let _held = lock.lock();
+            yield_now();
         }
         "stack-overflow" => {
             overflow(1);
