@@ -1,19 +1,14 @@
 //! The suites that boot the kernel: its self-tests, and its ways to go down.
 
-use std::fs::{self, File};
-use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
 
 use super::Options;
+use super::lab::{Lab, scratch_disks};
 use super::report::Report;
 use super::tally::{Outcome, Tally, kernel_line};
-use crate::build::{self, Kernel};
-use crate::provision::{self, Tools};
-use crate::qemu::accel::Accel;
-use crate::qemu::{Disk, Guest, Machine, SERIAL_LOG};
-use crate::symbolize;
+use crate::qemu::Guest;
 use crate::verdict::Verdict;
 
 /// How long the self-tests may take; on an idle host they take seconds.
@@ -35,33 +30,6 @@ const CRASHES: &[(&str, &str)] = &[
     ("panic-in-panic", "while printing the message"),
 ];
 
-/// All that a boot needs beside its command line.
-struct Lab {
-    tools: Tools,
-    kernel: Kernel,
-    accel: Accel,
-}
-
-impl Lab {
-    fn open(options: &Options) -> Result<Self> {
-        let tools = provision::tools()?;
-        let kernel = build::image(&options.build)?;
-        let accel = options.accel.resolve(&tools, &kernel)?;
-        Ok(Self { tools, kernel, accel })
-    }
-
-    fn machine(&self, cmdline: String, disks: Vec<Disk>, report: &Report) -> Machine<'_> {
-        let (tools, image, accel) = (&self.tools, &*self.kernel.image, self.accel);
-        Machine { tools, accel, image, cmdline, disks, logs: report.folder().to_owned() }
-    }
-
-    /// The panic that the last boot printed, symbolized.
-    fn panic(&self, report: &Report) -> Option<String> {
-        let log = fs::read(report.folder().join(SERIAL_LOG)).unwrap_or_default();
-        symbolize::panic_report(&String::from_utf8_lossy(&log), &self.kernel.elf)
-    }
-}
-
 /// The kernel's self-tests, once for each way an interrupt can come: by message
 /// and by line.
 pub(super) fn selftest(options: &Options, report: &mut Report) -> Result<Tally> {
@@ -79,21 +47,6 @@ pub(super) fn selftest(options: &Options, report: &mut Report) -> Result<Tally> 
         tally += one_boot(&mut guest, &lab, report);
     }
     Ok(tally)
-}
-
-/// The disks that the self-tests overwrite: two alike, one with large blocks, one
-/// that is read-only, a tiny one.
-fn scratch_disks(folder: &Path) -> Result<Vec<Disk>> {
-    let mut disks = Vec::new();
-    for (number, mebibytes) in [64, 64, 64, 64, 1].into_iter().enumerate() {
-        let name = format!("scratch{number}");
-        let file = folder.join(&name);
-        File::create(&file)?.set_len(mebibytes << 20)?;
-        let disk = if number == 3 { Disk::raw_read_only(&file) } else { Disk::raw(&file) };
-        let blocks = if number == 2 { 4096 } else { 512 };
-        disks.push(disk.with_serial(&name).with_blocks(blocks));
-    }
-    Ok(disks)
 }
 
 /// Counts the tests of one boot; a kernel that goes down fails the one it is in.

@@ -6,7 +6,9 @@
 //! `N passed, N failed` and says it all.
 
 mod cargo;
+mod console;
 mod kernel;
+mod lab;
 mod report;
 mod tally;
 
@@ -62,6 +64,7 @@ const SUITES: &[Suite] = &[
     ("doc", cargo::doc),
     ("kernel", kernel::selftest),
     ("crash", kernel::crash),
+    ("console", console::script),
     ("demo", demo),
 ];
 

@@ -1,0 +1,195 @@
+//! The suite that sits at the kernel's console: a script of commands, each with
+//! what it must say. Every bad input is refused in words that name the place,
+//! and changes nothing, as the commands after it show.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use super::Options;
+use super::lab::{Lab, broken_disk, scratch_disks};
+use super::report::Report;
+use super::tally::Tally;
+use crate::qemu::Guest;
+use crate::verdict::Verdict;
+
+/// How long the kernel may take to its prompt, and then each command.
+const STEP_LIMIT: Duration = Duration::from_secs(120);
+
+/// How every refusal of the console begins.
+const REFUSAL: &str = "error:";
+
+/// A command, whether it is carried out, and words that its answer must have.
+struct Step {
+    line: &'static str,
+    carried_out: bool,
+    words: &'static str,
+}
+
+const fn does(line: &'static str, words: &'static str) -> Step {
+    Step { line, carried_out: true, words }
+}
+
+const fn refuses(line: &'static str, words: &'static str) -> Step {
+    Step { line, carried_out: false, words }
+}
+
+/// The script. Disks: `vbd0`, `vbd1` of 64 MiB, `vbd2` with blocks of 4 KiB,
+/// `vbd3` read-only, `vbd4` of 1 MiB, `vbd5` fails every request.
+const SCRIPT: &[Step] = &[
+    // A mirror that works.
+    does("disks", "vbd5"),
+    does(
+        "dmsetup create m0 --table \"0 131072 mirror core 2 1024 nosync 2 vbd0 0 vbd1 0\"",
+        "m0: 64 MiB",
+    ),
+    does("fill m0 0 4M random=7", "filled 4 MiB"),
+    does("verify m0 0 4M random=7", "verified 4 MiB"),
+    refuses("verify m0 0 4M random=8", "8192 sectors differ"),
+    does("compare vbd0 vbd1 0 4M", "are the same"),
+    does("flush m0", "flushed"),
+    // What a mirror is made of, and what stands on it, is not to be pulled away.
+    refuses("fill vbd0 0 1M 0x5a", "`vbd0` is part of `m0`"),
+    does("dmsetup create l0 --table \"0 8 linear m0 0\"", "l0: 4 KiB"),
+    refuses("dmsetup remove m0", "`m0` is part of `l0`"),
+    does("dmsetup remove l0", ""),
+    refuses("dmsetup create m0 --table \"0 8 zero\"", "exists already"),
+    // A leg out, by hand: reads and writes go on, the other leg is the last.
+    refuses("mirror fail m0 2", "no leg `2`"),
+    does("mirror fail m0 1", "leg 1 is out"),
+    does("verify m0 0 4M random=7", "verified 4 MiB"),
+    does("fill m0 0 4M random=9", "filled 4 MiB"),
+    does("mirror status m0", "degraded: 1 of 2"),
+    refuses("mirror fail m0 0", "last one in sync"),
+    refuses("compare vbd0 vbd1 0 4M", "8192 sectors differ"),
+    does("dmsetup suspend m0", "suspended"),
+    does("dmsetup info m0", "suspended"),
+    does("dmsetup resume m0", "running"),
+    does("verify m0 0 4M random=9", "verified 4 MiB"),
+    does("dmsetup remove m0", ""),
+    // Disks that cannot be legs.
+    refuses(
+        "dmsetup create m1 --table \"0 131072 mirror core 2 1024 nosync 2 vbd0 0 vbd9 0\"",
+        "line 1, column 45: there is no device `vbd9`",
+    ),
+    refuses(
+        "dmsetup create m1 --table \"0 131072 mirror core 2 1024 nosync 2 vbd0 0 vbd0 0\"",
+        "line 1, column 45: `vbd0` holds leg 0 already",
+    ),
+    refuses(
+        "dmsetup create m1 --table \"0 131072 mirror core 2 1024 nosync 2 vbd0 0 vbd4 0\"",
+        "line 1, column 50: 131072 sectors from 0 on end beyond `vbd4`",
+    ),
+    refuses(
+        "dmsetup create m1 --table \"0 131072 mirror core 2 1024 nosync 2 vbd0 0 vbd3 0\"",
+        "line 1, column 45: `vbd3` is read-only",
+    ),
+    // Tables that are none.
+    refuses("dmsetup create m1 --table \"\"", "line 1, column 1"),
+    refuses("dmsetup create m1 --table \"0 0 zero\"", "line 1, column 3"),
+    refuses("dmsetup create m1 --table \"8 8 zero\"", "line 1, column 1"),
+    refuses("dmsetup create m1 --table \"0 x zero\"", "line 1, column 3"),
+    refuses("dmsetup create m1 --table \"0 8 quantum\"", "line 1, column 5"),
+    refuses("dmsetup create m1 --table \"0 8 zero extra\"", "line 1, column 10"),
+    refuses("dmsetup create m1", "column 18: --table TABLE is missing"),
+    refuses(
+        "dmsetup create m1 --table \"0 131072 mirror core 2 1000 nosync 2 vbd0 0 vbd1 0\"",
+        "line 1, column 24",
+    ),
+    refuses(
+        "dmsetup create m1 --table \"0 131072 mirror disk 2 1024 nosync 2 vbd0 0 vbd1 0\"",
+        "line 1, column 17",
+    ),
+    refuses(
+        "dmsetup create m1 --table \"0 131072 mirror core 2 1024 nosync 3 vbd0 0 vbd1 0\"",
+        "line 1, column",
+    ),
+    // Legs of unequal size serve a mirror of the smaller one's; of unequal blocks,
+    // one with the larger blocks.
+    does(
+        "dmsetup create m1 --table \"0 2048 mirror core 2 1024 nosync 2 vbd0 0 vbd4 0\"",
+        "m1: 1 MiB",
+    ),
+    does("fill m1 0 1M seq", "filled 1 MiB"),
+    does("verify m1 0 1M seq", "verified 1 MiB"),
+    does("dmsetup remove m1", ""),
+    does(
+        "dmsetup create m2 --table \"0 131072 mirror core 2 1024 nosync 2 vbd0 0 vbd2 0\"",
+        "m2: 64 MiB",
+    ),
+    does("fill m2 0 1M seq", "filled 1 MiB"),
+    does("compare vbd0 vbd2 0 1M", "are the same"),
+    refuses("read m2 1s 1s", "blocks of 4096 bytes"),
+    does("dmsetup remove m2", ""),
+    // I/O that cannot be.
+    does("dmsetup create z0 --table \"0 8 zero\"", "z0: 4 KiB"),
+    refuses("read z0 0 8K", "`z0` ends at 4 KiB"),
+    refuses("read z0 4K 1s", "`z0` ends at 4 KiB"),
+    refuses("read z0 0 0", "LENGTH is zero"),
+    refuses("read z0 3", "no whole number of sectors"),
+    refuses("read vbd0 16777216G", "`vbd0` ends at 64 MiB"),
+    refuses("fill vbd4 0 2M 0x1", "`vbd4` ends at 1 MiB"),
+    refuses("write vbd3 0 x", "`vbd3` is read-only"),
+    refuses("copy nope z0", "no device `nope`"),
+    refuses("copy vbd0 vbd0", "onto itself"),
+    refuses("bogus", "`bogus` is no command"),
+    does("dmsetup create e0 --table \"0 8 error\"", "e0: 4 KiB"),
+    refuses("read e0 0", "I/O error"),
+    refuses("write e0 0 x", "I/O error"),
+    // A leg that fails everything from the first request.
+    refuses("read vbd5 0", "I/O error"),
+    does(
+        "dmsetup create m3 --table \"0 131072 mirror core 2 1024 nosync 2 vbd5 0 vbd1 0\"",
+        "m3: 64 MiB",
+    ),
+    does("read m3 0 4K", "00001000"),
+    does("fill m3 0 4M random=3", "filled 4 MiB"),
+    does("verify m3 0 4M random=3", "verified 4 MiB"),
+    does("flush m3", "flushed"),
+    does("mirror status m3", "degraded: 1 of 2"),
+    // What was refused left nothing behind.
+    does("dmsetup ls", "m3"),
+    refuses("dmsetup info m1", "`m1`"),
+];
+
+/// Runs the script; each command is a test.
+pub(super) fn script(options: &Options, report: &mut Report) -> Result<Tally> {
+    let lab = report.aside(|| Lab::open(options))?;
+    let folder = tempfile::tempdir_in(report.folder())?;
+    let mut disks = scratch_disks(folder.path())?;
+    disks.push(broken_disk(folder.path())?);
+    let machine = lab.machine("mode=console session=script".into(), disks, report);
+    let mut guest = Guest::boot(&machine, STEP_LIMIT)?;
+    guest.until_prompt()?;
+    let mut tally = Tally::default();
+    for step in SCRIPT {
+        tally += Tally::of(holds(step, &mut guest, report)?);
+    }
+    guest.send("poweroff");
+    match guest.run(|_| ()) {
+        // The script has refusals in it, and a script with refusals has failed.
+        Verdict::Failed => Ok(tally),
+        verdict => bail!("at the end: {verdict}\n{}", guest.last_words()),
+    }
+}
+
+/// Whether the guest's answer to a command is the one expected.
+fn holds(step: &Step, guest: &mut Guest, report: &mut Report) -> Result<bool> {
+    guest.set_limit(Some(STEP_LIMIT));
+    guest.send(step.line);
+    let mut answer = Vec::new();
+    while let Some(line) = guest.next_line()? {
+        answer.push(line);
+    }
+    let echoed = answer.first().is_some_and(|line| line == step.line);
+    let carried_out = !answer.iter().any(|line| line.starts_with(REFUSAL));
+    let has_words = answer.iter().skip(1).any(|line| line.contains(step.words));
+    let held = echoed && carried_out == step.carried_out && (has_words || step.words.is_empty());
+    report.line(&format!("test console: {} ... {}", step.line, if held { "ok" } else { "FAILED" }));
+    if !held {
+        let wanted = if step.carried_out { "be carried out" } else { "be refused" };
+        report.line(&format!("it was to {wanted} and to say `{}`; it said:", step.words));
+        answer.iter().for_each(|line| report.line(&format!("    {line}")));
+    }
+    Ok(held)
+}
