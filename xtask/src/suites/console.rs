@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use serde_json::json;
 
 use super::Options;
-use super::lab::{Lab, broken_disk, scratch_disks};
+use super::lab::{Lab, failing_disk, scratch_disks};
 use super::report::Report;
 use super::tally::Tally;
 use crate::qemu::Guest;
@@ -157,7 +158,7 @@ pub(super) fn script(options: &Options, report: &mut Report) -> Result<Tally> {
     let lab = report.aside(|| Lab::open(options))?;
     let folder = tempfile::tempdir_in(report.folder())?;
     let mut disks = scratch_disks(folder.path())?;
-    disks.push(broken_disk(folder.path())?);
+    disks.push(failing_disk(folder.path(), "broken", &json!({}))?);
     let machine = lab.machine("mode=console session=script".into(), disks, report);
     let mut guest = Guest::boot(&machine, STEP_LIMIT)?;
     guest.until_prompt()?;

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use serde_json::json;
 
 use super::Options;
-use super::lab::{Lab, scratch_disks};
+use super::lab::{Lab, failing_disk, scratch_disks, slow_disk};
 use super::report::Report;
 use super::tally::{Outcome, Tally, kernel_line};
 use crate::qemu::Guest;
@@ -13,6 +14,9 @@ use crate::verdict::Verdict;
 
 /// How long the self-tests may take; on an idle host they take seconds.
 const SELFTEST_LIMIT: Duration = Duration::from_secs(300);
+
+/// How long the disk that hangs does so, longer than any driver is patient.
+const HANG: Duration = Duration::from_secs(5);
 
 /// How long a boot that is to crash may take.
 const CRASH_LIMIT: Duration = Duration::from_secs(60);
@@ -42,7 +46,11 @@ pub(super) fn selftest(options: &Options, report: &mut Report) -> Result<Tally> 
             cmdline += &format!(" filter={filter}");
         }
         report.line(&format!("kernel command line: {cmdline}"));
-        let machine = lab.machine(cmdline, scratch_disks(folder.path())?, report);
+        let mut disks = scratch_disks(folder.path())?;
+        let bad_sector = json!({"iotype": "read", "sector": 64});
+        disks.push(failing_disk(folder.path(), "scratch5", &bad_sector)?);
+        disks.push(slow_disk("scratch6", HANG));
+        let machine = lab.machine(cmdline, disks, report);
         let mut guest = Guest::boot(&machine, SELFTEST_LIMIT)?;
         tally += one_boot(&mut guest, &lab, report);
     }

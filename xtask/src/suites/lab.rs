@@ -1,10 +1,11 @@
 //! What the suites that boot a kernel share: the means, and the disks.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Options;
 use super::report::Report;
@@ -52,8 +53,7 @@ pub(super) fn scratch_disks(folder: &Path) -> Result<Vec<Disk>> {
     let mut disks = Vec::new();
     for (number, mebibytes) in [64, 64, 64, 64, 1].into_iter().enumerate() {
         let name = format!("scratch{number}");
-        let file = folder.join(&name);
-        File::create(&file)?.set_len(mebibytes << 20)?;
+        let file = image(folder, &name, mebibytes)?;
         let disk = if number == 3 { Disk::raw_read_only(&file) } else { Disk::raw(&file) };
         let blocks = if number == 2 { 4096 } else { 512 };
         disks.push(disk.with_serial(&name).with_blocks(blocks));
@@ -61,15 +61,33 @@ pub(super) fn scratch_disks(folder: &Path) -> Result<Vec<Disk>> {
     Ok(disks)
 }
 
-/// A disk that fails every request.
-pub(super) fn broken_disk(folder: &Path) -> Result<Disk> {
-    let file = folder.join("broken");
-    File::create(&file)?.set_len(64 << 20)?;
-    Ok(Disk::blockdev(json!({
-        "driver": "blkdebug",
-        "inject-error": [{"event": "none", "errno": EIO, "once": false}],
-        "image": {"driver": "file", "filename": file},
-    })))
+/// A disk that fails requests: those that `which` describes in blkdebug's words
+/// (an object with, for example, `sector` and `iotype`), or all.
+pub(super) fn failing_disk(folder: &Path, name: &str, which: &Value) -> Result<Disk> {
+    let mut rule = json!({"event": "none", "errno": EIO, "once": false});
+    if let (Some(rule), Some(which)) = (rule.as_object_mut(), which.as_object()) {
+        rule.extend(which.clone());
+    }
+    let file = json!({"driver": "file", "filename": image(folder, name, 64)?});
+    let disk = json!({"driver": "blkdebug", "inject-error": [rule], "image": file});
+    Ok(Disk::blockdev(disk).with_serial(name))
+}
+
+/// A disk of zeroes that answers each request after `latency`.
+pub(super) fn slow_disk(name: &str, latency: Duration) -> Disk {
+    let nanoseconds = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);
+    let size: u64 = 64 << 20;
+    Disk::blockdev(json!({
+        "driver": "null-co", "size": size, "read-zeroes": true, "latency-ns": nanoseconds,
+    }))
+    .with_serial(name)
+}
+
+/// An image file of so many MiB, all zeroes.
+fn image(folder: &Path, name: &str, mebibytes: u64) -> Result<PathBuf> {
+    let file = folder.join(name);
+    File::create(&file)?.set_len(mebibytes << 20)?;
+    Ok(file)
 }
 
 /// Linux's number for an I/O error, which QEMU takes on every host.
