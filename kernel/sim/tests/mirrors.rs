@@ -123,6 +123,30 @@ fn a_missing_range_lock_is_found() {
     assert!(matches!(found(&four(2, 0), Bug::NoLock), Violation::Unexplained { .. }));
 }
 
+/// One client writes a sector, another reads it twice.
+fn reads_beside_a_write(faults: u32) -> Scenario {
+    let (write, read) = (Op::Write(extent(0, 1)), Op::Read(extent(0, 1)));
+    let load = Load::Script(vec![vec![write], vec![read, read]]);
+    Scenario { early_effects: true, faults: Faults::media(faults), ..Scenario::new(2, 1, load) }
+}
+
+/// A read in flight before the write started returns the new data from the
+/// fast leg; the next one goes to the fixed leg, which is slow.
+#[test]
+fn one_fixed_leg_for_reads_during_a_write_is_not_enough() {
+    let violation = found(&reads_beside_a_write(0), Bug::FixedLeg { after_reads: false });
+    assert!(matches!(violation, Violation::Unexplained { .. }));
+}
+
+/// The fixed leg returns the new data and fails; then the write fails
+/// everywhere, and the other leg returns the old.
+#[test]
+fn one_fixed_leg_is_not_enough_for_writes_that_wait_for_reads_either() {
+    let bug = Bug::FixedLeg { after_reads: true };
+    clean(explore::exhaustive(&reads_beside_a_write(0), &mut naive(Some(bug)), u64::MAX));
+    assert!(matches!(found(&reads_beside_a_write(2), bug), Violation::Unexplained { .. }));
+}
+
 #[test]
 fn a_read_that_is_not_tried_again_is_found() {
     assert!(matches!(found(&four(2, 1), Bug::NoRetry), Violation::NeedlessError(..)));

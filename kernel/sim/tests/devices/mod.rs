@@ -30,6 +30,12 @@ pub(crate) enum Bug {
     Forgotten,
     /// A flush ends without asking the legs.
     FlushIgnored,
+    /// A read that comes while a write is in flight goes to the leg that was the lowest
+    /// in sync when the write started, and waits only if that leg is out.
+    FixedLeg {
+        /// A write waits for the reads in flight.
+        after_reads: bool,
+    },
 }
 
 /// One disk, as it is.
@@ -59,7 +65,8 @@ pub(crate) fn naive(
 ) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
     move |world, legs| {
         let in_sync = (0..legs.len()).map(|leg| leg == 0 || world.boots() == 0).collect();
-        let state = State { in_sync, waiting: VecDeque::new(), busy: false, turn: 0 };
+        let waiting = VecDeque::new();
+        let state = State { in_sync, waiting, busy: false, turn: 0, fixed: None, reads: 0 };
         Box::new(Naive(Arc::new_cyclic(|me| Mirror {
             me: me.clone(),
             legs,
@@ -91,6 +98,10 @@ struct State {
     waiting: VecDeque<Bio>,
     busy: bool,
     turn: usize,
+    /// With [`Bug::FixedLeg`]: the leg for reads while a write is in flight.
+    fixed: Option<usize>,
+    /// With [`Bug::FixedLeg`]: the reads in flight.
+    reads: usize,
 }
 
 impl State {
@@ -98,6 +109,24 @@ impl State {
     fn fail(&mut self, leg: usize) {
         let others = (0..self.in_sync.len()).any(|other| other != leg && self.in_sync[other]);
         self.in_sync[leg] &= !others;
+    }
+
+    /// With [`Bug::FixedLeg`]: the request in front, if it may start.
+    fn admit(&mut self, after_reads: bool) -> Option<Bio> {
+        let reads = self.waiting.front()?.cmd() == BufCmd::Read;
+        let free = match self.fixed {
+            Some(leg) => reads && self.in_sync[leg],
+            None => reads || !after_reads || self.reads == 0,
+        };
+        if !free {
+            return None;
+        }
+        if reads {
+            self.reads += 1;
+        } else {
+            self.fixed = self.in_sync.iter().position(|in_sync| *in_sync);
+        }
+        self.waiting.pop_front()
     }
 }
 
@@ -126,6 +155,13 @@ impl Mirror {
 
     /// Starts what waits, if nothing is under way.
     fn next(&self) {
+        if let Some(Bug::FixedLeg { after_reads }) = self.bug {
+            loop {
+                let next = self.state.lock().admit(after_reads);
+                let Some(bio) = next else { return };
+                self.start(bio);
+            }
+        }
         let next = {
             let mut state = self.state.lock();
             let next = if state.busy { None } else { state.waiting.pop_front() };
@@ -139,7 +175,14 @@ impl Mirror {
 
     /// A request has ended; the next may start.
     fn finish(&self, bio: Bio, result: IoResult) {
-        self.state.lock().busy = false;
+        {
+            let mut state = self.state.lock();
+            state.busy = false;
+            match bio.cmd() {
+                BufCmd::Read => state.reads = state.reads.saturating_sub(1),
+                _ => state.fixed = None,
+            }
+        }
         bio.biodone(result);
         self.next();
     }
@@ -160,6 +203,7 @@ impl Mirror {
             let turns = (0..self.legs.len()).map(|leg| (leg + state.turn) % self.legs.len());
             let usable = |leg: &usize| {
                 tried >> leg & 1 == 0
+                    && state.fixed.is_none_or(|fixed| *leg == fixed)
                     && (state.in_sync[*leg] || self.bug == Some(Bug::FailedLegStillRead))
             };
             turns.clone().find(usable)
@@ -169,6 +213,11 @@ impl Mirror {
                 let info = tried | 1 << leg;
                 let start = bio.extent().start();
                 self.legs[leg].strategy(bio.push_bio(start, self.me(), info << 8 | leg as u64));
+            }
+            None if self.state.lock().fixed.is_some() => {
+                let mut state = self.state.lock();
+                state.reads -= 1;
+                state.waiting.push_front(bio);
             }
             None => {
                 let resid = bio.extent().count().bytes();
@@ -187,7 +236,12 @@ impl Mirror {
             mirror: self.me(),
             state: Lock::new(
                 Rank::WRITE_GROUP,
-                GroupState { waiting: legs.len(), reached: 0, failed: Vec::new(), bio: None },
+                GroupState {
+                    waiting: legs.len(),
+                    reached: Vec::new(),
+                    failed: Vec::new(),
+                    bio: None,
+                },
             ),
         });
         let children: Vec<Bio> =
@@ -233,7 +287,7 @@ struct Group {
 
 struct GroupState {
     waiting: usize,
-    reached: usize,
+    reached: Vec<usize>,
     failed: Vec<usize>,
     bio: Option<Bio>,
 }
@@ -246,25 +300,26 @@ impl BufDone for Group {
             let mut state = self.state.lock();
             state.waiting -= 1;
             match result {
-                Ok(()) => state.reached += 1,
+                Ok(()) => state.reached.push(leg),
                 Err(_) => state.failed.push(leg),
             }
-            let early = bug == Some(Bug::EarlyAck) && state.reached == 1;
+            let early = bug == Some(Bug::EarlyAck) && state.reached.len() == 1;
             (state.waiting == 0 || early).then(|| state.bio.take()).flatten()
         };
         let Some(bio) = done else { return };
         let (reached, failed) = {
             let state = self.state.lock();
-            (state.reached, state.failed.clone())
+            (state.reached.clone(), state.failed.clone())
         };
-        {
+        let held = {
             let mut state = self.mirror.state.lock();
             failed.iter().for_each(|&leg| state.fail(leg));
             if bug == Some(Bug::Forgotten) && !failed.is_empty() {
                 std::mem::forget(std::mem::take(&mut state.waiting));
             }
-        }
-        let end = if reached > 0 { Ok(()) } else { result };
+            reached.iter().any(|&leg| state.in_sync[leg])
+        };
+        let end = if held { Ok(()) } else { result };
         self.mirror.finish(bio, end);
     }
 }
