@@ -23,8 +23,8 @@ use crate::world::{Scenario, Step, Subject, World};
 /// Builds the device under test over the disks of a run.
 pub type Factory<'f> = dyn FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> + 'f;
 
-/// How many shorter runs are tried to find the shortest that fails.
-pub const SHRINK_TRIES_MAX: u32 = 4000;
+/// How many steps are made to find the shortest run that fails.
+pub const SHRINK_STEPS_MAX: u64 = 2_000_000;
 
 /// What an exploration did, and what it found.
 #[derive(Clone, Debug, Default)]
@@ -162,10 +162,14 @@ fn report(
     chooser: &dyn Chooser,
     violation: Violation,
 ) -> Report {
+    let mut steps_left = SHRINK_STEPS_MAX;
     let fails = |path: &[u32]| {
         let mut replay = Replay::new(path.into());
-        run(&mut World::new(scenario), factory, &mut replay)?;
-        Some(path_of(replay.trace()))
+        let mut world = World::new(scenario);
+        let found = if steps_left == 0 { None } else { run(&mut world, factory, &mut replay) };
+        // A step for the run itself, lest runs without any are free.
+        steps_left = steps_left.saturating_sub(1 + world.steps());
+        found.map(|_| path_of(replay.trace()))
     };
     let shortest = shrink(path_of(chooser.trace()), fails);
     let mut again = Replay::new(shortest);
@@ -187,18 +191,16 @@ fn path_of(trace: &Trace) -> Vec<u32> {
 /// Leaves decisions out of a path, and takes plainer ones, while it still
 /// `fails`, which returns the path that the run really took.
 fn shrink(mut path: Vec<u32>, mut fails: impl FnMut(&[u32]) -> Option<Vec<u32>>) -> Vec<u32> {
-    let mut tries = 0;
     let mut length = path.len();
-    while length > 0 && tries < SHRINK_TRIES_MAX {
+    while length > 0 {
         let mut at = 0;
         let mut better = false;
-        while at < path.len() && tries < SHRINK_TRIES_MAX {
+        while at < path.len() {
             let end = (at + length).min(path.len());
             let without = [&path[..at], &path[end..]].concat();
             let mut plainer = path.clone();
             plainer[at..end].fill(0);
             let shorter = [without, plainer].into_iter().find_map(|candidate| {
-                tries += 1;
                 fails(&candidate).map(trimmed).filter(|taken| simpler(taken, &path))
             });
             match shorter {

@@ -125,7 +125,7 @@ impl Scenario {
             early_effects: false,
             hurries: 0,
             crashes: 0,
-            steps_max: 1_000_000,
+            steps_max: 100_000,
         }
     }
 }
