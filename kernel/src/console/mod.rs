@@ -17,7 +17,7 @@ mod failure;
 mod input;
 mod job;
 mod screen;
-mod session;
+pub mod session;
 mod stream;
 mod welcome;
 

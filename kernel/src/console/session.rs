@@ -24,7 +24,7 @@ const PROMPT: &str = "dmirror> ";
 /// What commands work with.
 pub struct Session<'t> {
     /// All devices.
-    pub dm: &'static Dm,
+    pub dm: &'t Dm,
     may_sleep: &'t MaySleep,
     input: Input,
     mode: Mode,
@@ -35,14 +35,18 @@ pub struct Session<'t> {
 /// Welcomes whoever is there, then runs their commands. `mirror` asks for a mirror of the
 /// first two disks, with or without a copy of one to the other.
 pub fn run(dm: &'static Dm, mode: Mode, mirror: Option<bool>, may_sleep: &MaySleep) -> ! {
-    let input = Input::open();
-    let mut session = Session { dm, may_sleep, input, mode, failed: false };
+    let mut session = Session::new(dm, mode, may_sleep);
     welcome::welcome(&mut session, mirror);
     kprintln!("dmirror: ready");
     session.serve()
 }
 
 impl<'t> Session<'t> {
+    /// A session in which nothing has happened.
+    pub fn new(dm: &'t Dm, mode: Mode, may_sleep: &'t MaySleep) -> Session<'t> {
+        Session { dm, may_sleep, input: Input::open(), mode, failed: false }
+    }
+
     fn serve(&mut self) -> ! {
         let screen = Screen(self.mode);
         let names = CommandCompleter(AllNames(self.dm));
@@ -69,7 +73,8 @@ impl<'t> Session<'t> {
         }
     }
 
-    fn execute(&mut self, line: &str) -> Outcome {
+    /// Runs a line.
+    pub fn execute(&mut self, line: &str) -> Outcome {
         match parse(line)? {
             Some(Command::Poweroff) => self.poweroff(),
             Some(command) => commands::run(self, command),
@@ -144,9 +149,9 @@ fn row(editor: &LineEditor) -> String {
 }
 
 /// The names that Tab completes.
-struct AllNames(&'static Dm);
+struct AllNames<'d>(&'d Dm);
 
-impl Names for AllNames {
+impl Names for AllNames<'_> {
     fn devices(&self) -> Vec<String> {
         self.0.list().iter().map(|listed| listed.device.name().to_string()).collect()
     }

@@ -8,9 +8,14 @@
 
 mod arch;
 mod callout;
+mod console;
 mod crash;
+mod dm;
 mod drivers;
+mod mirror;
 mod mm;
+mod rig;
+mod sim;
 mod task;
 
 use alloc::string::String;
@@ -30,7 +35,17 @@ pub struct Test {
 }
 
 /// All topics, in the order they run.
-const TOPICS: &[&[Test]] = &[arch::TESTS, mm::TESTS, task::TESTS, callout::TESTS, drivers::TESTS];
+const TOPICS: &[&[Test]] = &[
+    arch::TESTS,
+    mm::TESTS,
+    task::TESTS,
+    callout::TESTS,
+    drivers::TESTS,
+    dm::TESTS,
+    mirror::TESTS,
+    sim::TESTS,
+    console::TESTS,
+];
 
 /// Fails the test at hand unless the condition holds: `check!(a == b, "a is {a}")`.
 #[macro_export]

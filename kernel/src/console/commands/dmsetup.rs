@@ -70,6 +70,7 @@ fn refused(error: DmError, table: &str) -> Failure {
 }
 
 fn remove(session: &mut Session<'_>, name: &str) -> Outcome {
+    session.dm.get(name)?;
     let users = devices::users(session.dm, name);
     if let [user, ..] = &users[..] {
         return Err(Failure::new(format!("`{name}` is part of `{user}`"))
