@@ -1,16 +1,18 @@
+//! Tests of reading apt's sources, in both formats they come in.
+
 use super::*;
 
 const DEB822: &str = "\
 # The system.
 Types: deb
-URIs: http://deb.debian.org/debian
+URIs: http://mirror.example/debian
 # as of today
 Suites: bookworm bookworm-updates
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 
 Types: deb
-URIs: http://deb.debian.org/debian-security
+URIs: http://mirror.example/debian-security
 Suites: bookworm-security
 Components: main
 
@@ -42,8 +44,8 @@ fn stanzas_that_are_disabled_or_for_sources_are_left_out() {
     assert_eq!(
         uris,
         [
-            "http://deb.debian.org/debian",
-            "http://deb.debian.org/debian-security",
+            "http://mirror.example/debian",
+            "http://mirror.example/debian-security",
             "mirror+file:/etc/apt/mirrors/debian.list"
         ]
     );
@@ -63,7 +65,7 @@ fn only_the_distribution_itself_is_a_mirror() {
 fn another_suite_keeps_mirror_and_keyring() {
     assert_eq!(
         parse_stanzas(DEB822)[0].of_suite("unstable"),
-        "Types: deb\nURIs: http://deb.debian.org/debian\nSuites: unstable\nComponents: main\n\
+        "Types: deb\nURIs: http://mirror.example/debian\nSuites: unstable\nComponents: main\n\
          Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
     );
 }
@@ -81,7 +83,7 @@ fn a_key_inside_the_stanza_survives() {
 #[test]
 fn both_formats_mean_the_same() {
     let line = "deb [arch=amd64 signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] \
-                http://deb.debian.org/debian bookworm main # ours";
+                http://mirror.example/debian bookworm main # ours";
     let (line, stanza) = (parse_line(line).unwrap(), &parse_stanzas(DEB822)[0]);
     assert_eq!(line.of_suite("testing"), stanza.of_suite("testing"));
     let trusted = parse_line("deb [ trusted=yes ] file:/srv/debian stable main contrib").unwrap();
@@ -95,10 +97,10 @@ fn both_formats_mean_the_same() {
 fn lines_that_are_no_binary_source_are_skipped() {
     for line in [
         "",
-        "# deb http://deb.debian.org/debian bookworm main",
-        "deb-src http://deb.debian.org/debian bookworm main",
-        "deb [arch=amd64 http://deb.debian.org/debian bookworm main",
-        "deb http://deb.debian.org/debian",
+        "# deb http://mirror.example/debian bookworm main",
+        "deb-src http://mirror.example/debian bookworm main",
+        "deb [arch=amd64 http://mirror.example/debian bookworm main",
+        "deb http://mirror.example/debian",
         "deb",
     ] {
         assert_eq!(parse_line(line), None, "{line}");
@@ -107,6 +109,6 @@ fn lines_that_are_no_binary_source_are_skipped() {
 
 #[test]
 fn a_stanza_that_is_no_deb822_is_skipped() {
-    assert_eq!(parse_stanzas("deb http://deb.debian.org/debian bookworm main\n"), []);
+    assert_eq!(parse_stanzas("deb http://mirror.example/debian bookworm main\n"), []);
     assert_eq!(parse_stanzas(" folded: first\nTypes: deb\n"), []);
 }

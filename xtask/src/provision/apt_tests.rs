@@ -1,9 +1,11 @@
+//! Tests of finding a package of exactly one release in what apt knows.
+
 use super::*;
 
 const BACKPORTS: &str = "\
-  rust-src | 1.96.1+dfsg1-2~bpo13+1 | http://deb.debian.org/debian stable-backports/main amd64 Packages
-  rust-src | 1.95.0+dfsg1-2~bpo13+1 | http://deb.debian.org/debian stable-backports/main amd64 Packages
-  rust-src | 1.94.1+dfsg1-1~bpo13+3 | http://deb.debian.org/debian stable-backports/main amd64 Packages
+  rust-src | 1.96.1+dfsg1-2~bpo13+1 | http://mirror.example/debian stable-backports/main amd64 Packages
+  rust-src | 1.95.0+dfsg1-2~bpo13+1 | http://mirror.example/debian stable-backports/main amd64 Packages
+  rust-src | 1.94.1+dfsg1-1~bpo13+3 | http://mirror.example/debian stable-backports/main amd64 Packages
 ";
 
 #[test]

@@ -1,3 +1,5 @@
+//! Tests of knowing a distribution, and of the commands that install there.
+
 use super::*;
 
 const DEBIAN: &str = "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nVERSION_ID=\"12\"\n\

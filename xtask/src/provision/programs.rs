@@ -42,7 +42,7 @@ impl Part {
     fn programs(self) -> &'static [&'static str] {
         match self {
             Part::Qemu => &["qemu-system-x86_64"],
-            Part::DiskTools => &["qemu-img", "qemu-nbd"],
+            Part::DiskTools => &["qemu-nbd"],
             Part::Firmware => &[],
             Part::Ext4 => &["mke2fs", "e2fsck", "debugfs"],
         }
@@ -61,8 +61,6 @@ impl Part {
 pub(crate) struct Tools {
     /// `qemu-system-x86_64`.
     pub(crate) qemu: PathBuf,
-    /// `qemu-img`.
-    pub(crate) qemu_img: PathBuf,
     /// `qemu-nbd`.
     pub(crate) qemu_nbd: PathBuf,
     /// The UEFI firmware.
@@ -80,7 +78,6 @@ impl Tools {
     pub(crate) fn find() -> Option<Tools> {
         Some(Tools {
             qemu: find_program("qemu-system-x86_64")?,
-            qemu_img: find_program("qemu-img")?,
             qemu_nbd: find_program("qemu-nbd")?,
             firmware: find_firmware()?,
             mke2fs: find_program("mke2fs")?,

@@ -1,3 +1,5 @@
+//! Tests of finding programs and firmware on machines of several kinds.
+
 use super::*;
 
 /// The firmware on a machine that has exactly these files.

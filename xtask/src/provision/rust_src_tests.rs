@@ -1,3 +1,5 @@
+//! Tests of the order of sources for rust-src, and of what is refused.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Tests of unpacking, also of archives that mean harm.
+
 use std::io::Write;
 
 use lzma_rust2::{XzOptions, XzWriter};

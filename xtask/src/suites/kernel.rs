@@ -29,6 +29,7 @@ const CRASHES: &[(&str, &str)] = &[
     ("code-write", "probe::store"),
     ("invalid-opcode", "probe::invalid"),
     ("interrupts-off", "with interrupts off"),
+    ("yield-with-lock", "yield_now"),
     ("stack-overflow", "overflow"),
     ("out-of-memory", "allocation"),
     ("panic-in-panic", "while printing the message"),
