@@ -14,6 +14,7 @@ mod guard;
 mod provision;
 mod qemu;
 mod run;
+mod sim;
 mod suites;
 mod symbolize;
 mod terminal;
@@ -51,6 +52,9 @@ enum Xtask {
     /// Run all tests; the last line is `N passed, N failed`
     Test(suites::Options),
 
+    /// Run the mirror's random simulation: one seed, or new ones for minutes
+    Sim(sim::Options),
+
     /// Build the kernel and the image that boots it
     Build(build::Options),
 
@@ -86,6 +90,7 @@ fn dispatch(verb: Xtask) -> Result<ExitCode> {
         Xtask::Run(options) => run::main(&options),
         Xtask::Demo(options) => demo::main(&options),
         Xtask::Test(options) => suites::main(&options),
+        Xtask::Sim(options) => sim::main(&options).map(|()| ExitCode::SUCCESS),
         Xtask::Build(options) => build::image(&options).map(|kernel| {
             println!("{}\n{}", kernel.elf.display(), kernel.image.display());
             ExitCode::SUCCESS
