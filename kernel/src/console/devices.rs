@@ -96,11 +96,10 @@ pub fn extent(device: &DeviceRef, offset: Size, length: Size) -> Result<Extent, 
     let extent = Extent::try_new(Sector(offset.sectors()), Sectors(length.sectors()));
     extent.filter(|extent| extent.fits(capacity)).ok_or_else(|| {
         Failure::new(format!(
-            "`{name}` ends at {} ({} sectors); {}s and {}s more is beyond that",
+            "`{name}` ends at {} ({capacity}s); {}s from {}s on go beyond that",
             Amount(capacity.0.saturating_mul(SECTOR_SIZE as u64)),
-            capacity,
-            offset.sectors(),
-            length.sectors()
+            length.sectors(),
+            offset.sectors()
         ))
     })
 }

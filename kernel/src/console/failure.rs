@@ -7,49 +7,54 @@ use core::fmt;
 use dm::{DmError, MessageError};
 use shell::ParseError;
 
-/// Text for a person, of one line or more: what happened, where, what to do next.
+/// Text for a person: what happened and where, then what to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure(String);
+pub struct Failure {
+    what: String,
+    /// Empty, or lines that each begin with a line end.
+    next: String,
+}
 
 impl Failure {
-    /// A failure of one line, to which others may be added.
+    /// What happened, and where.
     pub fn new(what: String) -> Failure {
-        Failure(what)
+        Failure { what, next: String::new() }
     }
 
-    /// Adds a line.
-    pub fn add(&mut self, line: String) {
-        self.0.push('\n');
-        self.0.push_str(&line);
+    /// Tells more of what happened, in a line of its own.
+    pub fn add(&mut self, line: &str) {
+        self.what.push('\n');
+        self.what.push_str(line);
     }
 
-    /// The same with another line: what to do next.
+    /// The same with a line of what to do next.
     pub fn and(mut self, line: &str) -> Failure {
-        self.add(line.to_string());
+        self.next.push('\n');
+        self.next.push_str(line);
         self
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        write!(f, "{}{}", self.what, self.next)
     }
 }
 
 impl From<ParseError> for Failure {
     fn from(error: ParseError) -> Failure {
-        Failure(error.to_string())
+        Failure::new(error.to_string())
     }
 }
 
 impl From<DmError> for Failure {
     fn from(error: DmError) -> Failure {
-        Failure(error.to_string())
+        Failure::new(error.to_string())
     }
 }
 
 impl From<MessageError> for Failure {
     fn from(error: MessageError) -> Failure {
-        Failure(format!("refused: {error}"))
+        Failure::new(format!("refused: {error}"))
     }
 }

@@ -7,8 +7,8 @@
 //!
 //! - All requests of a command go through its job, and `Job::finish` waits for what is
 //!   still in flight: nothing of a command moves after its prompt.
-//! - Ctrl-C ends a wait, never a request. Who presses it again while a job finishes gets
-//!   the prompt back at once; what a device holds on to then ends unheard.
+//! - Ctrl-C keeps a job from issuing more. Pressed again it ends the wait for what is in
+//!   flight: a request owns its memory, so what a device holds on to may end unheard.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -23,7 +23,7 @@ use dm::DeviceHandle;
 use shell::format::{Amount, Elapsed, Progress, rate};
 
 use super::screen::{Pace, Screen};
-use super::{Failure, Input};
+use super::{Failure, Input, plural};
 use crate::arch::clock;
 use crate::kprintln;
 use crate::task::{Completion, MaySleep};
@@ -31,7 +31,7 @@ use crate::task::{Completion, MaySleep};
 /// How often a wait looks for Ctrl-C.
 pub const LOOK_FOR_CTRL_C: Duration = Duration::from_millis(50);
 
-/// How long a job that failed waits for what is in flight before it says so.
+/// How long a job that was stopped waits for what is in flight before it says so.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The end of a request.
@@ -40,6 +40,19 @@ type Ended = Completion<(Buf, IoResult)>;
 /// A request of a job, to be waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket(u64);
+
+/// What Ctrl-C has asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    /// Nothing.
+    No,
+    /// To stop, at that time.
+    Asked(Duration),
+    /// To stop; that this takes a while was told.
+    Told,
+    /// To leave what is in flight to itself.
+    Leave,
+}
 
 /// A command at work.
 pub struct Job<'s> {
@@ -50,6 +63,7 @@ pub struct Job<'s> {
     done: Sectors,
     started: Duration,
     pace: Pace,
+    stop: Stop,
     in_flight: BTreeMap<Ticket, Arc<Ended>>,
     issued: u64,
     spare: Vec<BytesMut>,
@@ -71,6 +85,7 @@ impl<'s> Job<'s> {
             done: Sectors::ZERO,
             started: now(),
             pace: Pace::default(),
+            stop: Stop::No,
             in_flight: BTreeMap::new(),
             issued: 0,
             spare: Vec::new(),
@@ -87,17 +102,40 @@ impl<'s> Job<'s> {
         ticket
     }
 
-    /// Waits for the end of a request. Fails only when Ctrl-C is pressed.
+    /// Waits for the end of a request. Fails only when Ctrl-C was pressed twice.
     pub fn wait(&mut self, ticket: Ticket) -> Result<(Buf, IoResult), Failure> {
-        let ended = self.in_flight.get(&ticket).expect("a ticket is waited for once");
         loop {
+            let ended = self.in_flight.get(&ticket).expect("a ticket is waited for once");
             if let Ok(end) = ended.wait_timeout(self.may_sleep, LOOK_FOR_CTRL_C) {
                 self.in_flight.remove(&ticket);
                 return Ok(end);
             }
-            if self.input.interrupted() {
-                return Err(stopped());
+            self.look_for_ctrl_c();
+            match self.stop {
+                Stop::Leave => return Err(stopped()),
+                Stop::Asked(since) if now() - since >= PATIENCE => {
+                    self.stop = Stop::Told;
+                    self.pace.clear(self.screen);
+                    let count = self.in_flight.len();
+                    kprintln!("waiting for {count} in flight; Ctrl-C again leaves them");
+                }
+                Stop::No | Stop::Asked(_) | Stop::Told => {}
             }
+        }
+    }
+
+    /// Fails when Ctrl-C was pressed: then nothing more is to be issued.
+    pub fn go_on(&mut self) -> Result<(), Failure> {
+        self.look_for_ctrl_c();
+        if self.stop == Stop::No { Ok(()) } else { Err(stopped()) }
+    }
+
+    fn look_for_ctrl_c(&mut self) {
+        if self.input.interrupted() {
+            self.stop = match self.stop {
+                Stop::No => Stop::Asked(now()),
+                Stop::Asked(_) | Stop::Told | Stop::Leave => Stop::Leave,
+            };
         }
     }
 
@@ -113,11 +151,10 @@ impl<'s> Job<'s> {
         self.spare.push(memory);
     }
 
-    /// So much more is done. Shows it now and then. Fails when Ctrl-C was pressed.
-    pub fn advance(&mut self, count: Sectors) -> Result<(), Failure> {
+    /// So much more is done. Shows it now and then.
+    pub fn advance(&mut self, count: Sectors) {
         self.done = self.done + count;
         self.pace.show(self.screen, &self.progress());
-        if self.input.interrupted() { Err(stopped()) } else { Ok(()) }
     }
 
     fn progress(&self) -> Progress {
@@ -139,33 +176,22 @@ impl<'s> Job<'s> {
             Err(failure) => failure,
         };
         if total > 0 {
-            failure.add(format!("until then: {} of {}", Amount(done), Amount(total)));
+            failure.add(&format!("until then: {} of {}", Amount(done), Amount(total)));
         }
         if left > 0 {
-            failure.add(format!("{left} of its requests are still in flight; `disks` shows where"));
+            failure.add(&format!("left in flight: {}", plural(left as u64, "request")));
         }
         Err(failure)
     }
 
-    /// Waits for all that is in flight, until Ctrl-C is pressed; returns how many requests
-    /// were left.
+    /// Waits for all that is in flight; returns how many requests Ctrl-C left there.
     fn drain(&mut self) -> usize {
-        let mut tell_at = Some(now() + PATIENCE);
-        while let Some((&ticket, ended)) = self.in_flight.first_key_value() {
-            if ended.wait_timeout(self.may_sleep, LOOK_FOR_CTRL_C).is_ok() {
-                self.in_flight.remove(&ticket);
-                continue;
-            }
-            if self.input.interrupted() {
+        while let Some((&ticket, _)) = self.in_flight.first_key_value() {
+            if self.wait(ticket).is_err() {
                 // Those that have ended only wait to be taken.
-                let goes_on = |ended: &Ended| ended.wait_timeout(self.may_sleep, Duration::ZERO);
-                self.in_flight.retain(|_, ended| goes_on(ended).is_err());
+                let end = |ended: &Ended| ended.wait_timeout(self.may_sleep, Duration::ZERO);
+                self.in_flight.retain(|_, ended| end(ended).is_err());
                 break;
-            }
-            if tell_at.take_if(|at| now() >= *at).is_some() {
-                self.pace.clear(self.screen);
-                let count = self.in_flight.len();
-                kprintln!("waiting for {count} requests in flight; Ctrl-C leaves them");
             }
         }
         self.in_flight.len()

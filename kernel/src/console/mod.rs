@@ -21,6 +21,9 @@ pub mod session;
 mod stream;
 mod welcome;
 
+use alloc::format;
+use alloc::string::String;
+
 use dm::Dm;
 use shell::Mode;
 
@@ -52,4 +55,10 @@ pub fn start(dm: &'static Dm, cmdline: &Cmdline) {
     };
     let console = move |may_sleep: &MaySleep| session::run(dm, mode, sync, may_sleep);
     task::spawn("console", Priority::Kernel, console).expect("a thread for the console");
+}
+
+/// So many things: `1 disk`, `2 disks`.
+fn plural(count: u64, thing: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{ending}")
 }

@@ -59,6 +59,7 @@ impl<'d> Reader<'d> {
 
     /// The next chunk and what it holds; `None` at the end. Give the memory back to the job.
     pub fn next(&mut self, job: &mut Job<'_>) -> Result<Option<(Extent, BytesMut)>, Failure> {
+        job.go_on()?;
         while self.ahead.len() < DEPTH && !self.rest.is_empty() {
             let chunk;
             (chunk, self.rest) = cut(self.rest);
@@ -86,7 +87,7 @@ impl<'d> Writer<'d> {
         Writer { device, behind: VecDeque::with_capacity(DEPTH) }
     }
 
-    /// Issues a write of `data` at `start`, when fewer than `DEPTH` are in flight.
+    /// Issues a write of `data` at `start`, once fewer than `DEPTH` are in flight.
     pub fn write(
         &mut self,
         job: &mut Job<'_>,
@@ -103,7 +104,8 @@ impl<'d> Writer<'d> {
         Ok(())
     }
 
-    /// Waits for all that was written.
+    /// Waits for what was written, to be counted as done; up to the first failure, which
+    /// is returned once.
     pub fn finish(mut self, job: &mut Job<'_>) -> Result<(), Failure> {
         while !self.behind.is_empty() {
             self.settle(job)?;
@@ -121,8 +123,13 @@ impl<'d> Writer<'d> {
         if let Ok(memory) = data.try_into_mut() {
             job.recycle(memory);
         }
-        result.map_err(|error| io_failure(self.device, cmd, extent, error))?;
-        job.advance(extent.count())
+        if let Err(error) = result {
+            // What is written behind a hole does not count as done.
+            self.behind.clear();
+            return Err(io_failure(self.device, cmd, extent, error));
+        }
+        job.advance(extent.count());
+        Ok(())
     }
 }
 
@@ -137,10 +144,12 @@ pub fn io_failure(device: &DeviceRef, cmd: BufCmd, extent: Extent, error: IoErro
     };
     let offset = extent.start().0.saturating_mul(bio::SECTOR_SIZE as u64);
     let length = Amount(extent.count().bytes() as u64);
-    let mut failure =
+    let failure =
         Failure::new(format!("cannot {what} {name} at {offset:#x} ({length}): {}", error.kind));
-    if matches!(error.kind, ErrorKind::Media | ErrorKind::Timeout | ErrorKind::Gone) {
-        failure.add("`disks` shows the disks and `mirror status` the legs".into());
+    match error.kind {
+        ErrorKind::Media | ErrorKind::Timeout | ErrorKind::Gone => {
+            failure.and("`disks` shows the state of the disks, `mirror status` that of legs")
+        }
+        _ => failure,
     }
-    failure
 }

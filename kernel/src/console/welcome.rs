@@ -13,7 +13,7 @@ use dm::{DeviceRef, Dm, Listed};
 use super::commands;
 use super::session::Session;
 use super::stream::io_failure;
-use super::{Failure, Outcome};
+use super::{Failure, Outcome, plural};
 use crate::kprintln;
 
 /// The name of the mirror that is made by itself.
@@ -27,7 +27,7 @@ const LOOKED_AT: Sectors = Sectors(2048);
 /// second, `Some(false)` without. Then says what there is.
 pub fn welcome(session: &mut Session<'_>, mirror: Option<bool>) {
     let disks = session.dm.list().iter().filter(|listed| !listed.mapped).count();
-    kprintln!("{disks} disks; `disks` lists them");
+    kprintln!("{}; `disks` lists them", plural(disks as u64, "disk"));
     if let Some(sync) = mirror {
         match make_mirror(session, sync) {
             Ok(()) => {}

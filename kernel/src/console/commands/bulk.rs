@@ -2,7 +2,7 @@
 //!
 //! Each is a loop over the readers and writers of `stream`.
 
-use bio::{Extent, Sectors};
+use bio::Extent;
 use shell::{Pattern, Size, Span};
 
 use super::difference::Differences;
@@ -17,12 +17,13 @@ pub fn fill(session: &mut Session<'_>, name: &str, span: Span, pattern: Pattern)
     let extent = devices::extent(&device, span.offset(), span.length())?;
     let summary = session.job(extent.count(), |job| {
         let mut writer = Writer::new(&device);
-        for chunk in chunks(extent) {
+        let issued = chunks(extent).try_for_each(|chunk| {
+            job.go_on()?;
             let mut data = job.memory(chunk.count());
             pattern.fill(offset_of(chunk), &mut data);
-            writer.write(job, chunk.start(), data)?;
-        }
-        writer.finish(job)
+            writer.write(job, chunk.start(), data)
+        });
+        writer.finish(job).and(issued)
     })?;
     kprintln!("{name}: filled {summary}");
     Ok(())
@@ -43,7 +44,7 @@ pub fn verify(session: &mut Session<'_>, name: &str, span: Span, pattern: Patter
                 job.recycle(expected);
             }
             job.recycle(found);
-            job.advance(chunk.count())?;
+            job.advance(chunk.count());
         }
         Ok(())
     });
@@ -73,7 +74,7 @@ pub fn compare(session: &mut Session<'_>, left: &str, right: &str, span: Option<
             }
             job.recycle(from_a);
             job.recycle(from_b);
-            job.advance(chunk.count())?;
+            job.advance(chunk.count());
         }
         Ok(())
     });
@@ -107,11 +108,17 @@ pub fn copy(
     let summary = session.job(extent.count(), |job| {
         let mut reader = Reader::new(&read, extent);
         let mut writer = Writer::new(&written);
-        while let Some((chunk, data)) = reader.next(job)? {
-            let done: Sectors = chunk.start() - extent.start();
-            writer.write(job, place.start() + done, data)?;
-        }
-        writer.finish(job)
+        let read = loop {
+            match reader.next(job) {
+                Ok(Some((chunk, data))) => {
+                    writer.write(job, place.start() + (chunk.start() - extent.start()), data)?;
+                }
+                Ok(None) => break Ok(()),
+                Err(failure) => break Err(failure),
+            }
+        };
+        // What was read is written, also when the rest cannot be read.
+        writer.finish(job).and(read)
     })?;
     kprintln!("{source} to {target}: copied {summary}");
     Ok(())

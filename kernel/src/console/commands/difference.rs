@@ -6,8 +6,8 @@ use alloc::string::String;
 
 use bio::SECTOR_SIZE;
 
-use crate::console::Failure;
 use crate::console::job::Summary;
+use crate::console::{Failure, plural};
 use crate::kprintln;
 
 /// Sectors that are shown; the others are counted.
@@ -42,8 +42,9 @@ impl Differences {
             {
                 let at = offset + (index * SECTOR_SIZE + at) as u64;
                 kprintln!(
-                    "  sector {}: {count} bytes differ, the first at {at:#x}: {} {l:02x}, {} {r:02x}",
+                    "  sector {}: {} differ, the first at {at:#x}: {} {l:02x}, {} {r:02x}",
                     at / SECTOR_SIZE as u64,
+                    plural(count, "byte"),
                     self.left,
                     self.right
                 );
@@ -55,15 +56,17 @@ impl Differences {
 
     /// The end of a job that looked for differences: a failure if there was one.
     pub fn conclude(&self, job: Result<Summary, Failure>) -> Result<Summary, Failure> {
-        let found = || {
-            let sectors = if self.sectors == 1 { "sector" } else { "sectors" };
-            format!("{} bytes in {} {sectors} differ", self.bytes, self.sectors)
-        };
+        let (bytes, sectors) = (plural(self.bytes, "byte"), plural(self.sectors, "sector"));
+        let found = format!("{bytes} in {sectors} differ");
         match job {
             Ok(summary) if self.sectors == 0 => Ok(summary),
-            Ok(summary) => Err(Failure::new(format!("{}, of {summary}", found()))),
-            Err(failure) if self.sectors > 0 => Err(failure.and(&found())),
-            Err(failure) => Err(failure),
+            Ok(summary) => Err(Failure::new(format!("{found}, of {summary}"))),
+            Err(mut failure) => {
+                if self.sectors > 0 {
+                    failure.add(&found);
+                }
+                Err(failure)
+            }
         }
     }
 }

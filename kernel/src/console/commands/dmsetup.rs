@@ -24,7 +24,7 @@ pub fn run(session: &mut Session<'_>, command: Dmsetup) -> Outcome {
         Dmsetup::Status { name } => each_line(session, name, MappedDevice::status),
         Dmsetup::Info { name } => info(session, name),
         Dmsetup::List => {
-            list(session);
+            named(session, None)?.iter().for_each(|(name, _)| kprintln!("{name}"));
             Ok(())
         }
         Dmsetup::Targets => {
@@ -63,8 +63,8 @@ fn refused(error: DmError, table: &str) -> Failure {
     let DmError::Table(place) = error else { return Failure::new(text) };
     let mut failure = Failure::new(text);
     if let Some(line) = table.lines().nth(place.line - 1) {
-        failure.add(format!("  {line}"));
-        failure.add(format!("  {:>1$}", '^', place.column));
+        failure.add(&format!("  {line}"));
+        failure.add(&format!("  {:>1$}", '^', place.column));
     }
     failure
 }
@@ -98,7 +98,7 @@ fn resume(session: &mut Session<'_>, name: &str) -> Outcome {
 /// A mapped device and its name.
 type Named = (Arc<str>, Arc<MappedDevice>);
 
-/// The mapped device `name`, or all of them.
+/// The mapped device `name`, or all of them; says so if there is none.
 fn named(session: &Session<'_>, name: Option<String>) -> Result<Vec<Named>, Failure> {
     let with_device = |name: Arc<str>| {
         let device = session.dm.get(&name)?;
@@ -106,7 +106,13 @@ fn named(session: &Session<'_>, name: Option<String>) -> Result<Vec<Named>, Fail
     };
     match name {
         Some(name) => Ok([with_device(name.into())?].into()),
-        None => devices::mapped(session.dm).iter().map(|it| with_device(it.name())).collect(),
+        None => {
+            let all = devices::mapped(session.dm);
+            if all.is_empty() {
+                kprintln!("there is no mapped device; `help dmsetup create` shows how to make one");
+            }
+            all.iter().map(|device| with_device(device.name())).collect()
+        }
     }
 }
 
@@ -128,14 +134,6 @@ fn each_line(
     Ok(())
 }
 
-fn list(session: &Session<'_>) {
-    let devices = devices::mapped(session.dm);
-    if devices.is_empty() {
-        kprintln!("there is no mapped device; `help dmsetup create` shows how to make one");
-    }
-    devices.iter().for_each(|device| kprintln!("{}", device.name()));
-}
-
 fn targets(session: &Session<'_>) {
     for kind in session.dm.types() {
         let (major, minor, patch) = kind.version();
@@ -155,7 +153,11 @@ fn info(session: &Session<'_>, name: Option<String>) -> Outcome {
         ("OVER", Left),
         ("USED BY", Left),
     ]);
-    for (name, device) in named(session, name)? {
+    let devices = named(session, name)?;
+    if devices.is_empty() {
+        return Ok(());
+    }
+    for (name, device) in devices {
         let info = device.info();
         let tables = match (info.active, info.inactive) {
             (true, true) => "active, loaded",

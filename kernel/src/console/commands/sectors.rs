@@ -15,7 +15,7 @@ use super::print_lines;
 use crate::console::job::Summary;
 use crate::console::session::Session;
 use crate::console::stream::{Reader, io_failure};
-use crate::console::{Failure, Outcome, devices};
+use crate::console::{Failure, Outcome, devices, plural};
 use crate::kprintln;
 
 /// Shows what a device holds; one block of it when there is no length.
@@ -34,7 +34,7 @@ pub fn read(session: &mut Session<'_>, name: &str, offset: Size, length: Option<
                 let mut text = String::new();
                 dump.push(data, &mut text);
                 print_lines(&text);
-                job.advance(block)?;
+                job.go_on()?;
             }
             job.recycle(memory);
         }
@@ -55,8 +55,11 @@ pub fn write(session: &mut Session<'_>, name: &str, offset: Size, data: Vec<u8>)
     let length = length.expect("what was typed is short");
     let extent = devices::extent(&device, offset, length)?;
     request(session, &device, Buf::write(extent, Bytes::from(data)))?;
-    let padded = length.bytes() - given as u64;
-    kprintln!("{name}: {given} bytes written at {:#x}, and {padded} zeroes", offset.bytes());
+    let zeroes = match length.bytes() - given as u64 {
+        0 => String::new(),
+        zeroes => format!(", then {zeroes} of zeroes"),
+    };
+    kprintln!("{name}: {}{zeroes} written at {:#x}", plural(given as u64, "byte"), offset.bytes());
     Ok(())
 }
 
