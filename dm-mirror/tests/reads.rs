@@ -2,7 +2,7 @@
 
 mod rig;
 
-use bio::{BufCmd, ErrorKind, Limits};
+use bio::{BufCmd, ErrorKind};
 use rig::Rig;
 use sim::{Outcome, Presence};
 
@@ -85,7 +85,8 @@ fn reads_take_turns() {
 
 /// A mirror whose table ends in a read policy.
 fn with_policy(policy: &str) -> Rig {
-    Rig::new(3, "nosync", Limits::default()).again(&format!(" 2 read_policy {policy}"))
+    let args = format!("core 1 nosync 3 vbd0 0 vbd1 0 vbd2 0 2 read_policy {policy}");
+    Rig::nosync(3).with_table(&args)
 }
 
 #[test]

@@ -60,6 +60,19 @@ impl Env for Later {
     }
 }
 
+/// Watches every lock from now on.
+pub fn watch_locks() {
+    bio::sync::install(&Watch);
+}
+
+impl Later {
+    /// Runs one piece of work, if any waits.
+    pub fn one(&self) -> bool {
+        let next = self.0.lock().unwrap().pop_front();
+        next.map(Work::run).is_some()
+    }
+}
+
 /// Simulated disks by the names `vbd0`, `vbd1`, ...
 pub struct Named(pub Vec<DeviceRef>);
 
@@ -134,7 +147,7 @@ impl Rig {
     }
 
     pub fn sized(legs: usize, length: u64, sync: &str, limits: Limits) -> Rig {
-        bio::sync::install(&Watch);
+        watch_locks();
         let disks: Vec<_> = (0..legs).map(|_| SimDisk::new(Sectors(length), limits)).collect();
         let devices: Vec<Arc<dyn BlockDevice>> =
             disks.iter().map(|disk| disk.clone() as Arc<dyn BlockDevice>).collect();
@@ -146,13 +159,12 @@ impl Rig {
         Rig { disks, events, later, target, client: Arc::default(), tags: 0 }
     }
 
-    /// The same disks under a mirror whose table has more at its end.
-    pub fn again(self, more: &str) -> Rig {
+    /// The same disks under a mirror made of other arguments.
+    pub fn with_table(self, args: &str) -> Rig {
         let devices: Vec<_> = self.disks.iter().map(|disk| disk.clone() as _).collect();
-        let args = self.target.table() + more;
         let (later, events) = (self.later.clone(), self.events.clone());
         let length = self.disks[0].capacity().0;
-        let target = create(&args, &devices, length, later, events).unwrap();
+        let target = create(args, &devices, length, later, events).unwrap();
         target.resume();
         Rig { target, ..self }
     }
@@ -241,8 +253,7 @@ impl Rig {
 
     /// Runs one piece of delayed work, if any waits.
     pub fn work(&self) -> bool {
-        let next = self.later.0.lock().unwrap().pop_front();
-        next.map(Work::run).is_some()
+        self.later.one()
     }
 
     /// The letters of the status: A in sync, S being rebuilt, D failed.
