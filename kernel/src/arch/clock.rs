@@ -75,7 +75,7 @@ pub fn tsc_hz() -> u64 {
 pub fn start_ticking(on_tick: fn()) {
     ON_TICK.call_once(|| on_tick);
     let clock = CLOCK.get().expect("the clock runs before the tick");
-    let vector = Vector::allocate(tick, 0).expect("a vector for the tick");
+    let vector = Vector::allocate("timer", tick, 0).expect("a vector for the tick");
     lapic::get().start_periodic(vector.number(), (clock.apic_hz / TICK_HZ) as u32);
     // The tick never stops, so its vector is never given back.
     core::mem::forget(vector);

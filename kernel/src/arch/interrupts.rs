@@ -22,6 +22,7 @@ const COUNT: usize = (LAST - FIRST) as usize + 1;
 
 #[derive(Clone, Copy)]
 struct Handler {
+    owner: &'static str,
     ring: fn(usize),
     argument: usize,
 }
@@ -46,12 +47,12 @@ pub struct MsiMessage {
 }
 
 impl Vector {
-    /// Takes a free vector; `ring(argument)` is called on each of its interrupts.
-    /// `None` when all are taken.
-    pub fn allocate(ring: fn(usize), argument: usize) -> Option<Self> {
+    /// Takes a free vector; `ring(argument)` is called on each of its interrupts. `owner`
+    /// and the argument are what people see. `None` when all are taken.
+    pub fn allocate(owner: &'static str, ring: fn(usize), argument: usize) -> Option<Self> {
         let mut handlers = HANDLERS.lock();
         let index = handlers.iter().position(Option::is_none)?;
-        handlers[index] = Some(Handler { ring, argument });
+        handlers[index] = Some(Handler { owner, ring, argument });
         Some(Self(FIRST + index as u8))
     }
 
@@ -80,13 +81,27 @@ pub fn on_exit(hook: fn()) {
     ON_EXIT.call_once(|| hook);
 }
 
-/// The vectors that have an owner or had interrupts, each with how many since boot.
-pub fn counts() -> Vec<(u8, u64)> {
+/// A vector as people see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// Its number.
+    pub vector: u8,
+    /// Whose it is: a kind, and which of that kind.
+    pub owner: (&'static str, usize),
+    /// Its interrupts since boot, those of earlier owners too.
+    pub count: u64,
+}
+
+/// All vectors that have an owner.
+pub fn usage() -> Vec<Usage> {
     // Copied out: memory is allocated without the lock.
-    let owned = HANDLERS.lock().map(|handler| handler.is_some());
-    let all = owned.into_iter().zip(&COUNTS).zip(FIRST..);
-    let counted = all.map(|((owned, count), vector)| (owned, vector, count.load(Relaxed)));
-    counted.filter(|&(owned, _, n)| owned || n > 0).map(|(_, vector, n)| (vector, n)).collect()
+    let handlers = *HANDLERS.lock();
+    let all = handlers.into_iter().zip(&COUNTS).zip(FIRST..);
+    let usage = |((handler, count), vector): ((Option<Handler>, &AtomicU64), u8)| {
+        let Handler { owner, argument, .. } = handler?;
+        Some(Usage { vector, owner: (owner, argument), count: count.load(Relaxed) })
+    };
+    all.filter_map(usage).collect()
 }
 
 /// Interrupts nobody had asked for, since boot.
@@ -106,7 +121,7 @@ pub(super) fn deliver(vector: u8) {
     // Copied out, so that the handler runs without the table's lock.
     let handler = index.and_then(|index| HANDLERS.lock()[index]);
     match handler {
-        Some(Handler { ring, argument }) => ring(argument),
+        Some(Handler { ring, argument, .. }) => ring(argument),
         None => {
             STRAYS.fetch_add(1, Relaxed);
         }

@@ -67,7 +67,7 @@ pub fn print_in_panic(args: fmt::Arguments) {
 /// input has arrived. To be called once, after `interrupts::init`.
 pub fn start_receiving(bell: fn()) {
     RECEIVE.call_once(|| {
-        let vector = Vector::allocate(received, 0).expect("a vector for the serial port");
+        let vector = Vector::allocate("com", received, 1).expect("a vector for the serial port");
         ioapic::connect(COM1_IRQ, &vector, Wiring::Isa);
         Receive { bell, _vector: vector }
     });

@@ -101,8 +101,10 @@ pub(super) fn choose(
     want_line: bool,
 ) -> Result<(Delivery, Interrupts), SetupError> {
     if !want_line && pci.msix_vectors(at)? >= VECTORS {
-        let vector = |handler| Vector::allocate(handler, number);
-        if let (Some(config), Some(queue)) = (vector(config_changed), vector(queue_answered)) {
+        let vector = |owner, handler| Vector::allocate(owner, handler, number);
+        if let (Some(config), Some(queue)) =
+            (vector("vbd config", config_changed), vector("vbd queue", queue_answered))
+        {
             let wiring = Interrupts::Msix { config: message(config), queue: message(queue) };
             return Ok((Delivery::Messages, wiring));
         }
@@ -135,7 +137,7 @@ pub(super) fn listen(disks: &[Disk]) {
 
 /// Starts the thread of a line and lets its interrupts come.
 fn open(line: usize, blocks: Vec<Arc<Block>>) {
-    let Some(vector) = Vector::allocate(line_raised, line) else {
+    let Some(vector) = Vector::allocate("irq", line_raised, line) else {
         return log::error!("line {line}: no interrupt vector is left");
     };
     let service = move || {

@@ -113,11 +113,13 @@ fn a_vector_rings_its_own_bell(_: &MaySleep) -> Result<(), String> {
     let ring = |which: usize| {
         RUNG[which].fetch_add(1, Relaxed);
     };
-    let vectors = [Vector::allocate(ring, 0), Vector::allocate(ring, 1)];
+    let vectors = [Vector::allocate("test", ring, 0), Vector::allocate("test", ring, 1)];
     let [Some(first), Some(second)] = vectors else {
         return Err("no vectors left".into());
     };
     let rung = || (RUNG[0].load(Relaxed), RUNG[1].load(Relaxed));
+    let usage = |of: &Vector| interrupts::usage().into_iter().find(|it| it.vector == of.number());
+    let before = usage(&first);
     let start = rung();
     lapic::get().interrupt_self(&second);
     while rung() == start {}
@@ -125,25 +127,29 @@ fn a_vector_rings_its_own_bell(_: &MaySleep) -> Result<(), String> {
     lapic::get().interrupt_self(&first);
     while rung().0 == start.0 {}
     check!(rung() == (start.0 + 1, start.1 + 1), "rung {:?}", rung());
+    let counted = usage(&first).map(|usage| (usage.owner, usage.count));
+    check!(counted == before.map(|usage| (("test", 0), usage.count + 1)), "{counted:?}");
     Ok(())
 }
 
 fn vectors_are_unique(_: &MaySleep) -> Result<(), String> {
     let strays = interrupts::strays();
-    let all: alloc::vec::Vec<_> =
-        core::iter::from_fn(|| Vector::allocate(|_| {}, 0)).map(|v| (v.number(), v)).collect();
+    let all: alloc::vec::Vec<_> = core::iter::from_fn(|| Vector::allocate("test", |_| {}, 0))
+        .map(|v| (v.number(), v))
+        .collect();
     check!(all.len() > 100, "only {} vectors", all.len());
     check!(all.windows(2).all(|pair| pair[0].0 < pair[1].0), "a vector was given out twice");
     let count = all.len();
     drop(all);
-    let again: alloc::vec::Vec<_> = core::iter::from_fn(|| Vector::allocate(|_| {}, 0)).collect();
+    let again: alloc::vec::Vec<_> =
+        core::iter::from_fn(|| Vector::allocate("test", |_| {}, 0)).collect();
     check!(again.len() == count, "{} of {count} vectors came back", again.len());
     check!(interrupts::strays() == strays);
     Ok(())
 }
 
 fn msi_names_this_cpu(_: &MaySleep) -> Result<(), String> {
-    let vector = Vector::allocate(|_| {}, 0).ok_or("no vector left")?;
+    let vector = Vector::allocate("test", |_| {}, 0).ok_or("no vector left")?;
     let message = vector.msi();
     check!(message.data == u32::from(vector.number()));
     check!(message.address == 0xfee0_0000 + (u64::from(lapic::get().id()) << 12));
@@ -156,7 +162,7 @@ fn a_wire_reaches_its_vector(_: &MaySleep) -> Result<(), String> {
     let ring = |_| {
         WIRE.fetch_add(1, Relaxed);
     };
-    let vector = Vector::allocate(ring, 0).ok_or("no vector left")?;
+    let vector = Vector::allocate("test", ring, 0).ok_or("no vector left")?;
     let start = WIRE.load(Relaxed);
     ioapic::connect(0, &vector, Wiring::Isa);
     pulse_isa_line_0();

@@ -138,7 +138,8 @@ fn no_wakeup_is_lost(may_sleep: &MaySleep) -> Result<(), String> {
 fn no_ring_is_lost(may_sleep: &MaySleep) -> Result<(), String> {
     const RINGS: usize = 3000;
     let (device, bell) = Device::start()?;
-    let vector = Vector::allocate(Bell::ring_number, bell.number()).ok_or("no vector left")?;
+    let vector =
+        Vector::allocate("test", Bell::ring_number, bell.number()).ok_or("no vector left")?;
     for round in 0..RINGS {
         device.work.fetch_add(1, Relaxed);
         match round % 3 {
@@ -205,7 +206,8 @@ fn busy_threads_get_equal_turns(may_sleep: &MaySleep) -> Result<(), String> {
 
 fn an_interrupt_preempts(_: &MaySleep) -> Result<(), String> {
     let (device, bell) = Device::start()?;
-    let vector = Vector::allocate(Bell::ring_number, bell.number()).ok_or("no vector left")?;
+    let vector =
+        Vector::allocate("test", Bell::ring_number, bell.number()).ok_or("no vector left")?;
     for served in 1..=10 {
         lapic::get().interrupt_self(&vector);
         // Never gives way by itself.

@@ -51,7 +51,7 @@ impl Bell {
         }
     }
 
-    /// For handlers that get a number: `Vector::allocate(Bell::ring_number, bell.number())`.
+    /// For handlers that get a number: `Vector::allocate(name, Bell::ring_number, bell.number())`.
     pub fn number(self) -> usize {
         self.number
     }

@@ -7,7 +7,8 @@ use core::time::Duration;
 use shell::format::{Align, Amount, Elapsed, Table};
 
 use super::{or_dash, print_lines};
-use crate::arch::{clock, interrupts};
+use crate::arch::clock;
+use crate::arch::interrupts::{self, Usage};
 use crate::console::Outcome;
 use crate::mm::{self, frames, heap};
 use crate::{kprintln, task};
@@ -70,13 +71,13 @@ pub fn memory() -> Outcome {
 
 /// Counts the interrupts.
 pub fn interrupts() -> Outcome {
-    use Align::Right;
-    let mut table = Table::new([("VECTOR", Right), ("COUNT", Right)]);
-    for (vector, count) in interrupts::counts() {
-        table.row([format!("{vector:#x}"), count.to_string()]);
+    use Align::{Left, Right};
+    let mut table = Table::new([("VECTOR", Right), ("COUNT", Right), ("OWNER", Left)]);
+    for Usage { vector, owner: (kind, number), count } in interrupts::usage() {
+        table.row([format!("{vector:#x}"), count.to_string(), format!("{kind} {number}")]);
     }
     print_lines(&table.to_string());
-    kprintln!("strays: {}; ticks: {}", interrupts::strays(), clock::ticks());
+    kprintln!("strays, which nobody had asked for: {}", interrupts::strays());
     Ok(())
 }
 
