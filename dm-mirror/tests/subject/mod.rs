@@ -66,15 +66,17 @@ impl Subject for Mirror {
 /// Builds mirrors whose legs are in sync at the start, or (`sync`) of which
 /// the first is to be copied to the others.
 ///
-/// After a crash one leg is copied to the others: any that was in sync will
-/// do, so it is the last where all were, and the first where it was alone.
+/// Without metadata a mirror forgets which legs were in sync. After a crash the
+/// test knows: it names the last of them first, to be copied to the others.
 pub(crate) fn mirror(
     sync: &'static str,
 ) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
     move |world, legs| {
-        let (count, crashed) = (legs.len(), world.boots() > 0);
-        let first = if crashed && sync == "nosync" { count - 1 } else { 0 };
-        let sync = if crashed { "sync" } else { sync };
+        let count = legs.len();
+        let (first, sync) = match world.boots() {
+            0 => (0, sync),
+            _ => ((0..count).rfind(|&leg| world.left_in_sync(leg)).expect("one leg is"), "sync"),
+        };
         let name = |place| format!(" vbd{} 0", (first + place) % count);
         let names: String = (0..count).map(name).collect();
         let line = format!("core 2 8 {sync} {count}{names}");

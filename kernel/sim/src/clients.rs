@@ -11,6 +11,9 @@ use bio::{Extent, Sector, Sectors};
 use crate::chooser::Chooser;
 use crate::history::{History, Op, OpId};
 
+/// After so many failures a device is taken for dead, and asked no more.
+pub const FAILURES_MAX: u32 = 16;
+
 /// What the clients of a run ask for.
 #[derive(Clone, Debug)]
 pub enum Load {
@@ -56,7 +59,8 @@ impl<'a> Clients<'a> {
         Clients { load, clients: vec![Client::default(); clients], issued: 0 }
     }
 
-    /// The clients that have something to ask for and no request open.
+    /// The clients that have something to ask for and no request open, while
+    /// the device is not given up.
     pub(crate) fn ready(&self, history: &History) -> impl Iterator<Item = usize> {
         let ready = |&index: &usize| {
             let client = &self.clients[index];
@@ -66,7 +70,8 @@ impl<'a> Clients<'a> {
             };
             more && client.last.is_none_or(|last| history.has_ended(last))
         };
-        (0..self.clients.len()).filter(ready)
+        let asked = if history.errors() < FAILURES_MAX { self.clients.len() } else { 0 };
+        (0..asked).filter(ready)
     }
 
     /// What the client asks for next, on a device of `capacity`.

@@ -120,7 +120,7 @@ fn run(
         match world.step(&*subject, run.chooser) {
             Step::Event => {}
             Step::Crash => {
-                world.crash(run.chooser);
+                world.crash(&*subject, run.chooser);
                 subject = start(world, factory);
             }
             Step::Rest => break world.close(&*subject),

@@ -125,6 +125,8 @@ struct State {
     now: Moment,
     /// The first request that is not of the time before the last crash.
     alive: OpId,
+    /// How many requests failed since the last crash.
+    errors: u32,
     /// The latest request that failed.
     error: Option<(OpId, ErrorKind)>,
     violation: Option<Violation>,
@@ -157,6 +159,7 @@ impl History {
                 open: 0,
                 now: 0,
                 alive: 0,
+                errors: 0,
                 error: None,
                 violation: None,
                 journal: None,
@@ -222,6 +225,11 @@ impl History {
         (state.alive..state.ops.len() as OpId).filter(open).collect()
     }
 
+    /// How many requests failed since the last crash.
+    pub fn errors(&self) -> u32 {
+        self.0.lock().errors
+    }
+
     /// The latest request that failed since this was last asked.
     pub fn take_error(&self) -> Option<(OpId, ErrorKind)> {
         self.0.lock().error.take()
@@ -243,7 +251,7 @@ impl History {
         state.sectors.iter_mut().for_each(|sector| sector.register.crash());
         state.alive = state.ops.len() as OpId;
         state.open = 0;
-        state.error = None;
+        (state.errors, state.error) = (0, None);
     }
 }
 
@@ -276,7 +284,9 @@ impl State {
                     sector.register.begin_write(Stamp::of(id, at));
                 }
             }
-            Op::Flush => {}
+            Op::Flush => {
+                self.sectors.iter_mut().for_each(|sector| sector.register.begin_flush(begun));
+            }
         }
         self.note(|| format!("request {id} begins: {op}"));
         self.ops.push(Record { op, begun, result: None });
@@ -297,6 +307,7 @@ impl State {
         self.open -= 1;
         self.note(|| format!("request {id} ends: {}", Told(result, memory.as_deref())));
         if let Err(error) = result {
+            self.errors += 1;
             self.error = Some((id, error.kind));
         }
         match op {
@@ -309,10 +320,10 @@ impl State {
             }
             Op::Write(extent) => self.end_write(id, extent, false, now, result),
             Op::WriteFua(extent) => self.end_write(id, extent, true, now, result),
-            Op::Flush if result.is_ok() => {
-                self.sectors.iter_mut().for_each(|sector| sector.register.flushed(begun));
+            Op::Flush => {
+                let end = |sector: &mut Judged| sector.register.end_flush(begun, result.is_err());
+                self.sectors.iter_mut().for_each(end);
             }
-            Op::Flush => {}
         }
     }
 

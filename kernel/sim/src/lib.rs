@@ -66,7 +66,7 @@ mod world;
 
 pub use cache::{CACHED_PER_SECTOR_MAX, Content};
 pub use chooser::{Chooser, Decision, Exhaustive, NoReplay, Random, Replay, Seeded, Trace, replay};
-pub use clients::Load;
+pub use clients::{FAILURES_MAX, Load};
 pub use clock::Clock;
 pub use disk::{Landed, Outcome, Pending, Presence, RequestId, SimDisk};
 pub use explore::{Explored, Factory, Report};

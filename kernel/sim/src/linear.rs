@@ -56,8 +56,12 @@ pub struct Register {
     next: Vec<Past>,
     /// Writes that may still take effect, by slot.
     open: [Option<Stamp>; OPEN_WRITES_MAX],
+    /// Those that timed out, by slot.
+    late: u16,
     /// When the reads began that are open.
     reads: Vec<Moment>,
+    /// When the flushes began that are open.
+    flushes: Vec<Moment>,
     /// A crash may come: what it could bring back is remembered.
     crashes: bool,
 }
@@ -80,6 +84,8 @@ struct Value {
     until: Moment,
     /// When its write was acknowledged.
     acknowledged: Moment,
+    /// Its write failed: nothing will speak of it again.
+    failed: bool,
 }
 
 /// Not yet.
@@ -92,7 +98,9 @@ impl Register {
             pasts: vec![Past::new(stamp)],
             next: Vec::new(),
             open: [None; OPEN_WRITES_MAX],
+            late: 0,
             reads: Vec::new(),
+            flushes: Vec::new(),
             crashes,
         }
     }
@@ -108,6 +116,7 @@ impl Register {
         let slot = self.open.iter().position(|&open| open == Some(stamp));
         let slot = slot.expect("a write that ends is open");
         if end == WriteEnd::TimedOut {
+            self.late |= 1 << slot;
             return;
         }
         let alone = self.open.iter().flatten().count() == 1;
@@ -120,10 +129,14 @@ impl Register {
             }
             _ => self.explain_end(slot, end == WriteEnd::Failed, now),
         }
+        let flush = self.oldest_flush();
         for past in &mut self.pasts {
             past.taken &= !(1 << slot);
-            if let WriteEnd::Done { durable } = end {
-                past.acknowledge(stamp, durable, now);
+            match end {
+                WriteEnd::Done { durable } => {
+                    past.acknowledge(stamp, durable.then_some(flush), now);
+                }
+                _ => past.fail(stamp),
             }
         }
         self.open[slot] = None;
@@ -197,11 +210,18 @@ impl Register {
         Ok(())
     }
 
-    /// A flush that began at `begun` succeeded.
-    pub fn flushed(&mut self, begun: Moment) {
-        for past in &mut self.pasts {
-            let covered = past.values.iter().rposition(|value| value.acknowledged < begun);
-            past.durable = past.durable.max(covered.unwrap_or(0));
+    /// A flush begins.
+    pub fn begin_flush(&mut self, now: Moment) {
+        if self.crashes {
+            self.flushes.push(now);
+        }
+    }
+
+    /// A flush that began at `begun` ends, and did what it should unless it `failed`.
+    pub fn end_flush(&mut self, begun: Moment, failed: bool) {
+        self.flushes.retain(|&at| at != begun);
+        for past in self.pasts.iter_mut().filter(|_| self.crashes && !failed) {
+            past.durable = past.durable.max(past.covered(begun).unwrap_or(0));
         }
         self.trim();
     }
@@ -218,7 +238,9 @@ impl Register {
         left.dedup();
         self.pasts = left.into_iter().map(Past::new).collect();
         self.open = [None; OPEN_WRITES_MAX];
+        self.late = 0;
         self.reads.clear();
+        self.flushes.clear();
     }
 
     /// What a read that began at `begun` may answer now.
@@ -242,9 +264,14 @@ impl Register {
 
     /// All ways in which the open write in `slot` takes effect now, other open
     /// ones before it or not.
+    ///
+    /// One that timed out need never take effect: to have it overwritten at
+    /// once explains no more than that, unless an open read may have seen it.
     fn explain_by(&mut self, past: &Past, slot: usize, now: Moment) {
         for other in 0..OPEN_WRITES_MAX {
-            if let Some(stamp) = self.open[other].filter(|_| other != slot && !past.has(other)) {
+            let useless = self.late >> other & 1 == 1 && self.reads.is_empty();
+            let Some(stamp) = self.open[other] else { continue };
+            if other != slot && !past.has(other) && !useless {
                 self.explain_by(&past.then(other, stamp, now), slot, now);
             }
         }
@@ -259,22 +286,26 @@ impl Register {
         self.next = old;
     }
 
-    /// Forgets what nobody can ask for any more, and pasts that are alike then.
+    fn oldest_flush(&self) -> Moment {
+        self.flushes.iter().copied().min().unwrap_or(NEVER)
+    }
+
+    /// Forgets what nobody can ask for any more, and pasts that explain nothing
+    /// which another does not.
     fn trim(&mut self) {
-        let oldest = self.reads.iter().copied().min().unwrap_or(NEVER);
+        let read = self.reads.iter().copied().min().unwrap_or(NEVER);
+        let flush = self.oldest_flush();
         for past in &mut self.pasts {
             if !self.crashes {
                 past.durable = past.values.len() - 1;
             }
-            let needless = |value: &Value| value.until <= oldest && value.until != NEVER;
-            let first = past.values.iter().position(|value| !needless(value)).unwrap_or(0);
-            let first = first.min(past.durable);
-            past.values.drain(..first);
-            past.durable -= first;
+            past.forget(read, flush);
         }
-        let mut at = 1;
+        let mut at = 0;
         while at < self.pasts.len() {
-            if self.pasts[..at].contains(&self.pasts[at]) {
+            let past = &self.pasts[at];
+            let other = |index: usize| index != at && self.pasts[index].covers(past);
+            if (0..self.pasts.len()).any(other) {
                 self.pasts.swap_remove(at);
             } else {
                 at += 1;
@@ -285,7 +316,7 @@ impl Register {
 
 impl Past {
     fn new(stamp: Stamp) -> Past {
-        let value = Value { stamp, until: NEVER, acknowledged: 0 };
+        let value = Value { stamp, until: NEVER, acknowledged: 0, failed: false };
         Past { values: vec![value], taken: 0, durable: 0 }
     }
 
@@ -303,7 +334,7 @@ impl Past {
     /// The write in `slot` takes effect.
     fn put(&mut self, slot: usize, stamp: Stamp, now: Moment) {
         self.values.last_mut().expect("a sector holds something").until = now;
-        self.values.push(Value { stamp, until: NEVER, acknowledged: NEVER });
+        self.values.push(Value { stamp, until: NEVER, acknowledged: NEVER, failed: false });
         self.taken |= 1 << slot;
     }
 
@@ -312,13 +343,59 @@ impl Past {
         self.values.iter().any(|value| value.stamp == stamp && value.until > begun)
     }
 
-    fn acknowledge(&mut self, stamp: Stamp, durable: bool, now: Moment) {
+    /// The write of `stamp` is done. If it is `durable` a crash undoes it no
+    /// more; unless its place is forgotten, for want of an open flush older than this.
+    fn acknowledge(&mut self, stamp: Stamp, durable: Option<Moment>, now: Moment) {
         // Forgotten already if something durable came after it.
         let Some(index) = self.values.iter().position(|value| value.stamp == stamp) else { return };
-        self.values[index].acknowledged = now;
-        if durable {
+        if durable.is_some_and(|flush| self.covered(flush).is_none_or(|covered| covered <= index)) {
             self.durable = self.durable.max(index);
         }
+        self.values[index].acknowledged = now;
+    }
+
+    /// The last value that a flush since `begun` makes durable.
+    fn covered(&self, begun: Moment) -> Option<usize> {
+        self.values.iter().rposition(|value| value.acknowledged < begun)
+    }
+
+    fn fail(&mut self, stamp: Stamp) {
+        let value = self.values.iter_mut().find(|value| value.stamp == stamp);
+        value.into_iter().for_each(|value| value.failed = true);
+    }
+
+    /// Forgets what is neither to be seen by a read since `read` nor, in a crash,
+    /// not covered by a flush since `flush`; these are the oldest ones open.
+    fn forget(&mut self, read: Moment, flush: Moment) {
+        for value in self.values.iter_mut().filter(|value| value.until <= read) {
+            value.until = if value.until == NEVER { NEVER } else { 0 };
+        }
+        let first = self.values.iter().position(|value| value.until != 0).unwrap_or(0);
+        let first = first.min(self.durable);
+        self.values.drain(..first);
+        self.durable -= first;
+        // No flush to come ends between values that the next one covers all:
+        // in which order they came makes no difference.
+        let covered = self.covered(flush).unwrap_or(0).max(self.durable);
+        let alike = &mut self.values[self.durable..covered];
+        alike.iter_mut().for_each(|value| value.acknowledged = 0);
+        alike.sort_unstable_by_key(|value| value.stamp);
+    }
+
+    /// Whether this past explains whatever `other` does, now and later: it
+    /// differs only by failed writes that took effect in between.
+    fn covers(&self, other: &Past) -> bool {
+        let mut theirs = other.values.iter().enumerate().peekable();
+        let all = self.values.iter().enumerate().all(|(index, value)| {
+            let same = |&(at, their): &(usize, &Value)| {
+                value.stamp == their.stamp
+                    && value.acknowledged == their.acknowledged
+                    && value.until >= their.until
+                    && (index >= self.durable || at < other.durable)
+            };
+            theirs.next_if(same).is_some() || (value.failed && value.until != NEVER)
+        });
+        all && theirs.next().is_none() && self.taken == other.taken
     }
 }
 

@@ -186,7 +186,8 @@ fn a_crash_leaves_what_no_flush_covered() {
     assert_eq!(survivors(after(&[DONE, DONE])), all);
     assert_eq!(survivors(after(&[DONE, WriteEnd::Done { durable: true }])), all[2..]);
     let mut flushed = after(&[DONE, DONE]);
-    flushed.flushed(2);
+    flushed.begin_flush(2);
+    flushed.end_flush(2, false);
     assert_eq!(survivors(flushed), all[1..], "the second ended as the flush began, not before");
     let mut open = after(&[WriteEnd::Done { durable: true }]);
     open.begin_write(stamp(2));

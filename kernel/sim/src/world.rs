@@ -151,6 +151,8 @@ pub struct World<'a> {
     left: Left,
     /// The legs that were in sync when the device started.
     believed: Vec<bool>,
+    /// The legs that were in sync when the machine crashed.
+    left_in_sync: Vec<bool>,
     boots: u32,
     steps: u64,
 }
@@ -202,6 +204,7 @@ impl<'a> World<'a> {
                 crashes: scenario.crashes,
             },
             believed: Vec::new(),
+            left_in_sync: Vec::new(),
             boots: 0,
             steps: 0,
         }
@@ -225,6 +228,12 @@ impl<'a> World<'a> {
     /// How often the machine crashed so far: 0 while the device is new.
     pub fn boots(&self) -> u32 {
         self.boots
+    }
+
+    /// Whether this leg was in sync when the machine crashed last: any leg that
+    /// was must do to start from. Panics before a crash.
+    pub fn left_in_sync(&self, leg: usize) -> bool {
+        self.left_in_sync[leg]
     }
 
     /// How many steps were made.
@@ -356,8 +365,9 @@ impl<'a> World<'a> {
 
     /// Every disk loses its power, each keeping what is chosen for it; the
     /// next device finds what they kept. `subject` is dead from here on.
-    pub fn crash(&mut self, chooser: &mut dyn Chooser) {
+    pub fn crash(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
         self.left.crashes -= 1;
+        self.left_in_sync = (0..self.legs.len()).map(|leg| subject.in_sync(leg)).collect();
         self.boots += 1;
         self.history.note(|| "the machine crashes".into());
         let kept = self.legs.iter().map(|leg| leg.crash(chooser)).collect();
