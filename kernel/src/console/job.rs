@@ -116,8 +116,7 @@ impl<'s> Job<'s> {
                 Stop::Asked(since) if now() - since >= PATIENCE => {
                     self.stop = Stop::Told;
                     self.pace.clear(self.screen);
-                    let count = self.in_flight.len();
-                    kprintln!("waiting for {count} in flight; Ctrl-C again leaves them");
+                    kprintln!("waiting for what is in flight; Ctrl-C again leaves it");
                 }
                 Stop::No | Stop::Asked(_) | Stop::Told => {}
             }

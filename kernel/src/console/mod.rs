@@ -32,6 +32,7 @@ use crate::task::{self, MaySleep, Priority};
 
 use failure::Failure;
 use input::Input;
+use welcome::Legs;
 
 /// What a command returns; it has printed its answer by then.
 type Outcome = Result<(), Failure>;
@@ -48,12 +49,12 @@ pub fn start(dm: &'static Dm, cmdline: &Cmdline) {
         Some("script") => Mode::Plain,
         _ => Mode::Interactive,
     };
-    let sync = match cmdline.get("mirror") {
-        Some("auto") => Some(true),
-        Some("nosync") => Some(false),
+    let mirror = match cmdline.get("mirror") {
+        Some("auto") => Some(Legs::Copy),
+        Some("nosync") => Some(Legs::Trust),
         _ => None,
     };
-    let console = move |may_sleep: &MaySleep| session::run(dm, mode, sync, may_sleep);
+    let console = move |may_sleep: &MaySleep| session::run(dm, mode, mirror, may_sleep);
     task::spawn("console", Priority::Kernel, console).expect("a thread for the console");
 }
 

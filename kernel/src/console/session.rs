@@ -10,11 +10,12 @@ use alloc::vec::Vec;
 
 use bio::Sectors;
 use dm::{Dm, Done};
-use shell::{Command, CommandCompleter, Event, LineEditor, Mode, Names, parse};
+use shell::{CommandCompleter, Event, LineEditor, Mode, Names, parse};
 
 use super::job::{Job, LOOK_FOR_CTRL_C, Summary};
 use super::screen::Screen;
-use super::{Failure, Input, Outcome, commands, devices, welcome};
+use super::welcome::{self, Legs};
+use super::{Failure, Input, Outcome, commands, devices};
 use crate::arch::exit::{Verdict, exit};
 use crate::kprintln;
 use crate::task::{Completion, MaySleep};
@@ -33,8 +34,8 @@ pub struct Session<'t> {
 }
 
 /// Welcomes whoever is there, then runs their commands. `mirror` asks for a mirror of the
-/// first two disks, with or without a copy of one to the other.
-pub fn run(dm: &'static Dm, mode: Mode, mirror: Option<bool>, may_sleep: &MaySleep) -> ! {
+/// first two disks.
+pub fn run(dm: &Dm, mode: Mode, mirror: Option<Legs>, may_sleep: &MaySleep) -> ! {
     let mut session = Session::new(dm, mode, may_sleep);
     welcome::welcome(&mut session, mirror);
     kprintln!("dmirror: ready");
@@ -75,11 +76,7 @@ impl<'t> Session<'t> {
 
     /// Runs a line.
     pub fn execute(&mut self, line: &str) -> Outcome {
-        match parse(line)? {
-            Some(Command::Poweroff) => self.poweroff(),
-            Some(command) => commands::run(self, command),
-            None => Ok(()),
-        }
+        parse(line)?.map_or(Ok(()), |command| commands::run(self, command))
     }
 
     /// Says that a command failed, and remembers it.

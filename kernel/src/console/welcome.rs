@@ -5,14 +5,15 @@
 //! the others, so it is not made by itself of disks that may hold two different things.
 
 use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 
-use bio::{Buf, Extent, Sector, Sectors};
-use bytes::BytesMut;
+use bio::{Extent, Sector, Sectors};
 use dm::{DeviceRef, Dm, Listed};
 
 use super::commands;
 use super::session::Session;
-use super::stream::io_failure;
+use super::stream::Reader;
 use super::{Failure, Outcome, plural};
 use crate::kprintln;
 
@@ -23,29 +24,35 @@ const MIRROR: &str = "m0";
 /// partition table and the superblock of whatever may be there.
 const LOOKED_AT: Sectors = Sectors(2048);
 
-/// Makes the mirror, if one is wanted: `Some(true)` with a copy of the first disk to the
-/// second, `Some(false)` without. Then says what there is.
-pub fn welcome(session: &mut Session<'_>, mirror: Option<bool>) {
+/// What a mirror that is made by itself does with its legs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Legs {
+    /// It copies the first to the second.
+    Copy,
+    /// It takes them to be the same.
+    Trust,
+}
+
+/// Makes a mirror, if one is wanted. Then says what there is.
+pub fn welcome(session: &mut Session<'_>, mirror: Option<Legs>) {
     let disks = session.dm.list().iter().filter(|listed| !listed.mapped).count();
     kprintln!("{}; `disks` lists them", plural(disks as u64, "disk"));
-    if let Some(sync) = mirror {
-        match make_mirror(session, sync) {
-            Ok(()) => {}
-            // Not a command that failed, so a script's verdict does not depend on it.
-            Err(failure) => kprintln!("no mirror was made: {failure}"),
-        }
+    if let Some(legs) = mirror
+        && let Err(failure) = make_mirror(session, legs)
+    {
+        // Not a command that failed: a script's verdict does not depend on it.
+        kprintln!("no mirror was made: {failure}");
     }
     kprintln!("`help` lists the commands; Tab completes");
 }
 
 /// Makes a mirror of the first two disks that can be one, shows it, and suggests commands.
-fn make_mirror(session: &mut Session<'_>, sync: bool) -> Outcome {
+fn make_mirror(session: &mut Session<'_>, legs: Legs) -> Outcome {
     let [a, b] = pair(session.dm)?;
-    if sync {
+    if legs == Legs::Copy {
         check_copy(session, &a, &b)?;
     }
-    let (word, length) = (if sync { "sync" } else { "nosync" }, a.capacity());
-    let table = format!("0 {length} mirror core 2 1024 {word} 2 {} 0 {} 0", a.name(), b.name());
+    let table = table(a.capacity(), legs, &a.name(), &b.name());
     drop([a, b]);
     commands::create(session, MIRROR, &table)?;
     commands::report_mirrors(session.dm)?;
@@ -55,11 +62,19 @@ fn make_mirror(session: &mut Session<'_>, sync: bool) -> Outcome {
     Ok(())
 }
 
+fn table(length: Sectors, legs: Legs, first: &str, second: &str) -> String {
+    let sync = match legs {
+        Legs::Copy => "sync",
+        Legs::Trust => "nosync",
+    };
+    format!("0 {length} mirror core 2 1024 {sync} 2 {first} 0 {second} 0")
+}
+
 /// The first two disks that are writable and of equal size.
 fn pair(dm: &Dm) -> Result<[DeviceRef; 2], Failure> {
     let usable = |listed: &Listed| !listed.mapped && !listed.device.limits().read_only;
     let disks = dm.list().into_iter().filter(usable).map(|listed| listed.device);
-    let disks: alloc::vec::Vec<DeviceRef> = disks.collect();
+    let disks: Vec<DeviceRef> = disks.collect();
     let pairs = disks
         .iter()
         .enumerate()
@@ -72,34 +87,25 @@ fn pair(dm: &Dm) -> Result<[DeviceRef; 2], Failure> {
 }
 
 /// Refuses to copy `a` over `b` where `b` has something else.
-fn check_copy(session: &mut Session<'_>, a: &DeviceRef, b: &DeviceRef) -> Result<(), Failure> {
-    let [on_a, on_b] = [head(session, a)?, head(session, b)?];
-    if on_a == on_b || on_b.iter().all(|&byte| byte == 0) {
-        return Ok(());
-    }
-    let (a, b, length) = (a.name(), b.name(), a.capacity());
-    Err(Failure::new(format!("`{b}` holds data, and other data than `{a}`"))
-        .and(&format!("to keep `{a}`'s:  {}", create_line(length, &a, &b)))
-        .and(&format!("to keep `{b}`'s:  {}", create_line(length, &b, &a))))
-}
-
-fn create_line(length: Sectors, source: &str, target: &str) -> alloc::string::String {
-    format!(
-        "dmsetup create {MIRROR} --table \"0 {length} mirror core 2 1024 sync 2 {source} 0 {target} 0\""
-    )
-}
-
-/// What the beginning of a disk holds.
-fn head(session: &mut Session<'_>, disk: &DeviceRef) -> Result<BytesMut, Failure> {
-    let extent = Extent::new(Sector(0), LOOKED_AT.min(disk.capacity()));
-    let mut held = None;
+fn check_copy(session: &mut Session<'_>, a: &DeviceRef, b: &DeviceRef) -> Outcome {
+    let extent = Extent::new(Sector(0), LOOKED_AT.min(a.capacity()));
+    let mut loses = false;
     session.job(Sectors::ZERO, |job| {
-        let buf = Buf::read(extent, job.memory(extent.count()));
-        let ticket = job.issue(disk, buf);
-        let (buf, result) = job.wait(ticket)?;
-        result.map_err(|error| io_failure(disk, buf.cmd(), extent, error))?;
-        held = buf.into_read();
+        let [mut on_a, mut on_b] = [a, b].map(|disk| Reader::new(disk, extent));
+        while let (Some((_, a)), Some((_, b))) = (on_a.next(job)?, on_b.next(job)?) {
+            loses |= a != b && b.iter().any(|&byte| byte != 0);
+        }
         Ok(())
     })?;
-    Ok(held.expect("a read that succeeded has its memory"))
+    if !loses {
+        return Ok(());
+    }
+    let (length, a, b) = (a.capacity(), a.name(), b.name());
+    let keep = |first: &str, second: &str| {
+        let table = table(length, Legs::Copy, first, second);
+        format!("to keep what `{first}` holds: dmsetup create {MIRROR} --table \"{table}\"")
+    };
+    Err(Failure::new(format!("`{b}` holds data, and other data than `{a}`"))
+        .and(&keep(&a, &b))
+        .and(&keep(&b, &a)))
 }

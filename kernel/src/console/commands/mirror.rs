@@ -79,6 +79,9 @@ fn fail(dm: &Dm, name: &str, leg: usize) -> Outcome {
     };
     let answer = device.message(mirror.start, &["fail", &format!("{leg}")])?;
     kprintln!("{name}: {answer}; nothing is read from it or written to it any more");
+    kprintln!(
+        "to rebuild it: `dmsetup remove {name}`, then create it with `sync`, a good leg first"
+    );
     Ok(())
 }
 
