@@ -5,6 +5,8 @@
 use x86_64::instructions::port::Port;
 use x86_64::instructions::{hlt, interrupts};
 
+use super::serial;
+
 /// The device's port (`-device isa-debug-exit,iobase=0xf4,iosize=4`).
 const EXIT_PORT: u16 = 0xf4;
 
@@ -22,6 +24,7 @@ pub enum Verdict {
 /// Ends the run. On a machine without the device the CPU halts for good.
 pub fn exit(verdict: Verdict) -> ! {
     interrupts::disable();
+    serial::finish_output();
     // SAFETY: a write to this port ends the virtual machine or, without the device,
     // goes nowhere; no memory is touched.
     unsafe { Port::new(EXIT_PORT).write(verdict as u32) };

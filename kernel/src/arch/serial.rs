@@ -11,7 +11,7 @@ use core::fmt;
 use heapless::Deque;
 use spin::Once;
 use uart_16550::backend::PioBackend;
-use uart_16550::spec::registers::IER;
+use uart_16550::spec::registers::{IER, LSR};
 use uart_16550::{BaudRate, Config, Uart16550};
 
 use super::interrupts::Vector;
@@ -20,6 +20,10 @@ use super::irq_lock::IrqLock;
 
 const COM1: u16 = 0x3f8;
 const COM1_IRQ: u8 = 4;
+
+/// How often the UART is asked whether it is done, at the end: each takes about
+/// a microsecond, and a byte about ninety on a real line.
+const FINISH_POLLS: u32 = 1_000_000;
 
 /// Bytes of input that wait for the reader.
 const RING_SIZE: usize = 1024;
@@ -61,6 +65,14 @@ pub fn print(args: fmt::Arguments) {
 /// Like `print`, but asks for no lock: for a panic, whose victim may hold it.
 pub fn print_in_panic(args: fmt::Arguments) {
     let _ = fmt::write(&mut Output(&mut com1()), args);
+}
+
+/// Waits until the last byte of output is on the line, for a moment at most:
+/// whoever takes the machine away takes along what the UART still holds.
+pub fn finish_output() {
+    let mut uart = com1();
+    let done = |_: &u32| uart.lsr().contains(LSR::TRANSMITTER_EMPTY);
+    let _ = (0..FINISH_POLLS).find(done);
 }
 
 /// Connects the receive interrupt; `bell` is called from it, interrupts off, whenever
