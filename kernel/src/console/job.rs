@@ -115,8 +115,7 @@ impl<'s> Job<'s> {
                 Stop::Leave => return Err(stopped()),
                 Stop::Asked(since) if now() - since >= PATIENCE => {
                     self.stop = Stop::Told;
-                    self.pace.clear(self.screen);
-                    kprintln!("waiting for what is in flight; Ctrl-C again leaves it");
+                    self.say(format_args!("waiting for what is in flight; Ctrl-C again leaves it"));
                 }
                 Stop::No | Stop::Asked(_) | Stop::Told => {}
             }
@@ -154,6 +153,12 @@ impl<'s> Job<'s> {
     pub fn advance(&mut self, count: Sectors) {
         self.done = self.done + count;
         self.pace.show(self.screen, &self.progress());
+    }
+
+    /// Prints a line, in place of the progress.
+    pub fn say(&mut self, line: fmt::Arguments<'_>) {
+        self.pace.clear(self.screen);
+        kprintln!("{line}");
     }
 
     fn progress(&self) -> Progress {

@@ -40,7 +40,7 @@ pub fn verify(session: &mut Session<'_>, name: &str, span: Span, pattern: Patter
             if pattern.first_difference(offset_of(chunk), &found).is_some() {
                 let mut expected = job.memory(chunk.count());
                 pattern.fill(offset_of(chunk), &mut expected);
-                differences.note(offset_of(chunk), &expected, &found);
+                differences.note(job, offset_of(chunk), &expected, &found);
                 job.recycle(expected);
             }
             job.recycle(found);
@@ -70,7 +70,7 @@ pub fn compare(session: &mut Session<'_>, left: &str, right: &str, span: Option<
         let [on_a, on_b] = &mut readers;
         while let (Some((chunk, from_a)), Some((_, from_b))) = (on_a.next(job)?, on_b.next(job)?) {
             if from_a != from_b {
-                differences.note(offset_of(chunk), &from_a, &from_b);
+                differences.note(job, offset_of(chunk), &from_a, &from_b);
             }
             job.recycle(from_a);
             job.recycle(from_b);

@@ -6,9 +6,8 @@ use alloc::string::String;
 
 use bio::SECTOR_SIZE;
 
-use crate::console::job::Summary;
+use crate::console::job::{Job, Summary};
 use crate::console::{Failure, plural};
-use crate::kprintln;
 
 /// Sectors that are shown; the others are counted.
 const SHOWN_MAX: u64 = 8;
@@ -29,7 +28,7 @@ impl Differences {
 
     /// Takes note of the differences of a chunk that starts at `offset` (in bytes), and
     /// shows the first.
-    pub fn note(&mut self, offset: u64, left: &[u8], right: &[u8]) {
+    pub fn note(&mut self, job: &mut Job<'_>, offset: u64, left: &[u8], right: &[u8]) {
         let sectors = left.chunks(SECTOR_SIZE).zip(right.chunks(SECTOR_SIZE));
         for (index, (left, right)) in sectors.enumerate().filter(|(_, (left, right))| left != right)
         {
@@ -41,15 +40,15 @@ impl Differences {
                 && self.sectors <= SHOWN_MAX
             {
                 let at = offset + (index * SECTOR_SIZE + at) as u64;
-                kprintln!(
+                job.say(format_args!(
                     "  sector {}: {} differ, the first at {at:#x}: {} {l:02x}, {} {r:02x}",
                     at / SECTOR_SIZE as u64,
                     plural(count, "byte"),
                     self.left,
                     self.right
-                );
+                ));
             } else if self.sectors == SHOWN_MAX + 1 {
-                kprintln!("  ...");
+                job.say(format_args!("  ..."));
             }
         }
     }
