@@ -71,7 +71,7 @@ fn a_difference(may_sleep: &MaySleep) -> Result<(), String> {
     all_run(&mut session, DEVICES)?;
     all_run(&mut session, &["fill m 0 8M 0x55", "copy m tail", "compare m tail"])?;
     all_run(&mut session, &["write tail 1M --hex 5500", "fill tail 4M 1M 0xff"])?;
-    fails(&mut session, "compare m tail 1M 1M", "511 bytes in 1 sector differ")?;
+    fails(&mut session, "compare m tail 1M 1M", "511 bytes in 1 sector differs")?;
     fails(&mut session, "verify tail 0 8M 0x55", "1049087 bytes in 2049 sectors differ")
 }
 

@@ -41,9 +41,9 @@ impl Differences {
             {
                 let at = offset + (index * SECTOR_SIZE + at) as u64;
                 job.say(format_args!(
-                    "  sector {}: {} differ, the first at {at:#x}: {} {l:02x}, {} {r:02x}",
+                    "  sector {}: {}, the first at {at:#x}: {} {l:02x}, {} {r:02x}",
                     at / SECTOR_SIZE as u64,
-                    plural(count, "byte"),
+                    differ(count, "byte"),
                     self.left,
                     self.right
                 ));
@@ -55,8 +55,7 @@ impl Differences {
 
     /// The end of a job that looked for differences: a failure if there was one.
     pub fn conclude(&self, job: Result<Summary, Failure>) -> Result<Summary, Failure> {
-        let (bytes, sectors) = (plural(self.bytes, "byte"), plural(self.sectors, "sector"));
-        let found = format!("{bytes} in {sectors} differ");
+        let found = format!("{} in {}", plural(self.bytes, "byte"), differ(self.sectors, "sector"));
         match job {
             Ok(summary) if self.sectors == 0 => Ok(summary),
             Ok(summary) => Err(Failure::new(format!("{found}, of {summary}"))),
@@ -68,4 +67,10 @@ impl Differences {
             }
         }
     }
+}
+
+/// `1 sector differs`, `2 sectors differ`.
+fn differ(count: u64, thing: &str) -> String {
+    let ending = if count == 1 { "s" } else { "" };
+    format!("{} differ{ending}", plural(count, thing))
 }
