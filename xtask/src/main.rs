@@ -11,6 +11,8 @@ mod clean;
 mod console;
 mod demo;
 mod guard;
+mod lines;
+mod mutants;
 mod provision;
 mod qemu;
 mod run;
@@ -55,6 +57,9 @@ enum Xtask {
     /// Run the mirror's random simulation: one seed, or new ones for minutes
     Sim(sim::Options),
 
+    /// Break the mirror's rules one at a time; each must fail a test
+    Mutants(mutants::Options),
+
     /// Build the kernel and the image that boots it
     Build(build::Options),
 
@@ -91,6 +96,7 @@ fn dispatch(verb: Xtask) -> Result<ExitCode> {
         Xtask::Demo(options) => demo::main(&options),
         Xtask::Test(options) => suites::main(&options),
         Xtask::Sim(options) => sim::main(&options).map(|()| ExitCode::SUCCESS),
+        Xtask::Mutants(options) => mutants::main(&options).map(code),
         Xtask::Build(options) => build::image(&options).map(|kernel| {
             println!("{}\n{}", kernel.elf.display(), kernel.image.display());
             ExitCode::SUCCESS

@@ -31,6 +31,11 @@ pub(crate) fn mkimage_target() -> PathBuf {
     target().join("mkimage")
 }
 
+/// The copies of the mirror that are broken on purpose.
+pub(crate) fn mutants() -> PathBuf {
+    target().join("mutants")
+}
+
 /// The disks that `cargo xtask run` keeps from one boot to the next.
 pub(crate) fn disks() -> PathBuf {
     target().join("disks")

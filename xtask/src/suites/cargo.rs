@@ -1,17 +1,15 @@
 //! The suites that cargo runs on the host: format, lints, tests, doc tests.
 
-use std::io::{BufRead, BufReader, pipe};
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, ensure};
 
 use super::Options;
 use super::report::Report;
 use super::tally::{Tally, cargo_test_line, nextest_line};
-use crate::{build, guard, workspace};
+use crate::lines::{self, End};
+use crate::{build, workspace};
 
 /// Every source file is formatted.
 pub(super) fn fmt(options: &Options, report: &mut Report) -> Result<Tally> {
@@ -90,37 +88,10 @@ fn run(
     mut line: impl FnMut(&str),
 ) -> Result<bool> {
     report.line(&format!("$ {}", workspace::shown(command)));
-    let (output, theirs) = pipe()?;
-    let (mut child, life) = guard::spawn(command, theirs.try_clone()?, theirs)?;
-    let lines = lines_of(output);
-    let deadline = Instant::now() + limit;
-    while Instant::now() < deadline {
-        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(text) => {
-                report.line(&text);
-                line(&text);
-            }
-            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => {
-                return Ok(child.wait()?.success());
-            }
-            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => {}
-        }
-    }
-    drop(life);
-    child.wait()?;
-    bail!("no end within {} s, killed", limit.as_secs());
-}
-
-/// The lines read from `output`, until its end.
-fn lines_of(output: impl std::io::Read + Send + 'static) -> Receiver<String> {
-    let (sender, lines) = channel();
-    thread::spawn(move || {
-        for line in BufReader::new(output).split(b'\n').map_while(Result::ok) {
-            let line = String::from_utf8_lossy(&line).trim_end().to_owned();
-            if sender.send(line).is_err() {
-                return;
-            }
-        }
-    });
-    lines
+    let end = lines::run(command, limit, |text| {
+        report.line(text);
+        line(text);
+    })?;
+    ensure!(end != End::Killed, "no end within {} s, killed", limit.as_secs());
+    Ok(end == End::Well)
 }

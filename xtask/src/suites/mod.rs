@@ -10,7 +10,7 @@ mod console;
 mod kernel;
 mod lab;
 mod report;
-mod tally;
+pub(crate) mod tally;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::qemu::accel::Choice;
-use crate::{build, demo, provision, tidy, workspace};
+use crate::{build, demo, mutants, provision, tidy, workspace};
 use report::Report;
 use tally::Tally;
 
@@ -62,6 +62,7 @@ const SUITES: &[Suite] = &[
     ("clippy", cargo::clippy),
     ("host", cargo::host),
     ("doc", cargo::doc),
+    ("mutants", mutants),
     ("kernel", kernel::selftest),
     ("crash", kernel::crash),
     ("console", console::script),
@@ -96,6 +97,11 @@ fn tidy(_: &Options, report: &mut Report) -> Result<Tally> {
         tally += Tally::of(complaints.is_empty());
     }
     Ok(tally)
+}
+
+/// A few of the mirror's rules, broken: each must fail a test.
+fn mutants(_: &Options, report: &mut Report) -> Result<Tally> {
+    mutants::sample(&mut |line| report.line(line))
 }
 
 /// The demo, told to the log.

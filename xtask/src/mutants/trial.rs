@@ -1,0 +1,175 @@
+//! One mutation on trial: does a test of the mirror fail?
+//!
+//! The tests by hand come first, being quick; the simulation only gets what they
+//! let pass. A test that hangs has caught it too, so the time limit is on the
+//! tests alone; what has not compiled by then is an error of the list.
+
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use super::list::Mutant;
+use super::tree::Tree;
+use crate::lines::{self, End};
+
+/// How long tests may take that take a few seconds when they pass.
+const TESTS_LIMIT: Duration = Duration::from_secs(120);
+
+/// How long a build may take.
+const BUILD_LIMIT: Duration = Duration::from_secs(900);
+
+/// How many tests a verdict names.
+const NAMES_SHOWN: usize = 2;
+
+/// Tests that run together.
+struct Stage {
+    /// What cargo calls them.
+    targets: &'static [&'static str],
+    /// What they are told by their environment.
+    env: &'static [(&'static str, &'static str)],
+    /// Tests left out.
+    skip: &'static [&'static str],
+}
+
+/// The stages, the quick one first.
+const STAGES: [Stage; 2] = [
+    Stage {
+        targets: &[
+            "--lib",
+            "--test=ranges",
+            "--test=reads",
+            "--test=writes",
+            "--test=resync",
+            "--test=table",
+            "--test=allocations",
+        ],
+        env: &[],
+        skip: &[],
+    },
+    Stage {
+        targets: &["--test=random", "--test=exhaustive"],
+        env: &[("SIM_OPS", "5000"), ("SIM_RUNS", "20000")],
+        // These go through all runs, however many.
+        skip: &["every_order_of_completion"],
+    },
+];
+
+/// What came of a mutation.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// These tests failed or hung.
+    Caught(Vec<String>),
+    /// Every test passed: a promise has no test.
+    Survived,
+    /// It does not compile; the compiler's first error.
+    NotRust(String),
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Verdict::Caught(tests) => {
+                write!(f, "{}", tests[..tests.len().min(NAMES_SHOWN)].join(", "))?;
+                match tests.len().saturating_sub(NAMES_SHOWN) {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }
+            }
+            Verdict::Survived => f.write_str("NOTHING: all tests passed"),
+            Verdict::NotRust(error) => write!(f, "THE COMPILER: {error}"),
+        }
+    }
+}
+
+/// Makes sure that the copy passes as it is.
+pub(super) fn unbroken(tree: &Tree) -> Result<()> {
+    let verdict = verdict(tree)?;
+    ensure!(verdict == Verdict::Survived, "the unbroken mirror fails: {verdict}");
+    Ok(())
+}
+
+/// Breaks the copy, tests it, and mends it.
+pub(super) fn of(tree: &Tree, mutant: &Mutant) -> Result<Verdict> {
+    tree.apply(mutant)?;
+    let verdict = verdict(tree);
+    tree.restore()?;
+    verdict
+}
+
+fn verdict(tree: &Tree) -> Result<Verdict> {
+    for stage in &STAGES {
+        if let Some(error) = compile(tree, stage)? {
+            return Ok(Verdict::NotRust(error));
+        }
+        if let Some(tests) = failing(tree, stage)? {
+            return Ok(Verdict::Caught(tests));
+        }
+    }
+    Ok(Verdict::Survived)
+}
+
+/// Builds the tests of `stage`; the first error, if there is one.
+fn compile(tree: &Tree, stage: &Stage) -> Result<Option<String>> {
+    let mut cargo = tree.cargo_test();
+    cargo.args(stage.targets).args(["--quiet", "--no-run"]);
+    let mut error = None;
+    let end = lines::run(&cargo, BUILD_LIMIT, |line| {
+        if error.is_none() && line.starts_with("error") {
+            error = Some(line.to_owned());
+        }
+    })?;
+    ensure!(end != End::Killed, "no build within {} s", BUILD_LIMIT.as_secs());
+    Ok(match end {
+        End::Well => None,
+        _ => Some(error.unwrap_or_else(|| "no reason given".to_owned())),
+    })
+}
+
+/// Runs the tests of `stage`, one after the other, so that the last one named is
+/// the one that took the program down with it. `None` if all passed.
+fn failing(tree: &Tree, stage: &Stage) -> Result<Option<Vec<String>>> {
+    let mut cargo = tree.cargo_test();
+    cargo.args(stage.targets).args(["--", "--test-threads=1"]);
+    cargo.args(stage.skip.iter().flat_map(|test| ["--skip", test]));
+    cargo.envs(stage.env.iter().copied());
+    let mut tests = Vec::new();
+    let end = lines::run(&cargo, TESTS_LIMIT, |line| tests.extend(not_passed(line)))?;
+    if end == End::Killed
+        && let Some(last) = tests.last_mut()
+    {
+        last.push_str(" (hung)");
+    }
+    ensure!(end == End::Well || !tests.is_empty(), "the tests failed without naming one");
+    Ok((end != End::Well).then_some(tests))
+}
+
+/// The test that `line` says did not pass, in cargo test's words. A test that
+/// never ended has no outcome.
+fn not_passed(line: &str) -> Option<String> {
+    let (name, outcome) = line.strip_prefix("test ")?.split_once(" ...")?;
+    let passed = matches!(outcome.trim(), "ok" | "ignored");
+    (!passed).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Verdict, not_passed};
+
+    #[test]
+    fn a_test_that_failed_or_never_ended_did_not_pass() {
+        let name = Some("a::b".to_owned());
+        assert_eq!(not_passed("test a::b ... FAILED"), name);
+        assert_eq!(not_passed("test a::b ..."), name);
+        assert_eq!(not_passed("test a::b ... thread 'a::b' has overflowed its stack"), name);
+        for line in ["test a::b ... ok", "test a::b ... ignored", "test result: FAILED. 1 passed"] {
+            assert_eq!(not_passed(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_verdict_names_a_few_tests_and_counts_the_rest() {
+        let names = |count: usize| Verdict::Caught(vec!["a".to_owned(); count]).to_string();
+        assert_eq!((names(2), names(5)), ("a, a".to_owned(), "a, a and 3 more".to_owned()));
+    }
+}
