@@ -11,13 +11,33 @@ use std::ffi::OsString;
 use std::io::{Read, stdin};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 use std::{env, thread};
 
 use anyhow::{Context, Result};
 use rustix::process::{Signal, getpgrp, kill_process_group};
+use signal_hook::consts::SIGTERM;
+use signal_hook::flag;
 
 /// The hidden verb of xtask that is a guard.
 pub(crate) const VERB: &str = "guard";
+
+/// How a program is ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// By SIGKILL: a QEMU whose backend holds a request hears nothing else.
+    AtOnce,
+    /// By SIGTERM first, for programs that pass it on: nextest gives each test a
+    /// process group of its own, out of the guard's reach.
+    Gently,
+}
+
+/// The option that says [`Ending::Gently`] to a guard.
+const GENTLY: &str = "--gently";
+
+/// How long a program has between the two signals.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// As long as this lives, the program may; dropping it kills.
 pub(crate) struct Life(#[expect(dead_code, reason = "closing it is what matters")] ChildStdin);
@@ -26,11 +46,13 @@ pub(crate) struct Life(#[expect(dead_code, reason = "closing it is what matters"
 /// is said here, as a command cannot be asked what it was told.
 pub(crate) fn spawn(
     command: &Command,
+    ending: Ending,
     stdout: impl Into<Stdio>,
     stderr: impl Into<Stdio>,
 ) -> Result<(Child, Life)> {
     let mut guard = Command::new(env::current_exe().context("where is xtask itself?")?);
-    guard.arg(VERB).arg("--").arg(command.get_program()).args(command.get_args());
+    guard.arg(VERB).args((ending == Ending::Gently).then_some(GENTLY));
+    guard.arg("--").arg(command.get_program()).args(command.get_args());
     for (key, value) in command.get_envs() {
         match value {
             Some(value) => guard.env(key, value),
@@ -46,18 +68,24 @@ pub(crate) fn spawn(
     Ok((child, Life(life)))
 }
 
-/// The guard's whole life: starts `command`, waits for it, kills it when
-/// standard input ends.
-pub(crate) fn main(command: &[OsString]) -> Result<ExitCode> {
+/// The guard's whole life: starts `command`, waits for it, ends it when standard
+/// input ends.
+pub(crate) fn main(command: &[OsString], ending: Ending) -> Result<ExitCode> {
     let (program, args) = command.split_first().context("guard: no command given")?;
     let mut child = Command::new(program)
         .args(args)
         .stdin(Stdio::null())
         .spawn()
         .with_context(|| format!("cannot start {}", program.to_string_lossy()))?;
-    thread::spawn(|| {
+    // The group's SIGTERM reaches the guard too, which has to stay for the end.
+    flag::register(SIGTERM, Arc::default())?;
+    thread::spawn(move || {
         // Nothing is ever sent: a read ends when the other side is gone.
         let _ = stdin().read(&mut [0]);
+        if ending == Ending::Gently {
+            let _ = kill_process_group(getpgrp(), Signal::TERM);
+            thread::sleep(GRACE);
+        }
         let _ = kill_process_group(getpgrp(), Signal::KILL);
     });
     let status = child.wait()?;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use crate::guard;
+use crate::guard::{self, Ending};
 
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub(crate) enum End {
 /// a last one that it did not end.
 pub(crate) fn run(command: &Command, limit: Duration, mut line: impl FnMut(&str)) -> Result<End> {
     let (output, theirs) = pipe()?;
-    let (mut child, life) = guard::spawn(command, theirs.try_clone()?, theirs)?;
+    let (mut child, life) = guard::spawn(command, Ending::Gently, theirs.try_clone()?, theirs)?;
     let lines = lines_of(output);
     let deadline = Instant::now() + limit;
     while Instant::now() < deadline {

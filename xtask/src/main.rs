@@ -75,6 +75,8 @@ enum Xtask {
     /// Keep a program from outliving xtask (used by xtask itself)
     #[command(name = guard::VERB, hide = true)]
     Guard {
+        #[arg(long)]
+        gently: bool,
         #[arg(last = true)]
         command: Vec<OsString>,
     },
@@ -104,7 +106,10 @@ fn dispatch(verb: Xtask) -> Result<ExitCode> {
         Xtask::Tidy => tidy::main().map(code),
         Xtask::Doctor(sources) => provision::doctor(&sources.provision()).map(code),
         Xtask::Clean => clean::main().map(|()| ExitCode::SUCCESS),
-        Xtask::Guard { command } => guard::main(&command),
+        Xtask::Guard { gently, command } => {
+            let ending = if gently { guard::Ending::Gently } else { guard::Ending::AtOnce };
+            guard::main(&command, ending)
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::guard::{self, Life};
+use crate::guard::{self, Ending, Life};
 use crate::provision::Tools;
 use crate::qemu::Disk;
 
@@ -39,7 +39,7 @@ impl MortalDisk {
         server.args(["--persistent", "--format=raw", "--cache=writeback", "--socket"]);
         server.arg(folder.path().join(SOCKET)).arg(image);
         let log = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
-        let (server, life) = guard::spawn(&server, log.try_clone()?, log)?;
+        let (server, life) = guard::spawn(&server, Ending::AtOnce, log.try_clone()?, log)?;
         Ok(Self { server, life, folder })
     }
 

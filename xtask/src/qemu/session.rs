@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use super::command::Machine;
 use super::qmp::Qmp;
-use crate::guard::{self, Life};
+use crate::guard::{self, Ending, Life};
 
 /// Name of the file in [`Machine::logs`] that keeps all that the guest said.
 pub(crate) const SERIAL_LOG: &str = "serial.log";
@@ -81,7 +81,7 @@ impl Session {
         let log = machine.logs.join(QEMU_LOG);
         let said = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
         let qemu = machine.command(&sockets, &variables);
-        let (mut guard, life) = guard::spawn(&qemu, said.try_clone()?, said)?;
+        let (mut guard, life) = guard::spawn(&qemu, Ending::AtOnce, said.try_clone()?, said)?;
         let serial = accept(&serial, &mut guard, &log)?;
         let qmp = accept(&qmp, &mut guard, &log)?;
 
