@@ -1,4 +1,4 @@
-//! Who asks for what: scripts, or chance.
+//! The clients: each asks, waits for the answer, and asks again.
 //!
 //! Place: part of a [`World`](crate::World). A client has one request open at
 //! a time; as many requests overlap as there are clients.
@@ -10,32 +10,10 @@ use bio::{Extent, Sector, Sectors};
 
 use crate::chooser::Chooser;
 use crate::history::{History, Op, OpId};
+use crate::scenario::Load;
 
 /// After so many failures a device is taken for dead, and asked no more.
 pub const FAILURES_MAX: u32 = 16;
-
-/// What the clients of a run ask for.
-#[derive(Clone, Debug)]
-pub enum Load {
-    /// One list for each client.
-    Script(Vec<Vec<Op>>),
-    /// As it is chosen.
-    Random {
-        /// How many clients.
-        clients: usize,
-        /// How many requests in all.
-        ops: u64,
-        /// How many sectors a request covers at most.
-        extent_max: Sectors,
-    },
-}
-
-impl Load {
-    /// Every request by a client of its own: all may overlap.
-    pub fn all_at_once(ops: impl IntoIterator<Item = Op>) -> Load {
-        Load::Script(ops.into_iter().map(|op| vec![op]).collect())
-    }
-}
 
 /// The clients of a run.
 pub(crate) struct Clients<'a> {

@@ -18,7 +18,8 @@ use bio::BlockDevice;
 
 use crate::chooser::{self, Chooser, Exhaustive, NoReplay, Replay, Seeded, Trace};
 use crate::history::Violation;
-use crate::world::{Scenario, Step, Subject, World};
+use crate::scenario::Scenario;
+use crate::world::{Step, Subject, World};
 
 /// Builds the device under test over the disks of a run.
 pub type Factory<'f> = dyn FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> + 'f;

@@ -118,7 +118,7 @@ impl fmt::Display for Violation {
 pub struct History(Lock<State>);
 
 struct State {
-    sectors: Vec<Judged>,
+    sectors: Vec<Register>,
     ops: Vec<Record>,
     open: usize,
     /// Counts beginnings and ends.
@@ -134,12 +134,6 @@ struct State {
     journal: Option<Vec<String>>,
 }
 
-struct Judged {
-    register: Register,
-    /// A write of it failed: legs may differ.
-    failed: bool,
-}
-
 struct Record {
     op: Op,
     begun: Moment,
@@ -150,11 +144,10 @@ impl History {
     /// Nothing asked yet, of a device whose sectors durably hold `contents`.
     /// Without `crashes` it remembers less.
     pub fn new(contents: impl Iterator<Item = Stamp>, crashes: bool) -> Arc<History> {
-        let judged = |stamp| Judged { register: Register::new(stamp, crashes), failed: false };
         Arc::new(History(Lock::new(
             Rank::ORIGINATOR,
             State {
-                sectors: contents.map(judged).collect(),
+                sectors: contents.map(|stamp| Register::new(stamp, crashes)).collect(),
                 ops: Vec::new(),
                 open: 0,
                 now: 0,
@@ -240,15 +233,10 @@ impl History {
         self.0.lock().violation.clone()
     }
 
-    /// Whether a write of `sector` failed.
-    pub fn write_failed(&self, sector: Sector) -> bool {
-        self.0.lock().sectors[sector.0 as usize].failed
-    }
-
     /// The machine crashes.
     pub fn crash(&self) {
         let mut state = self.0.lock();
-        state.sectors.iter_mut().for_each(|sector| sector.register.crash());
+        state.sectors.iter_mut().for_each(|sector| sector.crash());
         state.alive = state.ops.len() as OpId;
         state.open = 0;
         (state.errors, state.error) = (0, None);
@@ -277,15 +265,15 @@ impl State {
         let (id, begun) = (self.ops.len() as OpId, self.tick());
         match op {
             Op::Read(extent) => {
-                self.judged(extent).for_each(|(_, sector)| sector.register.begin_read(begun));
+                self.judged(extent).for_each(|(_, sector)| sector.begin_read(begun));
             }
             Op::Write(extent) | Op::WriteFua(extent) => {
                 for (at, sector) in self.judged(extent) {
-                    sector.register.begin_write(Stamp::of(id, at));
+                    sector.begin_write(Stamp::of(id, at));
                 }
             }
             Op::Flush => {
-                self.sectors.iter_mut().for_each(|sector| sector.register.begin_flush(begun));
+                self.sectors.iter_mut().for_each(|sector| sector.begin_flush(begun));
             }
         }
         self.note(|| format!("request {id} begins: {op}"));
@@ -316,12 +304,12 @@ impl State {
             }
             Op::Read(extent) => {
                 let seen = memory.filter(|_| result.is_ok());
-                self.end_read(id, extent, begun, now, seen.as_deref());
+                self.end_read(Answer { op: id, begun, now }, extent, seen.as_deref());
             }
             Op::Write(extent) => self.end_write(id, extent, false, now, result),
             Op::WriteFua(extent) => self.end_write(id, extent, true, now, result),
             Op::Flush => {
-                let end = |sector: &mut Judged| sector.register.end_flush(begun, result.is_err());
+                let end = |sector: &mut Register| sector.end_flush(begun, result.is_err());
                 self.sectors.iter_mut().for_each(end);
             }
         }
@@ -334,24 +322,16 @@ impl State {
             Err(_) => WriteEnd::Failed,
         };
         for (at, sector) in self.judged(extent) {
-            sector.register.end_write(Stamp::of(id, at), end, now);
-            sector.failed |= result.is_err();
+            sector.end_write(Stamp::of(id, at), end, now);
         }
     }
 
     /// `seen` is what the read returned, unless it failed.
-    fn end_read(
-        &mut self,
-        id: OpId,
-        extent: Extent,
-        begun: Moment,
-        now: Moment,
-        seen: Option<&[u8]>,
-    ) {
+    fn end_read(&mut self, answer: Answer, extent: Extent, seen: Option<&[u8]>) {
         let mut broken = None;
         for ((at, sector), nth) in self.judged(extent).zip(0..) {
             let seen = seen.map(|memory| &memory[nth * SECTOR_SIZE..][..SECTOR_SIZE]);
-            if let Err(violation) = sector.judge(id, at, begun, now, seen) {
+            if let Err(violation) = answer.judge(at, sector, seen) {
                 broken.get_or_insert(violation);
             }
         }
@@ -360,7 +340,7 @@ impl State {
         }
     }
 
-    fn judged(&mut self, extent: Extent) -> impl Iterator<Item = (Sector, &mut Judged)> {
+    fn judged(&mut self, extent: Extent) -> impl Iterator<Item = (Sector, &mut Register)> {
         let (from, to) = (extent.start().0 as usize, extent.end().0 as usize);
         (extent.start().0..).map(Sector).zip(&mut self.sectors[from..to])
     }
@@ -370,29 +350,32 @@ impl State {
     }
 }
 
-impl Judged {
-    /// Judges one sector of a read that ended; `seen` is nothing if it failed.
+/// The end of a read.
+#[derive(Clone, Copy)]
+struct Answer {
+    op: OpId,
+    begun: Moment,
+    now: Moment,
+}
+
+impl Answer {
+    /// Judges what was read of one sector; nothing was if it failed.
     fn judge(
-        &mut self,
-        op: OpId,
-        sector: Sector,
-        begun: Moment,
-        now: Moment,
+        self,
+        at: Sector,
+        sector: &mut Register,
         seen: Option<&[u8]>,
     ) -> Result<(), Violation> {
+        let Answer { op, begun, now } = self;
         let Some(seen) = seen else {
-            return self.register.end_read(begun, None, now).or(Ok(()));
+            return sector.end_read(begun, None, now).or(Ok(()));
         };
-        let seen = stamp::read(seen).map_err(|_| Violation::Torn(op, sector))?;
-        if !seen.belongs_at(sector) {
-            return Err(Violation::Foreign(op, sector, seen));
+        let seen = stamp::read(seen).map_err(|_| Violation::Torn(op, at))?;
+        if !seen.belongs_at(at) {
+            return Err(Violation::Foreign(op, at, seen));
         }
-        self.register.end_read(begun, Some(seen), now).map_err(|possible| Violation::Unexplained {
-            op,
-            sector,
-            seen,
-            possible,
-        })
+        let unexplained = |possible| Violation::Unexplained { op, sector: at, seen, possible };
+        sector.end_read(begun, Some(seen), now).map_err(unexplained)
     }
 }
 

@@ -13,7 +13,7 @@
 //! | `cache.rs`, `disk.rs` | [`SimDisk`]: you say which request completes when and how; a volatile cache; crashes |
 //! | `fault.rs` | [`FaultDisk`]: a script of failures around any device, also a real one |
 //! | `linear.rs`, `history.rs` | the oracle: judges each answer when it comes |
-//! | `clock.rs`, `clients.rs`, `world.rs` | a run: disks below, clients above, and what happens next |
+//! | `scenario.rs`, `clock.rs`, `clients.rs`, `world.rs` | a run: disks below, clients above, and what happens next |
 //! | `explore.rs` | every run, or many by chance, down to the shortest that fails |
 //!
 //! What the oracle holds a device to is what one disk with a volatile cache
@@ -61,17 +61,19 @@ pub mod explore;
 mod fault;
 mod history;
 mod linear;
+mod scenario;
 pub mod stamp;
 mod world;
 
 pub use cache::{CACHED_PER_SECTOR_MAX, Content};
 pub use chooser::{Chooser, Decision, Exhaustive, NoReplay, Random, Replay, Seeded, Trace, replay};
-pub use clients::{FAILURES_MAX, Load};
+pub use clients::FAILURES_MAX;
 pub use clock::Clock;
 pub use disk::{Landed, Outcome, Pending, Presence, RequestId, SimDisk};
 pub use explore::{Explored, Factory, Report};
 pub use fault::{Counts, FaultDisk, Hit};
 pub use history::{History, Op, OpId, Violation};
 pub use linear::{Moment, OPEN_WRITES_MAX, Register, WriteEnd};
+pub use scenario::{Fault, Faults, Load, Scenario};
 pub use stamp::Stamp;
-pub use world::{CRASH_ONE_IN, Fault, Faults, Scenario, Step, Subject, World};
+pub use world::{CRASH_ONE_IN, Step, Subject, World};

@@ -17,14 +17,15 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
 
-use bio::{BlockDevice, BufCmd, ErrorKind, Extent, Limits, Sector, Sectors};
+use bio::{BlockDevice, BufCmd, ErrorKind, Extent, Sector, Sectors};
 
 use crate::cache::Content;
 use crate::chooser::{Chooser, Replay};
-use crate::clients::{Clients, Load};
+use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::disk::{Landed, Outcome, Pending, Presence, SimDisk};
 use crate::history::{History, Op, Violation};
+use crate::scenario::{Fault, Faults, Scenario};
 use crate::stamp::Stamp;
 
 /// What is tested: a device over legs.
@@ -39,94 +40,6 @@ pub trait Subject {
     fn data_start(&self, leg: usize) -> Sector {
         let _ = leg;
         Sector(0)
-    }
-}
-
-/// What may go wrong with one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// It fails and did nothing.
-    Media,
-    /// A write fails, but did all it should.
-    MediaLanded,
-    /// A write fails and did some of it, sector by sector.
-    MediaPartly,
-    /// It is not answered in time; its memory stays with the disk.
-    Timeout,
-    /// The whole disk goes, with its cache.
-    Gone,
-}
-
-/// How much may go wrong in a run.
-#[derive(Clone, Debug)]
-pub struct Faults {
-    /// Requests that may be hit.
-    pub budget: u32,
-    /// By chance, one in so many completions is hit.
-    pub one_in: u32,
-    /// By what.
-    pub kinds: Vec<Fault>,
-}
-
-impl Faults {
-    /// All goes well.
-    pub fn none() -> Faults {
-        Faults { budget: 0, one_in: 1, kinds: Vec::new() }
-    }
-
-    /// Up to `budget` requests fail, writes after doing all or nothing.
-    pub fn media(budget: u32) -> Faults {
-        Faults { budget, one_in: 16, kinds: [Fault::Media, Fault::MediaLanded].into() }
-    }
-}
-
-/// What a run consists of, before anything is chosen.
-#[derive(Clone, Debug)]
-pub struct Scenario {
-    /// How many disks the device gets.
-    pub legs: usize,
-    /// The size of the device.
-    pub sectors: Sectors,
-    /// The size of each leg: the device's, and what the device needs beside.
-    pub leg_sectors: Sectors,
-    /// What the legs can do.
-    pub limits: Limits,
-    /// The legs hold different data at the start: leg 0 holds the device's.
-    pub differing: bool,
-    /// What the clients ask for.
-    pub load: Load,
-    /// A client that can ask does, in their order, before anything else
-    /// happens; else when it is chosen to.
-    pub ask_first: bool,
-    /// What may go wrong.
-    pub faults: Faults,
-    /// Requests may take effect some time before they complete.
-    pub early_effects: bool,
-    /// How often work is done before its time.
-    pub hurries: u32,
-    /// How often the machine crashes and starts again.
-    pub crashes: u32,
-    /// A run of more steps never comes to rest.
-    pub steps_max: u64,
-}
-
-impl Scenario {
-    /// `load` on a device of `sectors` over `legs` equal disks; nothing goes wrong.
-    pub fn new(legs: usize, sectors: u64, load: Load) -> Scenario {
-        Scenario {
-            legs,
-            sectors: Sectors(sectors),
-            leg_sectors: Sectors(sectors),
-            limits: Limits::default(),
-            differing: false,
-            load,
-            ask_first: false,
-            faults: Faults::none(),
-            early_effects: false,
-            hurries: 0,
-            crashes: 0,
-            steps_max: 100_000,
-        }
     }
 }
 
@@ -428,12 +341,11 @@ impl<'a> World<'a> {
         (self.history.open() > 0).then(|| Violation::Hang(self.history.open_ops()))
     }
 
-    /// At rest the legs in sync are equal, but for sectors of which a write failed.
+    /// At rest the legs in sync are equal.
     fn compare(&self, subject: &dyn Subject) -> Option<Violation> {
         let legs = (0..self.legs.len()).filter(|&leg| subject.in_sync(leg));
         let places: Vec<_> = legs.map(|leg| (leg, subject.data_start(leg))).collect();
-        let sectors = (0..self.scenario.sectors.0).map(Sectors);
-        sectors.filter(|&at| !self.history.write_failed(Sector(0) + at)).find_map(|at| {
+        (0..self.scenario.sectors.0).map(Sectors).find_map(|at| {
             let holds = |&(leg, start): &(usize, Sector)| self.legs[leg].contents(start + at);
             let first = holds(places.first()?);
             let differs = places.iter().any(|place| holds(place) != first);

@@ -1,0 +1,121 @@
+//! What a run consists of, before anything is chosen.
+//!
+//! Place: written by tests, read by a [`World`](crate::World).
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use bio::{Limits, Sectors};
+
+use crate::history::Op;
+
+/// What the clients of a run ask for.
+#[derive(Clone, Debug)]
+pub enum Load {
+    /// One list for each client.
+    Script(Vec<Vec<Op>>),
+    /// As it is chosen.
+    Random {
+        /// How many clients.
+        clients: usize,
+        /// How many requests in all.
+        ops: u64,
+        /// How many sectors a request covers at most.
+        extent_max: Sectors,
+    },
+}
+
+impl Load {
+    /// Every request by a client of its own: all may overlap.
+    pub fn all_at_once(ops: impl IntoIterator<Item = Op>) -> Load {
+        Load::Script(ops.into_iter().map(|op| vec![op]).collect())
+    }
+}
+
+/// What may go wrong with one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It fails and did nothing.
+    Media,
+    /// A write fails, but did all it should.
+    MediaLanded,
+    /// A write fails and did some of it, sector by sector.
+    MediaPartly,
+    /// It is not answered in time; its memory stays with the disk.
+    Timeout,
+    /// The whole disk goes, with its cache.
+    Gone,
+}
+
+/// How much may go wrong in a run.
+#[derive(Clone, Debug)]
+pub struct Faults {
+    /// Requests that may be hit.
+    pub budget: u32,
+    /// By chance, one in so many completions is hit.
+    pub one_in: u32,
+    /// By what.
+    pub kinds: Vec<Fault>,
+}
+
+impl Faults {
+    /// All goes well.
+    pub fn none() -> Faults {
+        Faults { budget: 0, one_in: 1, kinds: Vec::new() }
+    }
+
+    /// Up to `budget` requests fail, writes after doing all or nothing.
+    pub fn media(budget: u32) -> Faults {
+        Faults { budget, one_in: 16, kinds: [Fault::Media, Fault::MediaLanded].into() }
+    }
+}
+
+/// What a run consists of, before anything is chosen.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// How many disks the device gets.
+    pub legs: usize,
+    /// The size of the device.
+    pub sectors: Sectors,
+    /// The size of each leg: the device's, and what the device needs beside.
+    pub leg_sectors: Sectors,
+    /// What the legs can do.
+    pub limits: Limits,
+    /// The legs hold different data at the start: leg 0 holds the device's.
+    pub differing: bool,
+    /// What the clients ask for.
+    pub load: Load,
+    /// A client that can ask does, in their order, before anything else
+    /// happens; else when it is chosen to.
+    pub ask_first: bool,
+    /// What may go wrong.
+    pub faults: Faults,
+    /// Requests may take effect some time before they complete.
+    pub early_effects: bool,
+    /// How often work is done before its time.
+    pub hurries: u32,
+    /// How often the machine crashes and starts again.
+    pub crashes: u32,
+    /// A run of more steps never comes to rest.
+    pub steps_max: u64,
+}
+
+impl Scenario {
+    /// `load` on a device of `sectors` over `legs` equal disks; nothing goes wrong.
+    pub fn new(legs: usize, sectors: u64, load: Load) -> Scenario {
+        Scenario {
+            legs,
+            sectors: Sectors(sectors),
+            leg_sectors: Sectors(sectors),
+            limits: Limits::default(),
+            differing: false,
+            load,
+            ask_first: false,
+            faults: Faults::none(),
+            early_effects: false,
+            hurries: 0,
+            crashes: 0,
+            steps_max: 100_000,
+        }
+    }
+}
