@@ -4,6 +4,7 @@ mod rig;
 
 use bio::{BufCmd, ErrorKind};
 use rig::Rig;
+use sim::Outcome;
 
 #[test]
 fn overlapping_writes_reach_all_legs_in_the_order_they_came() {
@@ -73,6 +74,21 @@ fn a_read_does_not_return_what_a_failing_write_takes_back() {
     rig.drain();
     assert_eq!(rig.value(read), 0);
     assert_eq!(rig.read_back(0, 1), 0, "what was answered stays");
+}
+
+/// Both come to wait for the first two; the last one could go when the second is
+/// done, but for the one that waits before it.
+#[test]
+fn a_waiting_write_is_not_overtaken_by_a_later_one() {
+    let mut rig = Rig::nosync(1);
+    let tags = [(0, 4), (4, 4), (0, 8), (4, 4)].map(|(start, count)| rig.write(start, count, 1));
+    let second = rig.disks[0].pending(1).unwrap().id;
+    rig.disks[0].complete(second, Outcome::Ok);
+    assert_eq!((rig.end(tags[1]), rig.waiting(0).len()), (Some(Ok(())), 1), "only the first");
+    rig.ok(0);
+    assert_eq!(rig.disks[0].pending(0).unwrap().extent, rig::extent(0, 8));
+    rig.drain();
+    assert!(tags.iter().all(|&tag| rig.end(tag) == Some(Ok(()))));
 }
 
 #[test]

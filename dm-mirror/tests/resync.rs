@@ -46,6 +46,15 @@ fn a_leg_is_in_sync_only_after_a_flush_behind_its_last_chunk() {
 }
 
 #[test]
+fn a_leg_whose_flush_behind_its_last_chunk_fails_is_out() {
+    let rig = with_data_and_copied_chunk();
+    assert!(rig.work());
+    rig.fail(1, ErrorKind::Media);
+    rig.drain();
+    assert_eq!(rig.letters(), "AD");
+}
+
+#[test]
 fn writes_before_on_and_behind_the_copy_reach_both_legs() {
     let mut rig = Rig::sync(2);
     let before = rig.write(0, 8, 1);
@@ -105,6 +114,20 @@ fn what_a_failed_write_left_on_a_copied_region_is_copied_again() {
     assert_eq!(rig.read_back(0, 1), rig.read_back(0, 1));
 }
 
+#[test]
+fn what_several_failed_writes_left_is_all_copied_again() {
+    let mut rig = with_data_and_copied_chunk();
+    for start in [0, 32] {
+        let write = rig.write(start, 1, 9);
+        rig.fail(0, ErrorKind::Media);
+        rig.ok(1);
+        assert_eq!(rig.error(write), ErrorKind::Media);
+    }
+    rig.drain();
+    assert_eq!(rig.letters(), "AA");
+    assert!(rig.same(0, 1));
+}
+
 /// Leg 1 has every chunk; only its flush is missing.
 fn with_data_and_copied_chunk() -> Rig {
     let rig = with_data_only();
@@ -141,6 +164,24 @@ fn a_promotion_during_a_write_leaves_no_two_legs_that_differ() {
     assert!(rig.letters() != "AA" || rig.same(0, 1));
     let (first, second) = (rig.read_back(0, 1), rig.read_back(0, 1));
     assert_eq!(first, second);
+}
+
+/// The same with reads that wait for the write: its end lets them start, and
+/// none of them may find the old source still there.
+#[test]
+fn no_read_goes_to_a_leg_that_missed_the_write_it_waited_for() {
+    let mut rig = with_data_and_copied_chunk();
+    let write = rig.write(0, 1, 9);
+    rig.fail(0, ErrorKind::Media);
+    let reads = [rig.read(0, 1), rig.read(0, 1)];
+    assert!(rig.work());
+    let [written, flushed] = [0, 1].map(|index| rig.disks[1].pending(index).unwrap().id);
+    rig.disks[1].complete(flushed, Outcome::Ok);
+    assert_eq!(rig.letters(), "AA", "promoted while the write is in flight there");
+    rig.disks[1].complete(written, Outcome::Ok);
+    rig.drain();
+    assert_eq!((rig.end(write), rig.letters().as_str()), (Some(Ok(())), "DA"));
+    assert_eq!(reads.map(|read| rig.value(read)), [9, 9]);
 }
 
 #[test]
@@ -250,6 +291,18 @@ fn only_what_a_failed_write_touched_is_copied_again() {
     let read = rig.disks[0].pending(0).unwrap();
     assert_eq!(read.extent, rig::extent(700, 2));
     rig.drain();
+    assert!(rig.letters() == "AA" && rig.same(0, 1));
+}
+
+#[test]
+fn a_failed_write_across_the_end_of_what_is_copied_is_copied_again() {
+    let mut rig = large();
+    assert!(step(&rig));
+    let failing = rig.write(250, 12, 9);
+    rig.fail(0, ErrorKind::Media);
+    rig.ok(1);
+    assert!(rig.end(failing).unwrap().is_err());
+    while step(&rig) {}
     assert!(rig.letters() == "AA" && rig.same(0, 1));
 }
 

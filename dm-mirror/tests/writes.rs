@@ -145,6 +145,17 @@ fn a_discard_goes_to_all_legs_or_to_none() {
 }
 
 #[test]
+fn no_leg_is_asked_to_discard_if_one_cannot() {
+    let limits = [true, false].map(|discard| Limits { discard, ..Limits::default() });
+    let mut rig = Rig::nosync(2);
+    rig.disks = limits.map(|limits| SimDisk::new(Sectors(rig::LENGTH), limits)).into();
+    let mut rig = rig.with_table("core 1 nosync 2 vbd0 0 vbd1 0");
+    let discard = rig.discard(0, 8);
+    assert_eq!(rig.error(discard), ErrorKind::Unsupported);
+    assert_eq!((rig.waiting(0), rig.letters().as_str()), (vec![], "AA"));
+}
+
+#[test]
 fn a_mirror_of_one_leg_works_and_never_loses_it() {
     let mut rig = Rig::nosync(1);
     rig.write_all(0, 64, 1);
