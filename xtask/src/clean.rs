@@ -16,7 +16,7 @@ pub(crate) fn main() -> Result<()> {
     let images = fs::read_dir(workspace::kernel_target()).into_iter().flatten();
     for entry in images {
         let path = entry.context("reading the folder of the boot images")?.path();
-        if path.extension().is_some_and(|extension| extension == "img") {
+        if path.extension().is_some_and(|extension| extension == "img" || extension == "part") {
             remove(&path, |path| fs::remove_file(path))?;
         }
     }

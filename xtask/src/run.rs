@@ -101,7 +101,11 @@ fn disks(asked_for: &[String]) -> Result<Vec<Disk>> {
 fn own_disk(file: &Path) -> Result<Disk> {
     if !file.exists() {
         eprintln!("xtask: making the disk {}", file.display());
-        let made = File::create(file).and_then(|disk| disk.set_len(DISK_BYTES));
+        // Under its name only when it has its size: this may be killed in between.
+        let part = file.with_extension("part");
+        let made = File::create(&part)
+            .and_then(|disk| disk.set_len(DISK_BYTES))
+            .and_then(|()| fs::rename(&part, file));
         made.with_context(|| format!("cannot make {}", file.display()))?;
     }
     Ok(Disk::raw(file))

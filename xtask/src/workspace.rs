@@ -1,7 +1,8 @@
 //! Where things are: one function a place, used by every verb.
 //!
 //! All that xtask makes lies below cargo's target folder, so `cargo clean`
-//! takes it along. Rule: no other module builds such a path by hand.
+//! takes it along; what is not cargo's own lies in its folder `xtask`, where
+//! nobody else keeps anything. Rule: no other module builds such a path by hand.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -31,29 +32,34 @@ pub(crate) fn mkimage_target() -> PathBuf {
     target().join("mkimage")
 }
 
+/// What xtask itself makes, boot images aside.
+fn own() -> PathBuf {
+    target().join("xtask")
+}
+
 /// The copies of the mirror that are broken on purpose.
 pub(crate) fn mutants() -> PathBuf {
-    target().join("mutants")
+    own().join("mutants")
 }
 
 /// The disks that `cargo xtask run` keeps from one boot to the next.
 pub(crate) fn disks() -> PathBuf {
-    target().join("disks")
+    own().join("disks")
 }
 
 /// The logs of the last boots, one folder for each purpose.
 pub(crate) fn runs() -> PathBuf {
-    target().join("run")
+    own().join("run")
 }
 
 /// What provisioning fetched, kept from run to run.
 pub(crate) fn cache() -> PathBuf {
-    target().join("cache")
+    own().join("cache")
 }
 
 /// The file that remembers which accelerator worked.
 pub(crate) fn accel_memory() -> PathBuf {
-    target().join("accel")
+    own().join("accel")
 }
 
 /// `folder`, made if it is missing.

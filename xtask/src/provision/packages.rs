@@ -79,7 +79,7 @@ impl Manager {
             Manager::Apt => &[
                 "apt-get -q update",
                 "env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 \
-                 install -y --no-install-recommends",
+                 install -y --no-install-recommends --no-remove",
             ],
             Manager::Dnf => &["dnf install -y"],
             // Not -Sy: Arch supports no upgrade of a part of the system.
@@ -139,7 +139,7 @@ pub(super) fn install(parts: &[Part]) -> Result<()> {
         // A killed installation leaves packages unpacked but not set up, and
         // apt refuses to go on from there.
         say(&format!("{why:#}; mending and trying again"));
-        run(&sudo, &words("dpkg --configure -a"))?;
+        run(&sudo, &words("env DEBIAN_FRONTEND=noninteractive dpkg --configure -a"))?;
         attempt()
     });
     outcome.with_context(|| format!("could not install {names}. By hand:\n  {advice}\nWhy"))

@@ -42,7 +42,7 @@ fn a_plan_is_what_a_person_would_type() {
         [
             "apt-get -q update",
             "env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 \
-             install -y --no-install-recommends qemu-system-x86 ovmf",
+             install -y --no-install-recommends --no-remove qemu-system-x86 ovmf",
         ]
     );
     assert_eq!(

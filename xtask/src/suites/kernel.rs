@@ -58,11 +58,15 @@ pub(super) fn selftest(options: &Options, report: &mut Report) -> Result<Tally> 
     Ok(tally)
 }
 
+/// What the kernel says when the filter fits none of its tests.
+const NONE: &str = "0 passed, 0 failed";
+
 /// Counts the tests of one boot; a kernel that goes down fails the one it is in.
 fn one_boot(guest: &mut Guest, lab: &Lab, report: &mut Report) -> Tally {
-    let (mut tally, mut running) = (Tally::default(), None);
+    let (mut tally, mut running, mut none) = (Tally::default(), None, false);
     let verdict = guest.run(|line| {
         report.line(line);
+        none |= line == NONE;
         let Some((name, outcome)) = kernel_line(line, running.as_deref()) else { return };
         running = match outcome {
             Outcome::Unfinished => Some(name.to_owned()),
@@ -72,7 +76,8 @@ fn one_boot(guest: &mut Guest, lab: &Lab, report: &mut Report) -> Tally {
             }
         };
     });
-    if verdict != Verdict::Passed && (running.is_some() || tally.failed == 0) {
+    let unheard = running.is_some() || (tally.failed == 0 && !none);
+    if verdict != Verdict::Passed && unheard {
         tally += Tally::of(false);
         let within = running.map(|name| format!(" in the test {name}")).unwrap_or_default();
         report.line(&format!("{verdict}{within}"));
