@@ -8,7 +8,8 @@ use core::ptr::NonNull;
 
 use virtio_drivers::{BufferDirection, Hal, PhysAddr};
 
-use super::{PAGE_SIZE, direct_map, frames, mmio, physical_address};
+use super::frames::{self, Frames};
+use super::{PAGE_SIZE, direct_map, mmio, physical_address};
 
 /// This kernel, as `virtio-drivers` wants to see it.
 #[derive(Debug)]
@@ -19,9 +20,10 @@ pub struct KernelHal;
 unsafe impl Hal for KernelHal {
     /// Address 0 tells the caller that there is no memory left.
     fn dma_alloc(pages: usize, _: BufferDirection) -> (PhysAddr, NonNull<u8>) {
-        let Some(physical) = frames::allocate(pages) else {
+        let Some(frames) = frames::allocate(pages) else {
             return (0, NonNull::dangling());
         };
+        let physical = frames.keep();
         let len = pages * PAGE_SIZE;
         let address = direct_map(physical, len) as *mut u8;
         // SAFETY: the frames are ours and mapped.
@@ -30,7 +32,8 @@ unsafe impl Hal for KernelHal {
     }
 
     unsafe fn dma_dealloc(physical: PhysAddr, _: NonNull<u8>, pages: usize) -> i32 {
-        frames::release(physical, pages);
+        // SAFETY: the caller gives back what `dma_alloc` kept for it, once.
+        drop(unsafe { Frames::again(physical, pages) });
         0
     }
 

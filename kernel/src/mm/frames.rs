@@ -5,7 +5,7 @@
 //! on the I/O path, so a linear search is good enough. Frames below 1 MiB belong to the
 //! firmware's leftovers and are never handed out.
 
-use core::slice;
+use core::{mem, slice};
 
 use bootloader_api::info::{MemoryRegion, MemoryRegionKind};
 
@@ -52,19 +52,46 @@ pub(super) fn init(regions: &[MemoryRegion]) {
     *FRAMES.lock() = frames;
 }
 
-/// Takes `count` frames in a row; returns the physical address of the first, or `None`
-/// when there is no such run. The memory holds whatever was in it.
-pub fn allocate(count: usize) -> Option<u64> {
-    FRAMES.lock().allocate(count).map(|first| first as u64 * FRAME)
+/// A run of frames, held until it is dropped.
+#[derive(Debug)]
+pub struct Frames {
+    first: usize,
+    count: usize,
 }
 
-/// Gives back `count` frames from `address` on, all of them held until now.
-///
-/// # Panics
-/// When one of them is free already.
-pub fn release(address: u64, count: usize) {
-    assert_eq!(address % FRAME, 0, "{address:#x} is no frame");
-    FRAMES.lock().release((address / FRAME) as usize, count);
+/// Takes `count` frames in a row, or `None` when there is no such run. The memory
+/// holds whatever was in it.
+pub fn allocate(count: usize) -> Option<Frames> {
+    FRAMES.lock().allocate(count).map(|first| Frames { first, count })
+}
+
+impl Frames {
+    /// The physical address of the first.
+    pub fn address(&self) -> u64 {
+        self.first as u64 * FRAME
+    }
+
+    /// Holds them for good, or until [`Frames::again`].
+    pub fn keep(self) -> u64 {
+        let address = self.address();
+        mem::forget(self);
+        address
+    }
+
+    /// The run that was kept at `address`.
+    ///
+    /// # Safety
+    /// [`keep`](Frames::keep) returned `address` for a run of `count` frames, which
+    /// nobody uses any more and nobody else asks for again.
+    pub(super) unsafe fn again(address: u64, count: usize) -> Frames {
+        Frames { first: (address / FRAME) as usize, count }
+    }
+}
+
+impl Drop for Frames {
+    fn drop(&mut self) {
+        FRAMES.lock().release(self.first, self.count);
+    }
 }
 
 /// The length of the longest run, in frames.

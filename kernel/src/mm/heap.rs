@@ -65,7 +65,7 @@ pub struct ClassStats {
 /// Makes a share of the largest free run of frames the heap.
 pub(super) fn init() {
     let frames = frames::longest_run() * HEAP_SHARE.0 / HEAP_SHARE.1;
-    let start = frames::allocate(frames).expect("memory for the heap");
+    let start = frames::allocate(frames).expect("memory for the heap").keep();
     let size = frames * PAGE_SIZE;
     let bottom = direct_map(start, size) as *mut u8;
     // SAFETY: the frames are ours for good, and mapped; the heap is still empty.

@@ -50,7 +50,7 @@ impl KernelStack {
             return Some(Self { slot });
         }
         let slot = slots.iter().position(|&slot| slot == Slot::Unmapped)?;
-        let memory = frames::allocate(STACK_SIZE / PAGE_SIZE)?;
+        let memory = frames::allocate(STACK_SIZE / PAGE_SIZE)?.keep();
         let stack = Self { slot };
         let flags = PageTableFlags::PRESENT | PageTableFlags::WRITABLE | PageTableFlags::NO_EXECUTE;
         // SAFETY: the slot is this module's and unmapped, the frames are fresh.

@@ -33,24 +33,22 @@ fn frames_are_unique_and_come_back(_: &MaySleep) -> Result<(), String> {
     // Lengths around the bitmap's word size, so that runs begin and end everywhere.
     let mut runs = Vec::new();
     for count in [1, 63, 64, 65, 1, 130, 2, 300] {
-        let address = frames::allocate(count).ok_or("out of frames")?;
+        let run = frames::allocate(count).ok_or("out of frames")?;
+        let address = run.address();
         check!(address % PAGE == 0 && address >= 1 << 20, "a run at {address:#x}");
-        runs.push((address, count));
+        runs.push((run, count));
     }
-    let mut sorted = runs.clone();
+    let mut sorted: Vec<_> = runs.iter().map(|(run, count)| (run.address(), *count)).collect();
     sorted.sort();
     for pair in sorted.windows(2) {
         let end = pair[0].0 + pair[0].1 as u64 * PAGE;
         check!(end <= pair[1].0, "runs overlap at {:#x}", pair[1].0);
     }
     check!(frames::stats().free == before.free - runs.iter().map(|run| run.1).sum::<usize>());
-    let first = runs[0].0;
-    for (address, count) in runs {
-        frames::release(address, count);
-    }
+    let first = runs[0].0.address();
+    drop(runs);
     check!(frames::stats() == before);
-    let again = frames::allocate(1).ok_or("out of frames")?;
-    frames::release(again, 1);
+    let again = frames::allocate(1).ok_or("out of frames")?.address();
     check!(again == first, "the first fit moved from {first:#x} to {again:#x}");
     Ok(())
 }
