@@ -166,7 +166,24 @@ fn a_promotion_during_a_write_leaves_no_two_legs_that_differ() {
     assert_eq!(first, second);
 }
 
-/// The same with reads that wait for the write: its end lets them start, and
+/// The flush was issued after the last chunk, but no longer after all that the
+/// leg needs.
+#[test]
+fn a_write_that_fails_during_the_flush_puts_the_promotion_off() {
+    let mut rig = with_data_and_copied_chunk();
+    assert!(rig.work());
+    let write = rig.write(0, 1, 9);
+    rig.fail(0, ErrorKind::Media);
+    let written = rig.disks[1].pending(1).unwrap().id;
+    rig.disks[1].complete(written, Outcome::Ok);
+    assert_eq!(rig.error(write), ErrorKind::Media);
+    rig.ok(1);
+    assert_eq!(rig.letters(), "AS");
+    rig.drain();
+    assert!(rig.letters() == "AA" && rig.same(0, 1));
+}
+
+/// A promotion during a write that reads wait for: its end lets them start, and
 /// none of them may find the old source still there.
 #[test]
 fn no_read_goes_to_a_leg_that_missed_the_write_it_waited_for() {

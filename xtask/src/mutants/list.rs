@@ -75,7 +75,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a failed flush counts as done",
-        rule: "what was flushed on the mirror must be durable on every in-sync leg",
+        rule: "must be durable on every in-sync leg",
         file: WRITE,
         edits: &[(
             "Err(error) => bio.biodone(Err(error)),",
@@ -86,7 +86,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a flush goes to the first leg only",
-        rule: "what was flushed on the mirror must be durable on every in-sync leg",
+        rule: "must be durable on every in-sync leg",
         file: WRITE,
         edits: &[(
             "let legs = mirror.state.lock().writable();",
@@ -105,7 +105,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a write that no in-sync leg has succeeds",
-        rule: "It succeeded if at least one in-sync leg has it",
+        rule: "at least one in-sync leg has it",
         file: MIRROR,
         edits: &[(
             "state.copy_again(extent);
@@ -118,7 +118,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a leg being rebuilt counts for success",
-        rule: "It succeeded if at least one in-sync leg has it",
+        rule: "at least one in-sync leg has it",
         file: MIRROR,
         edits: &[(
             "let held = !state.in_sync().and(reached).is_empty();",
@@ -128,7 +128,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a leg failed meanwhile counts for success",
-        rule: "It succeeded if at least one in-sync leg has it",
+        rule: "at least one in-sync leg has it",
         file: MIRROR,
         edits: &[(
             "let held = !state.in_sync().and(reached).is_empty();",
@@ -145,7 +145,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a failed leg is read",
-        rule: "so nothing is read from it or written to it",
+        rule: "nothing is read from it or written to it",
         file: READ,
         edits: &[(
             "let candidates = state.in_sync().without(tried);",
@@ -159,7 +159,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a failed leg is written",
-        rule: "so nothing is read from it or written to it",
+        rule: "nothing is read from it or written to it",
         file: MIRROR,
         edits: &[("!matches!(state, LegState::Failed(_))", "!matches!(state, LegState::Failed(_)) || true")],
         sample: false,
@@ -204,7 +204,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a write keeps its range for ever",
-        rule: "the release of the range are decided under one lock",
+        rule: "are decided under one lock",
         file: MIRROR,
         edits: &[(
             "if let Some(ticket) = ticket {
@@ -216,7 +216,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a write gives its range back twice",
-        rule: "the release of the range are decided under one lock",
+        rule: "are decided under one lock",
         file: MIRROR,
         edits: &[(
             "if let Some(ticket) = ticket {
@@ -235,7 +235,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         sample: false,
     },
     Mutant {
-        name: "the range is released before it is settled who has the write",
+        name: "the range is released before the write is settled",
         rule: "so that no read sees a state in between",
         file: WRITE,
         edits: &[(
@@ -250,28 +250,28 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a leg that lost against a promotion stays",
-        rule: "A leg that failed the write while it was the last in sync, but is so no longer",
+        rule: "goes out in that step",
         file: MIRROR,
         edits: &[("failed.iter().filter(news)", "failed.iter().take(0).filter(news)")],
         sample: false,
     },
     Mutant {
         name: "what a failed write left is not copied again",
-        rule: "What a failed write left on a leg being rebuilt is copied again",
+        rule: "left on a leg being rebuilt is copied again",
         file: MIRROR,
         edits: &[("state.copy_again(extent);", "")],
         sample: true,
     },
     Mutant {
-        name: "a failed write across the end of the copy is forgotten",
-        rule: "What a failed write left on a leg being rebuilt is copied again",
+        name: "a failed write that straddles the copy is forgotten",
+        rule: "left on a leg being rebuilt is copied again",
         file: MIRROR,
         edits: &[("extent.start() < *next", "extent.end() <= *next")],
         sample: false,
     },
     Mutant {
-        name: "of several failed writes only the last is copied again",
-        rule: "What a failed write left on a leg being rebuilt is copied again",
+        name: "only the last of failed writes is copied again",
+        rule: "left on a leg being rebuilt is copied again",
         file: MIRROR,
         edits: &[("again.map_or(extent, |more| more.hull(extent))", "extent")],
         sample: false,
@@ -317,28 +317,28 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a read is retried without memory",
-        rule: "nothing is allocated, unless a leg that timed out keeps the memory",
+        rule: "a leg that timed out keeps the memory",
         file: READ,
         edits: &[("if bio.lost_memory() {", "if false {")],
         sample: false,
     },
     Mutant {
         name: "a leg being rebuilt is read",
-        rule: "A leg is in sync only after a flush issued after its last chunk",
+        rule: "A leg is in sync only after a flush",
         file: READ,
         edits: &[("state.in_sync().without(tried)", "state.writable().without(tried)")],
         sample: false,
     },
     Mutant {
         name: "a leg is in sync before it was copied",
-        rule: "it starts by copying leg 0 to the others unless the table says `nosync`",
+        rule: "it starts by copying leg 0 to the others",
         file: MIRROR,
-        edits: &[("(true, _) | (false, 0) => LegState::InSync", "(true | false, 0..=3) => LegState::InSync")],
+        edits: &[("(true, _) | (false, 0) => LegState::InSync", "(true | false, _) => LegState::InSync")],
         sample: false,
     },
     Mutant {
         name: "a leg is in sync without a flush",
-        rule: "A leg is in sync only after a flush issued after its last chunk",
+        rule: "A leg is in sync only after a flush",
         file: RESYNC,
         edits: &[(
             "CopyGroup::start(self, CopyStep::Flush, legs, Buf::flush),",
@@ -351,7 +351,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a leg is in sync though its flush failed",
-        rule: "A leg is in sync only after a flush issued after its last chunk",
+        rule: "A leg is in sync only after a flush",
         file: RESYNC,
         edits: &[(
             "Err(error) => self.mirror.write_failed(leg, buf.cmd(), error),",
@@ -361,8 +361,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         sample: false,
     },
     Mutant {
-        name: "a leg is in sync though a write failed during its flush",
-        rule: "Else a leg could be promoted that differs from the one it was copied from",
+        name: "a promotion ignores a write that failed meanwhile",
+        rule: "Else a leg could be promoted that differs",
         file: RESYNC,
         edits: &[(
             "state.is_rebuilding(leg) && state.legs[leg].state.wants(self.length).is_none()",
@@ -382,7 +382,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a copy takes no range",
-        rule: "Resync takes the range of each chunk exclusively",
+        rule: "takes the range of each chunk exclusively",
         file: RESYNC,
         edits: &[(
             "self.enter(extent, Mode::Exclusive, Waiter::Copy(extent)),",
@@ -392,21 +392,21 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a suspend does not stop the copying",
-        rule: "A suspend waits for the chunk in flight and lets no other begin",
+        rule: "lets no other begin",
         file: RESYNC,
         edits: &[("rebuilding.is_empty() || self.resync.suspended", "rebuilding.is_empty()")],
         sample: false,
     },
     Mutant {
         name: "a suspend does not wait for the chunk in flight",
-        rule: "A suspend waits for the chunk in flight and lets no other begin",
+        rule: "A suspend waits for the chunk in flight",
         file: MIRROR,
         edits: &[("if state.resync.running {", "if false {")],
         sample: false,
     },
     Mutant {
         name: "discards are offered though one leg cannot",
-        rule: "A discard reads as zeroes afterwards, on every leg",
+        rule: "reads as zeroes afterwards, on every leg",
         file: MIRROR,
         edits: &[(
             "BufCmd::FreeBlks if self.limits().discard",

@@ -48,14 +48,15 @@ fn try_all(wanted: impl Fn(&Mutant) -> bool, say: &mut dyn FnMut(&str)) -> Resul
     let mutants: Vec<_> = MUTANTS.iter().filter(|mutant| wanted(mutant)).collect();
     ensure!(!mutants.is_empty(), "no mutation has such a name, rule or file");
     let tree = Tree::open()?;
+    say("building the unbroken mirror, and testing it");
     trial::unbroken(&tree).context("nothing can be said of mutations")?;
-    say(&row("MUTATION", "BREAKS", "SECONDS", "CAUGHT BY"));
+    say(&row("MUTATION", "BREAKS", "TIME", "CAUGHT BY"));
     let mut tally = Tally::default();
     for mutant in mutants {
         let start = Instant::now();
         let verdict = trial::of(&tree, mutant)?;
         tally += Tally::of(matches!(verdict, Verdict::Caught(_)));
-        let seconds = format!("{:.1}", start.elapsed().as_secs_f32());
+        let seconds = format!("{:.1} s", start.elapsed().as_secs_f32());
         say(&row(mutant.name, mutant.rule, &seconds, &verdict.to_string()));
     }
     Ok(tally)
@@ -66,5 +67,5 @@ fn row(name: &str, rule: &str, seconds: &str, by: &str) -> String {
     let (name_width, rule_width) = MUTANTS.iter().fold((0, 0), |(name, rule), mutant| {
         (name.max(mutant.name.len()), rule.max(mutant.rule.len()))
     });
-    format!("{name:<name_width$}  {rule:<rule_width$}  {seconds:>7}  {by}")
+    format!("{name:<name_width$}  {rule:<rule_width$}  {seconds:>6}  {by}")
 }
