@@ -154,7 +154,7 @@ fn announce(disk: &Disk) {
 }
 
 fn ticks(time: Duration) -> u64 {
-    time.as_secs().saturating_mul(1000) / TICK_MS
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX) / TICK_MS
 }
 
 /// The watchdog's round.
