@@ -10,6 +10,7 @@ const SIZES: &str = "\
 OFFSET and LENGTH are in bytes; with the suffix s in sectors of 512 bytes; with
 K, M or G in powers of 1024; always whole sectors. Quotes '..' and \"..\" join
 words; # starts a comment. Tab completes; up and down recall lines.
+A script goes on after a command that failed; its exit code tells that one did.
 ";
 
 /// The list of commands, or the full help on those that `topic` names.
