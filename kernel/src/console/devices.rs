@@ -6,35 +6,19 @@
 //!
 //! - Nothing is asked of a device that is suspended, or lies on one: it would wait for a
 //!   `dmsetup resume` that the waiting console could not give.
-//! - What is part of another device is not written to: the other one would not know. A
-//!   mirror's legs would come to differ, and it would answer now this and now that.
+//! - What another device uses is not written to, also not through a third: the other one
+//!   would not know. A mirror's legs would come to differ, and it would answer now this
+//!   and now that.
 
 use alloc::format;
-use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use bio::{Extent, SECTOR_SIZE, Sector, Sectors};
-use dm::{DeviceRef, Devices, Dm, Mode, Slot};
+use dm::{DeviceRef, Devices, Dm, Mode};
 use shell::Size;
 use shell::format::Amount;
 
 use super::Failure;
-
-/// All mapped devices.
-pub fn mapped(dm: &Dm) -> Vec<DeviceRef> {
-    let listed = dm.list().into_iter();
-    listed.filter(|listed| listed.mapped).map(|listed| listed.device).collect()
-}
-
-/// The mapped devices whose tables use `name`.
-pub fn users(dm: &Dm, name: &str) -> Vec<Arc<str>> {
-    let uses = |user: &Arc<str>| {
-        let Ok(user) = dm.get(user) else { return false };
-        let mut below = [Slot::Active, Slot::Inactive].into_iter().flat_map(|slot| user.deps(slot));
-        below.any(|names| names.iter().any(|below| **below == *name))
-    };
-    mapped(dm).iter().map(|device| device.name()).filter(uses).collect()
-}
+use super::stack::{self, Clash};
 
 /// Opens the device called `name`, which may be read.
 pub fn open(dm: &Dm, name: &str) -> Result<DeviceRef, Failure> {
@@ -44,7 +28,8 @@ pub fn open(dm: &Dm, name: &str) -> Result<DeviceRef, Failure> {
     };
     check_awake(dm, name)?;
     if device.capacity() == Sectors::ZERO {
-        return Err(Failure::new(format!("`{name}` has no table, hence no sectors")));
+        let why = if dm.get(name).is_ok() { "has no table, hence" } else { "is a disk with" };
+        return Err(Failure::new(format!("`{name}` {why} no sectors")));
     }
     Ok(device)
 }
@@ -55,28 +40,30 @@ pub fn open_for_writing(dm: &Dm, name: &str) -> Result<DeviceRef, Failure> {
     if device.limits().read_only {
         return Err(Failure::new(format!("`{name}` is read-only")));
     }
-    match &users(dm, name)[..] {
-        [] => Ok(device),
-        [user, ..] => Err(Failure::new(format!(
+    if let [user, ..] = &stack::users(dm, name)[..] {
+        return Err(Failure::new(format!(
             "`{name}` is part of `{user}`, which would not learn of the write"
         ))
         .and(&format!(
             "write to `{user}`; to see a leg fail: `mirror fail {user} LEG`; \
              to take it apart: `dmsetup remove {user}`"
-        ))),
+        )));
+    }
+    match stack::clash(dm, name) {
+        None => Ok(device),
+        Some(Clash { below, user }) => Err(Failure::new(format!(
+            "`{name}` lies on `{below}` where `{user}` does too, which would not learn of the write"
+        ))
+        .and(&format!("write to `{user}`, or remove it first: `dmsetup remove {user}`"))),
     }
 }
 
 /// Refuses a device that is suspended, or lies on one that is.
 fn check_awake(dm: &Dm, name: &str) -> Result<(), Failure> {
-    let Ok(device) = dm.get(name) else { return Ok(()) };
-    let info = device.info();
-    if info.active && info.mode != Mode::Running {
-        return Err(Failure::new(format!("`{name}` is suspended: the request would wait"))
-            .and(&format!("`dmsetup resume {name}` lets it go on")));
-    }
-    let below = device.deps(Slot::Active).unwrap_or_default();
-    below.iter().try_for_each(|below| check_awake(dm, below))
+    stack::asleep(dm, name).map_or(Ok(()), |asleep| {
+        Err(Failure::new(format!("`{asleep}` is suspended: the request would wait"))
+            .and(&format!("`dmsetup resume {asleep}` lets it go on")))
+    })
 }
 
 /// The part of `device` from `offset` on that is `length` long.

@@ -1,8 +1,8 @@
 //! The serial console: a person, or a script, runs commands.
 //!
 //! `session` reads lines and runs them; `commands` does what they say; `job` and `stream`
-//! move data; `devices` finds devices and refuses what would do harm. The grammar, the
-//! editor and the formats are the `shell` crate's.
+//! move data; `devices` finds devices and refuses what would do harm, `stack` knows what
+//! lies on what. The grammar, the editor and the formats are the `shell` crate's.
 //!
 //! Rules:
 //!
@@ -18,6 +18,7 @@ mod input;
 mod job;
 mod screen;
 pub mod session;
+mod stack;
 mod stream;
 mod welcome;
 

@@ -15,7 +15,7 @@ use shell::{CommandCompleter, Event, LineEditor, Mode, Names, parse};
 use super::job::{Job, LOOK_FOR_CTRL_C, Summary};
 use super::screen::Screen;
 use super::welcome::{self, Legs};
-use super::{Failure, Input, Outcome, commands, devices};
+use super::{Failure, Input, Outcome, commands, stack};
 use crate::arch::exit::{Verdict, exit};
 use crate::kprintln;
 use crate::task::{Completion, MaySleep};
@@ -88,7 +88,7 @@ impl<'t> Session<'t> {
     /// Ends the machine, when what was acknowledged is durable. The verdict of a script
     /// tells whether a command failed.
     pub fn poweroff(&mut self) -> ! {
-        for device in devices::mapped(self.dm) {
+        for device in stack::mapped(self.dm) {
             if let Err(failure) = commands::flush_quietly(self, &device) {
                 self.report(&failure);
             }
@@ -154,7 +154,7 @@ impl Names for AllNames<'_> {
     }
 
     fn mapped(&self) -> Vec<String> {
-        devices::mapped(self.0).iter().map(|device| device.name().to_string()).collect()
+        stack::mapped(self.0).iter().map(|device| device.name().to_string()).collect()
     }
 
     fn targets(&self) -> Vec<String> {

@@ -2,7 +2,9 @@
 //! by `cargo xtask test --suite console`.
 
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 
+use bio::{Bio, BlockDevice, ErrorKind, Limits, Sectors};
 use shell::Mode;
 
 use super::Test;
@@ -15,6 +17,8 @@ pub const TESTS: &[Test] = &[
     Test { name: "console::what_is_filled_and_copied_is_verified", run: filled_and_copied },
     Test { name: "console::a_difference_is_found_and_counted", run: a_difference },
     Test { name: "console::nothing_is_asked_of_a_suspended_device", run: suspended },
+    Test { name: "console::what_another_device_uses_is_not_written_to", run: clashes },
+    Test { name: "console::an_empty_disk_is_no_device_without_table", run: empty_disk },
 ];
 
 /// A mirror `m` of 8 MiB on `vbd0` and `vbd1`, and a device `tail` elsewhere on `vbd0`.
@@ -86,4 +90,56 @@ fn suspended(may_sleep: &MaySleep) -> Result<(), String> {
         fails(&mut session, line, "`m` is suspended")?;
     }
     all_run(&mut session, &["dmsetup resume m", "read over 0"])
+}
+
+/// A mirror's legs would differ, and nobody would know.
+fn clashes(may_sleep: &MaySleep) -> Result<(), String> {
+    let rig = Rig::new(may_sleep)?;
+    let mut session = Session::new(&rig.dm, Mode::Plain, may_sleep);
+    all_run(&mut session, DEVICES)?;
+    all_run(
+        &mut session,
+        &[
+            "dmsetup create l0 --table \"0 2048 linear vbd0 16383\"",
+            "dmsetup create l1 --table \"0 8 linear l0 1024\"",
+            "dmsetup create beside --table \"0 2048 linear vbd0 32768\"",
+        ],
+    )?;
+    fails(&mut session, "fill vbd0 0 1M 0", "`vbd0` is part of")?;
+    for line in ["fill l1 0 8s 0", "write l1 0 x", "copy tail l1 8s", "discard l1 0 8s"] {
+        fails(&mut session, line, "lies on `vbd0` where `m` does too")?;
+    }
+    all_run(&mut session, &["read l1 0", "fill beside 0 1M 0", "fill tail 0 1M 0"])?;
+    fails(&mut session, "write m 0 x", "where `l0` does too")?;
+    let second =
+        "dmsetup create m1 --table \"0 8 mirror core 2 1024 sync 2 vbd0 16376 vbd1 65536\"";
+    fails(&mut session, second, "`m` uses the same place of `vbd0`")?;
+    check!(rig.dm.get("m1").is_err());
+    all_run(&mut session, &["dmsetup remove l1", "dmsetup remove l0", "write m 0 x"])
+}
+
+/// A disk that has no sectors.
+struct Empty;
+
+impl BlockDevice for Empty {
+    fn capacity(&self) -> Sectors {
+        Sectors::ZERO
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+
+    fn strategy(&self, bio: Bio) {
+        bio.fail(ErrorKind::Invalid);
+    }
+}
+
+fn empty_disk(may_sleep: &MaySleep) -> Result<(), String> {
+    let rig = Rig::new(may_sleep)?;
+    let mut session = Session::new(&rig.dm, Mode::Plain, may_sleep);
+    rig.dm.add_disk("empty", Arc::new(Empty)).map_err(|error| error.to_string())?;
+    rig.dm.create("bare").map_err(|error| error.to_string())?;
+    fails(&mut session, "read empty 0", "`empty` is a disk with no sectors")?;
+    fails(&mut session, "read bare 0", "`bare` has no table, hence no sectors")
 }

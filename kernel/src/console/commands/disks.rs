@@ -10,7 +10,7 @@ use shell::format::{Align, Amount, Table};
 
 use super::{or_dash, print_lines};
 use crate::console::session::Session;
-use crate::console::{Outcome, devices};
+use crate::console::{Outcome, devices, stack};
 use crate::disks::{self, Disk};
 use crate::kprintln;
 
@@ -48,7 +48,7 @@ fn list_disks(session: &Session<'_>, disks: &[Disk]) {
             cache(status.limits.write_cache).into(),
             (status.in_flight + status.waiting).to_string(),
             status.counts.errors.to_string(),
-            or_dash(devices::users(session.dm, name).join(" ")),
+            or_dash(stack::users(session.dm, name).join(" ")),
             state(&status),
         ]);
     }
@@ -77,7 +77,7 @@ fn state(status: &Status) -> String {
 
 fn list_mapped(session: &Session<'_>) -> Outcome {
     use Align::{Left, Right};
-    let devices = devices::mapped(session.dm);
+    let devices = stack::mapped(session.dm);
     if devices.is_empty() {
         return Ok(());
     }
@@ -103,7 +103,7 @@ fn list_mapped(session: &Session<'_>) -> Outcome {
             limits.block_size.to_string(),
             or_dash(targets.join(" ")),
             or_dash(mapped.deps(Slot::Active).unwrap_or_default().join(" ")),
-            or_dash(devices::users(session.dm, &name).join(" ")),
+            or_dash(stack::users(session.dm, &name).join(" ")),
             devices::mode_name(mapped.info().mode).into(),
         ]);
     }

@@ -12,6 +12,7 @@ use shell::format::{Align, Amount, Table};
 
 use super::{or_dash, print_lines};
 use crate::console::session::Session;
+use crate::console::stack::{self, Clash};
 use crate::console::{Failure, Outcome, devices};
 use crate::kprintln;
 
@@ -46,7 +47,8 @@ pub fn run(session: &mut Session<'_>, command: Dmsetup) -> Outcome {
 pub fn create(session: &mut Session<'_>, name: &str, table: &str) -> Outcome {
     let device = session.dm.create(name)?;
     let loaded = session.dm.load(name, table).map_err(|error| refused(error, table));
-    let runs = loaded.and_then(|()| session.settle(|done| device.resume(done)));
+    let safe = loaded.and_then(|()| check_legs(session, name, table));
+    let runs = safe.and_then(|()| session.settle(|done| device.resume(done)));
     if let Err(failure) = runs {
         let dm = session.dm;
         session.settle(|done| dm.remove(name, done))?;
@@ -55,6 +57,18 @@ pub fn create(session: &mut Session<'_>, name: &str, table: &str) -> Outcome {
     let bytes = device.capacity().0.saturating_mul(SECTOR_SIZE as u64);
     kprintln!("{name}: {} ({} sectors), running", Amount(bytes), device.capacity());
     Ok(())
+}
+
+/// Refuses a mirror where another device has its data: it may write there by itself.
+fn check_legs(session: &Session<'_>, name: &str, table: &str) -> Outcome {
+    let is_mirror = |line: &str| line.split_whitespace().nth(2) == Some("mirror");
+    match stack::clash(session.dm, name) {
+        Some(Clash { below, user }) if table.lines().any(is_mirror) => {
+            Err(Failure::new(format!("`{user}` uses the same place of `{below}`"))
+                .and(&format!("take another device, or `dmsetup remove {user}` first")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A refusal, with the place it speaks of marked.
@@ -71,7 +85,7 @@ fn refused(error: DmError, table: &str) -> Failure {
 
 fn remove(session: &mut Session<'_>, name: &str) -> Outcome {
     session.dm.get(name)?;
-    let users = devices::users(session.dm, name);
+    let users = stack::users(session.dm, name);
     if let [user, ..] = &users[..] {
         return Err(Failure::new(format!("`{name}` is part of `{user}`"))
             .and(&format!("`dmsetup remove {user}` first")));
@@ -107,7 +121,7 @@ fn named(session: &Session<'_>, name: Option<String>) -> Result<Vec<Named>, Fail
     match name {
         Some(name) => Ok([with_device(name.into())?].into()),
         None => {
-            let all = devices::mapped(session.dm);
+            let all = stack::mapped(session.dm);
             if all.is_empty() {
                 kprintln!("there is no mapped device; `help dmsetup create` shows how to make one");
             }
@@ -173,7 +187,7 @@ fn info(session: &Session<'_>, name: Option<String>) -> Outcome {
             info.held.to_string(),
             info.events.to_string(),
             or_dash(device.deps(Slot::Active).unwrap_or_default().join(" ")),
-            or_dash(devices::users(session.dm, &name).join(" ")),
+            or_dash(stack::users(session.dm, &name).join(" ")),
         ]);
     }
     print_lines(&table.to_string());

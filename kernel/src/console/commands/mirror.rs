@@ -11,7 +11,7 @@ use shell::Mirror;
 
 use super::print_lines;
 use crate::console::session::Session;
-use crate::console::{Failure, Outcome, devices};
+use crate::console::{Failure, Outcome, stack};
 use crate::kprintln;
 
 /// Does what a `mirror` command says.
@@ -44,7 +44,7 @@ fn mirrors(device: &Arc<MappedDevice>) -> Vec<Place> {
 
 /// Explains all mirrors.
 pub fn report(dm: &Dm) -> Outcome {
-    let names: Vec<Arc<str>> = devices::mapped(dm).iter().map(|device| device.name()).collect();
+    let names: Vec<Arc<str>> = stack::mapped(dm).iter().map(|device| device.name()).collect();
     let with_mirror = |name: &Arc<str>| dm.get(name).is_ok_and(|it| !mirrors(&it).is_empty());
     let names: Vec<_> = names.into_iter().filter(with_mirror).collect();
     if names.is_empty() {

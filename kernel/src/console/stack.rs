@@ -1,0 +1,100 @@
+//! What lies on what: who would not learn of a write, and who sleeps below.
+//!
+//! Place: `devices` refuses by it, and so do the commands that flush or suspend.
+//!
+//! Rule: tables are read as text. In a line of any target that maps devices, a device's
+//! name is followed by the sector where its part begins; the part is as long as the line
+//! says. A name that no sector follows stands for the whole device.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use bio::{Extent, Sector, Sectors};
+use dm::{DeviceRef, Dm, Mode, Slot};
+
+/// All mapped devices.
+pub fn mapped(dm: &Dm) -> Vec<DeviceRef> {
+    let listed = dm.list().into_iter();
+    listed.filter(|listed| listed.mapped).map(|listed| listed.device).collect()
+}
+
+/// The mapped devices whose tables use `name`.
+pub fn users(dm: &Dm, name: &str) -> Vec<Arc<str>> {
+    let uses = |user: &Arc<str>| {
+        let Ok(user) = dm.get(user) else { return false };
+        let mut below = [Slot::Active, Slot::Inactive].into_iter().flat_map(|slot| user.deps(slot));
+        below.any(|names| names.iter().any(|below| **below == *name))
+    };
+    mapped(dm).iter().map(|device| device.name()).filter(uses).collect()
+}
+
+/// Two that would not learn of each other's writes.
+pub struct Clash {
+    /// The device that both use in one place.
+    pub below: Arc<str>,
+    /// The other one that uses it.
+    pub user: Arc<str>,
+}
+
+/// A device below `name` that another one uses in the same place. In devices further
+/// down the whole of what lies on them counts, which refuses slightly too much.
+pub fn clash(dm: &Dm, name: &str) -> Option<Clash> {
+    let others: Vec<_> = mapped(dm).iter().map(|other| other.name()).collect();
+    let others = || others.iter().filter(|other| ***other != *name);
+    parts(dm, name).iter().find_map(|part| {
+        let same_place = |other: &&Arc<str>| parts(dm, other).iter().any(|its| its.meets(part));
+        let here = others().find(same_place);
+        let here = here.map(|user| Clash { below: part.below.clone(), user: user.clone() });
+        here.or_else(|| clash(dm, &part.below))
+    })
+}
+
+/// The suspended device that a request to `name` would wait for: itself or one below.
+pub fn asleep(dm: &Dm, name: &str) -> Option<Arc<str>> {
+    let info = dm.get(name).ok()?.info();
+    if info.active && info.mode != Mode::Running {
+        Some(name.into())
+    } else {
+        asleep_below(dm, name)
+    }
+}
+
+/// The same, `name` itself not counted.
+pub fn asleep_below(dm: &Dm, name: &str) -> Option<Arc<str>> {
+    let below = dm.get(name).ok()?.deps(Slot::Active).unwrap_or_default();
+    below.iter().find_map(|below| asleep(dm, below))
+}
+
+/// A part of a device that a table uses.
+struct Part {
+    below: Arc<str>,
+    extent: Extent,
+}
+
+impl Part {
+    fn meets(&self, other: &Part) -> bool {
+        self.below == other.below && self.extent.overlaps(other.extent)
+    }
+}
+
+/// The parts that the tables of `name`, both of them, use; none if it is a disk.
+fn parts(dm: &Dm, name: &str) -> Vec<Part> {
+    let Ok(device) = dm.get(name) else { return Vec::new() };
+    let mut parts = Vec::new();
+    for slot in [Slot::Active, Slot::Inactive] {
+        let (Ok(table), Ok(below)) = (device.table(slot), device.deps(slot)) else { continue };
+        for line in table.lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            let sectors = |at: usize| words.get(at)?.parse().ok();
+            for (at, word) in words.iter().enumerate() {
+                let Some(below) = below.iter().find(|below| ***below == **word) else { continue };
+                let place = sectors(at + 1).zip(sectors(1));
+                let extent =
+                    place.and_then(|(start, count)| Extent::try_new(Sector(start), Sectors(count)));
+                let whole = Extent::new(Sector(0), Sectors(u64::MAX));
+                parts.push(Part { below: below.clone(), extent: extent.unwrap_or(whole) });
+            }
+        }
+    }
+    parts
+}
