@@ -88,15 +88,28 @@ impl<'t> Session<'t> {
     /// Ends the machine, when what was acknowledged is durable. The verdict of a script
     /// tells whether a command failed.
     pub fn poweroff(&mut self) -> ! {
-        for device in stack::mapped(self.dm) {
-            if let Err(failure) = commands::flush_quietly(self, &device) {
-                self.report(&failure);
-            }
-        }
+        self.flush_all();
         exit(match self.mode {
             Mode::Plain if self.failed => Verdict::Failed,
             Mode::Plain | Mode::Interactive => Verdict::Success,
         })
+    }
+
+    /// Makes durable what was acknowledged, by a flush of each device that none above it
+    /// flushes. One that is suspended, or lies on one that is, would wait for ever: it is
+    /// named, and what it lies on is flushed in its place.
+    pub fn flush_all(&mut self) {
+        for device in self.dm.list().into_iter().map(|listed| listed.device) {
+            let name = device.name();
+            if device.capacity() == Sectors::ZERO || stack::flushed_from_above(self.dm, &name) {
+                continue;
+            }
+            if let Some(asleep) = stack::asleep(self.dm, &name) {
+                kprintln!("{name}: not flushed, as `{asleep}` is suspended; what is below is");
+            } else if let Err(failure) = commands::flush_quietly(self, &device) {
+                self.report(&failure);
+            }
+        }
     }
 
     /// Does `work` as a job that is to move `total` sectors.

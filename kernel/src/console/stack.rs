@@ -65,6 +65,16 @@ pub fn asleep_below(dm: &Dm, name: &str) -> Option<Arc<str>> {
     below.iter().find_map(|below| asleep(dm, below))
 }
 
+/// Whether a flush of some device above `name` gets through to it.
+pub fn flushed_from_above(dm: &Dm, name: &str) -> bool {
+    let passes = |user: &DeviceRef| {
+        let device = dm.get(&user.name());
+        let below = device.and_then(|device| device.deps(Slot::Active)).unwrap_or_default();
+        below.iter().any(|below| **below == *name) && asleep(dm, &user.name()).is_none()
+    };
+    mapped(dm).iter().any(passes)
+}
+
 /// A part of a device that a table uses.
 struct Part {
     below: Arc<str>,

@@ -3,6 +3,7 @@
 
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use bio::{Bio, BlockDevice, ErrorKind, Limits, Sectors};
 use shell::Mode;
@@ -11,12 +12,14 @@ use super::Test;
 use super::rig::Rig;
 use crate::check;
 use crate::console::session::Session;
+use crate::disks;
 use crate::task::MaySleep;
 
 pub const TESTS: &[Test] = &[
     Test { name: "console::what_is_filled_and_copied_is_verified", run: filled_and_copied },
     Test { name: "console::a_difference_is_found_and_counted", run: a_difference },
     Test { name: "console::nothing_is_asked_of_a_suspended_device", run: suspended },
+    Test { name: "console::no_flush_waits_for_a_suspended_device", run: flushes },
     Test { name: "console::what_another_device_uses_is_not_written_to", run: clashes },
     Test { name: "console::an_empty_disk_is_no_device_without_table", run: empty_disk },
 ];
@@ -90,6 +93,35 @@ fn suspended(may_sleep: &MaySleep) -> Result<(), String> {
         fails(&mut session, line, "`m` is suspended")?;
     }
     all_run(&mut session, &["dmsetup resume m", "read over 0"])
+}
+
+/// Not to power off.
+fn flushes(may_sleep: &MaySleep) -> Result<(), String> {
+    let rig = Rig::new(may_sleep)?;
+    let mut session = Session::new(&rig.dm, Mode::Plain, may_sleep);
+    all_run(&mut session, DEVICES)?;
+    let over = "dmsetup create over --table \"0 8 linear m 0\"";
+    all_run(&mut session, &[over, "dmsetup suspend --noflush m"])?;
+    let flushes = || -> Vec<u64> {
+        let counts = ["vbd0", "vbd1"].into_iter().filter_map(disks::find);
+        counts.map(|disk| disk.status().counts.flushes).collect()
+    };
+    let before = flushes();
+    session.flush_all();
+    check!(flushes() == [before[0] + 1, before[1] + 1], "by `tail`, and where `m` is suspended");
+    all_run(
+        &mut session,
+        &["dmsetup suspend --noflush over", "dmsetup resume over", "read over 0"],
+    )?;
+    all_run(&mut session, &["dmsetup resume m", "dmsetup remove tail", "dmsetup remove over"])?;
+    let before = flushes();
+    session.flush_all();
+    check!(flushes() == [before[0] + 1, before[1] + 1], "once by `m`");
+    all_run(&mut session, &["dmsetup remove m"])?;
+    let before = flushes();
+    session.flush_all();
+    check!(flushes() == [before[0] + 1, before[1] + 1], "by themselves");
+    Ok(())
 }
 
 /// A mirror's legs would differ, and nobody would know.

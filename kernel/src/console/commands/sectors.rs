@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use bio::{Buf, Sectors, WriteCache};
 use bytes::Bytes;
-use dm::{DeviceRef, Mode};
+use dm::DeviceRef;
 use shell::format::Elapsed;
 use shell::hexdump::HexDump;
 use shell::{Size, Span};
@@ -77,13 +77,9 @@ pub fn flush(session: &mut Session<'_>, name: &str) -> Outcome {
     Ok(())
 }
 
-/// Flushes a mapped device and says nothing, unless it is suspended: a suspend flushes.
+/// Flushes a device and says nothing.
 pub fn flush_quietly(session: &mut Session<'_>, device: &DeviceRef) -> Outcome {
-    let mapped = session.dm.get(&device.name())?;
-    match mapped.info().mode {
-        Mode::Running => request(session, device, Buf::flush()).map(drop),
-        Mode::Suspending | Mode::Suspended | Mode::Resuming | Mode::Removed => Ok(()),
-    }
+    request(session, device, Buf::flush()).map(drop)
 }
 
 /// Tells a device that it need not keep a part.
