@@ -95,13 +95,16 @@ fn suspended(may_sleep: &MaySleep) -> Result<(), String> {
     all_run(&mut session, &["dmsetup resume m", "read over 0"])
 }
 
-/// Not to power off.
+/// Neither to suspend, nor to swap tables, nor to power off.
 fn flushes(may_sleep: &MaySleep) -> Result<(), String> {
     let rig = Rig::new(may_sleep)?;
     let mut session = Session::new(&rig.dm, Mode::Plain, may_sleep);
     all_run(&mut session, DEVICES)?;
     let over = "dmsetup create over --table \"0 8 linear m 0\"";
     all_run(&mut session, &[over, "dmsetup suspend --noflush m"])?;
+    fails(&mut session, "dmsetup suspend over", "`dmsetup resume m` first")?;
+    rig.dm.load("over", "0 8 zero").map_err(|error| error.to_string())?;
+    fails(&mut session, "dmsetup resume over", "`dmsetup suspend --noflush over`")?;
     let flushes = || -> Vec<u64> {
         let counts = ["vbd0", "vbd1"].into_iter().filter_map(disks::find);
         counts.map(|disk| disk.status().counts.flushes).collect()

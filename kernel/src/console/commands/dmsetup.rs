@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bio::{BlockDevice, SECTOR_SIZE, Sector};
-use dm::{DmError, Done, MappedDevice, Slot, Suspend};
+use dm::{DmError, Done, MappedDevice, Mode, Slot, Suspend};
 use shell::Dmsetup;
 use shell::format::{Align, Amount, Table};
 
@@ -96,14 +96,32 @@ fn remove(session: &mut Session<'_>, name: &str) -> Outcome {
 
 fn suspend(session: &mut Session<'_>, name: &str, flush: bool) -> Outcome {
     let device = session.dm.get(name)?;
+    if flush {
+        check_flush(session, name)?;
+    }
     let how = if flush { Suspend::Flush } else { Suspend::NoFlush };
     session.settle(|done: Done| device.suspend(how, done))?;
     kprintln!("{name}: suspended; requests wait until `dmsetup resume {name}`");
     Ok(())
 }
 
+/// Refuses to flush what lies on a suspended device.
+fn check_flush(session: &Session<'_>, name: &str) -> Outcome {
+    stack::asleep_below(session.dm, name).map_or(Ok(()), |asleep| {
+        let what = format!("`{name}` lies on `{asleep}`, which is suspended: the flush would wait");
+        Err(Failure::new(what).and(&format!(
+            "`dmsetup resume {asleep}` first, or `dmsetup suspend --noflush {name}`"
+        )))
+    })
+}
+
 fn resume(session: &mut Session<'_>, name: &str) -> Outcome {
     let device = session.dm.get(name)?;
+    let info = device.info();
+    if info.mode == Mode::Running && info.inactive {
+        // It is suspended first, with a flush, to take its new table.
+        check_flush(session, name)?;
+    }
     session.settle(|done: Done| device.resume(done))?;
     kprintln!("{name}: running");
     Ok(())
