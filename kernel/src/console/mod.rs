@@ -20,7 +20,7 @@ mod screen;
 pub mod session;
 mod stack;
 mod stream;
-mod welcome;
+pub mod welcome;
 
 use alloc::format;
 use alloc::string::String;
@@ -43,16 +43,16 @@ type Outcome = Result<(), Failure>;
 /// - `session=script`: nobody sits at the other end. Lines are echoed once and no key
 ///   edits; at their end (Ctrl-D) the machine is powered off; the verdict tells whether a
 ///   command failed.
-/// - `mirror=auto`: make a mirror of the first two disks; `mirror=nosync`: the same
-///   without copying one to the other first.
+/// - `mirror=auto`: make a mirror of the first two disks, unless they hold two different
+///   things; `mirror=nosync`: take them to be the same, and do not compare them first.
 pub fn start(dm: &'static Dm, cmdline: &Cmdline) {
     let mode = match cmdline.get("session") {
         Some("script") => Mode::Plain,
         _ => Mode::Interactive,
     };
     let mirror = match cmdline.get("mirror") {
-        Some("auto") => Some(Legs::Copy),
-        Some("nosync") => Some(Legs::Trust),
+        Some("auto") => Some(Legs::Unknown),
+        Some("nosync") => Some(Legs::Same),
         _ => None,
     };
     let console = move |may_sleep: &MaySleep| session::run(dm, mode, mirror, may_sleep);

@@ -28,7 +28,8 @@ pub struct Session<'t> {
     pub dm: &'t Dm,
     may_sleep: &'t MaySleep,
     input: Input,
-    mode: Mode,
+    /// Who is at the other end.
+    pub mode: Mode,
     /// A command failed.
     failed: bool,
 }
@@ -37,8 +38,9 @@ pub struct Session<'t> {
 /// first two disks.
 pub fn run(dm: &Dm, mode: Mode, mirror: Option<Legs>, may_sleep: &MaySleep) -> ! {
     let mut session = Session::new(dm, mode, may_sleep);
-    welcome::welcome(&mut session, mirror);
+    // First, because it takes Ctrl-C from here on, and large disks a while.
     kprintln!("dmirror: ready");
+    welcome::welcome(&mut session, mirror);
     session.serve()
 }
 

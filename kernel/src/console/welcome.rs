@@ -1,8 +1,10 @@
 //! What a session begins with: the mirror that the command line asks for, what there is,
 //! and what to try.
 //!
-//! Rule: a mirror that keeps its state in memory only starts by copying its first leg to
-//! the others, so it is not made by itself of disks that may hold two different things.
+//! Rule: a mirror that keeps its state in memory only does not know after a boot which leg
+//! is the newer one. So both disks are read to their ends before one is made by itself: of
+//! equal ones it takes the legs as they are; over a disk of nothing but zeroes it copies
+//! the other's contents; two that differ are left for a person to choose from.
 
 use alloc::format;
 use alloc::string::String;
@@ -10,6 +12,7 @@ use alloc::vec::Vec;
 
 use bio::{Extent, Sector, Sectors};
 use dm::{DeviceRef, Dm, Listed};
+use shell::Mode;
 
 use super::commands;
 use super::session::Session;
@@ -20,18 +23,21 @@ use crate::kprintln;
 /// The name of the mirror that is made by itself.
 const MIRROR: &str = "m0";
 
-/// How much of two disks is looked at before one is copied to the other: 1 MiB holds the
-/// partition table and the superblock of whatever may be there.
-const LOOKED_AT: Sectors = Sectors(2048);
+/// The size from which a script's log shows how far a comparison is: about a second's.
+const LOGGED: Sectors = Sectors(1 << 19);
 
-/// What a mirror that is made by itself does with its legs.
+/// What is known of the legs of a mirror that is made by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Legs {
-    /// It copies the first to the second.
-    Copy,
-    /// It takes them to be the same.
-    Trust,
+    /// Nothing: they are compared first.
+    Unknown,
+    /// That they are the same.
+    Same,
 }
+
+/// How a mirror begins: the word of its table.
+const NOSYNC: &str = "nosync";
+const SYNC: &str = "sync";
 
 /// Makes a mirror, if one is wanted. Then says what there is.
 pub fn welcome(session: &mut Session<'_>, mirror: Option<Legs>) {
@@ -47,12 +53,13 @@ pub fn welcome(session: &mut Session<'_>, mirror: Option<Legs>) {
 }
 
 /// Makes a mirror of the first two disks that can be one, shows it, and suggests commands.
-fn make_mirror(session: &mut Session<'_>, legs: Legs) -> Outcome {
+pub fn make_mirror(session: &mut Session<'_>, legs: Legs) -> Outcome {
     let [a, b] = pair(session.dm)?;
-    if legs == Legs::Copy {
-        check_copy(session, &a, &b)?;
-    }
-    let table = table(a.capacity(), legs, &a.name(), &b.name());
+    let sync = match legs {
+        Legs::Unknown => compare(session, &a, &b)?,
+        Legs::Same => NOSYNC,
+    };
+    let table = table(a.capacity(), sync, &a.name(), &b.name());
     drop([a, b]);
     commands::create(session, MIRROR, &table)?;
     commands::report_mirrors(session.dm)?;
@@ -62,11 +69,7 @@ fn make_mirror(session: &mut Session<'_>, legs: Legs) -> Outcome {
     Ok(())
 }
 
-fn table(length: Sectors, legs: Legs, first: &str, second: &str) -> String {
-    let sync = match legs {
-        Legs::Copy => "sync",
-        Legs::Trust => "nosync",
-    };
+fn table(length: Sectors, sync: &str, first: &str, second: &str) -> String {
     format!("0 {length} mirror core 2 1024 {sync} 2 {first} 0 {second} 0")
 }
 
@@ -86,26 +89,45 @@ fn pair(dm: &Dm) -> Result<[DeviceRef; 2], Failure> {
     })
 }
 
-/// Refuses to copy `a` over `b` where `b` has something else.
-fn check_copy(session: &mut Session<'_>, a: &DeviceRef, b: &DeviceRef) -> Outcome {
-    let extent = Extent::new(Sector(0), LOOKED_AT.min(a.capacity()));
-    let mut loses = false;
-    session.job(Sectors::ZERO, |job| {
-        let [mut on_a, mut on_b] = [a, b].map(|disk| Reader::new(disk, extent));
-        while let (Some((_, a)), Some((_, b))) = (on_a.next(job)?, on_b.next(job)?) {
-            loses |= a != b && b.iter().any(|&byte| byte != 0);
+/// How a mirror of `a` and `b` is to begin; refused where `b` has something else than `a`.
+fn compare(
+    session: &mut Session<'_>,
+    a: &DeviceRef,
+    b: &DeviceRef,
+) -> Result<&'static str, Failure> {
+    let whole = Extent::new(Sector(0), a.capacity());
+    let (first, second) = (a.name(), b.name());
+    kprintln!("comparing `{first}` and `{second}`; Ctrl-C ends it, and no mirror is made");
+    let (mut same, mut blank) = (true, true);
+    let brief = session.mode == Mode::Plain && whole.count() < LOGGED;
+    let shown = if brief { Sectors::ZERO } else { whole.count() };
+    let compared = session.job(shown, |job| {
+        let [mut on_a, mut on_b] = [a, b].map(|disk| Reader::new(disk, whole));
+        while let (Some((chunk, from_a)), Some((_, from_b))) = (on_a.next(job)?, on_b.next(job)?) {
+            same &= from_a == from_b;
+            blank &= from_b.iter().all(|&byte| byte == 0);
+            if !same && !blank {
+                break;
+            }
+            job.recycle(from_a);
+            job.recycle(from_b);
+            job.advance(chunk.count());
         }
         Ok(())
     })?;
-    if !loses {
-        return Ok(());
+    if same {
+        kprintln!("they are the same: {compared}");
+        return Ok(NOSYNC);
     }
-    let (length, a, b) = (a.capacity(), a.name(), b.name());
+    if blank {
+        kprintln!("`{second}` holds only zeroes: `{first}` is copied to it");
+        return Ok(SYNC);
+    }
     let keep = |first: &str, second: &str| {
-        let table = table(length, Legs::Copy, first, second);
+        let table = table(whole.count(), SYNC, first, second);
         format!("to keep what `{first}` holds: dmsetup create {MIRROR} --table \"{table}\"")
     };
-    Err(Failure::new(format!("`{b}` holds data, and other data than `{a}`"))
-        .and(&keep(&a, &b))
-        .and(&keep(&b, &a)))
+    Err(Failure::new(format!("`{second}` holds data, and other data than `{first}`"))
+        .and(&keep(&first, &second))
+        .and(&keep(&second, &first)))
 }

@@ -6,12 +6,14 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bio::{Bio, BlockDevice, ErrorKind, Limits, Sectors};
+use dm::Slot;
 use shell::Mode;
 
 use super::Test;
 use super::rig::Rig;
 use crate::check;
 use crate::console::session::Session;
+use crate::console::welcome::{self, Legs};
 use crate::disks;
 use crate::task::MaySleep;
 
@@ -22,6 +24,7 @@ pub const TESTS: &[Test] = &[
     Test { name: "console::no_flush_waits_for_a_suspended_device", run: flushes },
     Test { name: "console::what_another_device_uses_is_not_written_to", run: clashes },
     Test { name: "console::an_empty_disk_is_no_device_without_table", run: empty_disk },
+    Test { name: "console::a_mirror_made_by_itself_overwrites_no_data", run: made_by_itself },
 ];
 
 /// A mirror `m` of 8 MiB on `vbd0` and `vbd1`, and a device `tail` elsewhere on `vbd0`.
@@ -177,4 +180,39 @@ fn empty_disk(may_sleep: &MaySleep) -> Result<(), String> {
     rig.dm.create("bare").map_err(|error| error.to_string())?;
     fails(&mut session, "read empty 0", "`empty` is a disk with no sectors")?;
     fails(&mut session, "read bare 0", "`bare` has no table, hence no sectors")
+}
+
+fn made_by_itself(may_sleep: &MaySleep) -> Result<(), String> {
+    let rig = Rig::new(may_sleep)?;
+    let mut session = Session::new(&rig.dm, Mode::Plain, may_sleep);
+    let begins = |session: &mut Session<'_>, how: &str| {
+        let made = welcome::make_mirror(session, Legs::Unknown);
+        check!(made.is_ok(), "{made:?}");
+        let m0 = rig.dm.get("m0").map_err(|error| error.to_string())?;
+        let table = m0.table(Slot::Active).map_err(|error| error.to_string())?;
+        check!(table.contains(how), "{table} is not {how}");
+        all_run(session, &["dmsetup remove m0"])
+    };
+    let refused = |session: &mut Session<'_>| {
+        let Err(failure) = welcome::make_mirror(session, Legs::Unknown) else {
+            return Err("a mirror was made".to_string());
+        };
+        let told = failure.to_string();
+        for choice in ["sync 2 vbd0 0 vbd1 0\"", "sync 2 vbd1 0 vbd0 0\""] {
+            check!(told.contains(choice), "{told:?} does not offer {choice}");
+        }
+        check!(rig.dm.get("m0").is_err());
+        Ok(())
+    };
+    all_run(&mut session, &["fill vbd0 0 64M 0", "fill vbd1 0 64M 0"])?;
+    begins(&mut session, " nosync ")?;
+    // Far from the start, in the last sector.
+    all_run(&mut session, &["write vbd0 131071s x"])?;
+    begins(&mut session, " sync ")?;
+    all_run(&mut session, &["write vbd1 131071s y"])?;
+    refused(&mut session)?;
+    all_run(&mut session, &["write vbd0 131071s --hex 00"])?;
+    refused(&mut session)?;
+    all_run(&mut session, &["write vbd0 131071s y"])?;
+    begins(&mut session, " nosync ")
 }
