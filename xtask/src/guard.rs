@@ -10,6 +10,7 @@
 use std::ffi::OsString;
 use std::io::{Read, stdin};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,8 +51,8 @@ pub(crate) fn spawn(
     stdout: impl Into<Stdio>,
     stderr: impl Into<Stdio>,
 ) -> Result<(Child, Life)> {
-    let mut guard = Command::new(env::current_exe().context("where is xtask itself?")?);
-    guard.arg(VERB).args((ending == Ending::Gently).then_some(GENTLY));
+    let mut guard = Command::new(ourselves()?);
+    guard.arg0("xtask").arg(VERB).args((ending == Ending::Gently).then_some(GENTLY));
     guard.arg("--").arg(command.get_program()).args(command.get_args());
     for (key, value) in command.get_envs() {
         match value {
@@ -66,6 +67,14 @@ pub(crate) fn spawn(
     let mut child = guard.spawn().context("cannot start a guard")?;
     let life = child.stdin.take().expect("standard input is a pipe, as said above");
     Ok((child, Life(life)))
+}
+
+/// The program that runs now; on Linux also if cargo has replaced its file since.
+fn ourselves() -> Result<PathBuf> {
+    if cfg!(target_os = "linux") {
+        return Ok("/proc/self/exe".into());
+    }
+    env::current_exe().context("where is xtask itself?")
 }
 
 /// The guard's whole life: starts `command`, waits for it, ends it when standard
