@@ -18,14 +18,12 @@ pub const FAILURES_MAX: u32 = 16;
 /// The clients of a run.
 pub(crate) struct Clients<'a> {
     load: &'a Load,
-    clients: Vec<Client>,
-    issued: u64,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Client {
-    last: Option<OpId>,
-    issued: usize,
+    /// The request that each has open.
+    open: Vec<Option<OpId>>,
+    /// How many requests each has made.
+    made: Vec<usize>,
+    made_by_all: u64,
+    ready: Vec<usize>,
 }
 
 impl<'a> Clients<'a> {
@@ -34,28 +32,40 @@ impl<'a> Clients<'a> {
             Load::Script(scripts) => scripts.len(),
             Load::Random { clients, .. } => *clients,
         };
-        Clients { load, clients: vec![Client::default(); clients], issued: 0 }
+        Clients {
+            load,
+            open: vec![None; clients],
+            made: vec![0; clients],
+            made_by_all: 0,
+            ready: Vec::with_capacity(clients),
+        }
     }
 
-    /// The clients that have something to ask for and no request open, while
-    /// the device is not given up.
-    pub(crate) fn ready(&self, history: &History) -> impl Iterator<Item = usize> {
-        let ready = |&index: &usize| {
-            let client = &self.clients[index];
+    /// Finds out who is ready.
+    pub(crate) fn look(&mut self, history: &History) {
+        let failures = history.keep_open(&mut self.open);
+        self.ready.clear();
+        for (client, open) in self.open.iter().enumerate() {
             let more = match self.load {
-                Load::Script(scripts) => client.issued < scripts[index].len(),
-                Load::Random { ops, .. } => self.issued < *ops,
+                Load::Script(scripts) => self.made[client] < scripts[client].len(),
+                Load::Random { ops, .. } => self.made_by_all < *ops,
             };
-            more && client.last.is_none_or(|last| history.has_ended(last))
-        };
-        let asked = if history.errors() < FAILURES_MAX { self.clients.len() } else { 0 };
-        (0..asked).filter(ready)
+            if more && open.is_none() && failures < FAILURES_MAX {
+                self.ready.push(client);
+            }
+        }
+    }
+
+    /// The clients that have something to ask for and no request open, as of
+    /// the last [`look`](Clients::look); none when the device is given up.
+    pub(crate) fn ready(&self) -> &[usize] {
+        &self.ready
     }
 
     /// What the client asks for next, on a device of `capacity`.
-    pub(crate) fn next(&self, index: usize, capacity: Sectors, chooser: &mut dyn Chooser) -> Op {
+    pub(crate) fn next(&self, client: usize, capacity: Sectors, chooser: &mut dyn Chooser) -> Op {
         match self.load {
-            Load::Script(scripts) => scripts[index][self.clients[index].issued],
+            Load::Script(scripts) => scripts[client][self.made[client]],
             Load::Random { extent_max, .. } => {
                 let start = chooser.choose(capacity.0 as usize, "start") as u64;
                 let longest = extent_max.0.min(capacity.0 - start);
@@ -72,8 +82,9 @@ impl<'a> Clients<'a> {
     }
 
     /// The client has asked.
-    pub(crate) fn issued(&mut self, index: usize, id: OpId) {
-        self.issued += 1;
-        self.clients[index] = Client { last: Some(id), issued: self.clients[index].issued + 1 };
+    pub(crate) fn asked(&mut self, client: usize, id: OpId) {
+        self.open[client] = Some(id);
+        self.made[client] += 1;
+        self.made_by_all += 1;
     }
 }

@@ -27,6 +27,15 @@ struct State {
     random: Random,
 }
 
+/// How much work a clock has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Work {
+    /// Its time has come.
+    pub due: usize,
+    /// Its time is still to come.
+    pub later: usize,
+}
+
 impl Clock {
     /// A clock at zero; its chance belongs to `seed`.
     pub fn new(seed: u64) -> Arc<Clock> {
@@ -58,15 +67,11 @@ impl Clock {
         drop(work);
     }
 
-    /// How much work is due now.
-    pub fn due(&self) -> usize {
+    /// How much work there is.
+    pub fn work(&self) -> Work {
         let state = self.0.lock();
-        state.work.partition_point(|(at, _)| *at <= state.now)
-    }
-
-    /// How much work waits, due or not.
-    pub fn waiting(&self) -> usize {
-        self.0.lock().work.len()
+        let due = state.work.partition_point(|(at, _)| *at <= state.now);
+        Work { due, later: state.work.len() - due }
     }
 
     /// Does the work number `index`, in order of time; moves the clock to its

@@ -104,6 +104,15 @@ pub enum Presence {
     Gone,
 }
 
+/// How many requests a disk holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// They wait to be completed.
+    pub waiting: usize,
+    /// They timed out, and the disk has their memory.
+    pub late: usize,
+}
+
 /// A disk made of software. See the [module's rules](self).
 ///
 /// ```
@@ -187,6 +196,12 @@ impl SimDisk {
                 },
             ),
         })
+    }
+
+    /// How much it holds.
+    pub fn held(&self) -> Held {
+        let state = self.state.lock();
+        Held { waiting: state.slots.len(), late: state.late.len() }
     }
 
     /// How many requests wait.

@@ -200,10 +200,14 @@ impl History {
         self.0.lock().journal.take().unwrap_or_default()
     }
 
-    /// Whether the request has ended, or died in a crash.
-    pub fn has_ended(&self, id: OpId) -> bool {
+    /// Keeps those of `ids` that have not ended, nor died in a crash; says how
+    /// many requests failed since the last crash.
+    pub(crate) fn keep_open(&self, ids: &mut [Option<OpId>]) -> u32 {
         let state = self.0.lock();
-        id < state.alive || state.ops[id as usize].result.is_some()
+        for id in ids {
+            *id = id.filter(|&id| id >= state.alive && state.ops[id as usize].result.is_none());
+        }
+        state.errors
     }
 
     /// How many requests have not ended.
@@ -218,19 +222,11 @@ impl History {
         (state.alive..state.ops.len() as OpId).filter(open).collect()
     }
 
-    /// How many requests failed since the last crash.
-    pub fn errors(&self) -> u32 {
-        self.0.lock().errors
-    }
-
-    /// The latest request that failed since this was last asked.
-    pub fn take_error(&self) -> Option<(OpId, ErrorKind)> {
-        self.0.lock().error.take()
-    }
-
-    /// The first violation so far.
-    pub fn violation(&self) -> Option<Violation> {
-        self.0.lock().violation.clone()
+    /// The first violation so far, and the latest request that failed since
+    /// this was last asked.
+    pub fn news(&self) -> (Option<Violation>, Option<(OpId, ErrorKind)>) {
+        let mut state = self.0.lock();
+        (state.violation.clone(), state.error.take())
     }
 
     /// The machine crashes.

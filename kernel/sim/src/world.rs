@@ -22,8 +22,8 @@ use bio::{BlockDevice, BufCmd, ErrorKind, Extent, Sector, Sectors};
 use crate::cache::Content;
 use crate::chooser::{Chooser, Replay};
 use crate::clients::Clients;
-use crate::clock::Clock;
-use crate::disk::{Landed, Outcome, Pending, Presence, SimDisk};
+use crate::clock::{Clock, Work};
+use crate::disk::{Held, Landed, Outcome, Pending, Presence, SimDisk};
 use crate::history::{History, Op, Violation};
 use crate::scenario::{Fault, Faults, Scenario};
 use crate::stamp::Stamp;
@@ -62,6 +62,8 @@ pub struct World<'a> {
     history: Arc<History>,
     clients: Clients<'a>,
     left: Left,
+    /// What each leg holds; here only to keep the memory.
+    held: Vec<Held>,
     /// The legs that were in sync when the device started.
     believed: Vec<bool>,
     /// The legs that were in sync when the machine crashed.
@@ -116,6 +118,7 @@ impl<'a> World<'a> {
                 hurries: scenario.hurries,
                 crashes: scenario.crashes,
             },
+            held: Vec::new(),
             believed: Vec::new(),
             left_in_sync: Vec::new(),
             boots: 0,
@@ -176,7 +179,7 @@ impl<'a> World<'a> {
             Event::Ask(client) => {
                 let op = self.clients.next(client, self.scenario.sectors, chooser);
                 let (id, bio) = self.history.begin(op);
-                self.clients.issued(client, id);
+                self.clients.asked(client, id);
                 subject.device().strategy(bio);
             }
             Event::Late(leg, index) => {
@@ -190,27 +193,29 @@ impl<'a> World<'a> {
 
     /// One of all the events that can happen now; none if the run is at rest.
     fn choose_event(&mut self, chooser: &mut dyn Chooser) -> Option<Event> {
-        let requests: usize = self.legs.iter().map(|leg| leg.queued()).sum();
-        let due = self.clock.due();
-        let asking = self.clients.ready(&self.history).count();
-        let waits = self.clock.waiting() > due;
+        self.clients.look(&self.history);
+        self.held.clear();
+        self.held.extend(self.legs.iter().map(|leg| leg.held()));
+        let requests: usize = self.held.iter().map(|held| held.waiting).sum();
+        let late: usize = self.held.iter().map(|held| held.late).sum();
+        let asking = self.clients.ready().len();
+        let Work { due, later } = self.clock.work();
         if requests + due + asking == 0 {
             // Time passes only for somebody who waits.
-            return (waits && self.history.open() > 0).then_some(Event::Work(0));
+            return (later > 0 && self.history.open() > 0).then_some(Event::Work(0));
         }
         if self.scenario.ask_first && asking > 0 {
-            return self.clients.ready(&self.history).next().map(Event::Ask);
+            return Some(Event::Ask(self.clients.ready()[0]));
         }
-        let late: usize = self.legs.iter().map(|leg| leg.overdue()).sum();
-        let hurry = usize::from(waits && self.left.hurries > 0);
+        let hurry = usize::from(later > 0 && self.left.hurries > 0);
         let mut nth = chooser.choose(requests + due + asking + hurry + late, "event");
         let mut among = |count: usize| {
             let found = (nth < count).then_some(nth);
             nth = nth.saturating_sub(count);
             found
         };
-        for (leg, disk) in self.legs.iter().enumerate() {
-            if let Some(index) = among(disk.queued()) {
+        for (leg, held) in self.held.iter().enumerate() {
+            if let Some(index) = among(held.waiting) {
                 return Some(Event::Request(leg, index));
             }
         }
@@ -218,15 +223,14 @@ impl<'a> World<'a> {
             return Some(Event::Work(index));
         }
         if let Some(index) = among(asking) {
-            return self.clients.ready(&self.history).nth(index).map(Event::Ask);
+            return Some(Event::Ask(self.clients.ready()[index]));
         }
         if among(hurry).is_some() {
             self.left.hurries -= 1;
             return Some(Event::Work(due));
         }
-        (0..)
-            .zip(&self.legs)
-            .find_map(|(leg, disk)| among(disk.overdue()).map(|index| Event::Late(leg, index)))
+        let late = |(leg, held): (usize, &Held)| among(held.late).map(|nth| Event::Late(leg, nth));
+        self.held.iter().enumerate().find_map(late)
     }
 
     /// A leg gets on with a request: it completes, or takes effect only.
@@ -300,16 +304,16 @@ impl<'a> World<'a> {
 
     /// The first promise that is broken by now, if any.
     pub fn verdict(&self) -> Option<Violation> {
-        let violation = self.history.violation();
-        let error = || {
-            let (op, kind) = self.history.take_error()?;
+        let (violation, error) = self.history.news();
+        let needless = || {
+            let (op, kind) = error?;
             // Whatever else failed, this leg could have done it.
             let able = |(leg, disk): (&bool, &Arc<SimDisk>)| *leg && disk.failures() == 0;
             let needless = self.believed.iter().zip(&self.legs).any(able);
             needless.then_some(Violation::NeedlessError(op, kind))
         };
         let restless = || (self.steps > self.scenario.steps_max).then_some(Violation::Restless);
-        violation.or_else(error).or_else(restless)
+        violation.or_else(needless).or_else(restless)
     }
 
     /// Ends a run at rest: reads everything once for each leg, while nothing
