@@ -57,7 +57,7 @@ fn every_order_of_completion_with_two_faults_over_two_legs() {
     orders().for_each(|order| every_completion(2, order));
 }
 
-/// The reads come one after the other: they do not wait for each other.
+/// Which of the two reads comes first is left out: neither waits for the other.
 #[test]
 fn every_order_of_completion_with_two_faults_over_three_legs() {
     let place = |order: &[usize; 4], op| order.iter().position(|&other| other == op);
