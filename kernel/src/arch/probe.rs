@@ -3,7 +3,10 @@
 
 use core::arch::naked_asm;
 
+use x86_64::VirtAddr;
 use x86_64::instructions::port::Port;
+use x86_64::instructions::tables::lidt;
+use x86_64::structures::DescriptorTablePointer;
 
 use super::exceptions::{Exception, attempt};
 
@@ -35,6 +38,16 @@ pub fn provoke(fault: Fault) -> Option<Exception> {
 pub fn crash(fault: Fault) {
     let (instruction, argument) = fault.instruction();
     instruction(argument);
+}
+
+/// Takes the handlers of all exceptions away and raises one: the CPU gives up,
+/// and the machine resets itself.
+pub fn triple_fault() {
+    let none = DescriptorTablePointer { limit: 0, base: VirtAddr::zero() };
+    // SAFETY: nothing is handled any more from here on, and the next instruction is
+    // the last one.
+    unsafe { lidt(&none) };
+    breakpoint(0);
 }
 
 impl Fault {

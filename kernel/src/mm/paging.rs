@@ -79,7 +79,6 @@ struct TableFrames;
 // SAFETY: `frames` hands each frame out once.
 unsafe impl FrameAllocator<Size4KiB> for TableFrames {
     fn allocate_frame(&mut self) -> Option<PhysFrame> {
-        frames::allocate(1)
-            .map(|frame| PhysFrame::containing_address(PhysAddr::new(frame.keep())))
+        frames::allocate(1).map(|frame| PhysFrame::containing_address(PhysAddr::new(frame.keep())))
     }
 }

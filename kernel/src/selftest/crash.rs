@@ -1,7 +1,8 @@
 //! Ways to bring the kernel down, for trying the panic path from outside.
 //!
-//! `mode=crash how=…`: each must end with the panic verdict and a backtrace. They cannot
-//! be tests in the list, for nothing runs after them.
+//! `mode=crash how=…`: each must end with the panic verdict and a backtrace, except
+//! `triple-fault`, which must be seen from outside. They cannot be tests in the list,
+//! for nothing runs after them.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -33,6 +34,10 @@ pub fn crash(how: &str) {
             overflow(1);
         }
         "out-of-memory" => drop(Vec::<u8>::with_capacity(usize::MAX / 4)),
+        "triple-fault" => {
+            let _off = InterruptsOff::new();
+            probe::triple_fault();
+        }
         "panic-in-panic" => panic!("{}", Treacherous),
         _ => kprintln!("crash: no way to crash is called {how:?}"),
     }
