@@ -1,8 +1,8 @@
 //! Many clients on a small mirror, by chance: faults, late answers, resync,
 //! crashes.
 //!
-//! `SIM_OPS=<number>` sets how many requests each test makes, in runs of
-//! [`OPS_PER_RUN`]; `SIM_SEED=<number>` the seed of the first run, so that
+//! `SIM_OPS=<number>` sets how many requests each test makes, in runs of a few
+//! hundred or less; `SIM_SEED=<number>` the seed of the first run, so that
 //! `SIM_SEED=71 SIM_OPS=1` makes the run of seed 71 alone.
 
 mod subject;
@@ -11,15 +11,12 @@ use bio::Sectors;
 use sim::{Fault, Faults, Load, Scenario, explore};
 use subject::{clean, mirror, number};
 
-/// Requests in a run.
-const OPS_PER_RUN: u64 = 500;
-
 /// Requests that a test makes, unless told otherwise.
-const OPS: u64 = 50_000;
+const OPS: u64 = 30_000;
 
 /// What six clients ask of a mirror small enough that they meet often.
 fn busy(legs: usize) -> Scenario {
-    let load = Load::Random { clients: 6, ops: OPS_PER_RUN, extent_max: Sectors(8) };
+    let load = Load::Random { clients: 6, ops: 500, extent_max: Sectors(8) };
     Scenario { early_effects: true, ..Scenario::new(legs, 24, load) }
 }
 
@@ -33,7 +30,8 @@ fn anything(budget: u32) -> Faults {
 #[track_caller]
 fn soak(name: &str, sync: &'static str, scenario: &Scenario) {
     let first = number("SIM_SEED").unwrap_or(0);
-    let runs = number("SIM_OPS").unwrap_or(OPS).div_ceil(OPS_PER_RUN).max(1);
+    let Load::Random { ops, .. } = scenario.load else { panic!("{name} has its requests") };
+    let runs = number("SIM_OPS").unwrap_or(OPS).div_ceil(ops).max(1);
     let explored = clean(explore::seeded(scenario, &mut mirror(sync), first..first + runs));
     println!("{name}: {} runs, {} steps", explored.runs, explored.steps);
 }
@@ -79,4 +77,13 @@ fn what_was_flushed_survives_crashes_and_the_loss_of_all_legs_but_one() {
 fn what_was_flushed_survives_crashes_around_a_resync() {
     let faults = Faults { one_in: 100, ..anything(2) };
     soak("crashes in resync", "sync", &Scenario { differing: true, crashes: 4, faults, ..busy(2) });
+}
+
+/// Short runs end in the middle of everything: between the last copy, the
+/// flush after it, and the moment at which the leg counts as in sync.
+#[test]
+fn what_was_flushed_survives_a_crash_at_the_end_of_a_resync() {
+    let load = Load::Random { clients: 2, ops: 6, extent_max: Sectors(1) };
+    let scenario = Scenario { differing: true, early_effects: true, ..Scenario::new(2, 1, load) };
+    soak("short", "sync", &Scenario { crashes: 2, ..scenario });
 }

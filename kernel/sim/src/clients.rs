@@ -72,9 +72,9 @@ impl<'a> Clients<'a> {
                 let count = 1 + chooser.choose(longest as usize, "count") as u64;
                 let extent = Extent::new(Sector(start), Sectors(count));
                 match chooser.choose(16, "command") {
-                    0..7 => Op::Read(extent),
-                    7..14 => Op::Write(extent),
-                    14 => Op::WriteFua(extent),
+                    0..6 => Op::Read(extent),
+                    6..12 => Op::Write(extent),
+                    12..14 => Op::WriteFua(extent),
                     _ => Op::Flush,
                 }
             }
