@@ -9,7 +9,7 @@ mod subject;
 
 use bio::Sectors;
 use sim::{Fault, Faults, Load, Scenario, explore};
-use subject::{clean, mirror, number};
+use subject::{clean, mirror, number, replayed};
 
 /// Requests that a test makes, unless told otherwise.
 const OPS: u64 = 30_000;
@@ -32,7 +32,9 @@ fn soak(name: &str, sync: &'static str, scenario: &Scenario) {
     let first = number("SIM_SEED").unwrap_or(0);
     let Load::Random { ops, .. } = scenario.load else { panic!("{name} has its requests") };
     let runs = number("SIM_OPS").unwrap_or(OPS).div_ceil(ops).max(1);
-    let explored = clean(explore::seeded(scenario, &mut mirror(sync), first..first + runs));
+    let explored = replayed(scenario, sync)
+        .unwrap_or_else(|| explore::seeded(scenario, &mut mirror(sync), first..first + runs));
+    let explored = clean(explored);
     println!("{name}: {} runs, {} steps", explored.runs, explored.steps);
 }
 

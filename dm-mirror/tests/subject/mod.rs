@@ -1,4 +1,7 @@
 //! The mirror as a subject of the simulator: its environment is the world's clock.
+//!
+//! `SIM_REPLAY=<line>`, with the name of the test that printed the line, makes
+//! that run again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +9,7 @@ use std::time::Duration;
 use bio::{Bio, BlockDevice, Limits, Sectors};
 use dm::{Args, Context, DeviceRef, Devices, Env, Events, Target, TargetType, Work};
 use dm_mirror::MirrorType;
-use sim::{Clock, Explored, Subject, World};
+use sim::{Clock, Explored, Scenario, Subject, World, explore};
 
 /// The world's clock as a target's environment.
 struct Simulated(Arc<Clock>);
@@ -102,6 +105,13 @@ pub(crate) fn clean(explored: Explored) -> Explored {
         panic!("after {} runs: {report}", explored.runs);
     }
     explored
+}
+
+/// Makes one run alone, if `SIM_REPLAY` has the line that a report gave.
+pub(crate) fn replayed(scenario: &Scenario, sync: &'static str) -> Option<Explored> {
+    let line = std::env::var("SIM_REPLAY").ok()?;
+    let replayed = explore::replay(scenario, &mut mirror(sync), &line);
+    Some(replayed.unwrap_or_else(|error| panic!("SIM_REPLAY={line}: {error}")))
 }
 
 /// A number from the environment.
