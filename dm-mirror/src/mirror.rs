@@ -280,7 +280,8 @@ impl State {
         self.legs_that(|state| !matches!(state, LegState::Failed(_)))
     }
 
-    fn legs_that(&self, is: impl Fn(LegState) -> bool) -> LegSet {
+    /// The legs whose state is so.
+    pub(crate) fn legs_that(&self, is: impl Fn(LegState) -> bool) -> LegSet {
         (0..self.legs.len()).filter(|&leg| is(self.legs[leg].state)).collect()
     }
 

@@ -9,7 +9,7 @@
 
 use alloc::sync::Arc;
 
-use bio::{Bio, BioDone, ErrorKind, IoResult};
+use bio::{Bio, BioDone, BufCmd, ErrorKind, IoResult};
 use bytes::BytesMut;
 
 use crate::config::ReadPolicy;
@@ -61,7 +61,7 @@ impl Mirror {
         let leg = self.read_policy.pick(candidates, &state)?;
         state.last_read = leg;
         state.legs[leg].reads_pending += 1;
-        state.legs[leg].counts.reads += 1;
+        state.legs[leg].counts.issued(BufCmd::Read);
         Some(leg)
     }
 

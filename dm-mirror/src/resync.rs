@@ -92,8 +92,7 @@ impl Work for Mirror {
 
 impl State {
     fn next_resync_step(&mut self, length: Sectors) -> Step {
-        let rebuilding: LegSet =
-            (0..self.legs.len()).filter(|&leg| self.is_rebuilding(leg)).collect();
+        let rebuilding = self.legs_that(LegState::is_rebuilding);
         if rebuilding.is_empty() || self.resync.suspended {
             self.resync.running = false;
             return Step::Rest(self.resync.on_quiet.take());
@@ -106,18 +105,17 @@ impl State {
         }
     }
 
-    fn is_rebuilding(&self, leg: usize) -> bool {
-        matches!(self.legs[leg].state, LegState::Rebuilding { .. })
-    }
-
     /// The legs that want `extent` next.
     fn wanting(&self, extent: Extent, length: Sectors) -> LegSet {
-        let wants = |leg: &usize| self.legs[*leg].state.wants(length) == Some(extent);
-        (0..self.legs.len()).filter(wants).collect()
+        self.legs_that(|state| state.wants(length) == Some(extent))
     }
 }
 
 impl LegState {
+    fn is_rebuilding(self) -> bool {
+        matches!(self, LegState::Rebuilding { .. })
+    }
+
     /// What is to be copied to the leg next: everything in order, then what a
     /// failed write left. `None` if it needs nothing, or nothing but a flush.
     fn wants(self, length: Sectors) -> Option<Extent> {
@@ -250,7 +248,8 @@ impl Mirror {
         let promoted: LegSet = {
             let mut state = self.state.lock();
             let complete = |&leg: &usize| {
-                state.is_rebuilding(leg) && state.legs[leg].state.wants(self.length).is_none()
+                let state = state.legs[leg].state;
+                state.is_rebuilding() && state.wants(self.length).is_none()
             };
             let promoted: LegSet = legs.iter().filter(complete).collect();
             promoted.iter().for_each(|leg| state.legs[leg].state = LegState::InSync);

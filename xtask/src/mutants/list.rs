@@ -365,8 +365,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         rule: "Else a leg could be promoted that differs",
         file: RESYNC,
         edits: &[(
-            "state.is_rebuilding(leg) && state.legs[leg].state.wants(self.length).is_none()",
-            "state.is_rebuilding(leg)",
+            "state.is_rebuilding() && state.wants(self.length).is_none()",
+            "state.is_rebuilding()",
         )],
         sample: false,
     },
