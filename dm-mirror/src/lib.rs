@@ -39,7 +39,9 @@
 
 extern crate alloc;
 
+pub mod assemble;
 mod config;
+pub mod format;
 mod leg;
 mod mirror;
 mod range;

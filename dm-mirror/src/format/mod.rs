@@ -1,0 +1,195 @@
+//! What a member of a mirror keeps on disk: superblock, region map, data.
+//!
+//! Place: read when a mirror starts, written by the intent and membership
+//! machines; `cargo xtask inspect` reads it on images. Pure: bytes in, values
+//! out. docs/format.md has every field.
+//!
+//! ```text
+//! unit (4 KiB)  0            1            2 + 2p          3 + 2p        data_start
+//!               superblock A superblock B map page p, A   map page p, B  ... data
+//! ```
+//!
+//! Rules:
+//!
+//! - Everything has two slots, a sequence number and a checksum. A commit goes
+//!   to the slot that does not hold the newest durable one, and begins only when
+//!   that is durable: a torn unit falls back to it.
+//! - No bytes make a decoder panic.
+//! - A version that this code does not know is refused, whatever else is there.
+
+mod page;
+mod superblock;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+
+use bio::{Extent, SECTOR_SIZE, Sector, Sectors};
+use bitflags::bitflags;
+
+pub use page::{MapPage, REGIONS_PER_PAGE};
+pub use superblock::{HISTORY_MAX, MemberEntry, MemberState, Minted, NAME_MAX, Superblock};
+
+/// The most members a mirror can have.
+pub const MEMBERS_MAX: usize = 4;
+
+/// What is written at once, in bytes: a superblock, a page of the map.
+pub const UNIT: usize = 4096;
+
+/// The same in sectors.
+pub const UNIT_SECTORS: Sectors = Sectors((UNIT / SECTOR_SIZE) as u64);
+
+/// Superblocks and map pages have so many slots.
+pub const SLOTS: usize = 2;
+
+/// Where the data of a new member begins at the earliest, and its alignment: 1 MiB.
+pub const DATA_ALIGN: Sectors = Sectors((1 << 20) / SECTOR_SIZE as u64);
+
+/// A part of the mirror that the map has one byte for, counted from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Region(pub u32);
+
+bitflags! {
+    /// What the map says of a region.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+    pub struct Marks: u8 {
+        /// Members may differ here.
+        const DIRTY = 1 << 0;
+        /// Reserved: never written since the mirror was made.
+        const UNWRITTEN = 1 << 1;
+        /// The member in slot 0 missed a write here; those of the other slots follow.
+        const MISSED_0 = 1 << 4;
+        /// Slot 1 missed a write.
+        const MISSED_1 = 1 << 5;
+        /// Slot 2 missed a write.
+        const MISSED_2 = 1 << 6;
+        /// Slot 3 missed a write.
+        const MISSED_3 = 1 << 7;
+    }
+}
+
+impl Marks {
+    /// The mark that the member in `slot` missed a write. Panics past the last slot.
+    pub fn missed(slot: usize) -> Marks {
+        assert!(slot < MEMBERS_MAX, "there is no slot {slot}");
+        Marks::from_bits_retain(1 << (4 + slot))
+    }
+
+    /// Whether some member missed a write.
+    pub fn any_missed(self) -> bool {
+        self.bits() >> 4 != 0
+    }
+}
+
+/// How a mirror is cut into regions, and where on each member it lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Geometry {
+    /// The size of a region: a power of two, 8 sectors or more.
+    pub region: Sectors,
+    /// Where on each member the data begins.
+    pub data_start: Sector,
+    /// The size of the mirror, without metadata.
+    pub length: Sectors,
+}
+
+impl Geometry {
+    /// How many regions there are; the last one may be short.
+    pub fn regions(self) -> u32 {
+        u32::try_from(self.length.0.div_ceil(self.region.0))
+            .expect("regions are counted in 32 bits")
+    }
+
+    /// How many pages the map has.
+    pub fn pages(self) -> u32 {
+        self.regions().div_ceil(REGIONS_PER_PAGE as u32)
+    }
+
+    /// The regions that an extent of the mirror touches; none if it is empty.
+    pub fn touched(self, extent: Extent) -> impl Iterator<Item = Region> + Clone + use<> {
+        let first = extent.start().0 / self.region.0;
+        let end = if extent.is_empty() { first } else { extent.end().0.div_ceil(self.region.0) };
+        (first as u32..end as u32).map(Region)
+    }
+
+    /// Where in the mirror a region is.
+    pub fn extent(self, region: Region) -> Extent {
+        let start = Sector(u64::from(region.0) * self.region.0);
+        let rest = (Sector(0) + self.length) - start;
+        Extent::new(start, self.region.min(rest))
+    }
+
+    /// Where the metadata of a mirror with these regions ends on each member.
+    pub fn metadata_end(self) -> Sector {
+        page_place(self.pages(), 0).start()
+    }
+}
+
+/// Where on a member a superblock slot is.
+pub fn superblock_place(slot: usize) -> Extent {
+    Extent::new(Sector(slot as u64 * UNIT_SECTORS.0), UNIT_SECTORS)
+}
+
+/// Where on a member a slot of a page of the map is.
+pub fn page_place(page: u32, slot: usize) -> Extent {
+    let unit = (SLOTS as u64) * (1 + u64::from(page)) + slot as u64;
+    Extent::new(Sector(unit * UNIT_SECTORS.0), UNIT_SECTORS)
+}
+
+/// Why bytes are no superblock, or no page of a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bad {
+    /// Only zeroes: nothing was ever written here.
+    Blank,
+    /// Something else lies here.
+    Magic,
+    /// Of a version that this code does not know.
+    Version(u32),
+    /// The checksum is wrong: torn, or damaged.
+    Checksum,
+    /// The checksum is right, but this field cannot be so.
+    Field(&'static str),
+}
+
+impl fmt::Display for Bad {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Bad::Blank => f.write_str("blank"),
+            Bad::Magic => f.write_str("no metadata of a mirror"),
+            Bad::Version(version) => write!(f, "version {version} is not known"),
+            Bad::Checksum => f.write_str("the checksum is wrong"),
+            Bad::Field(field) => write!(f, "{field} cannot be so"),
+        }
+    }
+}
+
+impl core::error::Error for Bad {}
+
+/// What was found of one page of a member's map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundPage {
+    /// The slot that holds it.
+    pub slot: usize,
+    /// The larger sequence number that either slot shows.
+    pub seq: u64,
+    /// What it says of each region.
+    pub marks: Box<[Marks; REGIONS_PER_PAGE]>,
+}
+
+/// What was found on a device that is a member of a mirror.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its newest superblock.
+    pub superblock: Superblock,
+    /// The slot that holds it.
+    pub slot: usize,
+    /// Its map; `None` where both slots of a page are bad.
+    pub pages: Vec<Option<FoundPage>>,
+}
+
+impl Member {
+    /// What its map says of a region; `None` if that page is bad.
+    pub fn marks(&self, region: Region) -> Option<Marks> {
+        let page = self.pages[region.0 as usize / REGIONS_PER_PAGE].as_ref()?;
+        Some(page.marks[region.0 as usize % REGIONS_PER_PAGE])
+    }
+}
