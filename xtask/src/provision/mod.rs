@@ -3,18 +3,21 @@
 //! Place: `main` asks here before it starts cargo or QEMU. [`tools`] gives the
 //! programs and the firmware, [`rust_src`] the standard library's sources for
 //! `-Zbuild-std`, [`doctor`] only looks. Beneath: `programs` searches,
-//! `packages` knows the distributions, `rust_src` and its helpers `apt` and
-//! `unpack` get the sources.
+//! `packages` knows the distributions and `qemu_packages` what QEMU's packages
+//! ask of each other, `rust_src` and its helpers `apt` and `unpack` get the
+//! sources.
 //!
 //! Rules: every step that changes the machine or takes long is announced on
-//! standard error first. Nothing that is present is touched. A run that was
-//! killed at any point leaves nothing that a later run would take for complete.
+//! standard error first. Nothing that is present is touched, but for packages of
+//! QEMU itself that exclude the rest of it. A run that was killed at any point
+//! leaves nothing that a later run would take for complete.
 //! A C linker is not looked for: without one, xtask would not have been built.
 
 mod apt;
 mod apt_sources;
 mod packages;
 mod programs;
+mod qemu_packages;
 mod rust_src;
 mod unpack;
 

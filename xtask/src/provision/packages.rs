@@ -2,7 +2,8 @@
 //! the exact commands.
 //!
 //! Place: below `provision::tools`, which calls [`install`] when something is
-//! missing; `doctor` only prints the commands.
+//! missing; `doctor` only prints the commands. `qemu_packages` chooses QEMU's
+//! version for apt.
 //!
 //! Rules: nothing asks the person a question: either we may install without a
 //! password or the commands are printed for the person to type. Standard input
@@ -15,6 +16,7 @@ use std::{fs, thread};
 use anyhow::{Context, Result, bail};
 
 use super::programs::Part;
+use super::qemu_packages::QemuChoice;
 use super::{capture, say};
 
 /// A package manager that we know the packages' names of.
@@ -73,41 +75,54 @@ impl Manager {
         }
     }
 
-    /// The commands that install the parts, without what raises privileges.
-    fn plan(self, parts: &[Part]) -> Vec<Words> {
-        let commands: &[&str] = match self {
-            Manager::Apt => &[
-                "apt-get -q update",
-                "env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 \
-                 install -y --no-install-recommends --no-remove",
-            ],
-            Manager::Dnf => &["dnf install -y"],
-            // Not -Sy: Arch supports no upgrade of a part of the system.
-            Manager::Pacman => &["pacman -S --needed --noconfirm"],
-            Manager::Brew => &["brew install"],
-        };
-        let mut plan: Vec<Words> = commands.iter().map(|command| words(command)).collect();
-        let mut packages: Words = parts.iter().map(|&part| self.package(part).into()).collect();
-        packages.dedup();
-        if let Some(last) = plan.last_mut() {
-            last.extend(packages);
-        }
-        plan
+    /// The command before the one that installs: apt knows of no package before
+    /// it has lists, and the packages of old lists may be gone.
+    fn refresh(self) -> Option<Words> {
+        (self == Manager::Apt).then(|| words("apt-get -q update"))
     }
 
-    /// What to type to get the parts on this machine.
+    /// The command that installs the parts, without what raises privileges.
+    fn command(self, parts: &[Part], qemu: &QemuChoice) -> Words {
+        let mut command = words(match self {
+            Manager::Apt => {
+                "env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 \
+                 install -y --no-install-recommends --no-remove"
+            }
+            Manager::Dnf => "dnf install -y",
+            // Not -Sy: Arch supports no upgrade of a part of the system.
+            Manager::Pacman => "pacman -S --needed --noconfirm",
+            Manager::Brew => "brew install",
+        });
+        let mut packages = Words::new();
+        for &part in parts {
+            match (self, part) {
+                (Manager::Apt, Part::Qemu) => packages.extend(qemu.arguments()),
+                _ => packages.push(self.package(part).into()),
+            }
+        }
+        packages.dedup();
+        command.extend(packages);
+        command
+    }
+
+    /// How to ask for QEMU here, as far as the lists tell now.
+    fn qemu(self, parts: &[Part]) -> QemuChoice {
+        let is_asked = self == Manager::Apt && parts.contains(&Part::Qemu);
+        if is_asked { QemuChoice::here() } else { QemuChoice::Candidate }
+    }
+
+    /// What to type to get the parts on this machine, and what to know before.
     pub(crate) fn advice(parts: &[Part]) -> String {
         let Some(manager) = Manager::here() else {
             let names: Vec<_> = parts.iter().map(|part| part.label()).collect();
             return format!("install by this system's own means: {}", names.join(", "));
         };
         let prefix = if manager.needs_privilege() { "sudo " } else { "" };
-        let lines: Vec<_> = manager
-            .plan(parts)
-            .iter()
-            .map(|command| format!("{prefix}{}", command.join(" ")))
-            .collect();
-        lines.join(" && ")
+        let qemu = manager.qemu(parts);
+        let commands = manager.refresh().into_iter().chain([manager.command(parts, &qemu)]);
+        let lines: Vec<_> = commands.map(|line| format!("{prefix}{}", line.join(" "))).collect();
+        let warning = qemu.warning().map(|warning| format!("\n  ({warning})"));
+        lines.join(" && ") + &warning.unwrap_or_default()
     }
 
     /// Whether this user has to raise privileges. Homebrew refuses them.
@@ -122,16 +137,26 @@ impl Manager {
 /// We know no package manager here, may not use it, or it failed. The text has
 /// the commands to type.
 pub(super) fn install(parts: &[Part]) -> Result<()> {
-    let advice = Manager::advice(parts);
+    let advice = || Manager::advice(parts);
     let names: Vec<_> = parts.iter().map(|part| part.label()).collect();
     let names = names.join(", ");
-    let Some(manager) = Manager::here() else { bail!("missing: {names}\n{advice}") };
+    let Some(manager) = Manager::here() else { bail!("missing: {names}\n{}", advice()) };
     let sudo = words(if manager.needs_privilege() { "sudo -n" } else { "" });
     if !sudo.is_empty() && capture(Command::new("sudo").args(["-n", "true"])).is_err() {
+        let advice = advice();
         bail!("missing: {names}\nNeither root nor sudo without a password. Type:\n  {advice}");
     }
     say(&format!("installing {names}"));
-    let attempt = || manager.plan(parts).iter().try_for_each(|command| run(&sudo, command));
+    let attempt = || {
+        if let Some(refresh) = manager.refresh() {
+            run(&sudo, &refresh)?;
+        }
+        let qemu = manager.qemu(parts);
+        if let Some(warning) = qemu.warning() {
+            say(&warning);
+        }
+        run(&sudo, &manager.command(parts, &qemu))
+    };
     let outcome = attempt().or_else(|why| {
         if manager != Manager::Apt {
             return Err(why);
@@ -142,7 +167,7 @@ pub(super) fn install(parts: &[Part]) -> Result<()> {
         run(&sudo, &words("env DEBIAN_FRONTEND=noninteractive dpkg --configure -a"))?;
         attempt()
     });
-    outcome.with_context(|| format!("could not install {names}. By hand:\n  {advice}\nWhy"))
+    outcome.with_context(|| format!("could not install {names}. By hand:\n  {}\nWhy", advice()))
 }
 
 /// One command. While another apt holds the package lists it waits, as apt

@@ -10,8 +10,9 @@ const ROCKY: &str = "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\n";
 const ARCH: &str = "NAME=\"Arch Linux\"\nID=arch\nBUILD_ID=rolling\n";
 const ALPINE: &str = "NAME=\"Alpine Linux\"\nID=alpine\n";
 
-fn lines(plan: Vec<Words>) -> Vec<String> {
-    plan.iter().map(|command| command.join(" ")).collect()
+/// The command, QEMU's version left to the manager.
+fn command(manager: Manager, parts: &[Part]) -> String {
+    manager.command(parts, &QemuChoice::Candidate).join(" ")
 }
 
 #[test]
@@ -36,26 +37,44 @@ fn os_release_values_come_unquoted_and_by_their_whole_key() {
 }
 
 #[test]
-fn a_plan_is_what_a_person_would_type() {
+fn a_command_is_what_a_person_would_type() {
     assert_eq!(
-        lines(Manager::Apt.plan(&[Part::Qemu, Part::Firmware])),
-        [
-            "apt-get -q update",
-            "env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 \
-             install -y --no-install-recommends --no-remove qemu-system-x86 ovmf",
-        ]
+        command(Manager::Apt, &[Part::Qemu, Part::Firmware]),
+        "env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 \
+         install -y --no-install-recommends --no-remove qemu-system-x86 ovmf"
     );
     assert_eq!(
-        lines(Manager::Dnf.plan(&Part::ALL)),
-        ["dnf install -y qemu-system-x86-core qemu-img edk2-ovmf e2fsprogs"]
+        command(Manager::Dnf, &Part::ALL),
+        "dnf install -y qemu-system-x86-core qemu-img edk2-ovmf e2fsprogs"
     );
     assert_eq!(
-        lines(Manager::Pacman.plan(&Part::ALL)),
-        ["pacman -S --needed --noconfirm qemu-system-x86 qemu-img edk2-ovmf e2fsprogs"]
+        command(Manager::Pacman, &Part::ALL),
+        "pacman -S --needed --noconfirm qemu-system-x86 qemu-img edk2-ovmf e2fsprogs"
+    );
+}
+
+#[test]
+fn only_apt_needs_its_lists_first() {
+    assert_eq!(Manager::Apt.refresh(), Some(words("apt-get -q update")));
+    for manager in [Manager::Dnf, Manager::Pacman, Manager::Brew] {
+        assert_eq!(manager.refresh(), None, "{manager:?}");
+    }
+}
+
+#[test]
+fn a_chosen_version_of_qemu_is_for_apt_and_never_removes() {
+    let choice = QemuChoice::LikeTools { version: "1:10.0-1".into() };
+    let command = |manager: Manager| manager.command(&[Part::Qemu, Part::Ext4], &choice).join(" ");
+    let end = " --no-remove qemu-system-x86=1:10.0-1 qemu-system-common=1:10.0-1 \
+               qemu-system-data=1:10.0-1 e2fsprogs";
+    assert!(command(Manager::Apt).ends_with(end), "{}", command(Manager::Apt));
+    assert_eq!(
+        command(Manager::Pacman),
+        "pacman -S --needed --noconfirm qemu-system-x86 e2fsprogs"
     );
 }
 
 #[test]
 fn a_package_that_holds_several_parts_is_named_once() {
-    assert_eq!(lines(Manager::Brew.plan(&Part::ALL)), ["brew install qemu e2fsprogs"]);
+    assert_eq!(command(Manager::Brew, &Part::ALL), "brew install qemu e2fsprogs");
 }
