@@ -19,6 +19,7 @@
 
 mod page;
 mod superblock;
+mod unit;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -27,8 +28,12 @@ use core::fmt;
 use bio::{Extent, SECTOR_SIZE, Sector, Sectors};
 use bitflags::bitflags;
 
+use unit::must;
+
 pub use page::{MapPage, REGIONS_PER_PAGE};
-pub use superblock::{HISTORY_MAX, MemberEntry, MemberState, Minted, NAME_MAX, Superblock};
+pub use superblock::{
+    HISTORY_MAX, MemberEntry, MemberState, Minted, NAME_MAX, Superblock, is_name,
+};
 
 /// The most members a mirror can have.
 pub const MEMBERS_MAX: usize = 4;
@@ -44,6 +49,21 @@ pub const SLOTS: usize = 2;
 
 /// Where the data of a new member begins at the earliest, and its alignment: 1 MiB.
 pub const DATA_ALIGN: Sectors = Sectors((1 << 20) / SECTOR_SIZE as u64);
+
+/// The smallest region: a page of memory.
+pub const REGION_MIN: Sectors = Sectors(8);
+
+/// The most pages a map can have. A start holds a member's whole map in memory:
+/// 8 MiB of it at most. A mirror of more regions than these pages have takes
+/// larger ones.
+pub const PAGES_MAX: u32 = 1024;
+
+/// The largest sequence number, version or session. No writer counts that far;
+/// one that adds to what it read cannot overflow.
+pub const COUNTER_MAX: u64 = u64::MAX / 2;
+
+/// The largest incarnation, for the same reason.
+pub const INCARNATION_MAX: u32 = u32::MAX / 2;
 
 /// A part of the mirror that the map has one byte for, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,6 +113,17 @@ pub struct Geometry {
 }
 
 impl Geometry {
+    /// Refuses what cannot be; the other functions may panic on that.
+    pub fn check(self) -> Result<(), Bad> {
+        let Geometry { region, data_start, length } = self;
+        must(region.0.is_power_of_two() && region >= REGION_MIN, "the region size")?;
+        let regions = length.0.div_ceil(region.0);
+        let regions_max = u64::from(PAGES_MAX) * REGIONS_PER_PAGE as u64;
+        must(regions > 0 && regions <= regions_max, "the length")?;
+        must(data_start >= self.metadata_end(), "the start of the data")?;
+        must(Extent::try_new(data_start, length).is_some(), "the end of the data")
+    }
+
     /// How many regions there are; the last one may be short.
     pub fn regions(self) -> u32 {
         u32::try_from(self.length.0.div_ceil(self.region.0))
@@ -193,3 +224,6 @@ impl Member {
         Some(page.marks[region.0 as usize % REGIONS_PER_PAGE])
     }
 }
+
+#[cfg(test)]
+mod tests;

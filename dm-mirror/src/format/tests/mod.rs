@@ -1,0 +1,4 @@
+//! The layout byte by byte, and what is refused.
+
+mod golden;
+mod samples;
