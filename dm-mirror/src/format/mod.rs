@@ -18,6 +18,7 @@
 //! - A version that this code does not know is refused, whatever else is there.
 
 mod page;
+mod read;
 mod superblock;
 mod unit;
 
@@ -31,6 +32,7 @@ use bitflags::bitflags;
 use unit::must;
 
 pub use page::{MapPage, REGIONS_PER_PAGE};
+pub use read::newest_superblock;
 pub use superblock::{
     HISTORY_MAX, MemberEntry, MemberState, Minted, NAME_MAX, Superblock, is_name,
 };
@@ -58,8 +60,8 @@ pub const REGION_MIN: Sectors = Sectors(8);
 /// larger ones.
 pub const PAGES_MAX: u32 = 1024;
 
-/// The largest sequence number, version or session. No writer counts that far;
-/// one that adds to what it read cannot overflow.
+/// The largest sequence number, version or session that is read. No writer
+/// counts that far, and one that counts on from what it read cannot overflow.
 pub const COUNTER_MAX: u64 = u64::MAX / 2;
 
 /// The largest incarnation, for the same reason.
@@ -149,6 +151,12 @@ impl Geometry {
         Extent::new(start, self.region.min(rest))
     }
 
+    /// Where on each member its map lies: both slots of page 0, of page 1, ...
+    pub fn map_place(self) -> Extent {
+        let start = page_place(0, 0).start();
+        Extent::new(start, self.metadata_end() - start)
+    }
+
     /// Where the metadata of a mirror with these regions ends on each member.
     pub fn metadata_end(self) -> Sector {
         page_place(self.pages(), 0).start()
@@ -218,9 +226,10 @@ pub struct Member {
 }
 
 impl Member {
-    /// What its map says of a region; `None` if that page is bad.
+    /// What its map says of a region; `None` if that page is bad, or if the
+    /// region lies past the map.
     pub fn marks(&self, region: Region) -> Option<Marks> {
-        let page = self.pages[region.0 as usize / REGIONS_PER_PAGE].as_ref()?;
+        let page = self.pages.get(region.0 as usize / REGIONS_PER_PAGE)?.as_ref()?;
         Some(page.marks[region.0 as usize % REGIONS_PER_PAGE])
     }
 }

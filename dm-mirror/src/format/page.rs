@@ -74,6 +74,8 @@ impl MapPage {
     pub fn decode(bytes: &[u8]) -> Result<MapPage, Bad> {
         let raw: &Raw = open(bytes, MAGIC)?;
         raw.check()?;
+        must(raw.seq.get() <= COUNTER_MAX, "the sequence number")?;
+        must(raw.incarnation.get() <= INCARNATION_MAX, "the incarnation")?;
         let marks: Box<[Marks]> =
             raw.marks.iter().map(|&byte| Marks::from_bits_retain(byte)).collect();
         Ok(MapPage {
@@ -90,8 +92,6 @@ impl Raw {
     /// Refuses what no writer of this version writes.
     fn check(&self) -> Result<(), Bad> {
         must(self.member != [0; 16], "the member's uuid")?;
-        must(self.seq.get() <= COUNTER_MAX, "the sequence number")?;
-        must(self.incarnation.get() <= INCARNATION_MAX, "the incarnation")?;
         must(all_zero(&self.reserved), "a reserved byte")?;
         let used = self.marks.iter().fold(0, |used, byte| used | byte);
         must(MARKS.contains(Marks::from_bits_retain(used)), "a reserved mark")

@@ -193,6 +193,7 @@ impl Superblock {
             members,
         };
         superblock.check()?;
+        superblock.check_counters()?;
         Ok(superblock)
     }
 
@@ -201,27 +202,31 @@ impl Superblock {
         self.members[usize::from(self.slot)].as_ref().expect("decode saw that it is there")
     }
 
-    /// Refuses what no writer of this version writes, in whatever bytes.
+    /// Refuses what no writer of this version writes.
     fn check(&self) -> Result<(), Bad> {
-        must(self.seq <= COUNTER_MAX, "the sequence number")?;
         must(!self.set.is_nil(), "the set's uuid")?;
         must(is_name(&self.name), "the name")?;
         must(!self.generation.is_nil(), "the generation")?;
         must(usize::from(self.minted.by) < MEMBERS_MAX, "who minted the generation")?;
-        must(self.minted.session <= COUNTER_MAX, "the session of the generation")?;
         must(!self.history.iter().any(Uuid::is_nil), "the history")?;
+        self.geometry.check()?;
+        for (slot, member) in self.members.iter().enumerate() {
+            let Some(MemberEntry { uuid, .. }) = member else { continue };
+            let twin = self.members[..slot].iter().flatten().any(|other| other.uuid == *uuid);
+            must(!uuid.is_nil() && !twin, "a member's uuid")?;
+        }
+        must(matches!(self.members.get(usize::from(self.slot)), Some(Some(_))), "the slot")
+    }
+
+    /// Refuses numbers that a writer which counts on might let overflow.
+    fn check_counters(&self) -> Result<(), Bad> {
+        must(self.seq <= COUNTER_MAX, "the sequence number")?;
+        must(self.minted.session <= COUNTER_MAX, "the session of the generation")?;
         must(self.version <= COUNTER_MAX, "the config version")?;
         must(self.session <= COUNTER_MAX, "the session")?;
         must(self.incarnation <= INCARNATION_MAX, "the incarnation")?;
-        self.geometry.check()?;
-        for (slot, member) in self.members.iter().enumerate() {
-            let Some(member) = member else { continue };
-            let twin = |other: &MemberEntry| other.uuid == member.uuid;
-            let twins = self.members[..slot].iter().flatten().any(twin);
-            must(!member.uuid.is_nil() && !twins, "a member's uuid")?;
-            must(member.seen <= COUNTER_MAX, "the sequence number seen of a member")?;
-        }
-        must(matches!(self.members.get(usize::from(self.slot)), Some(Some(_))), "the slot")
+        let mut members = self.members.iter().flatten();
+        must(members.all(|it| it.seen <= COUNTER_MAX), "the sequence number seen of a member")
     }
 }
 

@@ -2,3 +2,4 @@
 
 mod golden;
 mod samples;
+mod slots;
