@@ -42,6 +42,7 @@ extern crate alloc;
 pub mod assemble;
 mod config;
 pub mod format;
+pub mod label;
 mod leg;
 mod mirror;
 mod range;

@@ -11,6 +11,7 @@ mod clean;
 mod console;
 mod demo;
 mod guard;
+mod inspect;
 mod lines;
 mod mutants;
 mod provision;
@@ -53,6 +54,14 @@ enum Xtask {
 
     /// Run all tests; the last line is `N passed, N failed`
     Test(suites::Options),
+
+    /// Show what the members of a mirror hold, and whether they would start
+    ///
+    /// Images are only read; those of a guest that crashed will do.
+    ///
+    /// Exit code: 0 they would start, 1 they would be held or refused, 2 an
+    /// argument cannot be used.
+    Inspect(inspect::Options),
 
     /// Run the mirror's random simulation: one seed, or new ones for minutes
     Sim(sim::Options),
@@ -97,6 +106,7 @@ fn dispatch(verb: Xtask) -> Result<ExitCode> {
         Xtask::Run(options) => run::main(&options),
         Xtask::Demo(options) => demo::main(&options),
         Xtask::Test(options) => suites::main(&options),
+        Xtask::Inspect(options) => inspect::main(&options),
         Xtask::Sim(options) => sim::main(&options).map(|()| ExitCode::SUCCESS),
         Xtask::Mutants(options) => mutants::main(&options).map(code),
         Xtask::Build(options) => build::image(&options).map(|kernel| {

@@ -18,7 +18,9 @@
 //! - A version that this code does not know is refused, whatever else is there.
 
 mod page;
+mod read;
 mod superblock;
+mod unit;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -27,8 +29,13 @@ use core::fmt;
 use bio::{Extent, SECTOR_SIZE, Sector, Sectors};
 use bitflags::bitflags;
 
+use unit::must;
+
 pub use page::{MapPage, REGIONS_PER_PAGE};
-pub use superblock::{HISTORY_MAX, MemberEntry, MemberState, Minted, NAME_MAX, Superblock};
+pub use read::newest_superblock;
+pub use superblock::{
+    HISTORY_MAX, MemberEntry, MemberState, Minted, NAME_MAX, Superblock, is_name,
+};
 
 /// The most members a mirror can have.
 pub const MEMBERS_MAX: usize = 4;
@@ -44,6 +51,21 @@ pub const SLOTS: usize = 2;
 
 /// Where the data of a new member begins at the earliest, and its alignment: 1 MiB.
 pub const DATA_ALIGN: Sectors = Sectors((1 << 20) / SECTOR_SIZE as u64);
+
+/// The smallest region: a page of memory.
+pub const REGION_MIN: Sectors = Sectors(8);
+
+/// The most pages a map can have. A start holds a member's whole map in memory:
+/// 8 MiB of it at most. A mirror of more regions than these pages have takes
+/// larger ones.
+pub const PAGES_MAX: u32 = 1024;
+
+/// The largest sequence number, version or session that is read. No writer
+/// counts that far, and one that counts on from what it read cannot overflow.
+pub const COUNTER_MAX: u64 = u64::MAX / 2;
+
+/// The largest incarnation, for the same reason.
+pub const INCARNATION_MAX: u32 = u32::MAX / 2;
 
 /// A part of the mirror that the map has one byte for, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,6 +115,17 @@ pub struct Geometry {
 }
 
 impl Geometry {
+    /// Refuses what cannot be; the other functions may panic on that.
+    pub fn check(self) -> Result<(), Bad> {
+        let Geometry { region, data_start, length } = self;
+        must(region.0.is_power_of_two() && region >= REGION_MIN, "the region size")?;
+        let regions = length.0.div_ceil(region.0);
+        let regions_max = u64::from(PAGES_MAX) * REGIONS_PER_PAGE as u64;
+        must(regions > 0 && regions <= regions_max, "the length")?;
+        must(data_start >= self.metadata_end(), "the start of the data")?;
+        must(Extent::try_new(data_start, length).is_some(), "the end of the data")
+    }
+
     /// How many regions there are; the last one may be short.
     pub fn regions(self) -> u32 {
         u32::try_from(self.length.0.div_ceil(self.region.0))
@@ -116,6 +149,12 @@ impl Geometry {
         let start = Sector(u64::from(region.0) * self.region.0);
         let rest = (Sector(0) + self.length) - start;
         Extent::new(start, self.region.min(rest))
+    }
+
+    /// Where on each member its map lies: both slots of page 0, of page 1, ...
+    pub fn map_place(self) -> Extent {
+        let start = page_place(0, 0).start();
+        Extent::new(start, self.metadata_end() - start)
     }
 
     /// Where the metadata of a mirror with these regions ends on each member.
@@ -187,9 +226,13 @@ pub struct Member {
 }
 
 impl Member {
-    /// What its map says of a region; `None` if that page is bad.
+    /// What its map says of a region; `None` if that page is bad, or if the
+    /// region lies past the map.
     pub fn marks(&self, region: Region) -> Option<Marks> {
-        let page = self.pages[region.0 as usize / REGIONS_PER_PAGE].as_ref()?;
+        let page = self.pages.get(region.0 as usize / REGIONS_PER_PAGE)?.as_ref()?;
         Some(page.marks[region.0 as usize % REGIONS_PER_PAGE])
     }
 }
+
+#[cfg(test)]
+mod tests;

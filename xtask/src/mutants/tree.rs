@@ -86,14 +86,17 @@ impl Tree {
     }
 }
 
-/// Reads every file of `root` below `folder`.
+/// Reads every file of `root` below `folder`, the fuzz targets left out: they are
+/// no part of the mirror, and what they collect would fill the memory.
 fn read_all(root: &Path, folder: &Path, into: &mut BTreeMap<PathBuf, Vec<u8>>) -> Result<()> {
     let full = root.join(folder);
     for entry in fs::read_dir(&full).with_context(|| format!("cannot read {}", full.display()))? {
         let entry = entry?;
         let path = folder.join(entry.file_name());
         if entry.file_type()?.is_dir() {
-            read_all(root, &path, into)?;
+            if entry.file_name() != "fuzz" {
+                read_all(root, &path, into)?;
+            }
         } else {
             into.insert(path, fs::read(entry.path())?);
         }

@@ -31,6 +31,7 @@ const ARROWS: &[Arrows] = &[
         uses: &["bio", "dm", "dm-mirror", "drivers", "lwkt", "shell", "sim"],
         tests_use: &[],
     },
+    Arrows { package: "inspect", uses: &["bio", "dm-mirror"], tests_use: &[] },
     Arrows { package: "xtask", uses: &[], tests_use: &[] },
 ];
 

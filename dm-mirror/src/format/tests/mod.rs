@@ -1,0 +1,6 @@
+//! The layout byte by byte, and what is refused.
+
+mod golden;
+mod properties;
+mod samples;
+mod slots;

@@ -1,0 +1,76 @@
+//! Shows what the members of a mirror hold, and what a start would make of them.
+//!
+//! Place: `cargo xtask inspect` runs it on images. A disk is read (`disk.rs`),
+//! its map summed up (`map.rs`), all are put before `dm_mirror::assemble`
+//! (`report.rs`), and the result is told (`text.rs`, `json.rs`).
+//!
+//! Rule: images are opened for reading only; those of a guest that runs or
+//! crashed are left as they are.
+#![forbid(unsafe_code)]
+
+mod disk;
+mod json;
+mod map;
+mod report;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+use dm_mirror::assemble::Verdict;
+use dm_mirror::format::MEMBERS_MAX;
+
+use report::Report;
+
+/// Shows what the members of a mirror hold, and whether they would start
+///
+/// Exit code: 0 they would start, 1 they would be held or refused, 2 an argument
+/// cannot be used.
+#[derive(Parser)]
+struct Options {
+    /// Raw images or block devices: the disks of one mirror, in any order
+    #[arg(required = true, value_name = "DISK")]
+    disks: Vec<PathBuf>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    /// List the regions that are dirty or missed
+    #[arg(long)]
+    map: bool,
+
+    /// Where halves ran apart: decide as if this slot had been chosen
+    #[arg(long, value_name = "SLOT", value_parser = slot)]
+    keep: Option<usize>,
+}
+
+fn slot(text: &str) -> Result<usize, String> {
+    let slot = text.parse().ok().filter(|slot| *slot < MEMBERS_MAX);
+    slot.ok_or_else(|| format!("slots are 0 to {}", MEMBERS_MAX - 1))
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match Report::of(&options.disks, options.keep) {
+        Ok(report) => {
+            if options.json {
+                println!("{:#}", json::of(&report, options.map));
+            } else {
+                print!("{}", text::Text { report: &report, map: options.map });
+            }
+            match report.verdict {
+                Ok(Verdict::Start(_)) => ExitCode::SUCCESS,
+                _ => ExitCode::FAILURE,
+            }
+        }
+        Err(why) => {
+            eprintln!("inspect: {why:#}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! `cargo xtask inspect`: what the members of a mirror hold, read from images.
+//!
+//! The work is done by the package `inspect`, which uses the project's crates;
+//! xtask itself does not. Its exit code is ours.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::workspace;
+
+/// What is shown.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Raw images or block devices: the disks of one mirror, in any order
+    #[arg(required = true, value_name = "DISK")]
+    disks: Vec<PathBuf>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+
+    /// List the regions that are dirty or missed
+    #[arg(long)]
+    map: bool,
+
+    /// Where halves ran apart: decide as if this slot had been chosen
+    #[arg(long, value_name = "SLOT")]
+    keep: Option<String>,
+}
+
+/// Runs the package on the disks.
+pub(crate) fn main(options: &Options) -> Result<ExitCode> {
+    let mut cargo = workspace::cargo();
+    // The paths of the disks count from where the user is.
+    cargo.current_dir(env::current_dir()?);
+    cargo.args(["run", "--quiet", "--package", "inspect", "--manifest-path"]);
+    cargo.arg(workspace::root().join("Cargo.toml")).arg("--");
+    cargo.args(options.json.then_some("--json")).args(options.map.then_some("--map"));
+    if let Some(slot) = &options.keep {
+        cargo.args(["--keep", slot]);
+    }
+    cargo.arg("--").args(&options.disks);
+    let status = cargo.status().with_context(|| workspace::shown(&cargo))?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
