@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `stamp.rs` | sectors that say which write they came from |
 //! | `chooser.rs` | who decides: chance ([`Seeded`]), everything in turn ([`Exhaustive`]), an earlier run ([`Replay`]) |
-//! | `cache.rs`, `disk.rs` | [`SimDisk`]: you say which request completes when and how; a volatile cache; crashes |
+//! | `cache.rs`, `slot.rs`, `disk.rs` | [`SimDisk`]: you say which request completes when and how; a volatile cache; crashes |
 //! | `fault.rs` | [`FaultDisk`]: a script of failures around any device, also a real one |
 //! | `linear.rs`, `history.rs` | the oracle: judges each answer when it comes |
 //! | `scenario.rs`, `clock.rs`, `clients.rs`, `world.rs` | a run: disks below, clients above, and what happens next |
@@ -62,6 +62,7 @@ mod fault;
 mod history;
 mod linear;
 mod scenario;
+mod slot;
 pub mod stamp;
 mod world;
 
@@ -69,11 +70,12 @@ pub use cache::{CACHED_PER_SECTOR_MAX, Content};
 pub use chooser::{Chooser, Decision, Exhaustive, NoReplay, Random, Replay, Seeded, Trace, replay};
 pub use clients::FAILURES_MAX;
 pub use clock::{Clock, Work};
-pub use disk::{Held, Landed, Outcome, Pending, Presence, RequestId, SimDisk};
+pub use disk::{Held, Outcome, Presence, SimDisk};
 pub use explore::{Explored, Factory, Report};
 pub use fault::{Counts, FaultDisk, Hit};
 pub use history::{History, Op, OpId, Violation};
 pub use linear::{Moment, OPEN_WRITES_MAX, Register, WriteEnd};
 pub use scenario::{Fault, Faults, Load, Scenario};
+pub use slot::{Landed, Pending, RequestId};
 pub use stamp::Stamp;
 pub use world::{CRASH_ONE_IN, Step, Subject, World};

@@ -23,9 +23,10 @@ use crate::cache::Content;
 use crate::chooser::{Chooser, Replay};
 use crate::clients::Clients;
 use crate::clock::{Clock, Work};
-use crate::disk::{Held, Landed, Outcome, Pending, Presence, SimDisk};
+use crate::disk::{Held, Outcome, Presence, SimDisk};
 use crate::history::{History, Op, Violation};
 use crate::scenario::{Fault, Faults, Scenario};
+use crate::slot::{Landed, Pending};
 use crate::stamp::Stamp;
 
 /// What is tested: a device over legs.
