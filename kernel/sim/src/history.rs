@@ -82,6 +82,12 @@ pub enum Violation {
     /// A request failed although a leg that was in sync from the start has not
     /// failed anything since.
     NeedlessError(OpId, ErrorKind),
+    /// The device runs from legs none of which the last life left in sync.
+    StaleStart,
+    /// The device does not start, although all legs are there and well; what it says.
+    NoStart(String),
+    /// The device was asked to stop, and nothing more happens.
+    NoStop,
     /// At rest, legs that are in sync hold different sectors.
     LegsDiffer(Sector, Vec<(usize, Content)>),
 }
@@ -106,6 +112,13 @@ impl fmt::Display for Violation {
             Violation::NeedlessError(op, kind) => {
                 write!(f, "request {op} failed ({kind}) although a leg never failed")
             }
+            Violation::StaleStart => {
+                f.write_str("the device runs, but no leg it believes was in sync at the end")
+            }
+            Violation::NoStart(why) => {
+                write!(f, "the device does not start, though no leg is missing: {why}")
+            }
+            Violation::NoStop => f.write_str("the device never stops"),
             Violation::LegsDiffer(sector, contents) => {
                 write!(f, "at rest sector {sector} differs:")?;
                 contents.iter().try_for_each(|(leg, content)| write!(f, " leg {leg}: {content};"))

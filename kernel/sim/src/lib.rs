@@ -13,7 +13,8 @@
 //! | `cache.rs`, `slot.rs`, `disk.rs` | [`SimDisk`]: you say which request completes when and how; a volatile cache; crashes |
 //! | `fault.rs` | [`FaultDisk`]: a script of failures around any device, also a real one |
 //! | `linear.rs`, `history.rs` | the oracle: judges each answer when it comes |
-//! | `scenario.rs`, `clock.rs`, `clients.rs`, `world.rs` | a run: disks below, clients above, and what happens next |
+//! | `scenario.rs`, `clock.rs`, `clients.rs`, `subject.rs` | what a run is made of |
+//! | `world.rs`, `mishaps.rs`, `lives.rs`, `verdict.rs` | a run: what happens next, what goes wrong, starts and ends, what is asked of it |
 //! | `explore.rs` | every run, or many by chance, down to the shortest that fails |
 //!
 //! What the oracle holds a device to is what one disk with a volatile cache
@@ -61,9 +62,13 @@ pub mod explore;
 mod fault;
 mod history;
 mod linear;
+mod lives;
+mod mishaps;
 mod scenario;
 mod slot;
 pub mod stamp;
+mod subject;
+mod verdict;
 mod world;
 
 pub use cache::{CACHED_PER_SECTOR_MAX, Content};
@@ -75,7 +80,9 @@ pub use explore::{Explored, Factory, Report};
 pub use fault::{Counts, FaultDisk, Hit};
 pub use history::{History, Op, OpId, Violation};
 pub use linear::{Moment, OPEN_WRITES_MAX, Register, WriteEnd};
+pub use lives::ABSENT_ONE_IN;
 pub use scenario::{Fault, Faults, Load, Scenario};
 pub use slot::{Landed, Pending, RequestId};
 pub use stamp::Stamp;
-pub use world::{CRASH_ONE_IN, Step, Subject, World};
+pub use subject::{Life, Subject};
+pub use world::{CRASH_ONE_IN, STOP_ONE_IN, Step, World};

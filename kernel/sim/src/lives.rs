@@ -1,0 +1,230 @@
+//! The lives of a device: from each start to the crash or the end.
+//!
+//! Place: part of a [`World`]. Here is who pulls the plug, which legs a start
+//! finds, what the person does when the device is held, and which legs may be
+//! believed.
+//!
+//! Rules:
+//!
+//! - A leg *has standing* if the last life that ran left it in sync. One that a
+//!   life ran without has none until it is in sync again; a life that never ran
+//!   changes nothing.
+//! - A device never runs without a leg that has standing: it would serve stale
+//!   data. The person knows, and plugs all legs in rather than let it.
+//! - With all legs there, and nothing wrong with them, a device runs.
+
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::mem;
+
+use crate::chooser::Chooser;
+use crate::clock::Clock;
+use crate::disk::{Presence, SimDisk};
+use crate::history::Violation;
+use crate::subject::{Life, Subject};
+use crate::world::{Step, World};
+
+/// By chance, one in so many starts leaves a leg out.
+pub const ABSENT_ONE_IN: u32 = 2;
+
+/// What is known of the life that the device leads now.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stage {
+    /// It was seen running.
+    pub(crate) ran: bool,
+    /// The person has told it to start without what is missing.
+    pub(crate) told: bool,
+    pub(crate) stop: Stop,
+}
+
+/// How far a clean stop has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Stop {
+    #[default]
+    No,
+    /// The clients finish.
+    Draining,
+    /// The device was asked to become quiet.
+    Asked,
+}
+
+impl World<'_> {
+    /// The device has started: to be told before the first step, and after
+    /// each crash.
+    pub fn started(&mut self, subject: &dyn Subject) {
+        self.stage = Stage::default();
+        self.believed.fill(false);
+        self.lost.fill(false);
+        self.look(subject);
+    }
+
+    /// Whether this leg was not plugged in when the machine started, nor since.
+    pub fn absent(&self, leg: usize) -> bool {
+        self.absent[leg]
+    }
+
+    /// Whether this leg was in sync when the device ran last: any leg that was
+    /// must do to start from.
+    pub fn left_in_sync(&self, leg: usize) -> bool {
+        self.standing[leg]
+    }
+
+    /// Sees what the last event has made of the device.
+    pub(crate) fn look(&mut self, subject: &dyn Subject) {
+        for leg in 0..self.lost.len() {
+            self.lost[leg] = self.lost[leg] && subject.in_sync(leg);
+        }
+        match subject.life() {
+            Life::Running if !self.stage.ran => {
+                self.stage.ran = true;
+                let legs = 0..self.legs.len();
+                self.believed = legs.map(|leg| !self.absent[leg] && subject.in_sync(leg)).collect();
+                let right = self.believed.iter().zip(&self.standing);
+                if self.boots > 0 && right.clone().all(|(is, was)| !(*is && *was)) {
+                    self.broken.get_or_insert(Violation::StaleStart);
+                }
+            }
+            Life::Held | Life::Refused if (0..self.legs.len()).all(|leg| self.is_well(leg)) => {
+                self.broken.get_or_insert_with(|| Violation::NoStart(subject.why()));
+            }
+            _ => {}
+        }
+    }
+
+    /// Nothing more can happen: then the device should not be in between.
+    pub(crate) fn rests(&mut self, subject: &dyn Subject) {
+        if subject.life() != Life::Running {
+            self.broken.get_or_insert_with(|| Violation::NoStart(subject.why()));
+        } else if self.stage.stop == Stop::Asked {
+            self.broken.get_or_insert(Violation::NoStop);
+        }
+    }
+
+    fn is_there(&self, leg: usize) -> bool {
+        self.legs[leg].presence() != Presence::Gone
+    }
+
+    /// Whether the leg was there, and did what it was asked, since the start.
+    pub(crate) fn is_well(&self, leg: usize) -> bool {
+        let disk = &self.legs[leg];
+        self.is_there(leg) && disk.failures() == 0 && bio::BlockDevice::resets(&**disk) == 0
+    }
+
+    /// The device does not start by itself, and somebody comes to see.
+    pub(crate) fn person(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) -> Step {
+        let mut legs = 0..self.legs.len();
+        let enough = legs.any(|leg| self.standing[leg] && self.is_there(leg));
+        let held = subject.life() == Life::Held && !self.stage.told;
+        if !held || !enough || chooser.choose(2, "plug all in") == 1 {
+            return Step::PowerCycle;
+        }
+        self.history.note(|| "a person starts it degraded".into());
+        self.stage.told = true;
+        for leg in 0..self.legs.len() {
+            self.standing[leg] &= self.is_there(leg);
+        }
+        subject.start_degraded();
+        Step::Event
+    }
+
+    /// A leg that was not there is there again.
+    pub(crate) fn give_back(&mut self, leg: usize, subject: &dyn Subject) {
+        self.history.note(|| format!("leg {leg} is there again"));
+        self.absent[leg] = false;
+        self.legs[leg].set_presence(Presence::Ready);
+        subject.returned(leg);
+    }
+
+    /// Goes on with a clean stop. Whether the machine can be switched off.
+    pub(crate) fn stop(&mut self, subject: &dyn Subject) -> bool {
+        if self.stage.stop == Stop::Draining && self.history.open() == 0 {
+            self.history.note(|| "the device is asked to stop".into());
+            self.stage.stop = if subject.stop() { Stop::Asked } else { Stop::No };
+        }
+        self.stage.stop == Stop::Asked && subject.stopped()
+    }
+
+    /// Every disk loses its power, each keeping what is chosen for it; the
+    /// next device finds what they kept, on the legs that are chosen to be
+    /// there. `subject` is dead from here on.
+    pub fn crash(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
+        self.history.note(|| "the machine crashes".into());
+        self.left.crashes -= 1;
+        self.power_off(subject, chooser);
+        self.leave_out(chooser);
+    }
+
+    /// After a clean stop, the same.
+    pub fn restart(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
+        self.history.note(|| "the device has stopped; the machine starts anew".into());
+        self.power_off(subject, chooser);
+        self.leave_out(chooser);
+    }
+
+    /// The person switches off, plugs all legs in, and switches on. No crash of
+    /// the scenario's.
+    pub fn power_cycle(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
+        self.history.note(|| "a person plugs all legs in and starts anew".into());
+        self.power_off(subject, chooser);
+    }
+
+    fn power_off(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
+        self.standing = self.standing(subject);
+        self.boots += 1;
+        self.absent.fill(false);
+        let kept = self.legs.iter().map(|leg| leg.crash(chooser)).collect();
+        let dead = mem::replace(&mut self.legs, kept);
+        self.history.crash();
+        let clock = mem::replace(&mut self.clock, Clock::new(u64::from(self.boots)));
+        switch_off(&dead, &clock);
+    }
+
+    /// Which legs have standing if this life ends now.
+    pub(crate) fn standing(&self, subject: &dyn Subject) -> Vec<bool> {
+        let legs = self.standing.iter().enumerate();
+        legs.map(|(leg, &before)| match self.stage.ran {
+            true => !self.absent[leg] && subject.in_sync(leg),
+            false => before,
+        })
+        .collect()
+    }
+
+    /// Chooses legs that the start does not find; one is always there.
+    fn leave_out(&mut self, chooser: &mut dyn Chooser) {
+        loop {
+            let there = (0..self.legs.len()).filter(|&leg| !self.absent[leg]);
+            let count = there.clone().count();
+            let may = self.left.absences > 0 && count > 1;
+            if !may || !chooser.rarely(ABSENT_ONE_IN, "a leg is absent") {
+                return;
+            }
+            self.left.absences -= 1;
+            let nth = chooser.choose(count, "which leg");
+            let leg = there.clone().nth(nth).expect("one of those counted");
+            self.unplug(leg);
+        }
+    }
+
+    /// The start does not find this leg.
+    pub(crate) fn unplug(&mut self, leg: usize) {
+        self.history.note(|| format!("leg {leg} is absent"));
+        self.absent[leg] = true;
+        self.legs[leg].set_presence(Presence::Gone);
+    }
+
+    /// Ends the run wherever it stands: what the device still has in flight
+    /// fails, and what it has to do later is dropped.
+    pub fn end(&mut self) {
+        self.history.crash();
+        self.legs.iter().for_each(|leg| leg.set_presence(Presence::Gone));
+        switch_off(&self.legs, &self.clock);
+    }
+}
+
+/// Lets go of whatever a dead device holds. It may begin things while it
+/// learns that it is dead, so the clock comes last.
+fn switch_off(legs: &[Arc<SimDisk>], clock: &Clock) {
+    legs.iter().for_each(|leg| leg.abandon());
+    clock.stop();
+}
