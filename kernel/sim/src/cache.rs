@@ -111,6 +111,11 @@ impl Cache {
         &self.cells[sector.0 as usize].medium
     }
 
+    /// The sectors of which the cache has what the medium has not.
+    pub(crate) fn dirty(&self) -> impl Iterator<Item = Sector> {
+        self.dirty.iter().map(|&index| Sector(index as u64))
+    }
+
     /// Puts `content` on the medium, past the cache; what that had of the
     /// sector is gone.
     pub(crate) fn preset(&mut self, sector: Sector, content: Content) {

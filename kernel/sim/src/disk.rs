@@ -174,6 +174,14 @@ impl SimDisk {
         self.state.lock().cache.medium(sector).clone()
     }
 
+    /// The sectors of which it is open what a loss of power would leave.
+    pub fn outstanding(&self) -> Vec<Sector> {
+        let state = self.state.lock();
+        let in_flight = slot::in_flight(&state.slots, &state.late);
+        let in_flight = in_flight.into_iter().map(|(index, _)| Sector(index as u64));
+        state.cache.dirty().chain(in_flight).collect()
+    }
+
     /// Whether the disk is there.
     pub fn presence(&self) -> Presence {
         self.state.lock().presence

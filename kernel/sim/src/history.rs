@@ -140,6 +140,8 @@ struct State {
     alive: OpId,
     /// How many requests failed since the last crash.
     errors: u32,
+    /// How many writes and flushes succeeded.
+    acknowledged: u64,
     /// The latest request that failed.
     error: Option<(OpId, ErrorKind)>,
     violation: Option<Violation>,
@@ -166,6 +168,7 @@ impl History {
                 now: 0,
                 alive: 0,
                 errors: 0,
+                acknowledged: 0,
                 error: None,
                 violation: None,
                 journal: None,
@@ -226,6 +229,11 @@ impl History {
     /// How many requests have not ended.
     pub fn open(&self) -> usize {
         self.0.lock().open
+    }
+
+    /// How many writes and flushes succeeded so far.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.0.lock().acknowledged
     }
 
     /// The requests that have not ended.
@@ -307,6 +315,7 @@ impl State {
             self.errors += 1;
             self.error = Some((id, error.kind));
         }
+        self.acknowledged += u64::from(result.is_ok() && !matches!(op, Op::Read(_)));
         match op {
             Op::Read(_) if result.is_ok() && memory.is_none() => {
                 self.violated(Violation::MemoryLost(id));

@@ -6,11 +6,16 @@
 //!
 //! Rules:
 //!
-//! - A leg *has standing* if the last life that ran left it in sync. One that a
-//!   life ran without has none until it is in sync again; a life that never ran
-//!   changes nothing.
-//! - A device never runs without a leg that has standing: it would serve stale
-//!   data. The person knows, and plugs all legs in rather than let it.
+//! - A leg *has standing* if the last life that ran left it in sync, and none
+//!   since that never came to run put it out. The person tells a device to start only from a
+//!   leg that has standing, and plugs all legs in rather than lose data.
+//! - A leg *is stale* if writes or flushes were acknowledged while it was out.
+//!   No device may run from stale legs. One that was on its way out when the
+//!   machine crashed has no standing, but is not stale: nobody was told of
+//!   anything that it has missed.
+//! - The person tells it nothing while the legs may disagree on who is in, for
+//!   the machine went down as that was being recorded, or before a start that it
+//!   was told to make had come to anything: that would split the set.
 //! - With all legs there, and nothing wrong with them, a device runs.
 
 use alloc::format;
@@ -35,6 +40,10 @@ pub(crate) struct Stage {
     pub(crate) ran: bool,
     /// The person has told it to start without what is missing.
     pub(crate) told: bool,
+    /// The legs that came back since the start, by bits.
+    pub(crate) back: u64,
+    /// How much was acknowledged when legs were last looked at for it.
+    acknowledged: u64,
     pub(crate) stop: Stop,
 }
 
@@ -80,8 +89,9 @@ impl World<'_> {
                 self.stage.ran = true;
                 let legs = 0..self.legs.len();
                 self.believed = legs.map(|leg| !self.absent[leg] && subject.in_sync(leg)).collect();
-                let right = self.believed.iter().zip(&self.standing);
-                if self.boots > 0 && right.clone().all(|(is, was)| !(*is && *was)) {
+                self.out = self.believed.iter().map(|believed| !believed).collect();
+                let mut legs = self.believed.iter().zip(&self.stale);
+                if self.boots > 0 && legs.all(|(believed, stale)| !believed || *stale) {
                     self.broken.get_or_insert(Violation::StaleStart);
                 }
             }
@@ -89,6 +99,23 @@ impl World<'_> {
                 self.broken.get_or_insert_with(|| Violation::NoStart(subject.why()));
             }
             _ => {}
+        }
+        if self.stage.ran {
+            self.look_for_stale(subject);
+        }
+    }
+
+    /// Finds the legs that miss what was acknowledged, if something was. To be
+    /// sure of the order, a leg must have been out already when this came last.
+    fn look_for_stale(&mut self, subject: &dyn Subject) {
+        let acknowledged = self.history.acknowledged();
+        if !self.scenario.restarts() || acknowledged == self.stage.acknowledged {
+            return;
+        }
+        self.stage.acknowledged = acknowledged;
+        for leg in 0..self.legs.len() {
+            self.stale[leg] |= self.out[leg];
+            self.out[leg] = self.absent[leg] || !subject.in_sync(leg);
         }
     }
 
@@ -105,6 +132,12 @@ impl World<'_> {
         self.legs[leg].presence() != Presence::Gone
     }
 
+    /// Whether a device that is told to start with what it has starts with this leg.
+    fn counts(&self, leg: usize) -> bool {
+        let there = self.is_there(leg) && self.stage.back >> leg & 1 == 0;
+        there && self.legs[leg].failures() == 0
+    }
+
     /// Whether the leg was there, and did what it was asked, since the start.
     pub(crate) fn is_well(&self, leg: usize) -> bool {
         let disk = &self.legs[leg];
@@ -113,17 +146,14 @@ impl World<'_> {
 
     /// The device does not start by itself, and somebody comes to see.
     pub(crate) fn person(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) -> Step {
-        let mut legs = 0..self.legs.len();
-        let enough = legs.any(|leg| self.standing[leg] && self.is_there(leg));
+        let may = |leg| self.standing[leg] && self.counts(leg);
+        let enough = !self.unsettled && (0..self.legs.len()).any(may);
         let held = subject.life() == Life::Held && !self.stage.told;
         if !held || !enough || chooser.choose(2, "plug all in") == 1 {
             return Step::PowerCycle;
         }
         self.history.note(|| "a person starts it degraded".into());
         self.stage.told = true;
-        for leg in 0..self.legs.len() {
-            self.standing[leg] &= self.is_there(leg);
-        }
         subject.start_degraded();
         Step::Event
     }
@@ -132,6 +162,7 @@ impl World<'_> {
     pub(crate) fn give_back(&mut self, leg: usize, subject: &dyn Subject) {
         self.history.note(|| format!("leg {leg} is there again"));
         self.absent[leg] = false;
+        self.stage.back |= 1 << leg;
         self.legs[leg].set_presence(Presence::Ready);
         subject.returned(leg);
     }
@@ -170,7 +201,11 @@ impl World<'_> {
     }
 
     fn power_off(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
+        self.unsettled = self.unsettled(subject);
         self.standing = self.standing(subject);
+        if self.stage.ran {
+            self.stale.iter_mut().zip(&self.standing).for_each(|(stale, was)| *stale &= !was);
+        }
         self.boots += 1;
         self.absent.fill(false);
         let kept = self.legs.iter().map(|leg| leg.crash(chooser)).collect();
@@ -180,12 +215,25 @@ impl World<'_> {
         switch_off(&dead, &clock);
     }
 
+    /// Whether the legs may disagree on who is in if this life ends now.
+    pub(crate) fn unsettled(&self, subject: &dyn Subject) -> bool {
+        let open = |leg: usize| {
+            let mut sectors = self.legs[leg].outstanding().into_iter();
+            sectors.any(|sector| subject.is_record(leg, sector))
+        };
+        let before = !self.stage.ran && (self.unsettled || self.stage.told);
+        before || (0..self.legs.len()).any(open)
+    }
+
     /// Which legs have standing if this life ends now.
     pub(crate) fn standing(&self, subject: &dyn Subject) -> Vec<bool> {
-        let legs = self.standing.iter().enumerate();
-        legs.map(|(leg, &before)| match self.stage.ran {
-            true => !self.absent[leg] && subject.in_sync(leg),
-            false => before,
+        let is_in = |leg: usize| !self.absent[leg] && subject.in_sync(leg);
+        let legs = 0..self.legs.len();
+        // On its way the device may have put a leg out.
+        let on_its_way = subject.life() == Life::Starting && legs.clone().any(is_in);
+        legs.map(|leg| match self.stage.ran {
+            true => is_in(leg),
+            false => self.standing[leg] && (!on_its_way || is_in(leg)),
         })
         .collect()
     }

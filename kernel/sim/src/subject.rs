@@ -40,6 +40,13 @@ pub trait Subject {
         Sector(0)
     }
 
+    /// Whether this sector of this leg is part of the record of who is in sync.
+    /// While such a record is being written the legs may disagree.
+    fn is_record(&self, leg: usize, sector: Sector) -> bool {
+        let start = self.data_start(leg);
+        !(start..start + self.device().capacity()).contains(&sector)
+    }
+
     /// Where it stands.
     fn life(&self) -> Life {
         Life::Running

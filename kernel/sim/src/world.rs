@@ -59,6 +59,12 @@ pub struct World<'a> {
     pub(crate) believed: Vec<bool>,
     /// The legs that a start may believe: see `lives.rs`.
     pub(crate) standing: Vec<bool>,
+    /// The legs that miss something acknowledged.
+    pub(crate) stale: Vec<bool>,
+    /// The legs that were out when something was last acknowledged.
+    pub(crate) out: Vec<bool>,
+    /// The legs may disagree on who is in.
+    pub(crate) unsettled: bool,
     /// The legs that were not plugged in.
     pub(crate) absent: Vec<bool>,
     /// The legs that lost their caches, which the device did not notice yet.
@@ -133,6 +139,9 @@ impl<'a> World<'a> {
             held: Vec::new(),
             believed: vec![false; scenario.legs],
             standing: vec![true; scenario.legs],
+            stale: vec![false; scenario.legs],
+            out: vec![false; scenario.legs],
+            unsettled: false,
             absent: vec![false; scenario.legs],
             lost: vec![false; scenario.legs],
             stage: Stage::default(),
