@@ -21,6 +21,7 @@ use core::{fmt, mem};
 use bio::{SECTOR_SIZE, Sector};
 
 use crate::chooser::Chooser;
+use crate::digest::digest_of;
 use crate::stamp::{self, Stamp};
 
 /// The landed writes that the cache keeps for one sector. Past this the oldest
@@ -114,6 +115,28 @@ impl Cache {
     /// The sectors of which the cache has what the medium has not.
     pub(crate) fn dirty(&self) -> impl Iterator<Item = Sector> {
         self.dirty.iter().map(|&index| Sector(index as u64))
+    }
+
+    /// Tells of each landed write of each sector: which write, the sector, how
+    /// many came before it, and what it put there.
+    pub(crate) fn each_cached(&self, mut tell: impl FnMut(WriteId, usize, usize, &Content)) {
+        for &index in &self.dirty {
+            for (position, cached) in self.cells[index].chain.iter().enumerate() {
+                tell(cached.write, index, position, &cached.content);
+            }
+        }
+    }
+
+    /// What the medium holds.
+    pub(crate) fn contents(&self) -> Vec<Content> {
+        self.cells.iter().map(|cell| cell.medium.clone()).collect()
+    }
+
+    /// A fingerprint of the medium: the sum over its sectors, so that a change
+    /// of one is a difference.
+    pub(crate) fn digest(&self) -> u128 {
+        let sectors = self.cells.iter().zip(0u64..);
+        sectors.fold(0, |sum, (cell, at)| sum.wrapping_add(digest_of((at, &cell.medium))))
     }
 
     /// Puts `content` on the medium, past the cache; what that had of the

@@ -100,6 +100,8 @@ struct State {
     events: u64,
     failures: u64,
     resets: u64,
+    /// Counts whatever may change what a loss of power would leave.
+    changes: u64,
 }
 
 impl SimDisk {
@@ -128,6 +130,7 @@ impl SimDisk {
                     events: 0,
                     failures: 0,
                     resets: 0,
+                    changes: 0,
                 },
             ),
         })
@@ -178,8 +181,19 @@ impl SimDisk {
     pub fn outstanding(&self) -> Vec<Sector> {
         let state = self.state.lock();
         let in_flight = slot::in_flight(&state.slots, &state.late);
-        let in_flight = in_flight.into_iter().map(|(index, _)| Sector(index as u64));
+        let in_flight = in_flight.into_iter().map(|(_, index, _)| Sector(index as u64));
         state.cache.dirty().chain(in_flight).collect()
+    }
+
+    /// Changes whenever what a loss of power would leave may have changed.
+    pub(crate) fn changes(&self) -> u64 {
+        self.state.lock().changes
+    }
+
+    /// Shows what it holds: its cache, what waits, and what timed out.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Cache, &[Slot], &[Late]) -> R) -> R {
+        let state = self.state.lock();
+        look(&state.cache, &state.slots, &state.late)
     }
 
     /// Whether the disk is there.
@@ -214,6 +228,7 @@ impl SimDisk {
         let State { cache, slots, .. } = &mut *guard;
         let slot = slots.iter_mut().find(|slot| slot.id == id).expect("a request that waits");
         slot.perform(cache, Landed::All);
+        guard.changes += 1;
     }
 
     /// Completes a waiting request. One whose disk is gone or read-only fails
@@ -233,6 +248,7 @@ impl SimDisk {
         let State { cache, late, .. } = &mut *guard;
         let index = late.iter().position(|late| late.pending.id == id).expect("a late request");
         late.remove(index).end(cache);
+        guard.changes += 1;
     }
 
     /// The disk loses its power for a moment, unnoticed: of its cache and of
@@ -308,6 +324,7 @@ impl BlockDevice for SimDisk {
             return bio.fail(ErrorKind::Gone);
         }
         let id = RequestId(state.tick());
+        state.changes += u64::from(bio.cmd().modifies());
         state.slots.push(Slot { id, bio, performed: false });
     }
 
@@ -330,6 +347,7 @@ impl State {
     ) -> (Bio, Result<(), ErrorKind>) {
         let index = self.slots.iter().position(|slot| slot.id == id).expect("a request that waits");
         let mut slot = self.slots.remove(index);
+        self.changes += u64::from(slot.bio.cmd() != BufCmd::Read);
         let now = self.tick();
         let result = match (self.presence, outcome) {
             (Presence::Gone, _) => Err(ErrorKind::Gone),
@@ -356,7 +374,8 @@ impl State {
     }
 
     fn cut(&mut self, chooser: &mut dyn Chooser) {
-        let in_flight = slot::in_flight(&self.slots, &self.late);
-        self.cache.cut(chooser, in_flight);
+        let in_flight = slot::in_flight(&self.slots, &self.late).into_iter();
+        self.cache.cut(chooser, in_flight.map(|(_, index, content)| (index, content)).collect());
+        self.changes += 1;
     }
 }

@@ -59,7 +59,11 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.violation)?;
         self.account.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
-        write!(f, "replay: {}, or shorter: {}", self.replay, self.shortest)
+        write!(f, "replay: {}", self.replay)?;
+        if self.shortest != self.replay {
+            write!(f, ", or shorter: {}", self.shortest)?;
+        }
+        Ok(())
     }
 }
 

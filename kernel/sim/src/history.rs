@@ -22,6 +22,7 @@ use bio::{Bio, Buf, BufDone, ErrorKind, Extent, IoResult, SECTOR_SIZE, Sector};
 use bytes::BytesMut;
 
 use crate::cache::Content;
+use crate::digest::Digest;
 use crate::linear::{Moment, Register, WriteEnd};
 use crate::stamp::{self, Stamp};
 
@@ -133,6 +134,8 @@ pub struct History(Lock<State>);
 struct State {
     sectors: Vec<Register>,
     ops: Vec<Record>,
+    /// The request that is first in `ops`: those before are forgotten.
+    first: OpId,
     open: usize,
     /// Counts beginnings and ends.
     now: Moment,
@@ -164,6 +167,7 @@ impl History {
             State {
                 sectors: contents.map(|stamp| Register::new(stamp, crashes)).collect(),
                 ops: Vec::new(),
+                first: 0,
                 open: 0,
                 now: 0,
                 alive: 0,
@@ -221,7 +225,7 @@ impl History {
     pub(crate) fn keep_open(&self, ids: &mut [Option<OpId>]) -> u32 {
         let state = self.0.lock();
         for id in ids {
-            *id = id.filter(|&id| id >= state.alive && state.ops[id as usize].result.is_none());
+            *id = id.filter(|&id| id >= state.alive && state.record(id).result.is_none());
         }
         state.errors
     }
@@ -239,8 +243,8 @@ impl History {
     /// The requests that have not ended.
     pub fn open_ops(&self) -> Vec<OpId> {
         let state = self.0.lock();
-        let open = |id: &OpId| state.ops[*id as usize].result.is_none();
-        (state.alive..state.ops.len() as OpId).filter(open).collect()
+        let open = |id: &OpId| state.record(*id).result.is_none();
+        (state.alive..state.next()).filter(open).collect()
     }
 
     /// The first violation so far, and the latest request that failed since
@@ -250,11 +254,46 @@ impl History {
         (state.violation.clone(), state.error.take())
     }
 
+    /// What is known after a crash at this moment, to go on with elsewhere.
+    pub(crate) fn after_crash(&self) -> Arc<History> {
+        let state = self.0.lock();
+        let mut sectors = state.sectors.clone();
+        sectors.iter_mut().for_each(|sector| sector.crash());
+        Arc::new(History(Lock::new(
+            Rank::ORIGINATOR,
+            State {
+                sectors,
+                ops: Vec::new(),
+                first: state.next(),
+                open: 0,
+                now: state.now,
+                alive: state.next(),
+                errors: 0,
+                acknowledged: state.acknowledged,
+                error: None,
+                violation: None,
+                journal: state.journal.clone(),
+            },
+        )))
+    }
+
+    /// Counts what begins and ends: while it is the same nothing was asked or answered.
+    pub(crate) fn moment(&self) -> Moment {
+        self.0.lock().now
+    }
+
+    /// A fingerprint of what may be read after a crash; only of an [`after_crash`](History::after_crash).
+    pub(crate) fn digest(&self) -> u128 {
+        let mut digest = Digest::new();
+        self.0.lock().sectors.iter().for_each(|sector| sector.hash_left(&mut digest));
+        digest.sum()
+    }
+
     /// The machine crashes.
     pub fn crash(&self) {
         let mut state = self.0.lock();
         state.sectors.iter_mut().for_each(|sector| sector.crash());
-        state.alive = state.ops.len() as OpId;
+        state.alive = state.next();
         state.open = 0;
         (state.errors, state.error) = (0, None);
     }
@@ -273,13 +312,21 @@ impl State {
         }
     }
 
+    fn next(&self) -> OpId {
+        self.first + self.ops.len() as OpId
+    }
+
+    fn record(&self, id: OpId) -> &Record {
+        &self.ops[(id - self.first) as usize]
+    }
+
     fn tick(&mut self) -> Moment {
         self.now += 1;
         self.now
     }
 
     fn begin(&mut self, op: Op) -> OpId {
-        let (id, begun) = (self.ops.len() as OpId, self.tick());
+        let (id, begun) = (self.next(), self.tick());
         match op {
             Op::Read(extent) => {
                 self.judged(extent).for_each(|(_, sector)| sector.begin_read(begun));
@@ -304,7 +351,7 @@ impl State {
             return;
         }
         let now = self.tick();
-        let record = &mut self.ops[id as usize];
+        let record = &mut self.ops[(id - self.first) as usize];
         let (op, begun) = (record.op, record.begun);
         if record.result.replace(result).is_some() {
             return self.violated(Violation::EndedTwice(id));

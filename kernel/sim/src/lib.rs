@@ -16,6 +16,7 @@
 //! | `scenario.rs`, `clock.rs`, `clients.rs`, `subject.rs` | what a run is made of |
 //! | `world.rs`, `mishaps.rs`, `lives.rs`, `verdict.rs` | a run: what happens next, what goes wrong, starts and ends, what is asked of it |
 //! | `explore.rs` | every run, or many by chance, down to the shortest that fails |
+//! | `actions.rs`, `image.rs`, `digest.rs`, `crashes.rs` | every crash of a short story, and every crash of its recovery |
 //!
 //! What the oracle holds a device to is what one disk with a volatile cache
 //! does: requests are linearizable sector by sector, a flush makes durable what
@@ -53,14 +54,18 @@
 
 extern crate alloc;
 
+mod actions;
 mod cache;
 mod chooser;
 mod clients;
 mod clock;
+pub mod crashes;
+mod digest;
 mod disk;
 pub mod explore;
 mod fault;
 mod history;
+mod image;
 mod linear;
 mod lives;
 mod mishaps;
@@ -71,14 +76,17 @@ mod subject;
 mod verdict;
 mod world;
 
+pub use actions::{Action, sequences};
 pub use cache::{CACHED_PER_SECTOR_MAX, Content};
 pub use chooser::{Chooser, Decision, Exhaustive, NoReplay, Random, Replay, Seeded, Trace, replay};
 pub use clients::FAILURES_MAX;
 pub use clock::{Clock, Work};
+pub use crashes::Crashes;
 pub use disk::{Held, Outcome, Presence, SimDisk};
 pub use explore::{Explored, Factory, Report};
 pub use fault::{Counts, FaultDisk, Hit};
 pub use history::{History, Op, OpId, Violation};
+pub use image::LEG_IMAGES_MAX;
 pub use linear::{Moment, OPEN_WRITES_MAX, Register, WriteEnd};
 pub use lives::ABSENT_ONE_IN;
 pub use scenario::{Fault, Faults, Load, Scenario};

@@ -23,6 +23,7 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
 use core::mem;
 
 use crate::stamp::Stamp;
@@ -241,6 +242,12 @@ impl Register {
         self.late = 0;
         self.reads.clear();
         self.flushes.clear();
+    }
+
+    /// Hashes what a crash has left: one value or another.
+    pub(crate) fn hash_left(&self, hasher: &mut impl Hasher) {
+        self.pasts.len().hash(hasher);
+        self.pasts.iter().flat_map(|past| &past.values).for_each(|left| left.stamp.hash(hasher));
     }
 
     /// What a read that began at `begun` may answer now.

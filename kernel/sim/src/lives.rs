@@ -20,6 +20,7 @@
 
 use alloc::format;
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
 
@@ -45,6 +46,24 @@ pub(crate) struct Stage {
     /// How much was acknowledged when legs were last looked at for it.
     acknowledged: u64,
     pub(crate) stop: Stop,
+}
+
+/// What is known of the legs from the lives before.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Books {
+    /// The legs that were in sync when the device ran last.
+    pub(crate) standing: Vec<bool>,
+    /// The legs that miss something acknowledged.
+    pub(crate) stale: Vec<bool>,
+    /// The legs may disagree on who is in.
+    pub(crate) unsettled: bool,
+}
+
+impl Books {
+    /// All legs are new.
+    pub(crate) fn new(legs: usize) -> Books {
+        Books { standing: vec![true; legs], stale: vec![false; legs], unsettled: false }
+    }
 }
 
 /// How far a clean stop has come.
@@ -76,7 +95,7 @@ impl World<'_> {
     /// Whether this leg was in sync when the device ran last: any leg that was
     /// must do to start from.
     pub fn left_in_sync(&self, leg: usize) -> bool {
-        self.standing[leg]
+        self.books.standing[leg]
     }
 
     /// Sees what the last event has made of the device.
@@ -90,7 +109,7 @@ impl World<'_> {
                 let legs = 0..self.legs.len();
                 self.believed = legs.map(|leg| !self.absent[leg] && subject.in_sync(leg)).collect();
                 self.out = self.believed.iter().map(|believed| !believed).collect();
-                let mut legs = self.believed.iter().zip(&self.stale);
+                let mut legs = self.believed.iter().zip(&self.books.stale);
                 if self.boots > 0 && legs.all(|(believed, stale)| !believed || *stale) {
                     self.broken.get_or_insert(Violation::StaleStart);
                 }
@@ -114,7 +133,7 @@ impl World<'_> {
         }
         self.stage.acknowledged = acknowledged;
         for leg in 0..self.legs.len() {
-            self.stale[leg] |= self.out[leg];
+            self.books.stale[leg] |= self.out[leg];
             self.out[leg] = self.absent[leg] || !subject.in_sync(leg);
         }
     }
@@ -146,8 +165,8 @@ impl World<'_> {
 
     /// The device does not start by itself, and somebody comes to see.
     pub(crate) fn person(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) -> Step {
-        let may = |leg| self.standing[leg] && self.counts(leg);
-        let enough = !self.unsettled && (0..self.legs.len()).any(may);
+        let may = |leg| self.books.standing[leg] && self.counts(leg);
+        let enough = !self.books.unsettled && (0..self.legs.len()).any(may);
         let held = subject.life() == Life::Held && !self.stage.told;
         if !held || !enough || chooser.choose(2, "plug all in") == 1 {
             return Step::PowerCycle;
@@ -158,8 +177,11 @@ impl World<'_> {
         Step::Event
     }
 
-    /// A leg that was not there is there again.
+    /// A leg is there again, if it was not.
     pub(crate) fn give_back(&mut self, leg: usize, subject: &dyn Subject) {
+        if self.is_there(leg) {
+            return;
+        }
         self.history.note(|| format!("leg {leg} is there again"));
         self.absent[leg] = false;
         self.stage.back |= 1 << leg;
@@ -201,11 +223,7 @@ impl World<'_> {
     }
 
     fn power_off(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
-        self.unsettled = self.unsettled(subject);
-        self.standing = self.standing(subject);
-        if self.stage.ran {
-            self.stale.iter_mut().zip(&self.standing).for_each(|(stale, was)| *stale &= !was);
-        }
+        self.books = self.closed_books(subject);
         self.boots += 1;
         self.absent.fill(false);
         let kept = self.legs.iter().map(|leg| leg.crash(chooser)).collect();
@@ -215,27 +233,28 @@ impl World<'_> {
         switch_off(&dead, &clock);
     }
 
-    /// Whether the legs may disagree on who is in if this life ends now.
-    pub(crate) fn unsettled(&self, subject: &dyn Subject) -> bool {
-        let open = |leg: usize| {
-            let mut sectors = self.legs[leg].outstanding().into_iter();
-            sectors.any(|sector| subject.is_record(leg, sector))
-        };
-        let before = !self.stage.ran && (self.unsettled || self.stage.told);
-        before || (0..self.legs.len()).any(open)
-    }
-
-    /// Which legs have standing if this life ends now.
-    pub(crate) fn standing(&self, subject: &dyn Subject) -> Vec<bool> {
+    /// What is known of the legs if this life ends now.
+    pub(crate) fn closed_books(&self, subject: &dyn Subject) -> Books {
+        let mut books = self.books.clone();
         let is_in = |leg: usize| !self.absent[leg] && subject.in_sync(leg);
         let legs = 0..self.legs.len();
         // On its way the device may have put a leg out.
         let on_its_way = subject.life() == Life::Starting && legs.clone().any(is_in);
-        legs.map(|leg| match self.stage.ran {
-            true => is_in(leg),
-            false => self.standing[leg] && (!on_its_way || is_in(leg)),
-        })
-        .collect()
+        for leg in legs.clone() {
+            if self.stage.ran {
+                books.standing[leg] = is_in(leg);
+                books.stale[leg] &= !is_in(leg);
+            } else if on_its_way {
+                books.standing[leg] &= is_in(leg);
+            }
+        }
+        let record = |leg: usize| {
+            let mut sectors = self.legs[leg].outstanding().into_iter();
+            sectors.any(|sector| subject.is_record(leg, sector))
+        };
+        let before = !self.stage.ran && (books.unsettled || self.stage.told);
+        books.unsettled = before || legs.clone().any(record);
+        books
     }
 
     /// Chooses legs that the start does not find; one is always there.

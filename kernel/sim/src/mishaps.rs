@@ -7,10 +7,11 @@
 //! that other. No mirror survives both, and the oracle would blame it.
 
 use alloc::format;
+use alloc::vec::Vec;
 
 use bio::{BufCmd, ErrorKind};
 
-use crate::chooser::Chooser;
+use crate::chooser::{Chooser, Replay};
 use crate::disk::{Outcome, Presence};
 use crate::scenario::{Fault, Faults};
 use crate::slot::{Landed, Pending};
@@ -75,6 +76,29 @@ impl World<'_> {
                 self.lost[leg] = true;
                 Outcome::Ok
             }
+        }
+    }
+
+    /// A leg goes, with its cache or without; unless it is the last that holds everything.
+    pub(crate) fn fail(&mut self, leg: usize, cache: bool, subject: &dyn Subject) {
+        let there = self.legs[leg].presence() == Presence::Ready;
+        if there && self.spared(leg, subject) == Spared::Nothing {
+            self.history.note(|| format!("leg {leg} goes"));
+            if cache {
+                self.legs[leg].lose_cache(&mut Replay::new(Vec::new()));
+                self.lost[leg] = true;
+            }
+            self.legs[leg].set_presence(Presence::Gone);
+        }
+    }
+
+    /// A leg loses its cache without a word; unless it is the last that holds everything.
+    pub(crate) fn blip(&mut self, leg: usize, subject: &dyn Subject) {
+        let there = self.legs[leg].presence() == Presence::Ready;
+        if there && self.spared(leg, subject) == Spared::Nothing {
+            self.history.note(|| format!("leg {leg} loses its cache without a word"));
+            self.legs[leg].lose_cache(&mut Replay::new(Vec::new()));
+            self.lost[leg] = true;
         }
     }
 

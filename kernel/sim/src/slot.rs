@@ -139,14 +139,15 @@ impl Slot {
     }
 }
 
-/// What these requests would leave in which sectors, if they landed.
-pub(crate) fn in_flight(slots: &[Slot], late: &[Late]) -> Vec<(usize, Content)> {
+/// What these requests would leave, which of them in which sector, if they landed.
+pub(crate) fn in_flight(slots: &[Slot], late: &[Late]) -> Vec<(RequestId, usize, Content)> {
     let mut left = Vec::new();
     for slot in slots.iter().filter(|slot| !slot.performed) {
-        left.extend(effects(slot.seen(), slot.data()));
+        left.extend(effects(slot.seen(), slot.data()).map(|(at, content)| (slot.id, at, content)));
     }
     for late in late.iter().filter(|late| !late.pending.performed) {
-        left.extend(effects(late.pending, late.data()));
+        let id = late.pending.id;
+        left.extend(effects(late.pending, late.data()).map(|(at, content)| (id, at, content)));
     }
     left
 }

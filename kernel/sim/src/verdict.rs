@@ -5,7 +5,7 @@
 
 use alloc::vec::Vec;
 
-use bio::{Extent, Sector, Sectors};
+use bio::{Sector, Sectors};
 
 use crate::chooser::Replay;
 use crate::history::{Op, Violation};
@@ -38,8 +38,7 @@ impl World<'_> {
     }
 
     fn read_everything(&mut self, subject: &dyn Subject) -> Option<Violation> {
-        let everything = Extent::new(Sector(0), self.scenario.sectors);
-        let (_, bio) = self.history.begin(Op::Read(everything));
+        let (_, bio) = self.history.begin(Op::Read(self.everything()));
         subject.device().strategy(bio);
         let mut plain = Replay::new(Vec::new());
         while self.step(subject, &mut plain) != Step::Rest {
@@ -51,13 +50,13 @@ impl World<'_> {
     }
 
     /// At rest every request has ended.
-    fn hang(&self) -> Option<Violation> {
+    pub(crate) fn hang(&self) -> Option<Violation> {
         (self.history.open() > 0).then(|| Violation::Hang(self.history.open_ops()))
     }
 
     /// At rest the legs in sync are equal, but for a leg whose loss of its cache
     /// nobody had a reason to notice yet.
-    fn compare(&self, subject: &dyn Subject) -> Option<Violation> {
+    pub(crate) fn compare(&self, subject: &dyn Subject) -> Option<Violation> {
         let legs = (0..self.legs.len()).filter(|&leg| subject.in_sync(leg) && !self.lost[leg]);
         let places: Vec<_> = legs.map(|leg| (leg, subject.data_start(leg))).collect();
         (0..self.scenario.sectors.0).map(Sectors).find_map(|at| {

@@ -25,7 +25,7 @@ use crate::clients::Clients;
 use crate::clock::{Clock, Work};
 use crate::disk::{Held, Presence, SimDisk};
 use crate::history::{History, Violation};
-use crate::lives::{Stage, Stop};
+use crate::lives::{Books, Stage, Stop};
 use crate::scenario::Scenario;
 use crate::stamp::Stamp;
 use crate::subject::{Life, Subject};
@@ -51,20 +51,15 @@ pub struct World<'a> {
     pub(crate) legs: Vec<Arc<SimDisk>>,
     pub(crate) clock: Arc<Clock>,
     pub(crate) history: Arc<History>,
-    clients: Clients<'a>,
+    pub(crate) clients: Clients<'a>,
     pub(crate) left: Left,
     /// What each leg holds; here only to keep the memory.
-    held: Vec<Held>,
+    pub(crate) held: Vec<Held>,
     /// The legs that were in sync when the device was first seen running.
     pub(crate) believed: Vec<bool>,
-    /// The legs that a start may believe: see `lives.rs`.
-    pub(crate) standing: Vec<bool>,
-    /// The legs that miss something acknowledged.
-    pub(crate) stale: Vec<bool>,
+    pub(crate) books: Books,
     /// The legs that were out when something was last acknowledged.
     pub(crate) out: Vec<bool>,
-    /// The legs may disagree on who is in.
-    pub(crate) unsettled: bool,
     /// The legs that were not plugged in.
     pub(crate) absent: Vec<bool>,
     /// The legs that lost their caches, which the device did not notice yet.
@@ -138,10 +133,8 @@ impl<'a> World<'a> {
             },
             held: Vec::new(),
             believed: vec![false; scenario.legs],
-            standing: vec![true; scenario.legs],
-            stale: vec![false; scenario.legs],
+            books: Books::new(scenario.legs),
             out: vec![false; scenario.legs],
-            unsettled: false,
             absent: vec![false; scenario.legs],
             lost: vec![false; scenario.legs],
             stage: Stage::default(),
