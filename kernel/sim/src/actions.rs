@@ -40,6 +40,7 @@ impl fmt::Display for Action {
             Action::Op(Op::Read(extent)) => ("r", extent),
             Action::Op(Op::Write(extent)) => ("w", extent),
             Action::Op(Op::WriteFua(extent)) => ("W", extent),
+            Action::Op(Op::Discard(extent)) => ("d", extent),
             Action::Op(Op::Flush) => return f.pad("f"),
             Action::Fail(leg) => return write!(f, "gone{leg}"),
             Action::Unplug(leg) => return write!(f, "unplug{leg}"),
@@ -68,6 +69,7 @@ impl FromStr for Action {
             "r" => Action::Op(Op::Read(extent()?)),
             "w" => Action::Op(Op::Write(extent()?)),
             "W" => Action::Op(Op::WriteFua(extent()?)),
+            "d" => Action::Op(Op::Discard(extent()?)),
             "f" => Action::Op(Op::Flush),
             "gone" => Action::Fail(leg()?),
             "unplug" => Action::Unplug(leg()?),
@@ -128,9 +130,9 @@ mod tests {
 
     #[test]
     fn a_story_is_read_as_it_is_written() {
-        let text = "w0+2,W1+2,r0+3,f,gone1,unplug0,back1,blip0,tick,restart";
+        let text = "w0+2,W1+2,r0+3,d2+1,f,gone1,unplug0,back1,blip0,tick,restart";
         let actions = story(text).unwrap();
-        assert_eq!(actions.len(), 10);
+        assert_eq!(actions.len(), 11);
         assert_eq!(Story(&actions).to_string(), text);
         assert!(["w", "w1", "x", "gone", "w0+2,"].iter().all(|text| story(text).is_err()));
         let none: String = Story(&[]).to_string();

@@ -212,6 +212,7 @@ impl Crashes {
     fn act(&mut self, run: &mut Run<'_, '_, '_>, action: Action) -> Result<(), Violation> {
         let Run { world, subject, .. } = run;
         match action {
+            Action::Op(Op::Discard(_)) if !subject.device().limits().discard => return Ok(()),
             Action::Op(op) => return self.ask(run, op),
             Action::Fail(leg) => world.fail(leg, true, &**subject),
             Action::Unplug(leg) => world.fail(leg, false, &**subject),

@@ -37,6 +37,18 @@ pub enum Op {
     WriteFua(Extent),
     /// Make durable what ended before.
     Flush,
+    /// Zero these sectors; only of a device that [can](bio::Limits::discard).
+    Discard(Extent),
+}
+
+impl Op {
+    /// The name of what this request, number `id`, leaves at `sector`.
+    fn stamp(self, id: OpId, sector: Sector) -> Stamp {
+        match self {
+            Op::Discard(_) => Stamp::discard(id, sector),
+            _ => Stamp::of(id, sector),
+        }
+    }
 }
 
 impl fmt::Display for Op {
@@ -46,6 +58,7 @@ impl fmt::Display for Op {
             Op::Write(extent) => write!(f, "write {extent}"),
             Op::WriteFua(extent) => write!(f, "write with FUA {extent}"),
             Op::Flush => f.pad("flush"),
+            Op::Discard(extent) => write!(f, "discard {extent}"),
         }
     }
 }
@@ -201,6 +214,7 @@ impl History {
                 }
             }
             Op::Flush => Buf::flush(),
+            Op::Discard(extent) => Buf::freeblks(extent),
         };
         (id, Bio::new(buf, self.clone(), u64::from(id)))
     }
@@ -331,9 +345,9 @@ impl State {
             Op::Read(extent) => {
                 self.judged(extent).for_each(|(_, sector)| sector.begin_read(begun));
             }
-            Op::Write(extent) | Op::WriteFua(extent) => {
+            Op::Write(extent) | Op::WriteFua(extent) | Op::Discard(extent) => {
                 for (at, sector) in self.judged(extent) {
-                    sector.begin_write(Stamp::of(id, at));
+                    sector.begin_write(op.stamp(id, at));
                 }
             }
             Op::Flush => {
@@ -371,8 +385,9 @@ impl State {
                 let seen = memory.filter(|_| result.is_ok());
                 self.end_read(Answer { op: id, begun, now }, extent, seen.as_deref());
             }
-            Op::Write(extent) => self.end_write(id, extent, false, now, result),
-            Op::WriteFua(extent) => self.end_write(id, extent, true, now, result),
+            Op::Write(extent) | Op::WriteFua(extent) | Op::Discard(extent) => {
+                self.end_write(id, op, extent, now, result);
+            }
             Op::Flush => {
                 let end = |sector: &mut Register| sector.end_flush(begun, result.is_err());
                 self.sectors.iter_mut().for_each(end);
@@ -380,14 +395,15 @@ impl State {
         }
     }
 
-    fn end_write(&mut self, id: OpId, extent: Extent, fua: bool, now: Moment, result: IoResult) {
+    fn end_write(&mut self, id: OpId, op: Op, extent: Extent, now: Moment, result: IoResult) {
+        let durable = matches!(op, Op::WriteFua(_));
         let end = match result.map_err(|error| error.kind) {
-            Ok(()) => WriteEnd::Done { durable: fua },
+            Ok(()) => WriteEnd::Done { durable },
             Err(ErrorKind::Timeout) => WriteEnd::TimedOut,
             Err(_) => WriteEnd::Failed,
         };
         for (at, sector) in self.judged(extent) {
-            sector.end_write(Stamp::of(id, at), end, now);
+            sector.end_write(op.stamp(id, at), end, now);
         }
     }
 

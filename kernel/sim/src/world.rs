@@ -201,10 +201,13 @@ impl<'a> World<'a> {
                 self.clock.run(index);
             }
             Event::Ask(client) => {
-                let op = self.clients.next(client, self.scenario.sectors, chooser);
-                let (id, bio) = self.history.begin(op);
-                self.clients.asked(client, id);
-                subject.device().strategy(bio);
+                let discard = subject.device().limits().discard;
+                let op = self.clients.next(client, self.scenario.sectors, discard, chooser);
+                let begun = op.map(|op| self.history.begin(op));
+                self.clients.asked(client, begun.as_ref().map(|(id, _)| *id));
+                if let Some((_, bio)) = begun {
+                    subject.device().strategy(bio);
+                }
             }
             Event::Late(leg, index) => {
                 let late = self.legs[leg].late(index).expect("a late request");

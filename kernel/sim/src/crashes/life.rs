@@ -2,7 +2,8 @@
 //! could come.
 
 use alloc::boxed::Box;
-use alloc::format;
+use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
@@ -131,7 +132,7 @@ impl<'a> World<'a> {
             self.legs.iter().zip(chosen).map(|(leg, image)| leg.left(image)).collect();
         let history = after.history.after_crash();
         history.note(|| {
-            let mut line = format!("the machine crashes");
+            let mut line = String::from("the machine crashes");
             for (leg, image) in chosen.iter().enumerate() {
                 for (sector, content) in &image.changes {
                     let _ = write!(line, "; leg {leg} keeps {content} in sector {sector}");
@@ -148,11 +149,11 @@ impl<'a> World<'a> {
             clients: Clients::new(&self.scenario.load),
             left: Default::default(),
             held: Vec::new(),
-            believed: alloc::vec![false; count],
+            believed: vec![false; count],
             books: after.books.clone(),
-            out: alloc::vec![false; count],
-            absent: alloc::vec![false; count],
-            lost: alloc::vec![false; count],
+            out: vec![false; count],
+            absent: vec![false; count],
+            lost: vec![false; count],
             stage: Default::default(),
             broken: None,
             boots: self.boots + 1,

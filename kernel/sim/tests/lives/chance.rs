@@ -1,6 +1,6 @@
 //! By chance: a right mirror passes, and each flaw is found.
 
-use bio::Sectors;
+use bio::{Limits, Sectors};
 use sim::{Explored, Fault, Faults, Load, Scenario, Violation, explore};
 
 use crate::labelled::{Flaw, labelled};
@@ -13,6 +13,7 @@ fn scenario(legs: usize) -> Scenario {
     let kinds = vec![Fault::Media, Fault::MediaPartly, Fault::Gone, Fault::Blip];
     Scenario {
         leg_sectors: Sectors(SECTORS + 1),
+        limits: Limits { discard: true, ..Limits::default() },
         early_effects: true,
         faults: Faults { budget: 2, one_in: 12, kinds },
         crashes: 3,

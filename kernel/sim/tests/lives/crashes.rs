@@ -18,14 +18,21 @@ fn extent(start: u64, count: u64) -> Extent {
 
 fn scenario(legs: usize) -> Scenario {
     let leg_sectors = Sectors(SECTORS + 1);
-    Scenario { leg_sectors, ..Scenario::new(legs, SECTORS, Load::Script(Vec::new())) }
+    let limits = Limits { discard: true, ..Limits::default() };
+    Scenario { leg_sectors, limits, ..Scenario::new(legs, SECTORS, Load::Script(Vec::new())) }
 }
 
 /// What a client can do.
 fn requests() -> Vec<Action> {
-    let ops = [Op::Write(extent(0, 2)), Op::Write(extent(1, 2)), Op::Flush];
-    let ops = ops.into_iter().chain([Op::WriteFua(extent(0, 1)), Op::Read(extent(0, 3))]);
-    ops.map(Action::Op).collect()
+    let ops = [
+        Op::Write(extent(0, 2)),
+        Op::Write(extent(1, 2)),
+        Op::Flush,
+        Op::WriteFua(extent(0, 1)),
+        Op::Discard(extent(0, 3)),
+        Op::Read(extent(0, 3)),
+    ];
+    ops.map(Action::Op).to_vec()
 }
 
 /// And what can happen to two legs.
