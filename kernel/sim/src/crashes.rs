@@ -7,8 +7,9 @@
 //! once for each leg, and judged. While it starts it may crash again.
 //!
 //! Equal cases are looked at once: same media, same answers allowed, same legs
-//! believed, and no more crashes to come than before. So what one story has
-//! seen another need not; take many with one [`Crashes`].
+//! believed, and no more crashes to come than before (how often the machine was
+//! started, and hence what chance will say, makes no difference). So what one
+//! story has seen another need not; take many with one [`Crashes`].
 //!
 //! The method is that of log-writes and of bounded enumeration (B3), with two
 //! things more: the legs are cut independently, and the recovery is cut too.
@@ -27,11 +28,12 @@ use crate::actions::{Action, Story};
 use crate::chooser::{Chooser, NoReplay, Replay, Seeded};
 use crate::digest::digest_of;
 use crate::explore::{Factory, Report, start};
-use crate::history::{History, Op, Violation};
+use crate::history::{History, Op};
 use crate::image::Image;
 use crate::lives::{Books, Stop};
 use crate::scenario::{Load, Scenario};
 use crate::subject::Life;
+use crate::violation::Violation;
 use crate::world::{Left, World};
 use life::Run;
 use pick::{Pick, Picks, parse};
@@ -47,13 +49,16 @@ pub struct Options {
     /// Orders of events in which each story is played: the first in first out,
     /// the others by chance.
     pub schedules: u64,
+    /// Recoveries also happen under a client that reads everything as soon as
+    /// the device runs, not only when it is at rest.
+    pub eager: bool,
     /// Images that are looked at after one event.
     pub images_max: u64,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { crashes: 1, absences: 0, schedules: 1, images_max: 100_000 }
+        Options { crashes: 1, absences: 0, schedules: 1, eager: false, images_max: 100_000 }
     }
 }
 
@@ -82,6 +87,8 @@ pub struct Crashes {
     options: Options,
     done: Enumerated,
     seen: BTreeSet<u128>,
+    /// The client reads as soon as the device runs.
+    eager: bool,
     /// The crashes that the present recovery comes after.
     path: Vec<Pick>,
     /// Only this case is looked at, and told.
@@ -109,8 +116,8 @@ pub fn replay(
     factory: &mut Factory<'_>,
     line: &str,
 ) -> Result<Enumerated, NoReplay> {
-    let (actions, schedule, picks) = parse(line)?;
-    let mut crashes = Crashes::only(picks);
+    let (actions, schedule, eager, picks) = parse(line)?;
+    let mut crashes = Crashes::only(picks, eager);
     let result = crashes.play(scenario, factory, &actions, schedule);
     if let Err(violation) = result {
         crashes.done.found = Some(crashes.report(violation, line.into()));
@@ -125,7 +132,7 @@ impl Crashes {
     }
 
     /// Looks at the case with these crashes, and nothing else.
-    fn only(picks: Vec<Pick>) -> Crashes {
+    fn only(picks: Vec<Pick>, eager: bool) -> Crashes {
         let absences = picks.iter().filter(|pick| pick.absent.is_some()).count() as u32;
         let options = Options {
             crashes: picks.len() as u32,
@@ -133,7 +140,7 @@ impl Crashes {
             images_max: u64::MAX,
             ..Options::default()
         };
-        Crashes { only: Some(picks), ..Crashes::new(options) }
+        Crashes { only: Some(picks), eager, ..Crashes::new(options) }
     }
 
     /// What was done so far.
@@ -151,10 +158,15 @@ impl Crashes {
         factory: &mut Factory<'_>,
         actions: &[Action],
     ) -> bool {
-        for schedule in 0..self.options.schedules {
+        let variants = if self.options.eager { 2 } else { 1 };
+        for variant in 0..self.options.schedules * variants {
+            let schedule = variant / variants;
+            self.eager = variant % variants == 1;
             if let Err(violation) = self.play(scenario, factory, actions, schedule) {
-                let line = format!("crash={}/{schedule}{}", Story(actions), Picks(&self.path));
-                let mut again = Crashes::only(self.path.clone());
+                let eager = if self.eager { "+" } else { "" };
+                let (story, picks) = (Story(actions), Picks(&self.path));
+                let line = format!("crash={story}/{schedule}{eager}{picks}");
+                let mut again = Crashes::only(self.path.clone(), self.eager);
                 let violation =
                     again.play(scenario, factory, actions, schedule).err().unwrap_or(violation);
                 self.done.found = Some(again.report(violation, line));
@@ -310,7 +322,8 @@ impl Crashes {
             case = digest_of((case, image.digest));
         }
         let absences = run.absences - u32::from(absent.is_some());
-        let key = |crashes: u32, absences: u32| digest_of((case, absent, crashes, absences));
+        let key =
+            |crashes: u32, absences: u32| digest_of((case, absent, crashes, absences, self.eager));
         let (more, most) = (run.crashes..=self.options.crashes, self.options.absences);
         let seen = more.flat_map(|crashes| (absences..=most).map(move |rest| (crashes, rest)));
         if seen.into_iter().any(|(crashes, rest)| self.seen.contains(&key(crashes, rest))) {
@@ -352,7 +365,8 @@ impl Crashes {
     /// Lets it come to rest and reads it; with the leg that was left out, again.
     fn read_all(&mut self, run: &mut Run<'_, '_, '_>, twice: bool) -> Result<(), Violation> {
         self.point(run)?;
-        self.go_on(run, |_| false)?;
+        let eager = self.eager;
+        self.go_on(run, |run| eager && run.subject.life() == Life::Running)?;
         for _ in 0..run.world.legs.len() {
             let all = run.world.everything();
             self.ask(run, Op::Read(all))?;

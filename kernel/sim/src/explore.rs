@@ -18,9 +18,9 @@ use core::ops::Range;
 use bio::BlockDevice;
 
 use crate::chooser::{self, Chooser, Exhaustive, NoReplay, Replay, Seeded, Trace};
-use crate::history::Violation;
 use crate::scenario::Scenario;
 use crate::subject::Subject;
+use crate::violation::Violation;
 use crate::world::{Step, World};
 
 /// Builds the device under test over the disks of a run.

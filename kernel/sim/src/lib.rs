@@ -12,7 +12,7 @@
 //! | `chooser.rs` | who decides: chance ([`Seeded`]), everything in turn ([`Exhaustive`]), an earlier run ([`Replay`]) |
 //! | `cache.rs`, `slot.rs`, `disk.rs` | [`SimDisk`]: you say which request completes when and how; a volatile cache; crashes |
 //! | `fault.rs` | [`FaultDisk`]: a script of failures around any device, also a real one |
-//! | `linear.rs`, `history.rs` | the oracle: judges each answer when it comes |
+//! | `linear.rs`, `history.rs`, `violation.rs` | the oracle: judges each answer when it comes |
 //! | `scenario.rs`, `clock.rs`, `clients.rs`, `subject.rs` | what a run is made of |
 //! | `world.rs`, `mishaps.rs`, `lives.rs`, `verdict.rs` | a run: what happens next, what goes wrong, starts and ends, what is asked of it |
 //! | `explore.rs` | every run, or many by chance, down to the shortest that fails |
@@ -74,6 +74,7 @@ mod slot;
 pub mod stamp;
 mod subject;
 mod verdict;
+mod violation;
 mod world;
 
 pub use actions::{Action, sequences};
@@ -85,7 +86,7 @@ pub use crashes::Crashes;
 pub use disk::{Held, Outcome, Presence, SimDisk};
 pub use explore::{Explored, Factory, Report};
 pub use fault::{Counts, FaultDisk, Hit};
-pub use history::{History, Op, OpId, Violation};
+pub use history::{History, Op, OpId};
 pub use image::LEG_IMAGES_MAX;
 pub use linear::{Moment, OPEN_WRITES_MAX, Register, WriteEnd};
 pub use lives::ABSENT_ONE_IN;
@@ -93,4 +94,5 @@ pub use scenario::{Fault, Faults, Load, Scenario};
 pub use slot::{Landed, Pending, RequestId};
 pub use stamp::Stamp;
 pub use subject::{Life, Subject};
+pub use violation::Violation;
 pub use world::{CRASH_ONE_IN, STOP_ONE_IN, Step, World};

@@ -7,8 +7,9 @@
 //! Rules:
 //!
 //! - A leg *has standing* if the last life that ran left it in sync, and none
-//!   since that never came to run put it out. The person tells a device to start only from a
-//!   leg that has standing, and plugs all legs in rather than lose data.
+//!   since that never came to run put it out. The person tells a device to
+//!   start only from a leg that has standing, and plugs all legs in rather than
+//!   lose data.
 //! - A leg *is stale* if writes or flushes were acknowledged while it was out.
 //!   No device may run from stale legs. One that was on its way out when the
 //!   machine crashed has no standing, but is not stale: nobody was told of
@@ -27,8 +28,8 @@ use core::mem;
 use crate::chooser::Chooser;
 use crate::clock::Clock;
 use crate::disk::{Presence, SimDisk};
-use crate::history::Violation;
 use crate::subject::{Life, Subject};
+use crate::violation::Violation;
 use crate::world::{Step, World};
 
 /// By chance, one in so many starts leaves a leg out.
@@ -81,7 +82,8 @@ impl World<'_> {
     /// The device has started: to be told before the first step, and after
     /// each crash.
     pub fn started(&mut self, subject: &dyn Subject) {
-        self.stage = Stage::default();
+        let acknowledged = self.history.acknowledged();
+        self.stage = Stage { acknowledged, ..Stage::default() };
         self.believed.fill(false);
         self.lost.fill(false);
         self.look(subject);

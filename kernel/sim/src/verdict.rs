@@ -8,8 +8,9 @@ use alloc::vec::Vec;
 use bio::{Sector, Sectors};
 
 use crate::chooser::Replay;
-use crate::history::{Op, Violation};
+use crate::history::Op;
 use crate::subject::Subject;
+use crate::violation::Violation;
 use crate::world::{Left, Step, World};
 
 impl World<'_> {

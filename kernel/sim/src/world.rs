@@ -24,11 +24,12 @@ use crate::chooser::Chooser;
 use crate::clients::Clients;
 use crate::clock::{Clock, Work};
 use crate::disk::{Held, Presence, SimDisk};
-use crate::history::{History, Violation};
+use crate::history::History;
 use crate::lives::{Books, Stage, Stop};
 use crate::scenario::Scenario;
 use crate::stamp::Stamp;
 use crate::subject::{Life, Subject};
+use crate::violation::Violation;
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

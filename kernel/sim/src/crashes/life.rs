@@ -15,11 +15,12 @@ use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::digest::digest_of;
 use crate::explore::{Factory, start};
-use crate::history::{Op, Violation};
+use crate::history::Op;
 use crate::image::{Image, Images};
 use crate::linear::Moment;
 use crate::lives::Books;
 use crate::subject::Subject;
+use crate::violation::Violation;
 use crate::world::{Step, World};
 
 /// One life, or several with a start by a person between.

@@ -1,7 +1,8 @@
 //! One case of an enumeration, and the line that names it:
 //! `crash=w0+2,f/0/12.3.-/7.0.1` is the story `w0+2,f` in schedule 0, a crash
 //! at moment 12 of which image 3 is left, and in the recovery from that, with
-//! all legs there, one at moment 7, image 0, after which leg 1 is absent.
+//! all legs there, one at moment 7, image 0, after which leg 1 is absent. `0+`
+//! for the schedule: a client reads as soon as the device runs.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -31,12 +32,15 @@ impl fmt::Display for Picks<'_> {
     }
 }
 
-/// The story, the schedule and the crashes of a line.
-pub(super) fn parse(line: &str) -> Result<(Vec<Action>, u64, Vec<Pick>), NoReplay> {
+/// The story, the schedule, whether the client is eager, and the crashes of a line.
+pub(super) fn parse(line: &str) -> Result<(Vec<Action>, u64, bool, Vec<Pick>), NoReplay> {
     let mut parts = line.trim().strip_prefix("crash=").ok_or(NoReplay)?.split('/');
     let actions = story(parts.next().ok_or(NoReplay)?)?;
-    let schedule = number(parts.next())?;
-    Ok((actions, schedule, parts.map(pick).collect::<Result<_, _>>()?))
+    let schedule = parts.next().ok_or(NoReplay)?;
+    let plain = schedule.strip_suffix('+');
+    let eager = plain.is_some();
+    let schedule = number(plain.or(Some(schedule)))?;
+    Ok((actions, schedule, eager, parts.map(pick).collect::<Result<_, _>>()?))
 }
 
 fn pick(text: &str) -> Result<Pick, NoReplay> {

@@ -139,7 +139,8 @@ impl BufDone for Asked {
     }
 }
 
-const TWICE: Options = Options { crashes: 2, absences: 0, schedules: 1, images_max: 100_000 };
+const TWICE: Options =
+    Options { crashes: 2, absences: 0, schedules: 1, eager: true, images_max: 100_000 };
 
 #[test]
 fn one_disk_passes() {
