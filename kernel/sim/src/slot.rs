@@ -23,7 +23,7 @@ pub struct Pending {
     pub cmd: BufCmd,
     /// Where on this disk.
     pub extent: Extent,
-    /// It took effect already: see [`SimDisk::perform`].
+    /// It took effect already: see [`SimDisk::perform`](crate::SimDisk::perform).
     pub performed: bool,
 }
 
