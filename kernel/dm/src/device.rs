@@ -50,6 +50,9 @@ struct State {
     calls: usize,
     /// Requests that wait for a resume.
     held: VecDeque<Bio>,
+    /// What is to be added to the active table's count of
+    /// [`resets`](BlockDevice::resets), so that a new table goes on from the old one's.
+    resets: u64,
     /// To be called when nothing is in flight.
     idle: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -105,6 +108,7 @@ impl MappedDevice {
             in_flight: 0,
             calls: 0,
             held: VecDeque::new(),
+            resets: 0,
             idle: None,
         };
         Arc::new(MappedDevice { state: Lock::new(Rank::DM_DEVICE, state), events: Arc::default() })
@@ -289,5 +293,15 @@ impl BlockDevice for MappedDevice {
             Admission::Refused(bio, kind) => bio.fail(kind),
             Admission::Held => {}
         }
+    }
+
+    /// The sum over the active table's devices. A new table goes on counting
+    /// where the old one stopped.
+    fn resets(&self) -> u64 {
+        let (table, before) = {
+            let state = self.state.lock();
+            (state.active.clone(), state.resets)
+        };
+        table.map_or(before, |table| before.wrapping_add(table.resets()))
     }
 }

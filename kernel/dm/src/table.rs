@@ -22,7 +22,7 @@ use bio::{
 };
 
 use crate::device::MappedDevice;
-use crate::devices::DeviceRef;
+use crate::devices::{DeviceHandle, DeviceRef};
 use crate::limits::stack;
 use crate::target::{Target, TargetType};
 
@@ -45,8 +45,8 @@ pub(crate) struct Entry {
 pub(crate) struct Table {
     entries: Box<[Entry]>,
     limits: Limits,
-    /// The mapped devices among those that its targets hold open.
-    lower: Vec<Weak<MappedDevice>>,
+    /// What its targets hold open.
+    below: Vec<DeviceHandle>,
     device: Weak<MappedDevice>,
 }
 
@@ -59,9 +59,8 @@ impl Table {
         });
         assert_ne!(end, Sector(0), "a table has an entry");
         let limits = stack(entries.iter().map(|entry| entry.limits));
-        let mut table = Table { entries: entries.into(), limits, lower: Vec::new(), device };
-        let mapped = |(_, device): (_, DeviceRef)| device.as_mapped().map(Arc::downgrade);
-        table.lower = table.devices().filter_map(mapped).collect();
+        let mut table = Table { entries: entries.into(), limits, below: Vec::new(), device };
+        table.below = table.devices().map(|(_, device)| device.handle()).collect();
         table
     }
 
@@ -89,7 +88,12 @@ impl Table {
 
     /// The mapped devices that it lies on.
     pub(crate) fn lower(&self) -> impl Iterator<Item = Arc<MappedDevice>> {
-        self.lower.iter().filter_map(Weak::upgrade)
+        self.below.iter().filter_map(|device| device.as_mapped().cloned())
+    }
+
+    /// How often its devices lost their caches, all together.
+    pub(crate) fn resets(&self) -> u64 {
+        self.below.iter().fold(0, |sum, device| sum.wrapping_add(device.resets()))
     }
 
     /// The entry that `sector` belongs to.

@@ -16,11 +16,12 @@
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, mem};
 
 use bio::{SECTOR_SIZE, Sector};
 
 use crate::chooser::Chooser;
+use crate::digest::digest_of;
 use crate::stamp::{self, Stamp};
 
 /// The landed writes that the cache keeps for one sector. Past this the oldest
@@ -69,8 +70,8 @@ pub(crate) type WriteId = u64;
 /// The sectors of a disk.
 pub(crate) struct Cache {
     cells: Vec<Cell>,
-    /// Cells whose chain is not empty.
-    dirty: usize,
+    /// The cells whose chain is not empty, in order: few of many.
+    dirty: Vec<usize>,
 }
 
 struct Cell {
@@ -89,7 +90,7 @@ struct Cached {
 impl Cache {
     pub(crate) fn new(medium: Vec<Content>) -> Cache {
         let cells = medium.into_iter().map(|medium| Cell { medium, chain: Vec::new() }).collect();
-        Cache { cells, dirty: 0 }
+        Cache { cells, dirty: Vec::new() }
     }
 
     pub(crate) fn blank(sectors: usize) -> Cache {
@@ -111,11 +112,48 @@ impl Cache {
         &self.cells[sector.0 as usize].medium
     }
 
+    /// The sectors of which the cache has what the medium has not.
+    pub(crate) fn dirty(&self) -> impl Iterator<Item = Sector> {
+        self.dirty.iter().map(|&index| Sector(index as u64))
+    }
+
+    /// Tells of each landed write of each sector: which write, the sector, how
+    /// many came before it, and what it put there.
+    pub(crate) fn each_cached(&self, mut tell: impl FnMut(WriteId, usize, usize, &Content)) {
+        for &index in &self.dirty {
+            for (position, cached) in self.cells[index].chain.iter().enumerate() {
+                tell(cached.write, index, position, &cached.content);
+            }
+        }
+    }
+
+    /// What the medium holds.
+    pub(crate) fn contents(&self) -> Vec<Content> {
+        self.cells.iter().map(|cell| cell.medium.clone()).collect()
+    }
+
+    /// A fingerprint of the medium: the sum over its sectors, so that a change
+    /// of one is a difference.
+    pub(crate) fn digest(&self) -> u128 {
+        let sectors = self.cells.iter().zip(0u64..);
+        sectors.fold(0, |sum, (cell, at)| sum.wrapping_add(digest_of((at, &cell.medium))))
+    }
+
+    /// Puts `content` on the medium, past the cache; what that had of the
+    /// sector is gone.
+    pub(crate) fn preset(&mut self, sector: Sector, content: Content) {
+        let index = sector.0 as usize;
+        self.cells[index] = Cell { medium: content, chain: Vec::new() };
+        self.dirty.retain(|&dirty| dirty != index);
+    }
+
     /// A write takes effect on a sector.
     pub(crate) fn land(&mut self, sector: Sector, content: Content, write: WriteId) {
-        let cell = &mut self.cells[sector.0 as usize];
+        let index = sector.0 as usize;
+        let cell = &mut self.cells[index];
         if cell.chain.is_empty() {
-            self.dirty += 1;
+            let place = self.dirty.partition_point(|&dirty| dirty < index);
+            self.dirty.insert(place, index);
         } else if cell.chain.len() == CACHED_PER_SECTOR_MAX {
             cell.medium = cell.chain.remove(0).content;
         }
@@ -132,50 +170,59 @@ impl Cache {
 
     /// The write is durable (FUA, or a write-through cache).
     pub(crate) fn harden(&mut self, sector: Sector, write: WriteId) {
-        self.write_back(sector.0 as usize, |cached| cached.write == write);
+        let index = sector.0 as usize;
+        if self.cells[index].write_back(|cached| cached.write == write) {
+            self.dirty.retain(|&dirty| dirty != index);
+        }
     }
 
     /// A flush that was issued at `mark` is done.
     pub(crate) fn flush(&mut self, mark: u64) {
-        for index in 0..self.cells.len() {
-            if self.dirty == 0 {
-                break;
-            }
-            self.write_back(index, |cached| cached.acknowledged.is_some_and(|when| when < mark));
-        }
-    }
-
-    /// Writes back up to the newest entry that `covered` tells of.
-    fn write_back(&mut self, index: usize, covered: impl Fn(&Cached) -> bool) {
-        let Cell { medium, chain } = &mut self.cells[index];
-        let Some(last) = chain.iter().rposition(covered) else { return };
-        let written = chain.drain(..=last).next_back();
-        *medium = written.expect("the range is not empty").content;
-        self.dirty -= usize::from(chain.is_empty());
+        let covered = |cached: &Cached| cached.acknowledged.is_some_and(|when| when < mark);
+        self.dirty.retain(|&index| !self.cells[index].write_back(covered));
     }
 
     /// Power is lost: each sector keeps what the medium has, any of its cached
-    /// writes, or one of those in flight, which `in_flight` adds to the list.
-    pub(crate) fn cut(
-        &mut self,
-        chooser: &mut dyn Chooser,
-        in_flight: impl Fn(Sector, &mut Vec<Content>),
-    ) {
+    /// writes, or one of those `in_flight`.
+    pub(crate) fn cut(&mut self, chooser: &mut dyn Chooser, mut in_flight: Vec<(usize, Content)>) {
+        // A stable sort: of one sector, in the order in which they came.
+        in_flight.sort_by_key(|(index, _)| *index);
+        let mut places = mem::take(&mut self.dirty);
+        places.extend(in_flight.iter().map(|(index, _)| *index));
+        places.sort_unstable();
+        places.dedup();
+        let mut in_flight = in_flight.into_iter().peekable();
         let mut candidates = Vec::new();
-        for (cell, at) in self.cells.iter_mut().zip(0..) {
+        for index in places {
+            let cell = &mut self.cells[index];
             candidates.extend(cell.chain.drain(..).map(|cached| cached.content));
-            in_flight(Sector(at), &mut candidates);
+            while let Some((_, content)) = in_flight.next_if(|(place, _)| *place == index) {
+                candidates.push(content);
+            }
             let survivor = chooser.choose(candidates.len() + 1, "survivor");
             if survivor > 0 {
                 cell.medium = candidates.swap_remove(survivor - 1);
             }
             candidates.clear();
         }
-        self.dirty = 0;
     }
 
-    /// What the medium holds.
-    pub(crate) fn durable_contents(&self) -> Vec<Content> {
-        self.cells.iter().map(|cell| cell.medium.clone()).collect()
+    /// The medium, without what the cache had; nothing is left here.
+    pub(crate) fn take_medium(&mut self) -> Cache {
+        let mut cells = mem::take(&mut self.cells);
+        self.dirty.drain(..).for_each(|index| cells[index].chain.clear());
+        Cache { cells, dirty: Vec::new() }
+    }
+}
+
+impl Cell {
+    /// Writes back up to the newest entry that `covered` tells of. Says whether
+    /// the cache is rid of the sector.
+    fn write_back(&mut self, covered: impl Fn(&Cached) -> bool) -> bool {
+        if let Some(last) = self.chain.iter().rposition(covered) {
+            let written = self.chain.drain(..=last).next_back();
+            self.medium = written.expect("the range is not empty").content;
+        }
+        self.chain.is_empty()
     }
 }

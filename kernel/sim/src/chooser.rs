@@ -271,7 +271,7 @@ pub struct NoReplay;
 
 impl fmt::Display for NoReplay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad("a replay is seed=NUMBER or path=NUMBER.NUMBER...")
+        f.pad("a replay is seed=NUMBER, path=NUMBER.NUMBER..., or crash=STORY/SCHEDULE/CRASH...")
     }
 }
 

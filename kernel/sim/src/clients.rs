@@ -62,28 +62,39 @@ impl<'a> Clients<'a> {
         &self.ready
     }
 
-    /// What the client asks for next, on a device of `capacity`.
-    pub(crate) fn next(&self, client: usize, capacity: Sectors, chooser: &mut dyn Chooser) -> Op {
+    /// What the client asks for next, on a device of `capacity` that may know
+    /// `discard`; nothing if that is what the script says, and it does not.
+    pub(crate) fn next(
+        &self,
+        client: usize,
+        capacity: Sectors,
+        discard: bool,
+        chooser: &mut dyn Chooser,
+    ) -> Option<Op> {
         match self.load {
-            Load::Script(scripts) => scripts[client][self.made[client]],
+            Load::Script(scripts) => {
+                let op = scripts[client][self.made[client]];
+                (discard || !matches!(op, Op::Discard(_))).then_some(op)
+            }
             Load::Random { extent_max, .. } => {
                 let start = chooser.choose(capacity.0 as usize, "start") as u64;
                 let longest = extent_max.0.min(capacity.0 - start);
                 let count = 1 + chooser.choose(longest as usize, "count") as u64;
                 let extent = Extent::new(Sector(start), Sectors(count));
-                match chooser.choose(16, "command") {
+                Some(match chooser.choose(16, "command") {
                     0..6 => Op::Read(extent),
                     6..12 => Op::Write(extent),
-                    12..14 => Op::WriteFua(extent),
+                    12 | 13 => Op::WriteFua(extent),
+                    15 if discard => Op::Discard(extent),
                     _ => Op::Flush,
-                }
+                })
             }
         }
     }
 
-    /// The client has asked.
-    pub(crate) fn asked(&mut self, client: usize, id: OpId) {
-        self.open[client] = Some(id);
+    /// The client has asked, or let it be.
+    pub(crate) fn asked(&mut self, client: usize, id: Option<OpId>) {
+        self.open[client] = id;
         self.made[client] += 1;
         self.made_by_all += 1;
     }

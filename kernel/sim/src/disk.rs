@@ -18,46 +18,12 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::{fmt, mem};
-
 use bio::sync::{Lock, Rank, assert_unlocked};
-use bio::{
-    Bio, BlockDevice, BufCmd, ErrorKind, Extent, Limits, Memory, SECTOR_SIZE, Sector, Sectors,
-    WriteCache,
-};
+use bio::{Bio, BlockDevice, BufCmd, ErrorKind, Limits, SECTOR_SIZE, Sector, Sectors, WriteCache};
 
 use crate::cache::{Cache, Content};
 use crate::chooser::Chooser;
-use crate::stamp::Stamp;
-
-/// Names a request of one disk; later requests have larger names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RequestId(u64);
-
-/// A request that waits in a disk, seen from outside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pending {
-    /// Its name.
-    pub id: RequestId,
-    /// What is asked.
-    pub cmd: BufCmd,
-    /// Where on this disk.
-    pub extent: Extent,
-    /// It took effect already: see [`SimDisk::perform`].
-    pub performed: bool,
-}
-
-impl fmt::Display for Pending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.cmd {
-            BufCmd::Read => write!(f, "read {}", self.extent),
-            BufCmd::Write { fua: false } => write!(f, "write {}", self.extent),
-            BufCmd::Write { fua: true } => write!(f, "write with FUA {}", self.extent),
-            BufCmd::Flush => f.pad("flush"),
-            BufCmd::FreeBlks => write!(f, "discard {}", self.extent),
-        }
-    }
-}
+use crate::slot::{self, Landed, Late, Pending, RequestId, Slot};
 
 /// How a request ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,28 +35,6 @@ pub enum Outcome {
     /// The disk does not answer: the request ends with
     /// [`Timeout`](ErrorKind::Timeout) and the disk keeps the memory.
     Timeout,
-}
-
-/// Which sectors of a failed write took effect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Landed {
-    /// Not one.
-    None,
-    /// Every one.
-    All,
-    /// Those whose bit is set: bit 0 is the write's first sector; sectors past
-    /// the 64th did not.
-    Sectors(u64),
-}
-
-impl Landed {
-    fn covers(self, nth: u64) -> bool {
-        match self {
-            Landed::None => false,
-            Landed::All => true,
-            Landed::Sectors(bits) => nth < 64 && bits >> nth & 1 == 1,
-        }
-    }
 }
 
 /// Whether a disk is there.
@@ -155,17 +99,9 @@ struct State {
     /// Counts requests that came and requests that ended.
     events: u64,
     failures: u64,
-}
-
-struct Slot {
-    id: RequestId,
-    bio: Bio,
-    performed: bool,
-}
-
-struct Late {
-    pending: Pending,
-    memory: Memory,
+    resets: u64,
+    /// Counts whatever may change what a loss of power would leave.
+    changes: u64,
 }
 
 impl SimDisk {
@@ -193,6 +129,8 @@ impl SimDisk {
                     late: Vec::new(),
                     events: 0,
                     failures: 0,
+                    resets: 0,
+                    changes: 0,
                 },
             ),
         })
@@ -239,6 +177,25 @@ impl SimDisk {
         self.state.lock().cache.medium(sector).clone()
     }
 
+    /// The sectors of which it is open what a loss of power would leave.
+    pub fn outstanding(&self) -> Vec<Sector> {
+        let state = self.state.lock();
+        let in_flight = slot::in_flight(&state.slots, &state.late);
+        let in_flight = in_flight.into_iter().map(|(_, index, _)| Sector(index as u64));
+        state.cache.dirty().chain(in_flight).collect()
+    }
+
+    /// Changes whenever what a loss of power would leave may have changed.
+    pub(crate) fn changes(&self) -> u64 {
+        self.state.lock().changes
+    }
+
+    /// Shows what it holds: its cache, what waits, and what timed out.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Cache, &[Slot], &[Late]) -> R) -> R {
+        let state = self.state.lock();
+        look(&state.cache, &state.slots, &state.late)
+    }
+
     /// Whether the disk is there.
     pub fn presence(&self) -> Presence {
         self.state.lock().presence
@@ -246,8 +203,22 @@ impl SimDisk {
 
     /// Changes it from now on; requests that wait go on waiting. A disk that
     /// goes away by losing its power wants [`lose_cache`](SimDisk::lose_cache) too.
+    /// One that comes back counts that as a [reset](BlockDevice::resets): who
+    /// knows whether it had power.
     pub fn set_presence(&self, presence: Presence) {
-        self.state.lock().presence = presence;
+        let mut state = self.state.lock();
+        state.resets += u64::from(state.presence == Presence::Gone && presence != Presence::Gone);
+        state.presence = presence;
+    }
+
+    /// Puts whole sectors on the medium, durable at once: what the disk holds
+    /// when a test begins. Panics if they do not fit or are no whole sectors.
+    pub fn preset(&self, sector: Sector, bytes: &[u8]) {
+        assert!(bytes.len().is_multiple_of(SECTOR_SIZE), "{} bytes are no sectors", bytes.len());
+        let mut state = self.state.lock();
+        for (content, at) in bytes.chunks_exact(SECTOR_SIZE).zip(sector.0..) {
+            state.cache.preset(Sector(at), Content::of(content));
+        }
     }
 
     /// Lets a waiting request take effect now; it completes later. Panics if
@@ -257,6 +228,7 @@ impl SimDisk {
         let State { cache, slots, .. } = &mut *guard;
         let slot = slots.iter_mut().find(|slot| slot.id == id).expect("a request that waits");
         slot.perform(cache, Landed::All);
+        guard.changes += 1;
     }
 
     /// Completes a waiting request. One whose disk is gone or read-only fails
@@ -275,21 +247,22 @@ impl SimDisk {
         let mut guard = self.state.lock();
         let State { cache, late, .. } = &mut *guard;
         let index = late.iter().position(|late| late.pending.id == id).expect("a late request");
-        let Late { pending, memory } = late.remove(index);
-        if !pending.performed {
-            land(cache, pending, memory_of(&memory), Landed::All);
-        }
+        late.remove(index).end(cache);
+        guard.changes += 1;
     }
 
     /// The disk loses its power for a moment, unnoticed: of its cache and of
-    /// the requests that wait, any subset has reached the medium.
+    /// the requests that wait, any subset has reached the medium. Counts as a
+    /// [reset](BlockDevice::resets).
     pub fn lose_cache(&self, chooser: &mut dyn Chooser) {
-        self.state.lock().cut(chooser);
+        let mut state = self.state.lock();
+        state.cut(chooser);
+        state.resets += 1;
     }
 
     /// The whole machine loses its power. Gives the disk that the next start
-    /// finds, which has what survived; this one is gone for good, and fails
-    /// what still waits.
+    /// finds, which has what survived; this one is gone for good, holds nothing,
+    /// and fails what still waits.
     ///
     /// Where several disks crash together, crash each before any request of
     /// the run is failed by [`abandon`](SimDisk::abandon): a failure runs code
@@ -299,8 +272,7 @@ impl SimDisk {
         state.cut(chooser);
         state.presence = Presence::Gone;
         state.late.clear();
-        let medium = state.cache.durable_contents();
-        SimDisk::holding(medium, self.limits)
+        SimDisk::over(state.cache.take_medium(), self.limits)
     }
 
     /// Fails whatever waits with [`Gone`](ErrorKind::Gone), oldest first.
@@ -352,7 +324,12 @@ impl BlockDevice for SimDisk {
             return bio.fail(ErrorKind::Gone);
         }
         let id = RequestId(state.tick());
+        state.changes += u64::from(bio.cmd().modifies());
         state.slots.push(Slot { id, bio, performed: false });
+    }
+
+    fn resets(&self) -> u64 {
+        self.state.lock().resets
     }
 }
 
@@ -370,6 +347,7 @@ impl State {
     ) -> (Bio, Result<(), ErrorKind>) {
         let index = self.slots.iter().position(|slot| slot.id == id).expect("a request that waits");
         let mut slot = self.slots.remove(index);
+        self.changes += u64::from(slot.bio.cmd() != BufCmd::Read);
         let now = self.tick();
         let result = match (self.presence, outcome) {
             (Presence::Gone, _) => Err(ErrorKind::Gone),
@@ -396,88 +374,8 @@ impl State {
     }
 
     fn cut(&mut self, chooser: &mut dyn Chooser) {
-        let State { cache, slots, late, .. } = self;
-        cache.cut(chooser, |sector, candidates| {
-            for slot in slots.iter().filter(|slot| !slot.performed) {
-                let data = slot.bio.write_data().map(|data| &data[..]);
-                candidates.extend(effect(slot.seen(), data, sector));
-            }
-            for late in late.iter().filter(|late| !late.pending.performed) {
-                candidates.extend(effect(late.pending, memory_of(&late.memory), sector));
-            }
-        });
-    }
-}
-
-impl Slot {
-    fn seen(&self) -> Pending {
-        let (cmd, extent) = (self.bio.cmd(), self.bio.extent());
-        Pending { id: self.id, cmd, extent, performed: self.performed }
-    }
-
-    /// The request takes effect, once.
-    fn perform(&mut self, cache: &mut Cache, landed: Landed) {
-        if mem::replace(&mut self.performed, true) {
-            return;
-        }
-        match self.bio.cmd() {
-            BufCmd::Read => {
-                let start = self.bio.extent().start().0;
-                let memory = self.bio.read_memory().expect("a waiting read has its memory");
-                for (sector, at) in memory.chunks_exact_mut(SECTOR_SIZE).zip(start..) {
-                    cache.newest(Sector(at)).fill(sector);
-                }
-            }
-            BufCmd::Write { .. } | BufCmd::FreeBlks => {
-                land(cache, self.seen(), self.bio.write_data().map(|data| &data[..]), landed);
-            }
-            // Names count the disk's events, so this one's says when it was issued.
-            BufCmd::Flush => cache.flush(self.id.0),
-        }
-    }
-
-    /// What the disk promises when it says that a request is done.
-    fn acknowledge(&self, cache: &mut Cache, now: u64, policy: WriteCache) {
-        if !self.bio.cmd().modifies() {
-            return;
-        }
-        let fua = self.bio.cmd() == BufCmd::Write { fua: true };
-        for at in self.bio.extent().start().0..self.bio.extent().end().0 {
-            if fua || policy == WriteCache::WriteThrough {
-                cache.harden(Sector(at), self.id.0);
-            } else {
-                cache.acknowledge(Sector(at), self.id.0, now);
-            }
-        }
-    }
-}
-
-fn memory_of(memory: &Memory) -> Option<&[u8]> {
-    match memory {
-        Memory::Shared(data) => Some(data),
-        Memory::Unique(_) | Memory::None | Memory::Lost => None,
-    }
-}
-
-/// What a request leaves in `sector`, if it changes it.
-fn effect(request: Pending, data: Option<&[u8]>, sector: Sector) -> Option<Content> {
-    let inside = (request.extent.start()..request.extent.end()).contains(&sector);
-    match (request.cmd, data) {
-        (BufCmd::Write { .. }, Some(data)) if inside => {
-            let from = (sector - request.extent.start()).bytes();
-            Some(Content::of(&data[from..from + SECTOR_SIZE]))
-        }
-        (BufCmd::FreeBlks, _) if inside => Some(Content::Stamp(Stamp::BLANK)),
-        _ => None,
-    }
-}
-
-/// A request changes the sectors that `landed` lets through.
-fn land(cache: &mut Cache, request: Pending, data: Option<&[u8]>, landed: Landed) {
-    for (at, nth) in (request.extent.start().0..request.extent.end().0).zip(0..) {
-        let content = effect(request, data, Sector(at));
-        if let Some(content) = content.filter(|_| landed.covers(nth)) {
-            cache.land(Sector(at), content, request.id.0);
-        }
+        let in_flight = slot::in_flight(&self.slots, &self.late).into_iter();
+        self.cache.cut(chooser, in_flight.map(|(_, index, content)| (index, content)).collect());
+        self.changes += 1;
     }
 }

@@ -5,7 +5,8 @@
 //! takes them by chance, [`replay`] takes those of an earlier run.
 //!
 //! Rules: the factory builds the same device each time; after a crash
-//! ([`World::boots`]) it starts it again over what the disks kept.
+//! ([`World::boots`]) it starts it again over what the disks kept, and without
+//! the legs that are [absent](World::absent).
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -17,9 +18,10 @@ use core::ops::Range;
 use bio::BlockDevice;
 
 use crate::chooser::{self, Chooser, Exhaustive, NoReplay, Replay, Seeded, Trace};
-use crate::history::Violation;
 use crate::scenario::Scenario;
-use crate::world::{Step, Subject, World};
+use crate::subject::Subject;
+use crate::violation::Violation;
+use crate::world::{Step, World};
 
 /// Builds the device under test over the disks of a run.
 pub type Factory<'f> = dyn FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> + 'f;
@@ -57,7 +59,11 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.violation)?;
         self.account.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
-        write!(f, "replay: {}, or shorter: {}", self.replay, self.shortest)
+        write!(f, "replay: {}", self.replay)?;
+        if self.shortest != self.replay {
+            write!(f, ", or shorter: {}", self.shortest)?;
+        }
+        Ok(())
     }
 }
 
@@ -124,6 +130,14 @@ fn run(
                 world.crash(&*subject, run.chooser);
                 subject = start(world, factory);
             }
+            Step::Stopped => {
+                world.restart(&*subject, run.chooser);
+                subject = start(world, factory);
+            }
+            Step::PowerCycle => {
+                world.power_cycle(&*subject, run.chooser);
+                subject = start(world, factory);
+            }
             Step::Rest => break world.close(&*subject),
         }
         if let Some(violation) = world.verdict() {
@@ -135,7 +149,7 @@ fn run(
     violation
 }
 
-fn start(world: &mut World<'_>, factory: &mut Factory<'_>) -> Box<dyn Subject> {
+pub(crate) fn start(world: &mut World<'_>, factory: &mut Factory<'_>) -> Box<dyn Subject> {
     let legs = world.legs().iter().map(|leg| leg.clone() as Arc<dyn BlockDevice>).collect();
     let subject = factory(world, legs);
     world.started(&*subject);

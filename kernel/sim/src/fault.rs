@@ -118,6 +118,10 @@ impl BlockDevice for FaultDisk {
             None => self.below.strategy(bio),
         }
     }
+
+    fn resets(&self) -> u64 {
+        self.below.resets()
+    }
 }
 
 impl State {

@@ -22,8 +22,10 @@ use bio::{Bio, Buf, BufDone, ErrorKind, Extent, IoResult, SECTOR_SIZE, Sector};
 use bytes::BytesMut;
 
 use crate::cache::Content;
+use crate::digest::Digest;
 use crate::linear::{Moment, Register, WriteEnd};
 use crate::stamp::{self, Stamp};
+use crate::violation::Violation;
 
 /// What a client asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,18 @@ pub enum Op {
     WriteFua(Extent),
     /// Make durable what ended before.
     Flush,
+    /// Zero these sectors; only of a device that [can](bio::Limits::discard).
+    Discard(Extent),
+}
+
+impl Op {
+    /// The name of what this request, number `id`, leaves at `sector`.
+    fn stamp(self, id: OpId, sector: Sector) -> Stamp {
+        match self {
+            Op::Discard(_) => Stamp::discard(id, sector),
+            _ => Stamp::of(id, sector),
+        }
+    }
 }
 
 impl fmt::Display for Op {
@@ -45,6 +59,7 @@ impl fmt::Display for Op {
             Op::Write(extent) => write!(f, "write {extent}"),
             Op::WriteFua(extent) => write!(f, "write with FUA {extent}"),
             Op::Flush => f.pad("flush"),
+            Op::Discard(extent) => write!(f, "discard {extent}"),
         }
     }
 }
@@ -52,74 +67,14 @@ impl fmt::Display for Op {
 /// Names a request of a client; the write `w3` of a stamp is request 3.
 pub type OpId = u32;
 
-/// A promise that was broken.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Violation {
-    /// Nothing more can happen, and these requests have not ended.
-    Hang(Vec<OpId>),
-    /// The run does not come to rest within its limit of steps.
-    Restless,
-    /// A request ended a second time.
-    EndedTwice(OpId),
-    /// A read succeeded without bringing its memory back.
-    MemoryLost(OpId),
-    /// A read returned a sector that no write wrote: parts of several, or
-    /// bytes out of nowhere.
-    Torn(OpId, Sector),
-    /// A read returned what belongs elsewhere, or memory it never filled.
-    Foreign(OpId, Sector, Stamp),
-    /// A read returned what the sector could not hold at any moment of the read.
-    Unexplained {
-        /// The read.
-        op: OpId,
-        /// The sector.
-        sector: Sector,
-        /// What it returned.
-        seen: Stamp,
-        /// What it might have returned.
-        possible: Vec<Stamp>,
-    },
-    /// A request failed although a leg that was in sync from the start has not
-    /// failed anything since.
-    NeedlessError(OpId, ErrorKind),
-    /// At rest, legs that are in sync hold different sectors.
-    LegsDiffer(Sector, Vec<(usize, Content)>),
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Violation::Hang(ops) => write!(f, "requests {ops:?} never end"),
-            Violation::Restless => f.write_str("the run does not come to rest"),
-            Violation::EndedTwice(op) => write!(f, "request {op} ended twice"),
-            Violation::MemoryLost(op) => write!(f, "read {op} succeeded without its memory"),
-            Violation::Torn(op, sector) => {
-                write!(f, "read {op} returned a torn sector {sector}")
-            }
-            Violation::Foreign(op, sector, stamp) => {
-                write!(f, "read {op} returned {stamp} as sector {sector}")
-            }
-            Violation::Unexplained { op, sector, seen, possible } => {
-                write!(f, "read {op} returned {seen} as sector {sector}, which can only hold")?;
-                possible.iter().try_for_each(|stamp| write!(f, " {stamp}"))
-            }
-            Violation::NeedlessError(op, kind) => {
-                write!(f, "request {op} failed ({kind}) although a leg never failed")
-            }
-            Violation::LegsDiffer(sector, contents) => {
-                write!(f, "at rest sector {sector} differs:")?;
-                contents.iter().try_for_each(|(leg, content)| write!(f, " leg {leg}: {content};"))
-            }
-        }
-    }
-}
-
 /// All requests of a run and all its answers.
 pub struct History(Lock<State>);
 
 struct State {
     sectors: Vec<Register>,
     ops: Vec<Record>,
+    /// The request that is first in `ops`: those before are forgotten.
+    first: OpId,
     open: usize,
     /// Counts beginnings and ends.
     now: Moment,
@@ -127,6 +82,8 @@ struct State {
     alive: OpId,
     /// How many requests failed since the last crash.
     errors: u32,
+    /// How many writes and flushes succeeded.
+    acknowledged: u64,
     /// The latest request that failed.
     error: Option<(OpId, ErrorKind)>,
     violation: Option<Violation>,
@@ -149,10 +106,12 @@ impl History {
             State {
                 sectors: contents.map(|stamp| Register::new(stamp, crashes)).collect(),
                 ops: Vec::new(),
+                first: 0,
                 open: 0,
                 now: 0,
                 alive: 0,
                 errors: 0,
+                acknowledged: 0,
                 error: None,
                 violation: None,
                 journal: None,
@@ -181,6 +140,7 @@ impl History {
                 }
             }
             Op::Flush => Buf::flush(),
+            Op::Discard(extent) => Buf::freeblks(extent),
         };
         (id, Bio::new(buf, self.clone(), u64::from(id)))
     }
@@ -205,7 +165,7 @@ impl History {
     pub(crate) fn keep_open(&self, ids: &mut [Option<OpId>]) -> u32 {
         let state = self.0.lock();
         for id in ids {
-            *id = id.filter(|&id| id >= state.alive && state.ops[id as usize].result.is_none());
+            *id = id.filter(|&id| id >= state.alive && state.record(id).result.is_none());
         }
         state.errors
     }
@@ -215,11 +175,16 @@ impl History {
         self.0.lock().open
     }
 
+    /// How many writes and flushes succeeded so far.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.0.lock().acknowledged
+    }
+
     /// The requests that have not ended.
     pub fn open_ops(&self) -> Vec<OpId> {
         let state = self.0.lock();
-        let open = |id: &OpId| state.ops[*id as usize].result.is_none();
-        (state.alive..state.ops.len() as OpId).filter(open).collect()
+        let open = |id: &OpId| state.record(*id).result.is_none();
+        (state.alive..state.next()).filter(open).collect()
     }
 
     /// The first violation so far, and the latest request that failed since
@@ -229,11 +194,46 @@ impl History {
         (state.violation.clone(), state.error.take())
     }
 
+    /// What is known after a crash at this moment, to go on with elsewhere.
+    pub(crate) fn after_crash(&self) -> Arc<History> {
+        let state = self.0.lock();
+        let mut sectors = state.sectors.clone();
+        sectors.iter_mut().for_each(|sector| sector.crash());
+        Arc::new(History(Lock::new(
+            Rank::ORIGINATOR,
+            State {
+                sectors,
+                ops: Vec::new(),
+                first: state.next(),
+                open: 0,
+                now: state.now,
+                alive: state.next(),
+                errors: 0,
+                acknowledged: state.acknowledged,
+                error: None,
+                violation: None,
+                journal: state.journal.clone(),
+            },
+        )))
+    }
+
+    /// Counts what begins and ends: while it is the same nothing was asked or answered.
+    pub(crate) fn moment(&self) -> Moment {
+        self.0.lock().now
+    }
+
+    /// A fingerprint of what may be read after a crash; only of an [`after_crash`](History::after_crash).
+    pub(crate) fn digest(&self) -> u128 {
+        let mut digest = Digest::new();
+        self.0.lock().sectors.iter().for_each(|sector| sector.hash_left(&mut digest));
+        digest.sum()
+    }
+
     /// The machine crashes.
     pub fn crash(&self) {
         let mut state = self.0.lock();
         state.sectors.iter_mut().for_each(|sector| sector.crash());
-        state.alive = state.ops.len() as OpId;
+        state.alive = state.next();
         state.open = 0;
         (state.errors, state.error) = (0, None);
     }
@@ -252,20 +252,28 @@ impl State {
         }
     }
 
+    fn next(&self) -> OpId {
+        self.first + self.ops.len() as OpId
+    }
+
+    fn record(&self, id: OpId) -> &Record {
+        &self.ops[(id - self.first) as usize]
+    }
+
     fn tick(&mut self) -> Moment {
         self.now += 1;
         self.now
     }
 
     fn begin(&mut self, op: Op) -> OpId {
-        let (id, begun) = (self.ops.len() as OpId, self.tick());
+        let (id, begun) = (self.next(), self.tick());
         match op {
             Op::Read(extent) => {
                 self.judged(extent).for_each(|(_, sector)| sector.begin_read(begun));
             }
-            Op::Write(extent) | Op::WriteFua(extent) => {
+            Op::Write(extent) | Op::WriteFua(extent) | Op::Discard(extent) => {
                 for (at, sector) in self.judged(extent) {
-                    sector.begin_write(Stamp::of(id, at));
+                    sector.begin_write(op.stamp(id, at));
                 }
             }
             Op::Flush => {
@@ -283,7 +291,7 @@ impl State {
             return;
         }
         let now = self.tick();
-        let record = &mut self.ops[id as usize];
+        let record = &mut self.ops[(id - self.first) as usize];
         let (op, begun) = (record.op, record.begun);
         if record.result.replace(result).is_some() {
             return self.violated(Violation::EndedTwice(id));
@@ -294,6 +302,7 @@ impl State {
             self.errors += 1;
             self.error = Some((id, error.kind));
         }
+        self.acknowledged += u64::from(result.is_ok() && !matches!(op, Op::Read(_)));
         match op {
             Op::Read(_) if result.is_ok() && memory.is_none() => {
                 self.violated(Violation::MemoryLost(id));
@@ -302,8 +311,9 @@ impl State {
                 let seen = memory.filter(|_| result.is_ok());
                 self.end_read(Answer { op: id, begun, now }, extent, seen.as_deref());
             }
-            Op::Write(extent) => self.end_write(id, extent, false, now, result),
-            Op::WriteFua(extent) => self.end_write(id, extent, true, now, result),
+            Op::Write(extent) | Op::WriteFua(extent) | Op::Discard(extent) => {
+                self.end_write(id, op, extent, now, result);
+            }
             Op::Flush => {
                 let end = |sector: &mut Register| sector.end_flush(begun, result.is_err());
                 self.sectors.iter_mut().for_each(end);
@@ -311,14 +321,15 @@ impl State {
         }
     }
 
-    fn end_write(&mut self, id: OpId, extent: Extent, fua: bool, now: Moment, result: IoResult) {
+    fn end_write(&mut self, id: OpId, op: Op, extent: Extent, now: Moment, result: IoResult) {
+        let durable = matches!(op, Op::WriteFua(_));
         let end = match result.map_err(|error| error.kind) {
-            Ok(()) => WriteEnd::Done { durable: fua },
+            Ok(()) => WriteEnd::Done { durable },
             Err(ErrorKind::Timeout) => WriteEnd::TimedOut,
             Err(_) => WriteEnd::Failed,
         };
         for (at, sector) in self.judged(extent) {
-            sector.end_write(Stamp::of(id, at), end, now);
+            sector.end_write(op.stamp(id, at), end, now);
         }
     }
 

@@ -10,11 +10,13 @@
 //! |---|---|
 //! | `stamp.rs` | sectors that say which write they came from |
 //! | `chooser.rs` | who decides: chance ([`Seeded`]), everything in turn ([`Exhaustive`]), an earlier run ([`Replay`]) |
-//! | `cache.rs`, `disk.rs` | [`SimDisk`]: you say which request completes when and how; a volatile cache; crashes |
+//! | `cache.rs`, `slot.rs`, `disk.rs` | [`SimDisk`]: you say which request completes when and how; a volatile cache; crashes |
 //! | `fault.rs` | [`FaultDisk`]: a script of failures around any device, also a real one |
-//! | `linear.rs`, `history.rs` | the oracle: judges each answer when it comes |
-//! | `scenario.rs`, `clock.rs`, `clients.rs`, `world.rs` | a run: disks below, clients above, and what happens next |
+//! | `linear.rs`, `history.rs`, `violation.rs` | the oracle: judges each answer when it comes |
+//! | `scenario.rs`, `clock.rs`, `clients.rs`, `subject.rs` | what a run is made of |
+//! | `world.rs`, `mishaps.rs`, `lives.rs`, `verdict.rs` | a run: what happens next, what goes wrong, starts and ends, what is asked of it |
 //! | `explore.rs` | every run, or many by chance, down to the shortest that fails |
+//! | `actions.rs`, `image.rs`, `digest.rs`, `crashes.rs` | every crash of a short story, and every crash of its recovery |
 //!
 //! What the oracle holds a device to is what one disk with a volatile cache
 //! does: requests are linearizable sector by sector, a flush makes durable what
@@ -52,28 +54,45 @@
 
 extern crate alloc;
 
+mod actions;
 mod cache;
 mod chooser;
 mod clients;
 mod clock;
+pub mod crashes;
+mod digest;
 mod disk;
 pub mod explore;
 mod fault;
 mod history;
+mod image;
 mod linear;
+mod lives;
+mod mishaps;
 mod scenario;
+mod slot;
 pub mod stamp;
+mod subject;
+mod verdict;
+mod violation;
 mod world;
 
+pub use actions::{Action, sequences};
 pub use cache::{CACHED_PER_SECTOR_MAX, Content};
 pub use chooser::{Chooser, Decision, Exhaustive, NoReplay, Random, Replay, Seeded, Trace, replay};
 pub use clients::FAILURES_MAX;
 pub use clock::{Clock, Work};
-pub use disk::{Held, Landed, Outcome, Pending, Presence, RequestId, SimDisk};
+pub use crashes::Crashes;
+pub use disk::{Held, Outcome, Presence, SimDisk};
 pub use explore::{Explored, Factory, Report};
 pub use fault::{Counts, FaultDisk, Hit};
-pub use history::{History, Op, OpId, Violation};
+pub use history::{History, Op, OpId};
+pub use image::LEG_IMAGES_MAX;
 pub use linear::{Moment, OPEN_WRITES_MAX, Register, WriteEnd};
+pub use lives::ABSENT_ONE_IN;
 pub use scenario::{Fault, Faults, Load, Scenario};
+pub use slot::{Landed, Pending, RequestId};
 pub use stamp::Stamp;
-pub use world::{CRASH_ONE_IN, Step, Subject, World};
+pub use subject::{Life, Subject};
+pub use violation::Violation;
+pub use world::{CRASH_ONE_IN, STOP_ONE_IN, Step, World};

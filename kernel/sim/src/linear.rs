@@ -17,12 +17,18 @@
 //! - A write that ended with an error took effect before it ended, or never
 //!   does. Only after a timeout, which is no end for the disk, may it still do
 //!   so, once.
+//! - A discard is a write that shows zeroes, as other discards do, and as a
+//!   sector that was never written. Each has a [name](Stamp::discard) of its own
+//!   by which it begins and ends; an answer of zeroes is explained by any. Where
+//!   a past shows them already no open discard is put into it: to put it there
+//!   later explains no less, for a read has its moment and binds nothing else.
 //! - After a crash the sector holds what it held at the last moment that a
 //!   flush covers, or anything since, also of writes still open; *one* of
 //!   these, and no later crash brings back another.
 
 use alloc::vec;
 use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
 use core::mem;
 
 use crate::stamp::Stamp;
@@ -197,7 +203,7 @@ impl Register {
                 continue;
             }
             for slot in 0..OPEN_WRITES_MAX {
-                if self.open[slot] == Some(seen) && !past.has(slot) {
+                if self.open[slot].map(Stamp::shown) == Some(seen) && !past.has(slot) {
                     self.explain_by(past, slot, now);
                 }
             }
@@ -231,7 +237,7 @@ impl Register {
     pub fn crash(&mut self) {
         let mut left: Vec<Stamp> = Vec::new();
         for past in &self.pasts {
-            left.extend(past.values[past.durable..].iter().map(|value| value.stamp));
+            left.extend(past.values[past.durable..].iter().map(|value| value.stamp.shown()));
             left.extend(self.untaken(past));
         }
         left.sort_unstable();
@@ -243,12 +249,18 @@ impl Register {
         self.flushes.clear();
     }
 
+    /// Hashes what a crash has left: one value or another.
+    pub(crate) fn hash_left(&self, hasher: &mut impl Hasher) {
+        self.pasts.len().hash(hasher);
+        self.pasts.iter().flat_map(|past| &past.values).for_each(|left| left.stamp.hash(hasher));
+    }
+
     /// What a read that began at `begun` may answer now.
     fn possible(&self, begun: Moment) -> Vec<Stamp> {
         let mut possible: Vec<Stamp> = Vec::new();
         for past in &self.pasts {
             let seen = past.values.iter().filter(|value| value.until > begun);
-            possible.extend(seen.map(|value| value.stamp));
+            possible.extend(seen.map(|value| value.stamp.shown()));
             possible.extend(self.untaken(past));
         }
         possible.sort_unstable();
@@ -256,10 +268,11 @@ impl Register {
         possible
     }
 
-    /// The open writes that did not take effect yet.
+    /// What the open writes would show that did not take effect yet.
     fn untaken(&self, past: &Past) -> impl Iterator<Item = Stamp> {
         let slots = self.open.iter().enumerate();
-        slots.filter(|&(slot, _)| !past.has(slot)).filter_map(|(_, &open)| open)
+        let open = slots.filter(|&(slot, _)| !past.has(slot)).filter_map(|(_, &open)| open);
+        open.map(Stamp::shown)
     }
 
     /// All ways in which the open write in `slot` takes effect now, other open
@@ -338,9 +351,9 @@ impl Past {
         self.taken |= 1 << slot;
     }
 
-    /// Whether the sector held `stamp` at some moment since `begun`.
+    /// Whether the sector showed `stamp` at some moment since `begun`.
     fn shows(&self, stamp: Stamp, begun: Moment) -> bool {
-        self.values.iter().any(|value| value.stamp == stamp && value.until > begun)
+        self.values.iter().any(|value| value.stamp.shown() == stamp && value.until > begun)
     }
 
     /// The write of `stamp` is done. If it is `durable` a crash undoes it no

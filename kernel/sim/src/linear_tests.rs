@@ -40,7 +40,7 @@ fn search(
     if left.iter().all(optional) {
         survivors.extend(left_by_crash(order, flushes));
         survivors.extend(left.iter().filter_map(|seen| match seen.what {
-            What::TimedOut(stamp) => Some(stamp),
+            What::TimedOut(stamp) => Some(stamp.shown()),
             _ => None,
         }));
     }
@@ -56,7 +56,9 @@ fn search(
             continue;
         }
         match seen.what {
-            What::Read(stamp) if Some(stamp) == order.last().and_then(written) => {
+            What::Read(stamp)
+                if Some(stamp) == order.last().and_then(written).map(Stamp::shown) =>
+            {
                 search(&rest, order, flushes, survivors);
             }
             What::Read(_) | What::Flush => {}
@@ -83,7 +85,7 @@ fn left_by_crash(order: &[Seen], flushes: &[Moment]) -> Vec<Stamp> {
         _ => false,
     };
     let from = order.iter().rposition(is_durable).expect("the first contents are durable");
-    order[from..].iter().filter_map(written).collect()
+    order[from..].iter().filter_map(written).map(Stamp::shown).collect()
 }
 
 /// What a crash may leave by any order that explains all; empty if none does.
@@ -126,7 +128,11 @@ impl Story {
     }
 
     fn begin(&mut self, now: Moment) {
-        let stamp = Stamp::of(self.stamps.len() as u32, Sector(0));
+        let write = self.stamps.len() as u32;
+        let stamp = match self.chance.choose(4, "a discard") {
+            0 => Stamp::discard(write, Sector(0)),
+            _ => Stamp::of(write, Sector(0)),
+        };
         let what = match self.chance.choose(9, "what") {
             0..3 => What::Read(Stamp::BLANK),
             3 => What::Failed(stamp),
@@ -153,7 +159,7 @@ impl Story {
         let register = &mut self.register;
         let right = match &mut seen.what {
             What::Read(stamp) => {
-                *stamp = self.stamps[self.chance.choose(self.stamps.len(), "answer")];
+                *stamp = self.stamps[self.chance.choose(self.stamps.len(), "answer")].shown();
                 register.end_read(seen.begun, Some(*stamp), now).is_ok()
             }
             What::Flush => {

@@ -45,6 +45,9 @@ pub enum Fault {
     Timeout,
     /// The whole disk goes, with its cache.
     Gone,
+    /// The disk loses its cache without a word: the request ends as it should.
+    /// Only [`resets`](bio::BlockDevice::resets) tells.
+    Blip,
 }
 
 /// How much may go wrong in a run.
@@ -96,6 +99,12 @@ pub struct Scenario {
     pub hurries: u32,
     /// How often the machine crashes and starts again.
     pub crashes: u32,
+    /// How often it is stopped cleanly and starts again.
+    pub stops: u32,
+    /// How often a leg is not plugged in when it starts again; never all.
+    pub absences: u32,
+    /// How often a leg that is not there comes back while the machine runs.
+    pub returns: u32,
     /// A run of more steps never comes to rest.
     pub steps_max: u64,
 }
@@ -115,7 +124,15 @@ impl Scenario {
             early_effects: false,
             hurries: 0,
             crashes: 0,
+            stops: 0,
+            absences: 0,
+            returns: 0,
             steps_max: 100_000,
         }
+    }
+
+    /// Whether the device may be started again.
+    pub(crate) fn restarts(&self) -> bool {
+        self.crashes + self.stops > 0
     }
 }

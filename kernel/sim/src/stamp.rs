@@ -19,16 +19,31 @@ pub struct Stamp(u64);
 const UNREAD: u64 = 1 << 63;
 /// Marks what a leg held before the first write.
 const FIRST: u64 = 1 << 62;
+/// Marks a discard, which no disk shows.
+const DISCARD: u64 = 1 << 61;
+/// Stamps name requests with numbers below this.
+const WRITES_MAX: u32 = (1 << 29) - 1;
 
 impl Stamp {
     /// Never written: the zeroes a disk starts with.
     pub const BLANK: Stamp = Stamp(0);
 
-    /// The stamp of write number `write` (below 2^30 - 1) at `sector`, of
+    /// The stamp of write number `write` (below 2^29 - 1) at `sector`, of
     /// whose address 32 bits are kept.
     pub fn of(write: u32, sector: Sector) -> Stamp {
-        assert!(write < (1 << 30) - 1, "write number {write} has no stamp");
+        assert!(write < WRITES_MAX, "write number {write} has no stamp");
         Stamp::at((u64::from(write) + 1) << 32, sector)
+    }
+
+    /// The name of discard number `write` at `sector`: what the oracle calls a
+    /// write that leaves zeroes. No disk holds it; what it shows is [`BLANK`](Stamp::BLANK).
+    pub fn discard(write: u32, sector: Sector) -> Stamp {
+        Stamp(Stamp::of(write, sector).0 | DISCARD)
+    }
+
+    /// What a sector shows after the write of this name.
+    pub fn shown(self) -> Stamp {
+        if self.0 & (DISCARD | UNREAD | FIRST) == DISCARD { Stamp::BLANK } else { self }
     }
 
     /// What `leg` holds at `sector` before the first write, if not blank.
@@ -44,7 +59,9 @@ impl Stamp {
     /// Whether a disk may show it at `sector`: blank, or put there.
     pub fn belongs_at(self, sector: Sector) -> bool {
         self == Stamp::BLANK
-            || self.0 & UNREAD == 0 && self.0 >> 32 != 0 && self == Stamp::at(self.0 & !LOW, sector)
+            || self.0 & (UNREAD | DISCARD) == 0
+                && self.0 >> 32 != 0
+                && self == Stamp::at(self.0 & !LOW, sector)
     }
 
     fn at(high: u64, sector: Sector) -> Stamp {
@@ -64,6 +81,7 @@ impl fmt::Display for Stamp {
             0 => write!(f, "{sector:#x}"),
             _ if self.0 & UNREAD != 0 => f.pad("unread memory"),
             _ if self.0 & FIRST != 0 => write!(f, "leg{}@{sector}", high ^ (FIRST >> 32)),
+            _ if self.0 & DISCARD != 0 => write!(f, "d{}@{sector}", (high ^ (DISCARD >> 32)) - 1),
             _ => write!(f, "w{}@{sector}", high - 1),
         }
     }
@@ -113,6 +131,9 @@ mod tests {
         assert_eq!(Stamp::first(1, Sector(40)).to_string(), "leg1@40");
         assert!(Stamp::first(0, Sector(3)).belongs_at(Sector(3)));
         assert!(stamp.belongs_at(Sector(40)) && !stamp.belongs_at(Sector(41)));
+        let discard = Stamp::discard(7, Sector(40));
+        assert_eq!((discard.to_string(), discard.shown()), ("d7@40".to_string(), Stamp::BLANK));
+        assert!(!discard.belongs_at(Sector(40)) && stamp.shown() == stamp);
         assert!(Stamp::BLANK.belongs_at(Sector(41)) && !Stamp::unread(3).belongs_at(Sector(41)));
     }
 

@@ -11,37 +11,25 @@
 //! - A delay is only a lower bound: work whose time is still to come may be
 //!   done early as often as [`Scenario::hurries`] says; else it waits until
 //!   nothing else can happen.
+//! - Clients ask only while the device is running.
 
 use alloc::format;
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
-use core::mem;
-
-use bio::{BlockDevice, BufCmd, ErrorKind, Extent, Sector, Sectors};
+use bio::Sector;
 
 use crate::cache::Content;
-use crate::chooser::{Chooser, Replay};
+use crate::chooser::Chooser;
 use crate::clients::Clients;
 use crate::clock::{Clock, Work};
-use crate::disk::{Held, Landed, Outcome, Pending, Presence, SimDisk};
-use crate::history::{History, Op, Violation};
-use crate::scenario::{Fault, Faults, Scenario};
+use crate::disk::{Held, Presence, SimDisk};
+use crate::history::History;
+use crate::lives::{Books, Stage, Stop};
+use crate::scenario::Scenario;
 use crate::stamp::Stamp;
-
-/// What is tested: a device over legs.
-pub trait Subject {
-    /// The device that the clients use.
-    fn device(&self) -> &dyn BlockDevice;
-
-    /// Whether the device believes this leg to hold what it should.
-    fn in_sync(&self, leg: usize) -> bool;
-
-    /// Where on this leg the device's first sector lies.
-    fn data_start(&self, leg: usize) -> Sector {
-        let _ = leg;
-        Sector(0)
-    }
-}
+use crate::subject::{Life, Subject};
+use crate::violation::Violation;
 
 /// What a step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,36 +38,55 @@ pub enum Step {
     Event,
     /// The machine is to crash: see [`World::crash`].
     Crash,
+    /// The device has stopped: see [`World::restart`].
+    Stopped,
+    /// A person plugs all legs in: see [`World::power_cycle`].
+    PowerCycle,
     /// Nothing is left that has to happen.
     Rest,
 }
 
 /// A run in progress.
 pub struct World<'a> {
-    scenario: &'a Scenario,
-    legs: Vec<Arc<SimDisk>>,
-    clock: Arc<Clock>,
-    history: Arc<History>,
-    clients: Clients<'a>,
-    left: Left,
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) legs: Vec<Arc<SimDisk>>,
+    pub(crate) clock: Arc<Clock>,
+    pub(crate) history: Arc<History>,
+    pub(crate) clients: Clients<'a>,
+    pub(crate) left: Left,
     /// What each leg holds; here only to keep the memory.
-    held: Vec<Held>,
-    /// The legs that were in sync when the device started.
-    believed: Vec<bool>,
-    /// The legs that were in sync when the machine crashed.
-    left_in_sync: Vec<bool>,
-    boots: u32,
-    steps: u64,
+    pub(crate) held: Vec<Held>,
+    /// The legs that were in sync when the device was first seen running.
+    pub(crate) believed: Vec<bool>,
+    pub(crate) books: Books,
+    /// The legs that were out when something was last acknowledged.
+    pub(crate) out: Vec<bool>,
+    /// The legs that were not plugged in.
+    pub(crate) absent: Vec<bool>,
+    /// The legs that lost their caches, which the device did not notice yet.
+    pub(crate) lost: Vec<bool>,
+    pub(crate) stage: Stage,
+    /// The first promise about starts and stops that was broken.
+    pub(crate) broken: Option<Violation>,
+    pub(crate) boots: u32,
+    pub(crate) steps: u64,
 }
 
 /// By chance, the machine crashes at one step in so many.
 pub const CRASH_ONE_IN: u32 = 64;
 
+/// By chance, the machine is switched off cleanly at one step in so many.
+pub const STOP_ONE_IN: u32 = 64;
+
 /// What may still be chosen to happen.
-struct Left {
-    faults: u32,
-    hurries: u32,
-    crashes: u32,
+#[derive(Default)]
+pub(crate) struct Left {
+    pub(crate) faults: u32,
+    pub(crate) hurries: u32,
+    pub(crate) crashes: u32,
+    pub(crate) absences: u32,
+    pub(crate) returns: u32,
+    pub(crate) stops: u32,
 }
 
 /// One thing that can happen now.
@@ -92,6 +99,10 @@ enum Event {
     Ask(usize),
     /// A leg gets to the end of a request that timed out.
     Late(usize, usize),
+    /// A leg that was not there is there again.
+    Return(usize),
+    /// A person sees to a device that does not start.
+    Person,
 }
 
 impl<'a> World<'a> {
@@ -111,16 +122,24 @@ impl<'a> World<'a> {
             scenario,
             legs: (0..scenario.legs).map(disk).collect(),
             clock: Clock::new(0),
-            history: History::new(sectors.map(|at| held(0, at)), scenario.crashes > 0),
+            history: History::new(sectors.map(|at| held(0, at)), scenario.restarts()),
             clients: Clients::new(&scenario.load),
             left: Left {
                 faults: scenario.faults.budget,
                 hurries: scenario.hurries,
                 crashes: scenario.crashes,
+                absences: scenario.absences,
+                returns: scenario.returns,
+                stops: scenario.stops,
             },
             held: Vec::new(),
-            believed: Vec::new(),
-            left_in_sync: Vec::new(),
+            believed: vec![false; scenario.legs],
+            books: Books::new(scenario.legs),
+            out: vec![false; scenario.legs],
+            absent: vec![false; scenario.legs],
+            lost: vec![false; scenario.legs],
+            stage: Stage::default(),
+            broken: None,
             boots: 0,
             steps: 0,
         }
@@ -146,21 +165,9 @@ impl<'a> World<'a> {
         self.boots
     }
 
-    /// Whether this leg was in sync when the machine crashed last: any leg that
-    /// was must do to start from. Panics before a crash.
-    pub fn left_in_sync(&self, leg: usize) -> bool {
-        self.left_in_sync[leg]
-    }
-
     /// How many steps were made.
     pub fn steps(&self) -> u64 {
         self.steps
-    }
-
-    /// The device has started: to be told before the first step, and after
-    /// each crash.
-    pub fn started(&mut self, subject: &dyn Subject) {
-        self.believed = (0..self.legs.len()).map(|leg| subject.in_sync(leg)).collect();
     }
 
     /// Lets one thing happen.
@@ -168,47 +175,76 @@ impl<'a> World<'a> {
         if self.left.crashes > 0 && chooser.rarely(CRASH_ONE_IN, "crash") {
             return Step::Crash;
         }
-        let Some(event) = self.choose_event(chooser) else { return Step::Rest };
+        let life = subject.life();
+        let may_stop = self.left.stops > 0 && life == Life::Running && self.stage.stop == Stop::No;
+        if may_stop && chooser.rarely(STOP_ONE_IN, "clean stop") {
+            self.left.stops -= 1;
+            self.stage.stop = Stop::Draining;
+        }
+        if self.stop(subject) {
+            return Step::Stopped;
+        }
+        let Some(event) = self.choose_event(life, chooser) else {
+            self.rests(subject);
+            return Step::Rest;
+        };
         self.steps += 1;
+        let step = self.take(event, subject, chooser);
+        self.look(subject);
+        step
+    }
+
+    fn take(&mut self, event: Event, subject: &dyn Subject, chooser: &mut dyn Chooser) -> Step {
         match event {
-            Event::Request(leg, index) => self.get_on(leg, index, chooser),
+            Event::Request(leg, index) => self.get_on(leg, index, subject, chooser),
             Event::Work(index) => {
                 self.history.note(|| "delayed work is done".into());
                 self.clock.run(index);
             }
             Event::Ask(client) => {
-                let op = self.clients.next(client, self.scenario.sectors, chooser);
-                let (id, bio) = self.history.begin(op);
-                self.clients.asked(client, id);
-                subject.device().strategy(bio);
+                let discard = subject.device().limits().discard;
+                let op = self.clients.next(client, self.scenario.sectors, discard, chooser);
+                let begun = op.map(|op| self.history.begin(op));
+                self.clients.asked(client, begun.as_ref().map(|(id, _)| *id));
+                if let Some((_, bio)) = begun {
+                    subject.device().strategy(bio);
+                }
             }
             Event::Late(leg, index) => {
                 let late = self.legs[leg].late(index).expect("a late request");
                 self.history.note(|| format!("leg {leg}: {late} takes effect, too late"));
                 self.legs[leg].give_back_late(late.id);
             }
+            Event::Return(leg) => {
+                self.left.returns -= 1;
+                self.give_back(leg, subject);
+            }
+            Event::Person => return self.person(subject, chooser),
         }
         Step::Event
     }
 
     /// One of all the events that can happen now; none if the run is at rest.
-    fn choose_event(&mut self, chooser: &mut dyn Chooser) -> Option<Event> {
+    fn choose_event(&mut self, life: Life, chooser: &mut dyn Chooser) -> Option<Event> {
         self.clients.look(&self.history);
         self.held.clear();
         self.held.extend(self.legs.iter().map(|leg| leg.held()));
         let requests: usize = self.held.iter().map(|held| held.waiting).sum();
         let late: usize = self.held.iter().map(|held| held.late).sum();
-        let asking = self.clients.ready().len();
+        let asks = life == Life::Running && self.stage.stop == Stop::No;
+        let asking = if asks { self.clients.ready().len() } else { 0 };
         let Work { due, later } = self.clock.work();
-        if requests + due + asking == 0 {
-            // Time passes only for somebody who waits.
-            return (later > 0 && self.history.open() > 0).then_some(Event::Work(0));
-        }
         if self.scenario.ask_first && asking > 0 {
             return Some(Event::Ask(self.clients.ready()[0]));
         }
+        let comes = usize::from(life == Life::Held && !self.stage.told);
+        if requests + due + asking + comes == 0 {
+            return self.last_event(life, later);
+        }
         let hurry = usize::from(later > 0 && self.left.hurries > 0);
-        let mut nth = chooser.choose(requests + due + asking + hurry + late, "event");
+        let gone = self.gone().count();
+        let count = requests + due + asking + hurry + late + gone + comes;
+        let mut nth = chooser.choose(count, "event");
         let mut among = |count: usize| {
             let found = (nth < count).then_some(nth);
             nth = nth.saturating_sub(count);
@@ -229,139 +265,49 @@ impl<'a> World<'a> {
             self.left.hurries -= 1;
             return Some(Event::Work(due));
         }
-        let late = |(leg, held): (usize, &Held)| among(held.late).map(|nth| Event::Late(leg, nth));
-        self.held.iter().enumerate().find_map(late)
+        for (leg, held) in self.held.iter().enumerate() {
+            if let Some(index) = among(held.late) {
+                return Some(Event::Late(leg, index));
+            }
+        }
+        let back = among(gone).and_then(|nth| self.gone().nth(nth));
+        Some(back.map_or(Event::Person, Event::Return))
+    }
+
+    /// What happens when nothing happens by itself. Time passes only for
+    /// somebody who waits.
+    fn last_event(&self, life: Life, later: usize) -> Option<Event> {
+        let stops = self.stage.stop == Stop::Asked;
+        let waits = self.history.open() > 0 || life == Life::Starting || stops;
+        if later > 0 && waits {
+            return Some(Event::Work(0));
+        }
+        matches!(life, Life::Held | Life::Refused).then_some(Event::Person)
+    }
+
+    /// The legs that may come back.
+    fn gone(&self) -> impl Iterator<Item = usize> {
+        let may = self.left.returns > 0;
+        let gone = |&leg: &usize| self.legs[leg].presence() == Presence::Gone;
+        (0..self.legs.len()).filter(move |_| may).filter(gone)
     }
 
     /// A leg gets on with a request: it completes, or takes effect only.
-    fn get_on(&mut self, leg: usize, index: usize, chooser: &mut dyn Chooser) {
+    fn get_on(
+        &mut self,
+        leg: usize,
+        index: usize,
+        subject: &dyn Subject,
+        chooser: &mut dyn Chooser,
+    ) {
         let request = self.legs[leg].pending(index).expect("a waiting request");
         let early = self.scenario.early_effects && !request.performed;
         if early && chooser.choose(2, "takes effect only") == 1 {
             self.history.note(|| format!("leg {leg}: {request} takes effect"));
             return self.legs[leg].perform(request.id);
         }
-        let outcome = self.choose_outcome(leg, request, chooser);
+        let outcome = self.choose_outcome(leg, request, subject, chooser);
         self.history.note(|| format!("leg {leg}: {request} completes: {outcome:?}"));
         self.legs[leg].complete(request.id, outcome);
     }
-
-    fn choose_outcome(
-        &mut self,
-        leg: usize,
-        request: Pending,
-        chooser: &mut dyn Chooser,
-    ) -> Outcome {
-        let Faults { one_in, kinds, .. } = &self.scenario.faults;
-        let writes = matches!(request.cmd, BufCmd::Write { .. });
-        let fits =
-            |fault: &Fault| writes || !matches!(fault, Fault::MediaLanded | Fault::MediaPartly);
-        let possible = kinds.iter().copied().filter(fits);
-        let hit = self.left.faults > 0 && self.legs[leg].presence() == Presence::Ready;
-        if !hit || possible.clone().next().is_none() || !chooser.rarely(*one_in, "fault") {
-            return Outcome::Ok;
-        }
-        self.left.faults -= 1;
-        let nth = chooser.choose(possible.clone().count(), "which fault");
-        match possible.clone().nth(nth).expect("one of those counted") {
-            Fault::Media => Outcome::Fail(ErrorKind::Media, Landed::None),
-            Fault::MediaLanded => Outcome::Fail(ErrorKind::Media, Landed::All),
-            Fault::MediaPartly => {
-                let sectors = request.extent.count().0.min(64);
-                let landed = (0..sectors).map(|at| (chooser.choose(2, "landed") as u64) << at);
-                Outcome::Fail(ErrorKind::Media, Landed::Sectors(landed.sum()))
-            }
-            Fault::Timeout => Outcome::Timeout,
-            Fault::Gone => {
-                self.legs[leg].lose_cache(chooser);
-                self.legs[leg].set_presence(Presence::Gone);
-                Outcome::Fail(ErrorKind::Gone, Landed::None)
-            }
-        }
-    }
-
-    /// Every disk loses its power, each keeping what is chosen for it; the
-    /// next device finds what they kept. `subject` is dead from here on.
-    pub fn crash(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
-        self.left.crashes -= 1;
-        self.left_in_sync = (0..self.legs.len()).map(|leg| subject.in_sync(leg)).collect();
-        self.boots += 1;
-        self.history.note(|| "the machine crashes".into());
-        let kept = self.legs.iter().map(|leg| leg.crash(chooser)).collect();
-        let dead = mem::replace(&mut self.legs, kept);
-        self.history.crash();
-        let clock = mem::replace(&mut self.clock, Clock::new(u64::from(self.boots)));
-        switch_off(&dead, &clock);
-    }
-
-    /// Ends the run wherever it stands: what the device still has in flight
-    /// fails, and what it has to do later is dropped.
-    pub fn end(&mut self) {
-        self.history.crash();
-        self.legs.iter().for_each(|leg| leg.set_presence(Presence::Gone));
-        switch_off(&self.legs, &self.clock);
-    }
-
-    /// The first promise that is broken by now, if any.
-    pub fn verdict(&self) -> Option<Violation> {
-        let (violation, error) = self.history.news();
-        let needless = || {
-            let (op, kind) = error?;
-            // Whatever else failed, this leg could have done it.
-            let able = |(leg, disk): (&bool, &Arc<SimDisk>)| *leg && disk.failures() == 0;
-            let needless = self.believed.iter().zip(&self.legs).any(able);
-            needless.then_some(Violation::NeedlessError(op, kind))
-        };
-        let restless = || (self.steps > self.scenario.steps_max).then_some(Violation::Restless);
-        violation.or_else(needless).or_else(restless)
-    }
-
-    /// Ends a run at rest: reads everything once for each leg, while nothing
-    /// fails any more, and compares the legs.
-    pub fn close(&mut self, subject: &dyn Subject) -> Option<Violation> {
-        self.left = Left { faults: 0, hurries: 0, crashes: 0 };
-        let mut violation = self.hang();
-        for _ in 0..self.legs.len() {
-            violation = violation.or_else(|| self.read_everything(subject));
-        }
-        violation.or_else(|| self.compare(subject))
-    }
-
-    fn read_everything(&mut self, subject: &dyn Subject) -> Option<Violation> {
-        let everything = Extent::new(Sector(0), self.scenario.sectors);
-        let (_, bio) = self.history.begin(Op::Read(everything));
-        subject.device().strategy(bio);
-        let mut plain = Replay::new(Vec::new());
-        while self.step(subject, &mut plain) != Step::Rest {
-            if let Some(violation) = self.verdict() {
-                return Some(violation);
-            }
-        }
-        self.verdict().or_else(|| self.hang())
-    }
-
-    /// At rest every request has ended.
-    fn hang(&self) -> Option<Violation> {
-        (self.history.open() > 0).then(|| Violation::Hang(self.history.open_ops()))
-    }
-
-    /// At rest the legs in sync are equal.
-    fn compare(&self, subject: &dyn Subject) -> Option<Violation> {
-        let legs = (0..self.legs.len()).filter(|&leg| subject.in_sync(leg));
-        let places: Vec<_> = legs.map(|leg| (leg, subject.data_start(leg))).collect();
-        (0..self.scenario.sectors.0).map(Sectors).find_map(|at| {
-            let holds = |&(leg, start): &(usize, Sector)| self.legs[leg].contents(start + at);
-            let first = holds(places.first()?);
-            let differs = places.iter().any(|place| holds(place) != first);
-            let held = || places.iter().map(|place| (place.0, holds(place))).collect();
-            differs.then(|| Violation::LegsDiffer(Sector(0) + at, held()))
-        })
-    }
-}
-
-/// Lets go of whatever a dead device holds. It may begin things while it
-/// learns that it is dead, so the clock comes last.
-fn switch_off(legs: &[Arc<SimDisk>], clock: &Clock) {
-    legs.iter().for_each(|leg| leg.abandon());
-    clock.stop();
 }

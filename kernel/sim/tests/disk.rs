@@ -302,10 +302,11 @@ fn sectors_survive_a_crash_independently() {
         put(&hand, &disk, write(1, 0, 2));
         put(&hand, &disk, write(2, 0, 2));
         let next = disk.crash(&mut all);
+        let left = [0, 1].map(|at| format!("{:?}", next.contents(Sector(at))));
         // A second crash before anything was written changes nothing.
         let then = next.crash(&mut all);
-        assert_eq!(then.contents(Sector(0)), next.durable(Sector(0)));
-        found.insert([0, 1].map(|at| format!("{:?}", next.contents(Sector(at)))));
+        assert_eq!([0, 1].map(|at| format!("{:?}", then.durable(Sector(at)))), left);
+        found.insert(left);
         if !all.advance() {
             break;
         }
@@ -319,4 +320,27 @@ fn a_disk_may_lose_its_cache_unnoticed() {
     put(&hand, &disk, write(1, 0, 1));
     disk.lose_cache(&mut sim::Replay::new(vec![0]));
     assert_eq!((disk.contents(Sector(0)), disk.presence()), (BLANK, Presence::Ready));
+}
+
+#[test]
+fn a_disk_counts_how_often_its_cache_may_be_gone() {
+    let (hand, disk) = (hand(), disk());
+    put(&hand, &disk, write(1, 0, 1));
+    assert_eq!(disk.resets(), 0);
+    disk.lose_cache(&mut sim::Replay::new(vec![0]));
+    assert_eq!(disk.resets(), 1);
+    disk.set_presence(Presence::Gone);
+    assert_eq!(disk.resets(), 1, "a disk that is gone has not come back");
+    disk.set_presence(Presence::Ready);
+    disk.set_presence(Presence::Ready);
+    assert_eq!(disk.resets(), 2);
+}
+
+#[test]
+fn a_disk_can_hold_what_a_test_says_from_the_start() {
+    let (hand, disk) = (hand(), disk());
+    put(&hand, &disk, write(1, 3, 1));
+    disk.preset(Sector(2), &data(7, extent(2, 2)));
+    let next = disk.crash(&mut sim::Replay::new(vec![1; 8]));
+    assert_eq!([2, 3].map(|at| next.contents(Sector(at))), [content(7, 2), content(7, 3)]);
 }

@@ -56,6 +56,17 @@ fn one_disk_that_fails_late_and_crashes_passes() {
 }
 
 #[test]
+fn one_disk_that_discards_and_crashes_passes() {
+    let mut scenario = random(1, 200);
+    scenario.limits.discard = true;
+    scenario.crashes = 3;
+    scenario.early_effects = true;
+    let kinds = vec![Fault::Media, Fault::Timeout];
+    scenario.faults = Faults { budget: 10, one_in: 10, kinds };
+    clean(explore::seeded(&scenario, &mut passed, 0..300));
+}
+
+#[test]
 fn a_naive_mirror_passes_in_every_order() {
     for legs in [2, 3] {
         let explored = clean(explore::exhaustive(&four(legs, 1), &mut naive(None), 1_000_000));

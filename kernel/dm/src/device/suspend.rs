@@ -83,6 +83,7 @@ impl MappedDevice {
 
     /// Suspended to running, with the loaded table if there is one.
     fn activate(&self) -> Result<(), DmError> {
+        let (loaded, more) = self.more_resets();
         let (table, old) = {
             let mut state = self.state.lock();
             match state.mode {
@@ -91,7 +92,11 @@ impl MappedDevice {
                 Mode::Suspending | Mode::Resuming => return Err(DmError::Changing),
                 Mode::Removed => return Err(DmError::Removed),
             }
+            if state.inactive.as_ref().map(Arc::as_ptr) != loaded.as_ref().map(Arc::as_ptr) {
+                return Err(DmError::Changing);
+            }
             let new = state.inactive.take();
+            state.resets = state.resets.wrapping_add(more);
             let old = if new.is_some() { mem::replace(&mut state.active, new) } else { None };
             let table = state.active.clone().ok_or(DmError::NoTable)?;
             state.mode = Mode::Resuming;
@@ -106,6 +111,20 @@ impl MappedDevice {
             self.pass(table, bio);
         }
         Ok(())
+    }
+
+    /// The loaded table, and by how much the active one, if there is one,
+    /// counts more resets. Called without the lock, for the devices below take theirs.
+    fn more_resets(&self) -> (Option<Arc<Table>>, u64) {
+        let (active, loaded) = {
+            let state = self.state.lock();
+            (state.active.clone(), state.inactive.clone())
+        };
+        let more = match (&active, &loaded) {
+            (Some(active), Some(loaded)) => active.resets().wrapping_sub(loaded.resets()),
+            _ => 0,
+        };
+        (loaded, more)
     }
 
     /// The next held request, counted; without one the device runs.

@@ -349,3 +349,22 @@ fn a_device_without_a_table_is_not_resumed() {
     assert_eq!(suspend(&device, Suspend::Flush).now(), Ok(()));
     assert_eq!(remove(&dm, "d").now(), Ok(()));
 }
+
+#[test]
+fn a_device_counts_the_resets_of_its_disks_over_a_new_table() {
+    let dm = dm();
+    let (a, b) = (disk(&dm, "a", 64), disk(&dm, "b", 64));
+    b.lose_cache(&mut sim::Replay::new(Vec::new()));
+    let lower = running(&dm, "lower", "0 8 linear a 0");
+    let upper = running(&dm, "upper", "0 8 linear lower 0");
+    assert_eq!((lower.resets(), upper.resets()), (0, 0));
+    a.lose_cache(&mut sim::Replay::new(Vec::new()));
+    assert_eq!((lower.resets(), upper.resets()), (1, 1));
+    dm.load("lower", "0 8 linear b 0").unwrap();
+    let resumed = resume(&lower);
+    complete_all(&[&a]);
+    assert_eq!(resumed.now(), Ok(()));
+    assert_eq!(upper.resets(), 1, "another disk is no reset");
+    b.lose_cache(&mut sim::Replay::new(Vec::new()));
+    assert_eq!((lower.resets(), upper.resets()), (2, 2));
+}

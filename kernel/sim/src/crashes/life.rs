@@ -1,0 +1,164 @@
+//! A life in an enumeration: it goes on, event by event, and at each a crash
+//! could come.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt::Write;
+
+use bio::{Extent, Sector};
+
+use super::{After, Crashes};
+use crate::chooser::{Chooser, Replay};
+use crate::clients::Clients;
+use crate::clock::Clock;
+use crate::digest::digest_of;
+use crate::explore::{Factory, start};
+use crate::history::Op;
+use crate::image::{Image, Images};
+use crate::linear::Moment;
+use crate::lives::Books;
+use crate::subject::Subject;
+use crate::violation::Violation;
+use crate::world::{Step, World};
+
+/// One life, or several with a start by a person between.
+pub(super) struct Run<'w, 'r, 'f> {
+    pub(super) world: World<'w>,
+    pub(super) subject: Box<dyn Subject>,
+    pub(super) factory: &'r mut Factory<'f>,
+    chooser: Box<dyn Chooser>,
+    /// The moments so far at which a crash could come.
+    pub(super) point: u64,
+    /// Crashes that may still come.
+    pub(super) crashes: u32,
+    /// Starts that may still leave a leg out.
+    pub(super) absences: u32,
+    /// For each leg: its count of changes, and what a crash would leave of it.
+    pub(super) images: Vec<(u64, Images)>,
+    /// What was true when they were last looked at.
+    last: Option<(Moment, Books)>,
+}
+
+impl<'w, 'r, 'f> Run<'w, 'r, 'f> {
+    pub(super) fn new(
+        world: World<'w>,
+        subject: Box<dyn Subject>,
+        factory: &'r mut Factory<'f>,
+        chooser: Box<dyn Chooser>,
+        crashes: u32,
+        absences: u32,
+    ) -> Run<'w, 'r, 'f> {
+        let (images, last) = (Vec::new(), None);
+        Run { world, subject, factory, chooser, point: 0, crashes, absences, images, last }
+    }
+
+    /// What a crash would leave now, if that may be something new, or is `wanted`.
+    pub(super) fn after(&mut self, wanted: bool) -> Option<After> {
+        let mut fresh = wanted;
+        self.images.resize_with(self.world.legs.len(), || (u64::MAX, Images::default()));
+        for (leg, (changes, images)) in self.world.legs.iter().zip(&mut self.images) {
+            if leg.changes() != *changes {
+                (*changes, *images) = (leg.changes(), leg.images());
+                fresh = true;
+            }
+        }
+        let now = (self.world.history.moment(), self.world.closed_books(&*self.subject));
+        if !fresh && self.last.as_ref() == Some(&now) {
+            return None;
+        }
+        let (history, books) = (self.world.history.after_crash(), now.1.clone());
+        self.last = Some(now);
+        let digest = digest_of((history.digest(), &books));
+        Some(After { history, books, digest })
+    }
+
+    /// A person switches off, plugs all legs in, and switches on.
+    pub(super) fn power_cycle(&mut self) {
+        self.world.power_cycle(&*self.subject, &mut Replay::new(Vec::new()));
+        self.start();
+    }
+
+    fn start(&mut self) {
+        self.images.clear();
+        self.subject = start(&mut self.world, self.factory);
+    }
+}
+
+impl Crashes {
+    /// Goes on until `enough`, or to rest.
+    pub(super) fn go_on(
+        &mut self,
+        run: &mut Run<'_, '_, '_>,
+        enough: impl Fn(&Run<'_, '_, '_>) -> bool,
+    ) -> Result<(), Violation> {
+        while !enough(run) {
+            match run.world.step(&*run.subject, &mut *run.chooser) {
+                Step::Event => {}
+                Step::Crash => unreachable!("no crash is left to choice"),
+                Step::Stopped => {
+                    run.world.restart(&*run.subject, &mut Replay::new(Vec::new()));
+                    run.start();
+                }
+                Step::PowerCycle => run.power_cycle(),
+                Step::Rest => {
+                    let verdict = run.world.verdict();
+                    return self.judge(run, verdict);
+                }
+            }
+            let verdict = run.world.verdict();
+            self.judge(run, verdict)?;
+            self.point(run)?;
+        }
+        Ok(())
+    }
+}
+
+impl<'a> World<'a> {
+    /// All of the device.
+    pub(crate) fn everything(&self) -> Extent {
+        Extent::new(Sector(0), self.scenario.sectors)
+    }
+
+    /// A client asks.
+    pub(super) fn ask(&self, op: Op, subject: &dyn Subject) {
+        let (_, bio) = self.history.begin(op);
+        subject.device().strategy(bio);
+    }
+
+    /// The world after a crash that leaves these images.
+    pub(super) fn fork(&self, chosen: &[&Image], after: &After) -> World<'a> {
+        let legs: Vec<_> =
+            self.legs.iter().zip(chosen).map(|(leg, image)| leg.left(image)).collect();
+        let history = after.history.after_crash();
+        history.note(|| {
+            let mut line = String::from("the machine crashes");
+            for (leg, image) in chosen.iter().enumerate() {
+                for (sector, content) in &image.changes {
+                    let _ = write!(line, "; leg {leg} keeps {content} in sector {sector}");
+                }
+            }
+            line
+        });
+        let count = legs.len();
+        World {
+            scenario: self.scenario,
+            legs,
+            clock: Clock::new(u64::from(self.boots) + 1),
+            history,
+            clients: Clients::new(&self.scenario.load),
+            left: Default::default(),
+            held: Vec::new(),
+            believed: vec![false; count],
+            books: after.books.clone(),
+            out: vec![false; count],
+            absent: vec![false; count],
+            lost: vec![false; count],
+            stage: Default::default(),
+            broken: None,
+            boots: self.boots + 1,
+            steps: 0,
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! The lives of a device: from each start to the crash or the end.
+//!
+//! Place: part of a [`World`]. Here is who pulls the plug, which legs a start
+//! finds, what the person does when the device is held, and which legs may be
+//! believed.
+//!
+//! Rules:
+//!
+//! - A leg *has standing* if the last life that ran left it in sync, and none
+//!   since that never came to run put it out. The person tells a device to
+//!   start only from a leg that has standing, and plugs all legs in rather than
+//!   lose data.
+//! - A leg *is stale* if writes or flushes were acknowledged while it was out.
+//!   No device may run from stale legs. One that was on its way out when the
+//!   machine crashed has no standing, but is not stale: nobody was told of
+//!   anything that it has missed.
+//! - The person tells it nothing while the legs may disagree on who is in, for
+//!   the machine went down as that was being recorded, or before a start that it
+//!   was told to make had come to anything: that would split the set.
+//! - With all legs there, and nothing wrong with them, a device runs.
+
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::mem;
+
+use crate::chooser::Chooser;
+use crate::clock::Clock;
+use crate::disk::{Presence, SimDisk};
+use crate::subject::{Life, Subject};
+use crate::violation::Violation;
+use crate::world::{Step, World};
+
+/// By chance, one in so many starts leaves a leg out.
+pub const ABSENT_ONE_IN: u32 = 2;
+
+/// What is known of the life that the device leads now.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Stage {
+    /// It was seen running.
+    pub(crate) ran: bool,
+    /// The person has told it to start without what is missing.
+    pub(crate) told: bool,
+    /// The legs that came back since the start, by bits.
+    pub(crate) back: u64,
+    /// How much was acknowledged when legs were last looked at for it.
+    acknowledged: u64,
+    pub(crate) stop: Stop,
+}
+
+/// What is known of the legs from the lives before.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Books {
+    /// The legs that were in sync when the device ran last.
+    pub(crate) standing: Vec<bool>,
+    /// The legs that miss something acknowledged.
+    pub(crate) stale: Vec<bool>,
+    /// The legs may disagree on who is in.
+    pub(crate) unsettled: bool,
+}
+
+impl Books {
+    /// All legs are new.
+    pub(crate) fn new(legs: usize) -> Books {
+        Books { standing: vec![true; legs], stale: vec![false; legs], unsettled: false }
+    }
+}
+
+/// How far a clean stop has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Stop {
+    #[default]
+    No,
+    /// The clients finish.
+    Draining,
+    /// The device was asked to become quiet.
+    Asked,
+}
+
+impl World<'_> {
+    /// The device has started: to be told before the first step, and after
+    /// each crash.
+    pub fn started(&mut self, subject: &dyn Subject) {
+        let acknowledged = self.history.acknowledged();
+        self.stage = Stage { acknowledged, ..Stage::default() };
+        self.believed.fill(false);
+        self.lost.fill(false);
+        self.look(subject);
+    }
+
+    /// Whether this leg was not plugged in when the machine started, nor since.
+    pub fn absent(&self, leg: usize) -> bool {
+        self.absent[leg]
+    }
+
+    /// Whether this leg was in sync when the device ran last: any leg that was
+    /// must do to start from.
+    pub fn left_in_sync(&self, leg: usize) -> bool {
+        self.books.standing[leg]
+    }
+
+    /// Sees what the last event has made of the device.
+    pub(crate) fn look(&mut self, subject: &dyn Subject) {
+        for leg in 0..self.lost.len() {
+            self.lost[leg] = self.lost[leg] && subject.in_sync(leg);
+        }
+        match subject.life() {
+            Life::Running if !self.stage.ran => {
+                self.stage.ran = true;
+                let legs = 0..self.legs.len();
+                self.believed = legs.map(|leg| !self.absent[leg] && subject.in_sync(leg)).collect();
+                self.out = self.believed.iter().map(|believed| !believed).collect();
+                let mut legs = self.believed.iter().zip(&self.books.stale);
+                if self.boots > 0 && legs.all(|(believed, stale)| !believed || *stale) {
+                    self.broken.get_or_insert(Violation::StaleStart);
+                }
+            }
+            Life::Held | Life::Refused if (0..self.legs.len()).all(|leg| self.is_well(leg)) => {
+                self.broken.get_or_insert_with(|| Violation::NoStart(subject.why()));
+            }
+            _ => {}
+        }
+        if self.stage.ran {
+            self.look_for_stale(subject);
+        }
+    }
+
+    /// Finds the legs that miss what was acknowledged, if something was. To be
+    /// sure of the order, a leg must have been out already when this came last.
+    fn look_for_stale(&mut self, subject: &dyn Subject) {
+        let acknowledged = self.history.acknowledged();
+        if !self.scenario.restarts() || acknowledged == self.stage.acknowledged {
+            return;
+        }
+        self.stage.acknowledged = acknowledged;
+        for leg in 0..self.legs.len() {
+            self.books.stale[leg] |= self.out[leg];
+            self.out[leg] = self.absent[leg] || !subject.in_sync(leg);
+        }
+    }
+
+    /// Nothing more can happen: then the device should not be in between.
+    pub(crate) fn rests(&mut self, subject: &dyn Subject) {
+        if subject.life() != Life::Running {
+            self.broken.get_or_insert_with(|| Violation::NoStart(subject.why()));
+        } else if self.stage.stop == Stop::Asked {
+            self.broken.get_or_insert(Violation::NoStop);
+        }
+    }
+
+    fn is_there(&self, leg: usize) -> bool {
+        self.legs[leg].presence() != Presence::Gone
+    }
+
+    /// Whether a device that is told to start with what it has starts with this leg.
+    fn counts(&self, leg: usize) -> bool {
+        let there = self.is_there(leg) && self.stage.back >> leg & 1 == 0;
+        there && self.legs[leg].failures() == 0
+    }
+
+    /// Whether the leg was there, and did what it was asked, since the start.
+    pub(crate) fn is_well(&self, leg: usize) -> bool {
+        let disk = &self.legs[leg];
+        self.is_there(leg) && disk.failures() == 0 && bio::BlockDevice::resets(&**disk) == 0
+    }
+
+    /// The device does not start by itself, and somebody comes to see.
+    pub(crate) fn person(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) -> Step {
+        let may = |leg| self.books.standing[leg] && self.counts(leg);
+        let enough = !self.books.unsettled && (0..self.legs.len()).any(may);
+        let held = subject.life() == Life::Held && !self.stage.told;
+        if !held || !enough || chooser.choose(2, "plug all in") == 1 {
+            return Step::PowerCycle;
+        }
+        self.history.note(|| "a person starts it degraded".into());
+        self.stage.told = true;
+        subject.start_degraded();
+        Step::Event
+    }
+
+    /// A leg is there again, if it was not.
+    pub(crate) fn give_back(&mut self, leg: usize, subject: &dyn Subject) {
+        if self.is_there(leg) {
+            return;
+        }
+        self.history.note(|| format!("leg {leg} is there again"));
+        self.absent[leg] = false;
+        self.stage.back |= 1 << leg;
+        self.legs[leg].set_presence(Presence::Ready);
+        subject.returned(leg);
+    }
+
+    /// Goes on with a clean stop. Whether the machine can be switched off.
+    pub(crate) fn stop(&mut self, subject: &dyn Subject) -> bool {
+        if self.stage.stop == Stop::Draining && self.history.open() == 0 {
+            self.history.note(|| "the device is asked to stop".into());
+            self.stage.stop = if subject.stop() { Stop::Asked } else { Stop::No };
+        }
+        self.stage.stop == Stop::Asked && subject.stopped()
+    }
+
+    /// Every disk loses its power, each keeping what is chosen for it; the
+    /// next device finds what they kept, on the legs that are chosen to be
+    /// there. `subject` is dead from here on.
+    pub fn crash(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
+        self.history.note(|| "the machine crashes".into());
+        self.left.crashes -= 1;
+        self.power_off(subject, chooser);
+        self.leave_out(chooser);
+    }
+
+    /// After a clean stop, the same.
+    pub fn restart(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
+        self.history.note(|| "the device has stopped; the machine starts anew".into());
+        self.power_off(subject, chooser);
+        self.leave_out(chooser);
+    }
+
+    /// The person switches off, plugs all legs in, and switches on. No crash of
+    /// the scenario's.
+    pub fn power_cycle(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
+        self.history.note(|| "a person plugs all legs in and starts anew".into());
+        self.power_off(subject, chooser);
+    }
+
+    fn power_off(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
+        self.books = self.closed_books(subject);
+        self.boots += 1;
+        self.absent.fill(false);
+        let kept = self.legs.iter().map(|leg| leg.crash(chooser)).collect();
+        let dead = mem::replace(&mut self.legs, kept);
+        self.history.crash();
+        let clock = mem::replace(&mut self.clock, Clock::new(u64::from(self.boots)));
+        switch_off(&dead, &clock);
+    }
+
+    /// What is known of the legs if this life ends now.
+    pub(crate) fn closed_books(&self, subject: &dyn Subject) -> Books {
+        let mut books = self.books.clone();
+        let is_in = |leg: usize| !self.absent[leg] && subject.in_sync(leg);
+        let legs = 0..self.legs.len();
+        // On its way the device may have put a leg out.
+        let on_its_way = subject.life() == Life::Starting && legs.clone().any(is_in);
+        for leg in legs.clone() {
+            if self.stage.ran {
+                books.standing[leg] = is_in(leg);
+                books.stale[leg] &= !is_in(leg);
+            } else if on_its_way {
+                books.standing[leg] &= is_in(leg);
+            }
+        }
+        let record = |leg: usize| {
+            let mut sectors = self.legs[leg].outstanding().into_iter();
+            sectors.any(|sector| subject.is_record(leg, sector))
+        };
+        let before = !self.stage.ran && (books.unsettled || self.stage.told);
+        books.unsettled = before || legs.clone().any(record);
+        books
+    }
+
+    /// Chooses legs that the start does not find; one is always there.
+    fn leave_out(&mut self, chooser: &mut dyn Chooser) {
+        loop {
+            let there = (0..self.legs.len()).filter(|&leg| !self.absent[leg]);
+            let count = there.clone().count();
+            let may = self.left.absences > 0 && count > 1;
+            if !may || !chooser.rarely(ABSENT_ONE_IN, "a leg is absent") {
+                return;
+            }
+            self.left.absences -= 1;
+            let nth = chooser.choose(count, "which leg");
+            let leg = there.clone().nth(nth).expect("one of those counted");
+            self.unplug(leg);
+        }
+    }
+
+    /// The start does not find this leg.
+    pub(crate) fn unplug(&mut self, leg: usize) {
+        self.history.note(|| format!("leg {leg} is absent"));
+        self.absent[leg] = true;
+        self.legs[leg].set_presence(Presence::Gone);
+    }
+
+    /// Ends the run wherever it stands: what the device still has in flight
+    /// fails, and what it has to do later is dropped.
+    pub fn end(&mut self) {
+        self.history.crash();
+        self.legs.iter().for_each(|leg| leg.set_presence(Presence::Gone));
+        switch_off(&self.legs, &self.clock);
+    }
+}
+
+/// Lets go of whatever a dead device holds. It may begin things while it
+/// learns that it is dead, so the clock comes last.
+fn switch_off(legs: &[Arc<SimDisk>], clock: &Clock) {
+    legs.iter().for_each(|leg| leg.abandon());
+    clock.stop();
+}

@@ -1,0 +1,131 @@
+//! What goes wrong with a request, by choice.
+//!
+//! Place: part of a [`World`], which asks as a request is about to complete.
+//!
+//! Rules: a fault that loses acknowledged writes without a word hits a leg only
+//! while another holds them all; and until the device notices, nothing hits
+//! that other. No mirror survives both, and the oracle would blame it.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use bio::{BufCmd, ErrorKind};
+
+use crate::chooser::{Chooser, Replay};
+use crate::disk::{Outcome, Presence};
+use crate::scenario::{Fault, Faults};
+use crate::slot::{Landed, Pending};
+use crate::subject::Subject;
+use crate::world::World;
+
+impl World<'_> {
+    /// How a request ends.
+    pub(crate) fn choose_outcome(
+        &mut self,
+        leg: usize,
+        request: Pending,
+        subject: &dyn Subject,
+        chooser: &mut dyn Chooser,
+    ) -> Outcome {
+        if self.left.faults == 0 || self.legs[leg].presence() != Presence::Ready {
+            return Outcome::Ok;
+        }
+        let writes = matches!(request.cmd, BufCmd::Write { .. });
+        let spared = self.spared(leg, subject);
+        let fits = |fault: &Fault| match fault {
+            Fault::MediaLanded | Fault::MediaPartly => writes && spared < Spared::AnyFault,
+            Fault::Media | Fault::Timeout => spared < Spared::AnyFault,
+            Fault::Gone | Fault::Blip => spared < Spared::Loss,
+        };
+        let Faults { one_in, kinds, .. } = &self.scenario.faults;
+        let possible = kinds.iter().copied().filter(fits);
+        if possible.clone().next().is_none() || !chooser.rarely(*one_in, "fault") {
+            return Outcome::Ok;
+        }
+        self.left.faults -= 1;
+        let nth = chooser.choose(possible.clone().count(), "which fault");
+        let fault = possible.clone().nth(nth).expect("one of those counted");
+        self.hit(fault, leg, request, chooser)
+    }
+
+    fn hit(
+        &mut self,
+        fault: Fault,
+        leg: usize,
+        request: Pending,
+        chooser: &mut dyn Chooser,
+    ) -> Outcome {
+        match fault {
+            Fault::Media => Outcome::Fail(ErrorKind::Media, Landed::None),
+            Fault::MediaLanded => Outcome::Fail(ErrorKind::Media, Landed::All),
+            Fault::MediaPartly => {
+                let sectors = request.extent.count().0.min(64);
+                let landed = (0..sectors).map(|at| (chooser.choose(2, "landed") as u64) << at);
+                Outcome::Fail(ErrorKind::Media, Landed::Sectors(landed.sum()))
+            }
+            Fault::Timeout => Outcome::Timeout,
+            Fault::Gone => {
+                self.legs[leg].lose_cache(chooser);
+                self.lost[leg] = true;
+                self.legs[leg].set_presence(Presence::Gone);
+                Outcome::Fail(ErrorKind::Gone, Landed::None)
+            }
+            Fault::Blip => {
+                self.history.note(|| format!("leg {leg} loses its cache without a word"));
+                self.legs[leg].lose_cache(chooser);
+                self.lost[leg] = true;
+                Outcome::Ok
+            }
+        }
+    }
+
+    /// A leg goes, with its cache or without; unless it is the last that holds everything.
+    pub(crate) fn fail(&mut self, leg: usize, cache: bool, subject: &dyn Subject) {
+        let there = self.legs[leg].presence() == Presence::Ready;
+        if there && self.spared(leg, subject) == Spared::Nothing {
+            self.history.note(|| format!("leg {leg} goes"));
+            if cache {
+                self.legs[leg].lose_cache(&mut Replay::new(Vec::new()));
+                self.lost[leg] = true;
+            }
+            self.legs[leg].set_presence(Presence::Gone);
+        }
+    }
+
+    /// A leg loses its cache without a word; unless it is the last that holds everything.
+    pub(crate) fn blip(&mut self, leg: usize, subject: &dyn Subject) {
+        let there = self.legs[leg].presence() == Presence::Ready;
+        if there && self.spared(leg, subject) == Spared::Nothing {
+            self.history.note(|| format!("leg {leg} loses its cache without a word"));
+            self.legs[leg].lose_cache(&mut Replay::new(Vec::new()));
+            self.lost[leg] = true;
+        }
+    }
+
+    /// What must not happen to this leg now.
+    fn spared(&self, leg: usize, subject: &dyn Subject) -> Spared {
+        let silent = self.scenario.returns > 0 || self.scenario.faults.kinds.contains(&Fault::Blip);
+        if !silent {
+            return Spared::Nothing;
+        }
+        let whole = |other: usize| {
+            let disk = &self.legs[other];
+            let works = disk.presence() == Presence::Ready && disk.failures() == 0;
+            works && !self.lost[other] && subject.in_sync(other)
+        };
+        match (0..self.legs.len()).any(|other| other != leg && whole(other)) {
+            true => Spared::Nothing,
+            false if self.lost.contains(&true) => Spared::AnyFault,
+            false => Spared::Loss,
+        }
+    }
+}
+
+/// What a leg is spared, from little to much.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Spared {
+    Nothing,
+    /// The loss of its cache without a word.
+    Loss,
+    AnyFault,
+}

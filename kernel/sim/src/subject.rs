@@ -1,0 +1,78 @@
+//! What is tested, as a run sees it: a device over legs, and the life it leads.
+//!
+//! Place: implemented by tests around the device they mean; driven by a
+//! [`World`](crate::World).
+//!
+//! Rules: none of these waits. A device that takes its time says so by its
+//! [`life`](Subject::life), which the world looks at after each event.
+
+use alloc::string::String;
+
+use bio::{BlockDevice, Sector};
+
+/// Where a device stands between its start and its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Life {
+    /// It finds out what its legs hold; nobody asks it for anything.
+    Starting,
+    /// A leg is missing that may know more than the others: a person may plug
+    /// it in, or [say](Subject::start_degraded) that the others will do.
+    Held,
+    /// It serves.
+    Running,
+    /// It will not start from what its legs hold.
+    Refused,
+}
+
+/// What is tested: a device over legs.
+pub trait Subject {
+    /// The device that the clients use.
+    fn device(&self) -> &dyn BlockDevice;
+
+    /// Whether the device believes this leg to hold what it should. A leg on
+    /// its way in or out counts as in only while every record says so: a start
+    /// from a leg that was in must be right.
+    fn in_sync(&self, leg: usize) -> bool;
+
+    /// Where on this leg the device's first sector lies.
+    fn data_start(&self, leg: usize) -> Sector {
+        let _ = leg;
+        Sector(0)
+    }
+
+    /// Whether this sector of this leg is part of the record of who is in sync.
+    /// While such a record is being written the legs may disagree.
+    fn is_record(&self, leg: usize, sector: Sector) -> bool {
+        let start = self.data_start(leg);
+        !(start..start + self.device().capacity()).contains(&sector)
+    }
+
+    /// Where it stands.
+    fn life(&self) -> Life {
+        Life::Running
+    }
+
+    /// Why it is held or refuses, in its own words.
+    fn why(&self) -> String {
+        String::new()
+    }
+
+    /// A person says that the legs which are there will do. Only while it is held.
+    fn start_degraded(&self) {}
+
+    /// A leg that was not there is there again, perhaps without its cache.
+    fn returned(&self, leg: usize) {
+        let _ = leg;
+    }
+
+    /// Asks it to become quiet, as before the machine is switched off; no
+    /// request of a client is open. False if it knows no such thing.
+    fn stop(&self) -> bool {
+        false
+    }
+
+    /// Whether it has become quiet after [`stop`](Subject::stop).
+    fn stopped(&self) -> bool {
+        false
+    }
+}
