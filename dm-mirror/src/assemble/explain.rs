@@ -83,8 +83,8 @@ fn write_regions(f: &mut Formatter<'_>, regions: &[Region]) -> fmt::Result {
     let mut rest = regions;
     for n in 0..STRETCHES_SHOWN {
         let [first, ..] = rest else { return Ok(()) };
-        let in_row = (first.0..).zip(rest).take_while(|(number, region)| *number == region.0);
-        let length = in_row.count();
+        let in_row = |pair: &&[Region]| pair[0].0.checked_add(1) == Some(pair[1].0);
+        let length = 1 + rest.windows(2).take_while(in_row).count();
         let comma = if n == 0 { "" } else { "," };
         match length {
             1 => write!(f, "{comma} {}", first.0)?,
