@@ -1,0 +1,130 @@
+//! The decision: what becomes of each slot beside the newest record.
+//!
+//! Place: called by `assemble` with what `elect.rs` elected.
+
+use alloc::vec::Vec;
+use core::array;
+
+use super::elect::Elected;
+use super::missed::Needs;
+use super::{Candidate, Missed, Plan, Role, Verdict, remembers};
+use crate::format::{Marks, MemberEntry, MemberState, Superblock};
+
+const STRANGER: &str = "the mirror has another disk in its place";
+const FAILED_MEDIA: &str = "it is out for errors of its medium";
+
+/// The newest record, and who is there.
+struct Decision<'a> {
+    newest: Candidate<'a>,
+    present: &'a [Candidate<'a>],
+    /// Those present that are in sync.
+    in_sync: Vec<Candidate<'a>>,
+}
+
+/// Gives each slot its role.
+pub(super) fn decide(present: &[Candidate<'_>], elected: Elected<'_>) -> Verdict {
+    let Elected { newest, adopt } = elected;
+    let mut decision = Decision { newest, present, in_sync: Vec::new() };
+    decision.in_sync = present.iter().copied().filter(|it| decision.is_in_sync(*it)).collect();
+    let roles = array::from_fn(|slot| decision.role(slot));
+    let missing: Vec<usize> = (0..roles.len()).filter(|slot| decision.holds(*slot)).collect();
+    let plan = Plan { newest: newest.superblock().clone(), roles, adopt };
+    if missing.is_empty() { Verdict::Start(plan) } else { Verdict::Hold { plan, missing } }
+}
+
+impl<'a> Decision<'a> {
+    fn record(&self) -> &'a Superblock {
+        self.newest.superblock()
+    }
+
+    /// The disk that the newest record means by this slot, if it is there.
+    fn member(&self, slot: usize) -> Option<Candidate<'a>> {
+        let mut here = self.present.iter().copied().filter(|it| it.slot() == slot);
+        here.find(|it| self.newest.entry_of(*it).is_some())
+    }
+
+    fn role(&self, slot: usize) -> Role {
+        let Some(entry) = &self.record().members[slot] else { return Role::Empty };
+        let Some(it) = self.member(slot) else { return self.role_without(slot, entry) };
+        let device = it.device;
+        if self.is_in_sync(it) {
+            Role::InSync { device }
+        } else if entry.state == MemberState::FailedMedia {
+            Role::KeptOut { device, why: FAILED_MEDIA }
+        } else {
+            Role::Return { device, missed: self.missed(it, entry) }
+        }
+    }
+
+    fn role_without(&self, slot: usize, entry: &MemberEntry) -> Role {
+        let stranger = self.present.iter().find(|it| it.slot() == slot);
+        match (stranger, entry.state) {
+            (Some(stranger), _) => Role::KeptOut { device: stranger.device, why: STRANGER },
+            (None, MemberState::InSync) => Role::Missing,
+            (None, _) => Role::Absent,
+        }
+    }
+
+    /// Whether it has everything that the newest has.
+    ///
+    /// An ancestor that the newest record still lists in sync is a commit that was
+    /// interrupted: had anything been acknowledged since, this member would have
+    /// the commit too, or be out. If it calls itself rebuilding, the commit was its
+    /// promotion, before which it was complete and flushed. It cannot do so in the
+    /// newest generation: no promotion and no exclusion is without a new one.
+    fn is_in_sync(&self, it: Candidate<'_>) -> bool {
+        if it.device == self.newest.device {
+            return true;
+        }
+        let listed = self.newest.entry_of(it).is_some_and(|it| it.state == MemberState::InSync);
+        let same = it.generation() == self.record().generation;
+        let ancestor = !same && self.record().history.contains(&it.generation());
+        let fits = match it.own().state {
+            MemberState::InSync => same || ancestor,
+            MemberState::Rebuilding => ancestor,
+            MemberState::Out | MemberState::FailedMedia => false,
+        };
+        listed && fits && self.has_a_past_with(it)
+    }
+
+    /// Whether both show all that was ever seen of them, of the same mirror.
+    fn has_a_past_with(&self, it: Candidate<'_>) -> bool {
+        let whole = !it.rolled_back && !self.newest.rolled_back && it.has_whole_map();
+        whole && it.superblock().geometry == self.record().geometry
+    }
+
+    /// What it needs that is not in sync.
+    ///
+    /// A member of a generation that the newest record does not remember is traced
+    /// by its map all the same if it is evidence: it lost an election.
+    fn missed(&self, it: Candidate<'_>, entry: &MemberEntry) -> Missed {
+        let same = it.generation() == self.record().generation;
+        let remembered = same || remembers(self.record(), it.generation());
+        let torn_out = entry.state == MemberState::InSync && !it.is_evidence();
+        if !self.has_a_past_with(it) || torn_out || !(remembered || it.is_evidence()) {
+            return Missed::Everything;
+        }
+        let mine = Marks::missed(it.slot());
+        let mut needs = Needs::new(self.record().geometry);
+        let mut own = Marks::DIRTY | mine;
+        for &source in &self.in_sync {
+            needs.add(source, Marks::DIRTY | mine);
+            // It may have run without them, in a time that a person decided against.
+            if !same && it.generation() != entry.base {
+                own |= Marks::missed(source.slot());
+            }
+        }
+        needs.add(it, own);
+        needs.finish()
+    }
+
+    /// Whether the member of this slot may have what nobody else has. One that is
+    /// there and is evidence cannot: it shows less than the newest, or had written
+    /// nothing when it lost the election, or a person decided against it.
+    fn holds(&self, slot: usize) -> bool {
+        let listed = |entry: &MemberEntry| entry.state == MemberState::InSync;
+        let listed = self.record().members[slot].as_ref().is_some_and(listed);
+        let cannot = |it: Candidate<'_>| self.is_in_sync(it) || it.is_evidence() || it.rolled_back;
+        listed && !self.member(slot).is_some_and(cannot)
+    }
+}

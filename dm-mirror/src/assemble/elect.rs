@@ -1,0 +1,160 @@
+//! The election: the newest record among those that are evidence.
+//!
+//! Place: called by `assemble`; what it elects, `decide.rs` measures everybody by.
+//!
+//! A record is ahead of another one if it remembers the other's generation. Those
+//! that nobody is ahead of make up sides, one for each generation. Several sides
+//! ran apart; one of them is still the newest if it has all that the others have,
+//! which only their maps can show: a side that wrote nothing since it ran alone
+//! has no region that is dirty, or that a member of the other side missed.
+
+use alloc::vec::Vec;
+use core::cmp::Reverse;
+
+use uuid::Uuid;
+
+use super::missed::Needs;
+use super::{Candidate, Missed, Refusal, remembers};
+use crate::format::Marks;
+
+/// Who won.
+pub(super) struct Elected<'a> {
+    /// The newest.
+    pub(super) newest: Candidate<'a>,
+    /// Generations that a person decided against.
+    pub(super) adopt: Vec<Uuid>,
+}
+
+/// Members of one generation that nobody is ahead of.
+struct Side<'a> {
+    members: Vec<Candidate<'a>>,
+    newest: Candidate<'a>,
+}
+
+/// Elects the newest among those present, which are of one set, in order, and
+/// no twins.
+pub(super) fn elect<'a>(
+    present: &[Candidate<'a>],
+    keep: Option<usize>,
+) -> Result<Elected<'a>, Refusal> {
+    let sides = sides(present);
+    if let [side] = &sides[..]
+        && side.newest.rolled_back
+    {
+        return Err(Refusal::NoneInSync);
+    }
+    let winners = sides.iter().filter(|side| side.has_all_that(&sides));
+    if let Some(winner) = winners.max_by_key(|side| rank(side.newest)) {
+        return Ok(Elected { newest: winner.newest, adopt: Vec::new() });
+    }
+    if sides.is_empty() {
+        return Err(Refusal::NoneInSync);
+    }
+    one_side_for_each_slot(&sides)?;
+    let has = |side: &&Side<'_>, slot| side.members.iter().any(|it| it.slot() == slot);
+    let kept = keep.and_then(|slot| sides.iter().find(|side| has(side, slot)));
+    let Some(Side { newest, .. }) = kept else { return Err(split_brain(&sides)) };
+    Ok(Elected { newest: *newest, adopt: unknown_to(*newest, present) })
+}
+
+/// What makes one record newer than another of the same generation; a member
+/// that shows less than it did comes last.
+fn rank(it: Candidate<'_>) -> impl Ord {
+    (!it.rolled_back, it.superblock().version, Reverse((it.slot(), it.own().uuid)))
+}
+
+fn sides<'a>(present: &[Candidate<'a>]) -> Vec<Side<'a>> {
+    let evidence: Vec<_> = present.iter().copied().filter(|it| it.is_evidence()).collect();
+    let behind = |it| evidence.iter().any(|other| is_ahead(*other, it) && !is_ahead(it, *other));
+    let mut sides: Vec<Side<'a>> = Vec::new();
+    for &it in evidence.iter().filter(|it| !behind(**it)) {
+        match sides.iter_mut().find(|side| side.newest.generation() == it.generation()) {
+            Some(side) => {
+                side.members.push(it);
+                side.newest =
+                    [side.newest, it].into_iter().max_by_key(|it| rank(*it)).expect("two");
+            }
+            None => sides.push(Side { members: [it].to_vec(), newest: it }),
+        }
+    }
+    sides.sort_by_key(|side| (side.newest.slot(), side.newest.own().uuid));
+    sides
+}
+
+/// Whether the first knows more than the second. One that shows less than others
+/// saw of it may have lost what led to its generation.
+fn is_ahead(it: Candidate<'_>, other: Candidate<'_>) -> bool {
+    !it.rolled_back && remembers(it.superblock(), other.generation())
+}
+
+impl Side<'_> {
+    fn has_all_that(&self, sides: &[Side<'_>]) -> bool {
+        let others = sides.iter().filter(|it| it.newest.generation() != self.newest.generation());
+        !self.newest.rolled_back && { others }.all(|other| other.wrote_nothing_without(self))
+    }
+
+    /// Whether every member's map shows that. A disk that the other side does not
+    /// know may never have had a common past with it, so its map proves nothing.
+    fn wrote_nothing_without(&self, other: &Side<'_>) -> bool {
+        let pairs =
+            self.members.iter().flat_map(|it| other.members.iter().map(move |by| (*it, *by)));
+        { pairs }.all(|(it, by)| {
+            let acquainted = it.entry_of(by).is_some() && by.entry_of(it).is_some();
+            acquainted && written_without(it, by) == Missed::Regions(Vec::new())
+        })
+    }
+}
+
+/// Where one member may have what the other lacks, by its own map.
+fn written_without(it: Candidate<'_>, other: Candidate<'_>) -> Missed {
+    let mut needs = Needs::new(it.superblock().geometry);
+    needs.add(it, Marks::DIRTY | Marks::missed(other.slot()));
+    needs.finish()
+}
+
+fn one_side_for_each_slot(sides: &[Side<'_>]) -> Result<(), Refusal> {
+    let mut members: Vec<Candidate<'_>> =
+        sides.iter().flat_map(|side| side.members.iter().copied()).collect();
+    members.sort_by_key(|it| (it.slot(), it.own().uuid));
+    match members.windows(2).find(|pair| pair[0].slot() == pair[1].slot()) {
+        Some(pair) => Err(Refusal::Twins(pair[0].device, pair[1].device)),
+        None => Ok(()),
+    }
+}
+
+fn split_brain(sides: &[Side<'_>]) -> Refusal {
+    Refusal::SplitBrain {
+        sides: sides.iter().map(|side| side.newest.slot()).collect(),
+        conflict: conflict(sides),
+    }
+}
+
+/// Where the sides may differ: what each wrote without the others.
+fn conflict(sides: &[Side<'_>]) -> Missed {
+    let mut needs = Needs::new(sides[0].newest.superblock().geometry);
+    let members = || {
+        sides.iter().enumerate().flat_map(|(n, side)| side.members.iter().map(move |it| (n, *it)))
+    };
+    for (n, it) in members() {
+        for (_, other) in members().filter(|(m, _)| *m != n) {
+            // Marks tell of known disks, and of what was not rolled back.
+            if it.entry_of(other).is_none() || it.rolled_back {
+                return Missed::Everything;
+            }
+            needs.add(it, Marks::DIRTY | Marks::missed(other.slot()));
+        }
+    }
+    needs.finish()
+}
+
+/// Generations of which the winner knows nothing.
+fn unknown_to(newest: Candidate<'_>, present: &[Candidate<'_>]) -> Vec<Uuid> {
+    let known = |generation| {
+        generation == newest.generation() || remembers(newest.superblock(), generation)
+    };
+    let mut unknown: Vec<Uuid> =
+        present.iter().map(|it| it.generation()).filter(|it| !known(*it)).collect();
+    unknown.sort();
+    unknown.dedup();
+    unknown
+}

@@ -1,0 +1,48 @@
+//! What a member needs that returns: the regions in which it may differ.
+//!
+//! Place: `decide.rs` asks it for each member that is to be rebuilt, `elect.rs`
+//! where halves that ran apart may differ.
+//!
+//! It rests on what every member's own map shows of its own data: a region that
+//! was written on it while another member was not in sync beside it is dirty
+//! there, or that other one missed it. A bad page shows everything.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::{Candidate, Missed};
+use crate::format::{Geometry, Marks, Region};
+
+/// Regions that are being collected.
+pub(super) struct Needs {
+    geometry: Geometry,
+    /// One for each region; `None` once a map was of no use.
+    regions: Option<Vec<bool>>,
+}
+
+impl Needs {
+    /// None yet, of a mirror that is cut like this.
+    pub(super) fn new(geometry: Geometry) -> Needs {
+        Needs { geometry, regions: Some(vec![]) }
+    }
+
+    /// Adds the regions for which a member's map has any of these marks.
+    pub(super) fn add(&mut self, it: Candidate<'_>, marks: Marks) {
+        if it.superblock().geometry != self.geometry || !it.has_whole_map() {
+            self.regions = None;
+        }
+        let Some(regions) = &mut self.regions else { return };
+        regions.resize(self.geometry.regions() as usize, false);
+        for (number, region) in (0..).zip(regions) {
+            let shown = it.member.marks(Region(number)).unwrap_or(Marks::all());
+            *region |= shown.intersects(marks);
+        }
+    }
+
+    /// What came together.
+    pub(super) fn finish(self) -> Missed {
+        let Some(regions) = self.regions else { return Missed::Everything };
+        let numbered = (0..).map(Region).zip(regions);
+        Missed::Regions(numbered.filter_map(|(region, needed)| needed.then_some(region)).collect())
+    }
+}

@@ -1,0 +1,225 @@
+//! Who may be believed: which members start, which are rebuilt, which are kept out.
+//!
+//! Place: `start.rs` asks before it begins a session, a person's tools ask to be
+//! shown what would happen. Pure: members in, a plan out. docs/mirror.md has the
+//! rules and why they are so.
+//!
+//! Read it in the order of the decision: `elect.rs` finds the newest record among
+//! those that are evidence, or the sides that ran apart; `decide.rs` gives each
+//! slot its role beside that record; `missed.rs` says what a member needs that
+//! returns; `explain.rs` says it all to a person.
+//!
+//! Rules:
+//!
+//! - The order of the devices changes nothing but their indices in the answer.
+//! - Nothing that can be decoded makes it panic. What no mirror writes gets the
+//!   answer that believes least.
+//! - A member that calls itself anything but in sync is evidence of nothing.
+
+mod decide;
+mod elect;
+mod explain;
+mod missed;
+
+use alloc::vec::Vec;
+
+use uuid::Uuid;
+
+use crate::format::{MEMBERS_MAX, Member, MemberEntry, MemberState, Region, Superblock};
+
+/// What is to be done with the devices that are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Start.
+    Start(Plan),
+    /// Wait for these slots, which may have what no present member has; a person
+    /// may say to start without them.
+    Hold {
+        /// What to do then.
+        plan: Plan,
+        /// The slots of members in sync that are not there, or that are there
+        /// and show that they were taken over by a time of which the newest
+        /// record knows nothing. To start without them is to mark them out.
+        missing: Vec<usize>,
+    },
+    /// Nothing can be started.
+    Refuse(Refusal),
+}
+
+/// How to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The newest superblock among those that are evidence.
+    pub newest: Superblock,
+    /// What becomes of each slot.
+    pub roles: [Role; MEMBERS_MAX],
+    /// Generations of members that a person decided against: they belong into
+    /// the history, and a new generation is to be minted, by the record that
+    /// lists those members as out or rebuilding. Their `base` stays as it is: a
+    /// member that still has its base has written nothing since.
+    pub adopt: Vec<Uuid>,
+}
+
+/// What becomes of a slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The mirror has no such member.
+    Empty,
+    /// The member is not there, and need not be.
+    Absent,
+    /// The member is not there, and was in sync.
+    Missing,
+    /// In sync: it serves reads and may be a source.
+    InSync {
+        /// Which of the devices given it is.
+        device: usize,
+    },
+    /// To be rebuilt. Before any superblock calls it rebuilding, the maps of the
+    /// members in sync, and its own beside what that says already, durably have
+    /// the mark that it missed these regions: a decision after a crash has
+    /// nothing else to go by.
+    Return {
+        /// Which of the devices given it is.
+        device: usize,
+        /// What it needs.
+        missed: Missed,
+    },
+    /// It is there, and stays out. Where it is a stranger, the member whose place
+    /// it has may be missing all the same: [`Verdict::Hold`] says so.
+    KeptOut {
+        /// Which of the devices given it is.
+        device: usize,
+        /// Why.
+        why: &'static str,
+    },
+}
+
+/// What a member is to be given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missed {
+    /// Everything: what it has is not known.
+    Everything,
+    /// These regions, in order; perhaps none.
+    Regions(Vec<Region>),
+}
+
+/// Why nothing can be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// None of the devices is a member that may be believed.
+    NoneInSync,
+    /// The devices belong to several mirrors.
+    Sets(Vec<Uuid>),
+    /// Two devices say that they are the same member.
+    Twins(usize, usize),
+    /// Two members each have what the other lacks.
+    SplitBrain {
+        /// The slots that ran apart, one for each side.
+        sides: Vec<usize>,
+        /// Where they may differ.
+        conflict: Missed,
+    },
+}
+
+/// Decides. `found` are the devices in any order, of which some are members;
+/// `keep` is the slot that a person chose where halves ran apart.
+pub fn assemble(found: &[Option<&Member>], keep: Option<usize>) -> Verdict {
+    decided(found, keep).unwrap_or_else(Verdict::Refuse)
+}
+
+fn decided(found: &[Option<&Member>], keep: Option<usize>) -> Result<Verdict, Refusal> {
+    let present = present(found);
+    one_set(&present)?;
+    no_twins(&present)?;
+    let elected = elect::elect(&present, keep)?;
+    Ok(decide::decide(&present, elected))
+}
+
+/// A device that is a member.
+#[derive(Clone, Copy)]
+struct Candidate<'a> {
+    /// Which of the devices given it is.
+    device: usize,
+    member: &'a Member,
+    /// A member that is evidence saw more of it than it shows.
+    rolled_back: bool,
+}
+
+impl<'a> Candidate<'a> {
+    fn superblock(self) -> &'a Superblock {
+        &self.member.superblock
+    }
+
+    fn slot(self) -> usize {
+        usize::from(self.superblock().slot)
+    }
+
+    /// What it says of itself.
+    fn own(self) -> &'a MemberEntry {
+        self.superblock().own()
+    }
+
+    fn generation(self) -> Uuid {
+        self.superblock().generation
+    }
+
+    /// Whether what it says counts: a half-rebuilt member has a mixture.
+    fn is_evidence(self) -> bool {
+        self.own().state == MemberState::InSync
+    }
+
+    /// What its record says of another member, if it means the same disk.
+    fn entry_of(self, other: Candidate<'_>) -> Option<&'a MemberEntry> {
+        let entry = self.superblock().members[other.slot()].as_ref()?;
+        (entry.uuid == other.own().uuid).then_some(entry)
+    }
+
+    /// Whether it was told of a commit of the other one that this does not show.
+    fn saw_more_of(self, other: Candidate<'_>) -> bool {
+        self.entry_of(other).is_some_and(|entry| entry.seen > other.superblock().seq)
+    }
+
+    /// Whether the map has all its pages' places, good or bad.
+    fn has_whole_map(self) -> bool {
+        self.member.pages.len() == self.superblock().geometry.pages() as usize
+    }
+}
+
+/// Whether the generation is one of those that led to this record's own.
+fn remembers(superblock: &Superblock, generation: Uuid) -> bool {
+    let mut bases = superblock.members.iter().flatten().map(|entry| entry.base);
+    let remembered = superblock.history.contains(&generation) || bases.any(|it| it == generation);
+    remembered && !generation.is_nil()
+}
+
+/// The members among the devices, in an order that does not depend on theirs.
+fn present<'a>(found: &[Option<&'a Member>]) -> Vec<Candidate<'a>> {
+    let members =
+        found.iter().enumerate().filter_map(|(device, member)| Some((device, (*member)?)));
+    let mut present: Vec<Candidate<'a>> =
+        members.map(|(device, member)| Candidate { device, member, rolled_back: false }).collect();
+    present.sort_by_key(|it| (it.slot(), it.own().uuid, it.device));
+    let saw = |it: Candidate<'_>| present.iter().any(|by| by.is_evidence() && by.saw_more_of(it));
+    let rolled_back: Vec<bool> = present.iter().map(|it| saw(*it)).collect();
+    for (it, rolled_back) in present.iter_mut().zip(rolled_back) {
+        it.rolled_back = rolled_back;
+    }
+    present
+}
+
+fn one_set(present: &[Candidate<'_>]) -> Result<(), Refusal> {
+    let mut sets: Vec<Uuid> = present.iter().map(|it| it.superblock().set).collect();
+    sets.sort();
+    sets.dedup();
+    if sets.len() > 1 { Err(Refusal::Sets(sets)) } else { Ok(()) }
+}
+
+/// Refuses two devices that say the same of who they are: a disk and its copy.
+fn no_twins(present: &[Candidate<'_>]) -> Result<(), Refusal> {
+    let same =
+        |a: Candidate<'_>, b: Candidate<'_>| (a.slot(), a.own().uuid) == (b.slot(), b.own().uuid);
+    match present.windows(2).find(|pair| same(pair[0], pair[1])) {
+        Some(pair) => Err(Refusal::Twins(pair[0].device, pair[1].device)),
+        None => Ok(()),
+    }
+}

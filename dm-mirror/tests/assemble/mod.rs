@@ -1,0 +1,9 @@
+//! The tests of `dm_mirror::assemble`, by what they ask: who is the newest, what
+//! of halves that ran apart, what a returning member is given, who has no place.
+
+mod apart;
+mod elections;
+mod members;
+mod returns;
+mod strangers;
+mod words;

@@ -1,0 +1,3 @@
+//! Who may be believed: each case by name, and a walk through what can happen.
+
+mod assemble;
