@@ -4,22 +4,28 @@
 //! start length mirror core <#args> [region_size] [[no]sync]
 //!                     <#legs> <device> <offset> ...
 //!                     [<#features> feature ...]
+//! start length mirror internal <#args>
+//!                     <#legs> <device> <offset> ... [<#features> feature ...]
 //! ```
+//!
+//! `core` keeps its state in memory. `internal` has a superblock and a region map
+//! on every member, which a label made; there a device may be `-`: a member that
+//! is not there.
 //!
 //! Sizes are in sectors of 512 bytes. Features: `handle_errors` (accepted as
 //! in Linux, and always in force), `read_policy round_robin`, `read_policy
-//! least_pending`, `read_policy prefer=<leg>`.
+//! least_pending`, `read_policy prefer=<leg>`, `start_degraded=hold|run`.
 //!
 //! Place: [`MirrorType`](crate::MirrorType) parses its arguments here, and
 //! [`Target::table`](dm::Target::table) prints them again.
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 
 use arrayvec::ArrayVec;
-use bio::{Extent, Sectors};
+use bio::{Extent, Sector, Sectors};
 use dm::{ArgError, Args, Context, DeviceRef, Word};
 
 use crate::leg::{LEGS_MAX, Leg};
@@ -43,10 +49,25 @@ pub(crate) enum ReadPolicy {
     Prefer(usize),
 }
 
+/// Where the mirror keeps what it knows of its regions and legs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Log {
+    /// In memory.
+    Core {
+        /// The size of a region.
+        region: Sectors,
+        /// The legs are the same at the start.
+        nosync: bool,
+    },
+    /// On every member.
+    Internal,
+}
+
 /// What a table entry says.
 pub(crate) struct Config {
-    pub(crate) region: Sectors,
-    pub(crate) nosync: bool,
+    pub(crate) log: Log,
+    /// Start without a member that was in sync.
+    pub(crate) start_degraded: bool,
     pub(crate) legs: ArrayVec<Leg, LEGS_MAX>,
     /// The legs' devices, held open.
     pub(crate) devices: Vec<DeviceRef>,
@@ -56,22 +77,34 @@ pub(crate) struct Config {
 impl Config {
     /// Parses the words after `mirror`.
     pub(crate) fn parse(args: &mut Args<'_>, context: &Context<'_>) -> Result<Config, ArgError> {
-        let log = args.next("log type")?;
-        if log.text != "core" {
-            let text = log.text;
-            return Err(log.refuse(format!("there is no log type `{text}`; use `core`")));
-        }
-        let (region, nosync) = parse_log(args.group("log arguments")?)?;
-        let (legs, devices) = parse_legs(args, context)?;
-        let read_policy = match args.peek() {
-            Some(_) => parse_features(args.group("features")?, legs.len())?,
-            None => ReadPolicy::default(),
+        let word = args.next("log type")?;
+        let words = args.group("log arguments")?;
+        let log = match word.text {
+            "core" => parse_core(words)?,
+            "internal" => words.end().map(|()| Log::Internal)?,
+            text => {
+                let reason = format!("there is no log type `{text}`; use `core` or `internal`");
+                return Err(word.refuse(reason));
+            }
         };
-        Ok(Config { region, nosync, legs, devices, read_policy })
+        let (legs, devices) = parse_legs(args, context, log)?;
+        let features = match args.peek() {
+            Some(_) => parse_features(args.group("features")?, legs.len())?,
+            None => Features::default(),
+        };
+        let Features { read_policy, start_degraded } = features;
+        Ok(Config { log, start_degraded, legs, devices, read_policy })
     }
 }
 
-fn parse_log(mut args: Args<'_>) -> Result<(Sectors, bool), ArgError> {
+/// The features of a table entry.
+#[derive(Default)]
+struct Features {
+    read_policy: ReadPolicy,
+    start_degraded: bool,
+}
+
+fn parse_core(mut args: Args<'_>) -> Result<Log, ArgError> {
     let mut region = REGION_DEFAULT;
     if let Some(word) = args.peek()
         && word.text.starts_with(|c: char| c.is_ascii_digit())
@@ -89,12 +122,13 @@ fn parse_log(mut args: Args<'_>) -> Result<(Sectors, bool), ArgError> {
         args.next_if("sync");
     }
     args.end()?;
-    Ok((region, nosync))
+    Ok(Log::Core { region, nosync })
 }
 
 fn parse_legs(
     args: &mut Args<'_>,
     context: &Context<'_>,
+    log: Log,
 ) -> Result<(ArrayVec<Leg, LEGS_MAX>, Vec<DeviceRef>), ArgError> {
     let word = args.next("number of legs")?;
     let count = word.number("number of legs")?;
@@ -103,22 +137,36 @@ fn parse_legs(
     }
     let (mut legs, mut devices) = (ArrayVec::new(), Vec::<DeviceRef>::new());
     for _ in 0..count {
+        if log == Log::Internal && args.next_if("-").is_some() {
+            let offset = Sector(args.number("device offset")?);
+            legs.push(Leg { device: None, offset });
+            continue;
+        }
         let name = args.peek();
         let (device, offset) = args.device_at(context)?;
-        let leg = Leg { device: device.handle(), offset };
-        check_leg(name.expect("a leg has a name"), &leg, &legs, context.length)?;
+        let leg = Leg { device: Some(device.handle()), offset };
+        check_leg(name.expect("a leg has a name"), &device, &leg, &legs, context.length)?;
         if devices.iter().all(|other| other.name() != leg.name()) {
             devices.push(device);
         }
         legs.push(leg);
     }
+    if devices.is_empty() {
+        return Err(word.refuse("no member is there; name one".to_string()));
+    }
     Ok((legs, devices))
 }
 
 /// A leg must take writes, and share no sector with another.
-fn check_leg(word: Word<'_>, leg: &Leg, others: &[Leg], length: Sectors) -> Result<(), ArgError> {
+fn check_leg(
+    word: Word<'_>,
+    device: &DeviceRef,
+    leg: &Leg,
+    others: &[Leg],
+    length: Sectors,
+) -> Result<(), ArgError> {
     let name = word.text;
-    if leg.device.limits().read_only {
+    if device.limits().read_only {
         return Err(word.refuse(format!("`{name}` is read-only; a leg must take writes")));
     }
     let extent = Extent::new(leg.offset, length);
@@ -133,21 +181,26 @@ fn check_leg(word: Word<'_>, leg: &Leg, others: &[Leg], length: Sectors) -> Resu
     }
 }
 
-fn parse_features(mut args: Args<'_>, legs: usize) -> Result<ReadPolicy, ArgError> {
-    let mut policy = ReadPolicy::default();
+fn parse_features(mut args: Args<'_>, legs: usize) -> Result<Features, ArgError> {
+    let mut features = Features::default();
     while args.peek().is_some() {
         let word = args.next("feature")?;
         match word.text {
             "handle_errors" => {}
-            "read_policy" => policy = parse_policy(args.next("read policy")?, legs)?,
+            "read_policy" => {
+                features.read_policy = parse_policy(args.next("read policy")?, legs)?;
+            }
+            "start_degraded=hold" => features.start_degraded = false,
+            "start_degraded=run" => features.start_degraded = true,
             text => {
                 return Err(word.refuse(format!(
-                    "there is no feature `{text}`; use `handle_errors` or `read_policy <policy>`"
+                    "there is no feature `{text}`; use `handle_errors`, `read_policy <policy>` \
+                     or `start_degraded=hold|run`"
                 )));
             }
         }
     }
-    Ok(policy)
+    Ok(features)
 }
 
 fn parse_policy(word: Word<'_>, legs: usize) -> Result<ReadPolicy, ArgError> {
@@ -180,14 +233,27 @@ impl fmt::Display for ReadPolicy {
 impl Mirror {
     /// The arguments that make this mirror again.
     pub(crate) fn table(&self) -> String {
-        let sync = if self.nosync { "nosync" } else { "sync" };
-        let mut text = format!("core 2 {} {sync} {}", self.region, self.legs.len());
+        let legs = self.legs.len();
+        let mut text = match self.log {
+            Log::Core { region, nosync } => {
+                let sync = if nosync { "nosync" } else { "sync" };
+                format!("core 2 {region} {sync} {legs}")
+            }
+            Log::Internal => format!("internal 0 {legs}"),
+        };
         for leg in &self.legs {
             write!(text, " {} {}", leg.name(), leg.offset).expect("a string takes it all");
         }
+        let mut features: Vec<String> = Vec::new();
         if self.read_policy != ReadPolicy::default() {
-            let policy = self.read_policy;
-            write!(text, " 2 read_policy {policy}").expect("a string takes it all");
+            features.extend(["read_policy".into(), format!("{}", self.read_policy)]);
+        }
+        if self.start_degraded {
+            features.push("start_degraded=run".into());
+        }
+        if !features.is_empty() {
+            let (count, words) = (features.len(), features.join(" "));
+            write!(text, " {count} {words}").expect("a string takes it all");
         }
         text
     }

@@ -1,8 +1,8 @@
 //! A leg: one disk's part in the mirror, and what is believed of it.
 //!
 //! Place: [`Leg`] is fixed when the mirror is made; [`LegState`] changes under
-//! the mirror's lock: `mirror.rs` takes a leg out or has part of it copied
-//! again, `resync.rs` moves a leg being rebuilt forward and promotes it.
+//! the mirror's lock: `mirror.rs` takes a leg out, `readmit.rs` takes one back,
+//! `promote.rs` makes a rebuilt one whole.
 
 use alloc::sync::Arc;
 use core::fmt;
@@ -11,31 +11,45 @@ use bio::{Bio, BioDone, ErrorKind, Extent, Sector, sync};
 use dm::DeviceHandle;
 
 /// The most legs a mirror can have.
-pub const LEGS_MAX: usize = 4;
+pub const LEGS_MAX: usize = crate::format::MEMBERS_MAX;
 
-/// Where a leg's data lies.
+/// Where a leg lies.
 pub(crate) struct Leg {
-    pub(crate) device: DeviceHandle,
-    /// Where on the device the mirror's sector 0 is.
+    /// `None` if the table names none: the member is not there.
+    pub(crate) device: Option<DeviceHandle>,
+    /// Where on the device the leg begins; its metadata, if it has any.
     pub(crate) offset: Sector,
 }
 
 impl Leg {
-    /// What the device is called.
+    /// What the device is called; `-` if there is none.
     pub(crate) fn name(&self) -> Arc<str> {
-        self.device.name()
+        self.device.as_ref().map_or_else(|| "-".into(), |device| device.name())
     }
 
-    /// Where on the device an extent of the mirror is.
+    /// Passes a request on to `start` on this leg; `done` hears of its end.
+    pub(crate) fn issue(&self, bio: Bio, start: Sector, done: Arc<dyn BioDone>, info: u64) {
+        let start = self.place(bio.extent().at(start)).start();
+        self.strategy(bio.push_bio(start, done, info));
+    }
+
+    /// Where on the device an extent of the leg is.
     pub(crate) fn place(&self, extent: Extent) -> Extent {
         extent.at(self.offset + (extent.start() - Sector(0)))
     }
 
-    /// Passes a request of the mirror on to this leg; `done` hears of its end.
-    pub(crate) fn issue(&self, bio: Bio, done: Arc<dyn BioDone>, info: u64) {
+    /// Passes on a request of the mirror's own, placed on the device.
+    pub(crate) fn strategy(&self, bio: Bio) {
         sync::assert_unlocked("strategy");
-        let start = self.place(bio.extent()).start();
-        self.device.strategy(bio.push_bio(start, done, info));
+        match &self.device {
+            Some(device) => device.strategy(bio),
+            None => bio.fail(ErrorKind::Gone),
+        }
+    }
+
+    /// How often the device lost its cache, as far as it knows.
+    pub(crate) fn resets(&self) -> u64 {
+        self.device.as_ref().map_or(0, |device| device.resets())
     }
 }
 
@@ -44,14 +58,11 @@ impl Leg {
 pub(crate) enum LegState {
     /// Holds everything; serves reads, takes writes, counts for success.
     InSync,
-    /// Takes writes; holds everything below `next` but for `again`, so far as
-    /// it is flushed.
-    Rebuilding {
-        /// The next sector to be copied to it.
-        next: Sector,
-        /// Where it may have what no in-sync leg has: to be copied again.
-        again: Option<Extent>,
-    },
+    /// Takes writes; the regions that it missed are copied to it.
+    Rebuilding,
+    /// On its way back: gets nothing before its superblock says that it is
+    /// being rebuilt.
+    Returning,
     /// Out: may have missed a write, so it is neither read nor written.
     Failed(Failure),
 }
@@ -65,10 +76,20 @@ pub(crate) enum Failure {
     Flush(ErrorKind),
     /// It could not be read, for a reason that is no matter of one sector.
     Read(ErrorKind),
+    /// Too many of its sectors could not be read.
+    Media,
+    /// Its region map or its superblock could not be written.
+    Metadata(ErrorKind),
+    /// It lost what its cache held, without a request that failed.
+    Reset,
     /// It was being rebuilt, and the data could not be read anywhere else.
     Source(ErrorKind),
     /// A person said so.
     ByHand,
+    /// It was out when the mirror started, and did not come back.
+    KeptOut(&'static str),
+    /// It is not there.
+    Absent,
 }
 
 impl fmt::Display for Failure {
@@ -77,8 +98,13 @@ impl fmt::Display for Failure {
             Failure::Write(kind) => write!(f, "write failed: {kind}"),
             Failure::Flush(kind) => write!(f, "flush failed: {kind}"),
             Failure::Read(kind) => write!(f, "read failed: {kind}"),
+            Failure::Media => f.write_str("too many read errors"),
+            Failure::Metadata(kind) => write!(f, "metadata write failed: {kind}"),
+            Failure::Reset => f.write_str("its cache was lost: reset or reconnected"),
             Failure::Source(kind) => write!(f, "nothing to rebuild it from: {kind}"),
             Failure::ByHand => f.write_str("failed by hand"),
+            Failure::KeptOut(why) => f.write_str(why),
+            Failure::Absent => f.write_str("not there"),
         }
     }
 }
@@ -102,12 +128,20 @@ impl LegSet {
         self.0 |= 1 << leg;
     }
 
+    pub(crate) fn remove(&mut self, leg: usize) {
+        self.0 &= !(1 << leg);
+    }
+
     pub(crate) fn contains(self, leg: usize) -> bool {
         self.0 & 1 << leg != 0
     }
 
     pub(crate) fn and(self, other: LegSet) -> LegSet {
         LegSet(self.0 & other.0)
+    }
+
+    pub(crate) fn or(self, other: LegSet) -> LegSet {
+        LegSet(self.0 | other.0)
     }
 
     pub(crate) fn without(self, other: LegSet) -> LegSet {

@@ -40,14 +40,23 @@
 extern crate alloc;
 
 pub mod assemble;
+mod clean;
 mod config;
+mod counts;
 pub mod format;
 pub mod label;
+mod journal;
 mod leg;
+mod membership;
 mod mirror;
+mod probe;
+mod promote;
 mod range;
 mod read;
+mod readmit;
+mod region;
 mod resync;
+mod start;
 mod status;
 mod target;
 mod write;

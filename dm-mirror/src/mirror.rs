@@ -14,40 +14,72 @@
 //!   decides what came of it, then completes, then calls [`Mirror::grant`].
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use arrayvec::ArrayVec;
 use bio::sync::{Lock, Rank};
 use bio::{Bio, BufCmd, ErrorKind, Extent, IoError, IoResult, Sector, Sectors};
 use dm::{Context, Env, Events};
+use spin::Once;
 
-use crate::config::{Config, ReadPolicy};
+use crate::clean::Cleaner;
+use crate::config::{Config, Log, ReadPolicy};
+use crate::counts::{Cause, Counts};
+use crate::format::{Geometry, MemberState};
+use crate::journal::Journal;
 use crate::leg::{Failure, LEGS_MAX, Leg, LegSet, LegState};
+use crate::membership::Membership;
 use crate::range::{Mode, RangeLock, Ticket};
-use crate::resync::Resync;
-use crate::write::{LegErrors, WriteGroup};
+use crate::region::{Flushed, Moment, Regions};
+use crate::resync::{Copied, Resync};
+use crate::start::Consent;
+use crate::write::{Group, LegErrors, Origin, WriteGroup};
 
 /// A mirror: what does not change, and the state that does.
 pub(crate) struct Mirror {
     pub(crate) legs: ArrayVec<Leg, LEGS_MAX>,
     pub(crate) length: Sectors,
-    pub(crate) region: Sectors,
-    pub(crate) nosync: bool,
+    pub(crate) log: Log,
     pub(crate) read_policy: ReadPolicy,
+    pub(crate) start_degraded: bool,
     pub(crate) env: Arc<dyn Env>,
     events: Arc<Events>,
+    /// Known once the mirror runs.
+    pub(crate) geometry: Once<Geometry>,
     pub(crate) state: Lock<State>,
 }
 
 /// What the mirror's lock protects.
 pub(crate) struct State {
+    pub(crate) life: Life,
     pub(crate) legs: ArrayVec<LegRecord, LEGS_MAX>,
     pub(crate) ranges: RangeLock<Waiter>,
     /// A thread is starting granted waiters; it will see those of others too.
     granting: bool,
     /// The leg that round robin read last.
     pub(crate) last_read: usize,
+    /// `None` until the mirror has found its members.
+    pub(crate) regions: Option<Regions>,
+    /// `None` where nothing is recorded.
+    pub(crate) membership: Option<Membership>,
     pub(crate) resync: Resync,
+    pub(crate) cleaner: Cleaner,
+    /// The range of the whole mirror, while superblocks promote a leg.
+    pub(crate) promotion: Option<Ticket>,
+}
+
+/// Whether the mirror serves requests.
+pub(crate) enum Life {
+    /// It is finding its members; requests wait.
+    Starting(Vec<Bio>),
+    /// It serves them.
+    Running,
+    /// It waits for a member or a person, who is told why; requests fail.
+    Held(String),
+    /// What it found cannot be started; requests fail.
+    Refused(String),
 }
 
 /// What is believed and counted of a leg.
@@ -55,16 +87,18 @@ pub(crate) struct LegRecord {
     pub(crate) state: LegState,
     pub(crate) reads_pending: u32,
     pub(crate) counts: Counts,
-}
-
-/// What a leg was asked since the mirror was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub(crate) reads: u64,
-    pub(crate) writes: u64,
-    pub(crate) flushes: u64,
-    pub(crate) read_errors: u64,
-    pub(crate) write_errors: u64,
+    /// Requests that the leg has, of whatever kind.
+    pub(crate) outstanding: u32,
+    /// When the last flush that succeeded was issued.
+    pub(crate) flushed: Moment,
+    /// Its map, if it has one.
+    pub(crate) journal: Option<Journal>,
+    /// How often the device had lost its cache when that was last looked at.
+    resets: u64,
+    /// It lost its cache, and nobody was told yet: the last leg in sync stays.
+    lost_cache: bool,
+    /// Reads that failed of late; see `repair.rs`.
+    pub(crate) bad_reads: u32,
 }
 
 /// Who waits for a range.
@@ -73,48 +107,130 @@ pub(crate) enum Waiter {
     Request(Bio),
     /// The resync, with the next extent to copy.
     Copy(Extent),
+    /// The promotion of these legs.
+    Promote(LegSet),
+}
+
+/// A group that all its legs have reported to.
+pub(crate) struct Ended {
+    pub(crate) ticket: Option<Ticket>,
+    pub(crate) origin: Origin,
+    pub(crate) result: IoResult,
 }
 
 impl Mirror {
     /// A mirror as `config` describes it; it issues nothing until it is resumed.
     pub(crate) fn new(config: Config, context: &Context<'_>) -> Arc<Mirror> {
-        let start = |leg| match (config.nosync, leg) {
-            (true, _) | (false, 0) => LegState::InSync,
-            (false, _) => LegState::Rebuilding { next: Sector(0), again: None },
+        let count = config.legs.len();
+        let first = |leg| match (config.log, leg) {
+            (Log::Internal, _) => LegState::Failed(Failure::Absent),
+            (Log::Core { nosync: true, .. }, _) | (_, 0) => LegState::InSync,
+            (Log::Core { .. }, _) => LegState::Rebuilding,
         };
-        let legs = (0..config.legs.len())
-            .map(|leg| LegRecord { state: start(leg), reads_pending: 0, counts: Counts::default() })
-            .collect();
-        let last_read = config.legs.len() - 1;
+        let records = config.legs.iter().enumerate();
+        let record = |(leg, it): (usize, &Leg)| LegRecord::new(first(leg), it.resets());
+        let mut state = State {
+            life: Life::Starting(Vec::new()),
+            legs: records.map(record).collect(),
+            ranges: RangeLock::new(),
+            granting: false,
+            last_read: count - 1,
+            regions: None,
+            membership: None,
+            resync: Resync::default(),
+            cleaner: Cleaner::default(),
+            promotion: None,
+        };
+        let geometry = Once::new();
+        if let Log::Core { region, .. } = config.log {
+            let core = Geometry { region, data_start: Sector(0), length: context.length };
+            geometry.call_once(|| core);
+            let mut regions = Regions::new(core, core::array::from_fn(|leg| leg), false);
+            for leg in state.legs_that(|state| state == LegState::Rebuilding).iter() {
+                regions.all().for_each(|region| regions.miss(leg, region));
+            }
+            state.regions = Some(regions);
+            state.life = Life::Running;
+        }
         Arc::new(Mirror {
             legs: config.legs,
             length: context.length,
-            region: config.region,
-            nosync: config.nosync,
+            log: config.log,
             read_policy: config.read_policy,
+            start_degraded: config.start_degraded,
             env: context.env.clone(),
             events: context.events.clone(),
-            state: Lock::new(
-                Rank::TARGET,
-                State {
-                    legs,
-                    ranges: RangeLock::new(),
-                    granting: false,
-                    last_read,
-                    resync: Resync::default(),
-                },
-            ),
+            geometry,
+            state: Lock::new(Rank::TARGET, state),
         })
+    }
+
+    /// Starts, or goes on after [`suspend`](Mirror::suspend).
+    pub(crate) fn resume(self: &Arc<Self>) {
+        let (first, wake) = {
+            let mut state = self.state.lock();
+            state.resync.suspended = false;
+            let State { membership, regions, cleaner, life, .. } = &mut *state;
+            if let Some(membership) = membership {
+                membership.change(|wanted| wanted.clean = false);
+            }
+            let active = regions.as_ref().is_some_and(|regions| regions.has_active());
+            (matches!(life, Life::Starting(_)), active && cleaner.wake())
+        };
+        if first {
+            return self.start_session(Consent::default());
+        }
+        if wake {
+            self.schedule_cleaner();
+        }
+        self.commit();
+        self.resume_resync();
+    }
+
+    /// Stops background I/O, and leaves everything clean that can be; `done` is
+    /// called when nothing is in flight.
+    pub(crate) fn suspend(self: &Arc<Self>, done: Box<dyn FnOnce() + Send>) {
+        let mirror = self.clone();
+        let stop: Box<dyn FnOnce() + Send> = Box::new(move || mirror.stop(done));
+        let quiet = {
+            let mut state = self.state.lock();
+            assert!(state.resync.on_quiet.is_none(), "a target is suspended once at a time");
+            state.resync.suspended = true;
+            if state.resync.running {
+                state.resync.on_quiet = Some(stop);
+                return;
+            }
+            stop
+        };
+        quiet();
+    }
+
+    /// Nobody will use the mirror any more: background I/O ends with what is
+    /// in flight.
+    pub(crate) fn tear_down(&self) {
+        self.state.lock().resync.suspended = true;
     }
 
     /// Takes over a request (`dmirror_strategy`).
     pub(crate) fn strategy(self: &Arc<Self>, bio: Bio) {
+        let life = {
+            let mut state = self.state.lock();
+            match &mut state.life {
+                Life::Running => Ok(bio),
+                Life::Starting(waiting) => return waiting.push(bio),
+                Life::Held(_) | Life::Refused(_) => Err(bio),
+            }
+        };
+        let bio = match life {
+            Ok(bio) => bio,
+            Err(bio) => return bio.fail(ErrorKind::Gone),
+        };
         let mode = match bio.cmd() {
-            BufCmd::Read => Mode::Shared,
+            BufCmd::Read => return self.enter_read(bio),
             BufCmd::Write { .. } => Mode::Exclusive,
             BufCmd::FreeBlks if self.limits().discard => Mode::Exclusive,
             BufCmd::FreeBlks => return bio.fail(ErrorKind::Unsupported),
-            BufCmd::Flush => return WriteGroup::start(self, None, bio),
+            BufCmd::Flush => return WriteGroup::start(self, Group::user(None, bio)),
         };
         self.enter(bio.extent(), mode, Waiter::Request(bio));
     }
@@ -130,8 +246,9 @@ impl Mirror {
     fn start(self: &Arc<Self>, ticket: Ticket, waiter: Waiter) {
         match waiter {
             Waiter::Request(bio) if bio.cmd() == BufCmd::Read => self.read(Some(ticket), bio),
-            Waiter::Request(bio) => WriteGroup::start(self, Some(ticket), bio),
+            Waiter::Request(bio) => WriteGroup::start(self, Group::user(Some(ticket), bio)),
             Waiter::Copy(extent) => self.copy(ticket, extent),
+            Waiter::Promote(legs) => self.promote(ticket, legs),
         }
     }
 
@@ -161,22 +278,47 @@ impl Mirror {
         }
     }
 
+    /// Where on a leg's device-part the mirror's sector is.
+    pub(crate) fn data_place(&self, sector: Sector) -> Sector {
+        let geometry = self.geometry.get().expect("a mirror that runs knows its members");
+        geometry.data_start + (sector - Sector(0))
+    }
+
     /// Takes a leg out, unless it is the last one in sync. Returns what it is then.
-    pub(crate) fn fail_leg(&self, leg: usize, why: Failure) -> LegState {
+    pub(crate) fn fail_leg(self: &Arc<Self>, leg: usize, why: Failure) -> LegState {
         let (failed, state) = {
             let mut state = self.state.lock();
             (state.fail(leg, why), state.legs[leg].state)
         };
         if failed {
             self.announce(leg, why);
+            self.leg_went_out();
         }
         state
     }
 
     /// A write, flush or discard failed on a leg.
-    pub(crate) fn write_failed(&self, leg: usize, step: BufCmd, error: IoError) {
+    pub(crate) fn write_failed(self: &Arc<Self>, leg: usize, step: BufCmd, error: IoError) {
         self.state.lock().legs[leg].counts.write_errors += 1;
         self.fail_leg(leg, failure(step, error));
+    }
+
+    /// A leg has given a request back. If it lost its cache meanwhile, it is out:
+    /// what was acknowledged may be gone from it.
+    pub(crate) fn returned(self: &Arc<Self>, leg: usize) {
+        let resets = self.legs[leg].resets();
+        let lost = {
+            let mut state = self.state.lock();
+            let record = &mut state.legs[leg];
+            record.outstanding -= 1;
+            let lost = record.resets != resets;
+            record.resets = resets;
+            record.lost_cache |= lost;
+            lost
+        };
+        if lost && self.fail_leg(leg, Failure::Reset) != LegState::InSync {
+            self.state.lock().legs[leg].lost_cache = false;
+        }
     }
 
     fn announce(&self, leg: usize, why: Failure) {
@@ -189,64 +331,67 @@ impl Mirror {
         self.events.raise();
     }
 
-    /// Decides a write group whose legs have all reported, and gives its range
-    /// back in the same moment, so that no read can see a leg in between.
+    /// Decides a write group whose legs have all reported. Unless an exclusion is
+    /// on its way to the superblocks, the range goes back in the same moment, so
+    /// that no read can see a leg in between; else the group is parked.
     ///
     /// It succeeded if an in-sync leg has it. An in-sync leg that does not,
     /// beside one that does, is out: it may have been the last one when it
     /// reported. If none has it, what reached a leg being rebuilt must be
     /// copied again.
     pub(crate) fn settle(
-        &self,
-        ticket: Option<Ticket>,
-        cmd: BufCmd,
-        extent: Extent,
+        self: &Arc<Self>,
+        group: Group,
         reached: LegSet,
         failed: &LegErrors,
-    ) -> IoResult {
+    ) {
         let mut out = LegErrors::new();
-        let result = {
+        let Group { ticket, cmd, extent, origin, .. } = group;
+        let ended = {
             let mut state = self.state.lock();
-            let held = !state.in_sync().and(reached).is_empty();
-            let result = match failed.first() {
-                Some(&(_, error)) if !held => {
-                    state.copy_again(extent);
-                    Err(error)
-                }
-                _ => {
-                    let news = |&&(leg, error): &&_| state.fail(leg, failure(cmd, error));
-                    out.extend(failed.iter().filter(news).copied());
-                    Ok(())
-                }
-            };
-            if let Some(ticket) = ticket {
-                state.ranges.release(ticket);
+            let result = state.outcome(cmd, extent, reached, failed, &mut out);
+            if let (Some(regions), Some(_)) = (&mut state.regions, ticket) {
+                regions.end(extent);
             }
-            result
+            let mut origin = origin;
+            if let Origin::Copy(copied) = &mut origin {
+                copied.reached = reached;
+            }
+            let ended = Ended { ticket, origin, result };
+            state.finish(ended)
         };
         out.iter().for_each(|&(leg, error)| self.announce(leg, failure(cmd, error)));
-        result
+        match ended {
+            Some(ended) => self.tell(ended),
+            None => self.commit(),
+        }
+        if !out.is_empty() {
+            self.leg_went_out();
+        }
     }
 
-    /// Stops background I/O; `done` is called when none is left.
-    pub(crate) fn suspend(&self, done: Box<dyn FnOnce() + Send>) {
-        let quiet = {
-            let mut state = self.state.lock();
-            assert!(state.resync.on_quiet.is_none(), "a target is suspended once at a time");
-            state.resync.suspended = true;
-            if state.resync.running {
-                state.resync.on_quiet = Some(done);
-                return;
-            }
-            done
-        };
-        quiet();
+    /// Completes a group that was parked.
+    pub(crate) fn complete(self: &Arc<Self>, ended: Ended) {
+        if let Some(ticket) = ended.ticket {
+            self.release(ticket);
+        }
+        self.tell(ended);
     }
 
-    /// Nobody will use the mirror any more: background I/O ends with what is
-    /// in flight.
-    pub(crate) fn tear_down(&self) {
-        self.state.lock().resync.suspended = true;
+    /// Its range is free: completes what a group was for.
+    fn tell(self: &Arc<Self>, Ended { origin, result, .. }: Ended) {
+        match origin {
+            Origin::User(bio) => bio.biodone(result),
+            Origin::Copy(copied) => self.chunk_copied(copied, result),
+        }
+        self.grant();
+    }
+
+    /// A leg went out: superblocks must say so, and what waited for it to be made
+    /// equal waits no more.
+    fn leg_went_out(self: &Arc<Self>) {
+        self.commit();
+        self.resume_resync();
     }
 }
 
@@ -258,26 +403,47 @@ fn failure(step: BufCmd, error: IoError) -> Failure {
     }
 }
 
-impl Counts {
-    /// A leg is asked to do something.
-    pub(crate) fn issued(&mut self, cmd: BufCmd) {
-        match cmd {
-            BufCmd::Read => self.reads += 1,
-            BufCmd::Write { .. } | BufCmd::FreeBlks => self.writes += 1,
-            BufCmd::Flush => self.flushes += 1,
+impl LegRecord {
+    fn new(state: LegState, resets: u64) -> LegRecord {
+        LegRecord {
+            state,
+            reads_pending: 0,
+            counts: Counts::default(),
+            outstanding: 0,
+            flushed: Moment::default(),
+            journal: None,
+            resets,
+            lost_cache: false,
+            bad_reads: 0,
         }
+    }
+
+    /// The leg is asked for something: to be told before the request is passed on.
+    pub(crate) fn issued(&mut self, cmd: BufCmd, cause: Cause) {
+        self.outstanding += 1;
+        self.counts.issued(cmd, cause);
+    }
+
+    /// Whether the leg lost its cache and nobody was told; tells.
+    pub(crate) fn take_lost_cache(&mut self) -> bool {
+        core::mem::take(&mut self.lost_cache)
+    }
+
+    /// The leg is taken back: what its cache lost before is known to be missing.
+    pub(crate) fn forgive(&mut self, resets: u64) {
+        (self.resets, self.lost_cache, self.bad_reads) = (resets, false, 0);
     }
 }
 
 impl State {
-    /// The legs in sync; never none.
+    /// The legs in sync; never none while the mirror runs.
     pub(crate) fn in_sync(&self) -> LegSet {
         self.legs_that(|state| matches!(state, LegState::InSync))
     }
 
     /// The legs that take writes.
     pub(crate) fn writable(&self) -> LegSet {
-        self.legs_that(|state| !matches!(state, LegState::Failed(_)))
+        self.legs_that(|state| matches!(state, LegState::InSync | LegState::Rebuilding))
     }
 
     /// The legs whose state is so.
@@ -285,29 +451,96 @@ impl State {
         (0..self.legs.len()).filter(|&leg| is(self.legs[leg].state)).collect()
     }
 
+    /// When which leg was flushed.
+    pub(crate) fn flushed(&self) -> Flushed {
+        let when = |leg: usize| self.legs.get(leg).map_or(Moment::default(), |it| it.flushed);
+        Flushed {
+            in_sync: self.in_sync(),
+            rebuilding: self.legs_that(|state| state == LegState::Rebuilding),
+            all: self.legs_that(|_| true),
+            when: core::array::from_fn(when),
+        }
+    }
+
     /// Takes a leg out and says whether that is news; not the last in sync.
     fn fail(&mut self, leg: usize, why: Failure) -> bool {
         let last = self.in_sync().iter().eq([leg]);
         match self.legs[leg].state {
-            LegState::Failed(_) => false,
-            LegState::InSync if last => false,
-            LegState::InSync | LegState::Rebuilding { .. } => {
-                self.legs[leg].state = LegState::Failed(why);
-                true
+            LegState::Failed(_) => return false,
+            LegState::InSync if last => return false,
+            LegState::InSync | LegState::Rebuilding | LegState::Returning => {}
+        }
+        self.legs[leg].state = LegState::Failed(why);
+        let by = self.in_sync().iter().next().expect("the last one is never failed");
+        if let Some(regions) = &mut self.regions {
+            regions.exclude(leg);
+            let state = match why {
+                Failure::Media => MemberState::FailedMedia,
+                _ => MemberState::Out,
+            };
+            let (slot, by) = (regions.slot(leg), regions.slot(by));
+            if let Some(membership) = &mut self.membership {
+                membership.exclude(leg, slot, state, by);
             }
         }
+        true
+    }
+
+    /// What has come of a group, see [`Mirror::settle`]. Legs that go out for it
+    /// are added to `out`.
+    fn outcome(
+        &mut self,
+        cmd: BufCmd,
+        extent: Extent,
+        reached: LegSet,
+        failed: &LegErrors,
+        out: &mut LegErrors,
+    ) -> IoResult {
+        let held = !self.in_sync().and(reached).is_empty();
+        match failed.first() {
+            Some(&(_, error)) if !held => {
+                self.copy_again(extent);
+                Err(error)
+            }
+            _ => {
+                let news = |&&(leg, error): &&_| self.fail(leg, failure(cmd, error));
+                out.extend(failed.iter().filter(news).copied());
+                Ok(())
+            }
+        }
+    }
+
+    /// Frees the range of a group, unless it must be parked.
+    fn finish(&mut self, ended: Ended) -> Option<Ended> {
+        if self.pending()
+            && let Some(membership) = &mut self.membership
+        {
+            membership.parked.push(ended);
+            return None;
+        }
+        if let Some(ticket) = ended.ticket {
+            self.ranges.release(ticket);
+        }
+        Some(ended)
     }
 
     /// Legs being rebuilt may have got something of `extent` that no in-sync
     /// leg has: what they had there counts for nothing.
     fn copy_again(&mut self, extent: Extent) {
-        for leg in &mut self.legs {
-            if let LegState::Rebuilding { next, again } = &mut leg.state
-                && !extent.is_empty()
-                && extent.start() < *next
-            {
-                *again = Some(again.map_or(extent, |more| more.hull(extent)));
+        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+        let Some(regions) = &mut self.regions else { return };
+        for region in regions.geometry().touched(extent) {
+            for leg in rebuilding.iter() {
+                regions.miss(leg, region);
+                self.resync.forget(leg, region);
             }
         }
+    }
+}
+
+impl Copied {
+    /// What a copy of `extent` to no leg yet has reached.
+    pub(crate) fn of(extent: Extent) -> Copied {
+        Copied { extent, reached: LegSet::EMPTY }
     }
 }

@@ -9,10 +9,11 @@
 
 use alloc::sync::Arc;
 
-use bio::{Bio, BioDone, BufCmd, ErrorKind, IoResult};
+use bio::{Bio, BioDone, BufCmd, ErrorKind, IoError, IoResult};
 use bytes::BytesMut;
 
 use crate::config::ReadPolicy;
+use crate::counts::Cause;
 use crate::leg::{Failure, LEGS_MAX, LegSet};
 use crate::mirror::{Mirror, State};
 use crate::range::{TICKET_BITS, Ticket};
@@ -47,35 +48,42 @@ impl ReadTry {
 impl Mirror {
     /// Reads `bio` from some leg, then from the others until one succeeds.
     pub(crate) fn read(self: &Arc<Self>, ticket: Option<Ticket>, bio: Bio) {
-        match self.read_pick(LegSet::EMPTY) {
+        match self.read_pick(LegSet::EMPTY, ticket.is_none()) {
             Some(leg) => self.issue_read(bio, ReadTry { ticket, leg, tried: LegSet::EMPTY }),
             None => unreachable!("one leg is always in sync"),
         }
     }
 
     /// Chooses an in-sync leg that has not been tried, by the read policy, and
-    /// counts the read as pending there.
-    fn read_pick(&self, tried: LegSet) -> Option<usize> {
+    /// counts the read as pending there. That of the resync holds no ticket.
+    fn read_pick(&self, tried: LegSet, resync: bool) -> Option<usize> {
         let mut state = self.state.lock();
         let candidates = state.in_sync().without(tried);
         let leg = self.read_policy.pick(candidates, &state)?;
         state.last_read = leg;
         state.legs[leg].reads_pending += 1;
-        state.legs[leg].counts.issued(BufCmd::Read);
+        let cause = if resync { state.resync.source = leg; Cause::Copy } else { Cause::User };
+        state.legs[leg].issued(BufCmd::Read, cause);
         Some(leg)
     }
 
     fn issue_read(self: &Arc<Self>, bio: Bio, try_: ReadTry) {
-        self.legs[try_.leg].issue(bio, self.clone(), try_.to_info());
+        let start = self.data_place(bio.extent().start());
+        self.legs[try_.leg].issue(bio, start, self.clone(), try_.to_info());
     }
 
     /// A leg is done with a read (`disk_read_bio_done`).
-    fn read_bio_done(self: &Arc<Self>, mut bio: Bio, mut try_: ReadTry, result: IoResult) {
+    fn read_bio_done(self: &Arc<Self>, mut bio: Bio, mut try_: ReadTry, mut result: IoResult) {
         self.state.lock().legs[try_.leg].reads_pending -= 1;
+        self.returned(try_.leg);
+        if result.is_ok() && !self.state.lock().in_sync().contains(try_.leg) {
+            // It went out meanwhile, and may have lost what was acknowledged.
+            result = Err(IoError { kind: ErrorKind::Gone, resid: bio.extent().count().bytes() });
+        }
         if let Err(error) = result {
             self.read_failed(try_.leg, error.kind);
             try_.tried.insert(try_.leg);
-            if let Some(leg) = self.read_pick(try_.tried) {
+            if let Some(leg) = self.read_pick(try_.tried, try_.ticket.is_none()) {
                 if bio.lost_memory() {
                     bio.refill(BytesMut::zeroed(bio.extent().count().bytes()));
                 }
@@ -91,7 +99,7 @@ impl Mirror {
 
     /// One bad sector does not condemn a leg; a device that is gone, or hangs,
     /// is out for everything.
-    fn read_failed(&self, leg: usize, kind: ErrorKind) {
+    fn read_failed(self: &Arc<Self>, leg: usize, kind: ErrorKind) {
         self.state.lock().legs[leg].counts.read_errors += 1;
         if matches!(kind, ErrorKind::Gone | ErrorKind::Timeout) {
             self.fail_leg(leg, Failure::Read(kind));

@@ -1,60 +1,128 @@
-//! Resync: copies an in-sync leg to the legs that are being rebuilt.
+//! Resync: makes legs equal where they may differ, and gives a leg that is being
+//! rebuilt what it missed.
 //!
-//! Place: started by [`Target::resume`](dm::Target::resume), then carried on by
-//! its own completions and the environment's worker; one chunk in flight.
+//! Place: started by [`Target::resume`](dm::Target::resume) and by whatever gives
+//! it work, then carried on by its own completions and the environment's worker;
+//! one chunk in flight. `promote.rs` follows when a leg has missed nothing.
 //!
 //! Rules:
 //!
-//! - A chunk is copied with its range held exclusively, so that no write comes
-//!   between the read and the write of a copy.
-//! - A leg counts as in sync only after a flush issued once its last chunk was
-//!   written: what was flushed on the mirror must be durable on every in-sync leg.
+//! - A copy is a write: a group with the range of its chunk, an intent on each
+//!   leg that it goes to, the original's rules for legs that fail.
+//! - A region counts as copied only after a flush of all legs issued once its
+//!   last chunk was written (R6): what is answered from it must be durable on
+//!   every leg in sync, what is promised of a rebuilt leg durable there.
+//! - An unsettled region answers no read before that, and none while an
+//!   exclusion is on its way to the superblocks (R7). A read that waits moves its
+//!   regions to the front. Any leg in sync may be the source, since nothing was
+//!   answered yet.
 //! - The next chunk is started by the worker, never from the completion of the
 //!   one before: a device that completes at once would grow the stack.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::mem;
 use core::time::Duration;
 
 use bio::sync::{Lock, Rank};
-use bio::{Bio, BioDone, Buf, BufDone, Extent, IoResult, Sector, Sectors};
+use bio::{Bio, Buf, BufCmd, BufDone, Extent, IoError, IoResult, Sector, Sectors};
 use bytes::BytesMut;
 use dm::Work;
 
+use crate::counts::Cause;
+use crate::format::Region;
 use crate::leg::{Failure, LegSet, LegState};
 use crate::mirror::{Mirror, State, Waiter};
 use crate::range::{Mode, Ticket};
+use crate::region::{Moment, Regions};
+use crate::write::{Group, WriteGroup};
 
 /// How much is copied at once.
 pub(crate) const COPY_CHUNK: Sectors = Sectors(256);
 
-/// Whether a resync runs; part of the mirror's state.
+/// How many regions are copied before a flush, while no read waits for one.
+const REGIONS_PER_FLUSH: usize = 16;
+
+/// How long a resync waits that could not go on.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// Where a resync stands; part of the mirror's state.
 #[derive(Default)]
 pub(crate) struct Resync {
-    /// A chunk is in flight, or the worker has been asked for one.
+    /// A step is in flight, or the worker has been asked for one.
     pub(crate) running: bool,
-    /// No new chunk may begin.
+    /// No new step may begin.
     pub(crate) suspended: bool,
     /// To be called when nothing is in flight any more.
     pub(crate) on_quiet: Option<Box<dyn FnOnce() + Send>>,
+    /// Reads that wait for unsettled regions.
+    readers: Vec<Bio>,
+    /// The region that is being copied.
+    current: Option<Current>,
+    /// Regions that are copied, and wait for the flush.
+    copied: Vec<(Region, LegSet)>,
+    /// Where the search for the next region goes on.
+    cursor: u32,
+    /// The leg that the last chunk was read from.
+    pub(crate) source: usize,
+}
+
+/// A region that is being copied.
+struct Current {
+    region: Region,
+    /// The next sector to be copied.
+    next: Sector,
+    /// The legs that got every chunk so far.
+    reached: Option<LegSet>,
+    /// Chunks are single blocks, since a larger one could be read nowhere.
+    by_block: bool,
+}
+
+/// What came of a chunk.
+pub(crate) struct Copied {
+    pub(crate) extent: Extent,
+    /// The legs that got it.
+    pub(crate) reached: LegSet,
 }
 
 /// What a resync does next.
 enum Step {
     Copy(Extent),
-    /// Everything is copied to these legs; flush them.
+    /// Flush these legs behind the regions that are copied.
     Flush(LegSet),
+    /// Make these legs whole.
+    Promote(LegSet),
     /// Nothing, or not now.
     Rest(Option<Box<dyn FnOnce() + Send>>),
 }
 
 impl Mirror {
-    /// Begins to rebuild whatever leg needs it, or goes on after a suspend.
+    /// Starts a read, or has it wait until its regions are settled.
+    pub(crate) fn enter_read(self: &Arc<Self>, bio: Bio) {
+        let extent = bio.extent();
+        let bio = {
+            let mut state = self.state.lock();
+            let State { regions, resync, .. } = &mut *state;
+            match regions {
+                Some(regions) if regions.unsettled_in(extent).next().is_some() => {
+                    resync.readers.push(bio);
+                    None
+                }
+                _ => Some(bio),
+            }
+        };
+        match bio {
+            Some(bio) => self.enter(extent, Mode::Shared, Waiter::Request(bio)),
+            None => self.resume_resync(),
+        }
+    }
+
+    /// Goes on with whatever there is to copy, unless suspended.
     pub(crate) fn resume_resync(self: &Arc<Self>) {
         let start = {
             let mut state = self.state.lock();
-            state.resync.suspended = false;
-            !core::mem::replace(&mut state.resync.running, true)
+            !state.resync.suspended && !mem::replace(&mut state.resync.running, true)
         };
         if start {
             self.next_step();
@@ -62,21 +130,30 @@ impl Mirror {
     }
 
     /// Has the worker take the next step.
-    fn next_step(self: &Arc<Self>) {
+    pub(crate) fn next_step(self: &Arc<Self>) {
         self.env.run_after(Duration::ZERO, self.clone());
     }
 
     fn step(self: &Arc<Self>) {
-        let step = self.state.lock().next_resync_step(self.length);
+        let step = self.state.lock().next_resync_step(self.block());
         match step {
             Step::Copy(extent) => self.enter(extent, Mode::Exclusive, Waiter::Copy(extent)),
-            Step::Flush(legs) => CopyGroup::start(self, CopyStep::Flush, legs, Buf::flush),
+            Step::Flush(legs) => FlushGroup::start(self, FlushFor::Copied, legs, Cause::Copy),
+            Step::Promote(legs) => {
+                let whole = Extent::new(Sector(0), self.length);
+                self.enter(whole, Mode::Exclusive, Waiter::Promote(legs));
+            }
             Step::Rest(Some(quiet)) => quiet(),
             Step::Rest(None) => {}
         }
     }
 
-    /// Copies `extent`, whose range is held, to the legs that need it next.
+    /// The smallest unit of transfer.
+    fn block(&self) -> Sectors {
+        Sectors(u64::from(self.limits().block_size) / bio::SECTOR_SIZE as u64)
+    }
+
+    /// Copies `extent`, whose range is held, to the legs that want it.
     pub(crate) fn copy(self: &Arc<Self>, ticket: Ticket, extent: Extent) {
         let memory = BytesMut::zeroed(extent.count().bytes());
         let done = Arc::new(ChunkRead { mirror: self.clone(), ticket });
@@ -90,61 +167,152 @@ impl Work for Mirror {
     }
 }
 
+impl Resync {
+    /// What was copied of a region to a leg counts for nothing.
+    pub(crate) fn forget(&mut self, leg: usize, region: Region) {
+        if let Some(current) = &mut self.current
+            && current.region == region
+            && let Some(reached) = &mut current.reached
+        {
+            reached.remove(leg);
+        }
+        for (copied, reached) in &mut self.copied {
+            if *copied == region {
+                reached.remove(leg);
+            }
+        }
+    }
+
+    fn is_copied(&self, region: Region) -> bool {
+        self.copied.iter().any(|(copied, _)| *copied == region)
+    }
+
+    /// The first region that a read waits for.
+    fn wanted(&self, regions: &Regions) -> Option<Region> {
+        self.readers.iter().find_map(|bio| regions.unsettled_in(bio.extent()).next())
+    }
+}
+
 impl State {
-    fn next_resync_step(&mut self, length: Sectors) -> Step {
-        let rebuilding = self.legs_that(LegState::is_rebuilding);
-        if rebuilding.is_empty() || self.resync.suspended {
-            self.resync.running = false;
-            return Step::Rest(self.resync.on_quiet.take());
+    fn next_resync_step(&mut self, block: Sectors) -> Step {
+        if self.resync.suspended || self.regions.is_none() {
+            return self.rest();
         }
-        let wanted = |leg: usize| self.legs[leg].state.wants(length);
-        let next = rebuilding.iter().filter_map(wanted).min_by_key(|extent| extent.start());
-        match next {
-            Some(extent) => Step::Copy(extent),
-            None => Step::Flush(rebuilding),
-        }
-    }
-
-    /// The legs that want `extent` next.
-    fn wanting(&self, extent: Extent, length: Sectors) -> LegSet {
-        self.legs_that(|state| state.wants(length) == Some(extent))
-    }
-}
-
-impl LegState {
-    fn is_rebuilding(self) -> bool {
-        matches!(self, LegState::Rebuilding { .. })
-    }
-
-    /// What is to be copied to the leg next: everything in order, then what a
-    /// failed write left. `None` if it needs nothing, or nothing but a flush.
-    fn wants(self, length: Sectors) -> Option<Extent> {
-        let LegState::Rebuilding { next, again } = self else { return None };
-        let rest = Extent::new(next, end(length) - next);
-        let wanted = if rest.is_empty() { again? } else { rest };
-        Some(Extent::new(wanted.start(), wanted.count().min(COPY_CHUNK)))
-    }
-
-    /// The state of a leg that has got `extent`, which it wanted.
-    fn got(self, extent: Extent) -> LegState {
-        match self {
-            LegState::Rebuilding { next, again } if next == extent.start() => {
-                LegState::Rebuilding { next: extent.end(), again }
+        while self.resync.current.is_none() {
+            let wanted = self.regions.as_ref().and_then(|regions| self.resync.wanted(regions));
+            let flush_first = wanted.is_some_and(|region| self.resync.is_copied(region));
+            if flush_first || self.resync.copied.len() >= REGIONS_PER_FLUSH {
+                break;
             }
-            LegState::Rebuilding { next, again: Some(again) }
-                if again.start() == extent.start() =>
-            {
-                let left = Extent::new(extent.end(), again.end() - extent.end());
-                LegState::Rebuilding { next, again: Some(left).filter(|left| !left.is_empty()) }
+            let Some(region) = wanted.or_else(|| self.next_region()) else { break };
+            if self.targets(region).is_empty() {
+                self.resync.copied.push((region, LegSet::EMPTY));
+            } else {
+                let next = self.extent_of(region).start();
+                let current = Current { region, next, reached: None, by_block: false };
+                self.resync.current = Some(current);
             }
-            // It failed, or a failed write moved what it wants.
-            other => other,
+        }
+        if let Some(Current { region, next, by_block, .. }) = self.resync.current {
+            let rest = self.extent_of(region).end() - next;
+            return Step::Copy(Extent::new(next, rest.min(if by_block { block } else { COPY_CHUNK })));
+        }
+        if !self.resync.copied.is_empty() && !self.pending() {
+            return Step::Flush(self.writable());
+        }
+        let whole = self.to_promote();
+        if whole.is_empty() { self.rest() } else { Step::Promote(whole) }
+    }
+
+    fn rest(&mut self) -> Step {
+        self.resync.running = false;
+        Step::Rest(self.resync.on_quiet.take())
+    }
+
+    fn extent_of(&self, region: Region) -> Extent {
+        self.regions.as_ref().expect("a region belongs to some").geometry().extent(region)
+    }
+
+    /// The next region, in a circle, where something is to be copied.
+    fn next_region(&mut self) -> Option<Region> {
+        let regions = self.regions.as_ref()?;
+        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+        let missing = rebuilding.iter().any(|leg| regions.missing(leg) > 0);
+        if regions.unsettled_count() == 0 && !missing {
+            return None;
+        }
+        let count = regions.geometry().regions();
+        let wants = |region: &Region| {
+            let missed = || rebuilding.iter().any(|leg| regions.missed(leg, *region));
+            (regions.is_unsettled(*region) || missed()) && !self.resync.is_copied(*region)
+        };
+        let cursor = self.resync.cursor.min(count);
+        let found = (cursor..count).chain(0..cursor).map(Region).find(wants)?;
+        self.resync.cursor = found.0 + 1;
+        Some(found)
+    }
+
+    /// The legs that a region is to be copied to, the source among them where
+    /// all legs in sync are.
+    fn targets(&self, region: Region) -> LegSet {
+        let Some(regions) = &self.regions else { return LegSet::EMPTY };
+        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+        let missed = rebuilding.iter().filter(|&leg| regions.missed(leg, region)).collect();
+        let in_sync = self.in_sync();
+        match regions.is_unsettled(region) {
+            true if in_sync.iter().count() > 1 => in_sync.or(missed),
+            _ => missed,
         }
     }
-}
 
-fn end(length: Sectors) -> Sector {
-    Sector(0) + length
+    /// The legs that a chunk goes to which was just read.
+    pub(crate) fn wanting(&self, extent: Extent) -> LegSet {
+        let regions = self.regions.as_ref().expect("a chunk is of some region");
+        let region = regions.geometry().touched(extent).next().expect("a chunk is not empty");
+        let mut legs = self.targets(region);
+        legs.remove(self.resync.source);
+        legs
+    }
+
+    /// A chunk of the region being copied has ended.
+    fn chunk_done(&mut self, extent: Extent, reached: LegSet) {
+        let end = self.resync.current.as_ref().map(|it| self.extent_of(it.region).end());
+        let Some(current) = &mut self.resync.current else { return };
+        current.reached = Some(current.reached.map_or(reached, |so_far| so_far.and(reached)));
+        current.next = extent.end();
+        if Some(current.next) == end {
+            let all = (current.region, current.reached.unwrap_or(LegSet::EMPTY));
+            self.resync.current = None;
+            self.resync.copied.push(all);
+        }
+    }
+
+    /// The legs in `flushed` were flushed behind the regions that were copied.
+    /// Gives the reads that may begin.
+    fn regions_flushed(&mut self, flushed: LegSet) -> Vec<Bio> {
+        if self.pending() {
+            // They are flushed again once the exclusion is durable.
+            return Vec::new();
+        }
+        let settled = self.in_sync().without(flushed).is_empty();
+        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+        let State { regions, resync, cleaner, .. } = self;
+        let Some(regions) = regions else { return Vec::new() };
+        for (region, reached) in mem::take(&mut resync.copied) {
+            if regions.is_unsettled(region) && !settled {
+                continue;
+            }
+            regions.settle(region);
+            for leg in reached.and(rebuilding).and(flushed).iter() {
+                regions.caught_up(leg, region);
+            }
+            cleaner.changed(region);
+        }
+        let waits = |bio: &Bio| regions.unsettled_in(bio.extent()).next().is_some();
+        let (wait, go) = mem::take(&mut resync.readers).into_iter().partition(waits);
+        resync.readers = wait;
+        go
+    }
 }
 
 /// A chunk being read for the legs that want it.
@@ -157,107 +325,160 @@ impl BufDone for ChunkRead {
     fn buf_done(self: Arc<Self>, buf: Buf, _info: u64, result: IoResult) {
         let ChunkRead { mirror, ticket } = &*self;
         let extent = buf.extent();
-        let legs = mirror.state.lock().wanting(extent, mirror.length);
         if let Err(error) = result {
-            for leg in legs.iter() {
-                mirror.fail_leg(leg, Failure::Source(error.kind));
-            }
-            mirror.release(*ticket);
-            mirror.grant();
-            return mirror.next_step();
+            return mirror.chunk_unreadable(*ticket, extent, error);
         }
         let data = buf.into_read().expect("a read that succeeded has its memory").freeze();
-        let step = CopyStep::Chunk(*ticket, extent);
-        CopyGroup::start(mirror, step, legs, || Buf::write(extent, data.clone()));
-    }
-}
-
-/// What a [`CopyGroup`] does.
-#[derive(Clone, Copy)]
-enum CopyStep {
-    /// Writes a chunk, whose range it holds.
-    Chunk(Ticket, Extent),
-    /// Flushes, after the last chunk.
-    Flush,
-}
-
-/// A step on its way to the legs that need it. As with a write group, the last
-/// reference ends it.
-struct CopyGroup {
-    mirror: Arc<Mirror>,
-    step: CopyStep,
-    reached: Lock<LegSet>,
-}
-
-impl CopyGroup {
-    /// Sends what `buf` makes to each of `legs`.
-    fn start(mirror: &Arc<Mirror>, step: CopyStep, legs: LegSet, buf: impl Fn() -> Buf) {
-        let reached = Lock::new(Rank::WRITE_GROUP, LegSet::EMPTY);
-        let group = Arc::new(CopyGroup { mirror: mirror.clone(), step, reached });
-        for leg in legs.iter() {
-            let bio = Bio::new(buf(), group.clone(), leg as u64);
-            mirror.state.lock().legs[leg].counts.issued(bio.cmd());
-            mirror.legs[leg].issue(bio, group.clone(), 0);
-        }
-    }
-}
-
-impl BioDone for CopyGroup {
-    fn bio_done(self: Arc<Self>, bio: Bio, _info: u64, result: IoResult) {
-        bio.biodone(result);
-    }
-}
-
-impl BufDone for CopyGroup {
-    fn buf_done(self: Arc<Self>, buf: Buf, info: u64, result: IoResult) {
-        let leg = info as usize;
-        match result {
-            Ok(()) => self.reached.lock().insert(leg),
-            Err(error) => self.mirror.write_failed(leg, buf.cmd(), error),
-        }
-    }
-}
-
-impl Drop for CopyGroup {
-    /// Every leg has the chunk, or is flushed, or is out.
-    fn drop(&mut self) {
-        let (mirror, reached) = (&self.mirror, *self.reached.get_mut());
-        match self.step {
-            CopyStep::Chunk(ticket, extent) => mirror.chunk_copied(ticket, extent, reached),
-            CopyStep::Flush => mirror.promote(reached),
-        }
-        mirror.next_step();
+        WriteGroup::start(mirror, Group::copy(*ticket, extent, data));
     }
 }
 
 impl Mirror {
-    fn chunk_copied(self: &Arc<Self>, ticket: Ticket, extent: Extent, legs: LegSet) {
-        {
+    /// A chunk could be read from no leg in sync: block by block, then. A block
+    /// that nobody can read stays as it is on legs in sync, where it answers with
+    /// an error; a leg being rebuilt would be left with something else there, and
+    /// is out.
+    fn chunk_unreadable(self: &Arc<Self>, ticket: Ticket, extent: Extent, error: IoError) {
+        let block = self.block();
+        let targets = {
             let mut state = self.state.lock();
-            for leg in legs.iter() {
-                state.legs[leg].state = state.legs[leg].state.got(extent);
-            }
             state.ranges.release(ticket);
-        }
+            if extent.count() > block {
+                if let Some(current) = &mut state.resync.current {
+                    current.by_block = true;
+                }
+                LegSet::EMPTY
+            } else {
+                let targets = state.wanting(extent);
+                let rebuilding = state.legs_that(|state| state == LegState::Rebuilding);
+                state.chunk_done(extent, targets.without(rebuilding));
+                targets.and(rebuilding)
+            }
+        };
         self.grant();
+        for leg in targets.iter() {
+            self.fail_leg(leg, Failure::Source(error.kind));
+        }
+        self.next_step();
     }
 
-    /// The legs were flushed after their last chunk: they are in sync, unless
-    /// a write failed meanwhile and they want more.
-    fn promote(&self, legs: LegSet) {
-        let promoted: LegSet = {
+    /// A chunk was written to the legs that wanted it, or they are out. If it
+    /// was not, because the last leg cannot record what happened, it is tried
+    /// again later.
+    pub(crate) fn chunk_copied(self: &Arc<Self>, copied: Copied, result: IoResult) {
+        match result {
+            Ok(()) => self.state.lock().chunk_done(copied.extent, copied.reached),
+            Err(error) => return self.resync_stuck(error),
+        }
+        self.next_step();
+    }
+
+    /// All legs were flushed behind the regions that were copied.
+    fn copies_flushed(self: &Arc<Self>, flushed: LegSet, error: Option<IoError>) {
+        let go = self.state.lock().regions_flushed(flushed);
+        for bio in go {
+            self.enter_read(bio);
+        }
+        match error {
+            // Legs that failed are out by now, but the last one stays.
+            Some(error) if !flushed.contains(self.first_in_sync()) => self.resync_stuck(error),
+            _ => self.next_step(),
+        }
+    }
+
+    fn first_in_sync(&self) -> usize {
+        self.state.lock().in_sync().iter().next().expect("one leg is always in sync")
+    }
+
+    /// The resync cannot go on: reads that wait for it fail, and it tries again
+    /// later.
+    pub(crate) fn resync_stuck(self: &Arc<Self>, error: IoError) {
+        let (readers, quiet) = {
             let mut state = self.state.lock();
-            let complete = |&leg: &usize| {
-                let state = state.legs[leg].state;
-                state.is_rebuilding() && state.wants(self.length).is_none()
-            };
-            let promoted: LegSet = legs.iter().filter(complete).collect();
-            promoted.iter().for_each(|leg| state.legs[leg].state = LegState::InSync);
-            promoted
+            let readers = mem::take(&mut state.resync.readers);
+            let quiet = if state.resync.suspended { state.resync.on_quiet.take() } else { None };
+            state.resync.running = !state.resync.suspended;
+            (readers, quiet)
         };
-        for leg in promoted.iter() {
-            log::info!("mirror: leg {leg} ({}) is in sync", self.legs[leg].name());
-            self.raise_event();
+        readers.into_iter().for_each(|bio| bio.fail(error.kind));
+        match quiet {
+            Some(quiet) => quiet(),
+            None if self.state.lock().resync.running => {
+                self.env.run_after(RETRY_DELAY, self.clone());
+            }
+            None => {}
+        }
+    }
+}
+
+/// What a [`FlushGroup`] is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FlushFor {
+    /// Regions that were copied.
+    Copied,
+    /// Legs that are to be promoted, while the whole mirror's range is held.
+    Promotion(Ticket),
+    /// Regions that are to become clean.
+    Cleaning,
+    /// A clean stop.
+    Stop,
+}
+
+/// A flush of the mirror's own, of several legs. As with a write group, the last
+/// reference ends it.
+pub(crate) struct FlushGroup {
+    mirror: Arc<Mirror>,
+    what: FlushFor,
+    done: Lock<(LegSet, Option<IoError>)>,
+}
+
+impl FlushGroup {
+    /// Flushes `legs`.
+    pub(crate) fn start(mirror: &Arc<Mirror>, what: FlushFor, legs: LegSet, cause: Cause) {
+        let done = Lock::new(Rank::WRITE_GROUP, (LegSet::EMPTY, None));
+        let group = Arc::new(FlushGroup { mirror: mirror.clone(), what, done });
+        for leg in legs.iter() {
+            let when = {
+                let mut state = mirror.state.lock();
+                state.legs[leg].issued(BufCmd::Flush, cause);
+                state.regions.as_mut().map_or(Moment::default(), Regions::tick)
+            };
+            let info = when.number() << 8 | leg as u64;
+            mirror.legs[leg].strategy(Bio::new(Buf::flush(), group.clone(), info));
+        }
+    }
+}
+
+impl BufDone for FlushGroup {
+    fn buf_done(self: Arc<Self>, _buf: Buf, info: u64, result: IoResult) {
+        let (leg, when) = ((info & 0xff) as usize, Moment::from_number(info >> 8));
+        self.mirror.returned(leg);
+        match result {
+            Ok(()) => {
+                {
+                    let mut state = self.mirror.state.lock();
+                    let record = &mut state.legs[leg];
+                    record.flushed = record.flushed.max(when);
+                }
+                self.done.lock().0.insert(leg);
+            }
+            Err(error) => {
+                self.done.lock().1 = Some(error);
+                self.mirror.write_failed(leg, BufCmd::Flush, error);
+            }
+        }
+    }
+}
+
+impl Drop for FlushGroup {
+    /// Every leg has reported.
+    fn drop(&mut self) {
+        let (flushed, error) = *self.done.get_mut();
+        match self.what {
+            FlushFor::Copied => self.mirror.copies_flushed(flushed, error),
+            FlushFor::Promotion(ticket) => self.mirror.promotion_flushed(ticket, flushed),
+            FlushFor::Cleaning => self.mirror.clean_now(),
+            FlushFor::Stop => self.mirror.stop_flushed(),
         }
     }
 }

@@ -7,15 +7,17 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt::Write;
 
-use crate::leg::LegState;
-use crate::mirror::{LegRecord, Mirror};
+use crate::config::Log;
+use crate::counts::CAUSES;
+use crate::leg::{Failure, LegState};
+use crate::mirror::{Life, Mirror, State};
 
 impl LegState {
     /// One letter, as in Linux: **A**live, being **S**ynchronised, **D**ead.
     fn letter(self) -> char {
         match self {
             LegState::InSync => 'A',
-            LegState::Rebuilding { .. } => 'S',
+            LegState::Rebuilding | LegState::Returning => 'S',
             LegState::Failed(_) => 'D',
         }
     }
@@ -29,72 +31,125 @@ impl Mirror {
         for leg in &self.legs {
             write!(text, " {}", leg.name()).expect("a string takes it all");
         }
-        let (done, all) = self.regions_in_sync(&state.legs);
+        let (done, all) = state.regions_in_sync();
         let letters: String = state.legs.iter().map(|leg| leg.state.letter()).collect();
-        write!(text, " {done}/{all} 1 {letters} 1 core").expect("a string takes it all");
+        let log = match self.log {
+            Log::Core { .. } => "core",
+            Log::Internal => "internal",
+        };
+        write!(text, " {done}/{all} 1 {letters} 1 {log}").expect("a string takes it all");
+        match &state.life {
+            Life::Running => {}
+            Life::Starting(_) => text.push_str(" starting"),
+            Life::Held(_) => text.push_str(" held"),
+            Life::Refused(_) => text.push_str(" refused"),
+        }
         text
     }
 
-    /// Health at a glance, then a line for each leg.
+    /// Health at a glance, then a line for each leg, then why each leg was asked
+    /// for what.
     pub(crate) fn report(&self) -> String {
         let state = self.state.lock();
-        let mut text = format!("{}\n", self.health(&state.legs));
-        let header = ["LEG", "DEVICE", "READS", "WRITES", "FLUSHES", "READ ERR", "WRITE ERR"];
-        let [leg, device, reads, writes, flushes, read_errors, write_errors] = header;
+        let mut text = format!("{}\n", state.health());
+        let header =
+            ["LEG", "DEVICE", "READS", "WRITES", "FLUSHES", "READ ERR", "WRITE ERR", "META"];
+        let [leg, device, reads, writes, flushes, read_errors, write_errors, meta] = header;
         let _ = writeln!(
             text,
-            "{leg:>3}  {device:<12} {reads:>8} {writes:>8} {flushes:>8} {read_errors:>9} {write_errors:>9}  STATE"
+            "{leg:>3}  {device:<12} {reads:>8} {writes:>8} {flushes:>8} {read_errors:>9} {write_errors:>9} {meta:>5}  STATE"
         );
         for (index, record) in state.legs.iter().enumerate() {
             let (name, counts) = (self.legs[index].name(), record.counts);
             let _ = writeln!(
                 text,
-                "{index:>3}  {name:<12} {:>8} {:>8} {:>8} {:>9} {:>9}  {}",
+                "{index:>3}  {name:<12} {:>8} {:>8} {:>8} {:>9} {:>9} {:>5}  {}",
                 counts.reads,
-                counts.writes,
-                counts.flushes,
+                counts.data_writes(),
+                counts.all_flushes(),
                 counts.read_errors,
                 counts.write_errors,
-                self.describe(record.state),
+                counts.metadata_writes(),
+                state.describe(index),
             );
         }
+        state.add_map(&mut text);
         text
     }
+}
 
-    fn health(&self, legs: &[LegRecord]) -> String {
-        let in_sync = legs.iter().filter(|leg| leg.state == LegState::InSync).count();
-        let rebuilding = legs.iter().any(|leg| matches!(leg.state, LegState::Rebuilding { .. }));
-        let word = match (in_sync == legs.len(), rebuilding) {
+impl State {
+    fn health(&self) -> String {
+        match &self.life {
+            Life::Starting(_) => return "starting: the members are being read".into(),
+            Life::Held(why) | Life::Refused(why) => return format!("not started: {why}"),
+            Life::Running => {}
+        }
+        let in_sync = self.in_sync().iter().count();
+        let coming =
+            |state| matches!(state, LegState::Rebuilding | LegState::Returning);
+        let rebuilding = !self.legs_that(coming).is_empty();
+        let unsettled = self.regions.as_ref().map_or(0, |regions| regions.unsettled_count());
+        let word = match (in_sync == self.legs.len(), rebuilding) {
+            (true, _) if unsettled > 0 => "resyncing",
             (true, _) => "healthy",
             (false, true) => "rebuilding",
             (false, false) => "degraded",
         };
-        format!("{word}: {in_sync} of {} legs in sync", legs.len())
+        format!("{word}: {in_sync} of {} legs in sync", self.legs.len())
     }
 
-    fn describe(&self, state: LegState) -> String {
-        match state {
+    fn describe(&self, leg: usize) -> String {
+        match self.legs[leg].state {
             LegState::InSync => "in sync".into(),
-            LegState::Rebuilding { next, .. } => {
-                format!("rebuilding, {}%", next.0 * 100 / self.length.0)
+            LegState::Rebuilding => {
+                let regions = self.regions.as_ref();
+                let (missing, all) = regions
+                    .map_or((0, 1), |it| (it.missing(leg), it.geometry().regions().max(1)));
+                format!("rebuilding, {}%", u64::from(all - missing) * 100 / u64::from(all))
             }
+            LegState::Returning => "returning".into(),
+            LegState::Failed(Failure::Absent) => "not there".into(),
             LegState::Failed(why) => format!("failed ({why})"),
         }
     }
 
-    /// Regions that every leg not failed holds, and regions in all.
-    fn regions_in_sync(&self, legs: &[LegRecord]) -> (u64, u64) {
-        let all = self.length.0.div_ceil(self.region.0);
-        let held = |leg: &LegRecord| match leg.state {
-            LegState::InSync | LegState::Failed(_) => all,
-            LegState::Rebuilding { next, again } => {
-                let missing = again.map_or(0, |again| {
-                    again.end().0.div_ceil(self.region.0) - again.start().0 / self.region.0
-                });
-                // Copied, but not flushed yet: not to be called complete.
-                (next.0 / self.region.0).saturating_sub(missing).min(all - 1)
+    /// What the map says, and what the records cost.
+    fn add_map(&self, text: &mut String) {
+        let (Some(regions), Some(membership)) = (&self.regions, &self.membership) else { return };
+        let geometry = regions.geometry();
+        let _ = writeln!(
+            text,
+            "regions: {} of {} sectors; {} dirty, {} to be resynced; session {}",
+            geometry.regions(),
+            geometry.region,
+            regions.dirty_count(),
+            regions.unsettled_count(),
+            membership.wanted().session,
+        );
+        for (leg, record) in self.legs.iter().enumerate() {
+            let _ = write!(text, "leg {leg}: writes/flushes");
+            for (cause, name) in CAUSES {
+                let counts = &record.counts;
+                let _ = write!(text, " {name} {}/{}", counts.writes(cause), counts.flushes(cause));
             }
-        };
-        (legs.iter().map(held).min().unwrap_or(all), all)
+            let missing = regions.missing(leg);
+            let _ = if missing > 0 {
+                writeln!(text, "; missed {missing} regions")
+            } else {
+                writeln!(text)
+            };
+        }
+    }
+
+    /// Regions that every leg not failed holds, and regions in all.
+    fn regions_in_sync(&self) -> (u32, u32) {
+        let Some(regions) = &self.regions else { return (0, 0) };
+        let all = regions.geometry().regions();
+        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+        let missing = rebuilding.iter().map(|leg| regions.missing(leg)).max().unwrap_or(0);
+        let held = all - missing.max(regions.unsettled_count());
+        // A leg that misses nothing but its promotion is not to be called complete.
+        (if rebuilding.is_empty() { held } else { held.min(all - 1) }, all)
     }
 }

@@ -15,7 +15,8 @@ use dm::{ArgError, Args, Context, DeviceRef, MessageError, Target, TargetType};
 
 use crate::config::Config;
 use crate::leg::{Failure, LegState};
-use crate::mirror::Mirror;
+use crate::mirror::{Life, Mirror};
+use crate::start::Consent;
 
 /// The target type `mirror`; the grammar is in this crate's `config.rs` and in
 /// the message of every refusal.
@@ -63,11 +64,19 @@ impl Target for MirrorTarget {
         self.mirror.table()
     }
 
-    /// `show`: a report of several lines. `fail <leg>`: takes a leg out.
+    /// `show`: a report of several lines. `fail <leg>`: takes a leg out. `add
+    /// <leg>`: takes one back. `start_degraded`: starts without a member that was
+    /// in sync. `keep <leg>`: starts with that one's half, where halves ran apart.
     fn message(&self, words: &[&str]) -> Result<String, MessageError> {
         match words {
             ["show"] => Ok(self.mirror.report()),
             ["fail", leg] => self.fail(leg),
+            ["add", leg] => self.mirror.add(self.leg(leg)?).map_err(MessageError::Refused),
+            ["start_degraded"] => self.start(Consent { degraded: true, keep: None }),
+            ["keep", slot] => {
+                let keep = Some(self.leg(slot)?);
+                self.start(Consent { degraded: false, keep })
+            }
             _ => Err(MessageError::NotUnderstood),
         }
     }
@@ -85,7 +94,7 @@ impl Target for MirrorTarget {
     }
 
     fn resume(&self) {
-        self.mirror.resume_resync();
+        self.mirror.resume();
     }
 }
 
@@ -96,14 +105,26 @@ impl Drop for MirrorTarget {
 }
 
 impl MirrorTarget {
-    fn fail(&self, leg: &str) -> Result<String, MessageError> {
+    fn leg(&self, word: &str) -> Result<usize, MessageError> {
         let legs = self.mirror.legs.len();
-        let index = leg.parse().ok().filter(|&leg: &usize| leg < legs).ok_or_else(|| {
-            MessageError::Refused(format!("there is no leg `{leg}`; legs are 0 to {}", legs - 1))
-        })?;
+        word.parse().ok().filter(|&leg: &usize| leg < legs).ok_or_else(|| {
+            MessageError::Refused(format!("there is no leg `{word}`; legs are 0 to {}", legs - 1))
+        })
+    }
+
+    fn start(&self, consent: Consent) -> Result<String, MessageError> {
+        if matches!(self.mirror.state.lock().life, Life::Running) {
+            return Err(MessageError::Refused("the mirror runs already".into()));
+        }
+        self.mirror.start_session(consent);
+        Ok("starting".into())
+    }
+
+    fn fail(&self, leg: &str) -> Result<String, MessageError> {
+        let index = self.leg(leg)?;
         match self.mirror.fail_leg(index, Failure::ByHand) {
             LegState::Failed(_) => Ok(format!("leg {index} is out")),
-            LegState::InSync | LegState::Rebuilding { .. } => Err(MessageError::Refused(format!(
+            LegState::InSync | LegState::Rebuilding | LegState::Returning => Err(MessageError::Refused(format!(
                 "leg {index} is the last one in sync; failing it would lose the data"
             ))),
         }
@@ -113,6 +134,6 @@ impl MirrorTarget {
 impl Mirror {
     /// What all legs can do.
     pub(crate) fn limits(&self) -> Limits {
-        dm::stack(self.legs.iter().map(|leg| leg.device.limits()))
+        dm::stack(self.legs.iter().filter_map(|leg| Some(leg.device.as_ref()?.limits())))
     }
 }

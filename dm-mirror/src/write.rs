@@ -1,9 +1,16 @@
 //! Writing, flushing, discarding: a group of transactions, one for each leg.
 //!
 //! Place: [`Mirror::start`](crate::mirror::Mirror) hands over the original bio
-//! once its range is held. From top to bottom: [`WriteGroup::start`] builds
-//! everything and issues; [`WriteGroup::advance`] takes a transaction from
-//! state to state; [`WriteGroup`]'s `Drop` completes the original bio.
+//! once its range is held; the resync's copies are groups like any other. From
+//! top to bottom: [`WriteGroup::start`] builds everything and issues;
+//! [`WriteGroup::advance`] takes a transaction from state to state;
+//! [`WriteGroup`]'s `Drop` has the mirror decide and the original bio completed.
+//!
+//! ```text
+//! START ─▶ JOURNAL_FLUSH ─▶ DATA_WRITE ─▶ DATA_FLUSH ─▶ (SUPER_WRITE ─▶ SUPER_FLUSH)
+//!          first touch of                 FUA, FLUSH    of the group, while an
+//!          a region                                     exclusion is not durable
+//! ```
 //!
 //! Rules:
 //!
@@ -11,24 +18,33 @@
 //!   it, because its bio does. When the last one is dropped every leg has
 //!   reported, and only then is the original bio done.
 //! - Everything is allocated before the first leg is issued: one group, and
-//!   one bio for each leg. Nothing on the way allocates again.
+//!   one bio for each leg. Nothing on the way allocates again, unless the map
+//!   has to be written (`journal.rs`).
 //! - Each leg sends the same immutable bytes.
 
 use alloc::sync::Arc;
 
 use arrayvec::ArrayVec;
 use bio::sync::{Lock, Rank};
-use bio::{Bio, BioDone, Buf, BufCmd, BufDone, IoError, IoResult};
+use bio::{Bio, BioDone, Buf, BufCmd, BufDone, ErrorKind, Extent, IoError, IoResult};
+use bytes::Bytes;
 
+use crate::counts::Cause;
+use crate::journal::Waiting;
 use crate::leg::{LEGS_MAX, LegSet};
 use crate::mirror::Mirror;
 use crate::range::Ticket;
+use crate::region::Moment;
+use crate::resync::Copied;
 
-/// What a transaction does next, or is doing (the sketch's states).
+/// What a transaction does next, or is doing (the sketch's states). SUPER_WRITE
+/// and SUPER_FLUSH are the group's, not a leg's: see `membership.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TxState {
     /// Nothing issued yet.
     Start,
+    /// The leg's region map is being written and flushed.
+    JournalFlush,
     /// The leg's own write, or discard.
     DataWrite,
     /// The leg's flush: of a FLUSH, or after a write with FUA.
@@ -40,30 +56,85 @@ pub(crate) enum TxState {
 pub(crate) struct WriteTx {
     pub(crate) leg: usize,
     pub(crate) state: TxState,
+    /// When its flush was issued.
+    pub(crate) flush: Moment,
 }
 
 impl WriteTx {
     fn to_info(self) -> u64 {
-        (self.leg as u64) << 8 | self.state as u64
+        self.flush.number() << 8 | (self.leg as u64) << 4 | self.state as u64
     }
 
     fn from_info(info: u64) -> WriteTx {
-        let state = match info & 0xff {
+        let state = match info & 0xf {
             0 => TxState::Start,
-            1 => TxState::DataWrite,
+            1 => TxState::JournalFlush,
+            2 => TxState::DataWrite,
             _ => TxState::DataFlush,
         };
-        WriteTx { leg: (info >> 8) as usize, state }
+        let flush = Moment::from_number(info >> 8);
+        WriteTx { leg: (info >> 4 & 0xf) as usize, state, flush }
+    }
+}
+
+/// What a group is to do.
+pub(crate) struct Group {
+    /// The range it holds; a flush has none.
+    pub(crate) ticket: Option<Ticket>,
+    /// What is asked, of the whole mirror or of some legs.
+    pub(crate) cmd: BufCmd,
+    /// Where.
+    pub(crate) extent: Extent,
+    /// A write's bytes.
+    data: Option<Bytes>,
+    /// Whom it is for.
+    pub(crate) origin: Origin,
+}
+
+/// Whom a group is for.
+pub(crate) enum Origin {
+    /// The mirror's user: the original bio.
+    User(Bio),
+    /// The resync.
+    Copy(Copied),
+}
+
+impl Group {
+    /// A user's request, to all legs that take writes.
+    pub(crate) fn user(ticket: Option<Ticket>, obio: Bio) -> Group {
+        let (cmd, extent, data) = (obio.cmd(), obio.extent(), obio.write_data().cloned());
+        Group { ticket, cmd, extent, data, origin: Origin::User(obio) }
+    }
+
+    /// A copy of these bytes to the legs that want them.
+    pub(crate) fn copy(ticket: Ticket, extent: Extent, data: Bytes) -> Group {
+        let (cmd, origin) = (BufCmd::Write { fua: false }, Origin::Copy(Copied::of(extent)));
+        Group { ticket: Some(ticket), cmd, extent, data: Some(data), origin }
+    }
+
+    /// What a leg is to do, in the mirror's address space.
+    fn leg_buf(&self) -> Buf {
+        match &self.data {
+            Some(data) => Buf::write(self.extent, data.clone()),
+            None if self.cmd == BufCmd::FreeBlks => Buf::freeblks(self.extent),
+            None => Buf::flush(),
+        }
+    }
+
+    fn cause(&self) -> Cause {
+        match self.origin {
+            Origin::User(_) => Cause::User,
+            Origin::Copy(_) => Cause::Copy,
+        }
     }
 }
 
 /// A write, flush or discard on its way to all legs.
 pub(crate) struct WriteGroup {
     mirror: Arc<Mirror>,
-    /// The range it holds; a flush has none.
-    ticket: Option<Ticket>,
-    /// What was asked, of the whole mirror.
     cmd: BufCmd,
+    extent: Extent,
+    cause: Cause,
     outcome: Lock<Outcome>,
 }
 
@@ -72,8 +143,8 @@ pub(crate) type LegErrors = ArrayVec<(usize, IoError), LEGS_MAX>;
 
 /// What has come of the group so far.
 struct Outcome {
-    /// The original bio, until the group completes it.
-    obio: Option<Bio>,
+    /// What it was to do, until it is settled.
+    group: Option<Group>,
     /// The legs that did all they were asked.
     reached: LegSet,
     /// Those that did not, each with its error, in order of report.
@@ -81,24 +152,23 @@ struct Outcome {
 }
 
 impl WriteGroup {
-    /// Sends `obio` to every leg that takes writes.
-    pub(crate) fn start(mirror: &Arc<Mirror>, ticket: Option<Ticket>, obio: Bio) {
-        let legs = mirror.state.lock().writable();
-        let cmd = obio.cmd();
-        let bufs: ArrayVec<Buf, LEGS_MAX> = legs.iter().map(|_| leg_buf(&obio)).collect();
+    /// Sends `group` to every leg that takes writes, or that wants the copy.
+    pub(crate) fn start(mirror: &Arc<Mirror>, group: Group) {
+        let (legs, wake_cleaner) = mirror.state.lock().begin(&group);
+        if wake_cleaner {
+            mirror.schedule_cleaner();
+        }
+        let (cmd, extent, cause) = (group.cmd, group.extent, group.cause());
+        let bufs: ArrayVec<Buf, LEGS_MAX> = legs.iter().map(|_| group.leg_buf()).collect();
         let outcome =
-            Outcome { obio: Some(obio), reached: LegSet::EMPTY, failed: LegErrors::new() };
-        let group = Arc::new(WriteGroup {
-            mirror: mirror.clone(),
-            ticket,
-            cmd,
-            outcome: Lock::new(Rank::WRITE_GROUP, outcome),
-        });
+            Outcome { group: Some(group), reached: LegSet::EMPTY, failed: LegErrors::new() };
+        let outcome = Lock::new(Rank::WRITE_GROUP, outcome);
+        let group = Arc::new(WriteGroup { mirror: mirror.clone(), cmd, extent, cause, outcome });
         let txs: ArrayVec<(WriteTx, Bio), LEGS_MAX> = legs
             .iter()
             .zip(bufs)
             .map(|(leg, buf)| {
-                let tx = WriteTx { leg, state: TxState::Start };
+                let tx = WriteTx { leg, state: TxState::Start, flush: Moment::default() };
                 (tx, Bio::new(buf, group.clone(), tx.to_info()))
             })
             .collect();
@@ -107,30 +177,69 @@ impl WriteGroup {
         }
     }
 
+    /// Where it writes.
+    pub(crate) fn extent(&self) -> Extent {
+        self.extent
+    }
+
     /// Takes a transaction to its next state, or ends it. The bio holds no
     /// frame of a leg here: it is the group's.
     pub(crate) fn advance(self: &Arc<Self>, tx: WriteTx, mut bio: Bio) {
         let fua = self.cmd == BufCmd::Write { fua: true };
         let state = match tx.state {
             TxState::Start if self.cmd == BufCmd::Flush => TxState::DataFlush,
-            TxState::Start => TxState::DataWrite,
+            TxState::Start => return self.intend(WriteTx { state: TxState::JournalFlush, ..tx }, bio),
+            TxState::JournalFlush => TxState::DataWrite,
             TxState::DataWrite if fua => {
                 bio.reissue(Buf::flush());
                 TxState::DataFlush
             }
             TxState::DataWrite | TxState::DataFlush => return bio.biodone(Ok(())),
         };
-        let tx = WriteTx { state, ..tx };
-        self.mirror.state.lock().legs[tx.leg].counts.issued(bio.cmd());
-        self.mirror.legs[tx.leg].issue(bio, self.clone(), tx.to_info());
+        let flush = {
+            let mut state = self.mirror.state.lock();
+            state.legs[tx.leg].issued(bio.cmd(), self.cause);
+            match (&mut state.regions, bio.cmd()) {
+                (Some(regions), BufCmd::Flush) => regions.tick(),
+                _ => Moment::default(),
+            }
+        };
+        let tx = WriteTx { state, flush, ..tx };
+        let start = self.mirror.data_place(bio.extent().start());
+        self.mirror.legs[tx.leg].issue(bio, start, self.clone(), tx.to_info());
+    }
+
+    /// Goes on to write as soon as the leg's own map allows it.
+    fn intend(self: &Arc<Self>, tx: WriteTx, bio: Bio) {
+        let waiting = Waiting { group: self.clone(), tx, bio };
+        let covered = self.mirror.state.lock().intend(waiting);
+        match covered {
+            Some(Waiting { tx, bio, .. }) => self.advance(tx, bio),
+            None => self.mirror.record(tx.leg),
+        }
     }
 
     /// A leg is done with what the transaction's state asked (`disk_write_bio_done`).
-    fn write_bio_done(self: &Arc<Self>, bio: Bio, tx: WriteTx, result: IoResult) {
+    fn write_bio_done(self: &Arc<Self>, bio: Bio, tx: WriteTx, mut result: IoResult) {
+        self.mirror.returned(tx.leg);
+        if tx.state == TxState::DataFlush && result.is_ok() {
+            let mut state = self.mirror.state.lock();
+            let record = &mut state.legs[tx.leg];
+            if record.take_lost_cache() {
+                result = Err(IoError { kind: ErrorKind::Media, resid: 0 });
+            } else {
+                record.flushed = record.flushed.max(tx.flush);
+            }
+        }
         match result {
             Ok(()) => self.advance(tx, bio),
-            Err(error) => bio.biodone(Err(error)),
+            Err(error) => self.fail(tx, bio, error),
         }
+    }
+
+    /// The leg has failed the transaction.
+    pub(crate) fn fail(&self, _tx: WriteTx, bio: Bio, error: IoError) {
+        bio.biodone(Err(error));
     }
 
     /// A transaction has ended (`disk_write_tx_done`); its reference to the
@@ -145,12 +254,25 @@ impl WriteGroup {
     }
 }
 
-/// What a leg is to do for `obio`, in the mirror's address space.
-fn leg_buf(obio: &Bio) -> Buf {
-    match obio.write_data() {
-        Some(data) => Buf::write(obio.extent(), data.clone()),
-        None if obio.cmd() == BufCmd::FreeBlks => Buf::freeblks(obio.extent()),
-        None => Buf::flush(),
+impl crate::mirror::State {
+    /// A group begins: which legs it goes to, and whether the cleaner should
+    /// look after what it leaves.
+    fn begin(&mut self, group: &Group) -> (LegSet, bool) {
+        let writable = self.writable();
+        let legs = match group.origin {
+            Origin::User(_) => writable,
+            Origin::Copy(_) => self.wanting(group.extent),
+        };
+        let (Some(regions), true) = (&mut self.regions, group.cmd.modifies()) else {
+            return (legs, false);
+        };
+        // A copy changes nothing on the legs that do not want it.
+        let unwritten = match group.origin {
+            Origin::User(_) => (0..self.legs.len()).collect::<LegSet>().without(writable),
+            Origin::Copy(_) => LegSet::EMPTY,
+        };
+        regions.begin(group.extent, unwritten);
+        (legs, regions.has_active() && self.cleaner.wake())
     }
 }
 
@@ -169,11 +291,9 @@ impl BufDone for WriteGroup {
 impl Drop for WriteGroup {
     /// Every leg has reported: the original bio is done (`dmirror_wg_dtor`).
     fn drop(&mut self) {
-        let Outcome { obio, reached, failed } = self.outcome.get_mut();
-        let obio = obio.take().expect("a group is dropped once");
-        let result = self.mirror.settle(self.ticket, self.cmd, obio.extent(), *reached, failed);
-        obio.biodone(result);
-        self.mirror.grant();
+        let Outcome { group, reached, failed } = self.outcome.get_mut();
+        let group = group.take().expect("a group is dropped once");
+        self.mirror.settle(group, *reached, failed);
     }
 }
 
@@ -183,8 +303,10 @@ mod tests {
 
     #[test]
     fn a_transaction_survives_its_frame() {
-        for state in [TxState::Start, TxState::DataWrite, TxState::DataFlush] {
-            let tx = WriteTx { leg: 3, state };
+        for state in
+            [TxState::Start, TxState::JournalFlush, TxState::DataWrite, TxState::DataFlush]
+        {
+            let tx = WriteTx { leg: 3, state, flush: Moment::from_number(1 << 40) };
             assert_eq!(WriteTx::from_info(tx.to_info()), tx);
         }
     }

@@ -1,0 +1,200 @@
+//! Lazy cleaning: regions in which nothing happens any more become clean.
+//!
+//! Place: woken by the first write to a clean region; runs by the environment's
+//! worker while regions are DIRTY. Also the way to a clean stop.
+//!
+//! Rules:
+//!
+//! - R5, which `region.rs` keeps: a region becomes clean only if every leg that
+//!   has it was flushed after the last write to it. The user's flushes count, so
+//!   that a mirror whose user flushes is cleaned almost for nothing.
+//! - Nothing becomes clean while an exclusion is not durable: the record that
+//!   hides the region would survive, and the leg be believed.
+//! - Records of clean regions are never waited for, but by a clean stop.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::mem;
+use core::time::Duration;
+
+use dm::Work;
+
+use crate::counts::Cause;
+use crate::format::Region;
+use crate::leg::LegSet;
+use crate::mirror::{Mirror, State};
+use crate::region::page_of;
+use crate::resync::{FlushFor, FlushGroup};
+
+/// How long nothing happens in a region before it is looked at.
+const CLEAN_DELAY: Duration = Duration::from_millis(500);
+
+/// The cleaner's part of the mirror's state.
+#[derive(Default)]
+pub(crate) struct Cleaner {
+    /// It will run.
+    awake: bool,
+    /// A flush of its own is on its way.
+    flushing: bool,
+    /// Pages of the map to be recorded when it runs next.
+    pages: BTreeSet<u32>,
+    stop: Option<Stop>,
+}
+
+/// A clean stop on its way.
+struct Stop {
+    done: Box<dyn FnOnce() + Send>,
+    /// Maps are clean as far as they can be; superblocks are to say so.
+    closing: bool,
+}
+
+impl Cleaner {
+    /// There is something to look after; whether it must be scheduled for that.
+    pub(crate) fn wake(&mut self) -> bool {
+        !mem::replace(&mut self.awake, true)
+    }
+
+    /// What is to be recorded of a region changed, without a hurry.
+    pub(crate) fn changed(&mut self, region: Region) {
+        self.pages.insert(page_of(region));
+    }
+}
+
+/// The cleaner's work.
+struct Clean(Arc<Mirror>);
+
+impl Work for Clean {
+    fn run(self: Arc<Self>) {
+        self.0.look_for_idle_regions();
+    }
+}
+
+impl Mirror {
+    /// Has the cleaner look, later.
+    pub(crate) fn schedule_cleaner(self: &Arc<Self>) {
+        self.env.run_after(CLEAN_DELAY, Arc::new(Clean(self.clone())));
+    }
+
+    fn look_for_idle_regions(self: &Arc<Self>) {
+        let (to_flush, clean) = {
+            let mut state = self.state.lock();
+            let flushed = state.flushed();
+            let busy = state.pending() || state.cleaner.flushing || state.resync.suspended;
+            let State { regions, cleaner, .. } = &mut *state;
+            let Some(regions) = regions else { return };
+            let idle = regions.idle_legs_to_flush(&flushed, false);
+            let flush = idle.any && !busy && !idle.to_flush.is_empty();
+            cleaner.flushing |= flush;
+            (if flush { idle.to_flush } else { LegSet::EMPTY }, !busy)
+        };
+        if !to_flush.is_empty() {
+            FlushGroup::start(self, FlushFor::Cleaning, to_flush, Cause::Clean);
+        } else if clean {
+            self.clean_now();
+        }
+        let more = {
+            let mut state = self.state.lock();
+            let more = state.regions.as_ref().is_some_and(|it| it.has_active());
+            state.cleaner.awake = more && !state.resync.suspended;
+            state.cleaner.awake
+        };
+        if more {
+            self.schedule_cleaner();
+        }
+    }
+
+    /// Makes clean what may be, and has it recorded.
+    pub(crate) fn clean_now(self: &Arc<Self>) {
+        let legs = {
+            let mut state = self.state.lock();
+            state.cleaner.flushing = false;
+            if state.pending() {
+                return;
+            }
+            state.clean()
+        };
+        legs.iter().for_each(|leg| self.record(leg));
+    }
+
+    /// Leaves everything clean that can be, calls `done`. No request is in
+    /// flight, nor a copy.
+    pub(crate) fn stop(self: &Arc<Self>, done: Box<dyn FnOnce() + Send>) {
+        let to_flush = {
+            let mut state = self.state.lock();
+            state.cleaner.stop = Some(Stop { done, closing: false });
+            let flushed = state.flushed();
+            let regions = state.regions.as_mut();
+            regions.map_or(LegSet::EMPTY, |it| it.idle_legs_to_flush(&flushed, true).to_flush)
+        };
+        if to_flush.is_empty() {
+            return self.stop_flushed();
+        }
+        FlushGroup::start(self, FlushFor::Stop, to_flush, Cause::Clean);
+    }
+
+    /// Everything is flushed: the maps may say so.
+    pub(crate) fn stop_flushed(self: &Arc<Self>) {
+        self.clean_now();
+        self.check_stop();
+    }
+
+    /// Takes a clean stop further, if one is on its way.
+    pub(crate) fn check_stop(self: &Arc<Self>) {
+        let (done, commit) = {
+            let mut state = self.state.lock();
+            let legs = state.writable();
+            let quiet = |leg: usize| state.legs[leg].journal.as_ref().is_none_or(|it| it.is_quiet());
+            let maps_quiet = legs.iter().all(quiet);
+            let State { membership, cleaner, .. } = &mut *state;
+            match (&mut cleaner.stop, membership) {
+                (Some(stop), Some(membership)) if maps_quiet && !stop.closing => {
+                    stop.closing = true;
+                    membership.change(|wanted| wanted.clean = true);
+                    (None, true)
+                }
+                (Some(stop), Some(membership)) if stop.closing && membership.is_quiet() => {
+                    let closed = legs.iter().all(|leg| membership.holds(leg));
+                    (if closed { cleaner.stop.take() } else { None }, false)
+                }
+                (Some(_), None) => (cleaner.stop.take(), false),
+                _ => (None, false),
+            }
+        };
+        if commit {
+            self.commit();
+        }
+        if let Some(stop) = done {
+            (stop.done)();
+        }
+    }
+
+    /// The superblocks cannot say that the mirror was stopped.
+    pub(crate) fn give_up_stop(self: &Arc<Self>) {
+        let stop = self.state.lock().cleaner.stop.take();
+        if let Some(stop) = stop {
+            (stop.done)();
+        }
+    }
+}
+
+impl State {
+    /// Makes clean what may be; gives the legs whose maps have changes to record.
+    fn clean(&mut self) -> LegSet {
+        let (flushed, writable) = (self.flushed(), self.writable());
+        let State { regions, legs, cleaner, .. } = self;
+        let Some(regions) = regions else { return LegSet::EMPTY };
+        let mut pages: Vec<u32> = regions.clean(&flushed);
+        pages.extend(mem::take(&mut cleaner.pages));
+        if pages.is_empty() {
+            return LegSet::EMPTY;
+        }
+        for leg in writable.iter() {
+            if let Some(journal) = &mut legs[leg].journal {
+                journal.change(pages.iter().copied());
+            }
+        }
+        writable
+    }
+}

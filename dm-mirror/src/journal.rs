@@ -1,0 +1,347 @@
+//! Write intent: the region map as each leg has it on disk.
+//!
+//! Place: a transaction that starts asks [`Mirror::intend`], and goes on once
+//! its leg's own record says DIRTY (states START and JOURNAL_FLUSH). The cleaner
+//! has changed pages written by [`Mirror::record`].
+//!
+//! Rules:
+//!
+//! - Own intent first: no data is written to a leg before that leg's own map
+//!   durably says what `region.rs` says of the regions (R1). No leg waits for
+//!   another's record.
+//! - A record that is on its way counts too: it may survive, or not. So a write
+//!   starts only if the durable record *and* the one in flight cover it.
+//! - One commit at a time on each leg: pages, then one flush for all who wait
+//!   (group commit). The next begins only when it is durable, in the other slot;
+//!   a commit that failed is repeated in its own slot, under a larger number.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::mem;
+
+use bio::{Bio, Buf, BufCmd, BufDone, Extent, IoError, IoResult};
+use uuid::Uuid;
+
+use crate::counts::Cause;
+use crate::format::{
+    Geometry, MapPage, Marks, Member, REGIONS_PER_PAGE, Region, SLOTS, page_place,
+};
+use crate::leg::Failure;
+use crate::mirror::{Mirror, State};
+use crate::region::{Moment, Regions, page_of};
+use crate::write::{WriteGroup, WriteTx};
+
+/// One leg's map on its disk, and what waits for it.
+pub(crate) struct Journal {
+    member: Uuid,
+    incarnation: u32,
+    pages: Vec<Place>,
+    /// What the durable record says, by region.
+    durable: Vec<Marks>,
+    flight: Option<Flight>,
+    /// Transactions that may not write yet.
+    waiting: Vec<Waiting>,
+    /// Pages to be written though nobody waits.
+    changed: BTreeSet<u32>,
+}
+
+/// A transaction that waits for its leg's record.
+pub(crate) struct Waiting {
+    pub(crate) group: Arc<WriteGroup>,
+    pub(crate) tx: WriteTx,
+    pub(crate) bio: Bio,
+}
+
+/// Where the newest durable record of a page is.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    slot: usize,
+    /// The largest number that was ever used.
+    seq: u64,
+}
+
+/// A commit on its way.
+struct Flight {
+    pages: Vec<(u32, Box<[Marks; REGIONS_PER_PAGE]>)>,
+    /// How many page writes have not ended.
+    left: usize,
+    failed: Option<IoError>,
+    cause: Cause,
+    /// When the flush was issued.
+    flush: Moment,
+}
+
+impl Journal {
+    /// The map that was found on a member.
+    pub(crate) fn found(member: &Member) -> Journal {
+        let geometry = member.superblock.geometry;
+        let marks = |region| member.marks(Region(region)).unwrap_or_default();
+        let place = |page: &Option<crate::format::FoundPage>| match page {
+            Some(page) => Place { slot: page.slot, seq: page.seq },
+            None => Place { slot: 0, seq: 0 },
+        };
+        Journal {
+            durable: (0..geometry.regions()).map(marks).collect(),
+            pages: member.pages.iter().map(place).collect(),
+            ..Journal::blank(geometry, member.superblock.own().uuid, member.superblock.incarnation)
+        }
+    }
+
+    /// A map of which nothing is durable. Its pages are told from whatever lies
+    /// there by the incarnation.
+    pub(crate) fn blank(geometry: Geometry, member: Uuid, incarnation: u32) -> Journal {
+        Journal {
+            member,
+            incarnation,
+            pages: vec![Place { slot: 0, seq: 0 }; geometry.pages() as usize],
+            durable: vec![Marks::empty(); geometry.regions() as usize],
+            flight: None,
+            waiting: Vec::new(),
+            changed: BTreeSet::new(),
+        }
+    }
+
+    /// Whether whatever survives a crash now says at least what `regions` says.
+    fn covers(&self, region: Region, regions: &Regions) -> bool {
+        let wanted = regions.marks(region);
+        self.durable[region.0 as usize].contains(wanted)
+            && self.in_flight(region).is_none_or(|marks| marks.contains(wanted))
+    }
+
+    /// What the record on its way says of a region.
+    fn in_flight(&self, region: Region) -> Option<Marks> {
+        let pages = &self.flight.as_ref()?.pages;
+        let (_, marks) = pages.iter().find(|(page, _)| *page == page_of(region))?;
+        Some(marks[region.0 as usize % REGIONS_PER_PAGE])
+    }
+
+    /// Whether the durable record has every `mark` that `regions` has.
+    pub(crate) fn has_recorded(&self, mark: Marks, regions: &Regions) -> bool {
+        let wanted = |region| regions.marks(region) & mark;
+        regions.all().all(|region| self.durable[region.0 as usize].contains(wanted(region)))
+            && self.flight.is_none()
+    }
+
+    /// Whether nothing is on its way, nor wanted.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.flight.is_none() && self.changed.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Has these pages written.
+    pub(crate) fn change(&mut self, pages: impl IntoIterator<Item = u32>) {
+        self.changed.extend(pages);
+    }
+
+    /// Has every page written whose durable record is not what `regions` says.
+    pub(crate) fn change_differing(&mut self, regions: &Regions) {
+        let differs = |region: &Region| self.durable[region.0 as usize] != regions.marks(*region);
+        let pages: Vec<u32> = regions.all().filter(differs).map(page_of).collect();
+        self.changed.extend(pages);
+    }
+
+    /// The next commit, if one is wanted and none is on its way: the places and
+    /// bytes of its pages. Also says whether a transaction waits for it.
+    fn next_commit(&mut self, regions: &Regions) -> Option<(Vec<(Extent, MapPage)>, Cause)> {
+        if self.flight.is_some() {
+            return None;
+        }
+        let mut wanted = mem::take(&mut self.changed);
+        let cause = if self.waiting.is_empty() { Cause::Clean } else { Cause::Intent };
+        for waiting in &self.waiting {
+            wanted.extend(regions.geometry().touched(waiting.group.extent()).map(page_of));
+        }
+        if wanted.is_empty() {
+            return None;
+        }
+        let (mut pages, mut writes) = (Vec::new(), Vec::new());
+        for number in wanted {
+            let marks = image(number, regions);
+            let place = &mut self.pages[number as usize];
+            place.seq += 1;
+            let page = MapPage {
+                member: self.member,
+                number,
+                incarnation: self.incarnation,
+                seq: place.seq,
+                marks: marks.clone(),
+            };
+            writes.push((page_place(number, (place.slot + 1) % SLOTS), page));
+            pages.push((number, marks));
+        }
+        let left = pages.len();
+        self.flight = Some(Flight { pages, left, failed: None, cause, flush: Moment::default() });
+        Some((writes, cause))
+    }
+
+    /// A page was written, or not. True if it was the last.
+    fn page_done(&mut self, result: IoResult) -> bool {
+        let flight = self.flight.as_mut().expect("a page belongs to a commit");
+        flight.failed = flight.failed.or(result.err());
+        flight.left -= 1;
+        flight.left == 0
+    }
+
+    /// The commit on its way is durable.
+    fn committed(&mut self) -> Moment {
+        let flight = self.flight.take().expect("a flush belongs to a commit");
+        for (number, marks) in flight.pages {
+            let place = &mut self.pages[number as usize];
+            place.slot = (place.slot + 1) % SLOTS;
+            for (durable, marks) in on_page(number, &mut self.durable).zip(marks.iter()) {
+                *durable = *marks;
+            }
+        }
+        flight.flush
+    }
+
+    /// The commit on its way failed: it may survive, or not. Who waits fails too.
+    fn not_committed(&mut self) -> Vec<Waiting> {
+        let flight = self.flight.take().expect("an error belongs to a commit");
+        for (number, marks) in flight.pages {
+            for (durable, marks) in on_page(number, &mut self.durable).zip(marks.iter()) {
+                *durable &= *marks;
+            }
+        }
+        mem::take(&mut self.waiting)
+    }
+
+    /// The transactions that may go on now.
+    fn take_covered(&mut self, regions: &Regions) -> Vec<Waiting> {
+        let waiting = mem::take(&mut self.waiting);
+        let covered = |waiting: &Waiting| {
+            let mut touched = regions.geometry().touched(waiting.group.extent());
+            touched.all(|region| self.covers(region, regions))
+        };
+        let (go, stay) = waiting.into_iter().partition(covered);
+        self.waiting = stay;
+        go
+    }
+}
+
+/// What `regions` says, as a page has it.
+fn image(number: u32, regions: &Regions) -> Box<[Marks; REGIONS_PER_PAGE]> {
+    let mut marks = Box::new([Marks::empty(); REGIONS_PER_PAGE]);
+    let first = number * REGIONS_PER_PAGE as u32;
+    let end = regions.geometry().regions().min(first + REGIONS_PER_PAGE as u32);
+    for (mark, region) in marks.iter_mut().zip(first..end) {
+        *mark = regions.marks(Region(region));
+    }
+    marks
+}
+
+/// The part of `durable` that is on a page.
+fn on_page(number: u32, durable: &mut [Marks]) -> impl Iterator<Item = &mut Marks> {
+    durable.iter_mut().skip(number as usize * REGIONS_PER_PAGE).take(REGIONS_PER_PAGE)
+}
+
+impl State {
+    /// A transaction is about to write: either its leg's record allows that at
+    /// once, and it comes back, or it waits.
+    pub(crate) fn intend(&mut self, waiting: Waiting) -> Option<Waiting> {
+        let leg = waiting.tx.leg;
+        let State { regions, legs, .. } = self;
+        let (Some(regions), Some(journal)) = (regions, &mut legs[leg].journal) else {
+            return Some(waiting);
+        };
+        let mut touched = regions.geometry().touched(waiting.group.extent());
+        if touched.all(|region| journal.covers(region, regions)) {
+            return Some(waiting);
+        }
+        journal.waiting.push(waiting);
+        None
+    }
+}
+
+impl Mirror {
+    /// Begins the next commit of a leg's map, if one is wanted and none is on
+    /// its way.
+    pub(crate) fn record(self: &Arc<Self>, leg: usize) {
+        let commit = {
+            let mut state = self.state.lock();
+            let State { regions, legs, .. } = &mut *state;
+            let (Some(regions), Some(journal)) = (regions, &mut legs[leg].journal) else { return };
+            let Some((writes, cause)) = journal.next_commit(regions) else { return };
+            writes.iter().for_each(|_| legs[leg].issued(BufCmd::Write { fua: false }, cause));
+            writes
+        };
+        let io = Arc::new(MapIo(self.clone()));
+        for (place, page) in commit {
+            let bytes = page.encode().to_vec();
+            let buf = Buf::write(self.legs[leg].place(place), bytes.into());
+            self.legs[leg].strategy(Bio::new(buf, io.clone(), leg as u64));
+        }
+    }
+
+    /// A page of a leg's map was written.
+    fn map_page_written(self: &Arc<Self>, io: Arc<MapIo>, leg: usize, result: IoResult) {
+        let (failed, cause) = {
+            let mut state = self.state.lock();
+            let state = &mut *state;
+            let journal = state.legs[leg].journal.as_mut().expect("its commit is on its way");
+            if !journal.page_done(result) {
+                return;
+            }
+            let now = state.regions.as_mut().expect("a map has regions").tick();
+            let flight = journal.flight.as_mut().expect("its commit is on its way");
+            flight.flush = now;
+            (flight.failed, flight.cause)
+        };
+        if let Some(error) = failed {
+            return self.map_failed(leg, error);
+        }
+        self.state.lock().legs[leg].issued(BufCmd::Flush, cause);
+        self.legs[leg].strategy(Bio::new(Buf::flush(), io, leg as u64));
+    }
+
+    /// The flush behind the pages has ended.
+    fn map_flushed(self: &Arc<Self>, leg: usize, result: IoResult) {
+        if let Err(error) = result {
+            return self.map_failed(leg, error);
+        }
+        let go = {
+            let mut state = self.state.lock();
+            let State { regions, legs, .. } = &mut *state;
+            let record = &mut legs[leg];
+            let journal = record.journal.as_mut().expect("its commit is on its way");
+            record.flushed = record.flushed.max(journal.committed());
+            journal.take_covered(regions.as_ref().expect("a map has regions"))
+        };
+        for Waiting { group, tx, bio } in go {
+            group.advance(tx, bio);
+        }
+        self.record(leg);
+        self.map_became_durable();
+    }
+
+    /// A commit failed: the leg is out, unless it is the last; those who waited
+    /// for it have failed on this leg.
+    fn map_failed(self: &Arc<Self>, leg: usize, error: IoError) {
+        let failed = {
+            let mut state = self.state.lock();
+            let journal = state.legs[leg].journal.as_mut().expect("its commit is on its way");
+            journal.not_committed()
+        };
+        self.fail_leg(leg, Failure::Metadata(error.kind));
+        for Waiting { group, tx, bio } in failed {
+            group.fail(tx, bio, error);
+        }
+        self.map_became_durable();
+    }
+}
+
+/// Hears of the pages and flushes of a commit; the info is the leg.
+struct MapIo(Arc<Mirror>);
+
+impl BufDone for MapIo {
+    fn buf_done(self: Arc<Self>, buf: Buf, info: u64, result: IoResult) {
+        let (mirror, leg) = (self.0.clone(), info as usize);
+        mirror.returned(leg);
+        match buf.cmd() {
+            BufCmd::Flush => mirror.map_flushed(leg, result),
+            _ => mirror.map_page_written(self, leg, result),
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! Who is in sync, as every superblock is to say it (SUPER_WRITE, SUPER_FLUSH).
+//!
+//! Place: whoever fails, promotes or takes back a leg changes what is wanted
+//! here, in the same step, and calls [`Mirror::commit`]. The machine writes
+//! superblocks until all legs in sync hold what is wanted, then those that are
+//! being rebuilt. `mirror.rs` parks finished writes here meanwhile.
+//!
+//! Rules:
+//!
+//! - No write, FUA or FLUSH is acknowledged while a leg in sync does not durably
+//!   hold what is wanted, whichever request saw the exclusion (R4).
+//! - A superblock goes to a leg that is being rebuilt only after all legs in sync
+//!   hold it (R15): a record that promotes a leg is on its source first.
+//! - Each exclusion and each promotion mints a generation (R10).
+//! - A leg that cannot write its superblock is out, and the rest commit again.
+//!   If it is the last, writes and flushes fail until it can (R9).
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use arrayvec::ArrayVec;
+use bio::{Bio, Buf, BufCmd, BufDone, IoError, IoResult};
+use dm::Env;
+use uuid::Uuid;
+
+use crate::counts::Cause;
+use crate::format::{
+    HISTORY_MAX, Member, MemberState, Minted, SLOTS, Superblock, superblock_place,
+};
+use crate::label;
+use crate::leg::{Failure, LEGS_MAX, LegSet, LegState};
+use crate::mirror::{Ended, Mirror, State};
+
+/// What superblocks are to say, and what they say.
+pub(crate) struct Membership {
+    env: Arc<dyn Env>,
+    /// For all members; slot, number and incarnation are each disk's own.
+    wanted: Superblock,
+    disks: [Disk; LEGS_MAX],
+    commit: Option<Commit>,
+    /// Requests that have ended on all legs, and are not to be acknowledged yet.
+    pub(crate) parked: Vec<Ended>,
+}
+
+/// The superblock of one disk.
+#[derive(Clone, Copy, Debug, Default)]
+struct Disk {
+    slot: usize,
+    /// The largest number that was ever used.
+    seq: u64,
+    incarnation: u32,
+    /// The wanted version that is durable here; 0 before the first.
+    version: u64,
+    /// The generation that is durable here.
+    generation: Uuid,
+    /// The leg returns, and superblocks are to call it rebuilding.
+    marked: bool,
+}
+
+/// Superblocks on their way.
+struct Commit {
+    version: u64,
+    generation: Uuid,
+    left: usize,
+    failed: ArrayVec<(usize, IoError), LEGS_MAX>,
+}
+
+impl Membership {
+    /// Goes on from the newest superblock that was found.
+    pub(crate) fn new(newest: Superblock, env: Arc<dyn Env>) -> Membership {
+        let disks = [Disk::default(); LEGS_MAX];
+        Membership { env, wanted: newest, disks, commit: None, parked: Vec::new() }
+    }
+
+    /// What is wanted of all superblocks.
+    pub(crate) fn wanted(&self) -> &Superblock {
+        &self.wanted
+    }
+
+    /// A leg's disk holds this member; with a new `incarnation` all its map counts
+    /// for nothing.
+    pub(crate) fn found(&mut self, leg: usize, member: &Member, incarnation: u32) {
+        let Superblock { seq, generation, .. } = member.superblock;
+        self.disks[leg] = Disk { slot: member.slot, seq, incarnation, version: 0, generation, marked: false };
+        self.saw(usize::from(member.superblock.slot), seq);
+    }
+
+    fn saw(&mut self, slot: usize, seq: u64) {
+        if let Some(entry) = &mut self.wanted.members[slot] {
+            entry.seen = entry.seen.max(seq);
+        }
+    }
+
+    /// Something is wanted that is durable nowhere yet.
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Superblock)) {
+        change(&mut self.wanted);
+        self.wanted.version += 1;
+    }
+
+    /// What the members are to think of the member in `slot`.
+    pub(crate) fn state(&self, slot: usize) -> MemberState {
+        self.wanted.members[slot].as_ref().map_or(MemberState::Out, |entry| entry.state)
+    }
+
+    pub(crate) fn set_state(&mut self, slot: usize, state: MemberState) {
+        self.change(|wanted| {
+            if let Some(entry) = &mut wanted.members[slot] {
+                entry.state = state;
+            }
+        });
+    }
+
+    /// A new generation; `by` is the lowest slot in sync.
+    pub(crate) fn mint(&mut self, by: usize) {
+        let generation = label::uuid_from(|| self.env.random());
+        self.change(|wanted| {
+            remember(&mut wanted.history, wanted.generation);
+            wanted.generation = generation;
+            wanted.minted = Minted { by: by as u8, session: wanted.session };
+        });
+    }
+
+    /// These generations led to what is wanted, too.
+    pub(crate) fn adopt(&mut self, generations: &[Uuid]) {
+        for &generation in generations {
+            remember(&mut self.wanted.history, generation);
+        }
+    }
+
+    /// A member goes out, in a new generation.
+    pub(crate) fn exclude(&mut self, leg: usize, slot: usize, state: MemberState, by: usize) {
+        let Disk { seq, generation, .. } = self.disks[leg];
+        if let Some(entry) = &mut self.wanted.members[slot] {
+            if seq > 0 {
+                entry.base = generation;
+            }
+            entry.state = state;
+        }
+        self.mint(by);
+    }
+
+    /// A member that was found to be in sync no more goes out, in a new generation.
+    /// One that is there keeps no base: what it did since is not known.
+    pub(crate) fn exclude_found(&mut self, slot: usize, present: bool, by: usize) {
+        let base = if present { Uuid::nil() } else { self.wanted.generation };
+        if let Some(entry) = &mut self.wanted.members[slot] {
+            (entry.state, entry.base) = (MemberState::Out, base);
+        }
+        self.mint(by);
+    }
+
+    /// In this session, superblocks were asked to call the leg rebuilding.
+    pub(crate) fn is_marked(&self, leg: usize) -> bool {
+        self.disks[leg].marked
+    }
+
+    pub(crate) fn mark(&mut self, leg: usize) {
+        self.disks[leg].marked = true;
+    }
+
+    /// Whether this leg's disk durably holds what is wanted.
+    pub(crate) fn holds(&self, leg: usize) -> bool {
+        self.disks[leg].version == self.wanted.version
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.commit.is_none()
+    }
+
+    /// The superblocks to be written to `legs`, by leg.
+    fn next(&mut self, legs: LegSet, slots: impl Fn(usize) -> usize) -> Vec<(usize, Superblock)> {
+        let legs: Vec<usize> = legs.iter().filter(|&leg| !self.holds(leg)).collect();
+        let mut writes = Vec::new();
+        for &leg in &legs {
+            let disk = &mut self.disks[leg];
+            disk.seq += 1;
+            let (slot, seq, incarnation) = (slots(leg) as u8, disk.seq, disk.incarnation);
+            writes.push((leg, Superblock { slot, seq, incarnation, ..self.wanted.clone() }));
+        }
+        if !writes.is_empty() {
+            let (version, generation) = (self.wanted.version, self.wanted.generation);
+            let failed = ArrayVec::new();
+            self.commit = Some(Commit { version, generation, left: writes.len(), failed });
+        }
+        writes
+    }
+
+    /// A superblock is durable on a leg, or could not be made so. When it was the
+    /// last, gives the legs that failed.
+    fn done(
+        &mut self,
+        leg: usize,
+        slot: usize,
+        result: IoResult,
+    ) -> Option<ArrayVec<(usize, IoError), LEGS_MAX>> {
+        let commit = self.commit.as_mut().expect("a superblock belongs to a commit");
+        commit.left -= 1;
+        let last = commit.left == 0;
+        let disk = &mut self.disks[leg];
+        match result {
+            Ok(()) => {
+                disk.slot = (disk.slot + 1) % SLOTS;
+                disk.version = commit.version;
+                disk.generation = commit.generation;
+                let seq = disk.seq;
+                self.saw(slot, seq);
+            }
+            Err(error) => commit.failed.push((leg, error)),
+        }
+        if !last {
+            return None;
+        }
+        self.commit.take().map(|commit| commit.failed)
+    }
+}
+
+/// Puts a generation to the front of a history.
+fn remember(history: &mut ArrayVec<Uuid, HISTORY_MAX>, generation: Uuid) {
+    history.retain(|it| *it != generation);
+    if history.is_full() {
+        history.pop();
+    }
+    history.insert(0, generation);
+}
+
+impl State {
+    /// Whether a leg in sync does not durably hold what is wanted: nothing is
+    /// acknowledged.
+    pub(crate) fn pending(&self) -> bool {
+        let Some(membership) = &self.membership else { return false };
+        !self.in_sync().iter().all(|leg| membership.holds(leg))
+    }
+
+    /// The superblocks to be written now, if none are on their way.
+    fn next_superblocks(&mut self) -> Vec<(usize, Superblock)> {
+        let in_sync = self.in_sync();
+        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+        let returning = self.legs_that(|state| state == LegState::Returning);
+        let (Some(membership), Some(regions)) = (&mut self.membership, &self.regions) else {
+            return Vec::new();
+        };
+        if membership.commit.is_some() {
+            return Vec::new();
+        }
+        let marked = returning.iter().filter(|&leg| membership.is_marked(leg)).collect();
+        let followers = rebuilding.or(marked);
+        let writes = membership.next(in_sync, |leg| regions.slot(leg));
+        if writes.is_empty() { membership.next(followers, |leg| regions.slot(leg)) } else { writes }
+    }
+}
+
+impl Mirror {
+    /// Has superblocks written until all hold what is wanted.
+    pub(crate) fn commit(self: &Arc<Self>) {
+        let writes = {
+            let mut state = self.state.lock();
+            let writes = state.next_superblocks();
+            let write = BufCmd::Write { fua: false };
+            writes.iter().for_each(|(leg, _)| state.legs[*leg].issued(write, Cause::Super));
+            let membership = state.membership.as_ref();
+            let slot = |leg: usize| membership.map_or(0, |it| (it.disks[leg].slot + 1) % SLOTS);
+            writes.into_iter().map(|(leg, it)| (leg, slot(leg), it)).collect::<Vec<_>>()
+        };
+        let io = Arc::new(SuperIo(self.clone()));
+        for (leg, slot, superblock) in writes {
+            let place = self.legs[leg].place(superblock_place(slot));
+            let buf = Buf::write(place, superblock.encode().to_vec().into());
+            self.legs[leg].strategy(Bio::new(buf, io.clone(), leg as u64));
+        }
+    }
+
+    /// A leg's superblock was written.
+    fn superblock_written(self: &Arc<Self>, io: Arc<SuperIo>, leg: usize, result: IoResult) {
+        if result.is_err() {
+            return self.superblock_done(leg, result);
+        }
+        self.state.lock().legs[leg].issued(BufCmd::Flush, Cause::Super);
+        self.legs[leg].strategy(Bio::new(Buf::flush(), io, leg as u64));
+    }
+
+    /// A leg's superblock is durable, or could not be made so. The commit point
+    /// of every exclusion is the last of these.
+    fn superblock_done(self: &Arc<Self>, leg: usize, result: IoResult) {
+        let failed = {
+            let mut state = self.state.lock();
+            let state = &mut *state;
+            let slot = state.regions.as_ref().expect("a member has regions").slot(leg);
+            let membership = state.membership.as_mut().expect("its commit is on its way");
+            membership.done(leg, slot, result)
+        };
+        let Some(failed) = failed else { return };
+        let mut stuck = None;
+        for (leg, error) in failed {
+            if self.fail_leg(leg, Failure::Metadata(error.kind)) == LegState::InSync {
+                stuck = Some(error);
+            }
+        }
+        match stuck {
+            Some(error) => self.not_committed(error),
+            None => self.committed(),
+        }
+    }
+
+    /// All superblocks of a commit are durable, or their legs are out.
+    fn committed(self: &Arc<Self>) {
+        let ended = {
+            let mut state = self.state.lock();
+            match (state.pending(), &mut state.membership) {
+                (false, Some(membership)) => core::mem::take(&mut membership.parked),
+                _ => Vec::new(),
+            }
+        };
+        ended.into_iter().for_each(|ended| self.complete(ended));
+        self.membership_changed();
+        self.commit();
+    }
+
+    /// The last leg cannot write its superblock: what waited for it fails.
+    fn not_committed(self: &Arc<Self>, error: IoError) {
+        let ended = {
+            let mut state = self.state.lock();
+            let membership = state.membership.as_mut().expect("its commit is on its way");
+            core::mem::take(&mut membership.parked)
+        };
+        for mut ended in ended {
+            ended.result = ended.result.and(Err(error));
+            self.complete(ended);
+        }
+        self.could_not_commit(error);
+    }
+}
+
+/// Hears of superblocks and the flushes behind them; the info is the leg.
+struct SuperIo(Arc<Mirror>);
+
+impl BufDone for SuperIo {
+    fn buf_done(self: Arc<Self>, buf: Buf, info: u64, result: IoResult) {
+        let (mirror, leg) = (self.0.clone(), info as usize);
+        mirror.returned(leg);
+        match buf.cmd() {
+            BufCmd::Flush => mirror.superblock_done(leg, result),
+            _ => mirror.superblock_written(self, leg, result),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Reads what legs hold of a mirror: superblocks, then the map.
+//!
+//! Place: `start.rs` asks for all legs, `readmit.rs` for one; the last leg to be
+//! read ends the probe. Changes nothing.
+//!
+//! Rule: what cannot be read counts as zeroes, unit by unit: a superblock slot
+//! that is bad, a page that is bad. A leg of which neither superblock can be read
+//! is not there.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::array;
+use core::mem;
+
+use bio::sync::{Lock, Rank};
+use bio::{Bio, Buf, BufCmd, BufDone, ErrorKind, Extent, IoResult, Sector, Sectors};
+use bytes::BytesMut;
+
+use crate::counts::Cause;
+use crate::format::{
+    Bad, Member, SLOTS, Superblock, UNIT, UNIT_SECTORS, newest_superblock, superblock_place,
+};
+use crate::leg::{LEGS_MAX, LegSet};
+use crate::mirror::Mirror;
+
+/// How much of a map is read at once.
+const CHUNK: Sectors = Sectors(16 * UNIT_SECTORS.0);
+
+/// What a leg holds.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// No device, or one that cannot be read.
+    Absent,
+    /// No superblock that can be used.
+    Bad(Bad),
+    /// A member.
+    Member(Box<Member>),
+}
+
+/// What is done with what was found.
+pub(crate) type Then = Box<dyn FnOnce(&Arc<Mirror>, [Found; LEGS_MAX]) + Send>;
+
+/// A probe on its way; each leg that is being read holds it.
+struct Probe {
+    mirror: Arc<Mirror>,
+    found: Lock<[Found; LEGS_MAX]>,
+    then: Lock<Option<Then>>,
+}
+
+/// One leg being read.
+struct LegProbe {
+    probe: Arc<Probe>,
+    leg: usize,
+    progress: Lock<Progress>,
+}
+
+struct Progress {
+    slots: Vec<Vec<u8>>,
+    error: Option<ErrorKind>,
+    superblock: Option<(usize, Superblock)>,
+    map: Vec<u8>,
+    /// Units are read one by one, since a larger read failed.
+    by_unit: bool,
+}
+
+impl Mirror {
+    /// Reads `legs`, then calls `then` with what each of them holds.
+    pub(crate) fn probe(self: &Arc<Self>, legs: LegSet, then: Then) {
+        let found = Lock::new(Rank::WRITE_GROUP, array::from_fn(|_| Found::Absent));
+        let then = Lock::new(Rank::WRITE_GROUP, Some(then));
+        let probe = Arc::new(Probe { mirror: self.clone(), found, then });
+        for leg in legs.iter().filter(|&leg| self.legs[leg].device.is_some()) {
+            let progress = Progress {
+                slots: Vec::new(),
+                error: None,
+                superblock: None,
+                map: Vec::new(),
+                by_unit: false,
+            };
+            let progress = Lock::new(Rank::WRITE_GROUP, progress);
+            Arc::new(LegProbe { probe: probe.clone(), leg, progress }).next();
+        }
+    }
+}
+
+impl LegProbe {
+    /// Reads what comes next, or ends.
+    fn next(self: Arc<Self>) {
+        let Some(place) = self.place() else { return self.end() };
+        let mirror = &self.probe.mirror;
+        mirror.state.lock().legs[self.leg].issued(BufCmd::Read, Cause::Super);
+        let leg = &mirror.legs[self.leg];
+        let memory = BytesMut::zeroed(place.count().bytes());
+        leg.strategy(Bio::new(Buf::read(leg.place(place), memory), self.clone(), 0));
+    }
+
+    /// What is to be read next.
+    fn place(&self) -> Option<Extent> {
+        let mut progress = self.progress.lock();
+        if progress.slots.len() < SLOTS {
+            return Some(superblock_place(progress.slots.len()));
+        }
+        if progress.superblock.is_none() {
+            let found = newest_superblock([&progress.slots[0], &progress.slots[1]]);
+            progress.superblock = Some(found.ok()?);
+        }
+        let (_, superblock) = progress.superblock.as_ref()?;
+        let map = superblock.geometry.map_place();
+        let start = map.start() + Sectors((progress.map.len() / bio::SECTOR_SIZE) as u64);
+        let chunk = if progress.by_unit { UNIT_SECTORS } else { CHUNK };
+        (start < map.end()).then(|| Extent::new(start, chunk.min(map.end() - start)))
+    }
+
+    fn end(&self) {
+        let mut progress = self.progress.lock();
+        let found = match progress.superblock.take() {
+            Some((slot, superblock)) => {
+                let map = mem::take(&mut progress.map);
+                Found::Member(Box::new(Member::from_bytes(superblock, slot, &map)))
+            }
+            None => match newest_superblock([&progress.slots[0], &progress.slots[1]]) {
+                Err(Bad::Blank) if progress.error.is_some() => Found::Absent,
+                Err(bad) => Found::Bad(bad),
+                Ok(_) => Found::Absent,
+            },
+        };
+        drop(progress);
+        // A lock of the same rank: one after the other.
+        self.probe.found.lock()[self.leg] = found;
+    }
+
+    fn take(&self, memory: Option<BytesMut>, count: Sectors, result: IoResult) {
+        let mut progress = self.progress.lock();
+        let bytes = match (memory, result) {
+            (Some(memory), Ok(())) => memory.to_vec(),
+            (_, result) => {
+                progress.error = progress.error.or(result.err().map(|error| error.kind));
+                if progress.slots.len() == SLOTS && count > UNIT_SECTORS && !progress.by_unit {
+                    progress.by_unit = true;
+                    return;
+                }
+                vec![0; count.bytes()]
+            }
+        };
+        if progress.slots.len() < SLOTS {
+            debug_assert_eq!(bytes.len(), UNIT);
+            progress.slots.push(bytes);
+        } else {
+            progress.map.extend(bytes);
+        }
+    }
+}
+
+impl BufDone for LegProbe {
+    fn buf_done(self: Arc<Self>, buf: Buf, _info: u64, result: IoResult) {
+        self.probe.mirror.returned(self.leg);
+        let count = buf.extent().count();
+        self.take(buf.into_read(), count, result);
+        self.next();
+    }
+}
+
+impl Drop for Probe {
+    /// Every leg was read.
+    fn drop(&mut self) {
+        let found = mem::replace(self.found.get_mut(), array::from_fn(|_| Found::Absent));
+        let then = self.then.get_mut().take().expect("a probe ends once");
+        then(&self.mirror, found);
+    }
+}
+
+impl Mirror {
+    /// Whether the data of a member with this superblock fits its leg.
+    pub(crate) fn fits(&self, leg: usize, superblock: &Superblock) -> bool {
+        let Some(device) = &self.legs[leg].device else { return false };
+        let geometry = superblock.geometry;
+        let end = Extent::try_new(geometry.data_start, geometry.length).map(Extent::end);
+        let end = end.and_then(|end| end.checked_add(self.legs[leg].offset - Sector(0)));
+        end.is_some_and(|end| end.0 <= device.capacity().0)
+    }
+}

@@ -1,0 +1,200 @@
+//! Promotion: a leg that was rebuilt is in sync.
+//!
+//! Place: the resync asks when a leg has missed nothing; `membership.rs` makes it
+//! durable.
+//!
+//! Rules (R15):
+//!
+//! - Nothing missed, no region unsettled, no write in flight (the range of the
+//!   whole mirror is held), the leg's own map says of the others what it is to
+//!   say, and it was flushed after its last write.
+//! - The new generation is durable on every leg in sync first, on the leg itself
+//!   last. Until then it is no survivor, no source, and not the last one left.
+
+use alloc::sync::Arc;
+
+use bio::IoError;
+
+use crate::counts::Cause;
+use crate::format::{Marks, MemberState};
+use crate::leg::{LegSet, LegState};
+use crate::mirror::{Life, Mirror, State};
+use crate::range::Ticket;
+use crate::resync::{FlushFor, FlushGroup};
+
+impl State {
+    /// The legs that may be promoted. Where a leg's own map is all that is
+    /// missing, has it written.
+    pub(crate) fn to_promote(&mut self) -> LegSet {
+        let whole = self.legs_that(|state| state == LegState::Rebuilding);
+        let State { regions, legs, .. } = self;
+        let Some(regions) = regions else { return LegSet::EMPTY };
+        if regions.unsettled_count() > 0 {
+            return LegSet::EMPTY;
+        }
+        let may = |&leg: &usize| {
+            let recorded = match &mut legs[leg].journal {
+                Some(journal) => {
+                    let all_missed = Marks::all().difference(Marks::DIRTY);
+                    let recorded = journal.has_recorded(all_missed, regions);
+                    if !recorded {
+                        journal.change_differing(regions);
+                    }
+                    recorded
+                }
+                None => true,
+            };
+            regions.missing(leg) == 0 && recorded
+        };
+        whole.iter().filter(may).collect()
+    }
+}
+
+impl Mirror {
+    /// Promotes `legs`, with the whole mirror's range held.
+    pub(crate) fn promote(self: &Arc<Self>, ticket: Ticket, legs: LegSet) {
+        let legs = self.state.lock().to_promote().and(legs);
+        if legs.is_empty() {
+            return self.promotion_over(ticket);
+        }
+        FlushGroup::start(self, FlushFor::Promotion(ticket), legs, Cause::Copy);
+    }
+
+    /// The legs were flushed: superblocks are to call them in sync.
+    pub(crate) fn promotion_flushed(self: &Arc<Self>, ticket: Ticket, flushed: LegSet) {
+        let over = {
+            let mut state = self.state.lock();
+            let legs = state.to_promote().and(flushed);
+            let by = state.in_sync().iter().next().expect("one leg is always in sync");
+            let State { regions, membership, legs: records, promotion, .. } = &mut *state;
+            match (membership, regions) {
+                (Some(membership), Some(regions)) if !legs.is_empty() => {
+                    for leg in legs.iter() {
+                        membership.set_state(regions.slot(leg), MemberState::InSync);
+                    }
+                    membership.mint(regions.slot(by));
+                    *promotion = Some(ticket);
+                    None
+                }
+                _ => {
+                    legs.iter().for_each(|leg| records[leg].state = LegState::InSync);
+                    Some(legs)
+                }
+            }
+        };
+        match over {
+            Some(legs) => {
+                self.announce_in_sync(legs);
+                self.promotion_over(ticket);
+            }
+            None => self.commit(),
+        }
+    }
+
+    fn announce_in_sync(&self, legs: LegSet) {
+        for leg in legs.iter() {
+            log::info!("mirror: leg {leg} ({}) is in sync", self.legs[leg].name());
+            self.raise_event();
+        }
+    }
+
+    fn promotion_over(self: &Arc<Self>, ticket: Ticket) {
+        self.release(ticket);
+        self.grant();
+        self.next_step();
+    }
+
+    /// All legs in sync hold what is wanted, and perhaps the others too: what
+    /// waited for that goes on.
+    pub(crate) fn membership_changed(self: &Arc<Self>) {
+        let (promoted, ticket, started, rebuilding) = {
+            let mut state = self.state.lock();
+            if state.pending() {
+                return;
+            }
+            let promoted = state.take_promoted();
+            let still = state.legs_to_be_promoted();
+            let ticket = if still.is_empty() { state.promotion.take() } else { None };
+            let started = state.take_started();
+            (promoted, ticket, started, state.take_rebuilding())
+        };
+        self.announce_in_sync(promoted);
+        if let Some(ticket) = ticket {
+            self.promotion_over(ticket);
+        }
+        if let Some(waiting) = started {
+            log::info!("mirror: started");
+            self.raise_event();
+            waiting.into_iter().for_each(|bio| self.strategy(bio));
+            self.take_back();
+        }
+        if !rebuilding.is_empty() {
+            self.raise_event();
+        }
+        self.resume_resync();
+        self.check_stop();
+    }
+
+    /// The last leg cannot write its superblock: a promotion is off, for now.
+    pub(crate) fn could_not_commit(self: &Arc<Self>, error: IoError) {
+        let ticket = {
+            let mut state = self.state.lock();
+            for leg in state.legs_to_be_promoted().iter() {
+                let State { regions, membership, .. } = &mut *state;
+                if let (Some(regions), Some(membership)) = (regions, membership) {
+                    membership.set_state(regions.slot(leg), MemberState::Rebuilding);
+                }
+            }
+            state.promotion.take()
+        };
+        if let Some(ticket) = ticket {
+            self.release(ticket);
+            self.grant();
+            self.resync_stuck(error);
+        }
+        self.start_failed(error);
+        self.give_up_stop();
+    }
+}
+
+impl State {
+    /// The legs being rebuilt that superblocks are to call in sync.
+    fn legs_to_be_promoted(&self) -> LegSet {
+        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+        let (Some(regions), Some(membership)) = (&self.regions, &self.membership) else {
+            return LegSet::EMPTY;
+        };
+        let wanted = |leg: &usize| membership.state(regions.slot(*leg)) == MemberState::InSync;
+        rebuilding.iter().filter(wanted).collect()
+    }
+
+    /// The legs whose promotion is durable everywhere are in sync.
+    fn take_promoted(&mut self) -> LegSet {
+        let Some(membership) = &self.membership else { return LegSet::EMPTY };
+        let durable = |leg: &usize| membership.holds(*leg);
+        let promoted: LegSet = self.legs_to_be_promoted().iter().filter(durable).collect();
+        promoted.iter().for_each(|leg| self.legs[leg].state = LegState::InSync);
+        promoted
+    }
+
+    /// The legs whose own superblock says that they are being rebuilt are.
+    fn take_rebuilding(&mut self) -> LegSet {
+        let returning = self.legs_that(|state| state == LegState::Returning);
+        let Some(membership) = &self.membership else { return LegSet::EMPTY };
+        let marked = |leg: &usize| {
+            membership.is_marked(*leg) && membership.holds(*leg)
+        };
+        let rebuilding: LegSet = returning.iter().filter(marked).collect();
+        rebuilding.iter().for_each(|leg| self.legs[leg].state = LegState::Rebuilding);
+        rebuilding
+    }
+
+    /// The session's first superblock is durable: requests that waited may begin.
+    fn take_started(&mut self) -> Option<alloc::vec::Vec<bio::Bio>> {
+        let Life::Starting(_) = &self.life else { return None };
+        match core::mem::replace(&mut self.life, Life::Running) {
+            Life::Starting(waiting) => Some(waiting),
+            _ => None,
+        }
+    }
+}

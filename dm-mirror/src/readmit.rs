@@ -1,0 +1,199 @@
+//! Taking a leg back that was out.
+//!
+//! Place: the start of a session has legs that return, and a person may add one
+//! to a mirror that runs. From here a leg goes on to `resync.rs`.
+//!
+//! Rules (R15): first the maps of all legs in sync durably say what it missed;
+//! then its superblock says that it is being rebuilt, on it last; only then is
+//! anything else written to it. A leg comes back only when all its earlier
+//! requests were given back (R12): none of them may land on what is copied.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::assemble::{self, Missed, Role, Verdict};
+use crate::format::{FoundPage, Marks, Member, MemberState, REGIONS_PER_PAGE, Region, Superblock};
+use crate::leg::{Failure, LEGS_MAX, LegSet, LegState};
+use crate::mirror::{Life, Mirror, State};
+use crate::probe::Found;
+use crate::start::returning;
+
+impl Mirror {
+    /// Takes back a leg of a mirror that runs, if what it holds allows that. The
+    /// answer is that it is being looked at; events and status tell the rest.
+    pub(crate) fn add(self: &Arc<Self>, leg: usize) -> Result<String, String> {
+        {
+            let state = self.state.lock();
+            let record = &state.legs[leg];
+            if !matches!(state.life, Life::Running) || state.membership.is_none() {
+                return Err("the mirror does not run with recorded members".into());
+            }
+            match record.state {
+                LegState::Failed(Failure::Absent) if self.legs[leg].device.is_none() => {
+                    return Err(format!("the table names no device for leg {leg}; load one that does"));
+                }
+                LegState::Failed(_) => {}
+                LegState::InSync | LegState::Rebuilding | LegState::Returning => {
+                    return Err(format!("leg {leg} is not out"));
+                }
+            }
+            if record.outstanding > 0 {
+                let count = record.outstanding;
+                return Err(format!(
+                    "leg {leg} has not given back {count} earlier requests; try again later"
+                ));
+            }
+        }
+        let legs = [leg].into_iter().collect();
+        self.probe(legs, Box::new(move |mirror, found| mirror.returned_leg_found(leg, found)));
+        Ok(format!("leg {leg} is being looked at"))
+    }
+
+    fn returned_leg_found(self: &Arc<Self>, leg: usize, mut found: [Found; LEGS_MAX]) {
+        let found = core::mem::replace(&mut found[leg], Found::Absent);
+        let resets = self.legs[leg].resets();
+        let verdict = match &found {
+            Found::Member(member) if self.fits(leg, &member.superblock) => {
+                self.state.lock().take_back_found(leg, member, resets)
+            }
+            Found::Member(_) => Err("it has become too small".into()),
+            Found::Bad(bad) => Err(format!("its superblock: {bad}")),
+            Found::Absent => Err("it cannot be read".into()),
+        };
+        match verdict {
+            Ok(()) => self.take_back(),
+            Err(why) => log::warn!("mirror: leg {leg} stays out: {why}"),
+        }
+        self.raise_event();
+    }
+
+    /// Takes legs that return a step further.
+    pub(crate) fn take_back(self: &Arc<Self>) {
+        let (record, commit) = {
+            let mut state = self.state.lock();
+            let mut record = LegSet::EMPTY;
+            let mut commit = false;
+            if !matches!(state.life, Life::Running) {
+                return;
+            }
+            for leg in state.legs_that(|state| state == LegState::Returning).iter() {
+                match state.mark_rebuilding(leg) {
+                    Ok(news) => commit |= news,
+                    Err(to_record) => record = record.or(to_record),
+                }
+            }
+            (record, commit)
+        };
+        record.iter().for_each(|leg| self.record(leg));
+        if commit {
+            self.commit();
+        }
+    }
+
+    /// A commit of a map is over: what waited for one may go on.
+    pub(crate) fn map_became_durable(self: &Arc<Self>) {
+        let (returning, rebuilding) = {
+            let state = self.state.lock();
+            (
+                !state.legs_that(|state| state == LegState::Returning).is_empty(),
+                !state.legs_that(|state| state == LegState::Rebuilding).is_empty(),
+            )
+        };
+        if returning {
+            self.take_back();
+        }
+        if rebuilding {
+            self.resume_resync();
+        }
+        self.check_stop();
+    }
+}
+
+impl State {
+    /// Has superblocks say that a leg is being rebuilt, once the maps of all legs
+    /// in sync say what it missed; else gives the legs whose maps are to be
+    /// recorded first.
+    fn mark_rebuilding(&mut self, leg: usize) -> Result<bool, LegSet> {
+        let in_sync = self.in_sync();
+        let State { regions, membership, legs, .. } = self;
+        let (Some(regions), Some(membership)) = (regions, membership) else { return Ok(false) };
+        let slot = regions.slot(leg);
+        let mut to_record = LegSet::EMPTY;
+        for source in in_sync.iter() {
+            let Some(journal) = &mut legs[source].journal else { continue };
+            if !journal.has_recorded(Marks::missed(slot), regions) {
+                journal.change_differing(regions);
+                to_record.insert(source);
+            }
+        }
+        if !to_record.is_empty() {
+            return Err(to_record);
+        }
+        let news = membership.state(slot) != MemberState::Rebuilding
+            || !membership.is_marked(leg);
+        if news {
+            membership.mark(leg);
+            membership.set_state(slot, MemberState::Rebuilding);
+        }
+        Ok(news)
+    }
+
+    /// What a leg holds that was out, in a mirror that runs: asks `assemble` as if
+    /// the legs in sync had just been found.
+    fn take_back_found(&mut self, leg: usize, member: &Member, resets: u64) -> Result<(), String> {
+        let source = self.in_sync().iter().next().expect("one leg is always in sync");
+        let (Some(regions), Some(membership)) = (&mut self.regions, &mut self.membership) else {
+            return Err("nothing is recorded".into());
+        };
+        if self.legs[leg].outstanding > 0 || !matches!(self.legs[leg].state, LegState::Failed(_)) {
+            return Err("it is in use".into());
+        }
+        if usize::from(member.superblock.slot) != regions.slot(leg) {
+            return Err("it is another member".into());
+        }
+        let now = as_found(membership.wanted(), regions, source);
+        let verdict = assemble::assemble(&[Some(&now), Some(member)], None);
+        let plan = match verdict {
+            Verdict::Start(plan) | Verdict::Hold { plan, .. } => plan,
+            Verdict::Refuse(why) => return Err(why.to_string()),
+        };
+        let missed = match &plan.roles[regions.slot(leg)] {
+            Role::Return { missed, .. } => missed.clone(),
+            Role::KeptOut { why, .. } => return Err((*why).into()),
+            // It shows nothing newer than it was: it was out all the same.
+            Role::InSync { .. } => Missed::Everything,
+            Role::Empty | Role::Absent | Role::Missing => return Err("it is no member".into()),
+        };
+        let journal = returning(leg, member, &missed, membership, regions);
+        let record = &mut self.legs[leg];
+        record.journal = Some(journal);
+        record.state = LegState::Returning;
+        record.forgive(resets);
+        Ok(())
+    }
+}
+
+/// The mirror as it is now, as if it had been found on the leg `source`.
+fn as_found(wanted: &Superblock, regions: &crate::region::Regions, source: usize) -> Member {
+    let geometry = regions.geometry();
+    let page = |number: u32| {
+        let first = number * REGIONS_PER_PAGE as u32;
+        let marks = |region| if region < geometry.regions() {
+            regions.marks(Region(region))
+        } else {
+            Marks::empty()
+        };
+        let marks: Vec<Marks> = (first..first + REGIONS_PER_PAGE as u32).map(marks).collect();
+        let marks: Box<[Marks; REGIONS_PER_PAGE]> =
+            marks.into_boxed_slice().try_into().expect("a page of marks");
+        Some(FoundPage { slot: 0, seq: 1, marks })
+    };
+    // What others saw of it is of no matter: it is here.
+    let seq = wanted.members.iter().flatten().map(|entry| entry.seen).max().unwrap_or(0);
+    let superblock =
+        Superblock { slot: regions.slot(source) as u8, seq: seq.max(1), ..wanted.clone() };
+    Member { superblock, slot: 0, pages: (0..geometry.pages()).map(page).collect() }
+}

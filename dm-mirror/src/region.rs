@@ -1,0 +1,298 @@
+//! What is known of each region: where legs may differ, and who missed what.
+//!
+//! Place: held in [`State`](crate::mirror::State) under the mirror's lock.
+//! Writes begin and end here, `clean.rs` asks what has become clean, `resync.rs`
+//! what is to be copied; `journal.rs` records it on each leg. Pure: it decides,
+//! and issues nothing.
+//!
+//! Rules:
+//!
+//! - A region is DIRTY from before the first write to it until nothing is in
+//!   flight there and every leg that has it was flushed since (R5). What makes
+//!   it clean marks it missed, in the same record, for every leg that has it not.
+//! - A region that was DIRTY at the start is *unsettled*: legs may differ there
+//!   and nothing was answered from it yet (NEEDSYNC). It stays so until all legs
+//!   in sync were made equal there and were flushed (R6). It never becomes
+//!   unsettled again.
+//! - The marks are the same on every leg: what its own record is to say.
+
+use alloc::collections::BTreeMap;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use bio::Extent;
+use fixedbitset::FixedBitSet;
+
+use crate::format::{Geometry, Marks, REGIONS_PER_PAGE, Region};
+use crate::leg::{LEGS_MAX, LegSet};
+
+/// Counts completions and flushes, to tell which came first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(u64);
+
+impl Moment {
+    /// The moment with this number, to come out of a frame.
+    pub(crate) fn from_number(number: u64) -> Moment {
+        Moment(number)
+    }
+
+    /// Its number, to travel in a frame: below 2 to the power 56.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+}
+
+/// All regions of a mirror.
+pub(crate) struct Regions {
+    geometry: Geometry,
+    /// The members' slots, by leg: marks are by slot.
+    slots: [usize; LEGS_MAX],
+    /// The mirror keeps a record of where legs may differ.
+    recorded: bool,
+    marks: Vec<Marks>,
+    unsettled: FixedBitSet,
+    unsettled_count: u32,
+    /// How many regions each leg missed.
+    missing: [u32; LEGS_MAX],
+    /// The DIRTY regions that are settled.
+    active: BTreeMap<Region, Activity>,
+    now: Moment,
+}
+
+/// What goes on in a DIRTY region.
+#[derive(Clone, Copy, Debug, Default)]
+struct Activity {
+    in_flight: u32,
+    last_done: Moment,
+    /// Nothing happened here since the cleaner looked last.
+    idle: bool,
+}
+
+/// When which leg was last flushed: what [`Regions::clean`] asks.
+pub(crate) struct Flushed {
+    /// The legs in sync.
+    pub(crate) in_sync: LegSet,
+    /// The legs that are being rebuilt.
+    pub(crate) rebuilding: LegSet,
+    /// All legs.
+    pub(crate) all: LegSet,
+    /// When the last flush that succeeded was issued, by leg.
+    pub(crate) when: [Moment; LEGS_MAX],
+}
+
+impl Regions {
+    /// Regions of which nothing is known but that all legs agree. Unless
+    /// `recorded`, writes leave no mark.
+    pub(crate) fn new(geometry: Geometry, slots: [usize; LEGS_MAX], recorded: bool) -> Regions {
+        let count = geometry.regions() as usize;
+        Regions {
+            geometry,
+            slots,
+            recorded,
+            marks: vec![Marks::empty(); count],
+            unsettled: FixedBitSet::with_capacity(count),
+            unsettled_count: 0,
+            missing: [0; LEGS_MAX],
+            active: BTreeMap::new(),
+            now: Moment::default(),
+        }
+    }
+
+    pub(crate) fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    /// The slot of a leg's member.
+    pub(crate) fn slot(&self, leg: usize) -> usize {
+        self.slots[leg]
+    }
+
+    fn missed_mark(&self, leg: usize) -> Marks {
+        Marks::missed(self.slots[leg])
+    }
+
+    /// All regions in order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Region> + use<> {
+        (0..self.geometry.regions()).map(Region)
+    }
+
+    /// What every record is to say of a region.
+    pub(crate) fn marks(&self, region: Region) -> Marks {
+        self.marks[region.0 as usize]
+    }
+
+    /// The next moment.
+    pub(crate) fn tick(&mut self) -> Moment {
+        self.now.0 += 1;
+        self.now
+    }
+
+    /// A write or a copy to `extent` begins, on all legs but `unwritten`.
+    pub(crate) fn begin(&mut self, extent: Extent, unwritten: LegSet) {
+        for region in self.geometry.touched(extent) {
+            if self.recorded {
+                self.marks[region.0 as usize] |= Marks::DIRTY;
+                let activity = self.active.entry(region).or_default();
+                activity.in_flight += 1;
+                activity.idle = false;
+            }
+            unwritten.iter().for_each(|leg| self.miss(leg, region));
+        }
+    }
+
+    /// It has ended on all legs.
+    pub(crate) fn end(&mut self, extent: Extent) {
+        let now = self.tick();
+        for region in self.geometry.touched(extent).filter(|_| self.recorded) {
+            let activity = self.active.get_mut(&region).expect("it began");
+            activity.in_flight -= 1;
+            activity.last_done = now;
+        }
+    }
+
+    /// A leg goes out: where legs may differ, it may have missed something.
+    pub(crate) fn exclude(&mut self, leg: usize) {
+        let dirty = self.active.keys().copied();
+        let unsettled = self.unsettled.ones().map(|index| Region(index as u32));
+        let regions: Vec<Region> = dirty.chain(unsettled).collect();
+        regions.into_iter().for_each(|region| self.miss(leg, region));
+    }
+
+    /// A leg missed something in a region.
+    pub(crate) fn miss(&mut self, leg: usize, region: Region) {
+        let mark = self.missed_mark(leg);
+        let marks = &mut self.marks[region.0 as usize];
+        self.missing[leg] += u32::from(!marks.contains(mark));
+        marks.insert(mark);
+    }
+
+    /// A leg has all of a region again, durably.
+    pub(crate) fn caught_up(&mut self, leg: usize, region: Region) {
+        let mark = self.missed_mark(leg);
+        let marks = &mut self.marks[region.0 as usize];
+        self.missing[leg] -= u32::from(marks.contains(mark));
+        marks.remove(mark);
+    }
+
+    /// Whether a leg missed something in a region.
+    pub(crate) fn missed(&self, leg: usize, region: Region) -> bool {
+        self.marks(region).contains(self.missed_mark(leg))
+    }
+
+    /// How many regions a leg missed.
+    pub(crate) fn missing(&self, leg: usize) -> u32 {
+        self.missing[leg]
+    }
+
+    /// A region was DIRTY when the mirror started.
+    pub(crate) fn unsettle(&mut self, region: Region) {
+        self.marks[region.0 as usize].insert(Marks::DIRTY);
+        self.unsettled_count += u32::from(!self.unsettled.put(region.0 as usize));
+    }
+
+    /// All legs in sync agree in a region and were flushed since.
+    pub(crate) fn settle(&mut self, region: Region) {
+        if self.unsettled.contains(region.0 as usize) {
+            self.unsettled.remove(region.0 as usize);
+            self.unsettled_count -= 1;
+            let now = self.tick();
+            self.active.entry(region).or_default().last_done = now;
+        }
+    }
+
+    pub(crate) fn is_unsettled(&self, region: Region) -> bool {
+        self.unsettled.contains(region.0 as usize)
+    }
+
+    /// How many regions are unsettled.
+    pub(crate) fn unsettled_count(&self) -> u32 {
+        self.unsettled_count
+    }
+
+    /// The unsettled regions that an extent touches.
+    pub(crate) fn unsettled_in(&self, extent: Extent) -> impl Iterator<Item = Region> {
+        let none = self.unsettled_count == 0;
+        let touched = self.geometry.touched(extent).filter(move |_| !none);
+        touched.filter(|&region| self.is_unsettled(region))
+    }
+
+    /// How many regions are DIRTY.
+    pub(crate) fn dirty_count(&self) -> u32 {
+        self.unsettled_count + self.active_settled()
+    }
+
+    fn active_settled(&self) -> u32 {
+        self.active.keys().filter(|&&region| !self.is_unsettled(region)).count() as u32
+    }
+
+    /// Whether the cleaner has something to look after.
+    pub(crate) fn has_active(&self) -> bool {
+        !self.active.is_empty()
+    }
+
+    /// Looks for regions in which nothing happened since this was called last
+    /// (all quiet ones if `now`), and returns the legs that must be flushed
+    /// before those can become clean.
+    pub(crate) fn idle_legs_to_flush(&mut self, flushed: &Flushed, now: bool) -> Idle {
+        let mut idle = Idle::default();
+        for (&region, activity) in &mut self.active {
+            let quiet = activity.in_flight == 0 && !self.unsettled.contains(region.0 as usize);
+            if quiet && (activity.idle || now) {
+                idle.any = true;
+                let has = flushed.in_sync.or(flushed.rebuilding);
+                idle.to_flush = (has.iter())
+                    .filter(|&leg| flushed.when[leg] <= activity.last_done)
+                    .fold(idle.to_flush, |mut legs, leg| {
+                        legs.insert(leg);
+                        legs
+                    });
+            }
+            activity.idle |= quiet;
+        }
+        idle
+    }
+
+    /// Makes clean what may be clean (R5), and returns the pages of the map
+    /// that changed. The caller sees to it that no exclusion is pending.
+    pub(crate) fn clean(&mut self, flushed: &Flushed) -> Vec<u32> {
+        let may = |(&region, activity): (&Region, &Activity)| {
+            let has = self.legs_that_have(region, flushed);
+            let quiet =
+                activity.in_flight == 0 && activity.idle && !self.is_unsettled(region);
+            let durable = has.iter().all(|leg| flushed.when[leg] > activity.last_done);
+            (quiet && durable).then_some((region, flushed.all.without(has)))
+        };
+        let clean: Vec<(Region, LegSet)> = self.active.iter().filter_map(may).collect();
+        let mut pages: Vec<u32> = Vec::new();
+        for (region, others) in clean {
+            self.active.remove(&region);
+            self.marks[region.0 as usize].remove(Marks::DIRTY);
+            others.iter().for_each(|leg| self.miss(leg, region));
+            let page = page_of(region);
+            if pages.last() != Some(&page) {
+                pages.push(page);
+            }
+        }
+        pages
+    }
+
+    /// The legs that got all that was written to a region.
+    fn legs_that_have(&self, region: Region, flushed: &Flushed) -> LegSet {
+        let rebuilt = flushed.rebuilding.iter().filter(|&leg| !self.missed(leg, region));
+        flushed.in_sync.or(rebuilt.collect())
+    }
+}
+
+/// What the cleaner found.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Idle {
+    /// Some region may become clean.
+    pub(crate) any: bool,
+    /// Once these legs were flushed.
+    pub(crate) to_flush: LegSet,
+}
+
+/// The page of the map that a region is on.
+pub(crate) fn page_of(region: Region) -> u32 {
+    region.0 / REGIONS_PER_PAGE as u32
+}
