@@ -70,8 +70,10 @@ impl<'a> Decision<'a> {
     /// An ancestor that the newest record still lists in sync is a commit that was
     /// interrupted: had anything been acknowledged since, this member would have
     /// the commit too, or be out. If it calls itself rebuilding, the commit was its
-    /// promotion, before which it was complete and flushed. It cannot do so in the
-    /// newest generation: no promotion and no exclusion is without a new one.
+    /// promotion, before which it was complete and flushed; by its own record from
+    /// the newest, or it was rebuilt since by others, in a generation that a person
+    /// decided against. It cannot do so in the newest generation: no promotion and
+    /// no exclusion is without a new one.
     fn is_in_sync(&self, it: Candidate<'_>) -> bool {
         if it.device == self.newest.device {
             return true;
@@ -81,10 +83,15 @@ impl<'a> Decision<'a> {
         let ancestor = !same && self.record().history.contains(&it.generation());
         let fits = match it.own().state {
             MemberState::InSync => same || ancestor,
-            MemberState::Rebuilding => ancestor,
+            MemberState::Rebuilding => ancestor && self.was_a_source_of(it),
             MemberState::Out | MemberState::FailedMedia => false,
         };
         listed && fits && self.has_a_past_with(it)
+    }
+
+    /// Whether a member's own record lists the newest in sync.
+    fn was_a_source_of(&self, it: Candidate<'_>) -> bool {
+        it.entry_of(self.newest).is_some_and(|newest| newest.state == MemberState::InSync)
     }
 
     /// Whether both show all that was ever seen of them, of the same mirror.

@@ -84,10 +84,11 @@ impl Truth {
         past
     }
 
-    /// Whether writes were acknowledged in the past of one that are not in the
+    /// Whether writes were acknowledged in the line of one that are not in the
     /// past of the other.
     pub(super) fn wrote_without(&self, generation: Uuid, other: Uuid) -> bool {
-        let (past, other) = (self.past(generation), self.past(other));
-        past.difference(&other).any(|it| self.0[it].wrote)
+        let past = self.past(other);
+        let mut line = std::iter::successors(Some(generation), |it| self.0[it].before);
+        line.any(|it| self.0[&it].wrote && !past.contains(&it))
     }
 }
