@@ -7,7 +7,7 @@ use core::array;
 
 use super::elect::Elected;
 use super::missed::Needs;
-use super::{Candidate, Missed, Plan, Role, Verdict, remembers};
+use super::{Candidate, Missed, Plan, Role, Verdict};
 use crate::format::{Marks, MemberEntry, MemberState, Superblock};
 
 const STRANGER: &str = "the mirror has another disk in its place";
@@ -70,8 +70,10 @@ impl<'a> Decision<'a> {
     /// An ancestor that the newest record still lists in sync is a commit that was
     /// interrupted: had anything been acknowledged since, this member would have
     /// the commit too, or be out. If it calls itself rebuilding, the commit was its
-    /// promotion, before which it was complete and flushed. It cannot do so in the
-    /// newest generation: no promotion and no exclusion is without a new one.
+    /// promotion, before which it was complete and flushed; by its own record from
+    /// the newest, or it was rebuilt since by others, in a generation that a person
+    /// decided against. It cannot do so in the newest generation: no promotion and
+    /// no exclusion is without a new one.
     fn is_in_sync(&self, it: Candidate<'_>) -> bool {
         if it.device == self.newest.device {
             return true;
@@ -81,10 +83,15 @@ impl<'a> Decision<'a> {
         let ancestor = !same && self.record().history.contains(&it.generation());
         let fits = match it.own().state {
             MemberState::InSync => same || ancestor,
-            MemberState::Rebuilding => ancestor,
+            MemberState::Rebuilding => ancestor && self.was_a_source_of(it),
             MemberState::Out | MemberState::FailedMedia => false,
         };
         listed && fits && self.has_a_past_with(it)
+    }
+
+    /// Whether a member's own record lists the newest in sync.
+    fn was_a_source_of(&self, it: Candidate<'_>) -> bool {
+        it.entry_of(self.newest).is_some_and(|newest| newest.state == MemberState::InSync)
     }
 
     /// Whether both show all that was ever seen of them, of the same mirror.
@@ -99,7 +106,7 @@ impl<'a> Decision<'a> {
     /// by its map all the same if it is evidence: it lost an election.
     fn missed(&self, it: Candidate<'_>, entry: &MemberEntry) -> Missed {
         let same = it.generation() == self.record().generation;
-        let remembered = same || remembers(self.record(), it.generation());
+        let remembered = same || self.newest.remembers(it);
         let torn_out = entry.state == MemberState::InSync && !it.is_evidence();
         if !self.has_a_past_with(it) || torn_out || !(remembered || it.is_evidence()) {
             return Missed::Everything;
@@ -118,13 +125,17 @@ impl<'a> Decision<'a> {
         needs.finish()
     }
 
-    /// Whether the member of this slot may have what nobody else has. One that is
-    /// there and is evidence cannot: it shows less than the newest, or had written
-    /// nothing when it lost the election, or a person decided against it.
+    /// Whether the member of this slot may have what nobody else has.
+    ///
+    /// One that is there and is evidence has not: it had written nothing when it
+    /// lost the election, or a person decided against it. One that shows less than
+    /// it did may have gone on before, excluded the newest, and left what it had to
+    /// a member that is not there.
     fn holds(&self, slot: usize) -> bool {
         let listed = |entry: &MemberEntry| entry.state == MemberState::InSync;
         let listed = self.record().members[slot].as_ref().is_some_and(listed);
-        let cannot = |it: Candidate<'_>| self.is_in_sync(it) || it.is_evidence() || it.rolled_back;
-        listed && !self.member(slot).is_some_and(cannot)
+        let has_not =
+            |it: Candidate<'_>| self.is_in_sync(it) || (it.is_evidence() && !it.rolled_back);
+        listed && !self.member(slot).is_some_and(has_not)
     }
 }

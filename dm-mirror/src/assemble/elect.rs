@@ -14,7 +14,7 @@ use core::cmp::Reverse;
 use uuid::Uuid;
 
 use super::missed::Needs;
-use super::{Candidate, Missed, Refusal, remembers};
+use super::{Candidate, Missed, Refusal};
 use crate::format::Marks;
 
 /// Who won.
@@ -84,7 +84,7 @@ fn sides<'a>(present: &[Candidate<'a>]) -> Vec<Side<'a>> {
 /// Whether the first knows more than the second. One that shows less than others
 /// saw of it may have lost what led to its generation.
 fn is_ahead(it: Candidate<'_>, other: Candidate<'_>) -> bool {
-    !it.rolled_back && remembers(it.superblock(), other.generation())
+    !it.rolled_back && it.remembers(other)
 }
 
 impl Side<'_> {
@@ -149,11 +149,10 @@ fn conflict(sides: &[Side<'_>]) -> Missed {
 
 /// Generations of which the winner knows nothing.
 fn unknown_to(newest: Candidate<'_>, present: &[Candidate<'_>]) -> Vec<Uuid> {
-    let known = |generation| {
-        generation == newest.generation() || remembers(newest.superblock(), generation)
-    };
+    let known =
+        |it: &&Candidate<'_>| it.generation() == newest.generation() || newest.remembers(**it);
     let mut unknown: Vec<Uuid> =
-        present.iter().map(|it| it.generation()).filter(|it| !known(*it)).collect();
+        present.iter().filter(|it| !known(it)).map(|it| it.generation()).collect();
     unknown.sort();
     unknown.dedup();
     unknown

@@ -35,7 +35,9 @@ impl Display for Verdict {
 fn whereabouts(role: &Role) -> &'static str {
     match role {
         Role::KeptOut { .. } => "another disk has its place",
-        Role::Return { .. } => "was rebuilt since from a member that is not there",
+        Role::Return { .. } => {
+            "is no longer as it was left (restored from a snapshot, or rebuilt elsewhere)"
+        }
         _ => "is not there",
     }
 }

@@ -37,9 +37,9 @@ pub enum Verdict {
     Hold {
         /// What to do then.
         plan: Plan,
-        /// The slots of members in sync that are not there, or that are there
-        /// and show that they were taken over by a time of which the newest
-        /// record knows nothing. To start without them is to mark them out.
+        /// The slots of members in sync that are not there, or that are there and
+        /// no longer as they were left: restored from a snapshot, or rebuilt from
+        /// a member that is not there. To start without them is to mark them out.
         missing: Vec<usize>,
     },
     /// Nothing can be started.
@@ -174,6 +174,15 @@ impl<'a> Candidate<'a> {
         (entry.uuid == other.own().uuid).then_some(entry)
     }
 
+    /// Whether the other one's generation led to its own, as far as it remembers.
+    /// A base is only that of its member: what another one of that generation did
+    /// since is not known.
+    fn remembers(self, other: Candidate<'_>) -> bool {
+        let generation = other.generation();
+        let base = self.entry_of(other).is_some_and(|entry| entry.base == generation);
+        !generation.is_nil() && (base || self.superblock().history.contains(&generation))
+    }
+
     /// Whether it was told of a commit of the other one that this does not show.
     fn saw_more_of(self, other: Candidate<'_>) -> bool {
         self.entry_of(other).is_some_and(|entry| entry.seen > other.superblock().seq)
@@ -183,13 +192,6 @@ impl<'a> Candidate<'a> {
     fn has_whole_map(self) -> bool {
         self.member.pages.len() == self.superblock().geometry.pages() as usize
     }
-}
-
-/// Whether the generation is one of those that led to this record's own.
-fn remembers(superblock: &Superblock, generation: Uuid) -> bool {
-    let mut bases = superblock.members.iter().flatten().map(|entry| entry.base);
-    let remembered = superblock.history.contains(&generation) || bases.any(|it| it == generation);
-    remembered && !generation.is_nil()
 }
 
 /// The members among the devices, in an order that does not depend on theirs.

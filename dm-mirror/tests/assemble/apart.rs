@@ -1,10 +1,11 @@
 //! Halves that ran apart.
 
 use dm_mirror::assemble::{Missed, Refusal, Role, Verdict};
-use dm_mirror::format::{Marks, Member};
+use dm_mirror::format::{Marks, Member, MemberState};
 
 use super::members::{
-    Written, decide, generation, given, held, in_sync, mirror, refused, regions, started,
+    Written, decide, generation, given, given_everything, held, in_sync, mirror, refused, regions,
+    started,
 };
 
 /// Both members, each started without the other.
@@ -134,6 +135,22 @@ fn a_loser_that_comes_after_the_choice_is_given_what_it_wrote() {
     let a = a.with(|superblock| superblock.history.retain(|it| *it != generation(9)));
     let a = a.marks(1, Marks::missed(2));
     assert!(matches!(refused(&[&a, &c]), Refusal::SplitBrain { .. }));
+}
+
+/// A was chosen over B and promoted C, which did not learn of it, went back to B
+/// and is half rebuilt there. B's generation is in A's history by the choice.
+#[test]
+fn a_promotion_is_not_completed_by_a_member_that_others_rebuilt_since() {
+    let [a, b, c] = mirror();
+    let a = a.excludes(1, 1).excludes(2, 1).mints(2);
+    let a = a.with(|superblock| superblock.history.insert(0, generation(9)));
+    let a = a.lists(2, MemberState::Rebuilding).promotes(2, 3);
+    let rebuilt = |member: Member| member.excludes(0, 9).lists(2, MemberState::Rebuilding);
+    let (b, c) = (rebuilt(b), rebuilt(c));
+    let (missing, plan) = held(&[&a, &c]);
+    assert_eq!(missing, [2]);
+    assert_eq!(plan.roles[2], given_everything(1));
+    assert_eq!(started(&[&b, &c]).roles[..3], [Role::Absent, in_sync(0), given(1, [])]);
 }
 
 #[test]

@@ -6,4 +6,5 @@ mod elections;
 mod members;
 mod returns;
 mod strangers;
+mod walk;
 mod words;

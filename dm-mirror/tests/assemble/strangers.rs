@@ -96,11 +96,15 @@ fn two_disks_of_one_place_that_ran_apart_cannot_be_told_apart() {
     assert_eq!(refused(&[&a, &b, &other]), Refusal::Twins(1, 2));
 }
 
+/// What was on the disk before may have excluded the others and gone on with a
+/// member that is not there: a person has to know.
 #[test]
 fn a_snapshot_of_a_member_is_never_believed() {
     let [a, b] = mirror();
     let a = saw(a, 1, SEQ + 1);
-    assert_eq!(started(&[&a, &b]).roles[..2], [in_sync(0), given_everything(1)]);
+    let (missing, plan) = held(&[&a, &b]);
+    assert_eq!(missing, [1]);
+    assert_eq!(plan.roles[..2], [in_sync(0), given_everything(1)]);
     // As it was seen last, it is in sync.
     let b = b.with(|_| ());
     assert_eq!(started(&[&a, &b]).roles[..2], [in_sync(0), in_sync(1)]);
@@ -111,7 +115,7 @@ fn a_snapshot_is_not_the_newest_however_it_compares() {
     let [a, b] = mirror();
     let a = saw(a, 1, SEQ + 1);
     let b = b.with(|superblock| (superblock.version, superblock.seq) = (100, SEQ - 1));
-    let plan = started(&[&a, &b]);
+    let (_, plan) = held(&[&a, &b]);
     assert_eq!(plan.newest, a.superblock);
     assert_eq!(plan.roles[..2], [in_sync(0), given_everything(1)]);
 }
@@ -121,9 +125,23 @@ fn any_member_in_sync_can_tell_a_snapshot() {
     let [a, b, c] = mirror();
     let b = saw(b, 2, SEQ + 1);
     let a = a.with(|superblock| superblock.version += 1);
-    let plan = started(&[&a, &b, &c]);
+    let (missing, plan) = held(&[&a, &b, &c]);
+    assert_eq!(missing, [2]);
     assert_eq!(plan.newest, a.superblock);
     assert_eq!(plan.roles[..3], [in_sync(0), in_sync(1), given_everything(2)]);
+}
+
+/// A was the survivor and promoted C; then it was restored from before that.
+#[test]
+fn a_stale_member_does_not_start_because_the_survivor_is_a_snapshot() {
+    let [a, b, c] = mirror();
+    let a_before = a.clone();
+    let (a, c) = (a.excludes(1, 1), c.excludes(1, 1));
+    let b = saw(b, 0, SEQ + 1);
+    assert_eq!(held(&[&a_before, &b]).0, [0, 2]);
+    let b = b.excludes(2, 2);
+    assert_eq!(held(&[&a_before, &b]).0, [0]);
+    assert_eq!(started(&[&a, &c]).roles[..2], [in_sync(0), Role::Absent]);
 }
 
 #[test]
@@ -140,7 +158,7 @@ fn a_snapshot_from_before_a_promotion_does_not_complete_it() {
     let [a, b] = mirror();
     let (a, b) = (a.excludes(1, 1), b.excludes(1, 1).lists(1, MemberState::Rebuilding));
     let a = saw(a.lists(1, MemberState::Rebuilding).promotes(1, 2), 1, b.superblock.seq + 1);
-    assert_eq!(started(&[&a, &b]).roles[1], given_everything(1));
+    assert_eq!(held(&[&a, &b]).1.roles[1], given_everything(1));
 }
 
 /// It may lack what the others have, and they lack what it wrote.
@@ -154,7 +172,7 @@ fn a_snapshot_that_went_on_by_itself_is_a_side() {
     // The person may want it so; then no map shows where the others differ.
     let Verdict::Start(plan) = decide(&[&a, &b], Some(1)) else { panic!("a choice") };
     assert_eq!(plan.roles[..2], [given_everything(0), in_sync(1)]);
-    let Verdict::Start(plan) = decide(&[&a, &b], Some(0)) else { panic!("a choice") };
+    let Verdict::Hold { plan, .. } = decide(&[&a, &b], Some(0)) else { panic!("a hold") };
     assert_eq!(plan.roles[..2], [in_sync(0), given_everything(1)]);
 }
 
@@ -162,7 +180,7 @@ fn a_snapshot_that_went_on_by_itself_is_a_side() {
 fn a_snapshot_that_went_on_without_a_write_is_old() {
     let [a, b] = mirror();
     let (a, b) = (saw(a, 1, SEQ + 50), b.excludes(0, 1));
-    assert_eq!(started(&[&a, &b]).roles[..2], [in_sync(0), given_everything(1)]);
+    assert_eq!(held(&[&a, &b]).1.roles[..2], [in_sync(0), given_everything(1)]);
 }
 
 #[test]

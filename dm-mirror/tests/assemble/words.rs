@@ -16,9 +16,9 @@ fn a_hold_says_for_whom_and_what_can_be_done() {
     let c = c.mints(9).lists(2, MemberState::Rebuilding);
     assert_eq!(
         decide(&[&b, &c], None).to_string(),
-        "held: member 0 was in sync and is not there; member 2 was in sync and was rebuilt since \
-         from a member that is not there; return them, or start without them by the message \
-         `start_degraded`"
+        "held: member 0 was in sync and is not there; member 2 was in sync and is no longer as it \
+         was left (restored from a snapshot, or rebuilt elsewhere); return them, or start without \
+         them by the message `start_degraded`"
     );
 }
 
