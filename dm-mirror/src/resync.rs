@@ -135,7 +135,11 @@ impl Mirror {
     }
 
     fn step(self: &Arc<Self>) {
-        let step = self.state.lock().next_resync_step(self.block());
+        let block = self.block();
+        let step = self.state.lock().next_resync_step(block);
+        for leg in 0..self.legs.len() {
+            self.record(leg);
+        }
         match step {
             Step::Copy(extent) => self.enter(extent, Mode::Exclusive, Waiter::Copy(extent)),
             Step::Flush(legs) => FlushGroup::start(self, FlushFor::Copied, legs, Cause::Copy),
