@@ -145,7 +145,8 @@ impl Mirror {
         let (done, commit) = {
             let mut state = self.state.lock();
             let legs = state.writable();
-            let quiet = |leg: usize| state.legs[leg].journal.as_ref().is_none_or(|it| it.is_quiet());
+            let quiet =
+                |leg: usize| state.legs[leg].journal.as_ref().is_none_or(|it| it.is_quiet());
             let maps_quiet = legs.iter().all(quiet);
             let State { membership, cleaner, .. } = &mut *state;
             match (&mut cleaner.stop, membership) {

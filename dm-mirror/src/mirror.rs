@@ -34,7 +34,7 @@ use crate::membership::Membership;
 use crate::range::{Mode, RangeLock, Ticket};
 use crate::region::{Flushed, Moment, Regions};
 use crate::resync::{Copied, Resync};
-use crate::start::Consent;
+use crate::start::{Consent, Offer};
 use crate::write::{Group, LegErrors, Origin, WriteGroup};
 
 /// A mirror: what does not change, and the state that does.
@@ -54,6 +54,8 @@ pub(crate) struct Mirror {
 /// What the mirror's lock protects.
 pub(crate) struct State {
     pub(crate) life: Life,
+    /// The members are being read, for a start.
+    pub(crate) probing: bool,
     pub(crate) legs: ArrayVec<LegRecord, LEGS_MAX>,
     pub(crate) ranges: RangeLock<Waiter>,
     /// A thread is starting granted waiters; it will see those of others too.
@@ -76,8 +78,9 @@ pub(crate) enum Life {
     Starting(Vec<Bio>),
     /// It serves them.
     Running,
-    /// It waits for a member or a person, who is told why; requests fail.
-    Held(String),
+    /// It waits for a member or a person, who is told why; requests fail. A
+    /// person's word is good for this offer, if any.
+    Held(String, Option<Offer>),
     /// What it found cannot be started; requests fail.
     Refused(String),
 }
@@ -97,8 +100,6 @@ pub(crate) struct LegRecord {
     resets: u64,
     /// It lost its cache, and nobody was told yet: the last leg in sync stays.
     lost_cache: bool,
-    /// Reads that failed of late; see `repair.rs`.
-    pub(crate) bad_reads: u32,
 }
 
 /// Who waits for a range.
@@ -131,6 +132,7 @@ impl Mirror {
         let record = |(leg, it): (usize, &Leg)| LegRecord::new(first(leg), it.resets());
         let mut state = State {
             life: Life::Starting(Vec::new()),
+            probing: false,
             legs: records.map(record).collect(),
             ranges: RangeLock::new(),
             granting: false,
@@ -165,7 +167,8 @@ impl Mirror {
         })
     }
 
-    /// Starts, or goes on after [`suspend`](Mirror::suspend).
+    /// Starts, or tries again if that was not possible, or goes on after
+    /// [`suspend`](Mirror::suspend).
     pub(crate) fn resume(self: &Arc<Self>) {
         let (first, wake) = {
             let mut state = self.state.lock();
@@ -175,7 +178,7 @@ impl Mirror {
                 membership.change(|wanted| wanted.clean = false);
             }
             let active = regions.as_ref().is_some_and(|regions| regions.has_active());
-            (matches!(life, Life::Starting(_)), active && cleaner.wake())
+            (!matches!(life, Life::Running), active && cleaner.wake())
         };
         if first {
             return self.start_session(Consent::default());
@@ -218,7 +221,7 @@ impl Mirror {
             match &mut state.life {
                 Life::Running => Ok(bio),
                 Life::Starting(waiting) => return waiting.push(bio),
-                Life::Held(_) | Life::Refused(_) => Err(bio),
+                Life::Held(..) | Life::Refused(_) => Err(bio),
             }
         };
         let bio = match life {
@@ -339,17 +342,18 @@ impl Mirror {
     /// beside one that does, is out: it may have been the last one when it
     /// reported. If none has it, what reached a leg being rebuilt must be
     /// copied again.
-    pub(crate) fn settle(
-        self: &Arc<Self>,
-        group: Group,
-        reached: LegSet,
-        failed: &LegErrors,
-    ) {
+    pub(crate) fn settle(self: &Arc<Self>, group: Group, reached: LegSet, failed: &LegErrors) {
         let mut out = LegErrors::new();
         let Group { ticket, cmd, extent, origin, .. } = group;
         let ended = {
             let mut state = self.state.lock();
-            let result = state.outcome(cmd, extent, reached, failed, &mut out);
+            let mut holders = reached;
+            if let Origin::Copy(_) = origin {
+                // Its source has it; that is in sync, or this copy is of no use.
+                let failed: LegSet = failed.iter().map(|(leg, _)| *leg).collect();
+                holders = state.in_sync().without(failed);
+            }
+            let result = state.outcome(cmd, extent, holders, failed, &mut out);
             if let (Some(regions), Some(_)) = (&mut state.regions, ticket) {
                 regions.end(extent);
             }
@@ -414,7 +418,6 @@ impl LegRecord {
             journal: None,
             resets,
             lost_cache: false,
-            bad_reads: 0,
         }
     }
 
@@ -431,7 +434,7 @@ impl LegRecord {
 
     /// The leg is taken back: what its cache lost before is known to be missing.
     pub(crate) fn forgive(&mut self, resets: u64) {
-        (self.resets, self.lost_cache, self.bad_reads) = (resets, false, 0);
+        (self.resets, self.lost_cache) = (resets, false);
     }
 }
 
@@ -471,16 +474,13 @@ impl State {
             LegState::InSync | LegState::Rebuilding | LegState::Returning => {}
         }
         self.legs[leg].state = LegState::Failed(why);
+        self.resync.forget(leg, |_| true);
         let by = self.in_sync().iter().next().expect("the last one is never failed");
         if let Some(regions) = &mut self.regions {
             regions.exclude(leg);
-            let state = match why {
-                Failure::Media => MemberState::FailedMedia,
-                _ => MemberState::Out,
-            };
             let (slot, by) = (regions.slot(leg), regions.slot(by));
             if let Some(membership) = &mut self.membership {
-                membership.exclude(leg, slot, state, by);
+                membership.exclude(leg, slot, MemberState::Out, by);
             }
         }
         true
@@ -497,7 +497,7 @@ impl State {
         out: &mut LegErrors,
     ) -> IoResult {
         let held = !self.in_sync().and(reached).is_empty();
-        match failed.first() {
+        let result = match failed.first() {
             Some(&(_, error)) if !held => {
                 self.copy_again(extent);
                 Err(error)
@@ -507,7 +507,14 @@ impl State {
                 out.extend(failed.iter().filter(news).copied());
                 Ok(())
             }
+        };
+        let stays = |(leg, _): &(usize, IoError)| self.writable().contains(*leg);
+        if failed.iter().any(stays)
+            && let Some(regions) = &mut self.regions
+        {
+            regions.doubt(extent);
         }
+        result
     }
 
     /// Frees the range of a group, unless it must be parked.
@@ -532,7 +539,7 @@ impl State {
         for region in regions.geometry().touched(extent) {
             for leg in rebuilding.iter() {
                 regions.miss(leg, region);
-                self.resync.forget(leg, region);
+                self.resync.forget(leg, |it| it == region);
             }
         }
     }
