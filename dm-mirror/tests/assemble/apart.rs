@@ -109,6 +109,18 @@ fn a_survivor_that_went_on_is_no_older_than_those_that_were_started_without_it()
     assert_eq!(plan.roles[..3], [given(0, [1, 2]), in_sync(1), in_sync(2)]);
 }
 
+/// C was rebuilding beside A, in a generation that A has written in since, and
+/// was excluded by B before B could write a superblock there.
+#[test]
+fn the_base_of_one_member_says_nothing_of_another_one() {
+    let [a, b, _] = mirror();
+    let a = a.excludes(1, 1).lists(2, MemberState::Rebuilding).marks(1, Marks::missed(1));
+    let b = b.excludes(0, 2).excludes(2, 3).marks(2, Marks::missed(0));
+    let b = b.with(|it| it.members[2].as_mut().expect("a member").base = generation(1));
+    let apart = Refusal::SplitBrain { sides: vec![0, 1], conflict: regions([1, 2]) };
+    assert_eq!(refused(&[&a, &b]), apart);
+}
+
 #[test]
 fn three_sides_are_shown_and_the_one_chosen_overwrites_the_others() {
     let [a, b, c] = mirror();

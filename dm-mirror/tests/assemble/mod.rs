@@ -3,6 +3,7 @@
 
 mod apart;
 mod elections;
+mod hostile;
 mod members;
 mod returns;
 mod strangers;

@@ -90,6 +90,14 @@ fn a_member_with_another_geometry_is_given_everything() {
     assert_eq!(started(&[&a, &short]).roles[1], given_everything(1));
 }
 
+/// Where its data lies is not where the newest says.
+#[test]
+fn a_member_with_another_geometry_is_not_in_sync() {
+    let [a, b] = mirror();
+    let b = b.with(|superblock| superblock.geometry.data_start.0 += 8);
+    assert_eq!(started(&[&a, &b]).roles[..2], [in_sync(0), given_everything(1)]);
+}
+
 /// The newest alone has no use for a map; the one that returns has.
 #[test]
 fn without_a_whole_map_of_the_newest_everything_is_copied() {

@@ -17,10 +17,10 @@ struct Crash;
 type Alive<T = ()> = Result<T, Crash>;
 
 /// About so many steps lie between two crashes, and two losses of a leg.
-const STEPS: u32 = 50;
+const STEPS: u32 = 150;
 
 /// So many superblocks: a commit that reaches some members only is what matters.
-const SUPERBLOCKS: u32 = 10;
+const SUPERBLOCKS: u32 = 8;
 
 struct Session<'w> {
     world: &'w mut World,
