@@ -61,7 +61,15 @@ pub fn assemble(
     named: Option<Vec<DeviceRef>>,
 ) -> Result<Assembled, Failure> {
     let asked = named.is_some();
-    let devices = named.unwrap_or_else(|| members::disks(session.dm));
+    let mut devices = named.unwrap_or_else(|| members::disks(session.dm));
+    // Of mirrors that are assembled too, so that their members get back to them.
+    let in_use = session.dm.list().into_iter().map(|listed| listed.device).filter(|device| {
+        let name = device.name();
+        let listed = devices.iter().any(|other| other.name() == name);
+        !listed && members::owner(session.dm, &name).is_some()
+    });
+    let in_use: Vec<DeviceRef> = in_use.collect();
+    devices.extend(in_use);
     let mut found = Assembled::default();
     let mut all = Vec::new();
     let slots = members::read_slots(session, &devices)?;
