@@ -22,11 +22,11 @@ use core::time::Duration;
 use dm::Work;
 
 use crate::counts::Cause;
+use crate::flush::{FlushFor, FlushGroup};
 use crate::format::Region;
 use crate::leg::LegSet;
 use crate::mirror::{Mirror, State};
 use crate::region::page_of;
-use crate::resync::{FlushFor, FlushGroup};
 
 /// How long nothing happens in a region before it is looked at.
 const CLEAN_DELAY: Duration = Duration::from_millis(500);

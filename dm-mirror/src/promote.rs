@@ -18,11 +18,11 @@ use alloc::sync::Arc;
 use bio::IoError;
 
 use crate::counts::Cause;
+use crate::flush::{FlushFor, FlushGroup};
 use crate::format::{Marks, MemberState};
 use crate::leg::{LegSet, LegState};
 use crate::mirror::{Life, Mirror, State};
 use crate::range::Ticket;
-use crate::resync::{FlushFor, FlushGroup};
 
 impl State {
     /// The legs that may be promoted. Where a leg's own map is all that is

@@ -25,17 +25,17 @@ use alloc::vec::Vec;
 use core::mem;
 use core::time::Duration;
 
-use bio::sync::{Lock, Rank};
-use bio::{Bio, Buf, BufCmd, BufDone, Extent, IoError, IoResult, Sector, Sectors};
+use bio::{Bio, Buf, BufDone, Extent, IoError, IoResult, Sector, Sectors};
 use bytes::BytesMut;
 use dm::Work;
 
 use crate::counts::Cause;
+use crate::flush::{FlushFor, FlushGroup};
 use crate::format::Region;
 use crate::leg::{Failure, LegSet, LegState};
 use crate::mirror::{Life, Mirror, State, Waiter};
 use crate::range::{Mode, Ticket};
-use crate::region::{Moment, Regions};
+use crate::region::Regions;
 use crate::write::{Group, WriteGroup};
 
 /// How much is copied at once.
@@ -402,7 +402,7 @@ impl Mirror {
     }
 
     /// All legs were flushed behind the regions that were copied.
-    fn copies_flushed(self: &Arc<Self>, flushed: LegSet, error: Option<IoError>) {
+    pub(crate) fn copies_flushed(self: &Arc<Self>, flushed: LegSet, error: Option<IoError>) {
         let go = self.state.lock().regions_flushed(flushed);
         for bio in go {
             self.enter_read(bio);
@@ -439,77 +439,5 @@ impl Mirror {
     pub(crate) fn fail_readers(&self, error: IoError) {
         let readers = mem::take(&mut self.state.lock().resync.readers);
         readers.into_iter().for_each(|bio| bio.fail(error.kind));
-    }
-}
-
-/// What a [`FlushGroup`] is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FlushFor {
-    /// Regions that were copied.
-    Copied,
-    /// Legs that are to be promoted, while the whole mirror's range is held.
-    Promotion(Ticket),
-    /// Regions that are to become clean.
-    Cleaning,
-    /// A clean stop.
-    Stop,
-}
-
-/// A flush of the mirror's own, of several legs. As with a write group, the last
-/// reference ends it.
-pub(crate) struct FlushGroup {
-    mirror: Arc<Mirror>,
-    what: FlushFor,
-    done: Lock<(LegSet, Option<IoError>)>,
-}
-
-impl FlushGroup {
-    /// Flushes `legs`.
-    pub(crate) fn start(mirror: &Arc<Mirror>, what: FlushFor, legs: LegSet, cause: Cause) {
-        let done = Lock::new(Rank::WRITE_GROUP, (LegSet::EMPTY, None));
-        let group = Arc::new(FlushGroup { mirror: mirror.clone(), what, done });
-        for leg in legs.iter() {
-            let when = {
-                let mut state = mirror.state.lock();
-                state.legs[leg].issued(BufCmd::Flush, cause);
-                state.regions.as_mut().map_or(Moment::default(), Regions::tick)
-            };
-            let info = when.number() << 8 | leg as u64;
-            mirror.legs[leg].strategy(Bio::new(Buf::flush(), group.clone(), info));
-        }
-    }
-}
-
-impl BufDone for FlushGroup {
-    fn buf_done(self: Arc<Self>, _buf: Buf, info: u64, result: IoResult) {
-        let (leg, when) = ((info & 0xff) as usize, Moment::from_number(info >> 8));
-        self.mirror.returned(leg);
-        match result {
-            Ok(()) => {
-                {
-                    let mut state = self.mirror.state.lock();
-                    let record = &mut state.legs[leg];
-                    record.flushed = record.flushed.max(when);
-                }
-                self.done.lock().0.insert(leg);
-            }
-            Err(error) => {
-                self.done.lock().1 = Some(error);
-                self.mirror.write_failed(leg, BufCmd::Flush, error);
-            }
-        }
-    }
-}
-
-impl Drop for FlushGroup {
-    /// Every leg has reported.
-    fn drop(&mut self) {
-        let (flushed, error) = *self.done.get_mut();
-        match self.what {
-            FlushFor::Copied => self.mirror.copies_flushed(flushed, error),
-            FlushFor::Promotion(ticket) => self.mirror.promotion_flushed(ticket, flushed),
-            FlushFor::Cleaning => self.mirror.clean_now(),
-            FlushFor::Stop => self.mirror.stop_flushed(),
-        }
     }
 }
