@@ -66,6 +66,9 @@ struct Activity {
     last_done: Moment,
     /// Nothing happened here since the cleaner looked last.
     idle: bool,
+    /// A write failed here on a leg that stayed: what it left there is covered by
+    /// no flush, so the region stays DIRTY for this session.
+    doubtful: bool,
 }
 
 /// When which leg was last flushed: what [`Regions::clean`] asks.
@@ -147,6 +150,13 @@ impl Regions {
             let activity = self.active.get_mut(&region).expect("it began");
             activity.in_flight -= 1;
             activity.last_done = now;
+        }
+    }
+
+    /// A write to `extent` failed on a leg that stays.
+    pub(crate) fn doubt(&mut self, extent: Extent) {
+        for region in self.geometry.touched(extent).filter(|_| self.recorded) {
+            self.active.entry(region).or_default().doubtful = true;
         }
     }
 
@@ -236,7 +246,9 @@ impl Regions {
     pub(crate) fn idle_legs_to_flush(&mut self, flushed: &Flushed, now: bool) -> Idle {
         let mut idle = Idle::default();
         for (&region, activity) in &mut self.active {
-            let quiet = activity.in_flight == 0 && !self.unsettled.contains(region.0 as usize);
+            let quiet = activity.in_flight == 0
+                && !activity.doubtful
+                && !self.unsettled.contains(region.0 as usize);
             if quiet && (activity.idle || now) {
                 idle.any = true;
                 let has = flushed.in_sync.or(flushed.rebuilding);
@@ -257,8 +269,10 @@ impl Regions {
     pub(crate) fn clean(&mut self, flushed: &Flushed) -> Vec<u32> {
         let may = |(&region, activity): (&Region, &Activity)| {
             let has = self.legs_that_have(region, flushed);
-            let quiet =
-                activity.in_flight == 0 && activity.idle && !self.is_unsettled(region);
+            let quiet = activity.in_flight == 0
+                && activity.idle
+                && !activity.doubtful
+                && !self.is_unsettled(region);
             let durable = has.iter().all(|leg| flushed.when[leg] > activity.last_done);
             (quiet && durable).then_some((region, flushed.all.without(has)))
         };

@@ -2,11 +2,13 @@
 
 mod rig;
 
-use bio::{BufCmd, ErrorKind, Limits, Sector, WriteCache};
+use bio::{BufCmd, ErrorKind, Limits, Sector};
 use rig::{LENGTH, Rig};
 use sim::Outcome;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+const WRITE: BufCmd = BufCmd::Write { fua: false };
 
 #[test]
 fn every_leg_is_a_copy_in_the_end_and_only_then_in_sync() {
@@ -32,14 +34,16 @@ fn a_leg_being_rebuilt_serves_no_read() {
 #[test]
 fn a_leg_is_in_sync_only_after_a_flush_behind_its_last_chunk() {
     let rig = Rig::sync(2);
+    copy_all(&rig);
+    let state = || (rig.letters(), rig.target.status().contains("8/8"));
+    assert_eq!(state(), ("AS".into(), false));
+    flush_copies(&rig);
+    assert_eq!(state(), ("AS".into(), false), "the regions count, the leg is not promoted");
     assert!(rig.work());
-    rig.ok(0);
+    assert_eq!((rig.waiting(0), rig.waiting(1)), (vec![], vec![BufCmd::Flush]));
+    assert_eq!(state(), ("AS".into(), false));
     rig.ok(1);
-    assert_eq!((rig.letters().as_str(), rig.target.status().contains("8/8")), ("AS", false));
-    assert!(rig.work());
-    assert_eq!(rig.waiting(1), [BufCmd::Flush]);
-    rig.ok(1);
-    assert_eq!(rig.letters(), "AA");
+    assert_eq!(state(), ("AA".into(), true));
     for at in 0..LENGTH {
         assert_eq!(rig.disks[1].durable(Sector(at)), rig.disks[0].contents(Sector(at)));
     }
@@ -47,11 +51,36 @@ fn a_leg_is_in_sync_only_after_a_flush_behind_its_last_chunk() {
 
 #[test]
 fn a_leg_whose_flush_behind_its_last_chunk_fails_is_out() {
-    let rig = with_data_and_copied_chunk();
+    let rig = with_data_all_copied();
     assert!(rig.work());
+    rig.ok(0);
     rig.fail(1, ErrorKind::Media);
     rig.drain();
     assert_eq!(rig.letters(), "AD");
+}
+
+#[test]
+fn a_leg_whose_flush_before_its_promotion_fails_is_out() {
+    let rig = with_data_all_copied();
+    flush_copies(&rig);
+    assert!(rig.work());
+    assert_eq!(rig.waiting(1), [BufCmd::Flush]);
+    rig.fail(1, ErrorKind::Media);
+    rig.drain();
+    assert_eq!(rig.letters(), "AD");
+}
+
+/// A region counts only once it is flushed: until then the leg is not asked for
+/// less than all of it.
+#[test]
+fn no_region_counts_before_the_flush_behind_it() {
+    let rig = with_data_all_copied();
+    assert!(rig.target.status().contains(" 0/8 "), "{}", rig.target.status());
+    assert!(rig.work());
+    rig.ok(1);
+    assert!(rig.target.status().contains(" 0/8 "), "the flush of leg 0 is on its way");
+    rig.ok(0);
+    assert!(rig.target.status().contains(" 7/8 "), "{}", rig.target.status());
 }
 
 #[test]
@@ -92,18 +121,43 @@ fn a_target_that_fails_is_out_and_the_others_go_on() {
 
 #[test]
 fn a_source_that_cannot_be_read_anywhere_fails_the_target_not_itself() {
-    let rig = Rig::sync(2);
+    let mut rig = Rig::sync(2);
     assert!(rig.work());
+    rig.fail(0, ErrorKind::Media);
+    assert!(rig.work());
+    assert_eq!(rig.disks[0].pending(0).unwrap().extent, rig::extent(0, 1), "block by block");
+    assert_eq!(rig.letters(), "AS");
     rig.fail(0, ErrorKind::Media);
     rig.drain();
     assert_eq!(rig.letters(), "AD");
+    rig.write_all(0, 1, 3);
+    assert_eq!(rig.read_back(0, 1), 3);
+}
+
+#[test]
+fn a_chunk_that_cannot_be_read_at_once_is_copied_block_by_block() {
+    let mut rig = with_data_only();
+    assert!(rig.work());
+    rig.fail(0, ErrorKind::Media);
+    for at in 0..8 {
+        assert!(rig.work());
+        assert_eq!(rig.disks[0].pending(0).unwrap().extent, rig::extent(at, 1));
+        rig.ok(0);
+        assert_eq!(rig.disks[1].pending(0).unwrap().extent, rig::extent(at, 1));
+        rig.ok(1);
+    }
+    assert!(rig.work());
+    assert_eq!(rig.disks[0].pending(0).unwrap().extent, rig::extent(8, 8), "large chunks again");
+    rig.drain();
+    assert_eq!((rig.letters().as_str(), rig.same(0, 1)), ("AA", true));
+    assert_eq!(rig.read_back(0, LENGTH), 1);
 }
 
 /// The write fails on the only leg in sync and lands on the one being rebuilt,
 /// whose sectors there count as copied: it must not be promoted with them.
 #[test]
 fn what_a_failed_write_left_on_a_copied_region_is_copied_again() {
-    let mut rig = with_data_and_copied_chunk();
+    let mut rig = with_data_all_copied();
     let write = rig.write(0, 1, 9);
     rig.fail(0, ErrorKind::Media);
     rig.ok(1);
@@ -116,7 +170,7 @@ fn what_a_failed_write_left_on_a_copied_region_is_copied_again() {
 
 #[test]
 fn what_several_failed_writes_left_is_all_copied_again() {
-    let mut rig = with_data_and_copied_chunk();
+    let mut rig = with_data_all_copied();
     for start in [0, 32] {
         let write = rig.write(start, 1, 9);
         rig.fail(0, ErrorKind::Media);
@@ -128,13 +182,31 @@ fn what_several_failed_writes_left_is_all_copied_again() {
     assert!(rig.same(0, 1));
 }
 
-/// Leg 1 has every chunk; only its flush is missing.
-fn with_data_and_copied_chunk() -> Rig {
+/// Leg 1 has every chunk; only the flush behind them is missing.
+fn with_data_all_copied() -> Rig {
     let rig = with_data_only();
-    assert!(rig.work());
-    rig.ok(0);
-    rig.ok(1);
+    copy_all(&rig);
     rig
+}
+
+/// Copies every region of a small mirror to leg 1.
+fn copy_all(rig: &Rig) {
+    for region in 0..LENGTH / 8 {
+        assert!(rig.work());
+        assert_eq!(rig.disks[0].pending(0).unwrap().extent, rig::extent(8 * region, 8));
+        rig.ok(0);
+        rig.ok(1);
+    }
+}
+
+/// The flush behind the copies: all legs, since legs in sync must agree durably
+/// too.
+fn flush_copies(rig: &Rig) {
+    assert!(rig.work());
+    for leg in 0..2 {
+        assert_eq!(rig.waiting(leg), [BufCmd::Flush]);
+        rig.ok(leg);
+    }
 }
 
 fn with_data_only() -> Rig {
@@ -146,32 +218,50 @@ fn with_data_only() -> Rig {
     rig
 }
 
-/// The last in-sync leg fails a write that the other has; meanwhile the other
-/// is promoted. Both cannot stay.
+/// The last in-sync leg fails a write that the other has, while that one is about
+/// to be promoted: both cannot stay. So the promotion waits for the write.
 #[test]
-fn a_promotion_during_a_write_leaves_no_two_legs_that_differ() {
-    let mut rig = with_data_and_copied_chunk();
+fn a_promotion_waits_for_the_write_in_flight_and_for_what_it_leaves() {
+    let mut rig = with_data_all_copied();
+    flush_copies(&rig);
     let write = rig.write(0, 1, 9);
-    rig.fail(0, ErrorKind::Media);
     assert!(rig.work());
-    let flush = (0..rig.disks[1].queued())
-        .filter_map(|index| rig.disks[1].pending(index))
-        .find(|pending| pending.cmd == BufCmd::Flush)
-        .expect("the flush before a promotion");
-    rig.disks[1].complete(flush.id, sim::Outcome::Ok);
+    assert_eq!(rig.waiting(1), [WRITE], "no flush yet: the range is not free");
+    rig.fail(0, ErrorKind::Media);
+    assert_eq!((rig.waiting(1), rig.letters().as_str()), (vec![WRITE], "AS"));
+    rig.ok(1);
+    assert_eq!(rig.error(write), ErrorKind::Media);
+    assert_eq!((rig.waiting(1), rig.letters().as_str()), (vec![], "AS"), "it is off");
     rig.drain();
-    assert!(rig.end(write).is_some());
-    assert!(rig.letters() != "AA" || rig.same(0, 1));
+    assert!(rig.letters() == "AA" && rig.same(0, 1));
     let (first, second) = (rig.read_back(0, 1), rig.read_back(0, 1));
     assert_eq!(first, second);
+}
+
+/// The other way round: what comes during a promotion waits until it is known
+/// which legs it goes to.
+#[test]
+fn a_write_during_a_promotion_waits_for_it_and_counts_on_both_legs() {
+    let mut rig = with_data_all_copied();
+    flush_copies(&rig);
+    assert!(rig.work());
+    let write = rig.write(0, 1, 9);
+    assert_eq!((rig.waiting(0), rig.waiting(1)), (vec![], vec![BufCmd::Flush]));
+    rig.ok(1);
+    assert_eq!(rig.letters(), "AA");
+    rig.fail(0, ErrorKind::Media);
+    rig.ok(1);
+    assert_eq!((rig.end(write), rig.letters().as_str()), (Some(Ok(())), "DA"));
+    assert_eq!(rig.read_back(0, 1), 9);
 }
 
 /// The flush was issued after the last chunk, but no longer after all that the
 /// leg needs.
 #[test]
 fn a_write_that_fails_during_the_flush_puts_the_promotion_off() {
-    let mut rig = with_data_and_copied_chunk();
+    let mut rig = with_data_all_copied();
     assert!(rig.work());
+    rig.ok(0);
     let write = rig.write(0, 1, 9);
     rig.fail(0, ErrorKind::Media);
     let written = rig.disks[1].pending(1).unwrap().id;
@@ -179,26 +269,52 @@ fn a_write_that_fails_during_the_flush_puts_the_promotion_off() {
     assert_eq!(rig.error(write), ErrorKind::Media);
     rig.ok(1);
     assert_eq!(rig.letters(), "AS");
+    assert!(rig.target.status().contains(" 7/8 "), "{}", rig.target.status());
+    assert!(rig.work());
+    assert_eq!(rig.disks[0].pending(0).unwrap().extent, rig::extent(0, 8), "copied again");
     rig.drain();
     assert!(rig.letters() == "AA" && rig.same(0, 1));
 }
 
-/// A promotion during a write that reads wait for: its end lets them start, and
-/// none of them may find the old source still there.
+/// Reads wait for the write; its end lets them start in the same step that takes
+/// the leg out that missed it.
 #[test]
 fn no_read_goes_to_a_leg_that_missed_the_write_it_waited_for() {
-    let mut rig = with_data_and_copied_chunk();
+    for missing in [0, 1] {
+        let mut rig = with_data_only();
+        rig.drain();
+        assert_eq!(rig.letters(), "AA");
+        let write = rig.write(0, 1, 9);
+        let reads = [rig.read(0, 1), rig.read(0, 1)];
+        rig.fail(missing, ErrorKind::Media);
+        assert_eq!(rig.waiting(missing), [], "the reads wait");
+        rig.ok(1 - missing);
+        assert_eq!(rig.waiting(missing), []);
+        rig.drain();
+        assert_eq!(rig.end(write), Some(Ok(())));
+        assert_eq!(reads.map(|read| rig.value(read)), [9, 9]);
+    }
+}
+
+/// The same while a promotion waits behind the reads: the leg that has the write
+/// is not in sync yet and answers none of them, nor does it keep what it has.
+#[test]
+fn reads_between_a_failed_write_and_a_promotion_all_answer_the_same() {
+    let mut rig = with_data_all_copied();
+    flush_copies(&rig);
     let write = rig.write(0, 1, 9);
     rig.fail(0, ErrorKind::Media);
     let reads = [rig.read(0, 1), rig.read(0, 1)];
     assert!(rig.work());
-    let [written, flushed] = [0, 1].map(|index| rig.disks[1].pending(index).unwrap().id);
-    rig.disks[1].complete(flushed, Outcome::Ok);
-    assert_eq!(rig.letters(), "AA", "promoted while the write is in flight there");
-    rig.disks[1].complete(written, Outcome::Ok);
+    rig.ok(1);
+    assert_eq!(rig.error(write), ErrorKind::Media);
+    assert_eq!((rig.waiting(0).len(), rig.waiting(1)), (2, vec![]));
     rig.drain();
-    assert_eq!((rig.end(write), rig.letters().as_str()), (Some(Ok(())), "DA"));
-    assert_eq!(reads.map(|read| rig.value(read)), [9, 9]);
+    let [first, second] = reads.map(|read| rig.value(read));
+    assert_eq!((first, rig.letters().as_str()), (second, "AA"));
+    for _ in 0..3 {
+        assert_eq!(rig.read_back(0, 1), first);
+    }
 }
 
 #[test]
@@ -254,9 +370,21 @@ fn a_large_leg_is_copied_chunk_by_chunk_each_once() {
     let before = [rig.counts(0), rig.counts(1)];
     while step(&rig) {}
     assert_eq!(rig.letters(), "AA");
-    assert_eq!(rig.counts(0)[0] - before[0][0], 4, "reads of the source");
-    assert_eq!((rig.counts(1)[1] - before[1][1], rig.counts(1)[2]), (4, 1), "writes and the flush");
+    let regions = 1024 / 8;
+    assert_eq!(rig.counts(0)[0] - before[0][0], regions, "reads of the source");
+    assert_eq!(rig.counts(1)[1] - before[1][1], regions, "writes of the copy");
+    let flushes = regions / 16;
+    assert_eq!((rig.counts(0)[2], rig.counts(1)[2]), (flushes, flushes + 1), "and the promotion's");
     assert!(rig.same(0, 1));
+}
+
+#[test]
+fn a_large_region_is_copied_in_chunks_with_one_flush_behind_them() {
+    let rig = large().with_table("core 2 512 sync 2 vbd0 0 vbd1 0");
+    while step(&rig) {}
+    assert_eq!((rig.letters().as_str(), rig.same(0, 1)), ("AA", true));
+    assert_eq!((rig.counts(0)[0], rig.counts(1)[1]), (4, 4), "chunks of 256 sectors");
+    assert_eq!((rig.counts(0)[2], rig.counts(1)[2]), (1, 2));
 }
 
 #[test]
@@ -296,9 +424,10 @@ fn a_write_that_fails_again_and_again_does_not_keep_the_copy_from_ending() {
 #[test]
 fn only_what_a_failed_write_touched_is_copied_again() {
     let mut rig = large();
-    for _ in 0..4 {
+    while !rig.target.status().contains(" 127/128 ") {
         assert!(step(&rig));
     }
+    let reads = rig.counts(0)[0];
     let failing = rig.write(700, 2, 9);
     rig.fail(0, ErrorKind::Media);
     rig.ok(1);
@@ -306,9 +435,10 @@ fn only_what_a_failed_write_touched_is_copied_again() {
     assert!(rig.target.status().contains(" 127/128 "), "{}", rig.target.status());
     assert!(rig.work());
     let read = rig.disks[0].pending(0).unwrap();
-    assert_eq!(read.extent, rig::extent(700, 2));
+    assert_eq!(read.extent, rig::extent(696, 8), "its region");
     rig.drain();
     assert!(rig.letters() == "AA" && rig.same(0, 1));
+    assert_eq!(rig.counts(0)[0] - reads, 1);
 }
 
 #[test]
@@ -327,7 +457,7 @@ fn a_failed_write_across_the_end_of_what_is_copied_is_copied_again() {
 /// other was copied from it: both must not be in sync.
 #[test]
 fn a_write_that_lands_late_on_the_source_leaves_no_two_legs_that_differ() {
-    let mut rig = with_data_and_copied_chunk();
+    let mut rig = with_data_all_copied();
     let write = rig.write(0, 1, 9);
     rig.complete(0, Outcome::Timeout);
     rig.ok(1);
@@ -339,15 +469,6 @@ fn a_write_that_lands_late_on_the_source_leaves_no_two_legs_that_differ() {
     for _ in 0..3 {
         assert_eq!(rig.read_back(0, 1), 9);
     }
-}
-
-#[test]
-fn a_leg_that_promises_nothing_can_still_be_rebuilt() {
-    let limits = Limits { write_cache: WriteCache::Unknown, ..Limits::default() };
-    let mut rig = Rig::new(2, "sync", limits);
-    rig.drain();
-    let flush = rig.flush();
-    assert_eq!((rig.letters().as_str(), rig.end(flush)), ("AA", Some(Ok(()))));
 }
 
 #[test]
@@ -367,24 +488,4 @@ fn two_targets_end_in_sync_though_one_has_more_to_copy() {
     rig.drain();
     assert_eq!(rig.letters(), "AAD");
     assert!(rig.same(0, 1));
-}
-
-/// A leg that timed out comes back with a new table before its write has
-/// landed: it must not become a copy that then changes.
-#[test]
-fn a_leg_that_owes_a_late_write_does_not_come_back() {
-    let mut rig = Rig::nosync(2);
-    let write = rig.write(0, 1, 9);
-    rig.ok(0);
-    rig.complete(1, Outcome::Timeout);
-    assert_eq!(rig.end(write), Some(Ok(())));
-    rig.write_all(0, 1, 1);
-    let mut rig = rig.with_table("core 2 8 sync 2 vbd0 0 vbd1 0");
-    rig.drain();
-    assert_eq!(rig.letters(), "AD");
-    let late = rig.disks[1].late(0).unwrap().id;
-    rig.disks[1].give_back_late(late);
-    for _ in 0..3 {
-        assert_eq!(rig.read_back(0, 1), 1);
-    }
 }

@@ -4,8 +4,11 @@
 //! a completion.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod recorded;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -44,19 +47,22 @@ impl LockWatch for Watch {
     }
 }
 
-/// Work waits until a test runs it.
+/// Work waits until a test runs it, in the order in which it came.
 #[derive(Default)]
-pub struct Later(Mutex<VecDeque<Arc<dyn Work>>>);
+pub struct Later {
+    work: Mutex<VecDeque<(Duration, Arc<dyn Work>)>>,
+    dice: AtomicU64,
+}
 
 impl Env for Later {
     fn now(&self) -> Duration {
         Duration::ZERO
     }
-    fn run_after(&self, _delay: Duration, work: Arc<dyn Work>) {
-        self.0.lock().unwrap().push_back(work);
+    fn run_after(&self, delay: Duration, work: Arc<dyn Work>) {
+        self.work.lock().unwrap().push_back((delay, work));
     }
     fn random(&self) -> u64 {
-        4
+        sim::Random::new(self.dice.fetch_add(1, Ordering::Relaxed)).bits()
     }
 }
 
@@ -68,8 +74,23 @@ pub fn watch_locks() {
 impl Later {
     /// Runs one piece of work, if any waits.
     pub fn one(&self) -> bool {
-        let next = self.0.lock().unwrap().pop_front();
-        next.map(Work::run).is_some()
+        let next = self.work.lock().unwrap().pop_front();
+        next.map(|(_, work)| work.run()).is_some()
+    }
+
+    /// Runs one piece of work that wanted no delay, if any waits.
+    fn one_now(&self) -> bool {
+        let next = {
+            let mut work = self.work.lock().unwrap();
+            let index = work.iter().position(|(delay, _)| delay.is_zero());
+            index.and_then(|index| work.remove(index))
+        };
+        next.map(|(_, work)| work.run()).is_some()
+    }
+
+    /// How much work waits.
+    fn len(&self) -> usize {
+        self.work.lock().unwrap().len()
     }
 }
 

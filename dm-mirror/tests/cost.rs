@@ -1,0 +1,186 @@
+//! What a recorded mirror costs over a single disk, by its own counts.
+
+mod rig;
+
+use rig::recorded::{Ask, Costs, Recorded};
+
+/// What both legs were asked for by `what`; they are asked for the same.
+fn cost(rig: &mut Recorded, what: impl FnOnce(&mut Recorded)) -> Costs {
+    let before = [0, 1].map(|leg| rig.costs(leg));
+    what(rig);
+    let [first, second] = [0, 1].map(|leg| rig.costs(leg).since(before[leg]));
+    assert_eq!(first, second, "legs are asked for the same");
+    first
+}
+
+#[test]
+fn the_steady_state_is_one_write_a_leg_and_no_flush() {
+    let mut rig = Recorded::new(2);
+    rig.put(0, 1, 1);
+    let cost = cost(&mut rig, |rig| (0..8).for_each(|start| rig.put(start, 1, 2)));
+    assert_eq!(cost, Costs { user: (8, 0), ..Costs::default() });
+}
+
+#[test]
+fn the_first_write_to_a_region_costs_one_page_and_one_flush_more() {
+    let mut rig = Recorded::new(2);
+    let cost = cost(&mut rig, |rig| rig.put(0, 1, 1));
+    assert_eq!(cost, Costs { user: (1, 0), intent: (1, 1), ..Costs::default() });
+}
+
+/// Group commit: those that came before the page was written share it; those that
+/// came while it was on its way share the next.
+#[test]
+fn first_writes_that_wait_together_share_their_intent() {
+    let mut rig = Recorded::new(2);
+    let cost = cost(&mut rig, |rig| {
+        let tags: Vec<_> = (0..8).map(|region| rig.write(region * 8, 1, 1)).collect();
+        rig.settle();
+        assert!(tags.iter().all(|tag| rig.end(*tag) == Some(Ok(()))));
+    });
+    assert_eq!(cost, Costs { user: (8, 0), intent: (2, 2), ..Costs::default() });
+}
+
+#[test]
+fn a_write_across_regions_costs_one_intent() {
+    let mut rig = Recorded::new(2);
+    let cost = cost(&mut rig, |rig| rig.put(4, 40, 1));
+    assert_eq!(cost, Costs { user: (1, 0), intent: (1, 1), ..Costs::default() });
+}
+
+#[test]
+fn fua_costs_one_flush() {
+    let mut rig = Recorded::new(2);
+    rig.put(0, 1, 1);
+    let cost = cost(&mut rig, |rig| {
+        let tag = rig.write_fua(1, 2);
+        rig.settle();
+        assert_eq!(rig.end(tag), Some(Ok(())));
+    });
+    assert_eq!(cost, Costs { user: (1, 1), ..Costs::default() });
+}
+
+#[test]
+fn a_flush_costs_one_flush_and_a_read_nothing() {
+    let mut rig = Recorded::new(2);
+    rig.put(0, 1, 1);
+    let cost = cost(&mut rig, |rig| {
+        rig.sync();
+        rig.get(0, 1);
+    });
+    assert_eq!(cost, Costs { user: (0, 1), ..Costs::default() });
+}
+
+#[test]
+fn a_start_and_a_stop_cost_one_superblock_each() {
+    let rig = Recorded::new(2);
+    let once = Costs { superblock: (1, 1), ..Costs::default() };
+    assert_eq!([0, 1].map(|leg| rig.costs(leg)), [once; 2], "the start");
+    assert!(rig.stop());
+    let twice = Costs { superblock: (2, 2), ..Costs::default() };
+    assert_eq!([0, 1].map(|leg| rig.costs(leg)), [twice; 2], "the stop of a clean mirror");
+}
+
+#[test]
+fn a_stop_after_writes_costs_a_flush_a_page_and_a_superblock() {
+    let mut rig = Recorded::new(2);
+    rig.put(0, 64, 1);
+    let cost = cost(&mut rig, |rig| assert!(rig.stop()));
+    assert_eq!(cost, Costs { clean: (1, 2), superblock: (1, 1), ..Costs::default() });
+}
+
+#[test]
+fn regions_become_clean_together_for_two_flushes_at_most() {
+    let mut rig = Recorded::new(2);
+    for region in 0..8 {
+        rig.put(region * 8, 1, 1);
+    }
+    let cost = cost(&mut rig, |rig| rig.rest());
+    let Costs { clean: (pages, flushes), .. } = cost;
+    assert_eq!(cost, Costs { clean: cost.clean, ..Costs::default() });
+    assert!(pages <= 2 && flushes <= 2, "{cost:?}");
+    assert!((0..8).all(|region| !rig.dirty(0, region) && !rig.dirty(1, region)));
+}
+
+/// The flush that cleaning needs is the user's, if there is one.
+#[test]
+fn behind_a_users_flush_cleaning_costs_only_its_record() {
+    let mut rig = Recorded::new(2);
+    rig.put(0, 8, 1);
+    rig.sync();
+    let cost = cost(&mut rig, |rig| rig.rest());
+    assert_eq!(cost, Costs { clean: (1, 1), ..Costs::default() });
+    assert!(!rig.dirty(0, 0) && !rig.dirty(1, 0));
+}
+
+#[test]
+fn a_region_that_is_written_all_the_time_stays_dirty_and_costs_nothing_more() {
+    let mut rig = Recorded::new(2);
+    rig.put(0, 1, 1);
+    let cost = cost(&mut rig, |rig| {
+        for _ in 0..10 {
+            rig.put(0, 1, 2);
+            rig.pass();
+            rig.settle();
+        }
+    });
+    assert_eq!(cost, Costs { user: (10, 0), ..Costs::default() });
+    assert!(rig.dirty(0, 0));
+}
+
+/// Its user flushes after each write, so that it could be made clean each time,
+/// and each next write would cost an intent.
+#[test]
+fn a_region_that_is_in_use_is_not_made_clean_between_two_writes() {
+    let mut rig = Recorded::new(2);
+    rig.put(0, 1, 1);
+    let cost = cost(&mut rig, |rig| {
+        for _ in 0..10 {
+            rig.put(0, 1, 2);
+            rig.sync();
+            rig.pass();
+            rig.settle();
+        }
+    });
+    assert_eq!(cost, Costs { user: (10, 10), ..Costs::default() });
+}
+
+/// A mirror that nobody uses costs nothing, however long.
+#[test]
+fn an_idle_mirror_asks_for_nothing() {
+    let mut rig = Recorded::new(2);
+    rig.put(0, 1, 1);
+    rig.rest();
+    let cost = cost(&mut rig, |rig| {
+        for _ in 0..10 {
+            rig.pass();
+            rig.settle();
+        }
+    });
+    assert_eq!(cost, Costs::default());
+    assert_eq!(rig.asks(0), Vec::<Ask>::new());
+}
+
+/// What a leg missed is copied once, with a flush behind it, one before it is in
+/// sync, and two superblocks on each: it is being rebuilt, it is in sync.
+#[test]
+fn a_returning_leg_costs_the_regions_that_it_missed() {
+    let mut rig = Recorded::new(2);
+    rig.message("fail 1").unwrap();
+    rig.settle();
+    rig.put(0, 4, 1);
+    rig.put(40, 4, 2);
+    rig.rest();
+    let before = [0, 1].map(|leg| rig.costs(leg));
+    let reads = rig.counts(0)[0];
+    rig.message("add 1").unwrap();
+    rig.rest();
+    assert_eq!(rig.letters(), "AA");
+    let [source, target] = [0, 1].map(|leg| rig.costs(leg).since(before[leg]));
+    assert_eq!(rig.counts(0)[0] - reads, 2, "two regions are read");
+    assert_eq!((source.copy, target.copy), ((0, 1), (2, 2)));
+    assert_eq!((source.superblock, target.superblock), ((2, 2), (2, 2)));
+    assert_eq!((source.user, target.user), ((0, 0), (0, 0)));
+    assert!(target.intent.0 <= 2 && target.clean.0 <= 2, "{target:?}");
+    assert!(rig.agree(0, 1));
+}

@@ -1,0 +1,387 @@
+//! A recorded mirror over labelled disks: every leg has a superblock and a map,
+//! and a test can look at what is durable there, pull the plug and start again.
+//!
+//! Place: a [`Rig`] with more to it, and its helpers hold here too, but for two:
+//! [`Recorded::settle`] runs no work that wanted a delay (the cleaner), and
+//! [`Recorded::pass`] lets time pass.
+
+use std::mem;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bio::{BlockDevice, BufCmd, Limits, SECTOR_SIZE, Sector, Sectors};
+use dm_mirror::format::{
+    Marks, Member, MemberState, Region, SLOTS, Superblock, newest_superblock, superblock_place,
+};
+use dm_mirror::label::{self, Ids, LabelOptions, Phase};
+use sim::{Chooser, Outcome, Replay, SimDisk, Trace};
+
+use super::{LENGTH, Later, Rig, create, watch_locks};
+
+/// Where the data begins on each leg: two superblock slots, one page of the map
+/// in two slots.
+pub const DATA: u64 = 32;
+
+/// The size of a region: [`LENGTH`] has eight of them.
+pub const REGION: u64 = 8;
+
+/// More rounds than anything here takes: it has run into a circle.
+const ROUNDS_MAX: usize = 20_000;
+
+/// What a leg is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    Super,
+    Map,
+    Data,
+    Read,
+    Flush,
+}
+
+/// What of a leg's cache survives a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Survives {
+    /// What was flushed.
+    Durable,
+    /// Everything that it was ever given.
+    All,
+}
+
+struct Newest(Trace);
+
+impl Chooser for Newest {
+    fn choose(&mut self, n: usize, _what: &'static str) -> usize {
+        n - 1
+    }
+    fn trace(&self) -> &Trace {
+        &self.0
+    }
+}
+
+impl Survives {
+    /// Decides so.
+    pub fn chooser(self) -> Box<dyn Chooser> {
+        match self {
+            Survives::Durable => Box::new(Replay::new(Vec::new())),
+            Survives::All => Box::new(Newest(Trace::default())),
+        }
+    }
+}
+
+/// Writes and flushes of a leg for one cause.
+pub type Cost = (u64, u64);
+
+/// What a leg was asked for, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Costs {
+    pub user: Cost,
+    pub copy: Cost,
+    pub intent: Cost,
+    pub clean: Cost,
+    pub superblock: Cost,
+}
+
+impl Costs {
+    /// What came since `before`.
+    pub fn since(self, before: Costs) -> Costs {
+        let less = |a: Cost, b: Cost| (a.0 - b.0, a.1 - b.1);
+        Costs {
+            user: less(self.user, before.user),
+            copy: less(self.copy, before.copy),
+            intent: less(self.intent, before.intent),
+            clean: less(self.clean, before.clean),
+            superblock: less(self.superblock, before.superblock),
+        }
+    }
+}
+
+/// A mirror that remembers.
+pub struct Recorded(Rig);
+
+impl Deref for Recorded {
+    type Target = Rig;
+    fn deref(&self) -> &Rig {
+        &self.0
+    }
+}
+
+impl DerefMut for Recorded {
+    fn deref_mut(&mut self) -> &mut Rig {
+        &mut self.0
+    }
+}
+
+impl Recorded {
+    /// A new mirror of equal legs that has started.
+    pub fn new(legs: usize) -> Recorded {
+        let rig = Recorded::labelled(legs, true);
+        rig.settle();
+        assert_eq!(rig.letters(), "A".repeat(legs));
+        rig
+    }
+
+    /// A new mirror that is about to start; unless `clean`, legs are to be made
+    /// equal first.
+    pub fn labelled(legs: usize, clean: bool) -> Recorded {
+        let limits = Limits::default();
+        let capacity = Sectors(DATA + LENGTH);
+        let disks: Vec<_> = (0..legs).map(|_| SimDisk::new(capacity, limits)).collect();
+        let devices = vec![label::Device { capacity, block_size: limits.block_size }; legs];
+        let mut dice = sim::Random::new(1 << 32);
+        let ids = Ids::new(legs, || dice.bits());
+        let options = LabelOptions {
+            region: Some(Sectors(REGION)),
+            data_start: Some(Sector(DATA)),
+            clean,
+            ..LabelOptions::new("test")
+        };
+        let label = label::plan(&options, &ids, &devices).unwrap();
+        for (device, disk) in disks.iter().enumerate() {
+            for (place, unit) in
+                Phase::ALL.into_iter().flat_map(|phase| label.writes(device, phase))
+            {
+                disk.preset(place.start(), &unit[..]);
+            }
+        }
+        Recorded::over(disks, &vec![true; legs], "", 0)
+    }
+
+    /// A mirror over these disks, of which the table names those that are
+    /// `there`, with a table that ends in `features`; about to start.
+    fn over(disks: Vec<Arc<SimDisk>>, there: &[bool], features: &str, dice: u64) -> Recorded {
+        watch_locks();
+        let devices: Vec<_> =
+            disks.iter().map(|disk| disk.clone() as Arc<dyn BlockDevice>).collect();
+        let name = |leg| if there[leg] { format!(" vbd{leg} 0") } else { " - 0".into() };
+        let names: String = (0..disks.len()).map(name).collect();
+        let args = format!("internal 0 {}{names}{features}", disks.len());
+        let later = Arc::new(Later { dice: dice.into(), ..Later::default() });
+        let events = Arc::default();
+        let target = create(&args, &devices, LENGTH, later.clone(), Arc::clone(&events)).unwrap();
+        target.resume();
+        Recorded(Rig { disks, events, later, target, client: Arc::default(), tags: 0 })
+    }
+
+    /// Power is lost on every leg, and comes back; the mirror is about to start.
+    pub fn crash(self, survives: &[Survives]) -> Recorded {
+        let there = vec![true; self.disks.len()];
+        self.crash_and_start(survives, &there, "")
+    }
+
+    /// The same, with the legs that are `there` afterwards, and other features.
+    pub fn crash_and_start(
+        self,
+        survives: &[Survives],
+        there: &[bool],
+        features: &str,
+    ) -> Recorded {
+        let cut = |(disk, it): (&Arc<SimDisk>, &Survives)| disk.crash(&mut *it.chooser());
+        let disks = self.disks.iter().zip(survives).map(cut).collect();
+        let dice = self.later.dice.load(Ordering::Relaxed);
+        // The machine is off: nothing of it runs again, not even its destructors.
+        mem::forget(self);
+        Recorded::over(disks, there, features, dice)
+    }
+
+    /// Stops the mirror. Whether that came to an end.
+    pub fn stop(&self) -> bool {
+        let over = Arc::new(AtomicBool::new(false));
+        let seen = over.clone();
+        self.target.suspend(Box::new(move || seen.store(true, Ordering::Relaxed)));
+        self.settle();
+        over.load(Ordering::Relaxed)
+    }
+
+    /// A clean stop and a start with the legs that are `there`.
+    pub fn stop_and_start(self, there: &[bool]) -> Recorded {
+        assert!(self.stop());
+        let (disks, dice) = (self.disks.clone(), self.later.dice.load(Ordering::Relaxed));
+        drop(self);
+        Recorded::over(disks, there, "", dice)
+    }
+
+    /// Completes everything with success, and runs all work that wants no delay.
+    pub fn settle(&self) {
+        for _ in 0..ROUNDS_MAX {
+            if !self.complete_one() && !self.later.one_now() {
+                return;
+            }
+        }
+        panic!("it never comes to rest:\n{}", self.message("show").unwrap());
+    }
+
+    fn complete_one(&self) -> bool {
+        let leg = (0..self.disks.len()).find(|&leg| self.disks[leg].queued() > 0);
+        leg.map(|leg| self.ok(leg)).is_some()
+    }
+
+    /// Time passes: whatever was put off until now runs once.
+    pub fn pass(&self) {
+        for _ in 0..self.later.len() {
+            self.later.one();
+        }
+    }
+
+    /// Time passes until nothing is left to be done.
+    pub fn rest(&self) {
+        for _ in 0..100 {
+            self.settle();
+            if self.later.len() == 0 {
+                return;
+            }
+            self.pass();
+        }
+        panic!("it never rests:\n{}", self.message("show").unwrap());
+    }
+
+    /// What a leg is asked for, oldest first.
+    pub fn asks(&self, leg: usize) -> Vec<Ask> {
+        let disk = &self.disks[leg];
+        (0..disk.queued()).map(|index| ask(&disk.pending(index).unwrap())).collect()
+    }
+
+    /// Ends the oldest request of this kind that waits on a leg.
+    pub fn end_ask(&self, leg: usize, kind: Ask, outcome: Outcome) {
+        let disk = &self.disks[leg];
+        let mut pending = (0..disk.queued()).map(|index| disk.pending(index).unwrap());
+        let Some(it) = pending.find(|it| ask(it) == kind) else {
+            panic!("no {kind:?} on leg {leg}: {:?}", self.asks(leg));
+        };
+        disk.complete(it.id, outcome);
+    }
+
+    /// Completes what waits on a leg, if it is exactly this.
+    pub fn did(&self, leg: usize, kinds: &[Ask]) {
+        assert_eq!(self.asks(leg), kinds, "leg {leg}");
+        kinds.iter().for_each(|kind| self.end_ask(leg, *kind, Outcome::Ok));
+    }
+
+    /// Completes requests on this leg alone until it has none.
+    pub fn settle_leg(&self, leg: usize) {
+        while self.disks[leg].queued() > 0 {
+            self.ok(leg);
+        }
+    }
+
+    /// A write and all it takes, but no cleaning.
+    pub fn put(&mut self, start: u64, count: u64, value: u8) {
+        let tag = self.write(start, count, value);
+        self.settle();
+        assert_eq!(self.end(tag), Some(Ok(())));
+    }
+
+    pub fn get(&mut self, start: u64, count: u64) -> u8 {
+        let tag = self.read(start, count);
+        self.settle();
+        self.value(tag)
+    }
+
+    pub fn sync(&mut self) {
+        let tag = self.flush();
+        self.settle();
+        assert_eq!(self.end(tag), Some(Ok(())));
+    }
+
+    /// What the report says that a leg was asked for.
+    pub fn costs(&self, leg: usize) -> Costs {
+        let report = self.message("show").unwrap();
+        let head = format!("leg {leg}: writes/flushes ");
+        let line = report.lines().find_map(|line| line.strip_prefix(&head)).expect("a line");
+        let words: Vec<&str> = line.split(';').next().unwrap().split(' ').collect();
+        let cost = |name| {
+            let at = words.iter().position(|word| *word == name).expect("a cause");
+            let (writes, flushes) = words[at + 1].split_once('/').unwrap();
+            (writes.parse().unwrap(), flushes.parse().unwrap())
+        };
+        Costs {
+            user: cost("user"),
+            copy: cost("copy"),
+            intent: cost("intent"),
+            clean: cost("clean"),
+            superblock: cost("superblock"),
+        }
+    }
+
+    fn durable_bytes(&self, leg: usize, start: u64, count: u64) -> Vec<u8> {
+        let mut bytes = vec![0; count as usize * SECTOR_SIZE];
+        for (sector, at) in bytes.chunks_mut(SECTOR_SIZE).zip(start..) {
+            self.disks[leg].durable(Sector(at)).fill(sector);
+        }
+        bytes
+    }
+
+    /// The member that a crash would leave of a leg, if its cache is lost.
+    pub fn member(&self, leg: usize) -> Member {
+        let slot = |slot| {
+            let place = superblock_place(slot);
+            self.durable_bytes(leg, place.start().0, place.count().0)
+        };
+        let slots: [Vec<u8>; SLOTS] = std::array::from_fn(slot);
+        let (slot, superblock) = newest_superblock([&slots[0], &slots[1]]).unwrap();
+        let place = superblock.geometry.map_place();
+        let map = self.durable_bytes(leg, place.start().0, place.count().0);
+        Member::from_bytes(superblock, slot, &map)
+    }
+
+    /// A leg's durable superblock.
+    pub fn superblock(&self, leg: usize) -> Superblock {
+        self.member(leg).superblock
+    }
+
+    /// What a leg's durable superblock says of another.
+    pub fn says(&self, leg: usize, of: usize) -> MemberState {
+        self.superblock(leg).members[of].as_ref().unwrap().state
+    }
+
+    /// What a leg's durable map says of a region.
+    pub fn marks(&self, leg: usize, region: u32) -> Marks {
+        self.member(leg).marks(Region(region)).expect("a page that can be read")
+    }
+
+    pub fn dirty(&self, leg: usize, region: u32) -> bool {
+        self.marks(leg, region).contains(Marks::DIRTY)
+    }
+
+    pub fn missed(&self, leg: usize, region: u32, by: usize) -> bool {
+        self.marks(leg, region).contains(Marks::missed(by))
+    }
+
+    /// The first byte of a data sector, as a leg would read it.
+    pub fn holds(&self, leg: usize, sector: u64) -> u8 {
+        first(&self.disks[leg].contents(Sector(DATA + sector)))
+    }
+
+    /// The first byte of a data sector on a leg's medium.
+    pub fn keeps(&self, leg: usize, sector: u64) -> u8 {
+        first(&self.disks[leg].durable(Sector(DATA + sector)))
+    }
+
+    /// Whether two legs hold the same data.
+    pub fn agree(&self, a: usize, b: usize) -> bool {
+        let contents = |leg: usize, at| self.disks[leg].contents(Sector(DATA + at));
+        (0..LENGTH).all(|at| contents(a, at) == contents(b, at))
+    }
+
+    /// A leg loses its power for a moment, and what its cache held.
+    pub fn blink(&self, leg: usize) {
+        self.disks[leg].lose_cache(&mut *Survives::Durable.chooser());
+    }
+}
+
+fn first(content: &sim::Content) -> u8 {
+    let mut sector = [0; SECTOR_SIZE];
+    content.fill(&mut sector);
+    sector[0]
+}
+
+fn ask(pending: &sim::Pending) -> Ask {
+    let start = pending.extent.start().0;
+    match pending.cmd {
+        BufCmd::Flush => Ask::Flush,
+        BufCmd::Read => Ask::Read,
+        _ if start < superblock_place(SLOTS).start().0 => Ask::Super,
+        _ if start < DATA => Ask::Map,
+        _ => Ask::Data,
+    }
+}
