@@ -64,8 +64,9 @@ pub(crate) struct Regions {
 struct Activity {
     in_flight: u32,
     last_done: Moment,
-    /// Nothing happened here since the cleaner looked last.
-    idle: bool,
+    /// How often the cleaner found nothing happening since the last write: once,
+    /// and a second time it may be made clean.
+    quiet: u8,
     /// A write failed here on a leg that stayed: what it left there is covered by
     /// no flush, so the region stays DIRTY for this session.
     doubtful: bool,
@@ -137,7 +138,7 @@ impl Regions {
                 self.marks[region.0 as usize] |= Marks::DIRTY;
                 let activity = self.active.entry(region).or_default();
                 activity.in_flight += 1;
-                activity.idle = false;
+                activity.quiet = 0;
             }
             unwritten.iter().for_each(|leg| self.miss(leg, region));
         }
@@ -249,7 +250,8 @@ impl Regions {
             let quiet = activity.in_flight == 0
                 && !activity.doubtful
                 && !self.unsettled.contains(region.0 as usize);
-            if quiet && (activity.idle || now) {
+            if quiet && (activity.quiet > 0 || now) {
+                activity.quiet = 2;
                 idle.any = true;
                 let has = flushed.in_sync.or(flushed.rebuilding);
                 idle.to_flush = (has.iter())
@@ -259,7 +261,7 @@ impl Regions {
                         legs
                     });
             }
-            activity.idle |= quiet;
+            activity.quiet = activity.quiet.max(u8::from(quiet));
         }
         idle
     }
@@ -270,7 +272,7 @@ impl Regions {
         let may = |(&region, activity): (&Region, &Activity)| {
             let has = self.legs_that_have(region, flushed);
             let quiet = activity.in_flight == 0
-                && activity.idle
+                && activity.quiet == 2
                 && !activity.doubtful
                 && !self.is_unsettled(region);
             let durable = has.iter().all(|leg| flushed.when[leg] > activity.last_done);
