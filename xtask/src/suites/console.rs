@@ -144,7 +144,7 @@ const SCRIPT: &[Step] = &[
     ),
     refuses("mirror add l0 1", "leg 1 is not out"),
     refuses("mirror add l0 7", "no leg `7`"),
-    refuses("mirror start-degraded l0", "runs already"),
+    refuses("mirror start-degraded l0", "not held for a member"),
     refuses("mirror keep l0 0", "runs already"),
     does("mirror fail l0 1", "to take it back: `mirror add l0 1`"),
     does("fill l0 4M 1M random=6", "filled 1 MiB"),
