@@ -22,11 +22,11 @@ use core::time::Duration;
 use dm::Work;
 
 use crate::counts::Cause;
+use crate::flush::{FlushFor, FlushGroup};
 use crate::format::Region;
 use crate::leg::LegSet;
 use crate::mirror::{Mirror, State};
 use crate::region::page_of;
-use crate::resync::{FlushFor, FlushGroup};
 
 /// How long nothing happens in a region before it is looked at.
 const CLEAN_DELAY: Duration = Duration::from_millis(500);
@@ -145,7 +145,8 @@ impl Mirror {
         let (done, commit) = {
             let mut state = self.state.lock();
             let legs = state.writable();
-            let quiet = |leg: usize| state.legs[leg].journal.as_ref().is_none_or(|it| it.is_quiet());
+            let quiet =
+                |leg: usize| state.legs[leg].journal.as_ref().is_none_or(|it| it.is_quiet());
             let maps_quiet = legs.iter().all(quiet);
             let State { membership, cleaner, .. } = &mut *state;
             match (&mut cleaner.stop, membership) {

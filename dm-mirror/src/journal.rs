@@ -27,12 +27,15 @@ use uuid::Uuid;
 
 use crate::counts::Cause;
 use crate::format::{
-    Geometry, MapPage, Marks, Member, REGIONS_PER_PAGE, Region, SLOTS, page_place,
+    FoundPage, Geometry, MapPage, Marks, Member, REGIONS_PER_PAGE, Region, SLOTS, page_place,
 };
 use crate::leg::Failure;
 use crate::mirror::{Mirror, State};
 use crate::region::{Moment, Regions, page_of};
 use crate::write::{WriteGroup, WriteTx};
+
+/// No slot that cannot be read is so many commits ahead of the others.
+const HIDDEN_MAX: u64 = 1 << 32;
 
 /// One leg's map on its disk, and what waits for it.
 pub(crate) struct Journal {
@@ -75,17 +78,22 @@ struct Flight {
 }
 
 impl Journal {
-    /// The map that was found on a member.
-    pub(crate) fn found(member: &Member) -> Journal {
+    /// The map that was found on a member, some of its slots `unreadable`: what
+    /// these hide has a smaller number than whatever is written from now on.
+    pub(crate) fn found(member: &Member, unreadable: &[(u32, usize)]) -> Journal {
         let geometry = member.superblock.geometry;
         let marks = |region| member.marks(Region(region)).unwrap_or_default();
-        let place = |page: &Option<crate::format::FoundPage>| match page {
+        let largest = member.pages.iter().flatten().map(|page| page.seq).max().unwrap_or(0);
+        let place = |(number, page): (usize, &Option<FoundPage>)| match page {
             Some(page) => Place { slot: page.slot, seq: page.seq },
-            None => Place { slot: 0, seq: 0 },
+            None => {
+                let hidden = unreadable.iter().find(|(page, _)| *page as usize == number);
+                Place { slot: hidden.map_or(0, |(_, slot)| *slot), seq: largest + HIDDEN_MAX }
+            }
         };
         Journal {
             durable: (0..geometry.regions()).map(marks).collect(),
-            pages: member.pages.iter().map(place).collect(),
+            pages: member.pages.iter().enumerate().map(place).collect(),
             ..Journal::blank(geometry, member.superblock.own().uuid, member.superblock.incarnation)
         }
     }
@@ -197,8 +205,10 @@ impl Journal {
         flight.flush
     }
 
-    /// The commit on its way failed: it may survive, or not. Who waits fails too.
+    /// The commit on its way failed: it may survive, or not. Who waits fails too;
+    /// what nobody waits for is recorded with the next that succeeds.
     fn not_committed(&mut self) -> Vec<Waiting> {
+        self.changed.clear();
         let flight = self.flight.take().expect("an error belongs to a commit");
         for (number, marks) in flight.pages {
             for (durable, marks) in on_page(number, &mut self.durable).zip(marks.iter()) {
@@ -328,7 +338,8 @@ impl Mirror {
         for Waiting { group, tx, bio } in failed {
             group.fail(tx, bio, error);
         }
-        self.map_became_durable();
+        self.check_stop();
+        self.try_again_later();
     }
 }
 

@@ -76,8 +76,6 @@ pub(crate) enum Failure {
     Flush(ErrorKind),
     /// It could not be read, for a reason that is no matter of one sector.
     Read(ErrorKind),
-    /// Too many of its sectors could not be read.
-    Media,
     /// Its region map or its superblock could not be written.
     Metadata(ErrorKind),
     /// It lost what its cache held, without a request that failed.
@@ -98,7 +96,6 @@ impl fmt::Display for Failure {
             Failure::Write(kind) => write!(f, "write failed: {kind}"),
             Failure::Flush(kind) => write!(f, "flush failed: {kind}"),
             Failure::Read(kind) => write!(f, "read failed: {kind}"),
-            Failure::Media => f.write_str("too many read errors"),
             Failure::Metadata(kind) => write!(f, "metadata write failed: {kind}"),
             Failure::Reset => f.write_str("its cache was lost: reset or reconnected"),
             Failure::Source(kind) => write!(f, "nothing to rebuild it from: {kind}"),

@@ -29,7 +29,7 @@ use crate::format::{
 };
 use crate::label;
 use crate::leg::{Failure, LEGS_MAX, LegSet, LegState};
-use crate::mirror::{Ended, Mirror, State};
+use crate::mirror::{Ended, Life, Mirror, State};
 
 /// What superblocks are to say, and what they say.
 pub(crate) struct Membership {
@@ -81,7 +81,8 @@ impl Membership {
     /// for nothing.
     pub(crate) fn found(&mut self, leg: usize, member: &Member, incarnation: u32) {
         let Superblock { seq, generation, .. } = member.superblock;
-        self.disks[leg] = Disk { slot: member.slot, seq, incarnation, version: 0, generation, marked: false };
+        self.disks[leg] =
+            Disk { slot: member.slot, seq, incarnation, version: 0, generation, marked: false };
         self.saw(usize::from(member.superblock.slot), seq);
     }
 
@@ -233,6 +234,10 @@ impl State {
 
     /// The superblocks to be written now, if none are on their way.
     fn next_superblocks(&mut self) -> Vec<(usize, Superblock)> {
+        // A start that failed goes on from what it finds, not from what it wanted.
+        if self.probing || matches!(self.life, Life::Held(..) | Life::Refused(_)) {
+            return Vec::new();
+        }
         let in_sync = self.in_sync();
         let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
         let returning = self.legs_that(|state| state == LegState::Returning);

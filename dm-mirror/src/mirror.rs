@@ -34,8 +34,8 @@ use crate::membership::Membership;
 use crate::range::{Mode, RangeLock, Ticket};
 use crate::region::{Flushed, Moment, Regions};
 use crate::resync::{Copied, Resync};
-use crate::start::Consent;
-use crate::write::{Group, LegErrors, Origin, WriteGroup};
+use crate::start::{Consent, Offer};
+use crate::write::{Group, Origin, WriteGroup};
 
 /// A mirror: what does not change, and the state that does.
 pub(crate) struct Mirror {
@@ -54,6 +54,8 @@ pub(crate) struct Mirror {
 /// What the mirror's lock protects.
 pub(crate) struct State {
     pub(crate) life: Life,
+    /// The members are being read, for a start.
+    pub(crate) probing: bool,
     pub(crate) legs: ArrayVec<LegRecord, LEGS_MAX>,
     pub(crate) ranges: RangeLock<Waiter>,
     /// A thread is starting granted waiters; it will see those of others too.
@@ -76,8 +78,9 @@ pub(crate) enum Life {
     Starting(Vec<Bio>),
     /// It serves them.
     Running,
-    /// It waits for a member or a person, who is told why; requests fail.
-    Held(String),
+    /// It waits for a member or a person, who is told why; requests fail. A
+    /// person's word is good for this offer, if any.
+    Held(String, Option<Offer>),
     /// What it found cannot be started; requests fail.
     Refused(String),
 }
@@ -97,8 +100,6 @@ pub(crate) struct LegRecord {
     resets: u64,
     /// It lost its cache, and nobody was told yet: the last leg in sync stays.
     lost_cache: bool,
-    /// Reads that failed of late; see `repair.rs`.
-    pub(crate) bad_reads: u32,
 }
 
 /// Who waits for a range.
@@ -131,6 +132,7 @@ impl Mirror {
         let record = |(leg, it): (usize, &Leg)| LegRecord::new(first(leg), it.resets());
         let mut state = State {
             life: Life::Starting(Vec::new()),
+            probing: false,
             legs: records.map(record).collect(),
             ranges: RangeLock::new(),
             granting: false,
@@ -165,7 +167,8 @@ impl Mirror {
         })
     }
 
-    /// Starts, or goes on after [`suspend`](Mirror::suspend).
+    /// Starts, or tries again if that was not possible, or goes on after
+    /// [`suspend`](Mirror::suspend).
     pub(crate) fn resume(self: &Arc<Self>) {
         let (first, wake) = {
             let mut state = self.state.lock();
@@ -175,7 +178,7 @@ impl Mirror {
                 membership.change(|wanted| wanted.clean = false);
             }
             let active = regions.as_ref().is_some_and(|regions| regions.has_active());
-            (matches!(life, Life::Starting(_)), active && cleaner.wake())
+            (!matches!(life, Life::Running), active && cleaner.wake())
         };
         if first {
             return self.start_session(Consent::default());
@@ -218,7 +221,7 @@ impl Mirror {
             match &mut state.life {
                 Life::Running => Ok(bio),
                 Life::Starting(waiting) => return waiting.push(bio),
-                Life::Held(_) | Life::Refused(_) => Err(bio),
+                Life::Held(..) | Life::Refused(_) => Err(bio),
             }
         };
         let bio = match life {
@@ -321,7 +324,7 @@ impl Mirror {
         }
     }
 
-    fn announce(&self, leg: usize, why: Failure) {
+    pub(crate) fn announce(&self, leg: usize, why: Failure) {
         log::warn!("mirror: leg {leg} ({}) is out: {why}", self.legs[leg].name());
         self.events.raise();
     }
@@ -331,72 +334,16 @@ impl Mirror {
         self.events.raise();
     }
 
-    /// Decides a write group whose legs have all reported. Unless an exclusion is
-    /// on its way to the superblocks, the range goes back in the same moment, so
-    /// that no read can see a leg in between; else the group is parked.
-    ///
-    /// It succeeded if an in-sync leg has it. An in-sync leg that does not,
-    /// beside one that does, is out: it may have been the last one when it
-    /// reported. If none has it, what reached a leg being rebuilt must be
-    /// copied again.
-    pub(crate) fn settle(
-        self: &Arc<Self>,
-        group: Group,
-        reached: LegSet,
-        failed: &LegErrors,
-    ) {
-        let mut out = LegErrors::new();
-        let Group { ticket, cmd, extent, origin, .. } = group;
-        let ended = {
-            let mut state = self.state.lock();
-            let result = state.outcome(cmd, extent, reached, failed, &mut out);
-            if let (Some(regions), Some(_)) = (&mut state.regions, ticket) {
-                regions.end(extent);
-            }
-            let mut origin = origin;
-            if let Origin::Copy(copied) = &mut origin {
-                copied.reached = reached;
-            }
-            let ended = Ended { ticket, origin, result };
-            state.finish(ended)
-        };
-        out.iter().for_each(|&(leg, error)| self.announce(leg, failure(cmd, error)));
-        match ended {
-            Some(ended) => self.tell(ended),
-            None => self.commit(),
-        }
-        if !out.is_empty() {
-            self.leg_went_out();
-        }
-    }
-
-    /// Completes a group that was parked.
-    pub(crate) fn complete(self: &Arc<Self>, ended: Ended) {
-        if let Some(ticket) = ended.ticket {
-            self.release(ticket);
-        }
-        self.tell(ended);
-    }
-
-    /// Its range is free: completes what a group was for.
-    fn tell(self: &Arc<Self>, Ended { origin, result, .. }: Ended) {
-        match origin {
-            Origin::User(bio) => bio.biodone(result),
-            Origin::Copy(copied) => self.chunk_copied(copied, result),
-        }
-        self.grant();
-    }
-
     /// A leg went out: superblocks must say so, and what waited for it to be made
     /// equal waits no more.
-    fn leg_went_out(self: &Arc<Self>) {
+    pub(crate) fn leg_went_out(self: &Arc<Self>) {
         self.commit();
         self.resume_resync();
     }
 }
 
 /// What it means for a leg that a step of a write failed on it.
-fn failure(step: BufCmd, error: IoError) -> Failure {
+pub(crate) fn failure(step: BufCmd, error: IoError) -> Failure {
     match step {
         BufCmd::Flush => Failure::Flush(error.kind),
         _ => Failure::Write(error.kind),
@@ -414,7 +361,6 @@ impl LegRecord {
             journal: None,
             resets,
             lost_cache: false,
-            bad_reads: 0,
         }
     }
 
@@ -431,7 +377,7 @@ impl LegRecord {
 
     /// The leg is taken back: what its cache lost before is known to be missing.
     pub(crate) fn forgive(&mut self, resets: u64) {
-        (self.resets, self.lost_cache, self.bad_reads) = (resets, false, 0);
+        (self.resets, self.lost_cache) = (resets, false);
     }
 }
 
@@ -463,7 +409,7 @@ impl State {
     }
 
     /// Takes a leg out and says whether that is news; not the last in sync.
-    fn fail(&mut self, leg: usize, why: Failure) -> bool {
+    pub(crate) fn fail(&mut self, leg: usize, why: Failure) -> bool {
         let last = self.in_sync().iter().eq([leg]);
         match self.legs[leg].state {
             LegState::Failed(_) => return false,
@@ -471,70 +417,16 @@ impl State {
             LegState::InSync | LegState::Rebuilding | LegState::Returning => {}
         }
         self.legs[leg].state = LegState::Failed(why);
+        self.resync.forget(leg, |_| true);
         let by = self.in_sync().iter().next().expect("the last one is never failed");
         if let Some(regions) = &mut self.regions {
             regions.exclude(leg);
-            let state = match why {
-                Failure::Media => MemberState::FailedMedia,
-                _ => MemberState::Out,
-            };
             let (slot, by) = (regions.slot(leg), regions.slot(by));
             if let Some(membership) = &mut self.membership {
-                membership.exclude(leg, slot, state, by);
+                membership.exclude(leg, slot, MemberState::Out, by);
             }
         }
         true
-    }
-
-    /// What has come of a group, see [`Mirror::settle`]. Legs that go out for it
-    /// are added to `out`.
-    fn outcome(
-        &mut self,
-        cmd: BufCmd,
-        extent: Extent,
-        reached: LegSet,
-        failed: &LegErrors,
-        out: &mut LegErrors,
-    ) -> IoResult {
-        let held = !self.in_sync().and(reached).is_empty();
-        match failed.first() {
-            Some(&(_, error)) if !held => {
-                self.copy_again(extent);
-                Err(error)
-            }
-            _ => {
-                let news = |&&(leg, error): &&_| self.fail(leg, failure(cmd, error));
-                out.extend(failed.iter().filter(news).copied());
-                Ok(())
-            }
-        }
-    }
-
-    /// Frees the range of a group, unless it must be parked.
-    fn finish(&mut self, ended: Ended) -> Option<Ended> {
-        if self.pending()
-            && let Some(membership) = &mut self.membership
-        {
-            membership.parked.push(ended);
-            return None;
-        }
-        if let Some(ticket) = ended.ticket {
-            self.ranges.release(ticket);
-        }
-        Some(ended)
-    }
-
-    /// Legs being rebuilt may have got something of `extent` that no in-sync
-    /// leg has: what they had there counts for nothing.
-    fn copy_again(&mut self, extent: Extent) {
-        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
-        let Some(regions) = &mut self.regions else { return };
-        for region in regions.geometry().touched(extent) {
-            for leg in rebuilding.iter() {
-                regions.miss(leg, region);
-                self.resync.forget(leg, region);
-            }
-        }
     }
 }
 

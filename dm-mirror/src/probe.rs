@@ -3,9 +3,13 @@
 //! Place: `start.rs` asks for all legs, `readmit.rs` for one; the last leg to be
 //! read ends the probe. Changes nothing.
 //!
-//! Rule: what cannot be read counts as zeroes, unit by unit: a superblock slot
-//! that is bad, a page that is bad. A leg of which neither superblock can be read
-//! is not there.
+//! Rules:
+//!
+//! - A slot that cannot be read may hold the newest commit: the other slot is no
+//!   fall-back, as it is for a slot that was torn. Such a page of the map is bad;
+//!   a leg with such a superblock is not there.
+//! - Whoever writes such a page again begins with the slot that can be read: as
+//!   long as both are bad, a crash leaves the page bad.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -15,7 +19,7 @@ use core::array;
 use core::mem;
 
 use bio::sync::{Lock, Rank};
-use bio::{Bio, Buf, BufCmd, BufDone, ErrorKind, Extent, IoResult, Sector, Sectors};
+use bio::{Bio, Buf, BufCmd, BufDone, Extent, IoResult, Sector, Sectors};
 use bytes::BytesMut;
 
 use crate::counts::Cause;
@@ -35,9 +39,12 @@ pub(crate) enum Found {
     Absent,
     /// No superblock that can be used.
     Bad(Bad),
-    /// A member.
-    Member(Box<Member>),
+    /// A member, and the slots of its map that cannot be read.
+    Member(Box<Member>, Unreadable),
 }
+
+/// Pages of a map, each with the slot that cannot be read.
+pub(crate) type Unreadable = Vec<(u32, usize)>;
 
 /// What is done with what was found.
 pub(crate) type Then = Box<dyn FnOnce(&Arc<Mirror>, [Found; LEGS_MAX]) + Send>;
@@ -58,7 +65,11 @@ struct LegProbe {
 
 struct Progress {
     slots: Vec<Vec<u8>>,
-    error: Option<ErrorKind>,
+    /// The last superblock slot could not be read; it is tried once more.
+    failed_once: bool,
+    /// A superblock slot cannot be read.
+    hidden: bool,
+    unreadable: Unreadable,
     superblock: Option<(usize, Superblock)>,
     map: Vec<u8>,
     /// Units are read one by one, since a larger read failed.
@@ -74,7 +85,9 @@ impl Mirror {
         for leg in legs.iter().filter(|&leg| self.legs[leg].device.is_some()) {
             let progress = Progress {
                 slots: Vec::new(),
-                error: None,
+                failed_once: false,
+                hidden: false,
+                unreadable: Vec::new(),
                 superblock: None,
                 map: Vec::new(),
                 by_unit: false,
@@ -99,6 +112,9 @@ impl LegProbe {
     /// What is to be read next.
     fn place(&self) -> Option<Extent> {
         let mut progress = self.progress.lock();
+        if progress.hidden {
+            return None;
+        }
         if progress.slots.len() < SLOTS {
             return Some(superblock_place(progress.slots.len()));
         }
@@ -118,10 +134,13 @@ impl LegProbe {
         let found = match progress.superblock.take() {
             Some((slot, superblock)) => {
                 let map = mem::take(&mut progress.map);
-                Found::Member(Box::new(Member::from_bytes(superblock, slot, &map)))
+                let mut member = Member::from_bytes(superblock, slot, &map);
+                let unreadable = mem::take(&mut progress.unreadable);
+                unreadable.iter().for_each(|(page, _)| member.pages[*page as usize] = None);
+                Found::Member(Box::new(member), unreadable)
             }
+            None if progress.hidden => Found::Absent,
             None => match newest_superblock([&progress.slots[0], &progress.slots[1]]) {
-                Err(Bad::Blank) if progress.error.is_some() => Found::Absent,
                 Err(bad) => Found::Bad(bad),
                 Ok(_) => Found::Absent,
             },
@@ -135,17 +154,24 @@ impl LegProbe {
         let mut progress = self.progress.lock();
         let bytes = match (memory, result) {
             (Some(memory), Ok(())) => memory.to_vec(),
-            (_, result) => {
-                progress.error = progress.error.or(result.err().map(|error| error.kind));
-                if progress.slots.len() == SLOTS && count > UNIT_SECTORS && !progress.by_unit {
-                    progress.by_unit = true;
-                    return;
-                }
+            _ if progress.slots.len() < SLOTS => {
+                progress.hidden = progress.failed_once;
+                progress.failed_once = true;
+                return;
+            }
+            _ if count > UNIT_SECTORS && !progress.by_unit => {
+                progress.by_unit = true;
+                return;
+            }
+            _ => {
+                let unit = progress.map.len() / UNIT;
+                progress.unreadable.push(((unit / SLOTS) as u32, unit % SLOTS));
                 vec![0; count.bytes()]
             }
         };
         if progress.slots.len() < SLOTS {
             debug_assert_eq!(bytes.len(), UNIT);
+            progress.failed_once = false;
             progress.slots.push(bytes);
         } else {
             progress.map.extend(bytes);

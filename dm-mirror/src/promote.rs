@@ -5,6 +5,8 @@
 //!
 //! Rules (R15):
 //!
+//! - One leg at a time, which holds the present superblock: so its own record
+//!   lists in sync whoever may complete the promotion after a crash.
 //! - Nothing missed, no region unsettled, no write in flight (the range of the
 //!   whole mirror is held), the leg's own map says of the others what it is to
 //!   say, and it was flushed after its last write.
@@ -16,18 +18,18 @@ use alloc::sync::Arc;
 use bio::IoError;
 
 use crate::counts::Cause;
+use crate::flush::{FlushFor, FlushGroup};
 use crate::format::{Marks, MemberState};
 use crate::leg::{LegSet, LegState};
 use crate::mirror::{Life, Mirror, State};
 use crate::range::Ticket;
-use crate::resync::{FlushFor, FlushGroup};
 
 impl State {
     /// The legs that may be promoted. Where a leg's own map is all that is
     /// missing, has it written.
-    pub(crate) fn to_promote(&mut self) -> LegSet {
+    pub(crate) fn next_promotion(&mut self) -> LegSet {
         let whole = self.legs_that(|state| state == LegState::Rebuilding);
-        let State { regions, legs, .. } = self;
+        let State { regions, legs, membership, .. } = self;
         let Some(regions) = regions else { return LegSet::EMPTY };
         if regions.unsettled_count() > 0 {
             return LegSet::EMPTY;
@@ -44,16 +46,17 @@ impl State {
                 }
                 None => true,
             };
-            regions.missing(leg) == 0 && recorded
+            let holds = membership.as_ref().is_none_or(|membership| membership.holds(leg));
+            regions.missing(leg) == 0 && recorded && holds
         };
-        whole.iter().filter(may).collect()
+        whole.iter().filter(may).take(1).collect()
     }
 }
 
 impl Mirror {
     /// Promotes `legs`, with the whole mirror's range held.
     pub(crate) fn promote(self: &Arc<Self>, ticket: Ticket, legs: LegSet) {
-        let legs = self.state.lock().to_promote().and(legs);
+        let legs = self.state.lock().next_promotion().and(legs);
         if legs.is_empty() {
             return self.promotion_over(ticket);
         }
@@ -64,7 +67,7 @@ impl Mirror {
     pub(crate) fn promotion_flushed(self: &Arc<Self>, ticket: Ticket, flushed: LegSet) {
         let over = {
             let mut state = self.state.lock();
-            let legs = state.to_promote().and(flushed);
+            let legs = state.next_promotion().and(flushed);
             let by = state.in_sync().iter().next().expect("one leg is always in sync");
             let State { regions, membership, legs: records, promotion, .. } = &mut *state;
             match (membership, regions) {
@@ -152,6 +155,8 @@ impl Mirror {
             self.grant();
             self.resync_stuck(error);
         }
+        self.fail_readers(error);
+        self.try_again_later();
         self.start_failed(error);
         self.give_up_stop();
     }
@@ -181,9 +186,7 @@ impl State {
     fn take_rebuilding(&mut self) -> LegSet {
         let returning = self.legs_that(|state| state == LegState::Returning);
         let Some(membership) = &self.membership else { return LegSet::EMPTY };
-        let marked = |leg: &usize| {
-            membership.is_marked(*leg) && membership.holds(*leg)
-        };
+        let marked = |leg: &usize| membership.is_marked(*leg) && membership.holds(*leg);
         let rebuilding: LegSet = returning.iter().filter(marked).collect();
         rebuilding.iter().for_each(|leg| self.legs[leg].state = LegState::Rebuilding);
         rebuilding
@@ -191,7 +194,9 @@ impl State {
 
     /// The session's first superblock is durable: requests that waited may begin.
     fn take_started(&mut self) -> Option<alloc::vec::Vec<bio::Bio>> {
-        let Life::Starting(_) = &self.life else { return None };
+        if self.probing || !matches!(self.life, Life::Starting(_)) {
+            return None;
+        }
         match core::mem::replace(&mut self.life, Life::Running) {
             Life::Starting(waiting) => Some(waiting),
             _ => None,

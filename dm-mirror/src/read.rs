@@ -62,7 +62,12 @@ impl Mirror {
         let leg = self.read_policy.pick(candidates, &state)?;
         state.last_read = leg;
         state.legs[leg].reads_pending += 1;
-        let cause = if resync { state.resync.source = leg; Cause::Copy } else { Cause::User };
+        let cause = if resync {
+            state.resync.source = leg;
+            Cause::Copy
+        } else {
+            Cause::User
+        };
         state.legs[leg].issued(BufCmd::Read, cause);
         Some(leg)
     }

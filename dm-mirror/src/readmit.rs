@@ -33,7 +33,9 @@ impl Mirror {
             }
             match record.state {
                 LegState::Failed(Failure::Absent) if self.legs[leg].device.is_none() => {
-                    return Err(format!("the table names no device for leg {leg}; load one that does"));
+                    return Err(format!(
+                        "the table names no device for leg {leg}; load one that does"
+                    ));
                 }
                 LegState::Failed(_) => {}
                 LegState::InSync | LegState::Rebuilding | LegState::Returning => {
@@ -56,10 +58,10 @@ impl Mirror {
         let found = core::mem::replace(&mut found[leg], Found::Absent);
         let resets = self.legs[leg].resets();
         let verdict = match &found {
-            Found::Member(member) if self.fits(leg, &member.superblock) => {
-                self.state.lock().take_back_found(leg, member, resets)
+            Found::Member(member, unreadable) if self.fits(leg, &member.superblock) => {
+                self.state.lock().take_back_found(leg, (member, unreadable), resets)
             }
-            Found::Member(_) => Err("it has become too small".into()),
+            Found::Member(..) => Err("it has become too small".into()),
             Found::Bad(bad) => Err(format!("its superblock: {bad}")),
             Found::Absent => Err("it cannot be read".into()),
         };
@@ -132,8 +134,7 @@ impl State {
         if !to_record.is_empty() {
             return Err(to_record);
         }
-        let news = membership.state(slot) != MemberState::Rebuilding
-            || !membership.is_marked(leg);
+        let news = membership.state(slot) != MemberState::Rebuilding || !membership.is_marked(leg);
         if news {
             membership.mark(leg);
             membership.set_state(slot, MemberState::Rebuilding);
@@ -143,7 +144,13 @@ impl State {
 
     /// What a leg holds that was out, in a mirror that runs: asks `assemble` as if
     /// the legs in sync had just been found.
-    fn take_back_found(&mut self, leg: usize, member: &Member, resets: u64) -> Result<(), String> {
+    fn take_back_found(
+        &mut self,
+        leg: usize,
+        found: (&Member, &[(u32, usize)]),
+        resets: u64,
+    ) -> Result<(), String> {
+        let (member, _) = found;
         let source = self.in_sync().iter().next().expect("one leg is always in sync");
         let (Some(regions), Some(membership)) = (&mut self.regions, &mut self.membership) else {
             return Err("nothing is recorded".into());
@@ -167,7 +174,7 @@ impl State {
             Role::InSync { .. } => Missed::Everything,
             Role::Empty | Role::Absent | Role::Missing => return Err("it is no member".into()),
         };
-        let journal = returning(leg, member, &missed, membership, regions);
+        let journal = returning(leg, found, &missed, membership, regions);
         let record = &mut self.legs[leg];
         record.journal = Some(journal);
         record.state = LegState::Returning;
@@ -181,10 +188,8 @@ fn as_found(wanted: &Superblock, regions: &crate::region::Regions, source: usize
     let geometry = regions.geometry();
     let page = |number: u32| {
         let first = number * REGIONS_PER_PAGE as u32;
-        let marks = |region| if region < geometry.regions() {
-            regions.marks(Region(region))
-        } else {
-            Marks::empty()
+        let marks = |region| {
+            if region < geometry.regions() { regions.marks(Region(region)) } else { Marks::empty() }
         };
         let marks: Vec<Marks> = (first..first + REGIONS_PER_PAGE as u32).map(marks).collect();
         let marks: Box<[Marks; REGIONS_PER_PAGE]> =

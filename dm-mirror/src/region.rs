@@ -64,8 +64,12 @@ pub(crate) struct Regions {
 struct Activity {
     in_flight: u32,
     last_done: Moment,
-    /// Nothing happened here since the cleaner looked last.
-    idle: bool,
+    /// How often the cleaner found nothing happening since the last write: once,
+    /// and a second time it may be made clean.
+    quiet: u8,
+    /// A write failed here on a leg that stayed: what it left there is covered by
+    /// no flush, so the region stays DIRTY for this session.
+    doubtful: bool,
 }
 
 /// When which leg was last flushed: what [`Regions::clean`] asks.
@@ -134,7 +138,7 @@ impl Regions {
                 self.marks[region.0 as usize] |= Marks::DIRTY;
                 let activity = self.active.entry(region).or_default();
                 activity.in_flight += 1;
-                activity.idle = false;
+                activity.quiet = 0;
             }
             unwritten.iter().for_each(|leg| self.miss(leg, region));
         }
@@ -147,6 +151,13 @@ impl Regions {
             let activity = self.active.get_mut(&region).expect("it began");
             activity.in_flight -= 1;
             activity.last_done = now;
+        }
+    }
+
+    /// A write to `extent` failed on a leg that stays.
+    pub(crate) fn doubt(&mut self, extent: Extent) {
+        for region in self.geometry.touched(extent).filter(|_| self.recorded) {
+            self.active.entry(region).or_default().doubtful = true;
         }
     }
 
@@ -236,8 +247,11 @@ impl Regions {
     pub(crate) fn idle_legs_to_flush(&mut self, flushed: &Flushed, now: bool) -> Idle {
         let mut idle = Idle::default();
         for (&region, activity) in &mut self.active {
-            let quiet = activity.in_flight == 0 && !self.unsettled.contains(region.0 as usize);
-            if quiet && (activity.idle || now) {
+            let quiet = activity.in_flight == 0
+                && !activity.doubtful
+                && !self.unsettled.contains(region.0 as usize);
+            if quiet && (activity.quiet > 0 || now) {
+                activity.quiet = 2;
                 idle.any = true;
                 let has = flushed.in_sync.or(flushed.rebuilding);
                 idle.to_flush = (has.iter())
@@ -247,7 +261,7 @@ impl Regions {
                         legs
                     });
             }
-            activity.idle |= quiet;
+            activity.quiet = activity.quiet.max(u8::from(quiet));
         }
         idle
     }
@@ -257,8 +271,10 @@ impl Regions {
     pub(crate) fn clean(&mut self, flushed: &Flushed) -> Vec<u32> {
         let may = |(&region, activity): (&Region, &Activity)| {
             let has = self.legs_that_have(region, flushed);
-            let quiet =
-                activity.in_flight == 0 && activity.idle && !self.is_unsettled(region);
+            let quiet = activity.in_flight == 0
+                && activity.quiet == 2
+                && !activity.doubtful
+                && !self.is_unsettled(region);
             let durable = has.iter().all(|leg| flushed.when[leg] > activity.last_done);
             (quiet && durable).then_some((region, flushed.all.without(has)))
         };

@@ -25,17 +25,17 @@ use alloc::vec::Vec;
 use core::mem;
 use core::time::Duration;
 
-use bio::sync::{Lock, Rank};
-use bio::{Bio, Buf, BufCmd, BufDone, Extent, IoError, IoResult, Sector, Sectors};
+use bio::{Bio, Buf, BufDone, Extent, IoError, IoResult, Sector, Sectors};
 use bytes::BytesMut;
 use dm::Work;
 
 use crate::counts::Cause;
+use crate::flush::{FlushFor, FlushGroup};
 use crate::format::Region;
 use crate::leg::{Failure, LegSet, LegState};
-use crate::mirror::{Mirror, State, Waiter};
+use crate::mirror::{Life, Mirror, State, Waiter};
 use crate::range::{Mode, Ticket};
-use crate::region::{Moment, Regions};
+use crate::region::Regions;
 use crate::write::{Group, WriteGroup};
 
 /// How much is copied at once.
@@ -114,7 +114,11 @@ impl Mirror {
         };
         match bio {
             Some(bio) => self.enter(extent, Mode::Shared, Waiter::Request(bio)),
-            None => self.resume_resync(),
+            None => {
+                // What it waits for may be the superblock of the last leg.
+                self.commit();
+                self.resume_resync();
+            }
         }
     }
 
@@ -171,17 +175,34 @@ impl Work for Mirror {
     }
 }
 
+/// Another try of what failed on the last leg.
+struct Retry(Arc<Mirror>);
+
+impl Work for Retry {
+    fn run(self: Arc<Self>) {
+        self.0.commit();
+        self.0.take_back();
+        self.0.resume_resync();
+    }
+}
+
+impl Mirror {
+    /// Background work goes on after a while: at once, it would only fail again.
+    pub(crate) fn try_again_later(self: &Arc<Self>) {
+        self.env.run_after(RETRY_DELAY, Arc::new(Retry(self.clone())));
+    }
+}
+
 impl Resync {
-    /// What was copied of a region to a leg counts for nothing.
-    pub(crate) fn forget(&mut self, leg: usize, region: Region) {
-        if let Some(current) = &mut self.current
-            && current.region == region
-            && let Some(reached) = &mut current.reached
+    /// What was copied to a leg, of regions like this, counts for nothing.
+    pub(crate) fn forget(&mut self, leg: usize, is_it: impl Fn(Region) -> bool) {
+        if let Some(Current { region, reached: Some(reached), .. }) = &mut self.current
+            && is_it(*region)
         {
             reached.remove(leg);
         }
-        for (copied, reached) in &mut self.copied {
-            if *copied == region {
+        for (region, reached) in &mut self.copied {
+            if is_it(*region) {
                 reached.remove(leg);
             }
         }
@@ -199,7 +220,7 @@ impl Resync {
 
 impl State {
     fn next_resync_step(&mut self, block: Sectors) -> Step {
-        if self.resync.suspended || self.regions.is_none() {
+        if self.resync.suspended || !matches!(self.life, Life::Running) {
             return self.rest();
         }
         while self.resync.current.is_none() {
@@ -219,12 +240,15 @@ impl State {
         }
         if let Some(Current { region, next, by_block, .. }) = self.resync.current {
             let rest = self.extent_of(region).end() - next;
-            return Step::Copy(Extent::new(next, rest.min(if by_block { block } else { COPY_CHUNK })));
+            return Step::Copy(Extent::new(
+                next,
+                rest.min(if by_block { block } else { COPY_CHUNK }),
+            ));
         }
         if !self.resync.copied.is_empty() && !self.pending() {
             return Step::Flush(self.writable());
         }
-        let whole = self.to_promote();
+        let whole = self.next_promotion();
         if whole.is_empty() { self.rest() } else { Step::Promote(whole) }
     }
 
@@ -378,7 +402,7 @@ impl Mirror {
     }
 
     /// All legs were flushed behind the regions that were copied.
-    fn copies_flushed(self: &Arc<Self>, flushed: LegSet, error: Option<IoError>) {
+    pub(crate) fn copies_flushed(self: &Arc<Self>, flushed: LegSet, error: Option<IoError>) {
         let go = self.state.lock().regions_flushed(flushed);
         for bio in go {
             self.enter_read(bio);
@@ -397,92 +421,23 @@ impl Mirror {
     /// The resync cannot go on: reads that wait for it fail, and it tries again
     /// later.
     pub(crate) fn resync_stuck(self: &Arc<Self>, error: IoError) {
-        let (readers, quiet) = {
+        let quiet = {
             let mut state = self.state.lock();
-            let readers = mem::take(&mut state.resync.readers);
-            let quiet = if state.resync.suspended { state.resync.on_quiet.take() } else { None };
-            state.resync.running = !state.resync.suspended;
-            (readers, quiet)
+            state.resync.running = false;
+            state.resync.on_quiet.take()
         };
-        readers.into_iter().for_each(|bio| bio.fail(error.kind));
+        self.fail_readers(error);
         match quiet {
             Some(quiet) => quiet(),
-            None if self.state.lock().resync.running => {
-                self.env.run_after(RETRY_DELAY, self.clone());
-            }
-            None => {}
+            None => self.try_again_later(),
         }
     }
 }
 
-/// What a [`FlushGroup`] is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FlushFor {
-    /// Regions that were copied.
-    Copied,
-    /// Legs that are to be promoted, while the whole mirror's range is held.
-    Promotion(Ticket),
-    /// Regions that are to become clean.
-    Cleaning,
-    /// A clean stop.
-    Stop,
-}
-
-/// A flush of the mirror's own, of several legs. As with a write group, the last
-/// reference ends it.
-pub(crate) struct FlushGroup {
-    mirror: Arc<Mirror>,
-    what: FlushFor,
-    done: Lock<(LegSet, Option<IoError>)>,
-}
-
-impl FlushGroup {
-    /// Flushes `legs`.
-    pub(crate) fn start(mirror: &Arc<Mirror>, what: FlushFor, legs: LegSet, cause: Cause) {
-        let done = Lock::new(Rank::WRITE_GROUP, (LegSet::EMPTY, None));
-        let group = Arc::new(FlushGroup { mirror: mirror.clone(), what, done });
-        for leg in legs.iter() {
-            let when = {
-                let mut state = mirror.state.lock();
-                state.legs[leg].issued(BufCmd::Flush, cause);
-                state.regions.as_mut().map_or(Moment::default(), Regions::tick)
-            };
-            let info = when.number() << 8 | leg as u64;
-            mirror.legs[leg].strategy(Bio::new(Buf::flush(), group.clone(), info));
-        }
-    }
-}
-
-impl BufDone for FlushGroup {
-    fn buf_done(self: Arc<Self>, _buf: Buf, info: u64, result: IoResult) {
-        let (leg, when) = ((info & 0xff) as usize, Moment::from_number(info >> 8));
-        self.mirror.returned(leg);
-        match result {
-            Ok(()) => {
-                {
-                    let mut state = self.mirror.state.lock();
-                    let record = &mut state.legs[leg];
-                    record.flushed = record.flushed.max(when);
-                }
-                self.done.lock().0.insert(leg);
-            }
-            Err(error) => {
-                self.done.lock().1 = Some(error);
-                self.mirror.write_failed(leg, BufCmd::Flush, error);
-            }
-        }
-    }
-}
-
-impl Drop for FlushGroup {
-    /// Every leg has reported.
-    fn drop(&mut self) {
-        let (flushed, error) = *self.done.get_mut();
-        match self.what {
-            FlushFor::Copied => self.mirror.copies_flushed(flushed, error),
-            FlushFor::Promotion(ticket) => self.mirror.promotion_flushed(ticket, flushed),
-            FlushFor::Cleaning => self.mirror.clean_now(),
-            FlushFor::Stop => self.mirror.stop_flushed(),
-        }
+impl Mirror {
+    /// Reads that wait for unsettled regions fail: these cannot be settled now.
+    pub(crate) fn fail_readers(&self, error: IoError) {
+        let readers = mem::take(&mut self.state.lock().resync.readers);
+        readers.into_iter().for_each(|bio| bio.fail(error.kind));
     }
 }

@@ -12,15 +12,16 @@
 //! - A leg that is to be rebuilt gets nothing yet: `readmit.rs` takes it back.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
 
 use bio::{Bio, ErrorKind, IoError};
+use uuid::Uuid;
 
 use crate::assemble::{self, Missed, Plan, Role, Verdict};
-use crate::format::{Bad, MEMBERS_MAX, Marks, Member, MemberState};
+use crate::format::{Bad, MEMBERS_MAX, Marks, Member, MemberState, Superblock};
 use crate::journal::Journal;
 use crate::leg::{Failure, LEGS_MAX, LegSet, LegState};
 use crate::membership::Membership;
@@ -28,11 +29,29 @@ use crate::mirror::{Life, Mirror, State};
 use crate::probe::Found;
 use crate::region::Regions;
 
+/// What a person is asked to agree to: to go on from this record, without these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Offer {
+    generation: Uuid,
+    version: u64,
+    missing: Vec<usize>,
+}
+
+impl Offer {
+    /// Whether a person who agreed to this agreed to the other: a disk that was
+    /// there when they were asked may be gone by now, and with it what made the
+    /// rest good enough.
+    fn covers(&self, other: &Offer) -> bool {
+        (self.generation, self.version) == (other.generation, other.version)
+            && other.missing.iter().all(|slot| self.missing.contains(slot))
+    }
+}
+
 /// What a person said about the start.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Consent {
-    /// Start though a member is missing that was in sync.
-    pub(crate) degraded: bool,
+    /// Start though members are missing that were in sync.
+    pub(crate) degraded: Option<Offer>,
     /// Of halves that ran apart, keep this slot's.
     pub(crate) keep: Option<usize>,
 }
@@ -44,69 +63,79 @@ impl Mirror {
             let mut state = self.state.lock();
             match &state.life {
                 Life::Running => return,
+                Life::Starting(_) if state.probing => return,
                 Life::Starting(_) => {}
-                Life::Held(_) | Life::Refused(_) => state.life = Life::Starting(Vec::new()),
+                Life::Held(..) | Life::Refused(_) => state.life = Life::Starting(Vec::new()),
             }
         }
+        self.state.lock().probing = true;
         let legs = (0..self.legs.len()).collect();
         self.probe(legs, alloc::boxed::Box::new(move |mirror, found| mirror.found(found, consent)));
     }
 
     fn found(self: &Arc<Self>, found: [Found; LEGS_MAX], consent: Consent) {
-        match self.decide(&found, consent) {
+        self.state.lock().probing = false;
+        match self.decide(&found, &consent) {
             Ok(plan) => {
                 self.geometry.call_once(|| plan.newest.geometry);
-                let resets = core::array::from_fn(|leg| {
-                    self.legs.get(leg).map_or(0, |leg| leg.resets())
-                });
+                let resets =
+                    core::array::from_fn(|leg| self.legs.get(leg).map_or(0, |leg| leg.resets()));
                 self.state.lock().apply(&plan, &found, &resets, self);
                 self.commit();
             }
-            Err((held, why)) => self.not_started(held, why),
+            Err(life) => self.not_started(life),
         }
     }
 
-    /// What is to be done; or why nothing, and whether a person may start it all
-    /// the same.
-    fn decide(&self, found: &[Found; LEGS_MAX], consent: Consent) -> Result<Plan, (bool, String)> {
+    /// What is to be done, or what the mirror is without.
+    fn decide(&self, found: &[Found; LEGS_MAX], consent: &Consent) -> Result<Plan, Life> {
         let mut members: [Option<&Member>; LEGS_MAX] = [None; LEGS_MAX];
         for (leg, found) in found.iter().enumerate() {
             match found {
-                Found::Member(member) if self.fits(leg, &member.superblock) => {
+                Found::Member(member, _) if self.fits(leg, &member.superblock) => {
                     members[leg] = Some(member);
                 }
                 Found::Bad(Bad::Version(version)) => {
                     let name = self.legs[leg].name();
-                    return Err((false, format!(
+                    return Err(Life::Refused(format!(
                         "`{name}` has metadata of version {version}, which is not known here; \
                          use a newer program"
                     )));
                 }
-                Found::Member(_) | Found::Bad(_) | Found::Absent => {}
+                Found::Member(..) | Found::Bad(_) | Found::Absent => {}
             }
         }
         let verdict = assemble::assemble(&members, consent.keep);
         let words = verdict.to_string();
         let plan = match verdict {
             Verdict::Start(plan) => plan,
-            Verdict::Hold { plan, .. } if consent.degraded || self.start_degraded => plan,
-            Verdict::Hold { .. } => return Err((true, words)),
-            Verdict::Refuse(_) => return Err((false, words)),
+            Verdict::Hold { plan, missing } => {
+                let Superblock { generation, version, .. } = plan.newest;
+                let offer = Offer { generation, version, missing };
+                let agreed = consent.degraded.as_ref().is_some_and(|it| it.covers(&offer));
+                if !agreed && !self.start_degraded {
+                    return Err(Life::Held(words, Some(offer)));
+                }
+                plan
+            }
+            Verdict::Refuse(_) => return Err(Life::Refused(words)),
         };
         self.check(&plan)?;
         Ok(plan)
     }
 
     /// The table must describe the mirror that was found.
-    fn check(&self, plan: &Plan) -> Result<(), (bool, String)> {
+    fn check(&self, plan: &Plan) -> Result<(), Life> {
         let (length, has) = (self.length, plan.newest.geometry.length);
         if length != has {
-            return Err((false, format!("the table says {length} sectors, the mirror has {has}")));
+            return Err(Life::Refused(format!(
+                "the table says {length} sectors, the mirror has {has}"
+            )));
         }
         let members = plan.newest.members.iter().flatten().count();
         if members > self.legs.len() {
             let legs = self.legs.len();
-            return Err((false, format!(
+            return Err(Life::Refused(format!(
                 "the mirror has {members} members, the table names {legs}; \
                  name `- 0` for one that is not there"
             )));
@@ -114,14 +143,15 @@ impl Mirror {
         Ok(())
     }
 
-    fn not_started(self: &Arc<Self>, held: bool, why: String) {
-        log::warn!("mirror: {why}");
+    fn not_started(self: &Arc<Self>, life: Life) {
+        if let Life::Held(why, _) | Life::Refused(why) = &life {
+            log::warn!("mirror: {why}");
+        }
         let waiting = {
             let mut state = self.state.lock();
-            let life = if held { Life::Held(why) } else { Life::Refused(why) };
             match mem::replace(&mut state.life, life) {
                 Life::Starting(waiting) => waiting,
-                Life::Running | Life::Held(_) | Life::Refused(_) => Vec::new(),
+                Life::Running | Life::Held(..) | Life::Refused(_) => Vec::new(),
             }
         };
         waiting.into_iter().for_each(|bio: Bio| bio.fail(ErrorKind::Gone));
@@ -132,7 +162,8 @@ impl Mirror {
     pub(crate) fn start_failed(self: &Arc<Self>, error: IoError) {
         let starting = matches!(self.state.lock().life, Life::Starting(_));
         if starting {
-            self.not_started(true, format!("no superblock can be written: {}", error.kind));
+            let why = format!("no superblock can be written: {}", error.kind);
+            self.not_started(Life::Held(why, None));
         }
     }
 }
@@ -148,7 +179,7 @@ impl State {
     ) {
         let slots = slots_of_legs(plan);
         let member = |leg: usize| match &found[leg] {
-            Found::Member(member) => Some(&**member),
+            Found::Member(member, unreadable) => Some((&**member, &unreadable[..])),
             Found::Absent | Found::Bad(_) => None,
         };
         let mut membership = Membership::new(plan.newest.clone(), mirror.env.clone());
@@ -166,21 +197,21 @@ impl State {
         }
         let in_sync = self.in_sync();
         for leg in in_sync.iter() {
-            let member = member(leg).expect("a leg in sync was found");
+            let (member, unreadable) = member(leg).expect("a leg in sync was found");
             membership.found(leg, member, member.superblock.incarnation);
-            self.legs[leg].journal = Some(Journal::found(member));
+            self.legs[leg].journal = Some(Journal::found(member, unreadable));
         }
-        let sources: Vec<&Member> = in_sync.iter().filter_map(member).collect();
+        let sources = in_sync.iter().filter_map(member).map(|(member, _)| member);
+        let sources: Vec<&Member> = sources.collect();
         let others = self.legs_that(|_| true).without(in_sync);
         take_marks(&mut regions, &sources, others);
         for leg in self.legs_that(|state| state == LegState::Returning).iter() {
-            let (Some(member), Role::Return { missed, .. }) =
-                (member(leg), &plan.roles[slots[leg]])
+            let (Some(found), Role::Return { missed, .. }) = (member(leg), &plan.roles[slots[leg]])
             else {
                 continue;
             };
             self.legs[leg].journal =
-                Some(returning(leg, member, missed, &mut membership, &mut regions));
+                Some(returning(leg, found, missed, &mut membership, &mut regions));
         }
         let by = slots[in_sync.iter().next().expect("a plan has a leg in sync")];
         let mut minted = false;
@@ -210,7 +241,9 @@ fn slots_of_legs(plan: &Plan) -> [usize; LEGS_MAX] {
     let mut slots = [None; LEGS_MAX];
     for (slot, role) in plan.roles.iter().enumerate() {
         match *role {
-            Role::InSync { device } | Role::Return { device, .. } | Role::KeptOut { device, .. } => {
+            Role::InSync { device }
+            | Role::Return { device, .. }
+            | Role::KeptOut { device, .. } => {
                 slots[device] = Some(slot);
             }
             Role::Empty | Role::Absent | Role::Missing => {}
@@ -244,7 +277,7 @@ fn take_marks(regions: &mut Regions, sources: &[&Member], others: LegSet) {
 /// A leg is to come back: notes what it missed, and gives its map.
 pub(crate) fn returning(
     leg: usize,
-    member: &Member,
+    (member, unreadable): (&Member, &[(u32, usize)]),
     missed: &Missed,
     membership: &mut Membership,
     regions: &mut Regions,
@@ -254,7 +287,7 @@ pub(crate) fn returning(
         Missed::Regions(list) => {
             list.iter().for_each(|&region| regions.miss(leg, region));
             membership.found(leg, member, superblock.incarnation);
-            Journal::found(member)
+            Journal::found(member, unreadable)
         }
         Missed::Everything => {
             regions.all().for_each(|region| regions.miss(leg, region));

@@ -41,7 +41,7 @@ impl Mirror {
         match &state.life {
             Life::Running => {}
             Life::Starting(_) => text.push_str(" starting"),
-            Life::Held(_) => text.push_str(" held"),
+            Life::Held(..) => text.push_str(" held"),
             Life::Refused(_) => text.push_str(" refused"),
         }
         text
@@ -82,12 +82,11 @@ impl State {
     fn health(&self) -> String {
         match &self.life {
             Life::Starting(_) => return "starting: the members are being read".into(),
-            Life::Held(why) | Life::Refused(why) => return format!("not started: {why}"),
+            Life::Held(why, _) | Life::Refused(why) => return format!("not started: {why}"),
             Life::Running => {}
         }
         let in_sync = self.in_sync().iter().count();
-        let coming =
-            |state| matches!(state, LegState::Rebuilding | LegState::Returning);
+        let coming = |state| matches!(state, LegState::Rebuilding | LegState::Returning);
         let rebuilding = !self.legs_that(coming).is_empty();
         let unsettled = self.regions.as_ref().map_or(0, |regions| regions.unsettled_count());
         let word = match (in_sync == self.legs.len(), rebuilding) {
@@ -104,8 +103,8 @@ impl State {
             LegState::InSync => "in sync".into(),
             LegState::Rebuilding => {
                 let regions = self.regions.as_ref();
-                let (missing, all) = regions
-                    .map_or((0, 1), |it| (it.missing(leg), it.geometry().regions().max(1)));
+                let (missing, all) =
+                    regions.map_or((0, 1), |it| (it.missing(leg), it.geometry().regions().max(1)));
                 format!("rebuilding, {}%", u64::from(all - missing) * 100 / u64::from(all))
             }
             LegState::Returning => "returning".into(),

@@ -72,10 +72,10 @@ impl Target for MirrorTarget {
             ["show"] => Ok(self.mirror.report()),
             ["fail", leg] => self.fail(leg),
             ["add", leg] => self.mirror.add(self.leg(leg)?).map_err(MessageError::Refused),
-            ["start_degraded"] => self.start(Consent { degraded: true, keep: None }),
+            ["start_degraded"] => self.start_degraded(),
             ["keep", slot] => {
                 let keep = Some(self.leg(slot)?);
-                self.start(Consent { degraded: false, keep })
+                self.start(Consent { degraded: None, keep })
             }
             _ => Err(MessageError::NotUnderstood),
         }
@@ -112,6 +112,15 @@ impl MirrorTarget {
         })
     }
 
+    /// A person's word is good for what they were shown, and nothing else.
+    fn start_degraded(&self) -> Result<String, MessageError> {
+        let degraded = match &self.mirror.state.lock().life {
+            Life::Held(_, offer) => offer.clone(),
+            _ => return Err(MessageError::Refused("the mirror is not held for a member".into())),
+        };
+        self.start(Consent { degraded, keep: None })
+    }
+
     fn start(&self, consent: Consent) -> Result<String, MessageError> {
         if matches!(self.mirror.state.lock().life, Life::Running) {
             return Err(MessageError::Refused("the mirror runs already".into()));
@@ -124,9 +133,11 @@ impl MirrorTarget {
         let index = self.leg(leg)?;
         match self.mirror.fail_leg(index, Failure::ByHand) {
             LegState::Failed(_) => Ok(format!("leg {index} is out")),
-            LegState::InSync | LegState::Rebuilding | LegState::Returning => Err(MessageError::Refused(format!(
-                "leg {index} is the last one in sync; failing it would lose the data"
-            ))),
+            LegState::InSync | LegState::Rebuilding | LegState::Returning => {
+                Err(MessageError::Refused(format!(
+                    "leg {index} is the last one in sync; failing it would lose the data"
+                )))
+            }
         }
     }
 }

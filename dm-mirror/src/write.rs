@@ -188,7 +188,9 @@ impl WriteGroup {
         let fua = self.cmd == BufCmd::Write { fua: true };
         let state = match tx.state {
             TxState::Start if self.cmd == BufCmd::Flush => TxState::DataFlush,
-            TxState::Start => return self.intend(WriteTx { state: TxState::JournalFlush, ..tx }, bio),
+            TxState::Start => {
+                return self.intend(WriteTx { state: TxState::JournalFlush, ..tx }, bio);
+            }
             TxState::JournalFlush => TxState::DataWrite,
             TxState::DataWrite if fua => {
                 bio.reissue(Buf::flush());
@@ -303,8 +305,7 @@ mod tests {
 
     #[test]
     fn a_transaction_survives_its_frame() {
-        for state in
-            [TxState::Start, TxState::JournalFlush, TxState::DataWrite, TxState::DataFlush]
+        for state in [TxState::Start, TxState::JournalFlush, TxState::DataWrite, TxState::DataFlush]
         {
             let tx = WriteTx { leg: 3, state, flush: Moment::from_number(1 << 40) };
             assert_eq!(WriteTx::from_info(tx.to_info()), tx);

@@ -49,7 +49,7 @@ enum Xtask {
     /// or QEMU gave up, 128+N xtask received signal N.
     Run(run::Options),
 
-    /// Show that a directory tree survives the death of a disk
+    /// Show that a directory tree survives the death of a disk, and a mirror a power cut
     Demo(demo::Options),
 
     /// Run all tests; the last line is `N passed, N failed`

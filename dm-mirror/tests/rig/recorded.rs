@@ -138,7 +138,9 @@ impl Recorded {
         };
         let label = label::plan(&options, &ids, &devices).unwrap();
         for (device, disk) in disks.iter().enumerate() {
-            for (place, unit) in Phase::ALL.into_iter().flat_map(|phase| label.writes(device, phase)) {
+            for (place, unit) in
+                Phase::ALL.into_iter().flat_map(|phase| label.writes(device, phase))
+            {
                 disk.preset(place.start(), &unit[..]);
             }
         }
@@ -168,7 +170,12 @@ impl Recorded {
     }
 
     /// The same, with the legs that are `there` afterwards, and other features.
-    pub fn crash_and_start(self, survives: &[Survives], there: &[bool], features: &str) -> Recorded {
+    pub fn crash_and_start(
+        self,
+        survives: &[Survives],
+        there: &[bool],
+        features: &str,
+    ) -> Recorded {
         let cut = |(disk, it): (&Arc<SimDisk>, &Survives)| disk.crash(&mut *it.chooser());
         let disks = self.disks.iter().zip(survives).map(cut).collect();
         let dice = self.later.dice.load(Ordering::Relaxed);

@@ -174,10 +174,31 @@ pub enum Dmsetup {
 /// The `mirror` commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mirror {
+    /// Make disks the members of a new mirror that remembers.
+    Label {
+        /// Name of the mirror and of its mapped device.
+        name: String,
+        /// Its members; at least one.
+        disks: Vec<String>,
+        /// Also if the disks hold something.
+        force: bool,
+        /// The size of a region; never zero.
+        region: Option<Size>,
+    },
+    /// Put together the mirrors whose members are there.
+    Assemble {
+        /// Where to look for members; all whole disks when empty.
+        disks: Vec<String>,
+    },
     /// Explain the state of one mirror, or of all.
     Status {
         /// Which; all when absent.
         name: Option<String>,
+    },
+    /// Wait until a mirror has copied all it has to.
+    Wait {
+        /// Which mirror.
+        name: String,
     },
     /// Fail a leg by hand.
     Fail {
@@ -185,5 +206,31 @@ pub enum Mirror {
         name: String,
         /// Number of the leg in the mirror's table, from 0.
         leg: usize,
+    },
+    /// Take a leg back that is out.
+    Add {
+        /// Which mirror.
+        name: String,
+        /// Number of the leg, from 0.
+        leg: usize,
+    },
+    /// Start a mirror without a member that was in sync.
+    StartDegraded {
+        /// Which mirror.
+        name: String,
+    },
+    /// Start a mirror whose halves ran apart, with one of them.
+    Keep {
+        /// Which mirror.
+        name: String,
+        /// Number of the leg whose half is kept, from 0.
+        leg: usize,
+    },
+    /// Make a disk a member of no mirror.
+    Forget {
+        /// Which disk.
+        disk: String,
+        /// Also if it may hold the only copy of the data.
+        force: bool,
     },
 }

@@ -99,6 +99,8 @@ impl<N: Names> CommandCompleter<N> {
                         _ => None,
                     };
                 }
+                // The last place may take several words.
+                None if place.is_some_and(|item| item.kind == Kind::Rest) => {}
                 None => place = places.next(),
             }
         }
@@ -116,7 +118,7 @@ impl<N: Names> CommandCompleter<N> {
     fn values(&self, name: &str) -> Vec<String> {
         match name {
             "NAME" => self.0.mapped(),
-            "DEV" | "DEV1" | "DEV2" | "SRC" | "DST" => self.0.devices(),
+            "DEV" | "DISK" | "DEV1" | "DEV2" | "SRC" | "DST" => self.0.devices(),
             "PATTERN" => ["seq", "random="].map(String::from).into(),
             "LEVEL" => LEVELS.split(' ').map(String::from).collect(),
             _ => Vec::new(),
@@ -169,8 +171,9 @@ mod tests {
         let first = candidates("");
         assert!(first.contains(&"dmsetup".into()) && first.contains(&"read".into()));
         assert!(!first.contains(&"panic".into()));
-        assert_eq!(candidates("mirror "), ["status", "fail"]);
-        assert_eq!(candidates("help mirror "), ["status", "fail"]);
+        let of_mirror = candidates("mirror ");
+        assert!(["label", "status", "fail"].iter().all(|it| of_mirror.contains(&(*it).into())));
+        assert_eq!(candidates("help mirror "), of_mirror);
         assert_eq!(candidates("nonsense "), [""; 0]);
     }
 
@@ -185,6 +188,8 @@ mod tests {
             ("copy vbd0 --from 1M ", &["vbd0", "vbd1", "m0", "--to"]),
             ("copy --from ", &[]),
             ("dmsetup suspend ", &["m0", "--noflush"]),
+            ("mirror label m1 vbd0 ", &["vbd0", "vbd1", "m0", "--region", "--force"]),
+            ("mirror forget ", &["vbd0", "vbd1", "m0", "--force"]),
             ("dmsetup create new --table \"0 8 ", &["linear", "mirror", "vbd0", "vbd1", "m0"]),
             ("dmsetup create new --table \"", &["linear", "mirror", "vbd0", "vbd1", "m0"]),
             ("read \\", &[]),

@@ -125,22 +125,74 @@ pub static COMMANDS: &[CommandSpec] = &[
         },
     ),
     spec(
+        "mirror label",
+        "NAME DISK... [--region SIZE] [--force]",
+        "Make a mirror of disks that remembers, and start it",
+        "mirror label home vbd0 vbd1",
+        |args| {
+            let disks = names(args, "DISK")?;
+            let region = args.optional("--region", Args::length)?;
+            let force = args.find("--force").is_some();
+            mirror(Mirror::Label { name: args.name("NAME")?, disks, force, region })
+        },
+    ),
+    spec(
+        "mirror assemble",
+        "[DISK...]",
+        "Put mirrors together from their members; return a member",
+        "mirror assemble",
+        |args| mirror(Mirror::Assemble { disks: names(args, "DISK")? }),
+    ),
+    spec(
         "mirror status",
         "[NAME]",
         "Explain the state of mirrors, leg by leg",
         "mirror status m0",
-        |args| Ok(Command::Mirror(Mirror::Status { name: args.optional("NAME", Args::name)? })),
+        |args| mirror(Mirror::Status { name: args.optional("NAME", Args::name)? }),
+    ),
+    spec(
+        "mirror wait",
+        "NAME",
+        "Wait until a mirror has copied all that it has to",
+        "mirror wait m0",
+        |args| mirror(Mirror::Wait { name: args.name("NAME")? }),
     ),
     spec(
         "mirror fail",
         "NAME LEG",
         "Fail a leg by hand; legs are numbered from 0",
         "mirror fail m0 1",
+        |args| mirror(Mirror::Fail { name: args.name("NAME")?, leg: leg(args)? }),
+    ),
+    spec(
+        "mirror add",
+        "NAME LEG",
+        "Take a leg back that is out, and copy to it what it missed",
+        "mirror add m0 1",
+        |args| mirror(Mirror::Add { name: args.name("NAME")?, leg: leg(args)? }),
+    ),
+    spec(
+        "mirror start-degraded",
+        "NAME",
+        "Start a held mirror without the member it waits for",
+        "mirror start-degraded m0",
+        |args| mirror(Mirror::StartDegraded { name: args.name("NAME")? }),
+    ),
+    spec(
+        "mirror keep",
+        "NAME LEG",
+        "Of halves that ran apart, keep this leg's, lose the others'",
+        "mirror keep m0 0",
+        |args| mirror(Mirror::Keep { name: args.name("NAME")?, leg: leg(args)? }),
+    ),
+    spec(
+        "mirror forget",
+        "DISK [--force]",
+        "Make a disk a member of no mirror",
+        "mirror forget vbd1",
         |args| {
-            let (name, leg) = (args.name("NAME")?, args.number("LEG")?);
-            // A leg beyond usize is as unknown as any other large number.
-            let leg = usize::try_from(leg).unwrap_or(usize::MAX);
-            Ok(Command::Mirror(Mirror::Fail { name, leg }))
+            let force = args.find("--force").is_some();
+            mirror(Mirror::Forget { disk: args.name("DISK")?, force })
         },
     ),
     spec(
@@ -246,6 +298,21 @@ pub(crate) const LEVELS: &str = "off error warn info debug trace";
 
 fn dmsetup(command: Dmsetup) -> Result<Command, ParseError> {
     Ok(Command::Dmsetup(command))
+}
+
+fn mirror(command: Mirror) -> Result<Command, ParseError> {
+    Ok(Command::Mirror(command))
+}
+
+/// The number of a leg.
+fn leg(args: &Args<'_>) -> Result<usize, ParseError> {
+    // One beyond usize is as unknown as any other large number.
+    Ok(usize::try_from(args.number("LEG")?).unwrap_or(usize::MAX))
+}
+
+/// All the words of this name, each that of a device.
+fn names(args: &Args<'_>, name: &str) -> Result<Vec<String>, ParseError> {
+    args.all(name).map(|token| args.name_in(token)).collect()
 }
 
 fn text(args: &Args<'_>, name: &str) -> String {

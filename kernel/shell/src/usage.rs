@@ -185,7 +185,11 @@ impl<'t> Args<'t> {
 
     /// A device's name: any one word.
     pub(crate) fn name(&self, name: &str) -> Result<String, ParseError> {
-        let token = self.word(name);
+        self.name_in(self.word(name))
+    }
+
+    /// The same in a word that was found.
+    pub(crate) fn name_in(&self, token: &Token) -> Result<String, ParseError> {
         if token.text.is_empty() || token.text.contains(char::is_whitespace) {
             let what = format!("{} is no name: it is empty or has spaces", shown(&token.text));
             return Err(self.refuse(token.column, what));

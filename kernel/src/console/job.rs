@@ -26,10 +26,13 @@ use super::screen::{Pace, Screen};
 use super::{Failure, Input, plural};
 use crate::arch::clock;
 use crate::kprintln;
-use crate::task::{Completion, MaySleep};
+use crate::task::{Completion, MaySleep, sleep};
 
 /// How often a wait looks for Ctrl-C.
 pub const LOOK_FOR_CTRL_C: Duration = Duration::from_millis(50);
+
+/// How often what is waited for by looking is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 /// How long a job that was stopped waits for what is in flight before it says so.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -126,6 +129,13 @@ impl<'s> Job<'s> {
     pub fn go_on(&mut self) -> Result<(), Failure> {
         self.look_for_ctrl_c();
         if self.stop == Stop::No { Ok(()) } else { Err(stopped()) }
+    }
+
+    /// Lets a moment pass, for what is waited for by looking. Fails as [`Job::go_on`] does.
+    pub fn pause(&mut self) -> Result<(), Failure> {
+        self.go_on()?;
+        sleep(self.may_sleep, LOOK_AGAIN);
+        Ok(())
     }
 
     fn look_for_ctrl_c(&mut self) {

@@ -16,9 +16,11 @@ mod devices;
 mod failure;
 mod input;
 mod job;
+mod members;
 mod screen;
 pub mod session;
 mod stack;
+mod stop;
 mod stream;
 pub mod welcome;
 
@@ -33,7 +35,7 @@ use crate::task::{self, MaySleep, Priority};
 
 use failure::Failure;
 use input::Input;
-use welcome::Legs;
+use welcome::{Begin, Legs};
 
 /// What a command returns; it has printed its answer by then.
 type Outcome = Result<(), Failure>;
@@ -43,19 +45,22 @@ type Outcome = Result<(), Failure>;
 /// - `session=script`: nobody sits at the other end. Lines are echoed once and no key
 ///   edits; at their end (Ctrl-D) the machine is powered off; the verdict tells whether a
 ///   command failed.
-/// - `mirror=auto`: make a mirror of the first two disks, unless they hold two different
-///   things; `mirror=nosync`: take them to be the same, and do not compare them first.
+/// - `mirror=none`: do not assemble the mirrors whose members are there.
+/// - `mirror=auto`: if no disk is a member, make a mirror of the first two, unless they
+///   hold two different things; `mirror=nosync`: take them to be the same, and do not
+///   compare them first.
 pub fn start(dm: &'static Dm, cmdline: &Cmdline) {
     let mode = match cmdline.get("session") {
         Some("script") => Mode::Plain,
         _ => Mode::Interactive,
     };
-    let mirror = match cmdline.get("mirror") {
-        Some("auto") => Some(Legs::Unknown),
-        Some("nosync") => Some(Legs::Same),
-        _ => None,
+    let begin = match cmdline.get("mirror") {
+        Some("auto") => Begin::Mirror(Legs::Unknown),
+        Some("nosync") => Begin::Mirror(Legs::Same),
+        Some("none") => Begin::Nothing,
+        _ => Begin::Assemble,
     };
-    let console = move |may_sleep: &MaySleep| session::run(dm, mode, mirror, may_sleep);
+    let console = move |may_sleep: &MaySleep| session::run(dm, mode, begin, may_sleep);
     task::spawn("console", Priority::Kernel, console).expect("a thread for the console");
 }
 

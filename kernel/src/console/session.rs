@@ -14,8 +14,8 @@ use shell::{CommandCompleter, Event, LineEditor, Mode, Names, parse};
 
 use super::job::{Job, LOOK_FOR_CTRL_C, Summary};
 use super::screen::Screen;
-use super::welcome::{self, Legs};
-use super::{Failure, Input, Outcome, commands, stack};
+use super::welcome::{self, Begin};
+use super::{Failure, Input, Outcome, commands, stack, stop};
 use crate::arch::exit::{Verdict, exit};
 use crate::kprintln;
 use crate::task::{Completion, MaySleep};
@@ -34,13 +34,13 @@ pub struct Session<'t> {
     failed: bool,
 }
 
-/// Welcomes whoever is there, then runs their commands. `mirror` asks for a mirror of the
-/// first two disks.
-pub fn run(dm: &Dm, mode: Mode, mirror: Option<Legs>, may_sleep: &MaySleep) -> ! {
+/// Welcomes whoever is there, then runs their commands. `begin` says which mirrors there
+/// are to be before.
+pub fn run(dm: &Dm, mode: Mode, begin: Begin, may_sleep: &MaySleep) -> ! {
     let mut session = Session::new(dm, mode, may_sleep);
     // First, because it takes Ctrl-C from here on, and large disks a while.
     kprintln!("dmirror: ready");
-    welcome::welcome(&mut session, mirror);
+    welcome::welcome(&mut session, begin);
     session.serve()
 }
 
@@ -87,31 +87,19 @@ impl<'t> Session<'t> {
         kprintln!("error: {failure}");
     }
 
-    /// Ends the machine, when what was acknowledged is durable. The verdict of a script
+    /// Ends the machine, when what was acknowledged is durable and mirrors have stopped. The verdict of a script
     /// tells whether a command failed.
     pub fn poweroff(&mut self) -> ! {
-        self.flush_all();
+        self.stop_all();
         exit(match self.mode {
             Mode::Plain if self.failed => Verdict::Failed,
             Mode::Plain | Mode::Interactive => Verdict::Success,
         })
     }
 
-    /// Makes durable what was acknowledged, by a flush of each device that none above it
-    /// flushes. One that is suspended, or lies on one that is, would wait for ever: it is
-    /// named, and what it lies on is flushed in its place.
-    pub fn flush_all(&mut self) {
-        for device in self.dm.list().into_iter().map(|listed| listed.device) {
-            let name = device.name();
-            if device.capacity() == Sectors::ZERO || stack::flushed_from_above(self.dm, &name) {
-                continue;
-            }
-            if let Some(asleep) = stack::asleep(self.dm, &name) {
-                kprintln!("{name}: not flushed, as `{asleep}` is suspended; what is below is");
-            } else if let Err(failure) = commands::flush_quietly(self, &device) {
-                self.report(&failure);
-            }
-        }
+    /// Makes durable what was acknowledged, and stops mirrors; see `stop`.
+    pub fn stop_all(&mut self) {
+        stop::stop_all(self);
     }
 
     /// Does `work` as a job that is to move `total` sectors.
@@ -123,6 +111,17 @@ impl<'t> Session<'t> {
         let mut job = Job::new(self.may_sleep, &mut self.input, Screen(self.mode), total);
         let outcome = work(&mut job);
         job.finish(outcome)
+    }
+
+    /// Waits until something is so that becomes so by itself.
+    pub fn wait_until(&mut self, ready: impl Fn() -> bool) -> Outcome {
+        let waited = self.job(Sectors::ZERO, |job| {
+            while !ready() {
+                job.pause()?;
+            }
+            Ok(())
+        });
+        waited.map(drop).map_err(|failure| failure.and("what was waited for goes on by itself"))
     }
 
     /// Begins what the device mapper ends by a callback, and waits for that.

@@ -4,7 +4,8 @@
 //!
 //! Rule: tables are read as text. In a line of any target that maps devices, a device's
 //! name is followed by the sector where its part begins; the part is as long as the line
-//! says. A name that no sector follows stands for the whole device.
+//! says. A name that no sector follows stands for the whole device, and so does that of a
+//! mirror's member.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -96,13 +97,16 @@ fn parts(dm: &Dm, name: &str) -> Vec<Part> {
         for line in table.lines() {
             let words: Vec<&str> = line.split(' ').collect();
             let sectors = |at: usize| words.get(at)?.parse().ok();
+            // A member's metadata comes before its data, which ends the later.
+            let member = words.get(2..4) == Some(&["mirror", "internal"]);
             for (at, word) in words.iter().enumerate() {
                 let Some(below) = below.iter().find(|below| ***below == **word) else { continue };
                 let place = sectors(at + 1).zip(sectors(1));
                 let extent =
                     place.and_then(|(start, count)| Extent::try_new(Sector(start), Sectors(count)));
                 let whole = Extent::new(Sector(0), Sectors(u64::MAX));
-                parts.push(Part { below: below.clone(), extent: extent.unwrap_or(whole) });
+                let extent = extent.filter(|_| !member).unwrap_or(whole);
+                parts.push(Part { below: below.clone(), extent });
             }
         }
     }

@@ -1,10 +1,14 @@
-//! What a session begins with: the mirror that the command line asks for, what there is,
-//! and what to try.
+//! What a session begins with: the mirrors whose members are there, or the one that the
+//! command line asks for; what there is, and what to try.
 //!
-//! Rule: a mirror that keeps its state in memory only does not know after a boot which leg
-//! is the newer one. So both disks are read to their ends before one is made by itself: of
-//! equal ones it takes the legs as they are; over a disk of nothing but zeroes it copies
-//! the other's contents; two that differ are left for a person to choose from.
+//! Rules:
+//!
+//! - Nothing of a person's is overwritten: only disks that were read to their ends, and
+//!   hold nothing but zeroes, are labelled without being asked.
+//! - A mirror that keeps its state in memory only does not know after a boot which leg is
+//!   the newer one. Of two disks that are no members, and equal, it takes the legs as they
+//!   are; over a disk of nothing but zeroes it copies the other's contents; two that
+//!   differ are left for a person to choose from.
 
 use alloc::format;
 use alloc::string::String;
@@ -14,7 +18,7 @@ use bio::{Extent, Sector, Sectors};
 use dm::{DeviceRef, Dm, Listed};
 use shell::Mode;
 
-use super::commands;
+use super::commands::{self, Assembled};
 use super::session::Session;
 use super::stream::Reader;
 use super::{Failure, Outcome, plural};
@@ -35,38 +39,92 @@ pub enum Legs {
     Same,
 }
 
+/// Which mirrors there are to be before the first command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// None.
+    Nothing,
+    /// Those whose members are there.
+    Assemble,
+    /// The same; if there are none, one of the first two disks.
+    Mirror(Legs),
+}
+
+/// What two disks have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Contents {
+    /// Nothing but zeroes.
+    Blank,
+    /// The same.
+    Same,
+    /// The second has nothing but zeroes.
+    SecondBlank,
+}
+
 /// How a mirror begins: the word of its table.
 const NOSYNC: &str = "nosync";
 const SYNC: &str = "sync";
 
-/// Makes a mirror, if one is wanted. Then says what there is.
-pub fn welcome(session: &mut Session<'_>, mirror: Option<Legs>) {
+/// Says what there is, and sees to the mirrors.
+pub fn welcome(session: &mut Session<'_>, begin: Begin) {
     let disks = session.dm.list().iter().filter(|listed| !listed.mapped).count();
     kprintln!("{}; `disks` lists them", plural(disks as u64, "disk"));
-    if let Some(legs) = mirror
-        && let Err(failure) = make_mirror(session, legs)
-    {
+    if let Err(failure) = begin_with(session, begin) {
         // Not a command that failed: a script's verdict does not depend on it.
         kprintln!("no mirror was made: {failure}");
     }
     kprintln!("`help` lists the commands; Tab completes");
 }
 
+fn begin_with(session: &mut Session<'_>, begin: Begin) -> Outcome {
+    if begin == Begin::Nothing {
+        return Ok(());
+    }
+    let Assembled { mirrors, labelled, failures } = commands::assemble(session, None)?;
+    failures.iter().for_each(|failure| kprintln!("{failure}"));
+    match (begin, mirrors.first()) {
+        (Begin::Mirror(_), Some(name)) => {
+            commands::report_mirrors(session.dm)?;
+            suggest(name, true);
+            Ok(())
+        }
+        (Begin::Mirror(legs), None) if !labelled => make_mirror(session, legs),
+        _ => Ok(()),
+    }
+}
+
 /// Makes a mirror of the first two disks that can be one, shows it, and suggests commands.
 pub fn make_mirror(session: &mut Session<'_>, legs: Legs) -> Outcome {
     let [a, b] = pair(session.dm)?;
-    let sync = match legs {
+    let contents = match legs {
         Legs::Unknown => compare(session, &a, &b)?,
-        Legs::Same => NOSYNC,
+        Legs::Same => Contents::Same,
+    };
+    let sync = match contents {
+        Contents::Blank => {
+            commands::label_blank(session, MIRROR, [a, b])?;
+            suggest(MIRROR, true);
+            return Ok(());
+        }
+        Contents::Same => NOSYNC,
+        Contents::SecondBlank => SYNC,
     };
     let table = table(a.capacity(), sync, &a.name(), &b.name());
     drop([a, b]);
     commands::create(session, MIRROR, &table)?;
     commands::report_mirrors(session.dm)?;
-    kprintln!("try:  fill {MIRROR} 0 16M random=7");
-    kprintln!("      mirror fail {MIRROR} 1");
-    kprintln!("      verify {MIRROR} 0 16M random=7");
+    suggest(MIRROR, false);
     Ok(())
+}
+
+/// Commands to try; those of a mirror that remembers end with what only it can do.
+fn suggest(name: &str, remembers: bool) {
+    kprintln!("try:  fill {name} 0 16M random=7");
+    kprintln!("      mirror fail {name} 1");
+    kprintln!("      verify {name} 0 16M random=7");
+    if remembers {
+        kprintln!("      mirror add {name} 1");
+    }
 }
 
 fn table(length: Sectors, sync: &str, first: &str, second: &str) -> String {
@@ -90,11 +148,7 @@ fn pair(dm: &Dm) -> Result<[DeviceRef; 2], Failure> {
 }
 
 /// How a mirror of `a` and `b` is to begin; refused where `b` has something else than `a`.
-fn compare(
-    session: &mut Session<'_>,
-    a: &DeviceRef,
-    b: &DeviceRef,
-) -> Result<&'static str, Failure> {
+fn compare(session: &mut Session<'_>, a: &DeviceRef, b: &DeviceRef) -> Result<Contents, Failure> {
     let whole = Extent::new(Sector(0), a.capacity());
     let (first, second) = (a.name(), b.name());
     kprintln!("comparing `{first}` and `{second}`; Ctrl-C ends it, and no mirror is made");
@@ -115,13 +169,17 @@ fn compare(
         }
         Ok(())
     })?;
+    if same && blank {
+        kprintln!("both are blank: {compared}");
+        return Ok(Contents::Blank);
+    }
     if same {
         kprintln!("they are the same: {compared}");
-        return Ok(NOSYNC);
+        return Ok(Contents::Same);
     }
     if blank {
         kprintln!("`{second}` holds only zeroes: `{first}` is copied to it");
-        return Ok(SYNC);
+        return Ok(Contents::SecondBlank);
     }
     let keep = |first: &str, second: &str| {
         let table = table(whole.count(), SYNC, first, second);

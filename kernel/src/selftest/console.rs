@@ -113,19 +113,20 @@ fn flushes(may_sleep: &MaySleep) -> Result<(), String> {
         counts.map(|disk| disk.status().counts.flushes).collect()
     };
     let before = flushes();
-    session.flush_all();
+    session.stop_all();
     check!(flushes() == [before[0] + 1, before[1] + 1], "by `tail`, and where `m` is suspended");
     all_run(
         &mut session,
-        &["dmsetup suspend --noflush over", "dmsetup resume over", "read over 0"],
+        &["dmsetup suspend --noflush over", "dmsetup resume over", "dmsetup resume m"],
     )?;
-    all_run(&mut session, &["dmsetup resume m", "dmsetup remove tail", "dmsetup remove over"])?;
+    all_run(&mut session, &["read over 0", "dmsetup resume tail"])?;
+    all_run(&mut session, &["dmsetup remove tail", "dmsetup remove over"])?;
     let before = flushes();
-    session.flush_all();
+    session.stop_all();
     check!(flushes() == [before[0] + 1, before[1] + 1], "once by `m`");
     all_run(&mut session, &["dmsetup remove m"])?;
     let before = flushes();
-    session.flush_all();
+    session.stop_all();
     check!(flushes() == [before[0] + 1, before[1] + 1], "by themselves");
     Ok(())
 }
@@ -205,7 +206,8 @@ fn made_by_itself(may_sleep: &MaySleep) -> Result<(), String> {
         Ok(())
     };
     all_run(&mut session, &["fill vbd0 0 64M 0", "fill vbd1 0 64M 0"])?;
-    begins(&mut session, " nosync ")?;
+    begins(&mut session, " internal 0 2 vbd0 0 vbd1 0")?;
+    all_run(&mut session, &["fill vbd0 0 1M 0", "fill vbd1 0 1M 0"])?;
     // Far from the start, in the last sector.
     all_run(&mut session, &["write vbd0 131071s x"])?;
     begins(&mut session, " sync ")?;

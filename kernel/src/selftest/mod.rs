@@ -12,6 +12,7 @@ mod console;
 mod crash;
 mod dm;
 mod drivers;
+mod labelled;
 mod mirror;
 mod mm;
 mod rig;
@@ -43,6 +44,7 @@ const TOPICS: &[&[Test]] = &[
     drivers::TESTS,
     dm::TESTS,
     mirror::TESTS,
+    labelled::TESTS,
     sim::TESTS,
     console::TESTS,
 ];

@@ -8,7 +8,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 
-use bio::{Buf, Extent, IoResult, Sector, Sectors};
+use bio::{BlockDevice, Buf, Extent, IoResult, Sector, Sectors};
 use bytes::BytesMut;
 use dm::{DeviceRef, Devices, Dm, DmError, Done, MappedDevice};
 use dm_mirror::MirrorType;
@@ -26,10 +26,18 @@ pub struct Rig<'t> {
 impl<'t> Rig<'t> {
     /// A device mapper that knows the disks and the mirror.
     pub fn new(may_sleep: &'t MaySleep) -> Result<Rig<'t>, String> {
+        Rig::of(may_sleep, disks::all().iter().map(|disk| (disk.name(), disk.device())))
+    }
+
+    /// A device mapper that knows these disks and the mirror.
+    pub fn of<'n>(
+        may_sleep: &'t MaySleep,
+        disks: impl IntoIterator<Item = (&'n str, Arc<dyn BlockDevice>)>,
+    ) -> Result<Rig<'t>, String> {
         let dm = Dm::new(Arc::new(KernelEnv));
         dm.add_type(Arc::new(MirrorType)).map_err(|error| error.to_string())?;
-        for disk in disks::all() {
-            dm.add_disk(disk.name(), disk.device()).map_err(|error| error.to_string())?;
+        for (name, disk) in disks {
+            dm.add_disk(name, disk).map_err(|error| error.to_string())?;
         }
         Ok(Rig { dm, may_sleep })
     }

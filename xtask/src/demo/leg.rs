@@ -21,7 +21,7 @@ const OPEN_TIMEOUT: u32 = 20;
 
 /// How fast it is, in bytes a second: slow as disks once were, so that a copy has
 /// a middle to die in, however busy the host.
-const RATE: u64 = 16 << 20;
+pub(super) const RATE: u64 = 16 << 20;
 
 /// A disk image and the process that serves it.
 pub(super) struct MortalDisk {

@@ -1,12 +1,15 @@
-//! `cargo xtask demo`: a directory tree survives the death of a disk.
+//! `cargo xtask demo`: a directory tree survives the death of a disk, and a mirror
+//! a power cut.
 //!
 //! The tree becomes an ext4 image, the guest copies it onto a mirror, one leg
 //! dies for real in the middle, and the host finds every byte on the other leg.
-//! `tree` is the host's side of it (image, check), `leg` the disk that can die.
+//! `tree` is the host's side of it (image, check), `leg` the disk that can die,
+//! `power` the second half, with the power cut.
 //! Rules: each run has a fresh folder, so a killed run is in nobody's way;
 //! whatever the guest claims, the verdict stands on what the host finds.
 
 mod leg;
+mod power;
 mod tree;
 
 use std::fs::{self, File};
@@ -98,7 +101,7 @@ pub(crate) fn tell(options: &Options, line: &mut dyn FnMut(&str)) -> Result<Stri
             disks.mortal.disk(),
             Disk::raw_read_only(&disks.source),
         ],
-        logs,
+        logs: logs.clone(),
     };
     in_the_guest(&machine, disks.mortal, disks.sectors, &mut story)?;
 
@@ -111,7 +114,17 @@ pub(crate) fn tell(options: &Options, line: &mut dyn FnMut(&str)) -> Result<Stri
     story.say("e2fsck finds the file system on the other one clean");
     let found = tree.compare_with(&disks.survivor, &folder.path().join("back"), &tools)?;
     story.say(&format!("and it has all {found} files, every byte as in the source"));
-    Ok(format!("{found} files outlived a disk"))
+
+    let machine = |disks| Machine {
+        tools: &tools,
+        accel,
+        image: &kernel.image,
+        cmdline: "mode=console session=script".into(),
+        disks,
+        logs: logs.clone(),
+    };
+    let cut = power::tell(folder.path(), machine, &mut story)?;
+    Ok(format!("{found} files outlived a disk; {cut}"))
 }
 
 /// A folder for the images of this run, in `logs`, and the lock that says that the
@@ -230,12 +243,14 @@ fn percent(line: &str) -> Option<u32> {
 }
 
 /// Has the guest carry out one command, and quotes what it says.
-fn ask(guest: &mut Guest, command: &str, story: &mut Story<'_>) -> Result<()> {
+fn ask(guest: &mut Guest, command: &str, story: &mut Story<'_>) -> Result<Vec<String>> {
     story.command(guest, command)?;
+    let mut answer = Vec::new();
     while let Some(line) = guest.next_line()? {
         story.quote(&line);
+        answer.push(line);
     }
-    Ok(())
+    Ok(answer)
 }
 
 /// Tells what happens so that a newcomer can follow.

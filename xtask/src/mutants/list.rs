@@ -18,7 +18,11 @@ pub(super) struct Mutant {
     pub(super) sample: bool,
 }
 
+const JOURNAL: &str = "dm-mirror/src/journal.rs";
+const MEMBERSHIP: &str = "dm-mirror/src/membership.rs";
+const REGION: &str = "dm-mirror/src/region.rs";
 const MIRROR: &str = "dm-mirror/src/mirror.rs";
+const SETTLE: &str = "dm-mirror/src/settle.rs";
 const RANGE: &str = "dm-mirror/src/range.rs";
 const READ: &str = "dm-mirror/src/read.rs";
 const RESYNC: &str = "dm-mirror/src/resync.rs";
@@ -27,46 +31,6 @@ const WRITE: &str = "dm-mirror/src/write.rs";
 /// All of them, by the rule that they break.
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
-        name: "a write is acknowledged by its first leg",
-        rule: "Acknowledge last",
-        file: WRITE,
-        edits: &[
-            (
-                "return self.outcome.lock().reached.insert(leg);",
-                "self.outcome.lock().reached.insert(leg);
-                let obio = self.outcome.lock().obio.take();
-                return if let Some(obio) = obio { obio.biodone(Ok(())) };",
-            ),
-            (
-                "let obio = obio.take().expect(\"a group is dropped once\");",
-                "let Some(obio) = obio.take() else {
-                    let nowhere = bio::Extent::new(bio::Sector(0), bio::Sectors(0));
-                    let _ = self.mirror.settle(self.ticket, self.cmd, nowhere, *reached, failed);
-                    return self.mirror.grant();
-                };",
-            ),
-        ],
-        sample: true,
-    },
-    Mutant {
-        name: "the last leg gets no writes",
-        rule: "every leg that takes writes has reported",
-        file: WRITE,
-        edits: &[(
-            "let legs = mirror.state.lock().writable();",
-            "let legs = mirror.state.lock().writable();
-            let legs: LegSet = legs.iter().take(legs.iter().count().max(2) - 1).collect();",
-        )],
-        sample: true,
-    },
-    Mutant {
-        name: "a failed write counts as done",
-        rule: "In-sync legs that do not are out by then",
-        file: WRITE,
-        edits: &[("Err(error) => bio.biodone(Err(error)),", "Err(_) => bio.biodone(Ok(())),")],
-        sample: false,
-    },
-    Mutant {
         name: "a leg that failed a write stays",
         rule: "In-sync legs that do not are out by then",
         file: WRITE,
@@ -74,66 +38,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         sample: false,
     },
     Mutant {
-        name: "a failed flush counts as done",
-        rule: "must be durable on every in-sync leg",
-        file: WRITE,
-        edits: &[(
-            "Err(error) => bio.biodone(Err(error)),",
-            "Err(_) if tx.state == TxState::DataFlush => bio.biodone(Ok(())),
-            Err(error) => bio.biodone(Err(error)),",
-        )],
-        sample: false,
-    },
-    Mutant {
-        name: "a flush goes to the first leg only",
-        rule: "must be durable on every in-sync leg",
-        file: WRITE,
-        edits: &[(
-            "let legs = mirror.state.lock().writable();",
-            "let legs = mirror.state.lock().writable();
-            let some = if obio.cmd() == BufCmd::Flush { 1 } else { LEGS_MAX };
-            let legs: LegSet = legs.iter().take(some).collect();",
-        )],
-        sample: false,
-    },
-    Mutant {
         name: "a forced write is not flushed",
         rule: "DATA_FLUSH (only for FUA",
         file: WRITE,
         edits: &[("let fua = self.cmd == BufCmd::Write { fua: true };", "let fua = false;")],
-        sample: false,
-    },
-    Mutant {
-        name: "a write that no in-sync leg has succeeds",
-        rule: "at least one in-sync leg has it",
-        file: MIRROR,
-        edits: &[(
-            "state.copy_again(extent);
-                    Err(error)",
-            "state.copy_again(extent);
-                    let _ = error;
-                    Ok(())",
-        )],
-        sample: false,
-    },
-    Mutant {
-        name: "a leg being rebuilt counts for success",
-        rule: "at least one in-sync leg has it",
-        file: MIRROR,
-        edits: &[(
-            "let held = !state.in_sync().and(reached).is_empty();",
-            "let held = !state.writable().and(reached).is_empty();",
-        )],
-        sample: false,
-    },
-    Mutant {
-        name: "a leg failed meanwhile counts for success",
-        rule: "at least one in-sync leg has it",
-        file: MIRROR,
-        edits: &[(
-            "let held = !state.in_sync().and(reached).is_empty();",
-            "let held = !reached.is_empty();",
-        )],
         sample: false,
     },
     Mutant {
@@ -155,20 +63,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
             let all: LegSet = failed.iter().chain(in_sync.iter()).collect();
             let candidates = all.without(tried);",
         )],
-        sample: true,
-    },
-    Mutant {
-        name: "a failed leg is written",
-        rule: "nothing is read from it or written to it",
-        file: MIRROR,
-        edits: &[("!matches!(state, LegState::Failed(_))", "!matches!(state, LegState::Failed(_)) || true")],
-        sample: false,
-    },
-    Mutant {
-        name: "reads take no range",
-        rule: "a read waits for an earlier overlapping write",
-        file: MIRROR,
-        edits: &[("BufCmd::Read => Mode::Shared,", "BufCmd::Read => return self.read(None, bio),")],
         sample: true,
     },
     Mutant {
@@ -203,31 +97,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
         sample: false,
     },
     Mutant {
-        name: "a write keeps its range for ever",
-        rule: "are decided under one lock",
-        file: MIRROR,
-        edits: &[(
-            "if let Some(ticket) = ticket {
-                state.ranges.release(ticket);",
-            "if let Some(ticket) = ticket {
-                let _ = ticket;",
-        )],
-        sample: false,
-    },
-    Mutant {
-        name: "a write gives its range back twice",
-        rule: "are decided under one lock",
-        file: MIRROR,
-        edits: &[(
-            "if let Some(ticket) = ticket {
-                state.ranges.release(ticket);",
-            "if let Some(ticket) = ticket {
-                state.ranges.release(ticket);
-                state.ranges.release(ticket);",
-        )],
-        sample: false,
-    },
-    Mutant {
         name: "a read keeps its range for ever",
         rule: "a write waits for earlier overlapping reads",
         file: READ,
@@ -235,63 +104,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
         sample: false,
     },
     Mutant {
-        name: "the range is released before the write is settled",
-        rule: "so that no read sees a state in between",
-        file: WRITE,
-        edits: &[(
-            "let result = self.mirror.settle(self.ticket, ",
-            "if let Some(ticket) = self.ticket {
-                self.mirror.release(ticket);
-                self.mirror.grant();
-            }
-            let result = self.mirror.settle(None, ",
-        )],
-        sample: false,
-    },
-    Mutant {
         name: "a leg that lost against a promotion stays",
         rule: "goes out in that step",
-        file: MIRROR,
+        file: SETTLE,
         edits: &[("failed.iter().filter(news)", "failed.iter().take(0).filter(news)")],
-        sample: false,
-    },
-    Mutant {
-        name: "what a failed write left is not copied again",
-        rule: "left on a leg being rebuilt is copied again",
-        file: MIRROR,
-        edits: &[("state.copy_again(extent);", "")],
-        sample: true,
-    },
-    Mutant {
-        name: "a failed write that straddles the copy is forgotten",
-        rule: "left on a leg being rebuilt is copied again",
-        file: MIRROR,
-        edits: &[("extent.start() < *next", "extent.end() <= *next")],
-        sample: false,
-    },
-    Mutant {
-        name: "only the last of failed writes is copied again",
-        rule: "left on a leg being rebuilt is copied again",
-        file: MIRROR,
-        edits: &[("again.map_or(extent, |more| more.hull(extent))", "extent")],
-        sample: false,
-    },
-    Mutant {
-        name: "everything is copied again",
-        rule: "and only that",
-        file: MIRROR,
-        edits: &[("*again = Some(", "*next = Sector(0);
-                *again = Some(")],
-        sample: false,
-    },
-    Mutant {
-        name: "a failed read is not retried",
-        rule: "retry a read on another disk",
-        file: READ,
-        edits: &[(
-            "if let Some(leg) = self.read_pick(try_.tried) {",
-            "if let Some(leg) = None::<usize> {",
-        )],
         sample: false,
     },
     Mutant {
@@ -330,57 +146,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
         sample: false,
     },
     Mutant {
-        name: "a leg is in sync before it was copied",
-        rule: "it starts by copying leg 0 to the others",
-        file: MIRROR,
-        edits: &[("(true, _) | (false, 0) => LegState::InSync", "(true | false, _) => LegState::InSync")],
-        sample: false,
-    },
-    Mutant {
-        name: "a leg is in sync without a flush",
-        rule: "A leg is in sync only after a flush",
-        file: RESYNC,
-        edits: &[(
-            "CopyGroup::start(self, CopyStep::Flush, legs, Buf::flush),",
-            "{
-                self.promote(legs);
-                self.next_step();
-            }",
-        )],
-        sample: true,
-    },
-    Mutant {
-        name: "a leg is in sync though its flush failed",
-        rule: "A leg is in sync only after a flush",
-        file: RESYNC,
-        edits: &[(
-            "Err(error) => self.mirror.write_failed(leg, buf.cmd(), error),",
-            "Err(_) if buf.cmd() == bio::BufCmd::Flush => self.reached.lock().insert(leg),
-            Err(error) => self.mirror.write_failed(leg, buf.cmd(), error),",
-        )],
-        sample: false,
-    },
-    Mutant {
-        name: "a promotion ignores a write that failed meanwhile",
-        rule: "Else a leg could be promoted that differs",
-        file: RESYNC,
-        edits: &[(
-            "state.is_rebuilding() && state.wants(self.length).is_none()",
-            "state.is_rebuilding()",
-        )],
-        sample: false,
-    },
-    Mutant {
-        name: "a chunk that was not written counts as copied",
-        rule: "A copy is a write",
-        file: RESYNC,
-        edits: &[(
-            "Err(error) => self.mirror.write_failed(leg, buf.cmd(), error),",
-            "Err(_) => self.reached.lock().insert(leg),",
-        )],
-        sample: false,
-    },
-    Mutant {
         name: "a copy takes no range",
         rule: "takes the range of each chunk exclusively",
         file: RESYNC,
@@ -388,13 +153,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
             "self.enter(extent, Mode::Exclusive, Waiter::Copy(extent)),",
             "self.enter(Extent::new(extent.start(), Sectors(0)), Mode::Exclusive, Waiter::Copy(extent)),",
         )],
-        sample: false,
-    },
-    Mutant {
-        name: "a suspend does not stop the copying",
-        rule: "lets no other begin",
-        file: RESYNC,
-        edits: &[("rebuilding.is_empty() || self.resync.suspended", "rebuilding.is_empty()")],
         sample: false,
     },
     Mutant {
@@ -411,6 +169,104 @@ pub(super) const MUTANTS: &[Mutant] = &[
         edits: &[(
             "BufCmd::FreeBlks if self.limits().discard",
             "BufCmd::FreeBlks if self.legs.iter().any(|leg| leg.device.limits().discard)",
+        )],
+        sample: false,
+    },
+    Mutant {
+        name: "a write is acknowledged by its first leg",
+        rule: "Acknowledge last",
+        file: WRITE,
+        edits: &[
+            (
+                "return self.outcome.lock().reached.insert(leg);",
+                "let mut outcome = self.outcome.lock();
+                outcome.reached.insert(leg);
+                let (group, reached) = (outcome.group.take(), outcome.reached);
+                drop(outcome);
+                return if let Some(group) = group {
+                    self.mirror.settle(group, reached, &LegErrors::new());
+                };",
+            ),
+            (
+                "let group = group.take().expect(\"a group is dropped once\");",
+                "let Some(group) = group.take() else { return };",
+            ),
+        ],
+        sample: true,
+    },
+    Mutant {
+        name: "the last leg gets no writes",
+        rule: "every leg that takes writes has reported",
+        file: WRITE,
+        edits: &[(
+            "Origin::User(_) => writable,",
+            "Origin::User(_) => {
+                writable.iter().take(writable.iter().count().max(2) - 1).collect()
+            }",
+        )],
+        sample: true,
+    },
+    Mutant {
+        name: "reads take no range",
+        rule: "reads share, writes exclude",
+        file: RESYNC,
+        edits: &[(
+            "Some(bio) => self.enter(extent, Mode::Shared, Waiter::Request(bio)),",
+            "Some(bio) => self.read(None, bio),",
+        )],
+        sample: true,
+    },
+    Mutant {
+        name: "what a failed write left is not copied again",
+        rule: "What a failed write left on a leg being rebuilt is copied again",
+        file: SETTLE,
+        edits: &[("self.copy_again(extent);", "")],
+        sample: true,
+    },
+    Mutant {
+        name: "copied regions count before they are flushed",
+        rule: "A region counts as copied only after a flush",
+        file: RESYNC,
+        edits: &[(
+            "Step::Flush(legs) => FlushGroup::start(self, FlushFor::Copied, legs, Cause::Copy),",
+            "Step::Flush(legs) => self.copies_flushed(legs, None),",
+        )],
+        sample: true,
+    },
+    Mutant {
+        name: "data is written before the leg's own intent is durable",
+        rule: "Own intent first",
+        file: JOURNAL,
+        edits: &[("journal.waiting.push(waiting);\n        None", "Some(waiting)")],
+        sample: false,
+    },
+    Mutant {
+        name: "writes are acknowledged while an exclusion is not durable",
+        rule: "Nothing is acknowledged while an exclusion is not durable",
+        file: MEMBERSHIP,
+        edits: &[(
+            "!self.in_sync().iter().all(|leg| membership.holds(leg))",
+            "{ let _ = membership; false }",
+        )],
+        sample: false,
+    },
+    Mutant {
+        name: "regions become clean without a flush",
+        rule: "A region becomes clean",
+        file: REGION,
+        edits: &[(
+            "let durable = has.iter().all(|leg| flushed.when[leg] > activity.last_done);",
+            "let durable = true;",
+        )],
+        sample: false,
+    },
+    Mutant {
+        name: "unsettled regions are read",
+        rule: "An unsettled region answers no read",
+        file: RESYNC,
+        edits: &[(
+            "Some(regions) if regions.unsettled_in(extent).next().is_some() => {",
+            "Some(regions) if regions.unsettled_in(extent).nth(usize::MAX).is_some() => {",
         )],
         sample: false,
     },

@@ -118,6 +118,11 @@ impl Guest {
         verdict
     }
 
+    /// Ends the guest without a word, as a power cut does, and waits until it is gone.
+    pub(crate) fn cut_power(mut self) {
+        self.kill(Verdict::PoweredOff);
+    }
+
     /// Runs the guest to its end; `output` gets each whole line.
     pub(crate) fn run(&mut self, mut output: impl FnMut(&str)) -> Verdict {
         loop {

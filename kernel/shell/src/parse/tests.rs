@@ -81,6 +81,17 @@ fn dmsetup_lines() {
         assert_eq!(command(line), Command::Dmsetup(expected), "{line}");
     }
     assert_eq!(command("mirror fail m0 1"), Command::Mirror(Mirror::Fail { name: name(), leg: 1 }));
+    assert_eq!(
+        command("mirror label m0 vbd0 --region 1M vbd1 --force"),
+        Command::Mirror(Mirror::Label {
+            name: name(),
+            disks: vec!["vbd0".into(), "vbd1".into()],
+            force: true,
+            region: Some(Size::parse("1M").unwrap()),
+        })
+    );
+    assert_eq!(command("mirror assemble"), Command::Mirror(Mirror::Assemble { disks: vec![] }));
+    assert_eq!(command("mirror keep m0 1"), Command::Mirror(Mirror::Keep { name: name(), leg: 1 }));
 }
 
 #[test]
@@ -207,7 +218,9 @@ fn wrong_lines_say_where_what_and_what_next() {
             "mirror stats",
             8,
             "mirror knows no `stats`",
-            "did you mean `mirror status`? mirror takes one of: status, fail".into(),
+            "did you mean `mirror status`? mirror takes one of: label, assemble, status, wait, fail, \
+             add, start-degraded, keep, forget"
+                .into(),
         ),
         ("help raed", 6, "`raed` is no command", listed("read")),
         ("help dmsetup creat", 6, "`dmsetup creat` is no command", listed("dmsetup create")),

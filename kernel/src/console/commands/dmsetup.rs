@@ -43,8 +43,20 @@ pub fn run(session: &mut Session<'_>, command: Dmsetup) -> Outcome {
     }
 }
 
-/// Makes a device from a table and lets it run; a table that is refused leaves nothing.
+/// Makes a device from a table, lets it run, and says so.
 pub fn create(session: &mut Session<'_>, name: &str, table: &str) -> Outcome {
+    let device = make(session, name, table)?;
+    let bytes = device.capacity().0.saturating_mul(SECTOR_SIZE as u64);
+    kprintln!("{name}: {} ({} sectors), running", Amount(bytes), device.capacity());
+    Ok(())
+}
+
+/// Makes a device from a table and lets it run; a table that is refused leaves nothing.
+pub fn make(
+    session: &mut Session<'_>,
+    name: &str,
+    table: &str,
+) -> Result<Arc<MappedDevice>, Failure> {
     let device = session.dm.create(name)?;
     let loaded = session.dm.load(name, table).map_err(|error| refused(error, table));
     let safe = loaded.and_then(|()| check_legs(session, name, table));
@@ -54,13 +66,11 @@ pub fn create(session: &mut Session<'_>, name: &str, table: &str) -> Outcome {
         session.settle(|done| dm.remove(name, done))?;
         return Err(failure);
     }
-    let bytes = device.capacity().0.saturating_mul(SECTOR_SIZE as u64);
-    kprintln!("{name}: {} ({} sectors), running", Amount(bytes), device.capacity());
-    Ok(())
+    Ok(device)
 }
 
 /// Refuses a mirror where another device has its data: it may write there by itself.
-fn check_legs(session: &Session<'_>, name: &str, table: &str) -> Outcome {
+pub fn check_legs(session: &Session<'_>, name: &str, table: &str) -> Outcome {
     let is_mirror = |line: &str| line.split_whitespace().nth(2) == Some("mirror");
     match stack::clash(session.dm, name) {
         Some(Clash { below, user }) if table.lines().any(is_mirror) => {

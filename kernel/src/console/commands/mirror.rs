@@ -1,25 +1,36 @@
-//! `mirror status`, `mirror fail`: what the mirror target says by messages.
+//! The `mirror` commands: what the mirror target says and does by messages.
+//!
+//! Place: `label` and `assemble` make mirrors, and start them here.
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use bio::Sector;
-use dm::{Dm, MappedDevice, Slot};
+use bio::{Sector, Sectors};
+use dm::{Dm, MappedDevice, Mode, Slot};
 use shell::Mirror;
 
-use super::print_lines;
+use super::{assemble, dmsetup, label, print_lines};
 use crate::console::session::Session;
-use crate::console::{Failure, Outcome, stack};
+use crate::console::{Failure, Outcome, devices, stack};
 use crate::kprintln;
 
 /// Does what a `mirror` command says.
 pub fn run(session: &mut Session<'_>, command: Mirror) -> Outcome {
     match command {
+        Mirror::Label { name, disks, force, region } => {
+            label::label(session, &name, &disks, force, region)
+        }
+        Mirror::Assemble { disks } => assemble::run(session, &disks),
         Mirror::Status { name: Some(name) } => report_one(session.dm, &name),
         Mirror::Status { name: None } => report(session.dm),
+        Mirror::Wait { name } => wait(session, &name),
         Mirror::Fail { name, leg } => fail(session.dm, &name, leg),
+        Mirror::Add { name, leg } => add(session, &name, leg),
+        Mirror::StartDegraded { name } => start_by(session, &name, &["start_degraded"]),
+        Mirror::Keep { name, leg } => start_by(session, &name, &["keep", &leg.to_string()]),
+        Mirror::Forget { disk, force } => label::forget(session, &disk, force),
     }
 }
 
@@ -31,8 +42,15 @@ struct Place {
     line: String,
 }
 
+impl Place {
+    /// Whether it has records on its members.
+    fn remembers(&self) -> bool {
+        self.line.split(' ').nth(3) == Some("internal")
+    }
+}
+
 /// The mirrors in the active table of a device.
-fn mirrors(device: &Arc<MappedDevice>) -> Vec<Place> {
+fn mirrors(device: &MappedDevice) -> Vec<Place> {
     let table = device.table(Slot::Active).unwrap_or_default();
     let mirror = |line: &str| {
         let mut words = line.split(' ');
@@ -42,18 +60,83 @@ fn mirrors(device: &Arc<MappedDevice>) -> Vec<Place> {
     table.lines().filter_map(mirror).collect()
 }
 
+/// The device `name` and the mirror in it; `message` is what it is to be told.
+fn only_mirror(
+    dm: &Dm,
+    name: &str,
+    message: &[&str],
+) -> Result<(Arc<MappedDevice>, Place), Failure> {
+    let device = dm.get(name)?;
+    let mut mirrors = mirrors(&device);
+    match (mirrors.pop(), mirrors.is_empty()) {
+        (None, _) => Err(no_mirror(name)),
+        (Some(mirror), true) => Ok((device, mirror)),
+        (Some(_), false) => {
+            let message = message.join(" ");
+            Err(Failure::new(format!("`{name}` has several mirrors"))
+                .and(&format!("`dmsetup message {name} SECTOR {message}` tells which")))
+        }
+    }
+}
+
+/// Whether a mirror serves its user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// It reads its members.
+    Starting,
+    /// It does.
+    Running,
+    /// A member is missing that was in sync.
+    Held,
+    /// It cannot start from what was found.
+    Refused,
+}
+
+/// What the mirrors of a device do; the worst of several.
+pub fn life(device: &MappedDevice) -> Life {
+    let status = device.status().unwrap_or_default();
+    let ends = |word: &str| status.lines().any(|line| line.ends_with(word));
+    match () {
+        () if ends(" starting") => Life::Starting,
+        () if ends(" refused") => Life::Refused,
+        () if ends(" held") => Life::Held,
+        () => Life::Running,
+    }
+}
+
+/// The first line of a mirror's report.
+pub fn health(device: &MappedDevice) -> String {
+    let mirrors = mirrors(device);
+    let report = mirrors.first().map(|it| device.message(it.start, &["show"]));
+    let report = report.and_then(Result::ok).unwrap_or_default();
+    report.lines().next().unwrap_or_default().into()
+}
+
+/// Makes a mirror's device and waits until it has read its members.
+pub fn start(session: &mut Session<'_>, name: &str, table: &str) -> Outcome {
+    let device = dmsetup::make(session, name, table)?;
+    await_start(session, &device)
+}
+
+/// Waits until the mirrors of a device have read their members. Their disks' watchdogs
+/// bound that.
+pub fn await_start(session: &mut Session<'_>, device: &MappedDevice) -> Outcome {
+    session.wait_until(|| life(device) != Life::Starting)
+}
+
 /// Explains all mirrors.
 pub fn report(dm: &Dm) -> Outcome {
     let names: Vec<Arc<str>> = stack::mapped(dm).iter().map(|device| device.name()).collect();
     let with_mirror = |name: &Arc<str>| dm.get(name).is_ok_and(|it| !mirrors(&it).is_empty());
     let names: Vec<_> = names.into_iter().filter(with_mirror).collect();
     if names.is_empty() {
-        kprintln!("there is no mirror; `help dmsetup create` shows how to make one");
+        kprintln!("there is no mirror; `help mirror label` shows how to make one");
     }
     names.iter().try_for_each(|name| report_one(dm, name))
 }
 
-fn report_one(dm: &Dm, name: &str) -> Outcome {
+/// Explains the mirrors of a device.
+pub fn report_one(dm: &Dm, name: &str) -> Outcome {
     let device = dm.get(name)?;
     let mirrors = mirrors(&device);
     if mirrors.is_empty() {
@@ -67,22 +150,119 @@ fn report_one(dm: &Dm, name: &str) -> Outcome {
 }
 
 fn fail(dm: &Dm, name: &str, leg: usize) -> Outcome {
-    let device = dm.get(name)?;
-    let mirrors = mirrors(&device);
-    let mirror = match &mirrors[..] {
-        [] => return Err(no_mirror(name)),
-        [mirror] => mirror,
-        _ => {
-            return Err(Failure::new(format!("`{name}` has several mirrors"))
-                .and(&format!("`dmsetup message {name} SECTOR fail {leg}` tells which")));
-        }
-    };
-    let answer = device.message(mirror.start, &["fail", &format!("{leg}")])?;
+    let message = ["fail", &leg.to_string()];
+    let (device, mirror) = only_mirror(dm, name, &message)?;
+    let answer = device.message(mirror.start, &message)?;
     kprintln!("{name}: {answer}; nothing is read from it or written to it any more");
-    kprintln!(
-        "to rebuild it: `dmsetup remove {name}`, then create it with `sync`, a good leg first"
-    );
+    if mirror.remembers() {
+        kprintln!("to take it back: `mirror add {name} {leg}`");
+    } else {
+        kprintln!(
+            "to rebuild it: `dmsetup remove {name}`, then create it with `sync`, a good leg first"
+        );
+    }
     Ok(())
+}
+
+fn add(session: &mut Session<'_>, name: &str, leg: usize) -> Outcome {
+    let message = ["add", &leg.to_string()];
+    let (device, mirror) = only_mirror(session.dm, name, &message)?;
+    if !mirror.remembers() {
+        return Err(Failure::new(format!("`{name}` does not record what a leg missed")).and(
+            &format!("`dmsetup remove {name}`, then create it with `sync`, a good leg first"),
+        ));
+    }
+    let seen = device.events().count();
+    device.message(mirror.start, &message)?;
+    let out = || progress(&device).is_some_and(|it| it.letters.chars().nth(leg) == Some('D'));
+    session.wait_until(|| !out() || device.events().count() != seen)?;
+    if out() {
+        return Err(Failure::new(format!("leg {leg} of `{name}` stays out; the log says why"))
+            .and(&format!("`mirror status {name}` shows its state, `disks` that of its disk")));
+    }
+    kprintln!("{name}: leg {leg} is given what it missed; `mirror wait {name}` waits for the end");
+    Ok(())
+}
+
+/// Starts a mirror that did not by itself.
+fn start_by(session: &mut Session<'_>, name: &str, message: &[&str]) -> Outcome {
+    let (device, mirror) = only_mirror(session.dm, name, message)?;
+    device.message(mirror.start, message)?;
+    await_start(session, &device)?;
+    if life(&device) != Life::Running {
+        return Err(Failure::new(format!("`{name}`: {}", health(&device))));
+    }
+    assemble::explain(session.dm, name)
+}
+
+/// How far a mirror is with what it has to copy.
+struct Progress {
+    done: u64,
+    all: u64,
+    /// One for each leg: alive, being synchronised, or dead.
+    letters: String,
+}
+
+impl Progress {
+    /// What is done, if all is `total`.
+    fn part_of(&self, total: Sectors) -> Sectors {
+        let done = u128::from(total.0) * u128::from(self.done) / u128::from(self.all.max(1));
+        Sectors(u64::try_from(done).unwrap_or(total.0)).min(total)
+    }
+
+    /// Nothing is left to copy.
+    fn is_over(&self) -> bool {
+        self.done == self.all && !self.letters.contains('S')
+    }
+}
+
+/// Of the first mirror in a device: `.. mirror <#legs> <leg>... <done>/<all> 1 <letters> ..`.
+fn progress(device: &MappedDevice) -> Option<Progress> {
+    let status = device.status().ok()?;
+    let words: Vec<&str> = status.lines().find(|it| it.contains(" mirror "))?.split(' ').collect();
+    let legs: usize = words.get(3)?.parse().ok()?;
+    let (done, all) = words.get(4 + legs)?.split_once('/')?;
+    let letters = (*words.get(6 + legs)?).into();
+    Some(Progress { done: done.parse().ok()?, all: all.parse().ok()?, letters })
+}
+
+/// Waits until a mirror has nothing to copy.
+fn wait(session: &mut Session<'_>, name: &str) -> Outcome {
+    let (device, _) = only_mirror(session.dm, name, &["show"])?;
+    await_start(session, &device)?;
+    let total = bio::BlockDevice::capacity(&*device);
+    let mut told = progress(&device).map_or(total, |it| it.part_of(total));
+    session.job(total - told, |job| {
+        loop {
+            check_copies(name, &device)?;
+            let Some(progress) = progress(&device) else { return Ok(()) };
+            let now = progress.part_of(total);
+            if now > told {
+                job.advance(now - told);
+                told = now;
+            }
+            if progress.is_over() {
+                return Ok(());
+            }
+            job.pause()?;
+        }
+    })?;
+    kprintln!("{name}: {}", health(&device));
+    Ok(())
+}
+
+/// Refuses a device in which nothing would be copied.
+fn check_copies(name: &str, device: &MappedDevice) -> Outcome {
+    let mode = device.info().mode;
+    if mode != Mode::Running {
+        let mode = devices::mode_name(mode);
+        return Err(Failure::new(format!("`{name}` is {mode}: nothing is copied"))
+            .and(&format!("`dmsetup resume {name}` lets it go on")));
+    }
+    match life(device) {
+        Life::Starting | Life::Running => Ok(()),
+        Life::Held | Life::Refused => Err(Failure::new(format!("`{name}`: {}", health(device)))),
+    }
 }
 
 fn no_mirror(name: &str) -> Failure {

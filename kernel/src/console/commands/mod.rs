@@ -3,10 +3,12 @@
 //! Place: `session` parses a line and calls `run`. A command prints its answer, or returns
 //! why there is none.
 
+mod assemble;
 mod bulk;
 mod difference;
 mod disks;
 mod dmsetup;
+mod label;
 mod machine;
 mod mirror;
 mod sectors;
@@ -19,8 +21,10 @@ use super::Outcome;
 use super::session::Session;
 use crate::kprintln;
 
+pub use assemble::{Assembled, assemble};
 pub use dmsetup::create;
-pub use mirror::report as report_mirrors;
+pub use label::label_blank;
+pub use mirror::{Life, life, report as report_mirrors};
 pub use sectors::flush_quietly;
 
 /// Does what `command` says.

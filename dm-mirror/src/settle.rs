@@ -1,0 +1,131 @@
+//! The end of a write group: what has come of it, and when that may be said.
+//!
+//! Place: `write.rs` calls [`Mirror::settle`] when all legs have reported;
+//! `membership.rs` completes what had to be parked.
+
+use alloc::sync::Arc;
+
+use bio::{BufCmd, Extent, IoError, IoResult};
+
+use crate::leg::{LegSet, LegState};
+use crate::mirror::{Ended, Mirror, State, failure};
+use crate::write::{Group, LegErrors, Origin};
+
+impl Mirror {
+    /// Decides a write group whose legs have all reported. Unless an exclusion is
+    /// on its way to the superblocks, the range goes back in the same moment, so
+    /// that no read can see a leg in between; else the group is parked.
+    ///
+    /// It succeeded if an in-sync leg has it. An in-sync leg that does not,
+    /// beside one that does, is out: it may have been the last one when it
+    /// reported. If none has it, what reached a leg being rebuilt must be
+    /// copied again.
+    pub(crate) fn settle(self: &Arc<Self>, group: Group, reached: LegSet, failed: &LegErrors) {
+        let mut out = LegErrors::new();
+        let Group { ticket, cmd, extent, origin, .. } = group;
+        let ended = {
+            let mut state = self.state.lock();
+            let mut holders = reached;
+            if let Origin::Copy(_) = origin {
+                // Its source has it; that is in sync, or this copy is of no use.
+                let failed: LegSet = failed.iter().map(|(leg, _)| *leg).collect();
+                holders = state.in_sync().without(failed);
+            }
+            let result = state.outcome(cmd, extent, holders, failed, &mut out);
+            if let (Some(regions), Some(_)) = (&mut state.regions, ticket) {
+                regions.end(extent);
+            }
+            let mut origin = origin;
+            if let Origin::Copy(copied) = &mut origin {
+                copied.reached = reached;
+            }
+            let ended = Ended { ticket, origin, result };
+            state.finish(ended)
+        };
+        out.iter().for_each(|&(leg, error)| self.announce(leg, failure(cmd, error)));
+        match ended {
+            Some(ended) => self.tell(ended),
+            None => self.commit(),
+        }
+        if !out.is_empty() {
+            self.leg_went_out();
+        }
+    }
+
+    /// Completes a group that was parked.
+    pub(crate) fn complete(self: &Arc<Self>, ended: Ended) {
+        if let Some(ticket) = ended.ticket {
+            self.release(ticket);
+        }
+        self.tell(ended);
+    }
+
+    /// Its range is free: completes what a group was for.
+    fn tell(self: &Arc<Self>, Ended { origin, result, .. }: Ended) {
+        match origin {
+            Origin::User(bio) => bio.biodone(result),
+            Origin::Copy(copied) => self.chunk_copied(copied, result),
+        }
+        self.grant();
+    }
+}
+
+impl State {
+    /// What has come of a group, see [`Mirror::settle`]. Legs that go out for it
+    /// are added to `out`.
+    fn outcome(
+        &mut self,
+        cmd: BufCmd,
+        extent: Extent,
+        reached: LegSet,
+        failed: &LegErrors,
+        out: &mut LegErrors,
+    ) -> IoResult {
+        let held = !self.in_sync().and(reached).is_empty();
+        let result = match failed.first() {
+            Some(&(_, error)) if !held => {
+                self.copy_again(extent);
+                Err(error)
+            }
+            _ => {
+                let news = |&&(leg, error): &&_| self.fail(leg, failure(cmd, error));
+                out.extend(failed.iter().filter(news).copied());
+                Ok(())
+            }
+        };
+        let stays = |(leg, _): &(usize, IoError)| self.writable().contains(*leg);
+        if failed.iter().any(stays)
+            && let Some(regions) = &mut self.regions
+        {
+            regions.doubt(extent);
+        }
+        result
+    }
+
+    /// Frees the range of a group, unless it must be parked.
+    fn finish(&mut self, ended: Ended) -> Option<Ended> {
+        if self.pending()
+            && let Some(membership) = &mut self.membership
+        {
+            membership.parked.push(ended);
+            return None;
+        }
+        if let Some(ticket) = ended.ticket {
+            self.ranges.release(ticket);
+        }
+        Some(ended)
+    }
+
+    /// Legs being rebuilt may have got something of `extent` that no in-sync
+    /// leg has: what they had there counts for nothing.
+    fn copy_again(&mut self, extent: Extent) {
+        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+        let Some(regions) = &mut self.regions else { return };
+        for region in regions.geometry().touched(extent) {
+            for leg in rebuilding.iter() {
+                regions.miss(leg, region);
+                self.resync.forget(leg, |it| it == region);
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! The mirror that keeps records, through many lives by chance: faults, crashes
+//! with a cut of its own for each leg, clean stops, legs that are left out, come
+//! back, or lose their caches.
+//!
+//! `SIM_OPS=<number>` sets how many requests each test makes; `SIM_SEED=<number>`
+//! the seed of the first run; `SIM_REPLAY=<line>` makes one run again.
+
+mod recorded_subject;
+
+use bio::{Limits, Sectors};
+use recorded_subject::{DATA_START, recorded};
+use sim::{Explored, Fault, Faults, Load, Scenario, explore};
+
+const SECTORS: u64 = 24;
+const OPS_PER_RUN: u64 = 60;
+const OPS: u64 = 30_000;
+
+fn scenario(legs: usize) -> Scenario {
+    let load = Load::Random { clients: 3, ops: OPS_PER_RUN, extent_max: Sectors(10) };
+    let kinds = vec![
+        Fault::Media,
+        Fault::MediaLanded,
+        Fault::MediaPartly,
+        Fault::Timeout,
+        Fault::Gone,
+        Fault::Blip,
+    ];
+    Scenario {
+        leg_sectors: Sectors(SECTORS + DATA_START),
+        limits: Limits { discard: true, ..Limits::default() },
+        early_effects: true,
+        faults: Faults { budget: 3, one_in: 40, kinds },
+        hurries: 20,
+        crashes: 3,
+        stops: 1,
+        absences: 2,
+        returns: 2,
+        steps_max: 20_000,
+        ..Scenario::new(legs, SECTORS, load)
+    }
+}
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
+#[track_caller]
+fn soak(scenario: &Scenario) {
+    let factory = &mut recorded(SECTORS);
+    let explored = match std::env::var("SIM_REPLAY") {
+        Ok(line) => explore::replay(scenario, factory, &line).expect("a line of a report"),
+        Err(_) => {
+            let first = number("SIM_SEED").unwrap_or(0);
+            let runs = number("SIM_OPS").unwrap_or(OPS).div_ceil(OPS_PER_RUN);
+            explore::seeded(scenario, factory, first..first + runs)
+        }
+    };
+    let Explored { runs, steps, found, .. } = explored;
+    if let Some(report) = found {
+        panic!("after {runs} runs: {report}");
+    }
+    println!("{runs} runs, {steps} steps");
+}
+
+#[test]
+fn crashes_alone_over_two_legs() {
+    soak(&Scenario { faults: Faults::none(), stops: 0, absences: 0, returns: 0, ..scenario(2) });
+}
+
+#[test]
+fn crashes_and_absences_over_two_legs() {
+    soak(&Scenario { faults: Faults::none(), returns: 0, ..scenario(2) });
+}
+
+#[test]
+fn anything_over_one_leg() {
+    soak(&scenario(1));
+}
+
+#[test]
+fn anything_over_two_legs() {
+    soak(&scenario(2));
+}
+
+#[test]
+fn anything_over_three_legs() {
+    soak(&scenario(3));
+}

@@ -1,0 +1,163 @@
+//! What devices hold of mirrors: their superblocks, and which belong together.
+//!
+//! Place: `mirror label`, `mirror assemble`, `mirror forget` and the boot look here before
+//! they do anything.
+//!
+//! Rules: looking changes nothing; what cannot be read is not taken for blank.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::array;
+
+use bio::{Buf, ErrorKind, Sectors};
+use bytes::BytesMut;
+use dm::{DeviceRef, Dm};
+use dm_mirror::format::{
+    Bad, MemberState, SLOTS, Superblock, UNIT, UNIT_SECTORS, newest_superblock, superblock_place,
+};
+
+use super::job::Ticket;
+use super::session::Session;
+use super::{Failure, stack};
+
+/// What the places of both superblocks hold.
+pub type Slots = [Vec<u8>; SLOTS];
+
+/// The smallest device that can hold superblocks.
+const SMALLEST: Sectors = Sectors(SLOTS as u64 * UNIT_SECTORS.0);
+
+/// Reads the places of the superblocks of each device; `Err` for one that is too small, or
+/// of which neither can be read. One of two that cannot be read counts as zeroes.
+pub fn read_slots(
+    session: &mut Session<'_>,
+    devices: &[DeviceRef],
+) -> Result<Vec<Result<Slots, ErrorKind>>, Failure> {
+    let mut all = Vec::new();
+    session.job(Sectors::ZERO, |job| {
+        // All at once, so that a slow disk holds up the others only once.
+        let mut issue = |device: &DeviceRef, slot| {
+            let memory = BytesMut::zeroed(UNIT);
+            job.issue(device, Buf::read(superblock_place(slot), memory))
+        };
+        let tickets: Vec<Option<[Ticket; SLOTS]>> = devices
+            .iter()
+            .map(|it| (it.capacity() >= SMALLEST).then(|| array::from_fn(|slot| issue(it, slot))))
+            .collect();
+        for tickets in tickets {
+            let Some(tickets) = tickets else {
+                all.push(Err(ErrorKind::Invalid));
+                continue;
+            };
+            let (mut slots, mut error) = (Slots::default(), None);
+            for (slot, ticket) in slots.iter_mut().zip(tickets) {
+                let (buf, result) = job.wait(ticket)?;
+                *slot = match (result, buf.into_read()) {
+                    (Ok(()), Some(memory)) => memory.to_vec(),
+                    (result, _) => {
+                        error = Some(result.err().map_or(ErrorKind::Gone, |error| error.kind));
+                        vec![0; UNIT]
+                    }
+                };
+            }
+            let read = slots.iter().any(|slot| slot.iter().any(|&byte| byte != 0));
+            all.push(match error {
+                Some(kind) if !read => Err(kind),
+                _ => Ok(slots),
+            });
+        }
+        Ok(())
+    })?;
+    Ok(all)
+}
+
+/// The newest of both superblocks.
+pub fn superblock(slots: &Slots) -> Result<Superblock, Bad> {
+    newest_superblock([&slots[0], &slots[1]]).map(|(_, superblock)| superblock)
+}
+
+/// What a member is, in words: `member 1 of the mirror `home` (its uuid), in sync`.
+pub fn describe(superblock: &Superblock) -> String {
+    let state = match superblock.own().state {
+        MemberState::InSync => "in sync",
+        MemberState::Out => "out",
+        MemberState::Rebuilding => "being rebuilt",
+        MemberState::FailedMedia => "out for errors of its medium",
+    };
+    let Superblock { slot, name, set, .. } = superblock;
+    format!("member {slot} of the mirror `{name}` ({set}), {state} as it last knew")
+}
+
+/// All whole disks, in the order of their names' numbers.
+pub fn disks(dm: &Dm) -> Vec<DeviceRef> {
+    dm.list().into_iter().filter(|it| !it.mapped).map(|it| it.device).collect()
+}
+
+/// A device that is a member.
+pub struct Member {
+    /// The device.
+    pub device: DeviceRef,
+    /// Its newest superblock.
+    pub superblock: Superblock,
+}
+
+/// The members of one mirror that are there.
+pub struct Set {
+    /// In the order in which they were found; never none.
+    pub members: Vec<Member>,
+}
+
+impl Set {
+    /// Sorts members by their mirrors.
+    pub fn sort(members: Vec<Member>) -> Vec<Set> {
+        let mut sets: Vec<Set> = Vec::new();
+        for member in members {
+            let same = |set: &&mut Set| set.members[0].superblock.set == member.superblock.set;
+            match sets.iter_mut().find(same) {
+                Some(set) => set.members.push(member),
+                None => sets.push(Set { members: vec![member] }),
+            }
+        }
+        sets
+    }
+
+    /// The superblock to read the mirror's name and size from. Whom to believe the mirror
+    /// decides itself.
+    pub fn newest(&self) -> &Superblock {
+        let age = |it: &&Superblock| (it.session, it.version);
+        let superblocks = self.members.iter().map(|it| &it.superblock);
+        superblocks.max_by_key(age).expect("a set has a member")
+    }
+
+    /// The members by their slots. Refuses two that claim to be the same one.
+    pub fn places(&self) -> Result<Vec<Option<&Member>>, Failure> {
+        let newest = self.newest();
+        let slots = newest.members.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        let mut places = vec![None; slots];
+        for member in &self.members {
+            let (own, slot) = (member.superblock.own(), usize::from(member.superblock.slot));
+            let known = newest.members[slot].as_ref().is_some_and(|it| it.uuid == own.uuid);
+            let Some(place) = places.get_mut(slot).filter(|_| known) else { continue };
+            if let Some(Member { device: other, .. }) = place.replace(member) {
+                let (this, other) = (member.device.name(), other.name());
+                return Err(Failure::new(format!(
+                    "`{other}` and `{this}` both claim to be member {slot}: one is a copy"
+                ))
+                .and(&format!(
+                    "detach the copy, or `mirror forget DISK --force`: {other} or {this}"
+                )));
+            }
+        }
+        Ok(places)
+    }
+}
+
+/// The mapped device that has a mirror with records on `name`.
+pub fn owner(dm: &Dm, name: &str) -> Option<String> {
+    let remembers = |user: &&alloc::sync::Arc<str>| {
+        let table = dm.get(user).and_then(|device| device.table(dm::Slot::Active));
+        table.is_ok_and(|table| table.lines().any(|line| line.contains(" mirror internal ")))
+    };
+    stack::users(dm, name).iter().find(remembers).map(|user| String::from(&**user))
+}

@@ -1,0 +1,59 @@
+//! The end of a session: what was acknowledged becomes durable, and mirrors stop.
+//!
+//! Place: `poweroff`, and the end of a script, come here.
+//!
+//! Rules:
+//!
+//! - Devices are suspended from the top down, so that a mirror records that it was
+//!   stopped while its disks still take writes. A disk that none of them flushes is
+//!   flushed by itself.
+//! - What is suspended, or lies on what is, would wait for ever: it is named, and what it
+//!   lies on is flushed in its place.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use bio::Sectors;
+use dm::{DeviceRef, Mode, Suspend};
+
+use super::commands::{self, Life, life};
+use super::session::Session;
+use super::stack;
+use crate::kprintln;
+
+/// Suspends all mapped devices, and flushes the disks that this leaves out.
+pub fn stop_all(session: &mut Session<'_>) {
+    let dm = session.dm;
+    let apart = |device: &DeviceRef| {
+        device.capacity() != Sectors::ZERO && !stack::flushed_from_above(dm, &device.name())
+    };
+    let disks: Vec<DeviceRef> = super::members::disks(dm).into_iter().filter(apart).collect();
+    let mut left: Vec<Arc<str>> = stack::mapped(dm).iter().map(|it| it.name()).collect();
+    while !left.is_empty() {
+        let on_top =
+            |name: &Arc<str>| stack::users(dm, name).iter().all(|user| !left.contains(user));
+        // Devices are stacked without circles, so one is on top.
+        let next = left.iter().position(on_top).unwrap_or(0);
+        stop(session, &left.swap_remove(next));
+    }
+    for disk in disks {
+        if let Err(failure) = commands::flush_quietly(session, &disk) {
+            session.report(&failure);
+        }
+    }
+}
+
+fn stop(session: &mut Session<'_>, name: &str) {
+    let Ok(device) = session.dm.get(name) else { return };
+    if let Some(asleep) = stack::asleep(session.dm, name) {
+        return kprintln!("{name}: not flushed, as `{asleep}` is suspended; what is below is");
+    }
+    if device.info().mode != Mode::Running {
+        return;
+    }
+    // A mirror that is held has nothing to flush, and would call that an error.
+    let how = if life(&device) == Life::Running { Suspend::Flush } else { Suspend::NoFlush };
+    if let Err(failure) = session.settle(|done| device.suspend(how, done)) {
+        session.report(&failure);
+    }
+}
