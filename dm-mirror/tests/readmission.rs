@@ -13,7 +13,7 @@ use Survives::{All, Durable};
 fn leg_out(legs: usize) -> Recorded {
     let mut rig = Recorded::new(legs);
     rig.put(0, LENGTH, 1);
-    rig.sync();
+    rig.rest();
     rig.message("fail 1").unwrap();
     rig.settle();
     rig.put(0, 1, 2);
