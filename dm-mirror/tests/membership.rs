@@ -273,7 +273,7 @@ fn a_crash_at_each_step_of_an_exclusion_loses_nothing_that_was_promised() {
                 rig.sync();
                 let write = rig.write_fua(0, 2);
                 rig.fail_ask(1, Ask::Data);
-                (0..steps).for_each(|_| drop(rig.step()));
+                rig.steps(steps);
                 let promised = rig.end(write) == Some(Ok(()));
                 let mut rig = rig.crash_and_start(&survives, &there, "");
                 rig.settle();

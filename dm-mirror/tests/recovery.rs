@@ -3,12 +3,12 @@
 
 mod rig;
 
+use Survives::{All, Durable};
 use bio::ErrorKind;
 use dm_mirror::format::MemberState;
 use rig::LENGTH;
 use rig::recorded::{Ask, DATA, REGION, Recorded, Survives};
 use sim::Outcome;
-use Survives::{All, Durable};
 
 /// A mirror of 1 everywhere; a write of 2 to sector 0 reached leg 0 alone, when
 /// the power went.
@@ -73,7 +73,7 @@ fn a_crash_at_each_step_of_the_recovery_changes_no_answer() {
             for steps in 0..40 {
                 let mut rig = torn(2);
                 let read = rig.read(0, 1);
-                (0..steps).for_each(|_| drop(rig.step()));
+                rig.steps(steps);
                 let answer = rig.end(read).map(|_| rig.value(read));
                 let features = " 1 start_degraded=run";
                 let mut rig = rig.crash_and_start(&survives, &there, features);
@@ -142,7 +142,7 @@ fn writes_are_taken_before_the_region_is_settled_and_are_not_lost_to_the_copy() 
     for steps in 0..30 {
         let mut rig = torn(2);
         rig.until(|rig| rig.runs());
-        (0..steps).for_each(|_| drop(rig.step()));
+        rig.steps(steps);
         let write = rig.write(1, 1, 7);
         rig.rest();
         assert_eq!(rig.end(write), Some(Ok(())));
@@ -325,7 +325,12 @@ fn halves_that_ran_apart_are_refused_until_a_person_chooses() {
     assert!(rig.target.status().ends_with("refused"), "{}", rig.target.status());
     let read = rig.read(0, 1);
     assert_eq!(rig.error(read), ErrorKind::Gone);
-    assert!(rig.message("start_degraded").is_err() || { rig.settle(); !rig.runs() });
+    assert!(
+        rig.message("start_degraded").is_err() || {
+            rig.settle();
+            !rig.runs()
+        }
+    );
     assert_eq!([rig.holds(0, 0), rig.holds(0, 16)], [2, 1], "nothing was changed");
     assert_eq!([rig.holds(1, 0), rig.holds(1, 16)], [1, 3]);
 }
@@ -351,7 +356,7 @@ fn the_half_that_a_person_chose_is_what_both_have_then() {
 fn a_start_that_is_asked_for_while_it_is_on_its_way_is_one_start() {
     for steps in 0..12 {
         let mut rig = Recorded::labelled(2, true);
-        (0..steps).for_each(|_| drop(rig.step()));
+        rig.steps(steps);
         let _ = rig.message("start_degraded");
         let _ = rig.message("start_degraded");
         rig.put(0, 1, 1);
@@ -365,10 +370,11 @@ fn a_start_that_is_asked_for_while_it_is_on_its_way_is_one_start() {
 fn a_mirror_that_is_suspended_while_it_starts_writes_nothing_after_the_suspension() {
     for steps in 0..12 {
         let rig = Recorded::labelled(2, true);
-        (0..steps).for_each(|_| drop(rig.step()));
+        rig.steps(steps);
         let over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
         let seen = over.clone();
-        rig.target.suspend(Box::new(move || seen.store(true, std::sync::atomic::Ordering::Relaxed)));
+        rig.target
+            .suspend(Box::new(move || seen.store(true, std::sync::atomic::Ordering::Relaxed)));
         while !over.load(std::sync::atomic::Ordering::Relaxed) {
             assert!(rig.step(), "the suspension never ends");
         }

@@ -217,6 +217,13 @@ impl Recorded {
         self.complete_one() || self.later.one_now()
     }
 
+    /// So many steps, or as many as there are.
+    pub fn steps(&self, count: usize) {
+        for _ in 0..count {
+            self.step();
+        }
+    }
+
     /// Steps until this holds.
     pub fn until(&self, what: impl Fn(&Recorded) -> bool) {
         while !what(self) {
