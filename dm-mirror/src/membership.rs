@@ -80,7 +80,10 @@ impl Membership {
     /// A leg's disk holds this member; with a new `incarnation` all its map counts
     /// for nothing.
     pub(crate) fn found(&mut self, leg: usize, member: &Member, incarnation: u32) {
-        let Superblock { seq, generation, .. } = member.superblock;
+        let Superblock { seq, generation, slot, .. } = member.superblock;
+        // One that was restored from a snapshot shows less than was seen of it.
+        let seen = self.wanted.members[usize::from(slot)].as_ref().map_or(0, |entry| entry.seen);
+        let seq = seq.max(seen);
         self.disks[leg] =
             Disk { slot: member.slot, seq, incarnation, version: 0, generation, marked: false };
         self.saw(usize::from(member.superblock.slot), seq);

@@ -167,6 +167,9 @@ impl State {
             Verdict::Start(plan) | Verdict::Hold { plan, .. } => plan,
             Verdict::Refuse(why) => return Err(why.to_string()),
         };
+        if plan.newest.generation != now.superblock.generation {
+            return Err("it is newer than what runs; stop the mirror and start it again".into());
+        }
         let missed = match &plan.roles[regions.slot(leg)] {
             Role::Return { missed, .. } => missed.clone(),
             Role::KeptOut { why, .. } => return Err((*why).into()),

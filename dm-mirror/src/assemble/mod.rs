@@ -75,9 +75,9 @@ pub enum Role {
         device: usize,
     },
     /// To be rebuilt. Before any superblock calls it rebuilding, the maps of the
-    /// members in sync, and its own beside what that says already, durably have
-    /// the mark that it missed these regions: a decision after a crash has
-    /// nothing else to go by.
+    /// members in sync durably have the mark that it missed these regions: a
+    /// decision after a crash has nothing else to go by. The superblock of one that
+    /// is given everything begins a new incarnation of its map.
     Return {
         /// Which of the devices given it is.
         device: usize,

@@ -1,7 +1,7 @@
 //! A disk of the walk: metadata that is durable when written, and data that is
 //! in the cache first.
 
-use dm_mirror::format::{FoundPage, Marks, Member, REGIONS_PER_PAGE, Superblock};
+use dm_mirror::format::{FoundPage, Marks, Member, REGIONS_PER_PAGE, Region, Superblock};
 use sim::Chooser;
 use uuid::Uuid;
 
@@ -23,9 +23,7 @@ pub(super) struct Disk {
 
 impl Disk {
     pub(super) fn new(superblock: Superblock) -> Disk {
-        let marks = [Marks::empty(); REGIONS_PER_PAGE].into();
-        let page = FoundPage { slot: 0, seq: 1, marks };
-        let member = Member { superblock, slot: 0, pages: vec![Some(page)] };
+        let member = Member { superblock, slot: 0, pages: vec![Some(blank())] };
         Disk { member, data: [0; REGIONS], cache: [None; REGIONS], restored: false }
     }
 
@@ -37,12 +35,23 @@ impl Disk {
         self.superblock().generation
     }
 
-    pub(super) fn map(&mut self) -> &mut [Marks; REGIONS_PER_PAGE] {
-        &mut self.member.pages[0].as_mut().expect("the page is good").marks
+    /// What the map says of a region; everything if it is blank.
+    pub(super) fn marks(&self, region: usize) -> Marks {
+        self.member.marks(Region(region as u32)).unwrap_or(Marks::all())
     }
 
-    pub(super) fn marks(&self, region: usize) -> Marks {
-        self.member.pages[0].as_ref().expect("the page is good").marks[region]
+    /// Has the map say this of a region.
+    pub(super) fn record(&mut self, region: usize, marks: Marks) {
+        self.member.pages[0].get_or_insert_with(blank).marks[region] = marks;
+    }
+
+    /// Of another incarnation, the map counts for nothing.
+    pub(super) fn forget_map(&mut self) {
+        self.member.pages[0] = None;
+    }
+
+    pub(super) fn is_blank(&self) -> bool {
+        self.member.pages[0].is_none()
     }
 
     /// What a read answers.
@@ -72,4 +81,8 @@ impl Disk {
             *data = survived.unwrap_or(*data);
         }
     }
+}
+
+fn blank() -> FoundPage {
+    FoundPage { slot: 0, seq: 1, marks: [Marks::empty(); REGIONS_PER_PAGE].into() }
 }

@@ -117,14 +117,18 @@ impl World {
     }
 
     /// Nobody has acknowledged writes that the newest lacks, while that has some
-    /// that they lack, unless a person decided.
+    /// that they lack, unless a person decided: then a member that is there and
+    /// was chosen stands for them.
     fn judge_merge(&self, part: &[usize], plan: &Plan) -> Judgement {
         let newest = plan.newest.generation;
-        for slot in part.iter().filter(|slot| is_evidence(&self.disks[**slot])) {
-            let it = self.disks[*slot].generation();
+        let evidence = || part.iter().map(|slot| &self.disks[*slot]).filter(|it| is_evidence(it));
+        for it in evidence().map(Disk::generation) {
+            if evidence().any(|other| self.truth.led_to(it, other.generation())) {
+                continue;
+            }
             let apart =
                 self.truth.wrote_without(it, newest) && self.truth.wrote_without(newest, it);
-            must(!apart, || format!("{part:?}: {slot} ran apart and is merged"))?;
+            must(!apart, || format!("{part:?}: {it:?} ran apart and is merged"))?;
         }
         Ok(())
     }

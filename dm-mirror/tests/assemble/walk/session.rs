@@ -28,6 +28,8 @@ struct Session<'w> {
     record: Superblock,
     in_sync: Vec<usize>,
     rebuilding: Vec<usize>,
+    /// Legs whose next superblock names another incarnation of the map.
+    blank: Vec<usize>,
     /// Legs that answered nothing, whose exclusion is not durable.
     failed: Vec<usize>,
     /// The generation that each member durably had when it was written last.
@@ -66,6 +68,7 @@ impl<'w> Session<'w> {
             marks,
             flushed: [false; REGIONS],
             record: plan.newest.clone(),
+            blank: vec![],
             failed: vec![],
             rebuilding: vec![],
             durable,
@@ -104,39 +107,41 @@ impl<'w> Session<'w> {
         legs
     }
 
-    /// R15, R10: what returns is marked in the maps before a record names it, and
-    /// in the records of those in sync before its own.
+    /// R15, R10: what returns is marked in the maps of those in sync before a record
+    /// names it, and in their records before its own. Of one that is given
+    /// everything, the map counts for nothing from then on.
     fn start(&mut self, part: &[usize], plan: &Plan) -> Alive {
         let mut returning = vec![];
         for (slot, role) in plan.roles.iter().enumerate() {
             let Role::Return { missed, .. } = role else { continue };
-            returning.push(slot);
+            returning.push((slot, *missed == Missed::Everything));
             for region in 0..REGIONS {
                 if needs(missed, region) {
                     self.marks[region] |= Marks::missed(slot);
                 }
             }
         }
-        for leg in [&self.in_sync[..], &returning].concat() {
+        let missed = returning.iter().map(|(slot, _)| Marks::missed(*slot));
+        let missed = missed.fold(Marks::empty(), |marks, more| marks | more);
+        for leg in self.in_sync.clone() {
             self.step()?;
+            let disk = &mut self.world.disks[leg];
             for region in 0..REGIONS {
-                let missed = returning.iter().map(|slot| Marks::missed(*slot));
-                let missed = missed.fold(Marks::empty(), |marks, more| marks | more);
-                self.world.disks[leg].map()[region] |= self.marks[region] & missed;
+                disk.record(region, disk.marks(region) | self.marks[region] & missed);
             }
         }
-        self.begin_record(part, plan, &returning);
+        self.begin_record(part, plan);
         self.commit()?;
-        for slot in returning {
+        for (slot, blank) in returning {
+            self.blank.extend(blank.then_some(slot));
             self.commit_on(slot)?;
-            self.write_map(slot)?;
             self.rebuilding.push(slot);
         }
         self.exclude()
     }
 
     /// The first record of the session.
-    fn begin_record(&mut self, part: &[usize], plan: &Plan, returning: &[usize]) {
+    fn begin_record(&mut self, part: &[usize], plan: &Plan) {
         let mut without = false;
         for (slot, role) in plan.roles.iter().enumerate() {
             let Some(entry) = &mut self.record.members[slot] else { continue };
@@ -157,7 +162,6 @@ impl<'w> Session<'w> {
         if without || !plan.adopt.is_empty() {
             self.mint(&plan.adopt);
         }
-        self.world.log.push(format!("returning: {returning:?}"));
     }
 
     fn mint(&mut self, adopt: &[Uuid]) {
@@ -193,8 +197,12 @@ impl<'w> Session<'w> {
         if self.world.chooser.rarely(SUPERBLOCKS, "crash before a superblock") {
             return Err(Crash);
         }
-        self.world.disks[leg].member.superblock = told;
-        self.world.disks[leg].restored = false;
+        let disk = &mut self.world.disks[leg];
+        (disk.member.superblock, disk.restored) = (told, false);
+        if self.blank.contains(&leg) {
+            disk.forget_map();
+            self.blank.retain(|it| *it != leg);
+        }
         if self.answers(leg)? {
             self.record.members[leg].as_mut().expect("a member").seen = seq;
             self.durable[leg] = self.record.generation;
@@ -204,8 +212,9 @@ impl<'w> Session<'w> {
 
     fn write_map(&mut self, leg: usize) -> Alive {
         if self.answers(leg)? {
-            let marks = self.marks;
-            self.world.disks[leg].map()[..REGIONS].copy_from_slice(&marks);
+            for region in 0..REGIONS {
+                self.world.disks[leg].record(region, self.marks[region]);
+            }
         }
         Ok(())
     }
@@ -262,8 +271,12 @@ impl<'w> Session<'w> {
 
     fn put(&mut self, leg: usize, region: usize, value: u64) -> Alive {
         if self.answers(leg)? {
+            // The other regions of the page are recorded too, or are of another one.
+            if self.world.disks[leg].is_blank() || self.world.chooser.rarely(2, "one page") {
+                self.write_map(leg)?;
+            }
             let World { disks, chooser, .. } = self.world;
-            disks[leg].map()[region] = self.marks[region];
+            disks[leg].record(region, self.marks[region]);
             if chooser.rarely(STEPS, "crash after the intent") {
                 return Err(Crash);
             }
@@ -308,7 +321,7 @@ impl<'w> Session<'w> {
         self.marks[region] = self.marks[region].difference(Marks::DIRTY) | missed;
         for leg in self.writable() {
             if self.answers(leg)? {
-                self.world.disks[leg].map()[region] = self.marks[region];
+                self.world.disks[leg].record(region, self.marks[region]);
             }
         }
         Ok(())
@@ -356,11 +369,13 @@ impl<'w> Session<'w> {
         Ok(())
     }
 
-    /// R15: durable on every member in sync first, on the target after them, and on
+    /// R15: with a map that says of the others what it is to say. Durable on every
+    /// member in sync first, on the target after them, and on
     /// others that are being rebuilt: they are of the present generation.
     fn promote(&mut self) -> Alive {
         let missing = |slot| self.marks.iter().any(|it| it.contains(Marks::missed(slot)));
         let Some(&leg) = self.rebuilding.iter().find(|it| !missing(**it)) else { return Ok(()) };
+        self.write_map(leg)?;
         if !self.answers(leg)? {
             return Ok(());
         }

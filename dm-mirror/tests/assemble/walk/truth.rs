@@ -84,6 +84,11 @@ impl Truth {
         past
     }
 
+    /// Whether one led to the other, or was decided against on the way there.
+    pub(super) fn led_to(&self, generation: Uuid, other: Uuid) -> bool {
+        generation != other && self.past(other).contains(&generation)
+    }
+
     /// Whether writes were acknowledged in the line of one that are not in the
     /// past of the other.
     pub(super) fn wrote_without(&self, generation: Uuid, other: Uuid) -> bool {
