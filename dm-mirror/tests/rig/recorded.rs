@@ -10,12 +10,12 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bio::{BlockDevice, BufCmd, Limits, SECTOR_SIZE, Sector, Sectors};
+use bio::{BlockDevice, BufCmd, ErrorKind, Limits, SECTOR_SIZE, Sector, Sectors};
 use dm_mirror::format::{
     Marks, Member, MemberState, Region, SLOTS, Superblock, newest_superblock, superblock_place,
 };
 use dm_mirror::label::{self, Ids, LabelOptions, Phase};
-use sim::{Chooser, Outcome, Replay, SimDisk, Trace};
+use sim::{Chooser, Landed, Outcome, Replay, SimDisk, Trace};
 
 use super::{LENGTH, Later, Rig, create, watch_locks};
 
@@ -204,11 +204,48 @@ impl Recorded {
     /// Completes everything with success, and runs all work that wants no delay.
     pub fn settle(&self) {
         for _ in 0..ROUNDS_MAX {
-            if !self.complete_one() && !self.later.one_now() {
+            if !self.step() {
                 return;
             }
         }
         panic!("it never comes to rest:\n{}", self.message("show").unwrap());
+    }
+
+    /// The next thing happens, of those that [`settle`](Recorded::settle) has
+    /// happen. Whether there was one.
+    pub fn step(&self) -> bool {
+        self.complete_one() || self.later.one_now()
+    }
+
+    /// So many steps, or as many as there are.
+    pub fn steps(&self, count: usize) {
+        for _ in 0..count {
+            self.step();
+        }
+    }
+
+    /// Steps until this holds.
+    pub fn until(&self, what: impl Fn(&Recorded) -> bool) {
+        while !what(self) {
+            assert!(self.step(), "it never came:\n{}", self.message("show").unwrap());
+        }
+    }
+
+    /// Completes nothing, but runs all work that wants no delay.
+    pub fn work_now(&self) {
+        while self.later.one_now() {}
+    }
+
+    /// Whether it serves requests.
+    pub fn runs(&self) -> bool {
+        let status = self.target.status();
+        !["starting", "held", "refused"].iter().any(|word| status.ends_with(word))
+    }
+
+    /// The letters of the status, also where it does not run.
+    pub fn states(&self) -> String {
+        let legs = self.disks.len();
+        self.target.status().split(' ').nth(legs + 3).unwrap().to_owned()
     }
 
     fn complete_one(&self) -> bool {
@@ -235,6 +272,15 @@ impl Recorded {
         panic!("it never rests:\n{}", self.message("show").unwrap());
     }
 
+    /// Time passes so often, whether or not anything is left to be done.
+    pub fn rest_for(&self, times: usize) {
+        for _ in 0..times {
+            self.settle();
+            self.pass();
+        }
+        self.settle();
+    }
+
     /// What a leg is asked for, oldest first.
     pub fn asks(&self, leg: usize) -> Vec<Ask> {
         let disk = &self.disks[leg];
@@ -255,6 +301,11 @@ impl Recorded {
     pub fn did(&self, leg: usize, kinds: &[Ask]) {
         assert_eq!(self.asks(leg), kinds, "leg {leg}");
         kinds.iter().for_each(|kind| self.end_ask(leg, *kind, Outcome::Ok));
+    }
+
+    /// The next request of this kind on a leg fails.
+    pub fn fail_ask(&self, leg: usize, kind: Ask) {
+        self.end_ask(leg, kind, Outcome::Fail(ErrorKind::Media, Landed::None));
     }
 
     /// Completes requests on this leg alone until it has none.
