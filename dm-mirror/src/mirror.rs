@@ -199,7 +199,7 @@ impl Mirror {
             let mut state = self.state.lock();
             assert!(state.resync.on_quiet.is_none(), "a target is suspended once at a time");
             state.resync.suspended = true;
-            if state.resync.running {
+            if state.resync.running || state.probing {
                 state.resync.on_quiet = Some(stop);
                 return;
             }
@@ -303,7 +303,10 @@ impl Mirror {
     /// A write, flush or discard failed on a leg.
     pub(crate) fn write_failed(self: &Arc<Self>, leg: usize, step: BufCmd, error: IoError) {
         self.state.lock().legs[leg].counts.write_errors += 1;
-        self.fail_leg(leg, failure(step, error));
+        let stays = self.fail_leg(leg, failure(step, error)) == LegState::InSync;
+        if stays && step == BufCmd::Flush {
+            self.state.lock().last_leg_lost_cache();
+        }
     }
 
     /// A leg has given a request back. If it lost its cache meanwhile, it is out:
@@ -319,8 +322,14 @@ impl Mirror {
             record.lost_cache |= lost;
             lost
         };
-        if lost && self.fail_leg(leg, Failure::Reset) != LegState::InSync {
-            self.state.lock().legs[leg].lost_cache = false;
+        if lost {
+            let stays = self.fail_leg(leg, Failure::Reset) == LegState::InSync;
+            let mut state = self.state.lock();
+            if stays {
+                state.last_leg_lost_cache();
+            } else {
+                state.legs[leg].lost_cache = false;
+            }
         }
     }
 

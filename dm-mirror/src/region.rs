@@ -161,6 +161,13 @@ impl Regions {
         }
     }
 
+    /// A leg that stays may have lost what its cache held: nothing that was written
+    /// since it was flushed is certain. Gives where that may be.
+    pub(crate) fn doubt_all(&mut self) -> Vec<Region> {
+        self.active.values_mut().for_each(|activity| activity.doubtful = true);
+        self.active.keys().copied().collect()
+    }
+
     /// A leg goes out: where legs may differ, it may have missed something.
     pub(crate) fn exclude(&mut self, leg: usize) {
         let dirty = self.active.keys().copied();
@@ -238,7 +245,7 @@ impl Regions {
 
     /// Whether the cleaner has something to look after.
     pub(crate) fn has_active(&self) -> bool {
-        !self.active.is_empty()
+        self.active.values().any(|activity| !activity.doubtful)
     }
 
     /// Looks for regions in which nothing happened since this was called last

@@ -128,4 +128,15 @@ impl State {
             }
         }
     }
+
+    /// The last leg in sync may have lost what its cache held. Legs being rebuilt
+    /// may have some of that: it is copied to them again, whatever it is now.
+    pub(crate) fn last_leg_lost_cache(&mut self) {
+        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+        let Some(regions) = &mut self.regions else { return };
+        for region in regions.doubt_all() {
+            rebuilding.iter().for_each(|leg| regions.miss(leg, region));
+        }
+        rebuilding.iter().for_each(|leg| self.resync.forget(leg, |_| true));
+    }
 }

@@ -74,7 +74,15 @@ impl Mirror {
     }
 
     fn found(self: &Arc<Self>, found: [Found; LEGS_MAX], consent: Consent) {
-        self.state.lock().probing = false;
+        let suspended = {
+            let mut state = self.state.lock();
+            state.probing = false;
+            state.resync.suspended.then(|| state.resync.on_quiet.take())
+        };
+        if let Some(quiet) = suspended {
+            // Nothing is written after a suspension; the resume starts anew.
+            return quiet.into_iter().for_each(|quiet| quiet());
+        }
         match self.decide(&found, &consent) {
             Ok(plan) => {
                 self.geometry.call_once(|| plan.newest.geometry);
