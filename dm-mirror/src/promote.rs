@@ -164,7 +164,7 @@ impl Mirror {
 
 impl State {
     /// The legs being rebuilt that superblocks are to call in sync.
-    fn legs_to_be_promoted(&self) -> LegSet {
+    pub(crate) fn legs_to_be_promoted(&self) -> LegSet {
         let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
         let (Some(regions), Some(membership)) = (&self.regions, &self.membership) else {
             return LegSet::EMPTY;

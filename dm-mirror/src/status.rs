@@ -101,6 +101,9 @@ impl State {
     fn describe(&self, leg: usize) -> String {
         match self.legs[leg].state {
             LegState::InSync => "in sync".into(),
+            LegState::Rebuilding if self.legs_to_be_promoted().contains(leg) => {
+                "whole, being recorded as in sync".into()
+            }
             LegState::Rebuilding => {
                 let regions = self.regions.as_ref();
                 let (missing, all) =

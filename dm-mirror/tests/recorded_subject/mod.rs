@@ -66,11 +66,17 @@ impl Subject for Mirror {
     fn device(&self) -> &dyn BlockDevice {
         self
     }
+    /// A leg whose promotion is on its way to the superblocks has everything, and
+    /// is in sync if one of them survives.
     fn in_sync(&self, leg: usize) -> bool {
         let status = self.target.status();
-        let letters =
-            status.split(' ').rev().find(|word| word.bytes().all(|byte| b"ASD".contains(&byte)));
-        letters.expect("a status has letters").as_bytes()[leg] == b'A'
+        let is_letters = |word: &&str| word.bytes().all(|byte| b"ASD".contains(&byte));
+        let letters = status.split(' ').rev().find(is_letters).expect("a status has letters");
+        match letters.as_bytes()[leg] {
+            b'A' => true,
+            b'S' => self.why().lines().nth(2 + leg).expect("a line").contains("whole"),
+            _ => false,
+        }
     }
     fn data_start(&self, _leg: usize) -> Sector {
         Sector(DATA_START)
