@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 
 use bio::{BufCmd, Extent, IoError, IoResult};
 
+use crate::format::MemberState;
 use crate::leg::{LegSet, LegState};
 use crate::mirror::{Ended, Mirror, State, failure};
 use crate::write::{Group, LegErrors, Origin};
@@ -133,7 +134,15 @@ impl State {
     /// may have some of that: it is copied to them again, whatever it is now.
     pub(crate) fn last_leg_lost_cache(&mut self) {
         let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
-        let Some(regions) = &mut self.regions else { return };
+        let promoted = self.legs_to_be_promoted();
+        let State { regions, membership, .. } = self;
+        let Some(regions) = regions else { return };
+        if let Some(membership) = membership {
+            // They were whole; what they were copied from is so no more.
+            for leg in promoted.iter() {
+                membership.set_state(regions.slot(leg), MemberState::Rebuilding);
+            }
+        }
         for region in regions.doubt_all() {
             rebuilding.iter().for_each(|leg| regions.miss(leg, region));
         }
