@@ -159,7 +159,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "a suspend does not wait for the chunk in flight",
         rule: "A suspend waits for the chunk in flight",
         file: MIRROR,
-        edits: &[("if state.resync.running {", "if false {")],
+        edits: &[("if state.resync.running || state.probing {", "if false {")],
         sample: false,
     },
     Mutant {
