@@ -335,8 +335,8 @@ impl Mirror {
             journal.not_committed()
         };
         self.fail_leg(leg, Failure::Metadata(error.kind));
-        for Waiting { group, tx, bio } in failed {
-            group.fail(tx, bio, error);
+        for Waiting { bio, .. } in failed {
+            bio.biodone(Err(error));
         }
         self.check_stop();
         self.try_again_later();

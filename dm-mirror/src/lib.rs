@@ -15,10 +15,23 @@
 //!    `WriteTx` for each leg; `write_bio_done` advances a
 //!    transaction, `write_tx_done` drops its reference, and the last reference
 //!    completes the original bio. Never before every leg has reported.
-//! 4. `resync.rs`: copies an in-sync leg to those that are being rebuilt.
+//!    `settle.rs` decides what has come of it.
+//! 4. `resync.rs`: makes legs equal where they may differ, and copies to a leg
+//!    that is being rebuilt what it missed; `promote.rs` makes that leg whole,
+//!    `flush.rs` has the flushes in between.
+//!
+//! What a mirror remembers (`internal`), from the disk up:
+//!
+//! 5. `format` is what lies on a member, `label` makes one, `assemble` decides who
+//!    may be believed: pure, and public for tools.
+//! 6. `region.rs`: what is known of each region. `journal.rs` records it on each
+//!    leg before that is written, `clean.rs` when nothing happens there any more.
+//! 7. `membership.rs`: who is in sync, as every superblock is to say it.
+//! 8. `probe.rs` reads members, `start.rs` begins a session with them,
+//!    `readmit.rs` takes back a leg that was out.
 //!
 //! `leg.rs` has the states of a leg, `target.rs` the face to the device mapper,
-//! `config.rs` the table grammar, `status.rs` what a person sees.
+//! `config.rs` the table grammar, `counts.rs` and `status.rs` what a person sees.
 //!
 //! What the sketch left open or got wrong, and what stands here instead:
 //!
@@ -31,9 +44,9 @@
 //! | the destructor releases the lock of the object it frees | `Drop` owns the group alone |
 //! | allocation between submissions can leave some legs written | everything is allocated before the first leg is issued |
 //!
-//! This mirror keeps its state in memory (`core`): it starts by copying leg 0
-//! to the others unless the table says `nosync`, and it forgets, when it is
-//! torn down, which leg failed.
+//! A mirror that keeps its state in memory (`core`) starts by copying leg 0 to the
+//! others unless the table says `nosync`, and forgets, when it is torn down, which
+//! leg failed.
 #![no_std]
 #![forbid(unsafe_code)]
 

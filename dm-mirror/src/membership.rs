@@ -65,6 +65,9 @@ struct Commit {
     failed: ArrayVec<(usize, IoError), LEGS_MAX>,
 }
 
+/// A superblock to be written: on which leg, into which slot.
+type Write = (usize, usize, Superblock);
+
 impl Membership {
     /// Goes on from the newest superblock that was found.
     pub(crate) fn new(newest: Superblock, env: Arc<dyn Env>) -> Membership {
@@ -132,13 +135,13 @@ impl Membership {
     }
 
     /// A member goes out, in a new generation.
-    pub(crate) fn exclude(&mut self, leg: usize, slot: usize, state: MemberState, by: usize) {
+    pub(crate) fn exclude(&mut self, leg: usize, slot: usize, by: usize) {
         let Disk { seq, generation, .. } = self.disks[leg];
         if let Some(entry) = &mut self.wanted.members[slot] {
             if seq > 0 {
                 entry.base = generation;
             }
-            entry.state = state;
+            entry.state = MemberState::Out;
         }
         self.mint(by);
     }
@@ -171,15 +174,17 @@ impl Membership {
         self.commit.is_none()
     }
 
-    /// The superblocks to be written to `legs`, by leg.
-    fn next(&mut self, legs: LegSet, slots: impl Fn(usize) -> usize) -> Vec<(usize, Superblock)> {
+    /// The superblocks to be written to `legs`, each with its leg and the slot on
+    /// its disk. `slots` are the members' slots.
+    fn next(&mut self, legs: LegSet, slots: impl Fn(usize) -> usize) -> Vec<Write> {
         let legs: Vec<usize> = legs.iter().filter(|&leg| !self.holds(leg)).collect();
         let mut writes = Vec::new();
         for &leg in &legs {
             let disk = &mut self.disks[leg];
             disk.seq += 1;
             let (slot, seq, incarnation) = (slots(leg) as u8, disk.seq, disk.incarnation);
-            writes.push((leg, Superblock { slot, seq, incarnation, ..self.wanted.clone() }));
+            let superblock = Superblock { slot, seq, incarnation, ..self.wanted.clone() };
+            writes.push((leg, (disk.slot + 1) % SLOTS, superblock));
         }
         if !writes.is_empty() {
             let (version, generation) = (self.wanted.version, self.wanted.generation);
@@ -236,7 +241,7 @@ impl State {
     }
 
     /// The superblocks to be written now, if none are on their way.
-    fn next_superblocks(&mut self) -> Vec<(usize, Superblock)> {
+    fn next_superblocks(&mut self) -> Vec<Write> {
         // A start that failed goes on from what it finds, not from what it wanted.
         if self.probing || matches!(self.life, Life::Held(..) | Life::Refused(_)) {
             return Vec::new();
@@ -264,10 +269,8 @@ impl Mirror {
             let mut state = self.state.lock();
             let writes = state.next_superblocks();
             let write = BufCmd::Write { fua: false };
-            writes.iter().for_each(|(leg, _)| state.legs[*leg].issued(write, Cause::Super));
-            let membership = state.membership.as_ref();
-            let slot = |leg: usize| membership.map_or(0, |it| (it.disks[leg].slot + 1) % SLOTS);
-            writes.into_iter().map(|(leg, it)| (leg, slot(leg), it)).collect::<Vec<_>>()
+            writes.iter().for_each(|(leg, ..)| state.legs[*leg].issued(write, Cause::Super));
+            writes
         };
         let io = Arc::new(SuperIo(self.clone()));
         for (leg, slot, superblock) in writes {

@@ -27,13 +27,13 @@ use spin::Once;
 use crate::clean::Cleaner;
 use crate::config::{Config, Log, ReadPolicy};
 use crate::counts::{Cause, Counts};
-use crate::format::{Geometry, MemberState};
+use crate::format::Geometry;
 use crate::journal::Journal;
 use crate::leg::{Failure, LEGS_MAX, Leg, LegSet, LegState};
 use crate::membership::Membership;
 use crate::range::{Mode, RangeLock, Ticket};
 use crate::region::{Flushed, Moment, Regions};
-use crate::resync::{Copied, Resync};
+use crate::resync::Resync;
 use crate::start::{Consent, Offer};
 use crate::write::{Group, Origin, WriteGroup};
 
@@ -432,16 +432,9 @@ impl State {
             regions.exclude(leg);
             let (slot, by) = (regions.slot(leg), regions.slot(by));
             if let Some(membership) = &mut self.membership {
-                membership.exclude(leg, slot, MemberState::Out, by);
+                membership.exclude(leg, slot, by);
             }
         }
         true
-    }
-}
-
-impl Copied {
-    /// What a copy of `extent` to no leg yet has reached.
-    pub(crate) fn of(extent: Extent) -> Copied {
-        Copied { extent, reached: LegSet::EMPTY }
     }
 }

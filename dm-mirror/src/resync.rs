@@ -86,6 +86,13 @@ pub(crate) struct Copied {
     pub(crate) reached: LegSet,
 }
 
+impl Copied {
+    /// A chunk that reached no leg yet.
+    pub(crate) fn of(extent: Extent) -> Copied {
+        Copied { extent, reached: LegSet::EMPTY }
+    }
+}
+
 /// What a resync does next.
 enum Step {
     Copy(Extent),

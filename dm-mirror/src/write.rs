@@ -235,13 +235,8 @@ impl WriteGroup {
         }
         match result {
             Ok(()) => self.advance(tx, bio),
-            Err(error) => self.fail(tx, bio, error),
+            Err(error) => bio.biodone(Err(error)),
         }
-    }
-
-    /// The leg has failed the transaction.
-    pub(crate) fn fail(&self, _tx: WriteTx, bio: Bio, error: IoError) {
-        bio.biodone(Err(error));
     }
 
     /// A transaction has ended (`disk_write_tx_done`); its reference to the

@@ -2,6 +2,9 @@
 //!
 //! `SIM_REPLAY=<line>`, with the name of the test that printed the line, makes
 //! that run again.
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+
+pub mod recorded;
 
 use std::sync::Arc;
 use std::time::Duration;

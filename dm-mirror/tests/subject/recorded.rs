@@ -2,46 +2,23 @@
 //!
 //! The first start finds disks that were just labelled; each later one finds
 //! what the disks kept, with the legs that the world left out named `-`.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use bio::{Bio, BlockDevice, Limits, Sector, Sectors};
-use dm::{Args, Context, DeviceRef, Devices, Env, Events, Target, TargetType, Work};
+use dm::{Args, Context, DeviceRef, Events, Target, TargetType};
 use dm_mirror::MirrorType;
 use dm_mirror::label::{self, Device, Ids, LabelOptions, Phase};
-use sim::{Clock, Life, Subject, World};
+use sim::{Life, Subject, World};
+
+use super::{Legs, Simulated};
 
 /// Where the data of each leg begins: right behind the metadata of one page.
 pub const DATA_START: u64 = 32;
 
 /// The size of a region.
 pub const REGION: u64 = 8;
-
-/// The world's clock as a target's environment.
-struct Simulated(Arc<Clock>);
-
-impl Env for Simulated {
-    fn now(&self) -> Duration {
-        self.0.now()
-    }
-    fn run_after(&self, delay: Duration, work: Arc<dyn Work>) {
-        self.0.after(delay, move || work.run());
-    }
-    fn random(&self) -> u64 {
-        self.0.random()
-    }
-}
-
-struct Legs(Vec<DeviceRef>);
-
-impl Devices for Legs {
-    fn open(&self, name: &str) -> Option<DeviceRef> {
-        self.0.iter().find(|device| &*device.name() == name).cloned()
-    }
-}
 
 /// A mirror target as a device of its own.
 struct Mirror {
