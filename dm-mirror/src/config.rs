@@ -14,7 +14,8 @@
 //!
 //! Sizes are in sectors of 512 bytes. Features: `handle_errors` (accepted as
 //! in Linux, and always in force), `read_policy round_robin`, `read_policy
-//! least_pending`, `read_policy prefer=<leg>`, `start_degraded=hold|run`.
+//! least_pending`, `read_policy prefer=<leg>`, `start_degraded=hold|run`,
+//! `error_threshold=<n>,<seconds>` (20,3600 unless told otherwise).
 //!
 //! Place: [`MirrorType`](crate::MirrorType) parses its arguments here, and
 //! [`Target::table`](dm::Target::table) prints them again.
@@ -23,11 +24,13 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
+use core::time::Duration;
 
 use arrayvec::ArrayVec;
 use bio::{Extent, Sector, Sectors};
 use dm::{ArgError, Args, Context, DeviceRef, Word};
 
+use crate::errors::Threshold;
 use crate::leg::{LEGS_MAX, Leg};
 use crate::mirror::Mirror;
 
@@ -72,6 +75,7 @@ pub(crate) struct Config {
     /// The legs' devices, held open.
     pub(crate) devices: Vec<DeviceRef>,
     pub(crate) read_policy: ReadPolicy,
+    pub(crate) error_threshold: Threshold,
 }
 
 impl Config {
@@ -92,8 +96,8 @@ impl Config {
             Some(_) => parse_features(args.group("features")?, legs.len())?,
             None => Features::default(),
         };
-        let Features { read_policy, start_degraded } = features;
-        Ok(Config { log, start_degraded, legs, devices, read_policy })
+        let Features { read_policy, start_degraded, error_threshold } = features;
+        Ok(Config { log, start_degraded, legs, devices, read_policy, error_threshold })
     }
 }
 
@@ -102,6 +106,7 @@ impl Config {
 struct Features {
     read_policy: ReadPolicy,
     start_degraded: bool,
+    error_threshold: Threshold,
 }
 
 fn parse_core(mut args: Args<'_>) -> Result<Log, ArgError> {
@@ -192,15 +197,36 @@ fn parse_features(mut args: Args<'_>, legs: usize) -> Result<Features, ArgError>
             }
             "start_degraded=hold" => features.start_degraded = false,
             "start_degraded=run" => features.start_degraded = true,
+            text if text.starts_with("error_threshold=") => {
+                features.error_threshold = parse_threshold(word)?;
+            }
             text => {
                 return Err(word.refuse(format!(
-                    "there is no feature `{text}`; use `handle_errors`, `read_policy <policy>` \
-                     or `start_degraded=hold|run`"
+                    "there is no feature `{text}`; use `handle_errors`, `read_policy <policy>`, \
+                     `start_degraded=hold|run` or `error_threshold=<n>,<seconds>`"
                 )));
             }
         }
     }
     Ok(features)
+}
+
+/// `error_threshold=<n>,<seconds>`
+fn parse_threshold(word: Word<'_>) -> Result<Threshold, ArgError> {
+    let numbers = word.text.split_once('=').and_then(|(_, numbers)| numbers.split_once(','));
+    let parsed = numbers.and_then(|(errors, seconds)| {
+        let (errors, seconds) = (errors.parse().ok()?, seconds.parse::<u32>().ok()?);
+        let halving = Duration::from_secs(u64::from(seconds));
+        (!halving.is_zero()).then_some(Threshold { errors, halving })
+    });
+    parsed.ok_or_else(|| {
+        word.refuse(format!(
+            "`{}` is no threshold; use a number of errors, a comma and the seconds after which \
+             half of them are forgotten, as in `error_threshold={}`",
+            word.text,
+            Threshold::default()
+        ))
+    })
 }
 
 fn parse_policy(word: Word<'_>, legs: usize) -> Result<ReadPolicy, ArgError> {
@@ -250,6 +276,9 @@ impl Mirror {
         }
         if self.start_degraded {
             features.push("start_degraded=run".into());
+        }
+        if self.error_threshold != Threshold::default() {
+            features.push(format!("error_threshold={}", self.error_threshold));
         }
         if !features.is_empty() {
             let (count, words) = (features.len(), features.join(" "));

@@ -53,14 +53,17 @@
 extern crate alloc;
 
 pub mod assemble;
+mod check;
 mod clean;
 mod config;
 mod counts;
+mod errors;
 mod flush;
 pub mod format;
 mod journal;
 pub mod label;
 mod leg;
+mod leg_reads;
 mod membership;
 mod mirror;
 mod probe;
@@ -69,7 +72,9 @@ mod range;
 mod read;
 mod readmit;
 mod region;
+mod repair;
 mod resync;
+mod scrub;
 mod settle;
 mod start;
 mod status;

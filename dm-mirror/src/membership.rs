@@ -134,14 +134,14 @@ impl Membership {
         }
     }
 
-    /// A member goes out, in a new generation.
-    pub(crate) fn exclude(&mut self, leg: usize, slot: usize, by: usize) {
+    /// A member goes out, and is so in `state`, in a new generation.
+    pub(crate) fn exclude(&mut self, leg: usize, slot: usize, by: usize, state: MemberState) {
         let Disk { seq, generation, .. } = self.disks[leg];
         if let Some(entry) = &mut self.wanted.members[slot] {
             if seq > 0 {
                 entry.base = generation;
             }
-            entry.state = MemberState::Out;
+            entry.state = state;
         }
         self.mint(by);
     }

@@ -27,13 +27,16 @@ use spin::Once;
 use crate::clean::Cleaner;
 use crate::config::{Config, Log, ReadPolicy};
 use crate::counts::{Cause, Counts};
+use crate::errors::{Errors, Threshold};
 use crate::format::Geometry;
 use crate::journal::Journal;
 use crate::leg::{Failure, LEGS_MAX, Leg, LegSet, LegState};
 use crate::membership::Membership;
 use crate::range::{Mode, RangeLock, Ticket};
+use crate::read::Reader;
 use crate::region::{Flushed, Moment, Regions};
 use crate::resync::Resync;
+use crate::scrub::{Job, Scrub};
 use crate::start::{Consent, Offer};
 use crate::write::{Group, Origin, WriteGroup};
 
@@ -44,6 +47,7 @@ pub(crate) struct Mirror {
     pub(crate) log: Log,
     pub(crate) read_policy: ReadPolicy,
     pub(crate) start_degraded: bool,
+    pub(crate) error_threshold: Threshold,
     pub(crate) env: Arc<dyn Env>,
     events: Arc<Events>,
     /// Known once the mirror runs.
@@ -67,6 +71,7 @@ pub(crate) struct State {
     /// `None` where nothing is recorded.
     pub(crate) membership: Option<Membership>,
     pub(crate) resync: Resync,
+    pub(crate) scrub: Scrub,
     pub(crate) cleaner: Cleaner,
     /// The range of the whole mirror, while superblocks promote a leg.
     pub(crate) promotion: Option<Ticket>,
@@ -90,6 +95,8 @@ pub(crate) struct LegRecord {
     pub(crate) state: LegState,
     pub(crate) reads_pending: u32,
     pub(crate) counts: Counts,
+    /// Errors of its medium.
+    pub(crate) errors: Errors,
     /// Requests that the leg has, of whatever kind.
     pub(crate) outstanding: u32,
     /// When the last flush that succeeded was issued.
@@ -110,6 +117,8 @@ pub(crate) enum Waiter {
     Copy(Extent),
     /// The promotion of these legs.
     Promote(LegSet),
+    /// The scrub, with what it is to look at.
+    Scrub(Job),
 }
 
 /// A group that all its legs have reported to.
@@ -140,6 +149,7 @@ impl Mirror {
             regions: None,
             membership: None,
             resync: Resync::default(),
+            scrub: Scrub::default(),
             cleaner: Cleaner::default(),
             promotion: None,
         };
@@ -160,6 +170,7 @@ impl Mirror {
             log: config.log,
             read_policy: config.read_policy,
             start_degraded: config.start_degraded,
+            error_threshold: config.error_threshold,
             env: context.env.clone(),
             events: context.events.clone(),
             geometry,
@@ -199,7 +210,8 @@ impl Mirror {
             let mut state = self.state.lock();
             assert!(state.resync.on_quiet.is_none(), "a target is suspended once at a time");
             state.resync.suspended = true;
-            if state.resync.running || state.probing {
+            state.scrub.repairs.clear();
+            if state.is_busy() {
                 state.resync.on_quiet = Some(stop);
                 return;
             }
@@ -248,10 +260,13 @@ impl Mirror {
 
     fn start(self: &Arc<Self>, ticket: Ticket, waiter: Waiter) {
         match waiter {
-            Waiter::Request(bio) if bio.cmd() == BufCmd::Read => self.read(Some(ticket), bio),
+            Waiter::Request(bio) if bio.cmd() == BufCmd::Read => {
+                self.read(Reader::User(ticket), bio)
+            }
             Waiter::Request(bio) => WriteGroup::start(self, Group::user(Some(ticket), bio)),
             Waiter::Copy(extent) => self.copy(ticket, extent),
             Waiter::Promote(legs) => self.promote(ticket, legs),
+            Waiter::Scrub(job) => self.examine(ticket, job),
         }
     }
 
@@ -365,6 +380,7 @@ impl LegRecord {
             state,
             reads_pending: 0,
             counts: Counts::default(),
+            errors: Errors::default(),
             outstanding: 0,
             flushed: Moment::default(),
             journal: None,
@@ -384,9 +400,11 @@ impl LegRecord {
         core::mem::take(&mut self.lost_cache)
     }
 
-    /// The leg is taken back: what its cache lost before is known to be missing.
+    /// The leg is taken back: what its cache lost before is known to be missing,
+    /// and its errors count anew.
     pub(crate) fn forgive(&mut self, resets: u64) {
         (self.resets, self.lost_cache) = (resets, false);
+        self.errors = Errors::default();
     }
 }
 
@@ -417,6 +435,16 @@ impl State {
         }
     }
 
+    /// Whether background I/O is in flight that a suspension waits for.
+    fn is_busy(&self) -> bool {
+        self.resync.running || self.scrub.running || self.probing
+    }
+
+    /// What is to be called when background I/O has ended, if it has.
+    pub(crate) fn take_quiet(&mut self) -> Option<Box<dyn FnOnce() + Send>> {
+        if self.is_busy() { None } else { self.resync.on_quiet.take() }
+    }
+
     /// Takes a leg out and says whether that is news; not the last in sync.
     pub(crate) fn fail(&mut self, leg: usize, why: Failure) -> bool {
         let last = self.in_sync().iter().eq([leg]);
@@ -432,7 +460,7 @@ impl State {
             regions.exclude(leg);
             let (slot, by) = (regions.slot(leg), regions.slot(by));
             if let Some(membership) = &mut self.membership {
-                membership.exclude(leg, slot, by);
+                membership.exclude(leg, slot, by, why.recorded_as());
             }
         }
         true

@@ -35,6 +35,7 @@ use crate::format::Region;
 use crate::leg::{Failure, LegSet, LegState};
 use crate::mirror::{Life, Mirror, State, Waiter};
 use crate::range::{Mode, Ticket};
+use crate::read::Reader;
 use crate::region::Regions;
 use crate::write::{Group, WriteGroup};
 
@@ -164,7 +165,7 @@ impl Mirror {
     }
 
     /// The smallest unit of transfer.
-    fn block(&self) -> Sectors {
+    pub(crate) fn block(&self) -> Sectors {
         Sectors(u64::from(self.limits().block_size) / bio::SECTOR_SIZE as u64)
     }
 
@@ -172,7 +173,7 @@ impl Mirror {
     pub(crate) fn copy(self: &Arc<Self>, ticket: Ticket, extent: Extent) {
         let memory = BytesMut::zeroed(extent.count().bytes());
         let done = Arc::new(ChunkRead { mirror: self.clone(), ticket });
-        self.read(None, Bio::new(Buf::read(extent, memory), done, 0));
+        self.read(Reader::Resync, Bio::new(Buf::read(extent, memory), done, 0));
     }
 }
 
@@ -261,7 +262,7 @@ impl State {
 
     fn rest(&mut self) -> Step {
         self.resync.running = false;
-        Step::Rest(self.resync.on_quiet.take())
+        Step::Rest(self.take_quiet())
     }
 
     fn extent_of(&self, region: Region) -> Extent {
@@ -431,7 +432,7 @@ impl Mirror {
         let quiet = {
             let mut state = self.state.lock();
             state.resync.running = false;
-            state.resync.on_quiet.take()
+            state.take_quiet()
         };
         self.fail_readers(error);
         match quiet {

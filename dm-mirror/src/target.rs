@@ -67,12 +67,17 @@ impl Target for MirrorTarget {
     /// `show`: a report of several lines. `fail <leg>`: takes a leg out. `add
     /// <leg>`: takes one back. `start_degraded`: starts without a member that was
     /// in sync. `keep <leg>`: starts with that one's half, where halves ran apart.
+    /// `check`: compares all legs in sync. `repair`: makes them equal, too. `idle`:
+    /// ends either.
     fn message(&self, words: &[&str]) -> Result<String, MessageError> {
         match words {
             ["show"] => Ok(self.mirror.report()),
             ["fail", leg] => self.fail(leg),
             ["add", leg] => self.mirror.add(self.leg(leg)?).map_err(MessageError::Refused),
             ["start_degraded"] => self.start_degraded(),
+            ["check"] => self.check(false),
+            ["repair"] => self.check(true),
+            ["idle"] => self.idle(),
             ["keep", slot] => {
                 let keep = Some(self.leg(slot)?);
                 self.start(Consent { degraded: None, keep })
@@ -127,6 +132,17 @@ impl MirrorTarget {
         }
         self.mirror.start_session(consent);
         Ok("starting".into())
+    }
+
+    fn check(&self, repairs: bool) -> Result<String, MessageError> {
+        self.mirror.start_check(repairs).map_err(MessageError::Refused)?;
+        self.mirror.resume_scrub();
+        Ok("started".into())
+    }
+
+    fn idle(&self) -> Result<String, MessageError> {
+        self.mirror.stop_check().map_err(MessageError::Refused)?;
+        Ok("it ends with the chunk in flight".into())
     }
 
     fn fail(&self, leg: &str) -> Result<String, MessageError> {

@@ -159,7 +159,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         name: "a suspend does not wait for the chunk in flight",
         rule: "A suspend waits for the chunk in flight",
         file: MIRROR,
-        edits: &[("if state.resync.running || state.probing {", "if false {")],
+        edits: &[("self.resync.running || self.scrub.running || self.probing", "self.probing")],
         sample: false,
     },
     Mutant {
@@ -212,7 +212,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: RESYNC,
         edits: &[(
             "Some(bio) => self.enter(extent, Mode::Shared, Waiter::Request(bio)),",
-            "Some(bio) => self.read(None, bio),",
+            "Some(bio) => self.read(crate::read::Reader::Resync, bio),",
         )],
         sample: true,
     },
