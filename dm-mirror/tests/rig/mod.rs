@@ -4,6 +4,7 @@
 //! a completion.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod media;
 pub mod recorded;
 
 use std::cell::RefCell;
@@ -52,11 +53,12 @@ impl LockWatch for Watch {
 pub struct Later {
     work: Mutex<VecDeque<(Duration, Arc<dyn Work>)>>,
     dice: AtomicU64,
+    seconds: AtomicU64,
 }
 
 impl Env for Later {
     fn now(&self) -> Duration {
-        Duration::ZERO
+        Duration::from_secs(self.seconds.load(Ordering::Relaxed))
     }
     fn run_after(&self, delay: Duration, work: Arc<dyn Work>) {
         self.work.lock().unwrap().push_back((delay, work));
