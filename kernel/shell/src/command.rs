@@ -214,6 +214,25 @@ pub enum Mirror {
         /// Number of the leg, from 0.
         leg: usize,
     },
+    /// Compare the legs of a mirror.
+    Check {
+        /// Which mirror.
+        name: String,
+        /// Until that is over, and tell what came of it.
+        wait: bool,
+    },
+    /// Compare the legs of a mirror and make them equal.
+    Repair {
+        /// Which mirror.
+        name: String,
+        /// Until that is over, and tell what came of it.
+        wait: bool,
+    },
+    /// End the check or the repair of a mirror.
+    Idle {
+        /// Which mirror.
+        name: String,
+    },
     /// Start a mirror without a member that was in sync.
     StartDegraded {
         /// Which mirror.

@@ -172,6 +172,27 @@ pub static COMMANDS: &[CommandSpec] = &[
         |args| mirror(Mirror::Add { name: args.name("NAME")?, leg: leg(args)? }),
     ),
     spec(
+        "mirror check",
+        "NAME [--wait]",
+        "Compare all legs of a mirror; nothing is written",
+        "mirror check m0 --wait",
+        |args| mirror(Mirror::Check { name: args.name("NAME")?, wait: waits(args) }),
+    ),
+    spec(
+        "mirror repair",
+        "NAME [--wait]",
+        "Compare all legs, rewrite what differs or cannot be read",
+        "mirror repair m0 --wait",
+        |args| mirror(Mirror::Repair { name: args.name("NAME")?, wait: waits(args) }),
+    ),
+    spec(
+        "mirror idle",
+        "NAME",
+        "End the check or the repair of a mirror that runs",
+        "mirror idle m0",
+        |args| mirror(Mirror::Idle { name: args.name("NAME")? }),
+    ),
+    spec(
         "mirror start-degraded",
         "NAME",
         "Start a held mirror without the member it waits for",
@@ -298,6 +319,10 @@ pub(crate) const LEVELS: &str = "off error warn info debug trace";
 
 fn dmsetup(command: Dmsetup) -> Result<Command, ParseError> {
     Ok(Command::Dmsetup(command))
+}
+
+fn waits(args: &Args<'_>) -> bool {
+    args.find("--wait").is_some()
 }
 
 fn mirror(command: Mirror) -> Result<Command, ParseError> {

@@ -11,7 +11,7 @@ use bio::{Sector, Sectors};
 use dm::{Dm, MappedDevice, Mode, Slot};
 use shell::Mirror;
 
-use super::{assemble, dmsetup, label, print_lines};
+use super::{assemble, check, dmsetup, label, print_lines};
 use crate::console::session::Session;
 use crate::console::{Failure, Outcome, devices, stack};
 use crate::kprintln;
@@ -28,6 +28,9 @@ pub fn run(session: &mut Session<'_>, command: Mirror) -> Outcome {
         Mirror::Wait { name } => wait(session, &name),
         Mirror::Fail { name, leg } => fail(session.dm, &name, leg),
         Mirror::Add { name, leg } => add(session, &name, leg),
+        Mirror::Check { name, wait } => check::start(session, &name, "check", wait),
+        Mirror::Repair { name, wait } => check::start(session, &name, "repair", wait),
+        Mirror::Idle { name } => check::end(session.dm, &name),
         Mirror::StartDegraded { name } => start_by(session, &name, &["start_degraded"]),
         Mirror::Keep { name, leg } => start_by(session, &name, &["keep", &leg.to_string()]),
         Mirror::Forget { disk, force } => label::forget(session, &disk, force),
@@ -35,9 +38,9 @@ pub fn run(session: &mut Session<'_>, command: Mirror) -> Outcome {
 }
 
 /// A mirror in a mapped device's table.
-struct Place {
+pub struct Place {
     /// Its first sector.
-    start: Sector,
+    pub start: Sector,
     /// Its line of the table.
     line: String,
 }
@@ -61,7 +64,7 @@ fn mirrors(device: &MappedDevice) -> Vec<Place> {
 }
 
 /// The device `name` and the mirror in it; `message` is what it is to be told.
-fn only_mirror(
+pub fn only_mirror(
     dm: &Dm,
     name: &str,
     message: &[&str],

@@ -5,6 +5,7 @@
 
 mod assemble;
 mod bulk;
+mod check;
 mod difference;
 mod disks;
 mod dmsetup;
