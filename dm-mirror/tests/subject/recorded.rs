@@ -1,10 +1,12 @@
 //! The mirror that keeps records on its legs, as a subject of the simulator.
 //!
 //! The first start finds disks that were just labelled; each later one finds
-//! what the disks kept, with the legs that the world left out named `-`.
+//! what the disks kept, with the legs that the world left out named `-`. Now and
+//! then a person takes back what is out, and has the legs compared.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use bio::{Bio, BlockDevice, Limits, Sector, Sectors};
 use dm::{Args, Context, DeviceRef, Events, Target, TargetType};
@@ -105,8 +107,37 @@ pub fn recorded(
         };
         let target = MirrorType.create(&mut Args::new(&line), &context).expect("a right table");
         target.resume();
+        look_after(world, &target);
         Box::new(Mirror { target, length: Sectors(length), stopped: Arc::default() })
     }
+}
+
+/// What a person does with each mirror, if time passes.
+const CARE: [&str; 4] = ["check", "add", "repair", "check"];
+
+/// How much time passes between that.
+const CARE_DELAY: Duration = Duration::from_millis(300);
+
+fn look_after(world: &World<'_>, target: &Arc<dyn Target>) {
+    let legs = world.legs().len();
+    for (word, nth) in CARE.into_iter().zip(1..) {
+        let target = target.clone();
+        world.clock().after(CARE_DELAY * nth, move || {
+            assert_nothing_unexpected(&*target);
+            // Refused where it makes no sense.
+            match word {
+                "add" => (0..legs).for_each(|leg| drop(target.message(&["add", &leg.to_string()]))),
+                word => drop(target.message(&[word])),
+            }
+        });
+    }
+}
+
+/// Legs in sync differ only where the map says that they may.
+fn assert_nothing_unexpected(target: &dyn Target) {
+    let report = target.message(&["show"]).expect("a report");
+    let mut findings = report.lines().filter(|line| line.ends_with(" differs"));
+    assert_eq!(findings.next(), None, "{report}");
 }
 
 /// Labels the disks, which all hold the same data.
