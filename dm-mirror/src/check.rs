@@ -27,6 +27,7 @@ use crate::format::Marks;
 use crate::leg::LegSet;
 use crate::leg_reads::Answers;
 use crate::mirror::{Life, Mirror, State};
+use crate::range::Mode;
 use crate::region::Regions;
 use crate::resync::COPY_CHUNK;
 use crate::scrub::{Job, Scrub, Task, readable};
@@ -210,7 +211,8 @@ impl Scrub {
     /// The next chunk to be compared.
     pub(crate) fn next_check(&self, block: Sectors) -> Option<Job> {
         let check = self.check.as_ref().filter(|it| it.is_running())?;
-        Some(Job { extent: check.next_chunk(block), task: Task::Check })
+        let mode = if check.repairs { Mode::Exclusive } else { Mode::Shared };
+        Some(Job { extent: check.next_chunk(block), mode, task: Task::Check })
     }
 }
 

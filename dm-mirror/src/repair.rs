@@ -20,6 +20,7 @@ use dm::Work;
 
 use crate::leg::LegSet;
 use crate::mirror::Mirror;
+use crate::range::Mode;
 use crate::scrub::{Job, Scrub, Task};
 
 /// How many repairs wait at most.
@@ -73,7 +74,7 @@ impl Scrub {
         if !rest.is_empty() {
             self.repairs.insert(0, Repair { extent: rest, legs });
         }
-        Some(Job { extent: first, task: Task::Repair(legs) })
+        Some(Job { extent: first, mode: Mode::Exclusive, task: Task::Repair(legs) })
     }
 }
 

@@ -6,8 +6,9 @@
 //!
 //! Rules:
 //!
-//! - The chunk's range is held exclusively from the first read until what was
-//!   rewritten was read again: no write is ever seen half done, and none is undone.
+//! - The chunk's range is held from the first read until what was rewritten was read
+//!   again: no write is ever seen half done, and none is undone. Exclusively, unless
+//!   it is only compared: then users may read it meanwhile.
 //! - A rewrite is a write: a group, with an intent on each leg that it goes to (R1).
 //! - Data are taken from a leg in sync, and rewritten on legs in sync, where no
 //!   region is unsettled (R13). The resync has the rest.
@@ -51,6 +52,7 @@ pub(crate) struct Scrub {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Job {
     pub(crate) extent: Extent,
+    pub(crate) mode: Mode,
     pub(crate) task: Task,
 }
 
@@ -76,8 +78,6 @@ pub(crate) struct Rewrite {
     pub(crate) ticket: Ticket,
     pub(crate) extent: Extent,
     pub(crate) data: Bytes,
-    /// The leg that `data` are from.
-    pub(crate) source: usize,
     /// The legs that are to have it; after the write, those that got it.
     pub(crate) targets: LegSet,
     /// How many sectors were found to be wrong, if a check found them.
@@ -128,7 +128,7 @@ impl Mirror {
             self.check_ended();
         }
         match step {
-            Step::Look(job) => self.enter(job.extent, Mode::Exclusive, Waiter::Scrub(job)),
+            Step::Look(job) => self.enter(job.extent, job.mode, Waiter::Scrub(job)),
             Step::Rest(Some(quiet)) => quiet(),
             Step::Rest(None) => {}
         }
@@ -162,18 +162,18 @@ impl Mirror {
             }
         }
         let rewrite = {
-            let mut state = self.state.lock();
-            let readable = state.in_sync().and(readable(&answers));
-            let source = self.read_policy.source(readable);
+            let source = self.read_policy.source(readable(&answers));
             match (job.task, source) {
                 (Task::Repair(legs), Some(source)) => Some((source, legs, Sectors::ZERO)),
                 (Task::Repair(_), None) => None,
-                (Task::Check, source) => state.judge_chunk(job.extent, &answers, source, whole),
+                (Task::Check, source) => {
+                    self.state.lock().judge_chunk(job.extent, &answers, source, whole)
+                }
             }
         };
         let Some((source, targets, wrong)) = rewrite else { return self.chunk_over(ticket) };
         let data = take(answers, source).freeze();
-        let rewrite = Rewrite { ticket, extent: job.extent, data, source, targets, wrong };
+        let rewrite = Rewrite { ticket, extent: job.extent, data, targets, wrong };
         WriteGroup::start(self, Group::repair(rewrite));
     }
 
@@ -266,13 +266,9 @@ impl State {
         }
     }
 
-    /// The legs that a chunk is rewritten on: those in sync still, if its source is.
+    /// The legs that a chunk is rewritten on: those in sync still.
     pub(crate) fn to_be_rewritten(&self, rewrite: &Rewrite) -> LegSet {
-        let in_sync = self.in_sync();
-        match in_sync.contains(rewrite.source) && !self.is_unsettled(rewrite.extent) {
-            true => rewrite.targets.and(in_sync),
-            false => LegSet::EMPTY,
-        }
+        rewrite.targets.and(self.in_sync())
     }
 
     pub(crate) fn is_unsettled(&self, extent: Extent) -> bool {

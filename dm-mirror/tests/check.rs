@@ -284,6 +284,21 @@ fn one_leg_alone_has_nothing_to_be_compared_with() {
 }
 
 #[test]
+fn reads_go_on_beside_a_check_and_wait_for_a_repair() {
+    for (message, reads) in [("check", 2), ("repair", 1)] {
+        let mut rig = Rig::nosync(2);
+        rig.message(message).unwrap();
+        while rig.waiting(0).is_empty() {
+            assert!(rig.work());
+        }
+        let read = rig.read(0, 1);
+        assert_eq!(rig.waiting(0).len(), reads, "{message}");
+        rig.drain();
+        assert_eq!(rig.value(read), 0);
+    }
+}
+
+#[test]
 fn a_check_waits_for_a_write_in_flight_and_a_write_for_the_check() {
     let mut rig = Rig::nosync(2);
     let write = rig.write(0, 1, 1);

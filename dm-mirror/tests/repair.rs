@@ -72,6 +72,20 @@ fn a_write_is_not_undone_by_a_repair_that_it_meets() {
 }
 
 #[test]
+fn a_read_does_not_meet_a_repair_in_flight() {
+    let mut rig = two();
+    let bad = rig.fail_read(3, 1);
+    begin_repair(&rig, 1 - bad);
+    rig.until(|rig| rig.asks(bad) == [Ask::Data]);
+    let read = rig.read(0, 8);
+    assert_eq!((rig.asks(bad), rig.asks(1 - bad)), (vec![Ask::Data], vec![]));
+    rig.did(bad, &[Ask::Data]);
+    assert_eq!((rig.asks(bad), rig.asks(1 - bad)), (vec![Ask::Read], vec![]));
+    rig.settle();
+    assert_eq!(rig.value(read), 7);
+}
+
+#[test]
 fn a_repair_that_cannot_be_read_again_is_an_error_of_the_leg() {
     let mut rig = two();
     let bad = rig.fail_read(3, 1);
