@@ -49,6 +49,11 @@ impl Subject for Mirror {
         let letters = status.split(' ').rev().find(is_letters).expect("a status has letters");
         letters.as_bytes()[leg] == b'A'
     }
+    fn is_whole(&self, leg: usize) -> bool {
+        let report = self.target.message(&["show"]).expect("a report");
+        let line = report.lines().nth(2 + leg).expect("a line for each leg");
+        line.ends_with("whole, being recorded as in sync")
+    }
     fn data_start(&self, _leg: usize) -> Sector {
         Sector(DATA_START)
     }

@@ -13,7 +13,8 @@
 //! - A leg *is stale* if writes or flushes were acknowledged while it was out.
 //!   No device may run from stale legs. One that was on its way out when the
 //!   machine crashed has no standing, but is not stale: nobody was told of
-//!   anything that it has missed.
+//!   anything that it has missed. Nor is one that was whole when the machine
+//!   crashed, as that was being recorded: the next start may complete it.
 //! - The person tells it nothing while the legs may disagree on who is in, for
 //!   the machine went down as that was being recorded, or before a start that it
 //!   was told to make had come to anything: that would split the set.
@@ -245,7 +246,7 @@ impl World<'_> {
         for leg in legs.clone() {
             if self.stage.ran {
                 books.standing[leg] = is_in(leg);
-                books.stale[leg] &= !is_in(leg);
+                books.stale[leg] &= !is_in(leg) && !subject.is_whole(leg);
             } else if on_its_way {
                 books.standing[leg] &= is_in(leg);
             }
