@@ -73,8 +73,8 @@ struct Current {
     region: Region,
     /// The next sector to be copied.
     next: Sector,
-    /// The legs that got every chunk so far.
-    reached: Option<LegSet>,
+    /// The legs that got every chunk so far, and did not go out since.
+    reached: LegSet,
     /// Chunks are single blocks, since a larger one could be read nowhere.
     by_block: bool,
 }
@@ -203,13 +203,10 @@ impl Mirror {
 impl Resync {
     /// What was copied to a leg, of regions like this, counts for nothing.
     pub(crate) fn forget(&mut self, leg: usize, is_it: impl Fn(Region) -> bool) {
-        if let Some(Current { region, reached: Some(reached), .. }) = &mut self.current
-            && is_it(*region)
-        {
-            reached.remove(leg);
-        }
-        for (region, reached) in &mut self.copied {
-            if is_it(*region) {
+        let current = self.current.iter_mut().map(|it| (it.region, &mut it.reached));
+        let copied = self.copied.iter_mut().map(|(region, reached)| (*region, reached));
+        for (region, reached) in current.chain(copied) {
+            if is_it(region) {
                 reached.remove(leg);
             }
         }
@@ -241,8 +238,8 @@ impl State {
                 self.resync.copied.push((region, LegSet::EMPTY));
             } else {
                 let next = self.extent_of(region).start();
-                let current = Current { region, next, reached: None, by_block: false };
-                self.resync.current = Some(current);
+                let reached = (0..self.legs.len()).collect();
+                self.resync.current = Some(Current { region, next, reached, by_block: false });
             }
         }
         if let Some(Current { region, next, by_block, .. }) = self.resync.current {
@@ -313,10 +310,10 @@ impl State {
     fn chunk_done(&mut self, extent: Extent, reached: LegSet) {
         let end = self.resync.current.as_ref().map(|it| self.extent_of(it.region).end());
         let Some(current) = &mut self.resync.current else { return };
-        current.reached = Some(current.reached.map_or(reached, |so_far| so_far.and(reached)));
+        current.reached = current.reached.and(reached);
         current.next = extent.end();
         if Some(current.next) == end {
-            let all = (current.region, current.reached.unwrap_or(LegSet::EMPTY));
+            let all = (current.region, current.reached);
             self.resync.current = None;
             self.resync.copied.push(all);
         }
