@@ -30,6 +30,7 @@ use crate::format::{
 use crate::label;
 use crate::leg::{Failure, LEGS_MAX, LegSet, LegState};
 use crate::mirror::{Ended, Life, Mirror, State};
+use crate::write::LegErrors;
 
 /// What superblocks are to say, and what they say.
 pub(crate) struct Membership {
@@ -62,7 +63,7 @@ struct Commit {
     version: u64,
     generation: Uuid,
     left: usize,
-    failed: ArrayVec<(usize, IoError), LEGS_MAX>,
+    failed: LegErrors,
 }
 
 /// A superblock to be written: on which leg, into which slot.
@@ -188,7 +189,7 @@ impl Membership {
         }
         if !writes.is_empty() {
             let (version, generation) = (self.wanted.version, self.wanted.generation);
-            let failed = ArrayVec::new();
+            let failed = LegErrors::new();
             self.commit = Some(Commit { version, generation, left: writes.len(), failed });
         }
         writes
@@ -196,12 +197,7 @@ impl Membership {
 
     /// A superblock is durable on a leg, or could not be made so. When it was the
     /// last, gives the legs that failed.
-    fn done(
-        &mut self,
-        leg: usize,
-        slot: usize,
-        result: IoResult,
-    ) -> Option<ArrayVec<(usize, IoError), LEGS_MAX>> {
+    fn done(&mut self, leg: usize, slot: usize, result: IoResult) -> Option<LegErrors> {
         let commit = self.commit.as_mut().expect("a superblock belongs to a commit");
         commit.left -= 1;
         let last = commit.left == 0;
@@ -299,16 +295,35 @@ impl Mirror {
             let membership = state.membership.as_mut().expect("its commit is on its way");
             membership.done(leg, slot, result)
         };
-        let Some(failed) = failed else { return };
-        let mut stuck = None;
-        for (leg, error) in failed {
-            if self.fail_leg(leg, Failure::Metadata(error.kind)) == LegState::InSync {
-                stuck = Some(error);
-            }
+        if let Some(failed) = failed {
+            self.commit_over(&failed);
         }
+    }
+
+    /// A commit has ended on all its legs. Those that failed go out together, so
+    /// that no other commit begins before it is known whether one is left that
+    /// can be written.
+    fn commit_over(self: &Arc<Self>, failed: &[(usize, IoError)]) {
+        let why = |error: IoError| Failure::Metadata(error.kind);
+        let (out, stuck) = {
+            let mut state = self.state.lock();
+            let (mut out, mut stuck) = (LegErrors::new(), None);
+            for &(leg, error) in failed {
+                if state.fail(leg, why(error)) {
+                    out.push((leg, error));
+                } else if state.in_sync().contains(leg) {
+                    stuck = Some(error);
+                }
+            }
+            (out, stuck)
+        };
+        out.iter().for_each(|&(leg, error)| self.announce(leg, why(error)));
         match stuck {
             Some(error) => self.not_committed(error),
             None => self.committed(),
+        }
+        if !out.is_empty() {
+            self.leg_went_out();
         }
     }
 
