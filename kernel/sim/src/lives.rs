@@ -110,7 +110,7 @@ impl World<'_> {
             Life::Running if !self.stage.ran => {
                 self.stage.ran = true;
                 let legs = 0..self.legs.len();
-                self.believed = legs.map(|leg| !self.absent[leg] && subject.in_sync(leg)).collect();
+                self.believed = legs.map(|leg| self.is_in(leg, subject)).collect();
                 self.out = self.believed.iter().map(|believed| !believed).collect();
                 let mut legs = self.believed.iter().zip(&self.books.stale);
                 if self.boots > 0 && legs.all(|(believed, stale)| !believed || *stale) {
@@ -123,6 +123,9 @@ impl World<'_> {
             _ => {}
         }
         if self.stage.ran {
+            for leg in 0..self.legs.len() {
+                self.books.stale[leg] = self.books.stale[leg] && !self.is_in(leg, subject);
+            }
             self.look_for_stale(subject);
         }
     }
@@ -137,7 +140,7 @@ impl World<'_> {
         self.stage.acknowledged = acknowledged;
         for leg in 0..self.legs.len() {
             self.books.stale[leg] |= self.out[leg];
-            self.out[leg] = self.absent[leg] || !subject.in_sync(leg);
+            self.out[leg] = !self.is_in(leg, subject);
         }
     }
 
@@ -148,6 +151,10 @@ impl World<'_> {
         } else if self.stage.stop == Stop::Asked {
             self.broken.get_or_insert(Violation::NoStop);
         }
+    }
+
+    fn is_in(&self, leg: usize, subject: &dyn Subject) -> bool {
+        !self.absent[leg] && subject.in_sync(leg)
     }
 
     fn is_there(&self, leg: usize) -> bool {
@@ -239,14 +246,14 @@ impl World<'_> {
     /// What is known of the legs if this life ends now.
     pub(crate) fn closed_books(&self, subject: &dyn Subject) -> Books {
         let mut books = self.books.clone();
-        let is_in = |leg: usize| !self.absent[leg] && subject.in_sync(leg);
+        let is_in = |leg: usize| self.is_in(leg, subject);
         let legs = 0..self.legs.len();
         // On its way the device may have put a leg out.
-        let on_its_way = subject.life() == Life::Starting && legs.clone().any(is_in);
+        let on_its_way = legs.clone().any(is_in);
         for leg in legs.clone() {
             if self.stage.ran {
                 books.standing[leg] = is_in(leg);
-                books.stale[leg] &= !is_in(leg) && !subject.is_whole(leg);
+                books.stale[leg] &= !subject.is_whole(leg);
             } else if on_its_way {
                 books.standing[leg] &= is_in(leg);
             }
