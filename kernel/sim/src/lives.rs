@@ -123,10 +123,10 @@ impl World<'_> {
             _ => {}
         }
         if self.stage.ran {
+            self.look_for_stale(subject);
             for leg in 0..self.legs.len() {
                 self.books.stale[leg] = self.books.stale[leg] && !self.is_in(leg, subject);
             }
-            self.look_for_stale(subject);
         }
     }
 
