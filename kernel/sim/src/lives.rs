@@ -13,8 +13,9 @@
 //! - A leg *is stale* if writes or flushes were acknowledged while it was out.
 //!   No device may run from stale legs. One that was on its way out when the
 //!   machine crashed has no standing, but is not stale: nobody was told of
-//!   anything that it has missed. Nor is one that was whole when the machine
-//!   crashed, as that was being recorded: the next start may complete it.
+//!   anything that it has missed. Nor is one that was whole, if nothing was
+//!   acknowledged since: the record that says so may be on a leg, also if it
+//!   seemed to fail, and then the next start completes it.
 //! - The person tells it nothing while the legs may disagree on who is in, for
 //!   the machine went down as that was being recorded, or before a start that it
 //!   was told to make had come to anything: that would split the set.
@@ -125,7 +126,8 @@ impl World<'_> {
         if self.stage.ran {
             self.look_for_stale(subject);
             for leg in 0..self.legs.len() {
-                self.books.stale[leg] = self.books.stale[leg] && !self.is_in(leg, subject);
+                let misses = |leg| !self.is_in(leg, subject) && !subject.is_whole(leg);
+                self.books.stale[leg] = self.books.stale[leg] && misses(leg);
             }
         }
     }
@@ -253,7 +255,6 @@ impl World<'_> {
         for leg in legs.clone() {
             if self.stage.ran {
                 books.standing[leg] = is_in(leg);
-                books.stale[leg] &= !subject.is_whole(leg);
             } else if on_its_way {
                 books.standing[leg] &= is_in(leg);
             }
