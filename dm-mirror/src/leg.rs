@@ -88,6 +88,8 @@ pub(crate) enum Failure {
     KeptOut(&'static str),
     /// It is not there.
     Absent,
+    /// Its slot is free.
+    NoMember,
 }
 
 impl fmt::Display for Failure {
@@ -102,6 +104,7 @@ impl fmt::Display for Failure {
             Failure::ByHand => f.write_str("failed by hand"),
             Failure::KeptOut(why) => f.write_str(why),
             Failure::Absent => f.write_str("not there"),
+            Failure::NoMember => f.write_str("no member"),
         }
     }
 }

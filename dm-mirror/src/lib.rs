@@ -28,7 +28,8 @@
 //!    leg before that is written, `clean.rs` when nothing happens there any more.
 //! 7. `membership.rs`: who is in sync, as every superblock is to say it.
 //! 8. `probe.rs` reads members, `start.rs` begins a session with them,
-//!    `readmit.rs` takes back a leg that was out.
+//!    `readmit.rs` takes back a leg that was out, `newcomer.rs` makes another disk
+//!    a member.
 //!
 //! `leg.rs` has the states of a leg, `target.rs` the face to the device mapper,
 //! `config.rs` the table grammar, `counts.rs` and `status.rs` what a person sees.
@@ -63,6 +64,7 @@ pub mod label;
 mod leg;
 mod membership;
 mod mirror;
+mod newcomer;
 mod probe;
 mod promote;
 mod range;

@@ -56,6 +56,8 @@ pub(crate) struct State {
     pub(crate) life: Life,
     /// The members are being read, for a start.
     pub(crate) probing: bool,
+    /// How many disks are being wiped, to be new members.
+    pub(crate) wiping: u32,
     pub(crate) legs: ArrayVec<LegRecord, LEGS_MAX>,
     pub(crate) ranges: RangeLock<Waiter>,
     /// A thread is starting granted waiters; it will see those of others too.
@@ -100,6 +102,8 @@ pub(crate) struct LegRecord {
     resets: u64,
     /// It lost its cache, and nobody was told yet: the last leg in sync stays.
     lost_cache: bool,
+    /// Why it was not taken back when a person asked for that last.
+    pub(crate) stays_out: Option<String>,
 }
 
 /// Who waits for a range.
@@ -133,6 +137,7 @@ impl Mirror {
         let mut state = State {
             life: Life::Starting(Vec::new()),
             probing: false,
+            wiping: 0,
             legs: records.map(record).collect(),
             ranges: RangeLock::new(),
             granting: false,
@@ -187,6 +192,7 @@ impl Mirror {
             self.schedule_cleaner();
         }
         self.commit();
+        self.take_back();
         self.resume_resync();
     }
 
@@ -199,13 +205,12 @@ impl Mirror {
             let mut state = self.state.lock();
             assert!(state.resync.on_quiet.is_none(), "a target is suspended once at a time");
             state.resync.suspended = true;
-            if state.resync.running || state.probing {
-                state.resync.on_quiet = Some(stop);
-                return;
-            }
-            stop
+            state.resync.on_quiet = Some(stop);
+            if state.probing { None } else { state.take_quiet() }
         };
-        quiet();
+        if let Some(quiet) = quiet {
+            quiet();
+        }
     }
 
     /// Nobody will use the mirror any more: background I/O ends with what is
@@ -370,6 +375,7 @@ impl LegRecord {
             journal: None,
             resets,
             lost_cache: false,
+            stays_out: None,
         }
     }
 
@@ -433,6 +439,9 @@ impl State {
             let (slot, by) = (regions.slot(leg), regions.slot(by));
             if let Some(membership) = &mut self.membership {
                 membership.exclude(leg, slot, by);
+                if !membership.has_member(slot) {
+                    self.legs[leg].state = LegState::Failed(Failure::NoMember);
+                }
             }
         }
         true

@@ -258,7 +258,13 @@ impl State {
 
     fn rest(&mut self) -> Step {
         self.resync.running = false;
-        Step::Rest(self.resync.on_quiet.take())
+        Step::Rest(self.take_quiet())
+    }
+
+    /// What waits for the end of background I/O, if it has come.
+    pub(crate) fn take_quiet(&mut self) -> Option<Box<dyn FnOnce() + Send>> {
+        let quiet = !self.resync.running && self.wiping == 0;
+        self.resync.on_quiet.take_if(|_| quiet)
     }
 
     fn extent_of(&self, region: Region) -> Extent {
@@ -428,7 +434,7 @@ impl Mirror {
         let quiet = {
             let mut state = self.state.lock();
             state.resync.running = false;
-            state.resync.on_quiet.take()
+            state.take_quiet()
         };
         self.fail_readers(error);
         match quiet {

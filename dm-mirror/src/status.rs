@@ -9,7 +9,7 @@ use core::fmt::Write;
 
 use crate::config::Log;
 use crate::counts::CAUSES;
-use crate::leg::{Failure, LegState};
+use crate::leg::{Failure, LegSet, LegState};
 use crate::mirror::{Life, Mirror, State};
 
 impl LegState {
@@ -86,16 +86,17 @@ impl State {
             Life::Running => {}
         }
         let in_sync = self.in_sync().iter().count();
-        let coming = |state| matches!(state, LegState::Rebuilding | LegState::Returning);
-        let rebuilding = !self.legs_that(coming).is_empty();
+        let members = self.legs_that(|state| state != LegState::Failed(Failure::NoMember));
+        let members = members.iter().count();
+        let rebuilding = !self.coming().is_empty();
         let unsettled = self.regions.as_ref().map_or(0, |regions| regions.unsettled_count());
-        let word = match (in_sync == self.legs.len(), rebuilding) {
+        let word = match (in_sync == members, rebuilding) {
             (true, _) if unsettled > 0 => "resyncing",
             (true, _) => "healthy",
             (false, true) => "rebuilding",
             (false, false) => "degraded",
         };
-        format!("{word}: {in_sync} of {} legs in sync", self.legs.len())
+        format!("{word}: {in_sync} of {members} legs in sync")
     }
 
     fn describe(&self, leg: usize) -> String {
@@ -111,8 +112,16 @@ impl State {
                 format!("rebuilding, {}%", u64::from(all - missing) * 100 / u64::from(all))
             }
             LegState::Returning => "returning".into(),
-            LegState::Failed(Failure::Absent) => "not there".into(),
-            LegState::Failed(why) => format!("failed ({why})"),
+            LegState::Failed(why) => {
+                let state = match why {
+                    Failure::Absent | Failure::NoMember => format!("{why}"),
+                    why => format!("failed ({why})"),
+                };
+                match &self.legs[leg].stays_out {
+                    Some(why) => format!("{state}; stays out: {why}"),
+                    None => state,
+                }
+            }
         }
     }
 
@@ -136,7 +145,8 @@ impl State {
                 let _ = write!(text, " {name} {}/{}", counts.writes(cause), counts.flushes(cause));
             }
             let missing = regions.missing(leg);
-            let _ = if missing > 0 {
+            let member = record.state != LegState::Failed(Failure::NoMember);
+            let _ = if missing > 0 && member {
                 writeln!(text, "; missed {missing} regions")
             } else {
                 writeln!(text)
@@ -144,11 +154,16 @@ impl State {
         }
     }
 
+    /// The legs that are on their way back.
+    fn coming(&self) -> LegSet {
+        self.legs_that(|state| matches!(state, LegState::Rebuilding | LegState::Returning))
+    }
+
     /// Regions that every leg not failed holds, and regions in all.
     fn regions_in_sync(&self) -> (u32, u32) {
         let Some(regions) = &self.regions else { return (0, 0) };
         let all = regions.geometry().regions();
-        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+        let rebuilding = self.coming();
         let missing = rebuilding.iter().map(|leg| regions.missing(leg)).max().unwrap_or(0);
         let held = all - missing.max(regions.unsettled_count());
         // A leg that misses nothing but its promotion is not to be called complete.

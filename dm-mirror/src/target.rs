@@ -65,13 +65,17 @@ impl Target for MirrorTarget {
     }
 
     /// `show`: a report of several lines. `fail <leg>`: takes a leg out. `add
-    /// <leg>`: takes one back. `start_degraded`: starts without a member that was
-    /// in sync. `keep <leg>`: starts with that one's half, where halves ran apart.
+    /// <leg>`: takes one back, or makes a disk that is no member a new one; `add
+    /// <leg> force` whatever the disk holds. `forget <leg>`: a leg that is out is no
+    /// member any more. `start_degraded`: starts without a member that was in sync.
+    /// `keep <leg>`: starts with that one's half, where halves ran apart.
     fn message(&self, words: &[&str]) -> Result<String, MessageError> {
         match words {
             ["show"] => Ok(self.mirror.report()),
             ["fail", leg] => self.fail(leg),
-            ["add", leg] => self.mirror.add(self.leg(leg)?).map_err(MessageError::Refused),
+            ["add", leg] => self.add(leg, false),
+            ["add", leg, "force"] => self.add(leg, true),
+            ["forget", leg] => self.mirror.forget(self.leg(leg)?).map_err(MessageError::Refused),
             ["start_degraded"] => self.start_degraded(),
             ["keep", slot] => {
                 let keep = Some(self.leg(slot)?);
@@ -110,6 +114,10 @@ impl MirrorTarget {
         word.parse().ok().filter(|&leg: &usize| leg < legs).ok_or_else(|| {
             MessageError::Refused(format!("there is no leg `{word}`; legs are 0 to {}", legs - 1))
         })
+    }
+
+    fn add(&self, leg: &str, force: bool) -> Result<String, MessageError> {
+        self.mirror.add(self.leg(leg)?, force).map_err(MessageError::Refused)
     }
 
     /// A person's word is good for what they were shown, and nothing else.

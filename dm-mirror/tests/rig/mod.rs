@@ -4,6 +4,7 @@
 //! a completion.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod operator;
 pub mod recorded;
 
 use std::cell::RefCell;
@@ -50,16 +51,25 @@ impl LockWatch for Watch {
 /// Work waits until a test runs it, in the order in which it came.
 #[derive(Default)]
 pub struct Later {
-    work: Mutex<VecDeque<(Duration, Arc<dyn Work>)>>,
+    work: Mutex<VecDeque<Due>>,
+    now: Mutex<Duration>,
     dice: AtomicU64,
+}
+
+/// Work that waits: how long it wanted to, and when that is over.
+struct Due {
+    delay: Duration,
+    at: Duration,
+    work: Arc<dyn Work>,
 }
 
 impl Env for Later {
     fn now(&self) -> Duration {
-        Duration::ZERO
+        self.time()
     }
     fn run_after(&self, delay: Duration, work: Arc<dyn Work>) {
-        self.work.lock().unwrap().push_back((delay, work));
+        let at = self.time() + delay;
+        self.work.lock().unwrap().push_back(Due { delay, at, work });
     }
     fn random(&self) -> u64 {
         sim::Random::new(self.dice.fetch_add(1, Ordering::Relaxed)).bits()
@@ -75,17 +85,43 @@ impl Later {
     /// Runs one piece of work, if any waits.
     pub fn one(&self) -> bool {
         let next = self.work.lock().unwrap().pop_front();
-        next.map(|(_, work)| work.run()).is_some()
+        next.map(|due| self.run(due)).is_some()
+    }
+
+    fn time(&self) -> Duration {
+        *self.now.lock().unwrap()
+    }
+
+    fn run(&self, Due { at, work, .. }: Due) {
+        {
+            let mut now = self.now.lock().unwrap();
+            *now = at.max(*now);
+        }
+        work.run();
+    }
+
+    /// Time passes to when the next work is due, which runs; or to `end`, if none
+    /// is before that.
+    fn next_before(&self, end: Duration) -> bool {
+        let next = {
+            let mut work = self.work.lock().unwrap();
+            let first = (0..work.len()).min_by_key(|index| work[*index].at);
+            first.filter(|index| work[*index].at <= end).and_then(|index| work.remove(index))
+        };
+        if next.is_none() {
+            *self.now.lock().unwrap() = end;
+        }
+        next.map(|due| self.run(due)).is_some()
     }
 
     /// Runs one piece of work that wanted no delay, if any waits.
     fn one_now(&self) -> bool {
         let next = {
             let mut work = self.work.lock().unwrap();
-            let index = work.iter().position(|(delay, _)| delay.is_zero());
+            let index = work.iter().position(|due| due.delay.is_zero());
             index.and_then(|index| work.remove(index))
         };
-        next.map(|(_, work)| work.run()).is_some()
+        next.map(|due| self.run(due)).is_some()
     }
 
     /// How much work waits.
