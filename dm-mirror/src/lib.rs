@@ -17,8 +17,8 @@
 //!    completes the original bio. Never before every leg has reported.
 //!    `settle.rs` decides what has come of it.
 //! 4. `resync.rs`: makes legs equal where they may differ, and copies to a leg
-//!    that is being rebuilt what it missed; `promote.rs` makes that leg whole,
-//!    `flush.rs` has the flushes in between.
+//!    that is being rebuilt what it missed, as fast as `pace.rs` allows; `promote.rs`
+//!    makes that leg whole, `flush.rs` has the flushes in between.
 //!
 //! What a mirror remembers (`internal`), from the disk up:
 //!
@@ -65,6 +65,7 @@ mod leg;
 mod membership;
 mod mirror;
 mod newcomer;
+mod pace;
 mod probe;
 mod promote;
 mod range;

@@ -31,6 +31,7 @@ use crate::format::Geometry;
 use crate::journal::Journal;
 use crate::leg::{Failure, LEGS_MAX, Leg, LegSet, LegState};
 use crate::membership::Membership;
+use crate::pace::Pace;
 use crate::range::{Mode, RangeLock, Ticket};
 use crate::region::{Flushed, Moment, Regions};
 use crate::resync::Resync;
@@ -43,6 +44,7 @@ pub(crate) struct Mirror {
     pub(crate) length: Sectors,
     pub(crate) log: Log,
     pub(crate) read_policy: ReadPolicy,
+    pub(crate) write_mostly: LegSet,
     pub(crate) start_degraded: bool,
     pub(crate) env: Arc<dyn Env>,
     events: Arc<Events>,
@@ -69,6 +71,7 @@ pub(crate) struct State {
     /// `None` where nothing is recorded.
     pub(crate) membership: Option<Membership>,
     pub(crate) resync: Resync,
+    pub(crate) pace: Pace,
     pub(crate) cleaner: Cleaner,
     /// The range of the whole mirror, while superblocks promote a leg.
     pub(crate) promotion: Option<Ticket>,
@@ -145,6 +148,7 @@ impl Mirror {
             regions: None,
             membership: None,
             resync: Resync::default(),
+            pace: Pace::new(config.sync_rate),
             cleaner: Cleaner::default(),
             promotion: None,
         };
@@ -164,6 +168,7 @@ impl Mirror {
             length: context.length,
             log: config.log,
             read_policy: config.read_policy,
+            write_mostly: config.write_mostly,
             start_degraded: config.start_degraded,
             env: context.env.clone(),
             events: context.events.clone(),
@@ -201,13 +206,17 @@ impl Mirror {
     pub(crate) fn suspend(self: &Arc<Self>, done: Box<dyn FnOnce() + Send>) {
         let mirror = self.clone();
         let stop: Box<dyn FnOnce() + Send> = Box::new(move || mirror.stop(done));
-        let quiet = {
+        let (quiet, wake) = {
             let mut state = self.state.lock();
             assert!(state.resync.on_quiet.is_none(), "a target is suspended once at a time");
             state.resync.suspended = true;
             state.resync.on_quiet = Some(stop);
-            if state.probing { None } else { state.take_quiet() }
+            let quiet = if state.probing { None } else { state.take_quiet() };
+            (quiet, state.resync.wake())
         };
+        if wake {
+            self.next_step();
+        }
         if let Some(quiet) = quiet {
             quiet();
         }
@@ -223,6 +232,7 @@ impl Mirror {
     pub(crate) fn strategy(self: &Arc<Self>, bio: Bio) {
         let life = {
             let mut state = self.state.lock();
+            state.pace.asked();
             match &mut state.life {
                 Life::Running => Ok(bio),
                 Life::Starting(waiting) => return waiting.push(bio),

@@ -66,6 +66,9 @@ pub(crate) struct Resync {
     cursor: u32,
     /// The leg that the last chunk was read from.
     pub(crate) source: usize,
+    /// How often it paused for its pace, and whether it does now.
+    naps: u64,
+    napping: bool,
 }
 
 /// A region that is being copied.
@@ -100,6 +103,8 @@ enum Step {
     Flush(LegSet),
     /// Make these legs whole.
     Promote(LegSet),
+    /// Look again after a while, unless woken: for the pace.
+    Nap(Duration, u64),
     /// Nothing, or not now.
     Rest(Option<Box<dyn FnOnce() + Send>>),
 }
@@ -133,7 +138,8 @@ impl Mirror {
     pub(crate) fn resume_resync(self: &Arc<Self>) {
         let start = {
             let mut state = self.state.lock();
-            !state.resync.suspended && !mem::replace(&mut state.resync.running, true)
+            let Resync { suspended, running, .. } = &mut state.resync;
+            !*suspended && (!mem::replace(running, true) || state.resync.wake())
         };
         if start {
             self.next_step();
@@ -147,7 +153,8 @@ impl Mirror {
 
     fn step(self: &Arc<Self>) {
         let block = self.block();
-        let step = self.state.lock().next_resync_step(block);
+        let now = self.env.now();
+        let step = self.state.lock().next_resync_step(block, now);
         for leg in 0..self.legs.len() {
             self.record(leg);
         }
@@ -158,6 +165,7 @@ impl Mirror {
                 let whole = Extent::new(Sector(0), self.length);
                 self.enter(whole, Mode::Exclusive, Waiter::Promote(legs));
             }
+            Step::Nap(time, nap) => self.env.run_after(time, Arc::new(Nap(self.clone(), nap))),
             Step::Rest(Some(quiet)) => quiet(),
             Step::Rest(None) => {}
         }
@@ -182,6 +190,21 @@ impl Work for Mirror {
     }
 }
 
+/// The end of a pause.
+struct Nap(Arc<Mirror>, u64);
+
+impl Work for Nap {
+    fn run(self: Arc<Self>) {
+        let woken = {
+            let resync = &mut self.0.state.lock().resync;
+            resync.naps != self.1 || !resync.wake()
+        };
+        if !woken {
+            self.0.step();
+        }
+    }
+}
+
 /// Another try of what failed on the last leg.
 struct Retry(Arc<Mirror>);
 
@@ -201,6 +224,11 @@ impl Mirror {
 }
 
 impl Resync {
+    /// Ends a pause. Whether there was one: then the next step is to be taken.
+    pub(crate) fn wake(&mut self) -> bool {
+        mem::take(&mut self.napping)
+    }
+
     /// What was copied to a leg, of regions like this, counts for nothing.
     pub(crate) fn forget(&mut self, leg: usize, is_it: impl Fn(Region) -> bool) {
         let current = self.current.iter_mut().map(|it| (it.region, &mut it.reached));
@@ -210,6 +238,12 @@ impl Resync {
                 reached.remove(leg);
             }
         }
+    }
+
+    /// The leg that the first chunks of the region were read from.
+    pub(crate) fn source_of_region(&self) -> Option<usize> {
+        let begun = self.current.as_ref().is_some_and(|it| it.reached.is_some());
+        begun.then_some(self.source)
     }
 
     fn is_copied(&self, region: Region) -> bool {
@@ -223,7 +257,7 @@ impl Resync {
 }
 
 impl State {
-    fn next_resync_step(&mut self, block: Sectors) -> Step {
+    fn next_resync_step(&mut self, block: Sectors, now: Duration) -> Step {
         if self.resync.suspended || !matches!(self.life, Life::Running) {
             return self.rest();
         }
@@ -243,11 +277,16 @@ impl State {
             }
         }
         if let Some(Current { region, next, by_block, .. }) = self.resync.current {
+            let wait = self.pace.wait(now, !self.resync.readers.is_empty());
+            if !wait.is_zero() {
+                self.resync.naps += 1;
+                self.resync.napping = true;
+                return Step::Nap(wait, self.resync.naps);
+            }
             let rest = self.extent_of(region).end() - next;
-            return Step::Copy(Extent::new(
-                next,
-                rest.min(if by_block { block } else { COPY_CHUNK }),
-            ));
+            let count = rest.min(if by_block { block } else { COPY_CHUNK });
+            self.pace.took(now, count);
+            return Step::Copy(Extent::new(next, count));
         }
         if !self.resync.copied.is_empty() && !self.pending() {
             return Step::Flush(self.writable());

@@ -6,6 +6,7 @@
 use alloc::format;
 use alloc::string::String;
 use core::fmt::Write;
+use core::time::Duration;
 
 use crate::config::Log;
 use crate::counts::CAUSES;
@@ -50,6 +51,7 @@ impl Mirror {
     /// Health at a glance, then a line for each leg, then why each leg was asked
     /// for what.
     pub(crate) fn report(&self) -> String {
+        let now = self.env.now();
         let state = self.state.lock();
         let mut text = format!("{}\n", state.health());
         let header =
@@ -73,6 +75,7 @@ impl Mirror {
                 state.describe(index),
             );
         }
+        state.add_progress(&mut text, now);
         state.add_map(&mut text);
         text
     }
@@ -97,6 +100,18 @@ impl State {
             (false, false) => "degraded",
         };
         format!("{word}: {in_sync} of {members} legs in sync")
+    }
+
+    /// How far a resync or a rebuild is, how fast, and how long it takes.
+    fn add_progress(&self, text: &mut String, now: Duration) {
+        let (done, all) = self.regions_in_sync();
+        let Some(regions) = self.regions.as_ref().filter(|_| done < all) else { return };
+        let _ = write!(text, "copying: {done} of {all} regions done");
+        if let Some(speed) = self.pace.speed(now).filter(|speed| *speed > 0) {
+            let left = u64::from(all - done) * regions.geometry().region.0 / 2;
+            let _ = write!(text, ", {speed} KiB/s, {} s left", left.div_ceil(speed));
+        }
+        text.push('\n');
     }
 
     fn describe(&self, leg: usize) -> String {

@@ -13,9 +13,10 @@ use core::mem;
 use bio::{Bio, Limits};
 use dm::{ArgError, Args, Context, DeviceRef, MessageError, Target, TargetType};
 
-use crate::config::Config;
+use crate::config::{Config, NO_RATE};
 use crate::leg::{Failure, LegState};
 use crate::mirror::{Life, Mirror};
+use crate::pace::Rate;
 use crate::start::Consent;
 
 /// The target type `mirror`; the grammar is in this crate's `config.rs` and in
@@ -68,7 +69,8 @@ impl Target for MirrorTarget {
     /// <leg>`: takes one back, or makes a disk that is no member a new one; `add
     /// <leg> force` whatever the disk holds. `forget <leg>`: a leg that is out is no
     /// member any more. `start_degraded`: starts without a member that was in sync.
-    /// `keep <leg>`: starts with that one's half, where halves ran apart.
+    /// `keep <leg>`: starts with that one's half, where halves ran apart. `sync_rate
+    /// <min>,<max>`: between these limits, in KiB/s, background work copies.
     fn message(&self, words: &[&str]) -> Result<String, MessageError> {
         match words {
             ["show"] => Ok(self.mirror.report()),
@@ -76,6 +78,7 @@ impl Target for MirrorTarget {
             ["add", leg] => self.add(leg, false),
             ["add", leg, "force"] => self.add(leg, true),
             ["forget", leg] => self.mirror.forget(self.leg(leg)?).map_err(MessageError::Refused),
+            ["sync_rate", rate] => self.sync_rate(rate),
             ["start_degraded"] => self.start_degraded(),
             ["keep", slot] => {
                 let keep = Some(self.leg(slot)?);
@@ -114,6 +117,15 @@ impl MirrorTarget {
         word.parse().ok().filter(|&leg: &usize| leg < legs).ok_or_else(|| {
             MessageError::Refused(format!("there is no leg `{word}`; legs are 0 to {}", legs - 1))
         })
+    }
+
+    fn sync_rate(&self, rate: &str) -> Result<String, MessageError> {
+        let Some(rate) = Rate::parse(rate) else {
+            return Err(MessageError::Refused(NO_RATE.into()));
+        };
+        self.mirror.state.lock().pace.rate = rate;
+        self.mirror.resume_resync();
+        Ok(format!("background work copies at {rate} KiB/s"))
     }
 
     fn add(&self, leg: &str, force: bool) -> Result<String, MessageError> {

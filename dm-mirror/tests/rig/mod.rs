@@ -188,6 +188,12 @@ pub fn create(
     args.end().map(|()| target)
 }
 
+/// Lets a resync go on as fast as legs allow, whatever the client does: most tests
+/// run no time.
+pub fn at_once(target: &dyn Target) {
+    target.message(&["sync_rate", "none,none"]).unwrap();
+}
+
 impl Rig {
     /// `legs` equal disks, in sync from the start.
     pub fn nosync(legs: usize) -> Rig {
@@ -212,6 +218,7 @@ impl Rig {
         let args = format!("core 2 8 {sync} {legs}{names}");
         let (later, events) = (Arc::new(Later::default()), Arc::new(Events::default()));
         let target = create(&args, &devices, length, later.clone(), events.clone()).unwrap();
+        at_once(&*target);
         target.resume();
         Rig { disks, events, later, target, client: Arc::default(), tags: 0 }
     }
@@ -222,6 +229,7 @@ impl Rig {
         let (later, events) = (self.later.clone(), self.events.clone());
         let length = self.disks[0].capacity().0;
         let target = create(args, &devices, length, later, events).unwrap();
+        at_once(&*target);
         target.resume();
         Rig { target, ..self }
     }

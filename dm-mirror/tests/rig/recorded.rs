@@ -17,7 +17,7 @@ use dm_mirror::format::{
 use dm_mirror::label::{self, Ids, LabelOptions, Phase};
 use sim::{Chooser, Landed, Outcome, Replay, SimDisk, Trace};
 
-use super::{LENGTH, Later, Rig, create, watch_locks};
+use super::{LENGTH, Later, Rig, at_once, create, watch_locks};
 
 /// Where the data begins on each leg: two superblock slots, one page of the map
 /// in two slots.
@@ -169,6 +169,9 @@ impl Recorded {
         let later = Arc::new(Later { dice: dice.into(), ..Later::default() });
         let events = Arc::default();
         let target = create(&args, &devices, LENGTH, later.clone(), Arc::clone(&events)).unwrap();
+        if !features.contains("sync_rate") {
+            at_once(&*target);
+        }
         target.resume();
         Recorded(Rig { disks, events, later, target, client: Arc::default(), tags: 0 })
     }

@@ -12,7 +12,7 @@ use dm_mirror::MirrorType;
 use dm_mirror::label::{self, Device, Ids, LabelOptions, Phase};
 use sim::{Life, Subject, World};
 
-use super::{Legs, Simulated};
+use super::{Legs, Simulated, at_once};
 
 /// Where the data of each leg begins: right behind the metadata of one page.
 pub const DATA_START: u64 = 32;
@@ -109,6 +109,7 @@ pub fn recorded(
             events: Arc::new(Events::default()),
         };
         let target = MirrorType.create(&mut Args::new(&line), &context).expect("a right table");
+        at_once(&*target);
         target.resume();
         Box::new(Mirror { target, length: Sectors(length), stopped: Arc::default() })
     }
