@@ -29,7 +29,7 @@
 //! 7. `membership.rs`: who is in sync, as every superblock is to say it.
 //! 8. `probe.rs` reads members, `start.rs` begins a session with them,
 //!    `readmit.rs` takes back a leg that was out, `newcomer.rs` makes another disk
-//!    a member.
+//!    a member, `replace.rs` has it take the place of one that still serves.
 //!
 //! `leg.rs` has the states of a leg, `target.rs` the face to the device mapper,
 //! `config.rs` the table grammar, `counts.rs` and `status.rs` what a person sees.
@@ -72,6 +72,7 @@ mod range;
 mod read;
 mod readmit;
 mod region;
+mod replace;
 mod resync;
 mod settle;
 mod start;

@@ -34,6 +34,7 @@ use crate::membership::Membership;
 use crate::pace::Pace;
 use crate::range::{Mode, RangeLock, Ticket};
 use crate::region::{Flushed, Moment, Regions};
+use crate::replace::Replacement;
 use crate::resync::Resync;
 use crate::start::{Consent, Offer};
 use crate::write::{Group, Origin, WriteGroup};
@@ -75,6 +76,7 @@ pub(crate) struct State {
     pub(crate) cleaner: Cleaner,
     /// The range of the whole mirror, while superblocks promote a leg.
     pub(crate) promotion: Option<Ticket>,
+    pub(crate) replacement: Option<Replacement>,
 }
 
 /// Whether the mirror serves requests.
@@ -151,6 +153,7 @@ impl Mirror {
             pace: Pace::new(config.sync_rate),
             cleaner: Cleaner::default(),
             promotion: None,
+            replacement: None,
         };
         let geometry = Once::new();
         if let Log::Core { region, .. } = config.log {
@@ -443,6 +446,7 @@ impl State {
         }
         self.legs[leg].state = LegState::Failed(why);
         self.resync.forget(leg, |_| true);
+        self.replaces_no_more(leg);
         let by = self.in_sync().iter().next().expect("the last one is never failed");
         if let Some(regions) = &mut self.regions {
             regions.exclude(leg);

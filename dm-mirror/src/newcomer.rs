@@ -93,7 +93,13 @@ impl Mirror {
             Err(why) => log::warn!("mirror: leg {leg} stays out: {why}"),
         }
         let taken = outcome.is_ok();
-        self.state.lock().legs[leg].stays_out = outcome.err();
+        {
+            let mut state = self.state.lock();
+            if !taken {
+                state.replaces_no_more(leg);
+            }
+            state.legs[leg].stays_out = outcome.err();
+        }
         if taken {
             self.take_back();
         }
@@ -146,7 +152,7 @@ impl State {
         Ok(())
     }
 
-    fn forget(&mut self, leg: usize) -> Result<(), String> {
+    pub(crate) fn forget(&mut self, leg: usize) -> Result<(), String> {
         let state = self.legs[leg].state;
         let (Life::Running, Some(regions), Some(membership)) =
             (&self.life, &self.regions, &mut self.membership)

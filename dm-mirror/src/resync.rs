@@ -310,7 +310,8 @@ impl State {
         self.regions.as_ref().expect("a region belongs to some").geometry().extent(region)
     }
 
-    /// The next region, in a circle, where something is to be copied.
+    /// The next region, in a circle, where something is to be copied. The intent to
+    /// write there, if it has to be recorded, is one for those that follow too.
     fn next_region(&mut self) -> Option<Region> {
         let regions = self.regions.as_ref()?;
         let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
@@ -324,8 +325,15 @@ impl State {
             (regions.is_unsettled(*region) || missed()) && !self.resync.is_copied(*region)
         };
         let cursor = self.resync.cursor.min(count);
-        let found = (cursor..count).chain(0..cursor).map(Region).find(wants)?;
+        let mut wanted = (cursor..count).chain(0..cursor).map(Region).filter(wants);
+        let found = wanted.next()?;
+        let together: Vec<Region> = match regions.is_dirty(found) {
+            true => Vec::new(),
+            false => wanted.take(REGIONS_PER_FLUSH - 1).collect(),
+        };
         self.resync.cursor = found.0 + 1;
+        let regions = self.regions.as_mut()?;
+        together.into_iter().for_each(|region| regions.intend(region));
         Some(found)
     }
 

@@ -115,6 +115,14 @@ impl State {
     }
 
     fn describe(&self, leg: usize) -> String {
+        let state = self.describe_state(leg);
+        match self.replaces(leg) {
+            Some(old) => format!("{state}, to replace leg {old}"),
+            None => state,
+        }
+    }
+
+    fn describe_state(&self, leg: usize) -> String {
         match self.legs[leg].state {
             LegState::InSync => "in sync".into(),
             LegState::Rebuilding if self.legs_to_be_promoted().contains(leg) => {

@@ -129,6 +129,7 @@ impl Recorded {
 
     /// The same, with identities that come of `dice`.
     pub fn labelled_as(dice: u64, legs: usize, clean: bool) -> Recorded {
+        watch_locks();
         let limits = Limits::default();
         let capacity = Sectors(DATA + LENGTH);
         let disks: Vec<_> = (0..legs).map(|_| SimDisk::new(capacity, limits)).collect();
