@@ -225,9 +225,8 @@ pub(crate) const NO_RATE: &str = "a rate is `<min>,<max>` in KiB/s, from 1 on or
 /// The leg that follows `prefix`.
 fn parse_leg(word: Word<'_>, prefix: &str, legs: usize) -> Result<usize, ArgError> {
     let leg = word.text.strip_prefix(prefix).and_then(|leg| leg.parse().ok());
-    leg.filter(|leg| *leg < legs).ok_or_else(|| {
-        word.refuse(format!("`{prefix}` wants a leg, one of 0 to {}", legs - 1))
-    })
+    leg.filter(|leg| *leg < legs)
+        .ok_or_else(|| word.refuse(format!("`{prefix}` wants a leg, one of 0 to {}", legs - 1)))
 }
 
 fn parse_policy(word: Word<'_>, legs: usize) -> Result<ReadPolicy, ArgError> {

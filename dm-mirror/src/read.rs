@@ -77,7 +77,7 @@ impl Mirror {
     fn choose(&self, candidates: LegSet, resync: bool, state: &State) -> Option<usize> {
         let others = candidates.without(self.write_mostly);
         let candidates = if others.is_empty() { candidates } else { others };
-        match state.resync.source_of_region() {
+        match state.source_of_region() {
             Some(leg) if resync && candidates.contains(leg) => Some(leg),
             _ => self.read_policy.pick(candidates, state),
         }

@@ -240,12 +240,6 @@ impl Resync {
         }
     }
 
-    /// The leg that the first chunks of the region were read from.
-    pub(crate) fn source_of_region(&self) -> Option<usize> {
-        let begun = self.current.as_ref().is_some_and(|it| it.reached.is_some());
-        begun.then_some(self.source)
-    }
-
     fn is_copied(&self, region: Region) -> bool {
         self.copied.iter().any(|(copied, _)| *copied == region)
     }
@@ -308,6 +302,12 @@ impl State {
 
     fn extent_of(&self, region: Region) -> Extent {
         self.regions.as_ref().expect("a region belongs to some").geometry().extent(region)
+    }
+
+    /// The leg that the first chunks of the region being copied were read from.
+    pub(crate) fn source_of_region(&self) -> Option<usize> {
+        let Current { region, next, .. } = self.resync.current.as_ref()?;
+        (*next > self.extent_of(*region).start()).then_some(self.resync.source)
     }
 
     /// The next region, in a circle, where something is to be copied. The intent to

@@ -27,6 +27,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
 
+use bio::Sector;
+
 use crate::chooser::Chooser;
 use crate::clock::Clock;
 use crate::disk::{Presence, SimDisk};
@@ -36,6 +38,9 @@ use crate::world::{Step, World};
 
 /// By chance, one in so many starts leaves a leg out.
 pub const ABSENT_ONE_IN: u32 = 2;
+
+/// By chance, one in so many legs that come back is another disk.
+const EXCHANGED_ONE_IN: u32 = 2;
 
 /// What is known of the life that the device leads now.
 #[derive(Clone, Copy, Debug, Default)]
@@ -187,6 +192,24 @@ impl World<'_> {
         self.stage.told = true;
         subject.start_degraded();
         Step::Event
+    }
+
+    /// What comes back as a leg may be a blank disk. The leg was not there from the
+    /// start, and the device has run since: it is durable that nobody waits for it.
+    pub(crate) fn exchange(
+        &mut self,
+        leg: usize,
+        subject: &dyn Subject,
+        chooser: &mut dyn Chooser,
+    ) {
+        let out = self.absent[leg] && self.stage.ran && !subject.in_sync(leg);
+        if self.left.exchanges == 0 || !out || !chooser.rarely(EXCHANGED_ONE_IN, "exchanged") {
+            return;
+        }
+        self.left.exchanges -= 1;
+        self.history.note(|| format!("leg {leg} is another disk, a blank one"));
+        let size = bio::BlockDevice::capacity(&*self.legs[leg]).bytes();
+        self.legs[leg].preset(Sector(0), &vec![0; size]);
     }
 
     /// A leg is there again, if it was not.

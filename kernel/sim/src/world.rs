@@ -86,6 +86,7 @@ pub(crate) struct Left {
     pub(crate) crashes: u32,
     pub(crate) absences: u32,
     pub(crate) returns: u32,
+    pub(crate) exchanges: u32,
     pub(crate) stops: u32,
 }
 
@@ -130,6 +131,7 @@ impl<'a> World<'a> {
                 crashes: scenario.crashes,
                 absences: scenario.absences,
                 returns: scenario.returns,
+                exchanges: scenario.exchanges,
                 stops: scenario.stops,
             },
             held: Vec::new(),
@@ -217,6 +219,7 @@ impl<'a> World<'a> {
             }
             Event::Return(leg) => {
                 self.left.returns -= 1;
+                self.exchange(leg, subject, chooser);
                 self.give_back(leg, subject);
             }
             Event::Person => return self.person(subject, chooser),
