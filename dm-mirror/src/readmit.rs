@@ -43,6 +43,10 @@ impl Mirror {
     fn returned_leg_found(self: &Arc<Self>, leg: usize, force: bool, mut found: [Found; LEGS_MAX]) {
         let found = core::mem::replace(&mut found[leg], Found::Absent);
         let resets = self.legs[leg].resets();
+        let idle = self.state.lock().check_idle(leg);
+        if let Err(why) = idle {
+            return self.looked_at(leg, Err(why));
+        }
         let back = match &found {
             Found::Member(member, unreadable) => {
                 let mut state = self.state.lock();

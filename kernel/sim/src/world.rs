@@ -291,7 +291,9 @@ impl<'a> World<'a> {
     /// The legs that may come back.
     fn gone(&self) -> impl Iterator<Item = usize> {
         let may = self.left.returns > 0;
-        let gone = |&leg: &usize| self.legs[leg].presence() == Presence::Gone;
+        // Who is to bring another disk waits until nobody waits for the old one.
+        let early = |leg| self.left.exchanges > 0 && self.absent[leg] && !self.stage.ran;
+        let gone = move |&leg: &usize| !early(leg) && self.legs[leg].presence() == Presence::Gone;
         (0..self.legs.len()).filter(move |_| may).filter(gone)
     }
 
