@@ -89,7 +89,9 @@ impl State {
             Life::Running => {}
         }
         let in_sync = self.in_sync().iter().count();
-        let members = self.legs_that(|state| state != LegState::Failed(Failure::NoMember));
+        let leaves = |why| matches!(why, Failure::NoMember | Failure::Replaced);
+        let members =
+            self.legs_that(|state| !matches!(state, LegState::Failed(why) if leaves(why)));
         let members = members.iter().count();
         let rebuilding = !self.coming().is_empty();
         let unsettled = self.regions.as_ref().map_or(0, |regions| regions.unsettled_count());

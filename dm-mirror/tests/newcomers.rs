@@ -86,6 +86,9 @@ fn a_disk_of_another_mirror_is_refused_unless_forced() {
         rig.rest();
         assert_eq!((rig.letters().as_str(), rig.agree(0, 1)), ("AAA", true), "foreign {foreign}");
         assert_eq!(rig.get(0, 1), 2);
+        let mut rig = rig.crash(&[All; 3]);
+        rig.rest();
+        assert_eq!((rig.letters().as_str(), rig.get(0, 1)), ("AAA", 2), "what it was is gone");
     }
 }
 

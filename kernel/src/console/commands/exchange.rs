@@ -140,7 +140,9 @@ pub fn replace(
         return Err(failure);
     }
     kprintln!("{name}: `{disk}` is rebuilt as leg {new}; then leg {leg} (`{old}`) leaves");
-    kprintln!("`mirror wait {name}` waits for the end; `mirror forget {name} {leg}` then frees `{old}`");
+    kprintln!(
+        "`mirror wait {name}` waits for the end; `mirror forget {name} {leg}` then frees `{old}`"
+    );
     Ok(())
 }
 
@@ -172,9 +174,8 @@ fn check_remembers(name: &str, place: &Place) -> Outcome {
     if place.remembers() {
         return Ok(());
     }
-    Err(Failure::new(format!("`{name}` does not record what a leg missed")).and(&format!(
-        "`dmsetup remove {name}`, then create it with `sync`, a good leg first"
-    )))
+    Err(Failure::new(format!("`{name}` does not record what a leg missed"))
+        .and(&format!("`dmsetup remove {name}`, then create it with `sync`, a good leg first")))
 }
 
 /// Whether a leg is out, or no member.
