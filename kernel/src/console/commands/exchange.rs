@@ -16,14 +16,14 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bio::Sector;
-use dm::MappedDevice;
+use dm::{DeviceRef, Devices, MappedDevice, Slot};
 use dm_mirror::LEGS_MAX;
 use dm_mirror::format::DATA_ALIGN;
 
 use super::mirror::{Place, life, only_mirror, progress};
 use super::{assemble, label, mirror};
 use crate::console::session::Session;
-use crate::console::{Failure, Outcome, devices};
+use crate::console::{Failure, Outcome, devices, members};
 use crate::kprintln;
 
 /// The words of a mirror's table line, with its legs.
@@ -201,6 +201,7 @@ fn put(
     force: bool,
 ) -> Outcome {
     let new = devices::open_for_writing(session.dm, disk)?;
+    check_size(session, name, &new)?;
     if force {
         // Else what it was a member of would be looked for.
         label::wipe(session, &new)?;
@@ -217,6 +218,24 @@ fn put(
             .and(&format!("`{name}` goes on without")));
     }
     Ok(())
+}
+
+/// Refuses a disk on which the data of the mirror `name` would not fit.
+fn check_size(session: &mut Session<'_>, name: &str, disk: &DeviceRef) -> Outcome {
+    let below = session.dm.get(name)?.deps(Slot::Active)?;
+    let legs: Vec<DeviceRef> = below.iter().filter_map(|leg| session.dm.open(leg)).collect();
+    let slots = members::read_slots(session, &legs)?;
+    let geometry = |slots| members::superblock(slots).ok().map(|it| it.geometry);
+    let Some(geometry) = slots.iter().flatten().find_map(geometry) else { return Ok(()) };
+    let (needs, has) = (geometry.data_start + geometry.length, disk.capacity());
+    if needs.0 <= has.0 {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "`{}` is too small: a member of `{name}` needs {needs} sectors, it has {has}",
+        disk.name()
+    ))
+    .and("nothing was changed"))
 }
 
 /// Tells the mirror about a leg that is out, and waits until that has been looked at.
