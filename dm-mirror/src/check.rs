@@ -216,10 +216,12 @@ impl Scrub {
     }
 }
 
-impl ReadPolicy {
-    /// The leg of which the others get what they hold differently.
-    pub(crate) fn source(self, legs: LegSet) -> Option<usize> {
-        match self {
+impl Mirror {
+    /// The leg of these of which the others get what they hold differently.
+    pub(crate) fn source_of(&self, legs: LegSet) -> Option<usize> {
+        let others = legs.without(self.write_mostly);
+        let legs = if others.is_empty() { legs } else { others };
+        match self.read_policy {
             ReadPolicy::Prefer(leg) if legs.contains(leg) => Some(leg),
             _ => legs.iter().next(),
         }

@@ -17,8 +17,8 @@
 //!    completes the original bio. Never before every leg has reported.
 //!    `settle.rs` decides what has come of it.
 //! 4. `resync.rs`: makes legs equal where they may differ, and copies to a leg
-//!    that is being rebuilt what it missed; `promote.rs` makes that leg whole,
-//!    `flush.rs` has the flushes in between.
+//!    that is being rebuilt what it missed, as fast as `pace.rs` allows; `promote.rs`
+//!    makes that leg whole, `flush.rs` has the flushes in between.
 //! 5. `scrub.rs` looks at what each leg holds, rewrites it and reads it again: for
 //!    reads that failed (`repair.rs`), and for a person who has all legs compared
 //!    (`check.rs`). `errors.rs` says how many errors of a medium are too many.
@@ -31,7 +31,8 @@
 //!    leg before that is written, `clean.rs` when nothing happens there any more.
 //! 8. `membership.rs`: who is in sync, as every superblock is to say it.
 //! 9. `probe.rs` reads members, `start.rs` begins a session with them,
-//!    `readmit.rs` takes back a leg that was out.
+//!    `readmit.rs` takes back a leg that was out, `newcomer.rs` makes another disk
+//!    a member, `replace.rs` has it take the place of one that still serves.
 //!
 //! `leg.rs` has the states of a leg, `leg_reads.rs` reads several at once,
 //! `target.rs` is the face to the device mapper, `config.rs` the table grammar,
@@ -70,6 +71,8 @@ mod leg;
 mod leg_reads;
 mod membership;
 mod mirror;
+mod newcomer;
+mod pace;
 mod probe;
 mod promote;
 mod range;
@@ -77,6 +80,7 @@ mod read;
 mod readmit;
 mod region;
 mod repair;
+mod replace;
 mod resync;
 mod scrub;
 mod settle;

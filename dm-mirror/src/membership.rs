@@ -25,11 +25,12 @@ use uuid::Uuid;
 
 use crate::counts::Cause;
 use crate::format::{
-    HISTORY_MAX, Member, MemberState, Minted, SLOTS, Superblock, superblock_place,
+    HISTORY_MAX, Member, MemberEntry, MemberState, Minted, SLOTS, Superblock, superblock_place,
 };
 use crate::label;
 use crate::leg::{Failure, LEGS_MAX, LegSet, LegState};
 use crate::mirror::{Ended, Life, Mirror, State};
+use crate::write::LegErrors;
 
 /// What superblocks are to say, and what they say.
 pub(crate) struct Membership {
@@ -55,6 +56,8 @@ struct Disk {
     generation: Uuid,
     /// The leg returns, and superblocks are to call it rebuilding.
     marked: bool,
+    /// It returns as a new member, which superblocks do not know yet.
+    newcomer: Option<Uuid>,
 }
 
 /// Superblocks on their way.
@@ -62,7 +65,7 @@ struct Commit {
     version: u64,
     generation: Uuid,
     left: usize,
-    failed: ArrayVec<(usize, IoError), LEGS_MAX>,
+    failed: LegErrors,
 }
 
 /// A superblock to be written: on which leg, into which slot.
@@ -88,8 +91,25 @@ impl Membership {
         let seen = self.wanted.members[usize::from(slot)].as_ref().map_or(0, |entry| entry.seen);
         let seq = seq.max(seen);
         self.disks[leg] =
-            Disk { slot: member.slot, seq, incarnation, version: 0, generation, marked: false };
+            Disk { slot: member.slot, seq, incarnation, generation, ..Disk::default() };
         self.saw(usize::from(member.superblock.slot), seq);
+    }
+
+    /// A leg's wiped disk is to be a new member. Gives the incarnation of its map.
+    pub(crate) fn newcomer(&mut self, leg: usize, uuid: Uuid) -> u32 {
+        let (slot, incarnation) = (SLOTS - 1, 1);
+        self.disks[leg] = Disk { slot, incarnation, newcomer: Some(uuid), ..Disk::default() };
+        incarnation
+    }
+
+    /// Whether some disk is the member in `slot`.
+    pub(crate) fn has_member(&self, slot: usize) -> bool {
+        self.wanted.members[slot].is_some()
+    }
+
+    /// The member in `slot` is one no more.
+    pub(crate) fn forget(&mut self, slot: usize) {
+        self.change(|wanted| wanted.members[slot] = None);
     }
 
     fn saw(&mut self, slot: usize, seq: u64) {
@@ -136,8 +156,11 @@ impl Membership {
 
     /// A member goes out, and is so in `state`, in a new generation.
     pub(crate) fn exclude(&mut self, leg: usize, slot: usize, by: usize, state: MemberState) {
-        let Disk { seq, generation, .. } = self.disks[leg];
-        if let Some(entry) = &mut self.wanted.members[slot] {
+        let Disk { seq, generation, newcomer, .. } = self.disks[leg];
+        if let Some(entry) = &mut self.wanted.members[slot]
+            // Else the entry is still that of the member before it.
+            && newcomer.is_none()
+        {
             if seq > 0 {
                 entry.base = generation;
             }
@@ -146,14 +169,13 @@ impl Membership {
         self.mint(by);
     }
 
-    /// A member that was found to be in sync no more goes out, in a new generation.
-    /// One that is there keeps no base: what it did since is not known.
-    pub(crate) fn exclude_found(&mut self, slot: usize, present: bool, by: usize) {
+    /// A member that was found to be in sync no more goes out; a new generation is
+    /// to follow. One that is there keeps no base: what it did since is not known.
+    pub(crate) fn exclude_found(&mut self, slot: usize, present: bool) {
         let base = if present { Uuid::nil() } else { self.wanted.generation };
         if let Some(entry) = &mut self.wanted.members[slot] {
             (entry.state, entry.base) = (MemberState::Out, base);
         }
-        self.mint(by);
     }
 
     /// In this session, superblocks were asked to call the leg rebuilding.
@@ -161,8 +183,15 @@ impl Membership {
         self.disks[leg].marked
     }
 
-    pub(crate) fn mark(&mut self, leg: usize) {
+    /// Superblocks are to call the leg in `slot` rebuilding.
+    pub(crate) fn mark(&mut self, leg: usize, slot: usize) {
         self.disks[leg].marked = true;
+        if let Some(uuid) = self.disks[leg].newcomer.take() {
+            let (state, base) = (MemberState::Rebuilding, Uuid::nil());
+            let entry = MemberEntry { uuid, state, base, seen: 0 };
+            return self.change(|wanted| wanted.members[slot] = Some(entry));
+        }
+        self.set_state(slot, MemberState::Rebuilding);
     }
 
     /// Whether this leg's disk durably holds what is wanted.
@@ -188,7 +217,7 @@ impl Membership {
         }
         if !writes.is_empty() {
             let (version, generation) = (self.wanted.version, self.wanted.generation);
-            let failed = ArrayVec::new();
+            let failed = LegErrors::new();
             self.commit = Some(Commit { version, generation, left: writes.len(), failed });
         }
         writes
@@ -196,12 +225,7 @@ impl Membership {
 
     /// A superblock is durable on a leg, or could not be made so. When it was the
     /// last, gives the legs that failed.
-    fn done(
-        &mut self,
-        leg: usize,
-        slot: usize,
-        result: IoResult,
-    ) -> Option<ArrayVec<(usize, IoError), LEGS_MAX>> {
+    fn done(&mut self, leg: usize, slot: usize, result: IoResult) -> Option<LegErrors> {
         let commit = self.commit.as_mut().expect("a superblock belongs to a commit");
         commit.left -= 1;
         let last = commit.left == 0;
@@ -240,6 +264,13 @@ impl State {
         !self.in_sync().iter().all(|leg| membership.holds(leg))
     }
 
+    /// The legs that return, and that superblocks were asked to call rebuilding.
+    pub(crate) fn marked(&self) -> LegSet {
+        let returning = self.legs_that(|state| state == LegState::Returning);
+        let Some(membership) = &self.membership else { return LegSet::EMPTY };
+        returning.iter().filter(|&leg| membership.is_marked(leg)).collect()
+    }
+
     /// The superblocks to be written now, if none are on their way.
     fn next_superblocks(&mut self) -> Vec<Write> {
         // A start that failed goes on from what it finds, not from what it wanted.
@@ -248,15 +279,13 @@ impl State {
         }
         let in_sync = self.in_sync();
         let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
-        let returning = self.legs_that(|state| state == LegState::Returning);
+        let followers = rebuilding.or(self.marked());
         let (Some(membership), Some(regions)) = (&mut self.membership, &self.regions) else {
             return Vec::new();
         };
         if membership.commit.is_some() {
             return Vec::new();
         }
-        let marked = returning.iter().filter(|&leg| membership.is_marked(leg)).collect();
-        let followers = rebuilding.or(marked);
         let writes = membership.next(in_sync, |leg| regions.slot(leg));
         if writes.is_empty() { membership.next(followers, |leg| regions.slot(leg)) } else { writes }
     }
@@ -299,16 +328,35 @@ impl Mirror {
             let membership = state.membership.as_mut().expect("its commit is on its way");
             membership.done(leg, slot, result)
         };
-        let Some(failed) = failed else { return };
-        let mut stuck = None;
-        for (leg, error) in failed {
-            if self.fail_leg(leg, Failure::Metadata(error.kind)) == LegState::InSync {
-                stuck = Some(error);
-            }
+        if let Some(failed) = failed {
+            self.commit_over(&failed);
         }
+    }
+
+    /// A commit has ended on all its legs. Those that failed go out together, so
+    /// that no other commit begins before it is known whether one is left that
+    /// can be written.
+    fn commit_over(self: &Arc<Self>, failed: &[(usize, IoError)]) {
+        let why = |error: IoError| Failure::Metadata(error.kind);
+        let (out, stuck) = {
+            let mut state = self.state.lock();
+            let (mut out, mut stuck) = (LegErrors::new(), None);
+            for &(leg, error) in failed {
+                if state.fail(leg, why(error)) {
+                    out.push((leg, error));
+                } else if state.in_sync().contains(leg) {
+                    stuck = Some(error);
+                }
+            }
+            (out, stuck)
+        };
+        out.iter().for_each(|&(leg, error)| self.announce(leg, why(error)));
         match stuck {
             Some(error) => self.not_committed(error),
             None => self.committed(),
+        }
+        if !out.is_empty() {
+            self.leg_went_out();
         }
     }
 

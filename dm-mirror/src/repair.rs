@@ -12,11 +12,9 @@
 //!   that failed it.
 
 use alloc::sync::Arc;
-use core::mem;
 use core::time::Duration;
 
 use bio::{Extent, Sectors};
-use dm::Work;
 
 use crate::leg::LegSet;
 use crate::mirror::Mirror;
@@ -39,24 +37,13 @@ pub(crate) struct Repair {
 impl Mirror {
     /// Has `extent` rewritten on `legs`, which could not read it.
     pub(crate) fn want_repair(self: &Arc<Self>, extent: Extent, legs: LegSet) {
-        let news = {
+        let wanted = {
             let mut state = self.state.lock();
-            let wanted = !state.resync.suspended && state.scrub.want(Repair { extent, legs });
-            wanted && !mem::replace(&mut state.scrub.alarmed, true)
+            !state.resync.suspended && state.scrub.want(Repair { extent, legs })
         };
-        if news {
-            self.env.run_after(REPAIR_DELAY, Arc::new(Alarm(self.clone())));
+        if wanted {
+            self.resume_scrub_after(REPAIR_DELAY);
         }
-    }
-}
-
-/// It is time to see to the repairs that wait.
-struct Alarm(Arc<Mirror>);
-
-impl Work for Alarm {
-    fn run(self: Arc<Self>) {
-        self.0.state.lock().scrub.alarmed = false;
-        self.0.resume_scrub();
     }
 }
 

@@ -67,6 +67,9 @@ pub(crate) struct Resync {
     cursor: u32,
     /// The leg that the last chunk was read from.
     pub(crate) source: usize,
+    /// How often it paused for its pace, and whether it does now.
+    naps: u64,
+    napping: bool,
 }
 
 /// A region that is being copied.
@@ -74,8 +77,8 @@ struct Current {
     region: Region,
     /// The next sector to be copied.
     next: Sector,
-    /// The legs that got every chunk so far.
-    reached: Option<LegSet>,
+    /// The legs that got every chunk so far, and did not go out since.
+    reached: LegSet,
     /// Chunks are single blocks, since a larger one could be read nowhere.
     by_block: bool,
 }
@@ -101,6 +104,8 @@ enum Step {
     Flush(LegSet),
     /// Make these legs whole.
     Promote(LegSet),
+    /// Look again after a while, unless woken: for the pace.
+    Nap(Duration, u64),
     /// Nothing, or not now.
     Rest(Option<Box<dyn FnOnce() + Send>>),
 }
@@ -134,7 +139,8 @@ impl Mirror {
     pub(crate) fn resume_resync(self: &Arc<Self>) {
         let start = {
             let mut state = self.state.lock();
-            !state.resync.suspended && !mem::replace(&mut state.resync.running, true)
+            let Resync { suspended, running, .. } = &mut state.resync;
+            !*suspended && (!mem::replace(running, true) || state.resync.wake())
         };
         if start {
             self.next_step();
@@ -148,7 +154,8 @@ impl Mirror {
 
     fn step(self: &Arc<Self>) {
         let block = self.block();
-        let step = self.state.lock().next_resync_step(block);
+        let now = self.env.now();
+        let step = self.state.lock().next_resync_step(block, now);
         for leg in 0..self.legs.len() {
             self.record(leg);
         }
@@ -159,6 +166,7 @@ impl Mirror {
                 let whole = Extent::new(Sector(0), self.length);
                 self.enter(whole, Mode::Exclusive, Waiter::Promote(legs));
             }
+            Step::Nap(time, nap) => self.env.run_after(time, Arc::new(Nap(self.clone(), nap))),
             Step::Rest(Some(quiet)) => quiet(),
             Step::Rest(None) => {}
         }
@@ -183,6 +191,21 @@ impl Work for Mirror {
     }
 }
 
+/// The end of a pause.
+struct Nap(Arc<Mirror>, u64);
+
+impl Work for Nap {
+    fn run(self: Arc<Self>) {
+        let woken = {
+            let resync = &mut self.0.state.lock().resync;
+            resync.naps != self.1 || !resync.wake()
+        };
+        if !woken {
+            self.0.step();
+        }
+    }
+}
+
 /// Another try of what failed on the last leg.
 struct Retry(Arc<Mirror>);
 
@@ -202,15 +225,17 @@ impl Mirror {
 }
 
 impl Resync {
+    /// Ends a pause. Whether there was one: then the next step is to be taken.
+    pub(crate) fn wake(&mut self) -> bool {
+        mem::take(&mut self.napping)
+    }
+
     /// What was copied to a leg, of regions like this, counts for nothing.
     pub(crate) fn forget(&mut self, leg: usize, is_it: impl Fn(Region) -> bool) {
-        if let Some(Current { region, reached: Some(reached), .. }) = &mut self.current
-            && is_it(*region)
-        {
-            reached.remove(leg);
-        }
-        for (region, reached) in &mut self.copied {
-            if is_it(*region) {
+        let current = self.current.iter_mut().map(|it| (it.region, &mut it.reached));
+        let copied = self.copied.iter_mut().map(|(region, reached)| (*region, reached));
+        for (region, reached) in current.chain(copied) {
+            if is_it(region) {
                 reached.remove(leg);
             }
         }
@@ -227,7 +252,7 @@ impl Resync {
 }
 
 impl State {
-    fn next_resync_step(&mut self, block: Sectors) -> Step {
+    fn next_resync_step(&mut self, block: Sectors, now: Duration) -> Step {
         if self.resync.suspended || !matches!(self.life, Life::Running) {
             return self.rest();
         }
@@ -242,16 +267,21 @@ impl State {
                 self.resync.copied.push((region, LegSet::EMPTY));
             } else {
                 let next = self.extent_of(region).start();
-                let current = Current { region, next, reached: None, by_block: false };
-                self.resync.current = Some(current);
+                let reached = (0..self.legs.len()).collect();
+                self.resync.current = Some(Current { region, next, reached, by_block: false });
             }
         }
         if let Some(Current { region, next, by_block, .. }) = self.resync.current {
+            let wait = self.pace.wait(now, !self.resync.readers.is_empty());
+            if !wait.is_zero() {
+                self.resync.naps += 1;
+                self.resync.napping = true;
+                return Step::Nap(wait, self.resync.naps);
+            }
             let rest = self.extent_of(region).end() - next;
-            return Step::Copy(Extent::new(
-                next,
-                rest.min(if by_block { block } else { COPY_CHUNK }),
-            ));
+            let count = rest.min(if by_block { block } else { COPY_CHUNK });
+            self.pace.took(now, count);
+            return Step::Copy(Extent::new(next, count));
         }
         if !self.resync.copied.is_empty() && !self.pending() {
             return Step::Flush(self.writable());
@@ -265,11 +295,24 @@ impl State {
         Step::Rest(self.take_quiet())
     }
 
+    /// What waits for the end of background I/O, if it has come.
+    pub(crate) fn take_quiet(&mut self) -> Option<Box<dyn FnOnce() + Send>> {
+        let quiet = !self.resync.running && !self.scrub.running && self.wiping == 0;
+        self.resync.on_quiet.take_if(|_| quiet)
+    }
+
     fn extent_of(&self, region: Region) -> Extent {
         self.regions.as_ref().expect("a region belongs to some").geometry().extent(region)
     }
 
-    /// The next region, in a circle, where something is to be copied.
+    /// The leg that the first chunks of the region being copied were read from.
+    pub(crate) fn source_of_region(&self) -> Option<usize> {
+        let Current { region, next, .. } = self.resync.current.as_ref()?;
+        (*next > self.extent_of(*region).start()).then_some(self.resync.source)
+    }
+
+    /// The next region, in a circle, where something is to be copied. The intent to
+    /// write there, if it has to be recorded, is one for those that follow too.
     fn next_region(&mut self) -> Option<Region> {
         let regions = self.regions.as_ref()?;
         let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
@@ -283,8 +326,15 @@ impl State {
             (regions.is_unsettled(*region) || missed()) && !self.resync.is_copied(*region)
         };
         let cursor = self.resync.cursor.min(count);
-        let found = (cursor..count).chain(0..cursor).map(Region).find(wants)?;
+        let mut wanted = (cursor..count).chain(0..cursor).map(Region).filter(wants);
+        let found = wanted.next()?;
+        let together: Vec<Region> = match regions.is_dirty(found) {
+            true => Vec::new(),
+            false => wanted.take(REGIONS_PER_FLUSH - 1).collect(),
+        };
         self.resync.cursor = found.0 + 1;
+        let regions = self.regions.as_mut()?;
+        together.into_iter().for_each(|region| regions.intend(region));
         Some(found)
     }
 
@@ -314,10 +364,10 @@ impl State {
     fn chunk_done(&mut self, extent: Extent, reached: LegSet) {
         let end = self.resync.current.as_ref().map(|it| self.extent_of(it.region).end());
         let Some(current) = &mut self.resync.current else { return };
-        current.reached = Some(current.reached.map_or(reached, |so_far| so_far.and(reached)));
+        current.reached = current.reached.and(reached);
         current.next = extent.end();
         if Some(current.next) == end {
-            let all = (current.region, current.reached.unwrap_or(LegSet::EMPTY));
+            let all = (current.region, current.reached);
             self.resync.current = None;
             self.resync.copied.push(all);
         }

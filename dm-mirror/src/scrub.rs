@@ -40,8 +40,8 @@ use crate::write::{Group, WriteGroup};
 pub(crate) struct Scrub {
     /// A step is in flight, or the worker has been asked for one.
     pub(crate) running: bool,
-    /// A repair waits for its time.
-    pub(crate) alarmed: bool,
+    /// It is to go on after a while.
+    alarmed: bool,
     /// What is to be rewritten.
     pub(crate) repairs: ArrayVec<Repair, REPAIRS_MAX>,
     /// The check that runs, or the last one that did.
@@ -87,6 +87,8 @@ pub(crate) struct Rewrite {
 /// What the scrub does next.
 enum Step {
     Look(Job),
+    /// Look again after a while, for the pace.
+    Pause(Duration),
     /// Nothing, or not now.
     Rest(Option<Box<dyn FnOnce() + Send>>),
 }
@@ -97,6 +99,16 @@ struct NextStep(Arc<Mirror>);
 impl Work for NextStep {
     fn run(self: Arc<Self>) {
         self.0.scrub_step();
+    }
+}
+
+/// Goes on after a while.
+struct Alarm(Arc<Mirror>);
+
+impl Work for Alarm {
+    fn run(self: Arc<Self>) {
+        self.0.state.lock().scrub.alarmed = false;
+        self.0.resume_scrub();
     }
 }
 
@@ -112,23 +124,32 @@ impl Mirror {
         }
     }
 
+    /// Goes on after a while, or earlier.
+    pub(crate) fn resume_scrub_after(self: &Arc<Self>, delay: Duration) {
+        let news = !mem::replace(&mut self.state.lock().scrub.alarmed, true);
+        if news {
+            self.env.run_after(delay, Arc::new(Alarm(self.clone())));
+        }
+    }
+
     /// A device that completes at once would grow the stack: the worker goes on.
     fn next_scrub_step(self: &Arc<Self>) {
         self.env.run_after(Duration::ZERO, Arc::new(NextStep(self.clone())));
     }
 
     fn scrub_step(self: &Arc<Self>) {
-        let block = self.block();
+        let (block, now) = (self.block(), self.env.now());
         let (step, ended) = {
             let mut state = self.state.lock();
             let ended = state.end_check();
-            (state.next_scrub_step(block), ended)
+            (state.next_scrub_step(block, now), ended)
         };
         if ended {
             self.check_ended();
         }
         match step {
             Step::Look(job) => self.enter(job.extent, job.mode, Waiter::Scrub(job)),
+            Step::Pause(wait) => self.resume_scrub_after(wait),
             Step::Rest(Some(quiet)) => quiet(),
             Step::Rest(None) => {}
         }
@@ -136,7 +157,10 @@ impl Mirror {
 
     /// Looks at a chunk whose range is held.
     pub(crate) fn examine(self: &Arc<Self>, ticket: Ticket, job: Job) {
-        let legs = self.state.lock().legs_to_read(job);
+        let mut legs = self.state.lock().legs_to_read(job);
+        if let Task::Repair(_) = job.task {
+            legs = self.source_of(legs).into_iter().collect();
+        }
         if legs.is_empty() {
             return self.chunk_over(ticket);
         }
@@ -162,7 +186,7 @@ impl Mirror {
             }
         }
         let rewrite = {
-            let source = self.read_policy.source(readable(&answers));
+            let source = self.source_of(readable(&answers));
             match (job.task, source) {
                 (Task::Repair(legs), Some(source)) => Some((source, legs, Sectors::ZERO)),
                 (Task::Repair(_), None) => None,
@@ -238,21 +262,28 @@ fn take(answers: Answers, leg: usize) -> BytesMut {
 }
 
 impl State {
-    fn next_scrub_step(&mut self, block: Sectors) -> Step {
+    fn next_scrub_step(&mut self, block: Sectors, now: Duration) -> Step {
         let job = match self.resync.suspended || !matches!(self.life, Life::Running) {
             true => None,
             false => self.scrub.next_repair(COPY_CHUNK).or_else(|| self.scrub.next_check(block)),
         };
-        match job {
-            Some(job) => Step::Look(job),
-            None => {
+        let Some(job) = job else {
+            self.scrub.running = false;
+            return Step::Rest(self.take_quiet());
+        };
+        if job.task == Task::Check {
+            let wait = self.pace.wait(now, false);
+            if !wait.is_zero() {
                 self.scrub.running = false;
-                Step::Rest(self.take_quiet())
+                return Step::Pause(wait);
             }
+            self.pace.took(now, job.extent.count());
         }
+        Step::Look(job)
     }
 
-    /// The legs that are to be read for a chunk; none if there is nothing to do.
+    /// The legs that are to be read for a chunk, or of which one is: none if there is
+    /// nothing to do.
     fn legs_to_read(&self, job: Job) -> LegSet {
         let in_sync = self.in_sync();
         match job.task {
@@ -262,7 +293,7 @@ impl State {
             Task::Repair(bad) if in_sync.and(bad).is_empty() || self.is_unsettled(job.extent) => {
                 LegSet::EMPTY
             }
-            Task::Repair(bad) => in_sync.without(bad).iter().take(1).collect(),
+            Task::Repair(bad) => in_sync.without(bad),
         }
     }
 

@@ -143,7 +143,8 @@ fn a_check_finds_the_blocks_that_a_leg_cannot_read_and_a_repair_rewrites_them() 
 #[test]
 fn a_check_and_a_repair_under_load_find_nothing_and_undo_nothing() {
     for seed in 0..60 {
-        let mut rig = filled(2);
+        let mut rig = Recorded::with_features(2, " 1 sync_rate=none,none");
+        rig.put(0, LENGTH, 7);
         let mut dice = Random::new(seed);
         let mut last = [7; LENGTH as usize];
         let message = if seed % 2 == 0 { "check" } else { "repair" };

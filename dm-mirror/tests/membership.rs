@@ -289,3 +289,19 @@ fn a_crash_at_each_step_of_an_exclusion_loses_nothing_that_was_promised() {
         }
     }
 }
+
+/// The leg that stays must not be asked anew behind the back of whoever hears that
+/// the start has failed: the next start would meet a superblock on its way.
+#[test]
+fn a_start_of_which_no_superblock_was_written_is_over_before_the_next_begins() {
+    let rig = Recorded::labelled(2, true);
+    rig.until(|rig| (0..2).all(|leg| rig.asks(leg) == [Ask::Super]));
+    rig.fail_ask(0, Ask::Super);
+    rig.fail_ask(1, Ask::Super);
+    rig.work_now();
+    assert_eq!((rig.asks(0), rig.asks(1)), (vec![], vec![]));
+    assert!(!rig.runs());
+    rig.message("start_degraded").unwrap();
+    rig.settle();
+    assert!(rig.runs());
+}

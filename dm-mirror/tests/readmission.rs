@@ -341,3 +341,35 @@ fn a_leg_whose_map_was_lost_has_a_whole_one_after_a_clean_stop() {
     rig.rest();
     assert_eq!(rig.costs(0).copy.0 + rig.costs(1).copy.0, 0);
 }
+
+/// Leg 1 is through with a copy that another leg still waits for. Then it goes out,
+/// misses a write there, and is back before the copies are flushed.
+#[test]
+fn a_copy_that_a_leg_got_before_it_went_out_counts_for_nothing() {
+    let mut rig = Recorded::new(3);
+    rig.put(0, LENGTH, 1);
+    rig.rest();
+    for leg in [1, 2] {
+        rig.message(&format!("fail {leg}")).unwrap();
+        rig.settle();
+    }
+    rig.put(0, LENGTH, 2);
+    rig.sync();
+    for leg in [1, 2] {
+        rig.message(&format!("add {leg}")).unwrap();
+    }
+    let copies = |rig: &Recorded, leg| rig.asks(leg).contains(&Ask::Data);
+    rig.until(|rig| copies(rig, 1) && copies(rig, 2));
+    rig.end_ask(1, Ask::Data, Outcome::Ok);
+    rig.message("fail 1").unwrap();
+    rig.settle_leg(0);
+    let write = rig.write(0, LENGTH, 3);
+    rig.until(|rig| rig.end(write).is_some());
+    rig.message("add 1").unwrap();
+    rig.settle();
+    assert_eq!(rig.letters(), "AAA");
+    for _ in 0..3 {
+        assert_eq!(rig.get(0, 1), 3);
+    }
+    assert!(rig.agree(0, 1) && rig.agree(0, 2));
+}

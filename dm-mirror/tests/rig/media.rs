@@ -2,7 +2,7 @@
 //!
 //! Place: more of a [`Recorded`] mirror, for the tests of repairs and checks.
 
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bio::{BufCmd, ErrorKind, Extent, Sector, Sectors};
 use sim::{Landed, Outcome, Pending};
@@ -41,7 +41,7 @@ fn touches(extent: Extent, at: u64) -> bool {
 impl Rig {
     /// So many seconds go by.
     pub fn sleep(&self, seconds: u64) {
-        self.later.seconds.fetch_add(seconds, Ordering::Relaxed);
+        *self.later.now.lock().unwrap() += Duration::from_secs(seconds);
     }
 
     /// How many chunks were rewritten on a leg, and read again.

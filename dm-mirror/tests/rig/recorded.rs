@@ -17,7 +17,7 @@ use dm_mirror::format::{
 use dm_mirror::label::{self, Ids, LabelOptions, Phase};
 use sim::{Chooser, Landed, Outcome, Replay, SimDisk, Trace};
 
-use super::{LENGTH, Later, Rig, create, watch_locks};
+use super::{LENGTH, Later, Rig, at_once, create, watch_locks};
 
 /// Where the data begins on each leg: two superblock slots, one page of the map
 /// in two slots.
@@ -124,11 +124,17 @@ impl Recorded {
     /// A new mirror that is about to start; unless `clean`, legs are to be made
     /// equal first.
     pub fn labelled(legs: usize, clean: bool) -> Recorded {
+        Recorded::labelled_as(1 << 32, legs, clean)
+    }
+
+    /// The same, with identities that come of `dice`.
+    pub fn labelled_as(dice: u64, legs: usize, clean: bool) -> Recorded {
+        watch_locks();
         let limits = Limits::default();
         let capacity = Sectors(DATA + LENGTH);
         let disks: Vec<_> = (0..legs).map(|_| SimDisk::new(capacity, limits)).collect();
         let devices = vec![label::Device { capacity, block_size: limits.block_size }; legs];
-        let mut dice = sim::Random::new(1 << 32);
+        let mut dice = sim::Random::new(dice);
         let ids = Ids::new(legs, || dice.bits());
         let options = LabelOptions {
             region: Some(Sectors(REGION)),
@@ -149,7 +155,12 @@ impl Recorded {
 
     /// A mirror over these disks, of which the table names those that are
     /// `there`, with a table that ends in `features`; about to start.
-    fn over(disks: Vec<Arc<SimDisk>>, there: &[bool], features: &str, dice: u64) -> Recorded {
+    pub(super) fn over(
+        disks: Vec<Arc<SimDisk>>,
+        there: &[bool],
+        features: &str,
+        dice: u64,
+    ) -> Recorded {
         watch_locks();
         let devices: Vec<_> =
             disks.iter().map(|disk| disk.clone() as Arc<dyn BlockDevice>).collect();
@@ -159,6 +170,9 @@ impl Recorded {
         let later = Arc::new(Later { dice: dice.into(), ..Later::default() });
         let events = Arc::default();
         let target = create(&args, &devices, LENGTH, later.clone(), Arc::clone(&events)).unwrap();
+        if !features.contains("sync_rate") {
+            at_once(&*target);
+        }
         target.resume();
         Recorded(Rig { disks, events, later, target, client: Arc::default(), tags: 0 })
     }

@@ -81,10 +81,9 @@ impl<T> Lock<T> {
 
     /// Takes the lock; it is released when the guard goes.
     pub fn lock(&self) -> Guard<'_, T> {
-        if let Some(watch) = WATCH.get() {
-            watch.enter(self.rank);
-        }
-        Guard { value: self.value.lock(), _leave: Leave(self.rank) }
+        let watch = WATCH.get().copied();
+        watch.iter().for_each(|watch| watch.enter(self.rank));
+        Guard { value: self.value.lock(), _leave: Leave { watch, rank: self.rank } }
     }
 
     /// The value, when nobody else can have the lock.
@@ -113,12 +112,14 @@ impl<T> DerefMut for Guard<'_, T> {
     }
 }
 
-struct Leave(Rank);
+/// Whoever saw the lock taken sees it released.
+struct Leave {
+    watch: Option<&'static dyn LockWatch>,
+    rank: Rank,
+}
 
 impl Drop for Leave {
     fn drop(&mut self) {
-        if let Some(watch) = WATCH.get() {
-            watch.leave(self.0);
-        }
+        self.watch.iter().for_each(|watch| watch.leave(self.rank));
     }
 }

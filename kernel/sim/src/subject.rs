@@ -34,6 +34,13 @@ pub trait Subject {
     /// from a leg that was in must be right.
     fn in_sync(&self, leg: usize) -> bool;
 
+    /// Whether this leg lacks nothing but a record that it is in sync, which is on
+    /// its way. After a crash that record may hold, or not.
+    fn is_whole(&self, leg: usize) -> bool {
+        let _ = leg;
+        false
+    }
+
     /// Where on this leg the device's first sector lies.
     fn data_start(&self, leg: usize) -> Sector {
         let _ = leg;

@@ -9,6 +9,7 @@ mod check;
 mod difference;
 mod disks;
 mod dmsetup;
+mod exchange;
 mod label;
 mod machine;
 mod mirror;
