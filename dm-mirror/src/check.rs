@@ -97,7 +97,7 @@ impl Check {
         }
     }
 
-    fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         self.end.is_none()
     }
 

@@ -213,6 +213,7 @@ impl Mirror {
         self.commit();
         self.take_back();
         self.resume_resync();
+        self.resume_scrub();
     }
 
     /// Stops background I/O, and leaves everything clean that can be; `done` is
@@ -224,7 +225,6 @@ impl Mirror {
             let mut state = self.state.lock();
             assert!(state.resync.on_quiet.is_none(), "a target is suspended once at a time");
             state.resync.suspended = true;
-            state.scrub.repairs.clear();
             state.resync.on_quiet = Some(stop);
             let quiet = if state.probing { None } else { state.take_quiet() };
             // One in flight ends with its chunk.

@@ -14,7 +14,8 @@
 //!   region is unsettled (R13). The resync has the rest.
 //! - What was rewritten is read again. A leg that cannot, or gives something else,
 //!   has one error more.
-//! - A suspend waits for the chunk in flight; nothing more begins.
+//! - A suspend waits for the chunk in flight; nothing more begins. Repairs go on
+//!   after a resume, a check does not.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -102,6 +103,12 @@ impl Work for NextStep {
     }
 }
 
+impl Scrub {
+    fn has_work(&self) -> bool {
+        !self.repairs.is_empty() || self.check.as_ref().is_some_and(Check::is_running)
+    }
+}
+
 /// Goes on after a while.
 struct Alarm(Arc<Mirror>);
 
@@ -117,7 +124,8 @@ impl Mirror {
     pub(crate) fn resume_scrub(self: &Arc<Self>) {
         let start = {
             let mut state = self.state.lock();
-            !state.resync.suspended && !mem::replace(&mut state.scrub.running, true)
+            let may = !state.resync.suspended && state.scrub.has_work();
+            may && !mem::replace(&mut state.scrub.running, true)
         };
         if start {
             self.next_scrub_step();

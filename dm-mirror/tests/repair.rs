@@ -185,7 +185,7 @@ fn failed_reads_start_only_so_many_repairs() {
 }
 
 #[test]
-fn a_suspension_waits_for_the_repair_in_flight_and_drops_the_others() {
+fn a_suspension_waits_for_the_repair_in_flight_and_a_resume_goes_on_with_the_others() {
     let mut rig = two();
     let bad = rig.fail_read(3, 1);
     assert_eq!((rig.fail_read(4, 1), rig.fail_read(5, 1)), (bad, bad));
@@ -202,6 +202,9 @@ fn a_suspension_waits_for_the_repair_in_flight_and_drops_the_others() {
     rig.rest();
     assert_eq!([rig.waiting(0), rig.waiting(1)], [[], []]);
     assert!(rig.superblock(0).clean, "it stopped cleanly");
+    rig.target.resume();
+    rig.rest();
+    assert_eq!(rig.repaired(bad), 3);
 }
 
 /// One read covers them all, and no leg can give it whole.
