@@ -92,6 +92,36 @@ fn a_disk_of_another_mirror_is_refused_unless_forced() {
     }
 }
 
+/// From when it is on its way on, wherever the power goes, in whatever slot its own
+/// superblocks are by then.
+#[test]
+fn what_a_forced_disk_was_is_not_found_after_a_crash() {
+    let mut on_its_way = 0;
+    let other = Recorded::labelled_as(99, 2, true);
+    for steps in 0..60 {
+        let rig = exchanged(2);
+        for slot in 0..2 {
+            let place = superblock_place(slot);
+            // Both slots have one, and larger numbers than a new member's.
+            let mut superblock = other.superblock(0);
+            superblock.seq = 7 + slot as u64;
+            rig.disks[1].preset(place.start(), &superblock.encode());
+        }
+        rig.message("add 1 force").unwrap();
+        rig.steps(steps);
+        if rig.letters() != "AS" {
+            continue;
+        }
+        on_its_way += 1;
+        let mut rig = rig.crash(&[Durable; 2]);
+        rig.rest();
+        assert!(rig.runs(), "after {steps}: {}", report(&rig));
+        assert_eq!(rig.get(0, 1), 2, "after {steps}");
+        assert!(matches!(rig.letters().as_str(), "AA" | "AD"), "after {steps}");
+    }
+    assert!(on_its_way > 10, "{on_its_way}");
+}
+
 #[test]
 fn a_disk_that_is_too_small_is_refused_with_sizes() {
     let rig = exchanged(2);
