@@ -227,6 +227,29 @@ fn a_new_member_that_fails_on_its_way_leaves_the_slot_to_the_one_before() {
     panic!("it was never promoted");
 }
 
+/// A member that is out for its medium stays so until another one really has its place.
+#[test]
+fn a_new_member_that_fails_before_it_is_one_changes_nothing_of_the_one_before() {
+    let rig = Recorded::new(2);
+    rig.message("fail 1").unwrap();
+    rig.rest();
+    let member = rig.member(0);
+    let mut superblock = member.superblock;
+    superblock.seq += 1;
+    superblock.members[1].as_mut().unwrap().state = MemberState::FailedMedia;
+    let place = superblock_place(1 - member.slot);
+    rig.disks[0].preset(place.start(), &superblock.encode());
+    let rig = rig.crash(&[Durable; 2]);
+    rig.rest();
+    assert!(report(&rig).contains("errors of its medium"), "{}", report(&rig));
+    rig.exchange(1);
+    rig.message("add 1").unwrap();
+    rig.until(|rig| rig.letters() == "AS");
+    rig.message("fail 1").unwrap();
+    rig.rest();
+    assert_eq!((rig.letters().as_str(), rig.says(0, 1)), ("AD", MemberState::FailedMedia));
+}
+
 /// The disk that was exchanged comes back, and the one in its place is a member.
 #[test]
 fn the_member_whose_place_was_taken_is_a_stranger() {
