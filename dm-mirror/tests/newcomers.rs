@@ -306,6 +306,30 @@ fn a_suspension_waits_for_the_wipe_and_nothing_is_written_after_it() {
     }
 }
 
+/// Its map could not be written, so a leg on its way back waits for another try; the
+/// mirror is suspended when that comes.
+#[test]
+fn a_leg_on_its_way_back_goes_no_further_in_a_suspended_mirror() {
+    let mut rig = Recorded::new(2);
+    rig.put(0, LENGTH, 1);
+    rig.rest();
+    rig.message("fail 1").unwrap();
+    rig.rest();
+    rig.exchange(1);
+    rig.message("add 1").unwrap();
+    rig.until(|rig| rig.asks(0).contains(&Ask::Map));
+    rig.fail_ask(0, Ask::Map);
+    assert!(rig.stop());
+    for _ in 0..3 {
+        rig.pass();
+        rig.work_now();
+        assert_eq!((rig.asks(0), rig.asks(1)), (vec![], vec![]));
+    }
+    rig.target.resume();
+    rig.rest();
+    assert_eq!((rig.letters().as_str(), rig.agree(0, 1)), ("AA", true));
+}
+
 #[test]
 fn a_disk_that_cannot_be_wiped_stays_out() {
     for kind in [Ask::Super, Ask::Flush] {
