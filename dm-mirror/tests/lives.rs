@@ -9,7 +9,7 @@ mod subject;
 
 use bio::{Limits, Sectors};
 use sim::{Explored, Factory, Fault, Faults, Load, Scenario, explore};
-use subject::recorded::{DATA_START, recorded, recorded_with_all_named};
+use subject::recorded::{DATA_START, recorded, recorded_at, recorded_with_all_named};
 use subject::{clean, number};
 
 const SECTORS: u64 = 24;
@@ -96,4 +96,10 @@ fn exchanged_disks_over_two_legs() {
 fn exchanged_disks_over_three_legs() {
     let scenario = Scenario { exchanges: 2, ..scenario(3) };
     soak_over(&scenario, &mut recorded_with_all_named(SECTORS));
+}
+
+/// A chunk of a region takes 40 ms beside clients, and 4 at best.
+#[test]
+fn a_pace_is_kept_over_two_legs() {
+    soak_over(&scenario(2), &mut recorded_at(SECTORS, "100,1000"));
 }

@@ -14,7 +14,7 @@ use dm_mirror::MirrorType;
 use dm_mirror::label::{self, Device, Ids, LabelOptions, Phase};
 use sim::{Life, Subject, World};
 
-use super::{Legs, Simulated, at_once};
+use super::{Legs, Simulated};
 
 /// Where the data of each leg begins: right behind the metadata of one page.
 pub const DATA_START: u64 = 32;
@@ -94,7 +94,7 @@ impl Subject for Mirror {
 pub fn recorded(
     length: u64,
 ) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
-    over(length, false)
+    over(length, false, "none,none")
 }
 
 /// The same with tables that name legs which are not there, so that they, or other
@@ -102,12 +102,21 @@ pub fn recorded(
 pub fn recorded_with_all_named(
     length: u64,
 ) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
-    over(length, true)
+    over(length, true, "none,none")
+}
+
+/// The same; what is copied keeps this pace.
+pub fn recorded_at(
+    length: u64,
+    rate: &'static str,
+) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
+    over(length, true, rate)
 }
 
 fn over(
     length: u64,
     all: bool,
+    rate: &'static str,
 ) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
     move |world, legs| {
         if world.boots() == 0 {
@@ -127,7 +136,7 @@ fn over(
             events: Arc::new(Events::default()),
         };
         let target = MirrorType.create(&mut Args::new(&line), &context).expect("a right table");
-        at_once(&*target);
+        target.message(&["sync_rate", rate]).expect("a right rate");
         target.resume();
         look_after(world, &target);
         Box::new(Mirror { target, length: Sectors(length), stopped: Arc::default() })

@@ -158,8 +158,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a suspend does not wait for the chunk in flight",
         rule: "A suspend waits for the chunk in flight",
-        file: MIRROR,
-        edits: &[("self.resync.running || self.scrub.running || self.probing", "self.probing")],
+        file: RESYNC,
+        edits: &[("let quiet = !self.resync.running && self.wiping == 0;", "let quiet = true;")],
         sample: false,
     },
     Mutant {
@@ -212,7 +212,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: RESYNC,
         edits: &[(
             "Some(bio) => self.enter(extent, Mode::Shared, Waiter::Request(bio)),",
-            "Some(bio) => self.read(crate::read::Reader::Resync, bio),",
+            "Some(bio) => self.read(None, bio),",
         )],
         sample: true,
     },
