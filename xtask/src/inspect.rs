@@ -5,10 +5,11 @@
 
 use std::env;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use serde_json::Value;
 
 use crate::workspace;
 
@@ -32,13 +33,27 @@ pub(crate) struct Options {
     keep: Option<String>,
 }
 
-/// Runs the package on the disks.
-pub(crate) fn main(options: &Options) -> Result<ExitCode> {
+/// What these images hold, as JSON with the regions listed.
+pub(crate) fn json(disks: &[PathBuf]) -> Result<Value> {
+    let mut cargo = package();
+    let said = cargo.args(["--json", "--map", "--"]).args(disks).stderr(Stdio::inherit());
+    let said = said.output().with_context(|| workspace::shown(&cargo))?;
+    serde_json::from_slice(&said.stdout).with_context(|| workspace::shown(&cargo))
+}
+
+/// The package, to be run; its arguments are to follow.
+fn package() -> Command {
     let mut cargo = workspace::cargo();
-    // The paths of the disks count from where the user is.
-    cargo.current_dir(env::current_dir()?);
     cargo.args(["run", "--quiet", "--package", "inspect", "--manifest-path"]);
     cargo.arg(workspace::root().join("Cargo.toml")).arg("--");
+    cargo
+}
+
+/// Runs the package on the disks.
+pub(crate) fn main(options: &Options) -> Result<ExitCode> {
+    let mut cargo = package();
+    // The paths of the disks count from where the user is.
+    cargo.current_dir(env::current_dir()?);
     cargo.args(options.json.then_some("--json")).args(options.map.then_some("--map"));
     if let Some(slot) = &options.keep {
         cargo.args(["--keep", slot]);

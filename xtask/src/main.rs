@@ -10,6 +10,7 @@ mod build;
 mod clean;
 mod console;
 mod demo;
+mod figures;
 mod guard;
 mod inspect;
 mod lines;
@@ -18,6 +19,7 @@ mod provision;
 mod qemu;
 mod run;
 mod sim;
+mod soak;
 mod suites;
 mod symbolize;
 mod terminal;
@@ -63,6 +65,9 @@ enum Xtask {
     /// argument cannot be used.
     Inspect(inspect::Options),
 
+    /// Cut the power of a mirror again and again, and judge what its disks hold
+    Soak(soak::Options),
+
     /// Run the mirror's random simulation: one seed, or new ones for minutes
     Sim(sim::Options),
 
@@ -107,6 +112,7 @@ fn dispatch(verb: Xtask) -> Result<ExitCode> {
         Xtask::Demo(options) => demo::main(&options),
         Xtask::Test(options) => suites::main(&options),
         Xtask::Inspect(options) => inspect::main(&options),
+        Xtask::Soak(options) => soak::main(&options),
         Xtask::Sim(options) => sim::main(&options).map(|()| ExitCode::SUCCESS),
         Xtask::Mutants(options) => mutants::main(&options).map(code),
         Xtask::Build(options) => build::image(&options).map(|kernel| {
