@@ -29,6 +29,7 @@ mod workspace;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::{panic, process};
 
 use anyhow::Result;
 use clap::Parser;
@@ -96,7 +97,11 @@ enum Xtask {
     },
 }
 
+/// What a shell reports of a program that SIGPIPE ended.
+const BROKEN_PIPE: i32 = 128 + 13;
+
 fn main() -> ExitCode {
+    end_with_the_reader();
     match dispatch(Xtask::parse()) {
         Ok(code) => code,
         Err(why) => {
@@ -104,6 +109,19 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A reader that has seen enough, as `head`, ends us without a word: std knows only to
+/// panic when a line cannot be printed.
+fn end_with_the_reader() {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |why| {
+        let what = why.payload_as_str().unwrap_or_default();
+        if what.starts_with("failed printing to ") && what.contains("Broken pipe") {
+            process::exit(BROKEN_PIPE);
+        }
+        report(why);
+    }));
 }
 
 fn dispatch(verb: Xtask) -> Result<ExitCode> {

@@ -9,6 +9,7 @@
 //!   differs from them, it is given that region.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -80,14 +81,16 @@ impl Plan {
         legs.filter(|(_, role)| matches!(role, Role::InSync)).map(|(leg, _)| leg).collect()
     }
 
-    /// How many copies of a region a start with all legs makes at most.
-    pub(super) fn copies_max(&self, regions: usize) -> usize {
+    /// How many copies of regions a start with all legs makes: those that are dirty go to
+    /// each other leg in sync, and a leg to be rebuilt may get some of them twice.
+    pub(super) fn copies(&self, regions: usize) -> RangeInclusive<usize> {
         let to = self.in_sync().len() - 1;
         let missed = |role: &Role| match role {
             Role::InSync => 0,
             Role::Return(missed) => missed.as_ref().map_or(regions, BTreeSet::len),
         };
-        self.dirty.len() * to + self.roles.iter().map(missed).sum::<usize>()
+        let least = self.dirty.len() * to;
+        least..=least + self.roles.iter().map(missed).sum::<usize>()
     }
 
     /// Judges the images of all legs.

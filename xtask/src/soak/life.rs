@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use fastrand::Rng;
@@ -27,10 +28,13 @@ const LIMIT: Duration = Duration::from_secs(120);
 const REQUESTS: u64 = 500;
 
 /// How many changes to disks a torture makes at most, or nearly so.
-const CHANGES: u64 = 1500;
+const CHANGES: u64 = 1200;
 
 /// How many changes there may be before the power is cut in a recovery.
 const CHANGES_OF_RECOVERY: u64 = 60;
+
+/// How often the guest is asked whether its regions are clean.
+const LOOK_AGAIN: Duration = Duration::from_millis(300);
 
 /// How the boot goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,6 +52,8 @@ pub(super) struct Script {
     pub(super) course: Course,
     /// This leg is not attached.
     pub(super) left_out: Option<usize>,
+    /// Before there are requests, all regions become clean.
+    rests: bool,
     /// This leg dies after so many changes, once requests have begun.
     dies: Option<(usize, u64)>,
     /// The power fails after so many changes.
@@ -104,6 +110,7 @@ impl Script {
         Self {
             course,
             left_out,
+            rests: chance.u8(..4) > 0,
             dies,
             cut_after: chance.u64(..most),
             stops: chance.bool(),
@@ -233,7 +240,22 @@ impl Life<'_, '_> {
             let value = value_of(first.content(), sector)?;
             self.ledger.answered(sector, value).context("settled")?;
         }
-        Ok(Talk::Prompt)
+        drop(first);
+        if self.script.rests { self.rest(guest) } else { Ok(Talk::Prompt) }
+    }
+
+    /// Waits until all regions are clean.
+    fn rest(&mut self, guest: &mut Guest) -> Result<Talk> {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            let (talk, status) = self.ask(guest, "mirror status m0")?;
+            let clean = figures::number_before(&status, " dirty,") == Some(0);
+            if talk == Talk::Dark || clean {
+                return Ok(talk);
+            }
+            ensure!(Instant::now() < deadline, "idle, and not clean:\n{}", status.join("\n"));
+            thread::sleep(LOOK_AGAIN);
+        }
     }
 
     /// Asks for the end.

@@ -44,7 +44,7 @@ pub(crate) struct Options {
 
     /// How many boots
     #[arg(long, value_name = "N", default_value_t = 50)]
-    rounds: u32,
+    pub(crate) rounds: u32,
 
     /// What chance begins with [default: by the clock]
     #[arg(long, value_name = "N")]
