@@ -33,27 +33,34 @@ pub(crate) struct Options {
     keep: Option<String>,
 }
 
-/// What these images hold, as JSON with the regions listed.
-pub(crate) fn json(disks: &[PathBuf]) -> Result<Value> {
-    let mut cargo = package();
-    let said = cargo.args(["--json", "--map", "--"]).args(disks).stderr(Stdio::inherit());
-    let said = said.output().with_context(|| workspace::shown(&cargo))?;
-    serde_json::from_slice(&said.stdout).with_context(|| workspace::shown(&cargo))
-}
+/// The package's program, built: for those who ask often, and do not want to wait for a
+/// cargo that builds something else.
+pub(crate) struct Program(PathBuf);
 
-/// The package, to be run; its arguments are to follow.
-fn package() -> Command {
-    let mut cargo = workspace::cargo();
-    cargo.args(["run", "--quiet", "--package", "inspect", "--manifest-path"]);
-    cargo.arg(workspace::root().join("Cargo.toml")).arg("--");
-    cargo
+impl Program {
+    /// Builds it.
+    pub(crate) fn build() -> Result<Self> {
+        let mut cargo = workspace::cargo();
+        workspace::run(cargo.args(["build", "--quiet", "--package", "inspect"]))?;
+        Ok(Self(workspace::target().join("debug/inspect")))
+    }
+
+    /// What these images hold, with the regions listed.
+    pub(crate) fn json(&self, disks: &[PathBuf]) -> Result<Value> {
+        let mut program = Command::new(&self.0);
+        program.args(["--json", "--map", "--"]).args(disks).stderr(Stdio::inherit());
+        let said = program.output().with_context(|| workspace::shown(&program))?;
+        serde_json::from_slice(&said.stdout).with_context(|| workspace::shown(&program))
+    }
 }
 
 /// Runs the package on the disks.
 pub(crate) fn main(options: &Options) -> Result<ExitCode> {
-    let mut cargo = package();
+    let mut cargo = workspace::cargo();
     // The paths of the disks count from where the user is.
     cargo.current_dir(env::current_dir()?);
+    cargo.args(["run", "--quiet", "--package", "inspect", "--manifest-path"]);
+    cargo.arg(workspace::root().join("Cargo.toml")).arg("--");
     cargo.args(options.json.then_some("--json")).args(options.map.then_some("--map"));
     if let Some(slot) = &options.keep {
         cargo.args(["--keep", slot]);

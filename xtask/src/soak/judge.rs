@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::disk::SECTOR;
 use super::ledger::Ledger;
-use crate::inspect;
+use crate::inspect::Program;
 
 /// Where the mirror's data begin, in sectors: what a new mirror has.
 pub(super) const DATA_START: usize = 2048;
@@ -53,8 +53,8 @@ pub(super) struct Found {
 
 impl Plan {
     /// Asks `inspect` about the images, which are those of all slots.
-    pub(super) fn of(images: &[PathBuf]) -> Result<Self> {
-        let report = inspect::json(images)?;
+    pub(super) fn of(images: &[PathBuf], inspect: &Program) -> Result<Self> {
+        let report = inspect.json(images)?;
         let verdict = &report["verdict"];
         if verdict["decision"] != "start" {
             bail!("the members would not start: {verdict}");

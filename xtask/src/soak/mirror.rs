@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{Context, Result, ensure};
 use fastrand::Rng;
@@ -10,6 +11,7 @@ use super::disk::Disk;
 use super::judge::{Found, Plan, stamped};
 use super::ledger::Ledger;
 use super::life::{Life, Report, Script};
+use crate::inspect::Program;
 use crate::qemu::{self, Machine};
 
 /// Size of the mirror, in sectors, and of its regions.
@@ -27,6 +29,7 @@ pub(super) struct Mirror {
     disks: Vec<Disk>,
     /// Where judgement finds the disks when the power is off.
     images: Vec<PathBuf>,
+    inspect: Rc<Program>,
     ledger: Ledger,
     /// What the next start would decide; none before the first one.
     plan: Option<Plan>,
@@ -44,12 +47,13 @@ pub(super) struct Round {
 
 impl Mirror {
     /// Disks that are no members, each full of old data of its own.
-    pub(super) fn new(folder: &Path, chance: &mut Rng) -> Self {
+    pub(super) fn new(folder: &Path, inspect: &Rc<Program>, chance: &mut Rng) -> Self {
         let legs = if chance.u8(..3) == 0 { 3 } else { 2 };
         let values: Vec<u64> = (1..=legs).collect();
         let disks = values.iter().map(|&value| Disk::new(stamped(SECTORS, value))).collect();
         let images = values.iter().map(|leg| folder.join(format!("leg{}.img", leg - 1))).collect();
-        Self { disks, images, ledger: Ledger::new(SECTORS, &values), plan: None }
+        let (ledger, inspect) = (Ledger::new(SECTORS, &values), inspect.clone());
+        Self { disks, images, inspect, ledger, plan: None }
     }
 
     /// One boot to its end, and judgement.
@@ -83,10 +87,10 @@ impl Mirror {
         if !report.stopped {
             self.ledger.power_was_cut();
         }
-        let plan = Plan::of(&self.images)?;
+        let plan = Plan::of(&self.images, &self.inspect)?;
         let images: Vec<&[u8]> = self.disks.iter().map(Disk::content).collect();
         let found = plan.judge(&images, &self.ledger)?;
-        if report.stopped {
+        if report.stopped && report.copied.is_some() {
             ensure!(found.dirty == 0, "it was stopped, and {} regions are dirty", found.dirty);
         }
         self.plan = Some(plan);

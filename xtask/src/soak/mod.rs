@@ -22,12 +22,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use fastrand::Rng;
 
+use crate::inspect::Program;
 use crate::qemu::accel::Choice;
 use crate::qemu::{Disk, Machine};
 use crate::{build, provision, workspace};
@@ -112,12 +114,13 @@ fn rounds<'m>(
     line: &mut dyn FnMut(&str),
 ) -> Result<()> {
     let mut sum = Sum::default();
+    let inspect = Rc::new(Program::build()?);
     let mut mirror = None;
     for number in 0..count {
         // Each round has a chance of its own, so that one more draw does not change all.
         let mut chance = Rng::with_seed(seed.wrapping_mul(1 << 20).wrapping_add(number.into()));
         if number % ROUNDS_OF_MIRROR == 0 {
-            mirror = Some(Mirror::new(folder, &mut chance));
+            mirror = Some(Mirror::new(folder, &inspect, &mut chance));
         }
         let mirror = mirror.as_mut().expect("the first round makes one");
         let round = mirror.round(&mut chance, machine);

@@ -23,6 +23,7 @@ use dm::DeviceRef;
 use shell::Span;
 use shell::pattern::splitmix64;
 
+use crate::arch::serial;
 use crate::console::job::{Job, Ticket};
 use crate::console::session::Session;
 use crate::console::stream::io_failure;
@@ -123,6 +124,8 @@ impl Torture<'_> {
                 write(extent, data)
             }
         };
+        // On the line, and not in the UART, where a power cut would find it.
+        serial::await_line();
         self.in_flight.push_back((number, job.issue(self.device, buf)));
     }
 
@@ -165,7 +168,7 @@ fn numbers(extent: Extent, data: &[u8]) -> Result<String, Failure> {
         let stamp = if number == 0 { [0; STAMP] } else { stamp(sector, number) };
         if bytes.chunks(STAMP).any(|piece| piece != stamp) {
             return Err(Failure::new(format!("sector {} is no request's", sector.0))
-                .and("`torture` reads what it wrote, or zeroes: `fill` them first"));
+                .and("`torture` reads what it wrote, or zeroes: `fill` the place with 0 first"));
         }
         let _ = write!(numbers, " {number}");
     }
