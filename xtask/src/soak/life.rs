@@ -1,6 +1,6 @@
-//! One boot of the machine, from power-on to the end of it, as chance wants.
+//! One boot of the machine, from power-on to its end, as chance wants.
 //!
-//! Place: `mirror` makes one after the other of the same disks. Rule: what a boot is to
+//! Place: `mirror` makes one after the other with the same disks. Rule: what a boot is to
 //! be is drawn before it, so that the seed replays it as far as time lets it.
 
 use std::collections::BTreeMap;
@@ -99,7 +99,8 @@ impl Script {
         let left_out = (chance.u8(..5) == 0 && may_leave_out).then(|| chance.usize(..legs));
         let dies = (chance.u8(..5) == 0 && (left_out.is_none() || legs > 2))
             .then(|| (chance.usize(..legs), chance.u64(..CHANGES / 4)))
-            .filter(|(leg, _)| left_out != Some(*leg));
+            // Before the recovery is over it might be the last one in sync.
+            .filter(|(leg, _)| course == Course::Settled && left_out != Some(*leg));
         let most = if course == Course::Recovery { CHANGES_OF_RECOVERY } else { CHANGES };
         // A small place for requests that meet, a larger one for many regions.
         let length = sectors / *chance.choice([2, 16, 256].iter()).expect("there are some");
@@ -120,7 +121,7 @@ impl Script {
         }
     }
 
-    /// Is the first boot, which makes the mirror.
+    /// The same for the first boot, which makes the mirror.
     pub(super) fn first(self) -> Self {
         Self { left_out: None, course: Course::Settled, ..self }
     }
