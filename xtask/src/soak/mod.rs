@@ -145,7 +145,7 @@ fn told(round: &Round) -> String {
         told += &format!(", leg {leg} left out");
     }
     if let Some(copied) = report.copied {
-        told += &format!(", {copied} regions copied");
+        told += &format!(", {copied} copies of regions");
     }
     if let Some(leg) = report.died {
         told += &format!(", leg {leg} died");
@@ -193,7 +193,7 @@ impl Sum {
                 "a leg was left out {left_out} times, died {died} times; {lost} writes were lost with caches"
             ),
             format!(
-                "{recoveries} recoveries were waited for: {average} of {REGIONS} regions were copied on average"
+                "{recoveries} recoveries were waited for, with {average} copies on average ({REGIONS} regions)"
             ),
         ]
     }
