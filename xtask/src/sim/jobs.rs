@@ -163,10 +163,12 @@ impl Job {
             return format!("cargo xtask sim --replay '{line}' {test}");
         }
         let told = |wanted| self.env.iter().find(|(key, _)| *key == wanted).map(|(_, it)| it);
-        match (told("SIM_SEED"), told("SIM_OPS")) {
-            (Some(seed), Some(ops)) => format!("cargo xtask sim --seed {seed} --ops {ops} {test}"),
-            _ => format!("cargo xtask sim --exhaustive {test}"),
-        }
+        let options = match (told("SIM_SEED"), told("SIM_OPS"), told("SIM_REPLAY")) {
+            (Some(seed), Some(ops), _) => format!("--seed {seed} --ops {ops}"),
+            (_, _, Some(line)) => format!("--replay '{line}'"),
+            _ => "--exhaustive".to_owned(),
+        };
+        format!("cargo xtask sim {options} {test}")
     }
 }
 
