@@ -12,7 +12,7 @@ use dm_mirror::label::{self, Device, Ids, LabelOptions, Phase};
 use dm_mirror::{LEGS_MAX, MirrorType};
 use sim::{Life, Subject, World};
 
-use super::{Legs, Simulated, at_once};
+use super::{Legs, Simulated, at_once, print_errors};
 
 /// Where the data of each leg begins: right behind the metadata of one page.
 pub const DATA_START: u64 = 32;
@@ -148,6 +148,7 @@ fn over(
     length: u64,
     all: bool,
 ) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
+    print_errors();
     move |world, legs| {
         if world.boots() == 0 {
             put_label(world, length);
