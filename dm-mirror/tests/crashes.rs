@@ -148,6 +148,14 @@ fn no_promise_is_broken_over_three_legs() {
     survive("three legs", Stories { legs: 3, actions, options, ..stories(or(1, 2)) });
 }
 
+#[test]
+fn no_promise_is_broken_while_two_of_three_legs_come_back() {
+    let options = Options { crashes: or(1, 2), absences: 1, early: true, ..Options::default() };
+    let before = "gone1,gone2,W7+1,back1";
+    let actions = "back2,W7+1,w6+2,gone0,restart".into();
+    survive("two come back", Stories { legs: 3, before, actions, options, ..stories(1) });
+}
+
 /// Of four legs the superblock has more than one sector that matters.
 #[test]
 fn no_promise_is_broken_by_a_torn_superblock() {
