@@ -69,7 +69,11 @@ enum Xtask {
     /// Cut the power of a mirror again and again, and judge what its disks hold
     Soak(soak::Options),
 
-    /// Run the mirror's random simulation: one seed, or new ones for minutes
+    /// Run the mirror's simulation: one run, new ones for minutes, or every crash
+    ///
+    /// Without options, each test of it makes a million requests with new seeds, as
+    /// many tests at once as the machine has cores. The first failure ends it; the
+    /// last line then makes the same run again. Ctrl-C ends it too.
     Sim(sim::Options),
 
     /// Break the mirror's rules one at a time; each must fail a test
