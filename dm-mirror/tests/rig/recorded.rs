@@ -124,27 +124,29 @@ impl Recorded {
     /// A new mirror that is about to start; unless `clean`, legs are to be made
     /// equal first.
     pub fn labelled(legs: usize, clean: bool) -> Recorded {
-        let limits = Limits::default();
-        let capacity = Sectors(DATA + LENGTH);
-        let disks: Vec<_> = (0..legs).map(|_| SimDisk::new(capacity, limits)).collect();
-        let devices = vec![label::Device { capacity, block_size: limits.block_size }; legs];
-        let mut dice = sim::Random::new(1 << 32);
-        let ids = Ids::new(legs, || dice.bits());
-        let options = LabelOptions {
-            region: Some(Sectors(REGION)),
-            data_start: Some(Sector(DATA)),
-            clean,
-            ..LabelOptions::new("test")
-        };
-        let label = label::plan(&options, &ids, &devices).unwrap();
-        for (device, disk) in disks.iter().enumerate() {
-            for (place, unit) in
-                Phase::ALL.into_iter().flat_map(|phase| label.writes(device, phase))
-            {
-                disk.preset(place.start(), &unit[..]);
-            }
-        }
+        let blank = |_| SimDisk::new(Sectors(DATA + LENGTH), Limits::default());
+        let disks: Vec<_> = (0..legs).map(blank).collect();
+        let ids = first_ids(legs);
+        disks.iter().enumerate().for_each(|(leg, disk)| label(disk, leg, &ids, clean));
         Recorded::over(disks, &vec![true; legs], "", 0)
+    }
+
+    /// The disk of a leg is labelled anew in its old place, as another member of
+    /// the same set.
+    pub fn label_anew(&self, leg: usize) {
+        let mut ids = first_ids(self.disks.len());
+        ids.members[leg] = label::uuid_from(|| 1);
+        label(&self.disks[leg], leg, &ids, true);
+    }
+
+    /// All that is on a leg's medium.
+    pub fn snapshot(&self, leg: usize) -> Vec<u8> {
+        self.durable_bytes(leg, 0, DATA + LENGTH)
+    }
+
+    /// A leg's disk is again as it was.
+    pub fn restore(&self, leg: usize, snapshot: &[u8]) {
+        self.disks[leg].preset(Sector(0), snapshot);
     }
 
     /// A mirror over these disks, of which the table names those that are
@@ -251,6 +253,16 @@ impl Recorded {
     fn complete_one(&self) -> bool {
         let leg = (0..self.disks.len()).find(|&leg| self.disks[leg].queued() > 0);
         leg.map(|leg| self.ok(leg)).is_some()
+    }
+
+    /// As [`step`](Recorded::step), but requests of this kind wait on `held`.
+    pub fn step_without(&self, held: usize, kind: Ask) -> bool {
+        let may = |leg: usize| self.asks(leg).into_iter().find(|it| leg != held || *it != kind);
+        match (0..self.disks.len()).find_map(|leg| Some((leg, may(leg)?))) {
+            Some((leg, next)) => self.end_ask(leg, next, Outcome::Ok),
+            None => return self.later.one_now(),
+        }
+        true
     }
 
     /// Time passes: whatever was put off until now runs once.
@@ -417,6 +429,28 @@ impl Recorded {
     /// A leg loses its power for a moment, and what its cache held.
     pub fn blink(&self, leg: usize) {
         self.disks[leg].lose_cache(&mut *Survives::Durable.chooser());
+    }
+}
+
+/// Who the members of a new mirror are.
+fn first_ids(legs: usize) -> Ids {
+    let mut dice = sim::Random::new(1 << 32);
+    Ids::new(legs, || dice.bits())
+}
+
+/// Makes a disk the member of this slot of a new mirror.
+fn label(disk: &SimDisk, slot: usize, ids: &Ids, clean: bool) {
+    let (capacity, block_size) = (disk.capacity(), disk.limits().block_size);
+    let devices = vec![label::Device { capacity, block_size }; ids.members.len()];
+    let options = LabelOptions {
+        region: Some(Sectors(REGION)),
+        data_start: Some(Sector(DATA)),
+        clean,
+        ..LabelOptions::new("test")
+    };
+    let label = label::plan(&options, ids, &devices).unwrap();
+    for (place, unit) in Phase::ALL.into_iter().flat_map(|phase| label.writes(slot, phase)) {
+        disk.preset(place.start(), &unit[..]);
     }
 }
 
