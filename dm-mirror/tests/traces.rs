@@ -206,10 +206,10 @@ fn a_write_that_failed_on_all_legs_is_answered_old_or_new_but_not_both() {
             let write = rig.write(0, 1, 2);
             for leg in [first, 1 - first] {
                 let landed = if leg == applied { Landed::All } else { Landed::None };
-                rig.end_ask(leg, Ask::Data, Outcome::Fail(ErrorKind::Media, landed));
+                rig.end_ask(leg, Ask::Data, Outcome::Fail(ErrorKind::Gone, landed));
             }
             rig.settle();
-            assert_eq!(rig.error(write), ErrorKind::Media);
+            assert_eq!(rig.error(write), ErrorKind::Gone);
             let value = rig.get(0, 1);
             let values = [0; 4].map(|_| rig.get(0, 1));
             assert_eq!(values, [value; 4], "leg {first} failed first, leg {applied} has it");

@@ -115,7 +115,12 @@ impl DerefMut for Recorded {
 impl Recorded {
     /// A new mirror of equal legs that has started.
     pub fn new(legs: usize) -> Recorded {
-        let rig = Recorded::labelled(legs, true);
+        Recorded::with_limits(legs, Limits::default())
+    }
+
+    /// The same over disks like this.
+    pub fn with_limits(legs: usize, limits: Limits) -> Recorded {
+        let rig = Recorded::made(legs, true, limits);
         rig.settle();
         assert_eq!(rig.letters(), "A".repeat(legs));
         rig
@@ -124,7 +129,11 @@ impl Recorded {
     /// A new mirror that is about to start; unless `clean`, legs are to be made
     /// equal first.
     pub fn labelled(legs: usize, clean: bool) -> Recorded {
-        let blank = |_| SimDisk::new(Sectors(DATA + LENGTH), Limits::default());
+        Recorded::made(legs, clean, Limits::default())
+    }
+
+    fn made(legs: usize, clean: bool, limits: Limits) -> Recorded {
+        let blank = |_| SimDisk::new(Sectors(DATA + LENGTH), limits);
         let disks: Vec<_> = (0..legs).map(blank).collect();
         let ids = first_ids(legs);
         disks.iter().enumerate().for_each(|(leg, disk)| label(disk, leg, &ids, clean));
