@@ -272,26 +272,32 @@ fn halves_of_which_one_excluded_the_other_while_it_ran_are_refused() {
     assert_eq!([rig.holds(1, 0), rig.holds(1, 16)], [1, 3]);
 }
 
-/// The mirror was stopped cleanly before and after a write; one disk is put back to
-/// what it was in between. It is of the newest generation, no map has a mark, and it
-/// lacks the write.
+/// One disk is put back to what it was before a session, or in a session that was
+/// stopped cleanly. It is of the newest generation, no map has a mark, and it lacks
+/// the write.
 #[test]
 fn a_member_that_was_put_back_to_a_snapshot_serves_no_read_of_what_it_lost() {
-    let mut rig = Recorded::new(2);
-    rig.put(0, LENGTH, 1);
-    let mut rig = rig.stop_and_start(&[true, true]);
-    let snapshot = rig.snapshot(1);
-    rig.put(0, 1, 2);
-    let rig = rig.stop_and_start(&[true, true]);
-    rig.restore(1, &snapshot);
-    rig.settle();
-    assert!(rig.target.status().ends_with("held"), "{}", rig.target.status());
-    rig.message("start_degraded").unwrap();
-    rig.settle();
-    let mut rig = rig;
-    assert_eq!([0; 4].map(|_| rig.get(0, 1)), [2; 4]);
-    rig.rest();
-    assert!(rig.letters() == "AA" && rig.agree(0, 1));
+    for (running, crash) in [(false, false), (false, true), (true, false)] {
+        let mut rig = Recorded::new(2);
+        rig.put(0, LENGTH, 1);
+        let mut rig = rig.stop_and_start(&[true, true]);
+        let stopped = rig.snapshot(1);
+        rig.settle();
+        let snapshot = if running { rig.snapshot(1) } else { stopped };
+        rig.put(0, 1, 2);
+        rig.rest();
+        let mut rig = match crash {
+            true => rig.crash(&[Durable, Durable]),
+            false => rig.stop_and_start(&[true, true]),
+        };
+        rig.restore(1, &snapshot);
+        rig.settle();
+        assert!(rig.target.status().ends_with("held"), "{running} {crash}: it was believed");
+        rig.message("start_degraded").unwrap();
+        assert_eq!([0; 4].map(|_| rig.get(0, 1)), [2; 4]);
+        rig.rest();
+        assert!(rig.letters() == "AA" && rig.agree(0, 1));
+    }
 }
 
 /// The same place in the same set, of a disk that never held what the others do.
