@@ -133,11 +133,7 @@ impl Recorded {
     }
 
     fn made(legs: usize, clean: bool, limits: Limits) -> Recorded {
-        let blank = |_| SimDisk::new(Sectors(DATA + LENGTH), limits);
-        let disks: Vec<_> = (0..legs).map(blank).collect();
-        let ids = first_ids(legs);
-        disks.iter().enumerate().for_each(|(leg, disk)| label(disk, leg, &ids, clean));
-        Recorded::over(disks, &vec![true; legs], "", 0)
+        Recorded::over(labelled_disks(legs, clean, limits), &vec![true; legs], "", 0)
     }
 
     /// The disk of a leg is labelled anew in its old place, as another member of
@@ -439,6 +435,15 @@ impl Recorded {
     pub fn blink(&self, leg: usize) {
         self.disks[leg].lose_cache(&mut *Survives::Durable.chooser());
     }
+}
+
+/// The disks of a new mirror.
+pub fn labelled_disks(legs: usize, clean: bool, limits: Limits) -> Vec<Arc<SimDisk>> {
+    let blank = |_| SimDisk::new(Sectors(DATA + LENGTH), limits);
+    let disks: Vec<_> = (0..legs).map(blank).collect();
+    let ids = first_ids(legs);
+    disks.iter().enumerate().for_each(|(leg, disk)| label(disk, leg, &ids, clean));
+    disks
 }
 
 /// Who the members of a new mirror are.
