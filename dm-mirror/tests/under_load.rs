@@ -9,8 +9,8 @@ use bio::{Bio, BlockDevice, Buf, BufDone, ErrorKind, IoResult, Limits, SECTOR_SI
 use bytes::BytesMut;
 use dm::{Dm, DmError, Suspend};
 use dm_mirror::MirrorType;
-use rig::recorded::{DATA, REGION, labelled_disks};
-use rig::{LENGTH, Later, extent};
+use rig::recorded::{DATA, REGION};
+use rig::{LENGTH, Later, extent, labels};
 use sim::{Outcome, SimDisk};
 
 const TABLE: &str = "0 64 mirror internal 0 2 d0 0 d1 0";
@@ -45,7 +45,7 @@ impl Stack {
         let later = Arc::new(Later::default());
         let dm = Arc::new(Dm::new(later.clone()));
         dm.add_type(Arc::new(MirrorType)).unwrap();
-        let disks = labelled_disks(2, true, Limits::default());
+        let disks = labels::disks(&labels::ids(2), true, Limits::default());
         for (index, disk) in disks.iter().enumerate() {
             dm.add_disk(&format!("d{index}"), disk.clone()).unwrap();
         }

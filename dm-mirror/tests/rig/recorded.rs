@@ -10,14 +10,14 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bio::{BlockDevice, BufCmd, ErrorKind, Limits, SECTOR_SIZE, Sector, Sectors};
+use bio::{BlockDevice, BufCmd, ErrorKind, Limits, SECTOR_SIZE, Sector};
 use dm_mirror::format::{
     Marks, Member, MemberState, Region, SLOTS, Superblock, newest_superblock, superblock_place,
 };
-use dm_mirror::label::{self, Ids, LabelOptions, Phase};
+use dm_mirror::label::uuid_from;
 use sim::{Chooser, Landed, Outcome, Replay, SimDisk, Trace};
 
-use super::{LENGTH, Later, Rig, create, watch_locks};
+use super::{LENGTH, Later, Rig, create, labels, watch_locks};
 
 /// Where the data begins on each leg: two superblock slots, one page of the map
 /// in two slots.
@@ -133,15 +133,16 @@ impl Recorded {
     }
 
     fn made(legs: usize, clean: bool, limits: Limits) -> Recorded {
-        Recorded::over(labelled_disks(legs, clean, limits), &vec![true; legs], "", 0)
+        let disks = labels::disks(&labels::ids(legs), clean, limits);
+        Recorded::over(disks, &vec![true; legs], "", 0)
     }
 
     /// The disk of a leg is labelled anew in its old place, as another member of
     /// the same set.
     pub fn label_anew(&self, leg: usize) {
-        let mut ids = first_ids(self.disks.len());
-        ids.members[leg] = label::uuid_from(|| 1);
-        label(&self.disks[leg], leg, &ids, true);
+        let mut ids = labels::ids(self.disks.len());
+        ids.members[leg] = uuid_from(|| 1);
+        labels::put(&self.disks[leg], leg, &ids, true);
     }
 
     /// All that is on a leg's medium.
@@ -434,37 +435,6 @@ impl Recorded {
     /// A leg loses its power for a moment, and what its cache held.
     pub fn blink(&self, leg: usize) {
         self.disks[leg].lose_cache(&mut *Survives::Durable.chooser());
-    }
-}
-
-/// The disks of a new mirror.
-pub fn labelled_disks(legs: usize, clean: bool, limits: Limits) -> Vec<Arc<SimDisk>> {
-    let blank = |_| SimDisk::new(Sectors(DATA + LENGTH), limits);
-    let disks: Vec<_> = (0..legs).map(blank).collect();
-    let ids = first_ids(legs);
-    disks.iter().enumerate().for_each(|(leg, disk)| label(disk, leg, &ids, clean));
-    disks
-}
-
-/// Who the members of a new mirror are.
-fn first_ids(legs: usize) -> Ids {
-    let mut dice = sim::Random::new(1 << 32);
-    Ids::new(legs, || dice.bits())
-}
-
-/// Makes a disk the member of this slot of a new mirror.
-fn label(disk: &SimDisk, slot: usize, ids: &Ids, clean: bool) {
-    let (capacity, block_size) = (disk.capacity(), disk.limits().block_size);
-    let devices = vec![label::Device { capacity, block_size }; ids.members.len()];
-    let options = LabelOptions {
-        region: Some(Sectors(REGION)),
-        data_start: Some(Sector(DATA)),
-        clean,
-        ..LabelOptions::new("test")
-    };
-    let label = label::plan(&options, ids, &devices).unwrap();
-    for (place, unit) in Phase::ALL.into_iter().flat_map(|phase| label.writes(slot, phase)) {
-        disk.preset(place.start(), &unit[..]);
     }
 }
 
