@@ -148,6 +148,7 @@ impl Mirror {
             let quiet =
                 |leg: usize| state.legs[leg].journal.as_ref().is_none_or(|it| it.is_quiet());
             let maps_quiet = legs.iter().all(quiet);
+            let told = legs.or(state.marked());
             let State { membership, cleaner, .. } = &mut *state;
             match (&mut cleaner.stop, membership) {
                 (Some(stop), Some(membership)) if maps_quiet && !stop.closing => {
@@ -157,7 +158,7 @@ impl Mirror {
                 }
                 (Some(stop), Some(membership)) if stop.closing && membership.is_quiet() => {
                     let closed =
-                        !membership.is_half_done() && legs.iter().all(|leg| membership.holds(leg));
+                        !membership.is_half_done() && told.iter().all(|leg| membership.holds(leg));
                     (if closed { cleaner.stop.take() } else { None }, false)
                 }
                 (Some(_), None) => (cleaner.stop.take(), false),

@@ -14,7 +14,9 @@
 //!
 //! Sizes are in sectors of 512 bytes. Features: `handle_errors` (accepted as
 //! in Linux, and always in force), `read_policy round_robin`, `read_policy
-//! least_pending`, `read_policy prefer=<leg>`, `start_degraded=hold|run`.
+//! least_pending`, `read_policy prefer=<leg>`, `start_degraded=hold|run`,
+//! `write_mostly=<leg>` (may be repeated: that leg is read only if no other can
+//! answer), `sync_rate=<min>,<max>` (KiB/s; `none` is no limit; see `pace.rs`).
 //!
 //! Place: [`MirrorType`](crate::MirrorType) parses its arguments here, and
 //! [`Target::table`](dm::Target::table) prints them again.
@@ -28,8 +30,9 @@ use arrayvec::ArrayVec;
 use bio::{Extent, Sector, Sectors};
 use dm::{ArgError, Args, Context, DeviceRef, Word};
 
-use crate::leg::{LEGS_MAX, Leg};
+use crate::leg::{LEGS_MAX, Leg, LegSet};
 use crate::mirror::Mirror;
+use crate::pace::Rate;
 
 /// The region size where the table gives none.
 const REGION_DEFAULT: Sectors = Sectors(1024);
@@ -72,6 +75,9 @@ pub(crate) struct Config {
     /// The legs' devices, held open.
     pub(crate) devices: Vec<DeviceRef>,
     pub(crate) read_policy: ReadPolicy,
+    /// Legs that are read only if no other can answer.
+    pub(crate) write_mostly: LegSet,
+    pub(crate) sync_rate: Rate,
 }
 
 impl Config {
@@ -92,8 +98,8 @@ impl Config {
             Some(_) => parse_features(args.group("features")?, legs.len())?,
             None => Features::default(),
         };
-        let Features { read_policy, start_degraded } = features;
-        Ok(Config { log, start_degraded, legs, devices, read_policy })
+        let Features { read_policy, start_degraded, write_mostly, sync_rate } = features;
+        Ok(Config { log, start_degraded, legs, devices, read_policy, write_mostly, sync_rate })
     }
 }
 
@@ -102,6 +108,8 @@ impl Config {
 struct Features {
     read_policy: ReadPolicy,
     start_degraded: bool,
+    write_mostly: LegSet,
+    sync_rate: Rate,
 }
 
 fn parse_core(mut args: Args<'_>) -> Result<Log, ArgError> {
@@ -192,15 +200,33 @@ fn parse_features(mut args: Args<'_>, legs: usize) -> Result<Features, ArgError>
             }
             "start_degraded=hold" => features.start_degraded = false,
             "start_degraded=run" => features.start_degraded = true,
+            text if text.starts_with("write_mostly=") => {
+                features.write_mostly.insert(parse_leg(word, "write_mostly=", legs)?);
+            }
+            text if text.starts_with("sync_rate=") => {
+                let rate = Rate::parse(&text["sync_rate=".len()..]);
+                features.sync_rate = rate.ok_or_else(|| word.refuse(NO_RATE))?;
+            }
             text => {
                 return Err(word.refuse(format!(
-                    "there is no feature `{text}`; use `handle_errors`, `read_policy <policy>` \
-                     or `start_degraded=hold|run`"
+                    "there is no feature `{text}`; use `handle_errors`, `read_policy <policy>`, \
+                     `start_degraded=hold|run`, `write_mostly=<leg>` or `sync_rate=<min>,<max>`"
                 )));
             }
         }
     }
     Ok(features)
+}
+
+/// What is said of a rate that cannot be.
+pub(crate) const NO_RATE: &str = "a rate is `<min>,<max>` in KiB/s, from 1 on or `none`; the \
+                                  first is not above the second";
+
+/// The leg that follows `prefix`.
+fn parse_leg(word: Word<'_>, prefix: &str, legs: usize) -> Result<usize, ArgError> {
+    let leg = word.text.strip_prefix(prefix).and_then(|leg| leg.parse().ok());
+    leg.filter(|leg| *leg < legs)
+        .ok_or_else(|| word.refuse(format!("`{prefix}` wants a leg, one of 0 to {}", legs - 1)))
 }
 
 fn parse_policy(word: Word<'_>, legs: usize) -> Result<ReadPolicy, ArgError> {
@@ -250,6 +276,11 @@ impl Mirror {
         }
         if self.start_degraded {
             features.push("start_degraded=run".into());
+        }
+        features.extend(self.write_mostly.iter().map(|leg| format!("write_mostly={leg}")));
+        let rate = self.state.lock().pace.rate;
+        if rate != Rate::default() {
+            features.push(format!("sync_rate={rate}"));
         }
         if !features.is_empty() {
             let (count, words) = (features.len(), features.join(" "));

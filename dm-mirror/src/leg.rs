@@ -84,10 +84,14 @@ pub(crate) enum Failure {
     Source(ErrorKind),
     /// A person said so.
     ByHand,
+    /// Another one has its place.
+    Replaced,
     /// It was out when the mirror started, and did not come back.
     KeptOut(&'static str),
     /// It is not there.
     Absent,
+    /// Its slot is free.
+    NoMember,
 }
 
 impl fmt::Display for Failure {
@@ -100,8 +104,10 @@ impl fmt::Display for Failure {
             Failure::Reset => f.write_str("its cache was lost: reset or reconnected"),
             Failure::Source(kind) => write!(f, "nothing to rebuild it from: {kind}"),
             Failure::ByHand => f.write_str("failed by hand"),
+            Failure::Replaced => f.write_str("replaced"),
             Failure::KeptOut(why) => f.write_str(why),
             Failure::Absent => f.write_str("not there"),
+            Failure::NoMember => f.write_str("no member"),
         }
     }
 }

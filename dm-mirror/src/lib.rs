@@ -17,8 +17,8 @@
 //!    completes the original bio. Never before every leg has reported.
 //!    `settle.rs` decides what has come of it.
 //! 4. `resync.rs`: makes legs equal where they may differ, and copies to a leg
-//!    that is being rebuilt what it missed; `promote.rs` makes that leg whole,
-//!    `flush.rs` has the flushes in between.
+//!    that is being rebuilt what it missed, as fast as `pace.rs` allows; `promote.rs`
+//!    makes that leg whole, `flush.rs` has the flushes in between.
 //!
 //! What a mirror remembers (`internal`), from the disk up:
 //!
@@ -28,7 +28,8 @@
 //!    leg before that is written, `clean.rs` when nothing happens there any more.
 //! 7. `membership.rs`: who is in sync, as every superblock is to say it.
 //! 8. `probe.rs` reads members, `start.rs` begins a session with them,
-//!    `readmit.rs` takes back a leg that was out.
+//!    `readmit.rs` takes back a leg that was out, `newcomer.rs` makes another disk
+//!    a member, `replace.rs` has it take the place of one that still serves.
 //!
 //! `leg.rs` has the states of a leg, `target.rs` the face to the device mapper,
 //! `config.rs` the table grammar, `counts.rs` and `status.rs` what a person sees.
@@ -63,12 +64,15 @@ pub mod label;
 mod leg;
 mod membership;
 mod mirror;
+mod newcomer;
+mod pace;
 mod probe;
 mod promote;
 mod range;
 mod read;
 mod readmit;
 mod region;
+mod replace;
 mod resync;
 mod settle;
 mod start;

@@ -27,7 +27,7 @@ use uuid::Uuid;
 
 use crate::counts::Cause;
 use crate::format::{
-    HISTORY_MAX, Member, MemberState, Minted, SLOTS, Superblock, superblock_place,
+    HISTORY_MAX, Member, MemberEntry, MemberState, Minted, SLOTS, Superblock, superblock_place,
 };
 use crate::label;
 use crate::leg::{Failure, LEGS_MAX, LegSet, LegState};
@@ -60,6 +60,8 @@ struct Disk {
     generation: Uuid,
     /// The leg returns, and superblocks are to call it rebuilding.
     marked: bool,
+    /// It returns as a new member, which superblocks do not know yet.
+    newcomer: Option<Uuid>,
 }
 
 /// Superblocks on their way.
@@ -93,8 +95,25 @@ impl Membership {
         let seen = self.wanted.members[usize::from(slot)].as_ref().map_or(0, |entry| entry.seen);
         let seq = seq.max(seen);
         self.disks[leg] =
-            Disk { slot: member.slot, seq, incarnation, version: 0, generation, marked: false };
+            Disk { slot: member.slot, seq, incarnation, generation, ..Disk::default() };
         self.saw(usize::from(member.superblock.slot), seq);
+    }
+
+    /// A leg's wiped disk is to be a new member. Gives the incarnation of its map.
+    pub(crate) fn newcomer(&mut self, leg: usize, uuid: Uuid) -> u32 {
+        let (slot, incarnation) = (SLOTS - 1, 1);
+        self.disks[leg] = Disk { slot, incarnation, newcomer: Some(uuid), ..Disk::default() };
+        incarnation
+    }
+
+    /// Whether some disk is the member in `slot`.
+    pub(crate) fn has_member(&self, slot: usize) -> bool {
+        self.wanted.members[slot].is_some()
+    }
+
+    /// The member in `slot` is one no more.
+    pub(crate) fn forget(&mut self, slot: usize) {
+        self.change(|wanted| wanted.members[slot] = None);
     }
 
     fn saw(&mut self, slot: usize, seq: u64) {
@@ -152,8 +171,11 @@ impl Membership {
 
     /// A member goes out, in a new generation.
     pub(crate) fn exclude(&mut self, leg: usize, slot: usize, by: usize) {
-        let Disk { seq, generation, .. } = self.disks[leg];
-        if let Some(entry) = &mut self.wanted.members[slot] {
+        let Disk { seq, generation, newcomer, .. } = self.disks[leg];
+        if let Some(entry) = &mut self.wanted.members[slot]
+            // Else the entry is still that of the member before it.
+            && newcomer.is_none()
+        {
             if seq > 0 {
                 entry.base = generation;
             }
@@ -162,14 +184,13 @@ impl Membership {
         self.mint(by);
     }
 
-    /// A member that was found to be in sync no more goes out, in a new generation.
-    /// One that is there keeps no base: what it did since is not known.
-    pub(crate) fn exclude_found(&mut self, slot: usize, present: bool, by: usize) {
+    /// A member that was found to be in sync no more goes out; a new generation is
+    /// to follow. One that is there keeps no base: what it did since is not known.
+    pub(crate) fn exclude_found(&mut self, slot: usize, present: bool) {
         let base = if present { Uuid::nil() } else { self.wanted.generation };
         if let Some(entry) = &mut self.wanted.members[slot] {
             (entry.state, entry.base) = (MemberState::Out, base);
         }
-        self.mint(by);
     }
 
     /// In this session, superblocks were asked to call the leg rebuilding.
@@ -177,8 +198,15 @@ impl Membership {
         self.disks[leg].marked
     }
 
-    pub(crate) fn mark(&mut self, leg: usize) {
+    /// Superblocks are to call the leg in `slot` rebuilding.
+    pub(crate) fn mark(&mut self, leg: usize, slot: usize) {
         self.disks[leg].marked = true;
+        if let Some(uuid) = self.disks[leg].newcomer.take() {
+            let (state, base) = (MemberState::Rebuilding, Uuid::nil());
+            let entry = MemberEntry { uuid, state, base, seen: 0 };
+            return self.change(|wanted| wanted.members[slot] = Some(entry));
+        }
+        self.set_state(slot, MemberState::Rebuilding);
     }
 
     /// Whether this leg's disk durably holds what is wanted.
@@ -263,6 +291,13 @@ impl State {
         }
     }
 
+    /// The legs that return, and that superblocks were asked to call rebuilding.
+    pub(crate) fn marked(&self) -> LegSet {
+        let returning = self.legs_that(|state| state == LegState::Returning);
+        let Some(membership) = &self.membership else { return LegSet::EMPTY };
+        returning.iter().filter(|&leg| membership.is_marked(leg)).collect()
+    }
+
     /// The superblocks to be written now, if none are on their way.
     fn next_superblocks(&mut self) -> Vec<Write> {
         // A start that failed goes on from what it finds, not from what it wanted.
@@ -271,15 +306,13 @@ impl State {
         }
         let in_sync = self.in_sync();
         let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
-        let returning = self.legs_that(|state| state == LegState::Returning);
+        let followers = rebuilding.or(self.marked());
         let (Some(membership), Some(regions)) = (&mut self.membership, &self.regions) else {
             return Vec::new();
         };
         if membership.commit.is_some() {
             return Vec::new();
         }
-        let marked = returning.iter().filter(|&leg| membership.is_marked(leg)).collect();
-        let followers = rebuilding.or(marked);
         let writes = membership.next(in_sync, |leg| regions.slot(leg));
         if writes.is_empty() { membership.next(followers, |leg| regions.slot(leg)) } else { writes }
     }

@@ -31,8 +31,10 @@ use crate::format::Geometry;
 use crate::journal::Journal;
 use crate::leg::{Failure, LEGS_MAX, Leg, LegSet, LegState};
 use crate::membership::Membership;
+use crate::pace::Pace;
 use crate::range::{Mode, RangeLock, Ticket};
 use crate::region::{Flushed, Moment, Regions};
+use crate::replace::Replacement;
 use crate::resync::Resync;
 use crate::start::{Consent, Offer};
 use crate::write::{Group, Origin, WriteGroup};
@@ -43,6 +45,7 @@ pub(crate) struct Mirror {
     pub(crate) length: Sectors,
     pub(crate) log: Log,
     pub(crate) read_policy: ReadPolicy,
+    pub(crate) write_mostly: LegSet,
     pub(crate) start_degraded: bool,
     pub(crate) env: Arc<dyn Env>,
     events: Arc<Events>,
@@ -56,6 +59,8 @@ pub(crate) struct State {
     pub(crate) life: Life,
     /// The members are being read, for a start.
     pub(crate) probing: bool,
+    /// How many disks are being wiped, to be new members.
+    pub(crate) wiping: u32,
     pub(crate) legs: ArrayVec<LegRecord, LEGS_MAX>,
     pub(crate) ranges: RangeLock<Waiter>,
     /// A thread is starting granted waiters; it will see those of others too.
@@ -67,9 +72,11 @@ pub(crate) struct State {
     /// `None` where nothing is recorded.
     pub(crate) membership: Option<Membership>,
     pub(crate) resync: Resync,
+    pub(crate) pace: Pace,
     pub(crate) cleaner: Cleaner,
     /// The range of the whole mirror, while superblocks promote a leg.
     pub(crate) promotion: Option<Ticket>,
+    pub(crate) replacement: Option<Replacement>,
 }
 
 /// Whether the mirror serves requests.
@@ -100,6 +107,8 @@ pub(crate) struct LegRecord {
     resets: u64,
     /// It lost its cache, and nobody was told yet: the last leg in sync stays.
     lost_cache: bool,
+    /// Why it was not taken back when a person asked for that last.
+    pub(crate) stays_out: Option<String>,
 }
 
 /// Who waits for a range.
@@ -133,6 +142,7 @@ impl Mirror {
         let mut state = State {
             life: Life::Starting(Vec::new()),
             probing: false,
+            wiping: 0,
             legs: records.map(record).collect(),
             ranges: RangeLock::new(),
             granting: false,
@@ -140,8 +150,10 @@ impl Mirror {
             regions: None,
             membership: None,
             resync: Resync::default(),
+            pace: Pace::new(config.sync_rate),
             cleaner: Cleaner::default(),
             promotion: None,
+            replacement: None,
         };
         let geometry = Once::new();
         if let Log::Core { region, .. } = config.log {
@@ -159,6 +171,7 @@ impl Mirror {
             length: context.length,
             log: config.log,
             read_policy: config.read_policy,
+            write_mostly: config.write_mostly,
             start_degraded: config.start_degraded,
             env: context.env.clone(),
             events: context.events.clone(),
@@ -187,6 +200,7 @@ impl Mirror {
             self.schedule_cleaner();
         }
         self.commit();
+        self.take_back();
         self.resume_resync();
     }
 
@@ -195,17 +209,20 @@ impl Mirror {
     pub(crate) fn suspend(self: &Arc<Self>, done: Box<dyn FnOnce() + Send>) {
         let mirror = self.clone();
         let stop: Box<dyn FnOnce() + Send> = Box::new(move || mirror.stop(done));
-        let quiet = {
+        let (quiet, wake) = {
             let mut state = self.state.lock();
             assert!(state.resync.on_quiet.is_none(), "a target is suspended once at a time");
             state.resync.suspended = true;
-            if state.resync.running || state.probing {
-                state.resync.on_quiet = Some(stop);
-                return;
-            }
-            stop
+            state.resync.on_quiet = Some(stop);
+            let quiet = if state.probing { None } else { state.take_quiet() };
+            (quiet, state.resync.wake())
         };
-        quiet();
+        if wake {
+            self.next_step();
+        }
+        if let Some(quiet) = quiet {
+            quiet();
+        }
     }
 
     /// Nobody will use the mirror any more: background I/O ends with what is
@@ -218,6 +235,7 @@ impl Mirror {
     pub(crate) fn strategy(self: &Arc<Self>, bio: Bio) {
         let life = {
             let mut state = self.state.lock();
+            state.pace.asked();
             match &mut state.life {
                 Life::Running => Ok(bio),
                 Life::Starting(waiting) => return waiting.push(bio),
@@ -370,6 +388,7 @@ impl LegRecord {
             journal: None,
             resets,
             lost_cache: false,
+            stays_out: None,
         }
     }
 
@@ -427,12 +446,16 @@ impl State {
         }
         self.legs[leg].state = LegState::Failed(why);
         self.resync.forget(leg, |_| true);
+        self.replaces_no_more(leg);
         let by = self.in_sync().iter().next().expect("the last one is never failed");
         if let Some(regions) = &mut self.regions {
             regions.exclude(leg);
             let (slot, by) = (regions.slot(leg), regions.slot(by));
             if let Some(membership) = &mut self.membership {
                 membership.exclude(leg, slot, by);
+                if !membership.has_member(slot) {
+                    self.legs[leg].state = LegState::Failed(Failure::NoMember);
+                }
             }
         }
         true

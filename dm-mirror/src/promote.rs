@@ -20,7 +20,7 @@ use bio::IoError;
 use crate::counts::Cause;
 use crate::flush::{FlushFor, FlushGroup};
 use crate::format::{Marks, MemberState};
-use crate::leg::{LegSet, LegState};
+use crate::leg::{Failure, LegSet, LegState};
 use crate::mirror::{Life, Mirror, State};
 use crate::range::Ticket;
 
@@ -110,7 +110,7 @@ impl Mirror {
     /// All legs in sync hold what is wanted, and perhaps the others too: what
     /// waited for that goes on.
     pub(crate) fn membership_changed(self: &Arc<Self>) {
-        let (promoted, ticket, started, rebuilding) = {
+        let (promoted, ticket, started, rebuilding, replaced) = {
             let mut state = self.state.lock();
             if state.pending() {
                 return;
@@ -119,9 +119,13 @@ impl Mirror {
             let still = state.legs_to_be_promoted();
             let ticket = if still.is_empty() { state.promotion.take() } else { None };
             let started = state.take_started();
-            (promoted, ticket, started, state.take_rebuilding())
+            let rebuilding = state.take_rebuilding();
+            (promoted, ticket, started, rebuilding, state.go_on_replacing(promoted))
         };
         self.announce_in_sync(promoted);
+        if let Some(leg) = replaced {
+            self.announce(leg, Failure::Replaced);
+        }
         if let Some(ticket) = ticket {
             self.promotion_over(ticket);
         }

@@ -59,7 +59,7 @@ impl Mirror {
     fn read_pick(&self, tried: LegSet, resync: bool) -> Option<usize> {
         let mut state = self.state.lock();
         let candidates = state.in_sync().without(tried);
-        let leg = self.read_policy.pick(candidates, &state)?;
+        let leg = self.choose(candidates, resync, &state)?;
         state.last_read = leg;
         state.legs[leg].reads_pending += 1;
         let cause = if resync {
@@ -70,6 +70,17 @@ impl Mirror {
         };
         state.legs[leg].issued(BufCmd::Read, cause);
         Some(leg)
+    }
+
+    /// One of `candidates`: one that is not written mostly, if there is any; for a
+    /// resync the one that it began the region with.
+    fn choose(&self, candidates: LegSet, resync: bool, state: &State) -> Option<usize> {
+        let others = candidates.without(self.write_mostly);
+        let candidates = if others.is_empty() { candidates } else { others };
+        match state.source_of_region() {
+            Some(leg) if resync && candidates.contains(leg) => Some(leg),
+            _ => self.read_policy.pick(candidates, state),
+        }
     }
 
     fn issue_read(self: &Arc<Self>, bio: Bio, try_: ReadTry) {

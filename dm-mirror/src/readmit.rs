@@ -15,61 +15,63 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::assemble::{self, Missed, Role, Verdict};
-use crate::format::{FoundPage, Marks, Member, MemberState, REGIONS_PER_PAGE, Region, Superblock};
-use crate::leg::{Failure, LEGS_MAX, LegSet, LegState};
+use crate::format::{
+    Bad, FoundPage, Marks, Member, MemberState, REGIONS_PER_PAGE, Region, Superblock,
+};
+use crate::leg::{LEGS_MAX, LegSet, LegState};
 use crate::mirror::{Life, Mirror, State};
 use crate::probe::Found;
 use crate::start::returning;
 
 impl Mirror {
-    /// Takes back a leg of a mirror that runs, if what it holds allows that. The
+    /// Takes back a leg of a mirror that runs, if what it holds allows that. A disk
+    /// without a superblock becomes a new member, and by `force` any other too. The
     /// answer is that it is being looked at; events and status tell the rest.
-    pub(crate) fn add(self: &Arc<Self>, leg: usize) -> Result<String, String> {
-        {
-            let state = self.state.lock();
-            let record = &state.legs[leg];
-            if !matches!(state.life, Life::Running) || state.membership.is_none() {
-                return Err("the mirror does not run with recorded members".into());
-            }
-            match record.state {
-                LegState::Failed(Failure::Absent) if self.legs[leg].device.is_none() => {
-                    return Err(format!(
-                        "the table names no device for leg {leg}; load one that does"
-                    ));
-                }
-                LegState::Failed(_) => {}
-                LegState::InSync | LegState::Rebuilding | LegState::Returning => {
-                    return Err(format!("leg {leg} is not out"));
-                }
-            }
-            if record.outstanding > 0 {
-                let count = record.outstanding;
-                return Err(format!(
-                    "leg {leg} has not given back {count} earlier requests; try again later"
-                ));
-            }
+    pub(crate) fn add(self: &Arc<Self>, leg: usize, force: bool) -> Result<String, String> {
+        self.state.lock().check_idle(leg)?;
+        if let Some(geometry) = self.geometry.get() {
+            self.check_room(leg, *geometry)?;
         }
         let legs = [leg].into_iter().collect();
-        self.probe(legs, Box::new(move |mirror, found| mirror.returned_leg_found(leg, found)));
+        let then = move |mirror: &Arc<Mirror>, found: [Found; LEGS_MAX]| {
+            mirror.returned_leg_found(leg, force, found);
+        };
+        self.probe(legs, Box::new(then));
         Ok(format!("leg {leg} is being looked at"))
     }
 
-    fn returned_leg_found(self: &Arc<Self>, leg: usize, mut found: [Found; LEGS_MAX]) {
+    fn returned_leg_found(self: &Arc<Self>, leg: usize, force: bool, mut found: [Found; LEGS_MAX]) {
         let found = core::mem::replace(&mut found[leg], Found::Absent);
         let resets = self.legs[leg].resets();
-        let verdict = match &found {
-            Found::Member(member, unreadable) if self.fits(leg, &member.superblock) => {
-                self.state.lock().take_back_found(leg, (member, unreadable), resets)
-            }
-            Found::Member(..) => Err("it has become too small".into()),
-            Found::Bad(bad) => Err(format!("its superblock: {bad}")),
-            Found::Absent => Err("it cannot be read".into()),
-        };
-        match verdict {
-            Ok(()) => self.take_back(),
-            Err(why) => log::warn!("mirror: leg {leg} stays out: {why}"),
+        let idle = self.state.lock().check_idle(leg);
+        if let Err(why) = idle {
+            return self.looked_at(leg, Err(why));
         }
-        self.raise_event();
+        let back = match &found {
+            Found::Member(member, unreadable) => {
+                let mut state = self.state.lock();
+                state.take_back_found(leg, (member, unreadable), resets)
+            }
+            Found::Bad(Bad::Version(version)) => {
+                Err(format!("it has metadata of version {version}, which is not known here"))
+            }
+            Found::Absent => Err("it cannot be read".into()),
+            Found::Bad(_) => return self.begin_new(leg),
+        };
+        match back {
+            Err(_) if force && !matches!(found, Found::Absent) => self.begin_new(leg),
+            Err(why) if !matches!(found, Found::Absent) => {
+                let why = format!("{why}; `add {leg} force` makes it a new member");
+                self.looked_at(leg, Err(why));
+            }
+            back => self.looked_at(leg, back),
+        }
+    }
+
+    fn begin_new(self: &Arc<Self>, leg: usize) {
+        if let Err(why) = self.add_new(leg) {
+            self.looked_at(leg, Err(why));
+        }
     }
 
     /// Takes legs that return a step further.
@@ -78,7 +80,7 @@ impl Mirror {
             let mut state = self.state.lock();
             let mut record = LegSet::EMPTY;
             let mut commit = false;
-            if !matches!(state.life, Life::Running) {
+            if !matches!(state.life, Life::Running) || state.resync.suspended {
                 return;
             }
             for leg in state.legs_that(|state| state == LegState::Returning).iter() {
@@ -136,8 +138,7 @@ impl State {
         }
         let news = membership.state(slot) != MemberState::Rebuilding || !membership.is_marked(leg);
         if news {
-            membership.mark(leg);
-            membership.set_state(slot, MemberState::Rebuilding);
+            membership.mark(leg, slot);
         }
         Ok(news)
     }
@@ -151,13 +152,11 @@ impl State {
         resets: u64,
     ) -> Result<(), String> {
         let (member, _) = found;
+        self.check_idle(leg)?;
         let source = self.in_sync().iter().next().expect("one leg is always in sync");
         let (Some(regions), Some(membership)) = (&mut self.regions, &mut self.membership) else {
             return Err("nothing is recorded".into());
         };
-        if self.legs[leg].outstanding > 0 || !matches!(self.legs[leg].state, LegState::Failed(_)) {
-            return Err("it is in use".into());
-        }
         if usize::from(member.superblock.slot) != regions.slot(leg) {
             return Err("it is another member".into());
         }

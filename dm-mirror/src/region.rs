@@ -144,6 +144,18 @@ impl Regions {
         }
     }
 
+    /// Something will be written to a region: the next record may say so already.
+    pub(crate) fn intend(&mut self, region: Region) {
+        if self.recorded {
+            self.marks[region.0 as usize] |= Marks::DIRTY;
+            self.active.entry(region).or_default().quiet = 0;
+        }
+    }
+
+    pub(crate) fn is_dirty(&self, region: Region) -> bool {
+        self.marks(region).contains(Marks::DIRTY)
+    }
+
     /// It has ended on all legs.
     pub(crate) fn end(&mut self, extent: Extent) {
         let now = self.tick();

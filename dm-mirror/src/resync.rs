@@ -66,6 +66,9 @@ pub(crate) struct Resync {
     cursor: u32,
     /// The leg that the last chunk was read from.
     pub(crate) source: usize,
+    /// How often it paused for its pace, and whether it does now.
+    naps: u64,
+    napping: bool,
 }
 
 /// A region that is being copied.
@@ -100,6 +103,8 @@ enum Step {
     Flush(LegSet),
     /// Make these legs whole.
     Promote(LegSet),
+    /// Look again after a while, unless woken: for the pace.
+    Nap(Duration, u64),
     /// Nothing, or not now.
     Rest(Option<Box<dyn FnOnce() + Send>>),
 }
@@ -133,7 +138,8 @@ impl Mirror {
     pub(crate) fn resume_resync(self: &Arc<Self>) {
         let start = {
             let mut state = self.state.lock();
-            !state.resync.suspended && !mem::replace(&mut state.resync.running, true)
+            let Resync { suspended, running, .. } = &mut state.resync;
+            !*suspended && (!mem::replace(running, true) || state.resync.wake())
         };
         if start {
             self.next_step();
@@ -147,7 +153,8 @@ impl Mirror {
 
     fn step(self: &Arc<Self>) {
         let block = self.block();
-        let step = self.state.lock().next_resync_step(block);
+        let now = self.env.now();
+        let step = self.state.lock().next_resync_step(block, now);
         for leg in 0..self.legs.len() {
             self.record(leg);
         }
@@ -158,6 +165,7 @@ impl Mirror {
                 let whole = Extent::new(Sector(0), self.length);
                 self.enter(whole, Mode::Exclusive, Waiter::Promote(legs));
             }
+            Step::Nap(time, nap) => self.env.run_after(time, Arc::new(Nap(self.clone(), nap))),
             Step::Rest(Some(quiet)) => quiet(),
             Step::Rest(None) => {}
         }
@@ -182,6 +190,21 @@ impl Work for Mirror {
     }
 }
 
+/// The end of a pause.
+struct Nap(Arc<Mirror>, u64);
+
+impl Work for Nap {
+    fn run(self: Arc<Self>) {
+        let woken = {
+            let resync = &mut self.0.state.lock().resync;
+            resync.naps != self.1 || !resync.wake()
+        };
+        if !woken {
+            self.0.step();
+        }
+    }
+}
+
 /// Another try of what failed on the last leg.
 struct Retry(Arc<Mirror>);
 
@@ -201,6 +224,11 @@ impl Mirror {
 }
 
 impl Resync {
+    /// Ends a pause. Whether there was one: then the next step is to be taken.
+    pub(crate) fn wake(&mut self) -> bool {
+        mem::take(&mut self.napping)
+    }
+
     /// What was copied to a leg, of regions like this, counts for nothing.
     pub(crate) fn forget(&mut self, leg: usize, is_it: impl Fn(Region) -> bool) {
         let current = self.current.iter_mut().map(|it| (it.region, &mut it.reached));
@@ -223,7 +251,7 @@ impl Resync {
 }
 
 impl State {
-    fn next_resync_step(&mut self, block: Sectors) -> Step {
+    fn next_resync_step(&mut self, block: Sectors, now: Duration) -> Step {
         if self.resync.suspended || !matches!(self.life, Life::Running) {
             return self.rest();
         }
@@ -243,11 +271,16 @@ impl State {
             }
         }
         if let Some(Current { region, next, by_block, .. }) = self.resync.current {
+            let wait = self.pace.wait(now, !self.resync.readers.is_empty());
+            if !wait.is_zero() {
+                self.resync.naps += 1;
+                self.resync.napping = true;
+                return Step::Nap(wait, self.resync.naps);
+            }
             let rest = self.extent_of(region).end() - next;
-            return Step::Copy(Extent::new(
-                next,
-                rest.min(if by_block { block } else { COPY_CHUNK }),
-            ));
+            let count = rest.min(if by_block { block } else { COPY_CHUNK });
+            self.pace.took(now, count);
+            return Step::Copy(Extent::new(next, count));
         }
         if !self.resync.copied.is_empty() && !self.pending() {
             return Step::Flush(self.writable());
@@ -258,14 +291,27 @@ impl State {
 
     fn rest(&mut self) -> Step {
         self.resync.running = false;
-        Step::Rest(self.resync.on_quiet.take())
+        Step::Rest(self.take_quiet())
+    }
+
+    /// What waits for the end of background I/O, if it has come.
+    pub(crate) fn take_quiet(&mut self) -> Option<Box<dyn FnOnce() + Send>> {
+        let quiet = !self.resync.running && self.wiping == 0;
+        self.resync.on_quiet.take_if(|_| quiet)
     }
 
     fn extent_of(&self, region: Region) -> Extent {
         self.regions.as_ref().expect("a region belongs to some").geometry().extent(region)
     }
 
-    /// The next region, in a circle, where something is to be copied.
+    /// The leg that the first chunks of the region being copied were read from.
+    pub(crate) fn source_of_region(&self) -> Option<usize> {
+        let Current { region, next, .. } = self.resync.current.as_ref()?;
+        (*next > self.extent_of(*region).start()).then_some(self.resync.source)
+    }
+
+    /// The next region, in a circle, where something is to be copied. The intent to
+    /// write there, if it has to be recorded, is one for those that follow too.
     fn next_region(&mut self) -> Option<Region> {
         let regions = self.regions.as_ref()?;
         let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
@@ -279,8 +325,15 @@ impl State {
             (regions.is_unsettled(*region) || missed()) && !self.resync.is_copied(*region)
         };
         let cursor = self.resync.cursor.min(count);
-        let found = (cursor..count).chain(0..cursor).map(Region).find(wants)?;
+        let mut wanted = (cursor..count).chain(0..cursor).map(Region).filter(wants);
+        let found = wanted.next()?;
+        let together: Vec<Region> = match regions.is_dirty(found) {
+            true => Vec::new(),
+            false => wanted.take(REGIONS_PER_FLUSH - 1).collect(),
+        };
         self.resync.cursor = found.0 + 1;
+        let regions = self.regions.as_mut()?;
+        together.into_iter().for_each(|region| regions.intend(region));
         Some(found)
     }
 
@@ -428,7 +481,7 @@ impl Mirror {
         let quiet = {
             let mut state = self.state.lock();
             state.resync.running = false;
-            state.resync.on_quiet.take()
+            state.take_quiet()
         };
         self.fail_readers(error);
         match quiet {

@@ -200,7 +200,8 @@ impl State {
                 Role::InSync { .. } => LegState::InSync,
                 Role::Return { .. } => LegState::Returning,
                 Role::KeptOut { why, .. } => LegState::Failed(Failure::KeptOut(why)),
-                Role::Empty | Role::Absent | Role::Missing => LegState::Failed(Failure::Absent),
+                Role::Absent | Role::Missing => LegState::Failed(Failure::Absent),
+                Role::Empty => LegState::Failed(Failure::NoMember),
             };
         }
         let in_sync = self.in_sync();
@@ -222,17 +223,18 @@ impl State {
                 Some(returning(leg, found, missed, &mut membership, &mut regions));
         }
         let by = slots[in_sync.iter().next().expect("a plan has a leg in sync")];
-        let mut minted = false;
+        let mut minted = !plan.adopt.is_empty();
         for (leg, slot) in slots.iter().copied().enumerate().take(self.legs.len()) {
             if !in_sync.contains(leg) && membership.state(slot) == MemberState::InSync {
                 let present = matches!(plan.roles[slot], Role::Return { .. });
-                membership.exclude_found(slot, present, by);
+                membership.exclude_found(slot, present);
                 regions.exclude(leg);
                 minted = true;
             }
         }
         membership.adopt(&plan.adopt);
-        if !plan.adopt.is_empty() && !minted {
+        if minted {
+            // One for all: the history has room for few.
             membership.mint(by);
         }
         membership.change_twice(|wanted| {

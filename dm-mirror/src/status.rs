@@ -6,10 +6,11 @@
 use alloc::format;
 use alloc::string::String;
 use core::fmt::Write;
+use core::time::Duration;
 
 use crate::config::Log;
 use crate::counts::CAUSES;
-use crate::leg::{Failure, LegState};
+use crate::leg::{Failure, LegSet, LegState};
 use crate::mirror::{Life, Mirror, State};
 
 impl LegState {
@@ -50,6 +51,7 @@ impl Mirror {
     /// Health at a glance, then a line for each leg, then why each leg was asked
     /// for what.
     pub(crate) fn report(&self) -> String {
+        let now = self.env.now();
         let state = self.state.lock();
         let mut text = format!("{}\n", state.health());
         let header =
@@ -73,6 +75,7 @@ impl Mirror {
                 state.describe(index),
             );
         }
+        state.add_progress(&mut text, now);
         state.add_map(&mut text);
         text
     }
@@ -86,19 +89,42 @@ impl State {
             Life::Running => {}
         }
         let in_sync = self.in_sync().iter().count();
-        let coming = |state| matches!(state, LegState::Rebuilding | LegState::Returning);
-        let rebuilding = !self.legs_that(coming).is_empty();
+        let leaves = |why| matches!(why, Failure::NoMember | Failure::Replaced);
+        let members =
+            self.legs_that(|state| !matches!(state, LegState::Failed(why) if leaves(why)));
+        let members = members.iter().count();
+        let rebuilding = !self.coming().is_empty();
         let unsettled = self.regions.as_ref().map_or(0, |regions| regions.unsettled_count());
-        let word = match (in_sync == self.legs.len(), rebuilding) {
+        let word = match (in_sync == members, rebuilding) {
             (true, _) if unsettled > 0 => "resyncing",
             (true, _) => "healthy",
             (false, true) => "rebuilding",
             (false, false) => "degraded",
         };
-        format!("{word}: {in_sync} of {} legs in sync", self.legs.len())
+        format!("{word}: {in_sync} of {members} legs in sync")
+    }
+
+    /// How far a resync or a rebuild is, how fast, and how long it takes.
+    fn add_progress(&self, text: &mut String, now: Duration) {
+        let (done, all) = self.regions_in_sync();
+        let Some(regions) = self.regions.as_ref().filter(|_| done < all) else { return };
+        let _ = write!(text, "copying: {done} of {all} regions done");
+        if let Some(speed) = self.pace.speed(now).filter(|speed| *speed > 0) {
+            let left = u64::from(all - done) * regions.geometry().region.0 / 2;
+            let _ = write!(text, ", {speed} KiB/s, {} s left", left.div_ceil(speed));
+        }
+        text.push('\n');
     }
 
     fn describe(&self, leg: usize) -> String {
+        let state = self.describe_state(leg);
+        match self.replaces(leg) {
+            Some(old) => format!("{state}, to replace leg {old}"),
+            None => state,
+        }
+    }
+
+    fn describe_state(&self, leg: usize) -> String {
         match self.legs[leg].state {
             LegState::InSync => "in sync".into(),
             LegState::Rebuilding if self.legs_to_be_promoted().contains(leg) => {
@@ -111,8 +137,16 @@ impl State {
                 format!("rebuilding, {}%", u64::from(all - missing) * 100 / u64::from(all))
             }
             LegState::Returning => "returning".into(),
-            LegState::Failed(Failure::Absent) => "not there".into(),
-            LegState::Failed(why) => format!("failed ({why})"),
+            LegState::Failed(why) => {
+                let state = match why {
+                    Failure::Absent | Failure::NoMember => format!("{why}"),
+                    why => format!("failed ({why})"),
+                };
+                match &self.legs[leg].stays_out {
+                    Some(why) => format!("{state}; stays out: {why}"),
+                    None => state,
+                }
+            }
         }
     }
 
@@ -136,7 +170,8 @@ impl State {
                 let _ = write!(text, " {name} {}/{}", counts.writes(cause), counts.flushes(cause));
             }
             let missing = regions.missing(leg);
-            let _ = if missing > 0 {
+            let member = record.state != LegState::Failed(Failure::NoMember);
+            let _ = if missing > 0 && member {
                 writeln!(text, "; missed {missing} regions")
             } else {
                 writeln!(text)
@@ -144,11 +179,16 @@ impl State {
         }
     }
 
+    /// The legs that are on their way back.
+    fn coming(&self) -> LegSet {
+        self.legs_that(|state| matches!(state, LegState::Rebuilding | LegState::Returning))
+    }
+
     /// Regions that every leg not failed holds, and regions in all.
     fn regions_in_sync(&self) -> (u32, u32) {
         let Some(regions) = &self.regions else { return (0, 0) };
         let all = regions.geometry().regions();
-        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+        let rebuilding = self.coming();
         let missing = rebuilding.iter().map(|leg| regions.missing(leg)).max().unwrap_or(0);
         let held = all - missing.max(regions.unsettled_count());
         // A leg that misses nothing but its promotion is not to be called complete.

@@ -162,6 +162,20 @@ fn an_idle_mirror_asks_for_nothing() {
     assert_eq!(rig.asks(0), Vec::<Ask>::new());
 }
 
+/// One intent for many regions, not one for each.
+#[test]
+fn a_rebuild_costs_the_leg_one_intent_for_sixteen_regions() {
+    let mut rig = Recorded::new(2);
+    rig.message("fail 1").unwrap();
+    rig.put(0, 64, 1);
+    rig.rest();
+    let before = rig.costs(1);
+    rig.message("add 1").unwrap();
+    rig.until(|rig| rig.letters() == "AA");
+    let cost = rig.costs(1).since(before);
+    assert_eq!((cost.copy, cost.intent), ((8, 2), (1, 1)));
+}
+
 /// What a leg missed is copied once, with a flush behind it, one before it is in
 /// sync, and two superblocks on each: it is being rebuilt, it is in sync.
 #[test]

@@ -8,8 +8,8 @@
 mod subject;
 
 use bio::{Limits, Sectors};
-use sim::{Explored, Fault, Faults, Load, Scenario, explore};
-use subject::recorded::{DATA_START, recorded};
+use sim::{Explored, Factory, Fault, Faults, Load, Scenario, explore};
+use subject::recorded::{DATA_START, recorded, recorded_with_all_named};
 use subject::{clean, number};
 
 const SECTORS: u64 = 24;
@@ -43,7 +43,11 @@ fn scenario(legs: usize) -> Scenario {
 
 #[track_caller]
 fn soak(scenario: &Scenario) {
-    let factory = &mut recorded(SECTORS);
+    soak_over(scenario, &mut recorded(SECTORS));
+}
+
+#[track_caller]
+fn soak_over(scenario: &Scenario, factory: &mut Factory<'_>) {
     let explored = match std::env::var("SIM_REPLAY") {
         Ok(line) => explore::replay(scenario, factory, &line).expect("a line of a report"),
         Err(_) => {
@@ -79,4 +83,17 @@ fn anything_over_two_legs() {
 #[test]
 fn anything_over_three_legs() {
     soak(&scenario(3));
+}
+
+/// A blank disk comes in the place of a leg that was out.
+#[test]
+fn exchanged_disks_over_two_legs() {
+    let scenario = Scenario { exchanges: 2, ..scenario(2) };
+    soak_over(&scenario, &mut recorded_with_all_named(SECTORS));
+}
+
+#[test]
+fn exchanged_disks_over_three_legs() {
+    let scenario = Scenario { exchanges: 2, ..scenario(3) };
+    soak_over(&scenario, &mut recorded_with_all_named(SECTORS));
 }

@@ -216,25 +216,6 @@ fn one_bad_slot_of_a_superblock_costs_nothing_and_two_are_no_member() {
     }
 }
 
-#[test]
-fn the_only_leg_in_sync_cannot_be_taken_away_while_another_is_rebuilt() {
-    for steps in 0..60 {
-        let mut rig = mirror(2);
-        fail(&rig, 1);
-        rig.put(0, LENGTH, 2);
-        rig.message("add 1").unwrap();
-        rig.steps(steps);
-        if rig.letters() == "AA" {
-            return assert!(steps > 20, "after {steps}");
-        }
-        assert!(rig.message("fail 0").is_err(), "after {steps}");
-        assert!(rig.letters().starts_with('A'), "after {steps}");
-        rig.rest();
-        whole(&rig);
-    }
-    panic!("it was never rebuilt");
-}
-
 /// A part of leg 1's data changes while it is away, and no map says so: it is copied
 /// over only where it is known to differ.
 #[test]

@@ -14,7 +14,12 @@ use super::recorded::{DATA, REGION};
 
 /// Who the members of a new mirror are: the same for each that has so many.
 pub fn ids(legs: usize) -> Ids {
-    let mut dice = sim::Random::new(1 << 32);
+    ids_of(1 << 32, legs)
+}
+
+/// Who those of another mirror are.
+pub fn ids_of(dice: u64, legs: usize) -> Ids {
+    let mut dice = sim::Random::new(dice);
     Ids::new(legs, || dice.bits())
 }
 

@@ -5,6 +5,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 pub mod labels;
+pub mod operator;
 pub mod recorded;
 
 use std::cell::RefCell;
@@ -51,16 +52,25 @@ impl LockWatch for Watch {
 /// Work waits until a test runs it, in the order in which it came.
 #[derive(Default)]
 pub struct Later {
-    work: Mutex<VecDeque<(Duration, Arc<dyn Work>)>>,
+    work: Mutex<VecDeque<Due>>,
+    now: Mutex<Duration>,
     dice: AtomicU64,
+}
+
+/// Work that waits: how long it wanted to, and when that is over.
+struct Due {
+    delay: Duration,
+    at: Duration,
+    work: Arc<dyn Work>,
 }
 
 impl Env for Later {
     fn now(&self) -> Duration {
-        Duration::ZERO
+        self.time()
     }
     fn run_after(&self, delay: Duration, work: Arc<dyn Work>) {
-        self.work.lock().unwrap().push_back((delay, work));
+        let at = self.time() + delay;
+        self.work.lock().unwrap().push_back(Due { delay, at, work });
     }
     fn random(&self) -> u64 {
         sim::Random::new(self.dice.fetch_add(1, Ordering::Relaxed)).bits()
@@ -76,17 +86,43 @@ impl Later {
     /// Runs one piece of work, if any waits.
     pub fn one(&self) -> bool {
         let next = self.work.lock().unwrap().pop_front();
-        next.map(|(_, work)| work.run()).is_some()
+        next.map(|due| self.run(due)).is_some()
+    }
+
+    fn time(&self) -> Duration {
+        *self.now.lock().unwrap()
+    }
+
+    fn run(&self, Due { at, work, .. }: Due) {
+        {
+            let mut now = self.now.lock().unwrap();
+            *now = at.max(*now);
+        }
+        work.run();
+    }
+
+    /// Time passes to when the next work is due, which runs; or to `end`, if none
+    /// is before that.
+    fn next_before(&self, end: Duration) -> bool {
+        let next = {
+            let mut work = self.work.lock().unwrap();
+            let first = (0..work.len()).min_by_key(|index| work[*index].at);
+            first.filter(|index| work[*index].at <= end).and_then(|index| work.remove(index))
+        };
+        if next.is_none() {
+            *self.now.lock().unwrap() = end;
+        }
+        next.map(|due| self.run(due)).is_some()
     }
 
     /// Runs one piece of work that wanted no delay, if any waits.
     fn one_now(&self) -> bool {
         let next = {
             let mut work = self.work.lock().unwrap();
-            let index = work.iter().position(|(delay, _)| delay.is_zero());
+            let index = work.iter().position(|due| due.delay.is_zero());
             index.and_then(|index| work.remove(index))
         };
-        next.map(|(_, work)| work.run()).is_some()
+        next.map(|due| self.run(due)).is_some()
     }
 
     /// How much work waits.
@@ -153,6 +189,12 @@ pub fn create(
     args.end().map(|()| target)
 }
 
+/// Lets a resync go on as fast as legs allow, whatever the client does: most tests
+/// run no time.
+pub fn at_once(target: &dyn Target) {
+    target.message(&["sync_rate", "none,none"]).unwrap();
+}
+
 impl Rig {
     /// `legs` equal disks, in sync from the start.
     pub fn nosync(legs: usize) -> Rig {
@@ -177,6 +219,7 @@ impl Rig {
         let args = format!("core 2 8 {sync} {legs}{names}");
         let (later, events) = (Arc::new(Later::default()), Arc::new(Events::default()));
         let target = create(&args, &devices, length, later.clone(), events.clone()).unwrap();
+        at_once(&*target);
         target.resume();
         Rig { disks, events, later, target, client: Arc::default(), tags: 0 }
     }
@@ -187,6 +230,7 @@ impl Rig {
         let (later, events) = (self.later.clone(), self.events.clone());
         let length = self.disks[0].capacity().0;
         let target = create(args, &devices, length, later, events).unwrap();
+        at_once(&*target);
         target.resume();
         Rig { target, ..self }
     }

@@ -14,10 +14,10 @@ use bio::{BlockDevice, BufCmd, ErrorKind, Limits, SECTOR_SIZE, Sector};
 use dm_mirror::format::{
     Marks, Member, MemberState, Region, SLOTS, Superblock, newest_superblock, superblock_place,
 };
-use dm_mirror::label::uuid_from;
+use dm_mirror::label::{Ids, uuid_from};
 use sim::{Chooser, Landed, Outcome, Replay, SimDisk, Trace};
 
-use super::{LENGTH, Later, Rig, create, labels, watch_locks};
+use super::{LENGTH, Later, Rig, at_once, create, labels, watch_locks};
 
 /// Where the data begins on each leg: two superblock slots, one page of the map
 /// in two slots.
@@ -120,7 +120,7 @@ impl Recorded {
 
     /// The same over disks like this.
     pub fn with_limits(legs: usize, limits: Limits) -> Recorded {
-        let rig = Recorded::made(legs, true, limits);
+        let rig = Recorded::made(labels::ids(legs), true, limits);
         rig.settle();
         assert_eq!(rig.letters(), "A".repeat(legs));
         rig
@@ -129,11 +129,16 @@ impl Recorded {
     /// A new mirror that is about to start; unless `clean`, legs are to be made
     /// equal first.
     pub fn labelled(legs: usize, clean: bool) -> Recorded {
-        Recorded::made(legs, clean, Limits::default())
+        Recorded::made(labels::ids(legs), clean, Limits::default())
     }
 
-    fn made(legs: usize, clean: bool, limits: Limits) -> Recorded {
-        let disks = labels::disks(&labels::ids(legs), clean, limits);
+    /// The same, with identities that come of `dice`.
+    pub fn labelled_as(dice: u64, legs: usize, clean: bool) -> Recorded {
+        Recorded::made(labels::ids_of(dice, legs), clean, Limits::default())
+    }
+
+    fn made(ids: Ids, clean: bool, limits: Limits) -> Recorded {
+        let (legs, disks) = (ids.members.len(), labels::disks(&ids, clean, limits));
         Recorded::over(disks, &vec![true; legs], "", 0)
     }
 
@@ -157,7 +162,12 @@ impl Recorded {
 
     /// A mirror over these disks, of which the table names those that are
     /// `there`, with a table that ends in `features`; about to start.
-    fn over(disks: Vec<Arc<SimDisk>>, there: &[bool], features: &str, dice: u64) -> Recorded {
+    pub(super) fn over(
+        disks: Vec<Arc<SimDisk>>,
+        there: &[bool],
+        features: &str,
+        dice: u64,
+    ) -> Recorded {
         watch_locks();
         let devices: Vec<_> =
             disks.iter().map(|disk| disk.clone() as Arc<dyn BlockDevice>).collect();
@@ -167,6 +177,9 @@ impl Recorded {
         let later = Arc::new(Later { dice: dice.into(), ..Later::default() });
         let events = Arc::default();
         let target = create(&args, &devices, LENGTH, later.clone(), Arc::clone(&events)).unwrap();
+        if !features.contains("sync_rate") {
+            at_once(&*target);
+        }
         target.resume();
         Recorded(Rig { disks, events, later, target, client: Arc::default(), tags: 0 })
     }

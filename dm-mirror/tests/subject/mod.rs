@@ -69,6 +69,11 @@ impl Subject for Mirror {
     }
 }
 
+/// Lets a resync go on beside the clients, so that they meet: it does not give way.
+pub(crate) fn at_once(target: &dyn Target) {
+    target.message(&["sync_rate", "none,none"]).expect("a right rate");
+}
+
 /// Builds mirrors whose legs are in sync at the start, or (`sync`) of which
 /// the first is to be copied to the others.
 ///
@@ -96,6 +101,7 @@ pub(crate) fn mirror(
             events: Arc::new(Events::default()),
         };
         let target = MirrorType.create(&mut Args::new(&line), &context).expect("a right table");
+        at_once(&*target);
         target.resume();
         Box::new(Mirror { target, length, legs: count, first })
     }

@@ -12,7 +12,7 @@ use dm_mirror::MirrorType;
 use dm_mirror::label::{self, Device, Ids, LabelOptions, Phase};
 use sim::{Life, Subject, World};
 
-use super::{Legs, Simulated};
+use super::{Legs, Simulated, at_once};
 
 /// Where the data of each leg begins: right behind the metadata of one page.
 pub const DATA_START: u64 = 32;
@@ -92,12 +92,28 @@ impl Subject for Mirror {
 pub fn recorded(
     length: u64,
 ) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
+    over(length, false)
+}
+
+/// The same with tables that name legs which are not there, so that they, or other
+/// disks, can be added once they are.
+pub fn recorded_with_all_named(
+    length: u64,
+) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
+    over(length, true)
+}
+
+fn over(
+    length: u64,
+    all: bool,
+) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
     move |world, legs| {
         if world.boots() == 0 {
             put_label(world, length);
         }
         let count = legs.len();
-        let name = |leg| if world.absent(leg) { " - 0".into() } else { format!(" vbd{leg} 0") };
+        let hidden = |leg| world.absent(leg) && !all;
+        let name = |leg| if hidden(leg) { " - 0".into() } else { format!(" vbd{leg} 0") };
         let names: String = (0..count).map(name).collect();
         let line = format!("internal 0 {count}{names}");
         let named = |(leg, disk)| DeviceRef::new(&format!("vbd{leg}"), disk);
@@ -109,6 +125,7 @@ pub fn recorded(
             events: Arc::new(Events::default()),
         };
         let target = MirrorType.create(&mut Args::new(&line), &context).expect("a right table");
+        at_once(&*target);
         target.resume();
         Box::new(Mirror { target, length: Sectors(length), stopped: Arc::default() })
     }

@@ -207,12 +207,34 @@ pub enum Mirror {
         /// Number of the leg in the mirror's table, from 0.
         leg: usize,
     },
-    /// Take a leg back that is out.
+    /// Take a leg back that is out, or a disk as a leg.
     Add {
         /// Which mirror.
         name: String,
-        /// Number of the leg, from 0.
+        /// Number of the leg, from 0; one beyond the last is a new one.
         leg: usize,
+        /// The leg's new disk; the one it has when absent.
+        disk: Option<String>,
+        /// Also if the disk holds something.
+        force: bool,
+    },
+    /// Have a disk take the place of a leg that serves.
+    Replace {
+        /// Which mirror.
+        name: String,
+        /// Number of the leg that is to leave, from 0.
+        leg: usize,
+        /// The new disk.
+        disk: String,
+        /// Also if the disk holds something.
+        force: bool,
+    },
+    /// Set how fast a mirror copies.
+    Rate {
+        /// Which mirror.
+        name: String,
+        /// The limits, as the mirror reads them.
+        rate: String,
     },
     /// Start a mirror without a member that was in sync.
     StartDegraded {
@@ -226,10 +248,12 @@ pub enum Mirror {
         /// Number of the leg whose half is kept, from 0.
         leg: usize,
     },
-    /// Make a disk a member of no mirror.
+    /// Make a disk a member of no mirror, or a mirror forget a member.
     Forget {
-        /// Which disk.
-        disk: String,
+        /// Which disk; the mirror, if a leg is named.
+        device: String,
+        /// Number of the mirror's leg, from 0.
+        leg: Option<usize>,
         /// Also if it may hold the only copy of the data.
         force: bool,
     },

@@ -166,10 +166,31 @@ pub static COMMANDS: &[CommandSpec] = &[
     ),
     spec(
         "mirror add",
-        "NAME LEG",
-        "Take a leg back that is out, and copy to it what it missed",
-        "mirror add m0 1",
-        |args| mirror(Mirror::Add { name: args.name("NAME")?, leg: leg(args)? }),
+        "NAME LEG [DISK] [--force]",
+        "Take a leg back that is out, or DISK as that leg or the next",
+        "mirror add m0 1 vbd2",
+        |args| {
+            let (name, leg) = (args.name("NAME")?, leg(args)?);
+            let disk = args.optional("DISK", Args::name)?;
+            mirror(Mirror::Add { name, leg, disk, force: args.find("--force").is_some() })
+        },
+    ),
+    spec(
+        "mirror replace",
+        "NAME LEG DISK [--force]",
+        "Rebuild DISK beside a leg that serves, which then leaves",
+        "mirror replace m0 0 vbd2",
+        |args| {
+            let (name, leg, disk) = (args.name("NAME")?, leg(args)?, args.name("DISK")?);
+            mirror(Mirror::Replace { name, leg, disk, force: args.find("--force").is_some() })
+        },
+    ),
+    spec(
+        "mirror rate",
+        "NAME RATE",
+        "Set how fast is copied: beside users, and at most, in KiB/s",
+        "mirror rate m0 4096,none",
+        |args| mirror(Mirror::Rate { name: args.name("NAME")?, rate: args.name("RATE")? }),
     ),
     spec(
         "mirror start-degraded",
@@ -187,12 +208,13 @@ pub static COMMANDS: &[CommandSpec] = &[
     ),
     spec(
         "mirror forget",
-        "DISK [--force]",
-        "Make a disk a member of no mirror",
+        "DEV [LEG] [--force]",
+        "Make a disk a member of no mirror, or a mirror forget a leg",
         "mirror forget vbd1",
         |args| {
-            let force = args.find("--force").is_some();
-            mirror(Mirror::Forget { disk: args.name("DISK")?, force })
+            let (device, force) = (args.name("DEV")?, args.find("--force").is_some());
+            let leg = args.find("LEG").map(|_| leg(args)).transpose()?;
+            mirror(Mirror::Forget { device, leg, force })
         },
     ),
     spec(

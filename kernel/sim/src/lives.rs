@@ -13,8 +13,9 @@
 //! - A leg *is stale* if writes or flushes were acknowledged while it was out.
 //!   No device may run from stale legs. One that was on its way out when the
 //!   machine crashed has no standing, but is not stale: nobody was told of
-//!   anything that it has missed. Nor is one that was whole when the machine
-//!   crashed, as that was being recorded: the next start may complete it.
+//!   anything that it has missed. Nor is one that was whole, if nothing was
+//!   acknowledged since: the record that says so may be on a leg, also if it
+//!   seemed to fail, and then the next start completes it.
 //! - The person tells it nothing while the legs may disagree on who is in, for
 //!   the machine went down as that was being recorded, or before a start that it
 //!   was told to make had come to anything: that would split the set.
@@ -26,6 +27,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
 
+use bio::Sector;
+
 use crate::chooser::Chooser;
 use crate::clock::Clock;
 use crate::disk::{Presence, SimDisk};
@@ -35,6 +38,9 @@ use crate::world::{Step, World};
 
 /// By chance, one in so many starts leaves a leg out.
 pub const ABSENT_ONE_IN: u32 = 2;
+
+/// By chance, one in so many legs that come back is another disk.
+const EXCHANGED_ONE_IN: u32 = 2;
 
 /// What is known of the life that the device leads now.
 #[derive(Clone, Copy, Debug, Default)]
@@ -125,7 +131,8 @@ impl World<'_> {
         if self.stage.ran {
             self.look_for_stale(subject);
             for leg in 0..self.legs.len() {
-                self.books.stale[leg] = self.books.stale[leg] && !self.is_in(leg, subject);
+                let misses = |leg| !self.is_in(leg, subject) && !subject.is_whole(leg);
+                self.books.stale[leg] = self.books.stale[leg] && misses(leg);
             }
         }
     }
@@ -185,6 +192,24 @@ impl World<'_> {
         self.stage.told = true;
         subject.start_degraded();
         Step::Event
+    }
+
+    /// What comes back as a leg may be a blank disk. The leg was not there from the
+    /// start, and the device has run since: it is durable that nobody waits for it.
+    pub(crate) fn exchange(
+        &mut self,
+        leg: usize,
+        subject: &dyn Subject,
+        chooser: &mut dyn Chooser,
+    ) {
+        let out = self.absent[leg] && self.stage.ran && !subject.in_sync(leg);
+        if self.left.exchanges == 0 || !out || !chooser.rarely(EXCHANGED_ONE_IN, "exchanged") {
+            return;
+        }
+        self.left.exchanges -= 1;
+        self.history.note(|| format!("leg {leg} is another disk, a blank one"));
+        let size = bio::BlockDevice::capacity(&*self.legs[leg]).bytes();
+        self.legs[leg].preset(Sector(0), &vec![0; size]);
     }
 
     /// A leg is there again, if it was not.
@@ -253,7 +278,6 @@ impl World<'_> {
         for leg in legs.clone() {
             if self.stage.ran {
                 books.standing[leg] = is_in(leg);
-                books.stale[leg] &= !subject.is_whole(leg);
             } else if on_its_way {
                 books.standing[leg] &= is_in(leg);
             }

@@ -105,6 +105,9 @@ pub struct Scenario {
     pub absences: u32,
     /// How often a leg that is not there comes back while the machine runs.
     pub returns: u32,
+    /// How often another disk, a blank one, comes back in its place: only where the
+    /// device has run without the leg since it started.
+    pub exchanges: u32,
     /// A run of more steps never comes to rest.
     pub steps_max: u64,
 }
@@ -127,6 +130,7 @@ impl Scenario {
             stops: 0,
             absences: 0,
             returns: 0,
+            exchanges: 0,
             steps_max: 100_000,
         }
     }

@@ -86,6 +86,7 @@ pub(crate) struct Left {
     pub(crate) crashes: u32,
     pub(crate) absences: u32,
     pub(crate) returns: u32,
+    pub(crate) exchanges: u32,
     pub(crate) stops: u32,
 }
 
@@ -130,6 +131,7 @@ impl<'a> World<'a> {
                 crashes: scenario.crashes,
                 absences: scenario.absences,
                 returns: scenario.returns,
+                exchanges: scenario.exchanges,
                 stops: scenario.stops,
             },
             held: Vec::new(),
@@ -217,6 +219,7 @@ impl<'a> World<'a> {
             }
             Event::Return(leg) => {
                 self.left.returns -= 1;
+                self.exchange(leg, subject, chooser);
                 self.give_back(leg, subject);
             }
             Event::Person => return self.person(subject, chooser),
@@ -288,7 +291,9 @@ impl<'a> World<'a> {
     /// The legs that may come back.
     fn gone(&self) -> impl Iterator<Item = usize> {
         let may = self.left.returns > 0;
-        let gone = |&leg: &usize| self.legs[leg].presence() == Presence::Gone;
+        // Who is to bring another disk waits until nobody waits for the old one.
+        let early = |leg| self.left.exchanges > 0 && self.absent[leg] && !self.stage.ran;
+        let gone = move |&leg: &usize| !early(leg) && self.legs[leg].presence() == Presence::Gone;
         (0..self.legs.len()).filter(move |_| may).filter(gone)
     }
 

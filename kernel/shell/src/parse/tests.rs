@@ -219,7 +219,7 @@ fn wrong_lines_say_where_what_and_what_next() {
             8,
             "mirror knows no `stats`",
             "did you mean `mirror status`? mirror takes one of: label, assemble, status, wait, fail, \
-             add, start-degraded, keep, forget"
+             add, replace, rate, start-degraded, keep, forget"
                 .into(),
         ),
         ("help raed", 6, "`raed` is no command", listed("read")),

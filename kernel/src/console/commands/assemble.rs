@@ -230,7 +230,12 @@ fn with_members(name: &str, table: &str, places: &[Option<String>]) -> Result<St
 }
 
 /// Lets a device go on with another table.
-fn swap(session: &mut Session<'_>, name: &str, device: &Arc<MappedDevice>, table: &str) -> Outcome {
+pub fn swap(
+    session: &mut Session<'_>,
+    name: &str,
+    device: &Arc<MappedDevice>,
+    table: &str,
+) -> Outcome {
     session.dm.load(name, table)?;
     if let Err(failure) = dmsetup::check_legs(session, name, table) {
         device.clear()?;

@@ -220,6 +220,28 @@ fn flush(job: &mut Job<'_>, device: &DeviceRef) -> Outcome {
     result.map_err(|error| io_failure(device, BufCmd::Flush, buf.extent(), error))
 }
 
+/// Zeroes the superblocks of a device.
+pub fn wipe(session: &mut Session<'_>, device: &DeviceRef) -> Outcome {
+    let zeroes = (0..SLOTS).map(|slot| (superblock_place(slot), [0; UNIT].into()));
+    let wiped = session.job(Sectors::ZERO, |job| {
+        write_units(job, device, zeroes)?;
+        flush(job, device)
+    });
+    wiped.map(drop)
+}
+
+/// Refuses a device that holds something before sector `end`.
+pub fn refuse_occupied(session: &mut Session<'_>, device: &DeviceRef, end: Sector) -> Outcome {
+    let mut found = None;
+    session.job(Sectors::ZERO, |job| {
+        found = occupied(job, device, end)?;
+        Ok(())
+    })?;
+    let Some(what) = found else { return Ok(()) };
+    Err(Failure::new(format!("`{}` is not blank: {what}", device.name()))
+        .and("nothing was changed; `--force` overwrites it"))
+}
+
 /// Makes a disk a member of no mirror: wipes its superblocks.
 pub fn forget(session: &mut Session<'_>, disk: &str, force: bool) -> Outcome {
     let device = devices::open_for_writing(session.dm, disk)?;
@@ -246,11 +268,7 @@ pub fn forget(session: &mut Session<'_>, disk: &str, force: bool) -> Outcome {
             .and(&format!("to forget it all the same: `mirror forget {disk} --force`")));
     }
     kprintln!("{disk}: {what}");
-    let zeroes = (0..SLOTS).map(|slot| (superblock_place(slot), [0; UNIT].into()));
-    session.job(Sectors::ZERO, |job| {
-        write_units(job, device, zeroes)?;
-        flush(job, device)
-    })?;
+    wipe(session, device)?;
     let wiped = UNIT_SECTORS.bytes() * SLOTS;
     kprintln!("{disk}: its superblocks are wiped ({wiped} bytes); it is a member of no mirror now");
     Ok(())

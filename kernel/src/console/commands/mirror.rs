@@ -11,7 +11,7 @@ use bio::{Sector, Sectors};
 use dm::{Dm, MappedDevice, Mode, Slot};
 use shell::Mirror;
 
-use super::{assemble, dmsetup, label, print_lines};
+use super::{assemble, dmsetup, exchange, label, print_lines};
 use crate::console::session::Session;
 use crate::console::{Failure, Outcome, devices, stack};
 use crate::kprintln;
@@ -27,24 +27,33 @@ pub fn run(session: &mut Session<'_>, command: Mirror) -> Outcome {
         Mirror::Status { name: None } => report(session.dm),
         Mirror::Wait { name } => wait(session, &name),
         Mirror::Fail { name, leg } => fail(session.dm, &name, leg),
-        Mirror::Add { name, leg } => add(session, &name, leg),
+        Mirror::Add { name, leg, disk, force } => {
+            exchange::add(session, &name, leg, disk.as_deref(), force)
+        }
+        Mirror::Replace { name, leg, disk, force } => {
+            exchange::replace(session, &name, leg, &disk, force)
+        }
+        Mirror::Rate { name, rate } => exchange::rate(session, &name, &rate),
         Mirror::StartDegraded { name } => start_by(session, &name, &["start_degraded"]),
         Mirror::Keep { name, leg } => start_by(session, &name, &["keep", &leg.to_string()]),
-        Mirror::Forget { disk, force } => label::forget(session, &disk, force),
+        Mirror::Forget { device, leg: Some(leg), .. } => exchange::forget(session, &device, leg),
+        Mirror::Forget { device, leg: None, force } => label::forget(session, &device, force),
     }
 }
 
 /// A mirror in a mapped device's table.
-struct Place {
+pub struct Place {
     /// Its first sector.
-    start: Sector,
+    pub start: Sector,
     /// Its line of the table.
-    line: String,
+    pub line: String,
+    /// The table has no other line.
+    pub alone: bool,
 }
 
 impl Place {
     /// Whether it has records on its members.
-    fn remembers(&self) -> bool {
+    pub fn remembers(&self) -> bool {
         self.line.split(' ').nth(3) == Some("internal")
     }
 }
@@ -52,16 +61,17 @@ impl Place {
 /// The mirrors in the active table of a device.
 fn mirrors(device: &MappedDevice) -> Vec<Place> {
     let table = device.table(Slot::Active).unwrap_or_default();
+    let alone = table.lines().count() == 1;
     let mirror = |line: &str| {
         let mut words = line.split(' ');
         let start = words.next()?.parse().ok().map(Sector)?;
-        (words.nth(1)? == "mirror").then(|| Place { start, line: line.into() })
+        (words.nth(1)? == "mirror").then(|| Place { start, line: line.into(), alone })
     };
     table.lines().filter_map(mirror).collect()
 }
 
 /// The device `name` and the mirror in it; `message` is what it is to be told.
-fn only_mirror(
+pub fn only_mirror(
     dm: &Dm,
     name: &str,
     message: &[&str],
@@ -164,26 +174,6 @@ fn fail(dm: &Dm, name: &str, leg: usize) -> Outcome {
     Ok(())
 }
 
-fn add(session: &mut Session<'_>, name: &str, leg: usize) -> Outcome {
-    let message = ["add", &leg.to_string()];
-    let (device, mirror) = only_mirror(session.dm, name, &message)?;
-    if !mirror.remembers() {
-        return Err(Failure::new(format!("`{name}` does not record what a leg missed")).and(
-            &format!("`dmsetup remove {name}`, then create it with `sync`, a good leg first"),
-        ));
-    }
-    let seen = device.events().count();
-    device.message(mirror.start, &message)?;
-    let out = || progress(&device).is_some_and(|it| it.letters.chars().nth(leg) == Some('D'));
-    session.wait_until(|| !out() || device.events().count() != seen)?;
-    if out() {
-        return Err(Failure::new(format!("leg {leg} of `{name}` stays out; the log says why"))
-            .and(&format!("`mirror status {name}` shows its state, `disks` that of its disk")));
-    }
-    kprintln!("{name}: leg {leg} is given what it missed; `mirror wait {name}` waits for the end");
-    Ok(())
-}
-
 /// Starts a mirror that did not by itself.
 fn start_by(session: &mut Session<'_>, name: &str, message: &[&str]) -> Outcome {
     let (device, mirror) = only_mirror(session.dm, name, message)?;
@@ -196,11 +186,11 @@ fn start_by(session: &mut Session<'_>, name: &str, message: &[&str]) -> Outcome 
 }
 
 /// How far a mirror is with what it has to copy.
-struct Progress {
+pub struct Progress {
     done: u64,
     all: u64,
     /// One for each leg: alive, being synchronised, or dead.
-    letters: String,
+    pub letters: String,
 }
 
 impl Progress {
@@ -217,7 +207,7 @@ impl Progress {
 }
 
 /// Of the first mirror in a device: `.. mirror <#legs> <leg>... <done>/<all> 1 <letters> ..`.
-fn progress(device: &MappedDevice) -> Option<Progress> {
+pub fn progress(device: &MappedDevice) -> Option<Progress> {
     let status = device.status().ok()?;
     let words: Vec<&str> = status.lines().find(|it| it.contains(" mirror "))?.split(' ').collect();
     let legs: usize = words.get(3)?.parse().ok()?;

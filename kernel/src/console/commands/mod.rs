@@ -8,6 +8,7 @@ mod bulk;
 mod difference;
 mod disks;
 mod dmsetup;
+mod exchange;
 mod label;
 mod machine;
 mod mirror;

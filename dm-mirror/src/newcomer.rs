@@ -1,0 +1,203 @@
+//! A new member: the disk of a leg that is out takes the leg's slot.
+//!
+//! Place: `readmit.rs` comes here with a leg whose disk is no member of this
+//! mirror, and goes on with it as with one that missed everything. The way out of
+//! a slot is here too: a member that is out is forgotten.
+//!
+//! Rules:
+//!
+//! - What lay in the superblocks' places is wiped durably first. A torn commit
+//!   falls back to the slot before, which must not be that of an earlier mirror.
+//! - Its identity is new, so that no page of an earlier life counts. The member
+//!   that had the slot is a stranger from the moment at which superblocks say so:
+//!   the same one at which they call the new one rebuilding (`membership.rs`).
+//! - A suspension waits for the wipe: nothing is written after it.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+
+use bio::{Bio, Buf, BufCmd, BufDone, IoError, IoResult, Sector};
+
+use crate::counts::Cause;
+use crate::format::{Geometry, SLOTS, UNIT, superblock_place};
+use crate::journal::Journal;
+use crate::label;
+use crate::leg::{Failure, LegState};
+use crate::mirror::{Life, Mirror, State};
+
+impl Mirror {
+    /// Makes the disk of a leg that is out a new member: wipes it first.
+    pub(crate) fn add_new(self: &Arc<Self>, leg: usize) -> Result<(), String> {
+        let geometry = *self.geometry.get().ok_or("the mirror does not run")?;
+        self.check_room(leg, geometry)?;
+        {
+            let mut state = self.state.lock();
+            state.check_idle(leg)?;
+            state.wiping += 1;
+        }
+        Arc::new(Wipe { mirror: self.clone(), leg }).next(0);
+        Ok(())
+    }
+
+    /// Refuses a disk on which the mirror's data would not fit.
+    pub(crate) fn check_room(&self, leg: usize, geometry: Geometry) -> Result<(), String> {
+        let Some(device) = &self.legs[leg].device else {
+            return Err(format!("the table names no device for leg {leg}; load one that does"));
+        };
+        let (offset, has) = (self.legs[leg].offset, device.capacity());
+        let Geometry { data_start, length, .. } = geometry;
+        let end =
+            data_start.checked_add(length).and_then(|end| end.checked_add(offset - Sector(0)));
+        if end.is_none_or(|end| end.0 > has.0) {
+            let needs = end.map_or(u64::MAX, |end| end.0);
+            return Err(format!(
+                "`{}` is too small: a member needs {needs} sectors, it has {has}",
+                device.name()
+            ));
+        }
+        let block = device.limits().block_size;
+        let blocks = u64::from(block) / bio::SECTOR_SIZE as u64;
+        if [data_start - Sector(0), length].iter().any(|it| !it.0.is_multiple_of(blocks)) {
+            return Err(format!(
+                "`{}` has blocks of {block} bytes: the mirror's data is not cut so",
+                device.name()
+            ));
+        }
+        Ok(())
+    }
+
+    fn wiped(self: &Arc<Self>, leg: usize, result: IoResult) {
+        let (outcome, quiet) = {
+            let mut state = self.state.lock();
+            state.wiping -= 1;
+            let outcome = match result {
+                Err(IoError { kind, .. }) => Err(format!("it cannot be written: {kind}")),
+                Ok(()) => {
+                    let uuid = label::uuid_from(|| self.env.random());
+                    state.take_new(leg, uuid, self.legs[leg].resets())
+                }
+            };
+            (outcome, state.take_quiet())
+        };
+        self.looked_at(leg, outcome);
+        if let Some(quiet) = quiet {
+            quiet();
+        }
+    }
+
+    /// What a person asked for a leg that is out could be begun, or not.
+    pub(crate) fn looked_at(self: &Arc<Self>, leg: usize, outcome: Result<(), String>) {
+        match &outcome {
+            Ok(()) => {}
+            Err(why) => log::warn!("mirror: leg {leg} stays out: {why}"),
+        }
+        let taken = outcome.is_ok();
+        {
+            let mut state = self.state.lock();
+            if !taken {
+                state.replaces_no_more(leg);
+            }
+            state.legs[leg].stays_out = outcome.err();
+        }
+        if taken {
+            self.take_back();
+        }
+        self.raise_event();
+    }
+
+    /// Removes a member that is out from the records.
+    pub(crate) fn forget(self: &Arc<Self>, leg: usize) -> Result<String, String> {
+        self.state.lock().forget(leg)?;
+        self.commit();
+        Ok(format!("leg {leg} is no member any more"))
+    }
+}
+
+impl State {
+    /// Refuses a leg that is not out, or still owes requests, and any while nothing
+    /// is to be written.
+    pub(crate) fn check_idle(&self, leg: usize) -> Result<(), String> {
+        let record = &self.legs[leg];
+        if !matches!(self.life, Life::Running) || self.membership.is_none() {
+            return Err("the mirror does not run with recorded members".into());
+        }
+        if self.resync.suspended {
+            return Err("the mirror is suspended".into());
+        }
+        if !matches!(record.state, LegState::Failed(_)) {
+            return Err(format!("leg {leg} is not out"));
+        }
+        if record.outstanding > 0 {
+            let count = record.outstanding;
+            return Err(format!(
+                "leg {leg} has not given back {count} earlier requests; try again later"
+            ));
+        }
+        Ok(())
+    }
+
+    /// The wiped disk of a leg is to be a member called `uuid`.
+    fn take_new(&mut self, leg: usize, uuid: uuid::Uuid, resets: u64) -> Result<(), String> {
+        self.check_idle(leg)?;
+        let (Some(regions), Some(membership)) = (&mut self.regions, &mut self.membership) else {
+            return Err("nothing is recorded".into());
+        };
+        regions.all().for_each(|region| regions.miss(leg, region));
+        let incarnation = membership.newcomer(leg, uuid);
+        let record = &mut self.legs[leg];
+        record.journal = Some(Journal::blank(regions.geometry(), uuid, incarnation));
+        record.state = LegState::Returning;
+        record.forgive(resets);
+        Ok(())
+    }
+
+    pub(crate) fn forget(&mut self, leg: usize) -> Result<(), String> {
+        let state = self.legs[leg].state;
+        let (Life::Running, Some(regions), Some(membership)) =
+            (&self.life, &self.regions, &mut self.membership)
+        else {
+            return Err("the mirror does not run with recorded members".into());
+        };
+        let slot = regions.slot(leg);
+        match state {
+            LegState::Failed(_) if membership.has_member(slot) => {}
+            LegState::Failed(_) => return Err(format!("leg {leg} is no member")),
+            LegState::InSync | LegState::Rebuilding | LegState::Returning => {
+                return Err(format!("leg {leg} is not out; `fail {leg}` takes it out"));
+            }
+        }
+        membership.forget(slot);
+        self.legs[leg].state = LegState::Failed(Failure::NoMember);
+        Ok(())
+    }
+}
+
+/// The superblocks' places of a leg being wiped, one after the other, and flushed.
+struct Wipe {
+    mirror: Arc<Mirror>,
+    leg: usize,
+}
+
+impl Wipe {
+    fn next(self: Arc<Self>, step: usize) {
+        let leg = &self.mirror.legs[self.leg];
+        let buf = if step < SLOTS {
+            Buf::write(leg.place(superblock_place(step)), alloc::vec![0; UNIT].into())
+        } else {
+            Buf::flush()
+        };
+        self.mirror.state.lock().legs[self.leg].issued(buf.cmd(), Cause::Super);
+        leg.strategy(Bio::new(buf, self.clone(), step as u64));
+    }
+}
+
+impl BufDone for Wipe {
+    fn buf_done(self: Arc<Self>, buf: Buf, step: u64, result: IoResult) {
+        self.mirror.returned(self.leg);
+        match (result, buf.cmd()) {
+            (Ok(()), BufCmd::Write { .. }) => self.next(step as usize + 1),
+            _ => self.mirror.wiped(self.leg, result),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Replacing a member that serves: the new one is rebuilt beside it.
+//!
+//! Place: a person asks; the new leg goes the way of every leg that is added, and
+//! `promote.rs` tells here when its promotion is durable.
+//!
+//! Rules:
+//!
+//! - The old leg stays in sync, and the data as redundant as they were, until the
+//!   promotion of the new one is durable everywhere. Then the old one is excluded,
+//!   and when that is durable on all who are left, forgotten.
+//! - Nothing on disk says that a member is to be replaced: a crash leaves one
+//!   member more, and a person repeats the request or forgets one.
+//! - If the new leg goes out, nothing becomes of it, and the old one stays.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
+
+use crate::leg::{Failure, LegSet, LegState};
+use crate::mirror::{Mirror, State};
+
+/// A member that is to leave; part of the mirror's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Replacement {
+    /// Once this leg is in sync.
+    Rebuilding { old: usize, new: usize },
+    /// Once it is durable that it is out.
+    Leaving { old: usize },
+}
+
+impl Mirror {
+    /// Has `new` rebuilt, and then `old` leave the mirror.
+    pub(crate) fn replace(
+        self: &Arc<Self>,
+        old: usize,
+        new: usize,
+        force: bool,
+    ) -> Result<String, String> {
+        self.state.lock().begin_replacement(old, new)?;
+        if let Err(why) = self.add(new, force) {
+            self.state.lock().replacement = None;
+            return Err(why);
+        }
+        Ok(format!("leg {new} is being looked at, to replace leg {old}"))
+    }
+}
+
+impl State {
+    fn begin_replacement(&mut self, old: usize, new: usize) -> Result<(), String> {
+        if self.replacement.is_some() {
+            return Err("another leg is being replaced; wait, or fail the new one".into());
+        }
+        if old == new {
+            return Err(format!("leg {old} cannot replace itself; name the leg of a new disk"));
+        }
+        match self.legs[old].state {
+            LegState::Failed(Failure::NoMember) => Err(format!("leg {old} is no member")),
+            LegState::Rebuilding | LegState::Returning => {
+                Err(format!("leg {old} is not in sync yet; fail it, and add a disk in its place"))
+            }
+            LegState::InSync | LegState::Failed(_) => {
+                self.replacement = Some(Replacement::Rebuilding { old, new });
+                Ok(())
+            }
+        }
+    }
+
+    /// The leg that `leg` is to replace.
+    pub(crate) fn replaces(&self, leg: usize) -> Option<usize> {
+        match self.replacement {
+            Some(Replacement::Rebuilding { old, new }) if new == leg => Some(old),
+            _ => None,
+        }
+    }
+
+    /// A leg is out, or was not taken back: it replaces nobody.
+    pub(crate) fn replaces_no_more(&mut self, leg: usize) {
+        if self.replaces(leg).is_some() {
+            self.replacement = None;
+        }
+    }
+
+    /// All legs in sync hold what is wanted, and `promoted` have become in sync: goes
+    /// on with a replacement. Gives the leg that goes out for it.
+    pub(crate) fn go_on_replacing(&mut self, promoted: LegSet) -> Option<usize> {
+        let mut out = None;
+        if let Some(Replacement::Rebuilding { old, new }) = self.replacement
+            && promoted.contains(new)
+        {
+            self.replacement = Some(Replacement::Leaving { old });
+            out = self.fail(old, Failure::Replaced).then_some(old);
+        }
+        if let Some(Replacement::Leaving { old }) = self.replacement
+            && !self.pending()
+        {
+            self.replacement = None;
+            // Refused to one that a person took back meanwhile.
+            let _ = self.forget(old);
+        }
+        out
+    }
+}

@@ -1,0 +1,83 @@
+//! What a person does to a recorded mirror's disks: exchanges one, plugs in more;
+//! and time that passes as it should.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bio::{Extent, Limits, SECTOR_SIZE, Sector, Sectors};
+use sim::SimDisk;
+
+use super::LENGTH;
+use super::recorded::{DATA, Recorded};
+
+impl Recorded {
+    /// Another disk is in the place of this leg's: of a mirror it has nothing, but
+    /// it has data.
+    pub fn exchange(&self, leg: usize) {
+        let size = |count: u64| count as usize * SECTOR_SIZE;
+        self.disks[leg].preset(Sector(0), &vec![0; size(DATA)]);
+        self.disks[leg].preset(Sector(DATA), &vec![0xee; size(LENGTH)]);
+    }
+
+    /// What lies in a place of a leg, as it would be read.
+    pub fn bytes(&self, leg: usize, place: Extent) -> Vec<u8> {
+        let mut bytes = vec![0; place.count().bytes()];
+        for (sector, at) in bytes.chunks_mut(SECTOR_SIZE).zip(place.start().0..) {
+            self.disks[leg].contents(Sector(at)).fill(sector);
+        }
+        bytes
+    }
+
+    /// A clean stop, and a start with another disk of this size in a leg's place.
+    pub fn stop_and_start_with(mut self, leg: usize, size: Sectors) -> Recorded {
+        assert!(self.stop());
+        self.disks[leg] = SimDisk::new(size, Limits::default());
+        self.start_again("")
+    }
+
+    /// A clean stop, and a start with a table that names one more leg, a blank disk.
+    pub fn stop_and_widen(mut self) -> Recorded {
+        assert!(self.stop());
+        let blank = SimDisk::new(Sectors(DATA + LENGTH), Limits::default());
+        self.disks.push(blank);
+        self.start_again("")
+    }
+
+    /// A clean stop, and a start with these features.
+    pub fn stop_and_start_as(self, features: &str) -> Recorded {
+        assert!(self.stop());
+        self.start_again(features)
+    }
+
+    fn start_again(self, features: &str) -> Recorded {
+        let (disks, dice) = (self.disks.clone(), self.later.dice.load(Ordering::Relaxed));
+        drop(self);
+        let there = vec![true; disks.len()];
+        Recorded::over(disks, &there, features, dice)
+    }
+
+    /// The time on the mirror's clock.
+    pub fn now(&self) -> Duration {
+        self.later.time()
+    }
+
+    /// Time passes to when the next thing is due that was put off; false if
+    /// there is none before `end`, and then it is `end`.
+    pub fn tick_until(&self, end: Duration) -> bool {
+        self.settle();
+        self.later.next_before(end)
+    }
+
+    /// So much time passes, and legs do at once what they are asked.
+    pub fn wait(&self, time: Duration) {
+        let end = self.now() + time;
+        while self.tick_until(end) {}
+        self.settle();
+    }
+
+    /// The disk of a leg.
+    pub fn disk(&self, leg: usize) -> Arc<SimDisk> {
+        self.disks[leg].clone()
+    }
+}

@@ -1,0 +1,270 @@
+//! `mirror add`, `mirror replace`, `mirror forget NAME LEG`: other disks for a mirror.
+//!
+//! Place: a mirror finds its disks in its table, so a new one comes by another table and
+//! a message. What lies on it is looked at before.
+//!
+//! Rules:
+//!
+//! - A disk that is not blank where the mirror's records will be is refused unless a
+//!   person insists; so is one that another device uses, whoever insists.
+//! - If the mirror does not start with the new table, or does not take the disk, it goes
+//!   on with the old one.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use bio::Sector;
+use dm::{DeviceRef, Devices, MappedDevice, Slot};
+use dm_mirror::LEGS_MAX;
+use dm_mirror::format::DATA_ALIGN;
+
+use super::mirror::{Place, life, only_mirror, progress};
+use super::{assemble, label, mirror};
+use crate::console::session::Session;
+use crate::console::{Failure, Outcome, devices, members};
+use crate::kprintln;
+
+/// The words of a mirror's table line, with its legs.
+struct Line<'l>(Vec<&'l str>);
+
+impl<'l> Line<'l> {
+    fn of(name: &str, place: &'l Place) -> Result<Line<'l>, Failure> {
+        if place.alone {
+            return Ok(Line(place.line.split(' ').collect()));
+        }
+        Err(Failure::new(format!("`{name}` is more than one mirror: its table is your own"))
+            .and(&format!("`dmsetup load {name}`, `dmsetup resume {name}`, `dmsetup message`")))
+    }
+
+    /// Where the word of a leg's device is.
+    fn word(leg: usize) -> usize {
+        6 + 2 * leg
+    }
+
+    fn legs(&self) -> usize {
+        self.0.get(5).and_then(|word| word.parse().ok()).unwrap_or(0)
+    }
+
+    /// The device of a leg; `-` if there is none.
+    fn device(&self, leg: usize) -> &'l str {
+        self.0.get(Line::word(leg)).copied().unwrap_or("-")
+    }
+
+    /// The line with this device as the leg, which may be one more.
+    fn with(self, leg: usize, disk: &str) -> String {
+        let (legs, at) = (self.legs(), Line::word(leg));
+        let count = (legs + usize::from(leg == legs)).to_string();
+        let mut words: Vec<&str> = self.0;
+        let old = if leg < legs { at..at + 2 } else { at..at };
+        words.splice(old, [disk, "0"]);
+        words[5] = &count;
+        words.join(" ")
+    }
+}
+
+/// Takes a leg back that is out; with a `disk`, that one is to be the leg.
+pub fn add(
+    session: &mut Session<'_>,
+    name: &str,
+    leg: usize,
+    disk: Option<&str>,
+    force: bool,
+) -> Outcome {
+    let message = format!("add {leg}{}", forced(force));
+    let message: Vec<&str> = message.split(' ').collect();
+    let (device, place) = only_mirror(session.dm, name, &message)?;
+    check_remembers(name, &place)?;
+    let Some(disk) = disk else {
+        tell(session, name, &device, &place, &message)?;
+        return added(name, leg);
+    };
+    let line = Line::of(name, &place)?;
+    if leg > line.legs() || leg >= LEGS_MAX {
+        let legs = line.legs();
+        return Err(Failure::new(format!("`{name}` has no leg {leg}; the next one is {legs}")));
+    }
+    if leg < line.legs() && !is_out(&device, leg) {
+        return Err(Failure::new(format!("leg {leg} of `{name}` is not out"))
+            .and(&format!("to exchange its disk: `mirror replace {name} {leg} {disk}`")));
+    }
+    let after = line.with(leg, disk);
+    put(session, name, &place, disk, &after, force)?;
+    if let Err(failure) = tell(session, name, &device, &place, &message) {
+        assemble::swap(session, name, &device, &place.line)?;
+        return Err(failure);
+    }
+    added(name, leg)
+}
+
+fn added(name: &str, leg: usize) -> Outcome {
+    kprintln!("{name}: leg {leg} is given what it missed; `mirror wait {name}` waits for the end");
+    Ok(())
+}
+
+/// Has a disk take the place of a leg that serves.
+pub fn replace(
+    session: &mut Session<'_>,
+    name: &str,
+    leg: usize,
+    disk: &str,
+    force: bool,
+) -> Outcome {
+    let (device, place) = only_mirror(session.dm, name, &["replace"])?;
+    check_remembers(name, &place)?;
+    let line = Line::of(name, &place)?;
+    if leg >= line.legs() {
+        return Err(Failure::new(format!("`{name}` has no leg {leg}")));
+    }
+    if is_out(&device, leg) {
+        return add(session, name, leg, Some(disk), force);
+    }
+    let free = (0..line.legs()).find(|leg| is_free(&device, &place, *leg));
+    let new = free.unwrap_or(line.legs());
+    if new >= LEGS_MAX {
+        return Err(Failure::new(format!("`{name}` has {LEGS_MAX} members, and room for no more"))
+            .and("a leg that serves is replaced beside a new one, which needs a free slot")
+            .and(&format!(
+                "`mirror fail {name} {leg}`, then `mirror add {name} {leg} {disk}`: meanwhile \
+                 the data are on one disk less"
+            )));
+    }
+    let old = line.device(leg);
+    let after = line.with(new, disk);
+    put(session, name, &place, disk, &after, force)?;
+    let message = format!("replace {leg} {new}{}", forced(force));
+    let message: Vec<&str> = message.split(' ').collect();
+    if let Err(failure) = tell(session, name, &device, &place, &message) {
+        assemble::swap(session, name, &device, &place.line)?;
+        return Err(failure);
+    }
+    kprintln!("{name}: `{disk}` is rebuilt as leg {new}; then leg {leg} (`{old}`) leaves");
+    kprintln!(
+        "`mirror wait {name}` waits for the end; `mirror forget {name} {leg}` then frees `{old}`"
+    );
+    Ok(())
+}
+
+/// Makes a leg that is out no member any more, and takes its disk out of the table.
+pub fn forget(session: &mut Session<'_>, name: &str, leg: usize) -> Outcome {
+    let leg_word = leg.to_string();
+    let message = ["forget", &*leg_word];
+    let (device, place) = only_mirror(session.dm, name, &message)?;
+    check_remembers(name, &place)?;
+    if !is_free(&device, &place, leg) {
+        device.message(place.start, &message)?;
+        kprintln!("{name}: leg {leg} is no member any more");
+    }
+    let line = Line::of(name, &place)?;
+    let disk = line.device(leg);
+    if disk != "-" {
+        let after = line.with(leg, "-");
+        assemble::swap(session, name, &device, &after)?;
+        kprintln!("{name}: `{disk}` is free; `mirror forget {disk} --force` wipes what it was");
+    }
+    assemble::explain(session.dm, name)
+}
+
+fn forced(force: bool) -> &'static str {
+    if force { " force" } else { "" }
+}
+
+fn check_remembers(name: &str, place: &Place) -> Outcome {
+    if place.remembers() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("`{name}` does not record what a leg missed"))
+        .and(&format!("`dmsetup remove {name}`, then create it with `sync`, a good leg first")))
+}
+
+/// Whether a leg is out, or no member.
+fn is_out(device: &MappedDevice, leg: usize) -> bool {
+    progress(device).is_some_and(|it| it.letters.chars().nth(leg) == Some('D'))
+}
+
+/// Whether a leg is no member.
+fn is_free(device: &MappedDevice, place: &Place, leg: usize) -> bool {
+    let report = device.message(place.start, &["show"]).unwrap_or_default();
+    let head = format!("{leg:>3}  ");
+    let mut lines = report.lines().filter(|line| line.starts_with(&head));
+    lines.any(|line| line.contains("  no member"))
+}
+
+/// Lets the mirror go on with a table that has the disk, if that holds nothing.
+fn put(
+    session: &mut Session<'_>,
+    name: &str,
+    place: &Place,
+    disk: &str,
+    table: &str,
+    force: bool,
+) -> Outcome {
+    let new = devices::open_for_writing(session.dm, disk)?;
+    check_size(session, name, &new)?;
+    if force {
+        // Else what it was a member of would be looked for.
+        label::wipe(session, &new)?;
+    } else {
+        label::refuse_occupied(session, &new, Sector(DATA_ALIGN.0.min(new.capacity().0)))?;
+    }
+    drop(new);
+    let device = session.dm.get(name)?;
+    assemble::swap(session, name, &device, table)?;
+    if life(&device) != mirror::Life::Running {
+        let why = mirror::health(&device);
+        assemble::swap(session, name, &device, &place.line)?;
+        return Err(Failure::new(format!("`{name}` does not start with `{disk}`: {why}"))
+            .and(&format!("`{name}` goes on without")));
+    }
+    Ok(())
+}
+
+/// Refuses a disk on which the data of the mirror `name` would not fit.
+fn check_size(session: &mut Session<'_>, name: &str, disk: &DeviceRef) -> Outcome {
+    let below = session.dm.get(name)?.deps(Slot::Active)?;
+    let legs: Vec<DeviceRef> = below.iter().filter_map(|leg| session.dm.open(leg)).collect();
+    let slots = members::read_slots(session, &legs)?;
+    let geometry = |slots| members::superblock(slots).ok().map(|it| it.geometry);
+    let Some(geometry) = slots.iter().flatten().find_map(geometry) else { return Ok(()) };
+    let (needs, has) = (geometry.data_start + geometry.length, disk.capacity());
+    if needs.0 <= has.0 {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "`{}` is too small: a member of `{name}` needs {needs} sectors, it has {has}",
+        disk.name()
+    ))
+    .and("nothing was changed"))
+}
+
+/// Tells the mirror about a leg that is out, and waits until that has been looked at.
+fn tell(
+    session: &mut Session<'_>,
+    name: &str,
+    device: &Arc<MappedDevice>,
+    place: &Place,
+    message: &[&str],
+) -> Outcome {
+    let leg = message.iter().filter_map(|word| word.parse().ok()).next_back().unwrap_or(0);
+    let seen = device.events().count();
+    device.message(place.start, message)?;
+    session.wait_until(|| !is_out(device, leg) || device.events().count() != seen)?;
+    if !is_out(device, leg) {
+        return Ok(());
+    }
+    let report = device.message(place.start, &["show"])?;
+    let why = report.lines().find_map(|line| line.split_once("; stays out: "));
+    let why = why.map_or("the log says why", |(_, why)| why);
+    Err(Failure::new(format!("leg {leg} of `{name}` stays out: {why}"))
+        .and(&format!("`mirror status {name}` shows its state, `disks` that of its disk")))
+}
+
+/// Sets between which limits a mirror copies.
+pub fn rate(session: &mut Session<'_>, name: &str, rate: &str) -> Outcome {
+    let message = ["sync_rate", rate];
+    let (device, place) = only_mirror(session.dm, name, &message)?;
+    let answer = device.message(place.start, &message)?;
+    kprintln!("{name}: {answer}");
+    Ok(())
+}
