@@ -317,3 +317,36 @@ fn a_disk_that_was_labelled_anew_for_a_members_place_is_neither_read_nor_written
     assert_eq!((rig.letters().as_str(), [0; 4].map(|_| rig.get(0, 1))), ("AD", [2; 4]));
     assert!(rig.snapshot(1) == before, "a stranger's disk was written");
 }
+
+/// Leg 1 is the last one when it fails a copy, which is in its cache all the same,
+/// and which no flush covers. Whatever it answers then, it answers after a power cut.
+#[test]
+fn what_a_failed_copy_left_on_the_last_leg_is_written_again_before_it_is_answered() {
+    for landed in [Landed::None, Landed::All] {
+        let mut rig = Recorded::new(2);
+        rig.put(0, LENGTH, 1);
+        rig.rest();
+        rig.write(0, 1, 2);
+        for leg in 0..2 {
+            rig.did(leg, &[Ask::Map]);
+            rig.did(leg, &[Ask::Flush]);
+        }
+        rig.did(0, &[Ask::Data]);
+        let mut rig = rig.crash(&[All, Durable]);
+        rig.read(0, 1);
+        // Leg 0 is the source.
+        while !rig.asks(1).contains(&Ask::Data) {
+            match rig.asks(1).contains(&Ask::Read) && rig.runs() {
+                true => rig.fail_ask(1, Ask::Read),
+                false => _ = rig.step(),
+            }
+        }
+        rig.disks[0].set_presence(Presence::Gone);
+        rig.message("fail 0").unwrap();
+        rig.end_ask(1, Ask::Data, Outcome::Fail(ErrorKind::Media, landed));
+        rig.rest_for(8);
+        let value = rig.get(0, 1);
+        let mut rig = rig.crash_and_start(&[Durable, Durable], &[false, true], RUN);
+        assert_eq!([0; 3].map(|_| rig.get(0, 1)), [value; 3], "{landed:?}");
+    }
+}
