@@ -346,18 +346,17 @@ impl State {
         let missed = rebuilding.iter().filter(|&leg| regions.missed(leg, region)).collect();
         let in_sync = self.in_sync();
         match regions.is_unsettled(region) {
-            true if in_sync.iter().count() > 1 => in_sync.or(missed),
+            true if in_sync.iter().count() > 1 || regions.is_doubtful(region) => in_sync.or(missed),
             _ => missed,
         }
     }
 
-    /// The legs that a chunk goes to which was just read.
+    /// The legs that a chunk just read goes to; the source too, if that is in doubt.
     pub(crate) fn wanting(&self, extent: Extent) -> LegSet {
         let regions = self.regions.as_ref().expect("a chunk is of some region");
         let region = regions.geometry().touched(extent).next().expect("a chunk is not empty");
-        let mut legs = self.targets(region);
-        legs.remove(self.resync.source);
-        legs
+        let source = Some(self.resync.source).filter(|_| !regions.is_doubtful(region));
+        self.targets(region).without(source.into_iter().collect())
     }
 
     /// A chunk of the region being copied has ended.
@@ -367,9 +366,8 @@ impl State {
         current.reached = current.reached.and(reached);
         current.next = extent.end();
         if Some(current.next) == end {
-            let all = (current.region, current.reached);
+            self.resync.copied.push((current.region, current.reached));
             self.resync.current = None;
-            self.resync.copied.push(all);
         }
     }
 
@@ -380,12 +378,14 @@ impl State {
             // They are flushed again once the exclusion is durable.
             return Vec::new();
         }
-        let settled = self.in_sync().without(flushed).is_empty();
+        let in_sync = self.in_sync();
+        let settled = in_sync.without(flushed).is_empty();
         let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
         let State { regions, resync, cleaner, .. } = self;
         let Some(regions) = regions else { return Vec::new() };
         for (region, reached) in mem::take(&mut resync.copied) {
-            if regions.is_unsettled(region) && !settled {
+            let doubtful = regions.is_doubtful(region) && !in_sync.without(reached).is_empty();
+            if regions.is_unsettled(region) && (doubtful || !settled) {
                 continue;
             }
             regions.settle(region);

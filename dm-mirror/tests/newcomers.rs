@@ -81,7 +81,7 @@ fn a_disk_of_another_mirror_is_refused_unless_forced() {
         rig.rest();
         assert_eq!(rig.letters(), "ADA", "foreign {foreign}");
         assert!(report(&rig).contains("stays out") && report(&rig).contains("add 1 force"));
-        assert_eq!(rig.costs(1).superblock.0, 1, "nothing was written on it but at the start");
+        assert_eq!(rig.costs(1).superblock.0, 2, "nothing was written on it but at the start");
         rig.message("add 1 force").unwrap();
         rig.rest();
         assert_eq!((rig.letters().as_str(), rig.agree(0, 1)), ("AAA", true), "foreign {foreign}");

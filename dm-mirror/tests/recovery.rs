@@ -364,7 +364,7 @@ fn the_half_that_a_person_chose_is_what_both_have_then() {
 /// A person is impatient.
 #[test]
 fn a_start_that_is_asked_for_while_it_is_on_its_way_is_one_start() {
-    for steps in 0..12 {
+    for steps in 0..20 {
         let mut rig = Recorded::labelled(2, true);
         rig.steps(steps);
         let _ = rig.message("start_degraded");
@@ -378,7 +378,7 @@ fn a_start_that_is_asked_for_while_it_is_on_its_way_is_one_start() {
 
 #[test]
 fn a_mirror_that_is_suspended_while_it_starts_writes_nothing_after_the_suspension() {
-    for steps in 0..12 {
+    for steps in 0..20 {
         let rig = Recorded::labelled(2, true);
         rig.steps(steps);
         let over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
