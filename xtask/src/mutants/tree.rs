@@ -56,11 +56,10 @@ impl Tree {
         self.write(Path::new(mutant.file), mutant.applied(str::from_utf8(original)?)?.as_bytes())
     }
 
-    /// `cargo test` of the copied mirror: those in its own files, and some of its
-    /// tests' files. Its builds are beside the copy.
+    /// `cargo test` of some of the copied mirror's tests, its builds beside the copy.
     pub(super) fn cargo_test(&self, tests: &[&str]) -> Command {
         let mut cargo = workspace::cargo();
-        cargo.current_dir(&self.root).args(["test", "--package", "dm-mirror", "--lib"]);
+        cargo.current_dir(&self.root).args(["test", "--package", "dm-mirror"]);
         cargo.args(tests.iter().flat_map(|test| ["--test", test]));
         // Debug information would double the time to link, and is never read.
         cargo.env("CARGO_TARGET_DIR", workspace::mutants()).env("CARGO_PROFILE_DEV_DEBUG", "0");

@@ -28,26 +28,25 @@ struct Stage {
     limit: Duration,
 }
 
-/// The stages, the quick one first.
-const STAGES: [Stage; 2] = [
+/// The stages, the quickest first. Each builds its files anew for each mutation, so
+/// they are several.
+const STAGES: [Stage; 4] = [
     Stage {
-        targets: &[
-            "assembly",
-            "cost",
-            "intent",
-            "membership",
-            "odd_legs",
-            "ranges",
-            "readmission",
-            "reads",
-            "recovery",
-            "resync",
-            "table",
-            "under_dm",
-            "writes",
-        ],
+        targets: &["assembly"],
         env: &[],
-        skip: &["walk::", "hostile::", "properties::"],
+        skip: &["walk::", "hostile::"],
+        limit: Duration::from_secs(60),
+    },
+    Stage {
+        targets: &["cost", "intent", "membership", "readmission", "recovery", "slots"],
+        env: &[],
+        skip: &[],
+        limit: Duration::from_secs(60),
+    },
+    Stage {
+        targets: &["odd_legs", "ranges", "reads", "resync", "table", "under_dm", "writes"],
+        env: &[],
+        skip: &[],
         limit: Duration::from_secs(60),
     },
     Stage {
@@ -152,8 +151,7 @@ fn failing(tree: &Tree, stage: &Stage) -> Result<Option<Vec<String>>> {
 
 /// The file of tests that `line` says is running now, in cargo test's words.
 fn running(line: &str) -> Option<&str> {
-    let path = line.trim_start().strip_prefix("Running ")?;
-    let file = path.strip_prefix("unittests src/").or_else(|| path.strip_prefix("tests/"))?;
+    let file = line.trim_start().strip_prefix("Running tests/")?;
     Some(file.split_once(".rs")?.0)
 }
 
@@ -183,7 +181,6 @@ mod tests {
     #[test]
     fn a_test_is_named_with_its_file() {
         assert_eq!(running("     Running tests/cost.rs (target/debug/deps/cost-1)"), Some("cost"));
-        assert_eq!(running("     Running unittests src/lib.rs (target/dm_mirror-1)"), Some("lib"));
         assert_eq!(running("   Compiling dm-mirror v0.1.0"), None);
     }
 

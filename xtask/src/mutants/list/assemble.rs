@@ -63,7 +63,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "the base of a member is forgotten",
         rule: "or as the base of that very member",
         file: MOD,
-        edits: &[("(base || self.", "(base && self.")],
+        edits: &[("(base || self.", "(self.")],
     },
     Mutant {
         name: "the history does not count",
