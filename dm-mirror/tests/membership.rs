@@ -4,7 +4,7 @@
 mod rig;
 
 use bio::ErrorKind;
-use dm_mirror::format::MemberState;
+use dm_mirror::format::{HISTORY_MAX, MemberState};
 use rig::recorded::{Ask, Recorded, Survives};
 use sim::Outcome;
 
@@ -167,6 +167,20 @@ fn each_exclusion_is_a_generation_of_its_own() {
         assert_eq!(base, *seen.last().unwrap(), "what the leg had");
         seen.push(record.generation);
     }
+}
+
+#[test]
+fn the_history_has_the_latest_generations() {
+    let rig = Recorded::new(2);
+    let mut seen = Vec::new();
+    for _ in 0..HISTORY_MAX {
+        for words in ["fail 1", "add 1"] {
+            seen.insert(0, rig.superblock(0).generation);
+            rig.message(words).unwrap();
+            rig.rest();
+        }
+    }
+    assert_eq!(rig.superblock(0).history[..], seen[..HISTORY_MAX]);
 }
 
 /// A power blip: no request failed, and what was acknowledged is gone.

@@ -8,7 +8,7 @@ use bio::ErrorKind;
 use dm_mirror::format::MemberState;
 use rig::LENGTH;
 use rig::recorded::{Ask, DATA, REGION, Recorded, Survives};
-use sim::Outcome;
+use sim::{Outcome, Presence};
 
 /// A mirror of 1 everywhere; a write of 2 to sector 0 reached leg 0 alone, when
 /// the power went.
@@ -245,6 +245,20 @@ fn a_degraded_start_by_a_person_is_durable_on_each_leg_before_the_first_answer()
         assert!((rig.end(read).is_none() && rig.end(write).is_none()) || said);
         rig.end(read).is_some() && rig.end(write).is_some()
     });
+}
+
+/// The disk that is gone by now may be the one that made the rest good enough.
+#[test]
+fn a_person_is_asked_again_if_one_more_is_missing_by_then() {
+    let rig = Recorded::new(3).stop_and_start(&[true, true, false]);
+    rig.settle();
+    rig.disks[1].set_presence(Presence::Gone);
+    rig.message("start_degraded").unwrap();
+    rig.settle();
+    assert!(rig.target.status().ends_with("held"), "{}", rig.target.status());
+    rig.message("start_degraded").unwrap();
+    rig.settle();
+    assert_eq!((rig.runs(), rig.states().as_str()), (true, "ADD"));
 }
 
 #[test]

@@ -137,7 +137,10 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a leg being rebuilt needs no flush before a region becomes clean",
         rule: "every leg that has it was flushed",
         file: REGION,
-        edits: &[("has.iter().all(|leg| flushed", "flushed.in_sync.iter().all(|leg| flushed")],
+        edits: &[
+            ("has.iter().all(|leg| flushed", "flushed.in_sync.iter().all(|leg| flushed"),
+            ("let has = flushed.in_sync.or(flushed.rebuilding);", "let has = flushed.in_sync;"),
+        ],
     },
     Mutant {
         name: "a flush covers what ended while it was on its way",
