@@ -118,6 +118,21 @@ fn a_leg_that_cannot_flush_its_intent_is_out_and_gets_no_data() {
     assert_eq!((rig.end(write), rig.holds(1, 0)), (Some(Ok(())), 0));
 }
 
+/// Nobody waits for that record, but what the leg's map says is not known any more.
+#[test]
+fn a_leg_that_cannot_record_that_a_region_is_clean_is_out() {
+    let mut rig = Recorded::new(2);
+    rig.put(0, 1, 1);
+    rig.sync();
+    while rig.asks(1).is_empty() {
+        rig.pass();
+    }
+    rig.fail_ask(1, Ask::Map);
+    assert_eq!(rig.letters(), "AD");
+    rig.rest();
+    assert!(!rig.dirty(0, 0) && !rig.missed(0, 0, 1), "it has all of it");
+}
+
 #[test]
 fn if_the_last_leg_cannot_record_its_intent_the_write_fails_and_later_ones_work() {
     let mut rig = Recorded::new(2);
