@@ -150,6 +150,21 @@ fn what_a_failed_flush_left_on_the_last_leg_stays_dirty() {
     assert!(rig.dirty(0, 0));
 }
 
+/// It may have landed in part, or may land yet.
+#[test]
+fn what_a_failed_write_left_on_the_last_leg_stays_dirty() {
+    let mut rig = Recorded::new(2);
+    rig.message("fail 1").unwrap();
+    rig.settle();
+    rig.put(0, 1, 1);
+    let write = rig.write(0, 1, 2);
+    rig.fail_ask(0, Ask::Data);
+    assert_eq!(rig.error(write), ErrorKind::Media);
+    rig.sync();
+    rig.rest_for(10);
+    assert!(rig.dirty(0, 0));
+}
+
 #[test]
 fn each_exclusion_is_a_generation_of_its_own() {
     let mut rig = three();

@@ -162,6 +162,29 @@ fn writes_are_taken_before_the_region_is_settled_and_are_not_lost_to_the_copy() 
     }
 }
 
+/// What was written to it is the same on all legs, and flushed; the rest may differ.
+#[test]
+fn a_region_that_is_written_before_it_is_settled_stays_dirty() {
+    let mut rig = Recorded::labelled(2, false);
+    rig.until(|rig| rig.runs());
+    rig.until(|rig| (0..2).any(|leg| rig.asks(leg) == [Ask::Read]));
+    let write = rig.write(5 * REGION, 1, 1);
+    for _ in 0..4 {
+        rig.flush();
+        for leg in [0, 1] {
+            // All but what is read to be copied.
+            while let Some(kind) = rig.asks(leg).into_iter().find(|kind| *kind != Ask::Read) {
+                rig.end_ask(leg, kind, Outcome::Ok);
+            }
+        }
+        rig.pass();
+    }
+    assert_eq!(rig.end(write), Some(Ok(())));
+    assert!(rig.dirty(0, 5) && rig.dirty(1, 5));
+    rig.rest();
+    assert!(!rig.dirty(0, 5) && rig.agree(0, 1));
+}
+
 /// The region agrees trivially, since one leg is left; but as long as the other
 /// may be believed after a crash, that one's answer is not the only one.
 #[test]

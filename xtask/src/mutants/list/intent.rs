@@ -3,7 +3,6 @@
 use super::Mutant;
 
 const CLEAN: &str = "dm-mirror/src/clean.rs";
-const FLUSH: &str = "dm-mirror/src/flush.rs";
 const JOURNAL: &str = "dm-mirror/src/journal.rs";
 const MIRROR: &str = "dm-mirror/src/mirror.rs";
 const REGION: &str = "dm-mirror/src/region.rs";
@@ -81,8 +80,11 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "One flush serves all that wait",
         file: JOURNAL,
         edits: &[(
-            "for waiting in &self.waiting {",
-            "for waiting in self.waiting.iter().take(1) {",
+            "self.waiting = stay;\n        go",
+            "self.waiting = stay;
+        let mut go: Vec<Waiting> = go;
+        self.waiting.extend(go.split_off(go.len().min(1)));
+        go",
         )],
     },
     Mutant {
@@ -122,16 +124,28 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "regions become clean without a flush",
         rule: "A region becomes clean",
         file: REGION,
-        edits: &[(
-            "let durable = has.iter().all(|leg| flushed.when[leg] > activity.last_done);",
-            "let durable = true;",
-        )],
+        edits: &[
+            (
+                "let durable = has.iter().all(|leg| flushed.when[leg] > activity.last_done);",
+                "let durable = true;",
+            ),
+            (".filter(|&leg| flushed.when[leg] <= activity.last_done)", ".filter(|_| false)"),
+        ],
     },
     Mutant {
         name: "regions become clean once one leg was flushed",
         rule: "every leg that has it was flushed",
         file: REGION,
-        edits: &[("has.iter().all(|leg| flushed", "has.iter().any(|leg| flushed")],
+        edits: &[
+            ("has.iter().all(|leg| flushed", "has.iter().any(|leg| flushed"),
+            (
+                "if quiet && (activity.quiet > 0 || now) {",
+                "let flushed_since = |leg| flushed.when[leg] > activity.last_done;
+            let one = flushed.in_sync.iter().any(flushed_since);
+            if quiet && (activity.quiet > 0 || now) {",
+            ),
+            (".filter(|&leg| flushed.when[leg] <= activity.last_done)", ".filter(|_| !one)"),
+        ],
     },
     Mutant {
         name: "a leg being rebuilt needs no flush before a region becomes clean",
@@ -193,15 +207,5 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "such a region stays DIRTY until the next start",
         file: MIRROR,
         edits: &[("if stays && step == BufCmd::Flush {", "if false {")],
-    },
-    Mutant {
-        name: "a flush of the cleaner's that failed counts",
-        rule: "every leg that has it was flushed",
-        file: FLUSH,
-        edits: &[(
-            "self.done.lock().1 = Some(error);",
-            "self.done.lock().1 = Some(error);
-                self.mirror.state.lock().legs[leg].flushed = when;",
-        )],
     },
 ];
