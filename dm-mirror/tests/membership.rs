@@ -53,6 +53,24 @@ fn a_write_that_saw_no_failure_waits_for_the_exclusion_too() {
     assert_eq!([write, fua, flush].map(|tag| rig.end(tag)), [Some(Ok(())); 3]);
 }
 
+/// One that ends while some survivors hold it already is no exception.
+#[test]
+fn whatever_ends_before_the_last_survivor_holds_the_exclusion_waits_for_it() {
+    let mut rig = three();
+    rig.message("fail 2").unwrap();
+    rig.did(0, &[Ask::Super]);
+    rig.did(0, &[Ask::Flush]);
+    assert_eq!([0, 1].map(|leg| rig.says(leg, 2)), [MemberState::Out, MemberState::InSync]);
+    let (write, flush) = (rig.write(0, 1, 2), rig.flush());
+    for leg in [0, 1] {
+        rig.end_ask(leg, Ask::Data, Outcome::Ok);
+        rig.end_ask(leg, Ask::Flush, Outcome::Ok);
+    }
+    assert_eq!([write, flush].map(|tag| rig.end(tag)), [None; 2]);
+    rig.settle();
+    assert_eq!([write, flush].map(|tag| rig.end(tag)), [Some(Ok(())); 2]);
+}
+
 /// The write was acknowledged by both legs and is in their caches; one leaves with
 /// its cache, and no write missed it. What the other then promises alone must be
 /// found there after a crash, whoever is there.
