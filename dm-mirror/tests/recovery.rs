@@ -209,6 +209,22 @@ fn a_dirty_region_answers_no_read_while_an_exclusion_is_not_durable() {
     assert_eq!((rig.says(0, 1), rig.value(read)), (MemberState::Out, 2));
 }
 
+/// What is answered must be durable, also where there is nothing to copy.
+#[test]
+fn a_dirty_region_is_not_settled_by_a_flush_that_failed() {
+    let mut rig = torn(2);
+    rig.until(|rig| rig.runs());
+    rig.message("fail 1").unwrap();
+    let read = rig.read(0, 1);
+    rig.until(|rig| rig.says(0, 1) == MemberState::Out);
+    rig.until(|rig| rig.asks(0).contains(&Ask::Flush));
+    rig.fail_ask(0, Ask::Flush);
+    rig.settle();
+    assert_eq!(rig.error(read), ErrorKind::Media);
+    rig.rest();
+    assert_eq!((rig.get(0, 1), rig.letters().as_str()), (2, "AD"));
+}
+
 /// It cannot be said durably that the other leg is out, so the region cannot be
 /// answered from; but whoever waits must hear of it.
 #[test]

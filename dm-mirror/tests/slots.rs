@@ -174,7 +174,10 @@ fn medium(rig: &Recorded, leg: usize) -> Vec<u8> {
 /// to start.
 fn restored() -> Recorded {
     let mut rig = Recorded::new(2);
-    rig.put(0, LENGTH, 1);
+    for _ in 0..8 {
+        rig.put(0, LENGTH, 1);
+        rig.rest();
+    }
     let rig = rig.stop_and_start(&[true; 2]);
     rig.settle();
     let snapshot = medium(&rig, 1);
@@ -195,6 +198,20 @@ fn a_leg_that_was_restored_from_a_snapshot_is_not_believed() {
     rig.rest();
     assert_eq!((rig.letters().as_str(), rig.agree(0, 1)), ("AA", true));
     assert_eq!(rig.costs(1).copy.0, 8, "all of it is copied");
+}
+
+/// It is given everything, so its old map counts for nothing, though the pages have
+/// larger numbers than those of the new one.
+#[test]
+fn the_map_of_a_leg_that_is_given_everything_is_a_new_one() {
+    let mut rig = restored();
+    let old = rig.member(1).pages[0].as_ref().unwrap().seq;
+    rig.settle();
+    rig.message("start_degraded").unwrap();
+    rig.rest();
+    rig.put(8, 1, 3);
+    assert!(rig.dirty(1, 1) && !rig.dirty(1, 2));
+    assert!(rig.superblock(1).incarnation == 2 && old > 8);
 }
 
 /// What is written on it then has a larger number than whatever was seen of it:

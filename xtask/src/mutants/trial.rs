@@ -38,7 +38,7 @@ const STAGES: [Stage; 4] = [
         limit: Duration::from_secs(60),
     },
     Stage {
-        targets: &["cost", "intent", "membership", "readmission", "recovery", "slots"],
+        targets: &["cost", "intent", "membership", "promotion", "readmission", "recovery", "slots"],
         env: &[],
         skip: &[],
         limit: Duration::from_secs(60),

@@ -153,18 +153,6 @@ pub(super) const TABLE: &[Mutant] = &[
         edits: &[("&& recorded && holds", "&& recorded")],
     },
     Mutant {
-        name: "what was copied counts for a leg before it is flushed there",
-        rule: "A region counts as copied only after a flush",
-        file: RESYNC,
-        edits: &[("reached.and(rebuilding).and(flushed)", "reached.and(rebuilding)")],
-    },
-    Mutant {
-        name: "a leg has what was copied though a chunk did not reach it",
-        rule: "A region counts as copied only after a flush issued behind its last chunk",
-        file: RESYNC,
-        edits: &[("so_far.and(reached)", "so_far.or(reached)")],
-    },
-    Mutant {
         name: "a promotion goes on though its source lost its cache",
         rule: "A leg whose device lost its cache",
         file: SETTLE,
