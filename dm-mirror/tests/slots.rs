@@ -170,18 +170,21 @@ fn medium(rig: &Recorded, leg: usize) -> Vec<u8> {
     bytes
 }
 
-/// Two legs of which the second was restored as it was before the last write; about
-/// to start.
+/// Two legs of which the second was restored as it was in the same session, before it
+/// went out, came back and was written; about to start.
 fn restored() -> Recorded {
     let mut rig = Recorded::new(2);
     for _ in 0..8 {
         rig.put(0, LENGTH, 1);
         rig.rest();
     }
-    let rig = rig.stop_and_start(&[true; 2]);
+    let mut rig = rig.stop_and_start(&[true; 2]);
     rig.settle();
     let snapshot = medium(&rig, 1);
-    let mut rig = rig.stop_and_start(&[true; 2]);
+    for words in ["fail 1", "add 1"] {
+        rig.message(words).unwrap();
+        rig.rest();
+    }
     rig.put(0, 1, 2);
     assert!(rig.stop());
     rig.disks[1].preset(Sector(0), &snapshot);
