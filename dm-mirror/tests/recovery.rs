@@ -13,10 +13,14 @@ use sim::{Outcome, Presence};
 /// A mirror of 1 everywhere; a write of 2 to sector 0 reached leg 0 alone, when
 /// the power went.
 fn torn(legs: usize) -> Recorded {
+    torn_at(0, legs)
+}
+
+fn torn_at(sector: u64, legs: usize) -> Recorded {
     let mut rig = Recorded::new(legs);
     rig.put(0, LENGTH, 1);
     rig.rest();
-    rig.write(0, 1, 2);
+    rig.write(sector, 1, 2);
     for leg in 0..legs {
         rig.did(leg, &[Ask::Map]);
         rig.did(leg, &[Ask::Flush]);
@@ -25,7 +29,7 @@ fn torn(legs: usize) -> Recorded {
     let mut survives = vec![Durable; legs];
     survives[0] = All;
     let rig = rig.crash(&survives);
-    assert_eq!((rig.keeps(0, 0), rig.keeps(1, 0)), (2, 1));
+    assert_eq!((rig.keeps(0, sector), rig.keeps(1, sector)), (2, 1));
     rig
 }
 
@@ -145,6 +149,20 @@ fn another_leg_is_the_source_if_the_first_cannot_be_read() {
     let value = rig.value(read);
     assert!(rig.keeps(0, 0) == value && rig.keeps(1, 0) == value);
     assert_eq!(rig.letters(), "AA");
+}
+
+/// No leg can read the chunk whole, and what differs is the last block of it.
+#[test]
+fn a_region_that_is_copied_block_by_block_is_copied_to_its_end() {
+    let rig = torn_at(REGION - 1, 2);
+    for _ in 0..2 {
+        let reads = |rig: &Recorded| (0..2).find(|&leg| rig.asks(leg) == [Ask::Read]);
+        rig.until(|rig| rig.runs() && reads(rig).is_some());
+        rig.fail_ask(reads(&rig).unwrap(), Ask::Read);
+    }
+    rig.rest();
+    assert!(rig.letters() == "AA" && rig.agree(0, 1));
+    assert_eq!(rig.costs(0).copy.0 + rig.costs(1).copy.0, REGION, "each of its blocks");
 }
 
 #[test]
