@@ -372,6 +372,7 @@ fn a_copy_that_a_leg_got_before_it_went_out_counts_for_nothing() {
         assert_eq!(rig.get(0, 1), 3);
     }
     assert!(rig.agree(0, 1) && rig.agree(0, 2));
+}
 
 /// What lies on it may be of another time by now: the record of this session says so
 /// before anything more is written.

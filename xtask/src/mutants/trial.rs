@@ -38,13 +38,26 @@ const STAGES: [Stage; 4] = [
         limit: Duration::from_secs(60),
     },
     Stage {
-        targets: &["cost", "intent", "membership", "promotion", "readmission", "recovery", "slots"],
+        targets: &[
+            "cost",
+            "intent",
+            "membership",
+            "newcomers",
+            "promotion",
+            "readmission",
+            "recovery",
+            "replacement",
+            "slots",
+        ],
         env: &[],
         skip: &[],
         limit: Duration::from_secs(60),
     },
     Stage {
-        targets: &["odd_legs", "ranges", "reads", "resync", "table", "under_dm", "writes"],
+        targets: &[
+            "odd_legs", "pace", "ranges", "reads", "resync", "sources", "table", "under_dm",
+            "writes",
+        ],
         env: &[],
         skip: &[],
         limit: Duration::from_secs(60),

@@ -58,10 +58,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a survivor that cannot write its superblock stays",
         rule: "A failed leg is out at once",
         file: MEMBERSHIP,
-        edits: &[(
-            "for (leg, error) in failed {",
-            "for (leg, error) in failed.into_iter().take(0) {",
-        )],
+        edits: &[("for &(leg, error) in failed {", "for &(leg, error) in failed.iter().take(0) {")],
     },
     Mutant {
         name: "writes wait for ever if the last leg cannot write its superblock",

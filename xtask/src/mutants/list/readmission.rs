@@ -4,6 +4,7 @@ use super::Mutant;
 
 const JOURNAL: &str = "dm-mirror/src/journal.rs";
 const MEMBERSHIP: &str = "dm-mirror/src/membership.rs";
+const NEWCOMER: &str = "dm-mirror/src/newcomer.rs";
 const PROMOTE: &str = "dm-mirror/src/promote.rs";
 const READMIT: &str = "dm-mirror/src/readmit.rs";
 const RESYNC: &str = "dm-mirror/src/resync.rs";
@@ -76,11 +77,8 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a leg is taken back that owes requests",
         rule: "Its late write could otherwise change what was answered meanwhile",
-        file: READMIT,
-        edits: &[
-            ("if record.outstanding > 0 {", "if false {"),
-            ("if self.legs[leg].outstanding > 0 || !matches!", "if !matches!"),
-        ],
+        file: NEWCOMER,
+        edits: &[("if record.outstanding > 0 {", "if false {")],
     },
     Mutant {
         name: "a promotion is told to the leg itself first",

@@ -138,16 +138,8 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a start without a member has no generation of its own",
         rule: "at every start that a person makes without a member",
-        file: MEMBERSHIP,
-        edits: &[(
-            "(entry.state, entry.base) = (MemberState::Out, base);
-        }
-        self.mint(by);",
-            "(entry.state, entry.base) = (MemberState::Out, base);
-        }
-        let _ = by;
-        self.change(|_| {});",
-        )],
+        file: START,
+        edits: &[("minted = true;", "let _ = &mut minted;")],
     },
     Mutant {
         name: "requests are answered before the first superblock is durable",
