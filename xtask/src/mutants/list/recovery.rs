@@ -97,7 +97,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "the other slot stands in for a page that cannot be read",
         rule: "Such a page is bad",
         file: PROBE,
-        edits: &[("member.pages[*page as usize] = None", "let _ = (page, &mut member)")],
+        edits: &[("member.pages[*page as usize] = None", "_ = (page, &mut member)")],
     },
     Mutant {
         name: "what a slot hides that cannot be read may have a larger number",
