@@ -30,8 +30,8 @@ const REQUESTS: u64 = 500;
 /// How many changes to disks a torture makes at most, or nearly so.
 const CHANGES: u64 = 1200;
 
-/// How many changes there may be before the power is cut in a recovery.
-const CHANGES_OF_RECOVERY: u64 = 60;
+/// The same for a cut in a recovery: one that has little to copy makes some ten.
+const CHANGES_OF_RECOVERY: [u64; 3] = [6, 16, 60];
 
 /// How often the guest is asked whether its regions are clean.
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
@@ -101,7 +101,8 @@ impl Script {
             .then(|| (chance.usize(..legs), chance.u64(..CHANGES / 4)))
             // Before the recovery is over it might be the last one in sync.
             .filter(|(leg, _)| course == Course::Settled && left_out != Some(*leg));
-        let most = if course == Course::Recovery { CHANGES_OF_RECOVERY } else { CHANGES };
+        let of_recovery = *chance.choice(&CHANGES_OF_RECOVERY).expect("there are some");
+        let most = if course == Course::Recovery { of_recovery } else { CHANGES };
         // A small place for requests that meet, a larger one for many regions.
         let length = sectors / *chance.choice([2, 16, 256].iter()).expect("there are some");
         let place = (chance.usize(..=sectors - length), length);
