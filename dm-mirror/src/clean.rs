@@ -77,6 +77,19 @@ impl Mirror {
         self.env.run_after(CLEAN_DELAY, Arc::new(Clean(self.clone())));
     }
 
+    /// The same if there is something to look after, and it sleeps. A resync says so: what
+    /// is settled with nothing to copy, as one leg is all there is, woke nobody.
+    pub(crate) fn wake_cleaner(self: &Arc<Self>) {
+        let wake = {
+            let mut state = self.state.lock();
+            let active = state.regions.as_ref().is_some_and(|it| it.has_active());
+            active && state.cleaner.wake()
+        };
+        if wake {
+            self.schedule_cleaner();
+        }
+    }
+
     fn look_for_idle_regions(self: &Arc<Self>) {
         let (to_flush, clean) = {
             let mut state = self.state.lock();

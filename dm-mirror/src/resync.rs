@@ -461,16 +461,8 @@ impl Mirror {
 
     /// All legs were flushed behind the regions that were copied.
     pub(crate) fn copies_flushed(self: &Arc<Self>, flushed: LegSet, error: Option<IoError>) {
-        let (go, idle) = {
-            let mut state = self.state.lock();
-            let go = state.regions_flushed(flushed);
-            // Nothing was copied, hence nobody woken, where one leg is all there is.
-            let active = state.regions.as_ref().is_some_and(|it| it.has_active());
-            (go, active && state.cleaner.wake())
-        };
-        if idle {
-            self.schedule_cleaner();
-        }
+        let go = self.state.lock().regions_flushed(flushed);
+        self.wake_cleaner();
         for bio in go {
             self.enter_read(bio);
         }
@@ -499,9 +491,7 @@ impl Mirror {
             None => self.try_again_later(),
         }
     }
-}
 
-impl Mirror {
     /// Reads that wait for unsettled regions fail: these cannot be settled now.
     pub(crate) fn fail_readers(&self, error: IoError) {
         let readers = mem::take(&mut self.state.lock().resync.readers);
