@@ -16,7 +16,8 @@
 //! in Linux, and always in force), `read_policy round_robin`, `read_policy
 //! least_pending`, `read_policy prefer=<leg>`, `start_degraded=hold|run`,
 //! `write_mostly=<leg>` (may be repeated: that leg is read only if no other can
-//! answer), `sync_rate=<min>,<max>` (KiB/s; `none` is no limit; see `pace.rs`).
+//! answer), `sync_rate=<min>,<max>` (KiB/s; `none` is no limit; see `pace.rs`),
+//! `error_threshold=<n>,<seconds>` (20,3600 unless told otherwise; see `errors.rs`).
 //!
 //! Place: [`MirrorType`](crate::MirrorType) parses its arguments here, and
 //! [`Target::table`](dm::Target::table) prints them again.
@@ -25,11 +26,13 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
+use core::time::Duration;
 
 use arrayvec::ArrayVec;
 use bio::{Extent, Sector, Sectors};
 use dm::{ArgError, Args, Context, DeviceRef, Word};
 
+use crate::errors::Threshold;
 use crate::leg::{LEGS_MAX, Leg, LegSet};
 use crate::mirror::Mirror;
 use crate::pace::Rate;
@@ -78,6 +81,7 @@ pub(crate) struct Config {
     /// Legs that are read only if no other can answer.
     pub(crate) write_mostly: LegSet,
     pub(crate) sync_rate: Rate,
+    pub(crate) error_threshold: Threshold,
 }
 
 impl Config {
@@ -98,8 +102,18 @@ impl Config {
             Some(_) => parse_features(args.group("features")?, legs.len())?,
             None => Features::default(),
         };
-        let Features { read_policy, start_degraded, write_mostly, sync_rate } = features;
-        Ok(Config { log, start_degraded, legs, devices, read_policy, write_mostly, sync_rate })
+        let Features { read_policy, start_degraded, write_mostly, sync_rate, error_threshold } =
+            features;
+        Ok(Config {
+            log,
+            start_degraded,
+            legs,
+            devices,
+            read_policy,
+            write_mostly,
+            sync_rate,
+            error_threshold,
+        })
     }
 }
 
@@ -110,6 +124,7 @@ struct Features {
     start_degraded: bool,
     write_mostly: LegSet,
     sync_rate: Rate,
+    error_threshold: Threshold,
 }
 
 fn parse_core(mut args: Args<'_>) -> Result<Log, ArgError> {
@@ -207,15 +222,37 @@ fn parse_features(mut args: Args<'_>, legs: usize) -> Result<Features, ArgError>
                 let rate = Rate::parse(&text["sync_rate=".len()..]);
                 features.sync_rate = rate.ok_or_else(|| word.refuse(NO_RATE))?;
             }
+            text if text.starts_with("error_threshold=") => {
+                features.error_threshold = parse_threshold(word)?;
+            }
             text => {
                 return Err(word.refuse(format!(
                     "there is no feature `{text}`; use `handle_errors`, `read_policy <policy>`, \
-                     `start_degraded=hold|run`, `write_mostly=<leg>` or `sync_rate=<min>,<max>`"
+                     `start_degraded=hold|run`, `write_mostly=<leg>`, `sync_rate=<min>,<max>` \
+                     or `error_threshold=<n>,<seconds>`"
                 )));
             }
         }
     }
     Ok(features)
+}
+
+/// `error_threshold=<n>,<seconds>`
+fn parse_threshold(word: Word<'_>) -> Result<Threshold, ArgError> {
+    let numbers = word.text.split_once('=').and_then(|(_, numbers)| numbers.split_once(','));
+    let parsed = numbers.and_then(|(errors, seconds)| {
+        let (errors, seconds) = (errors.parse().ok()?, seconds.parse::<u32>().ok()?);
+        let halving = Duration::from_secs(u64::from(seconds));
+        (!halving.is_zero()).then_some(Threshold { errors, halving })
+    });
+    parsed.ok_or_else(|| {
+        word.refuse(format!(
+            "`{}` is no threshold; use a number of errors, a comma and the seconds after which \
+             half of them are forgotten, as in `error_threshold={}`",
+            word.text,
+            Threshold::default()
+        ))
+    })
 }
 
 /// What is said of a rate that cannot be.
@@ -281,6 +318,9 @@ impl Mirror {
         let rate = self.state.lock().pace.rate;
         if rate != Rate::default() {
             features.push(format!("sync_rate={rate}"));
+        }
+        if self.error_threshold != Threshold::default() {
+            features.push(format!("error_threshold={}", self.error_threshold));
         }
         if !features.is_empty() {
             let (count, words) = (features.len(), features.join(" "));

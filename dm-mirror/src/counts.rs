@@ -37,6 +37,8 @@ pub(crate) struct Counts {
     flushes: [u64; CAUSES.len()],
     pub(crate) read_errors: u64,
     pub(crate) write_errors: u64,
+    /// Chunks rewritten because of what was read, and found good then.
+    pub(crate) repaired: u64,
 }
 
 impl Counts {

@@ -74,6 +74,8 @@ pub(crate) enum Failure {
     Write(ErrorKind),
     /// A flush on it failed: its cache may have lost writes.
     Flush(ErrorKind),
+    /// More errors of its medium than are allowed.
+    TooManyErrors,
     /// It could not be read, for a reason that is no matter of one sector.
     Read(ErrorKind),
     /// Its region map or its superblock could not be written.
@@ -100,6 +102,7 @@ impl fmt::Display for Failure {
             Failure::Write(kind) => write!(f, "write failed: {kind}"),
             Failure::Flush(kind) => write!(f, "flush failed: {kind}"),
             Failure::Read(kind) => write!(f, "read failed: {kind}"),
+            Failure::TooManyErrors => f.write_str("too many errors of its medium"),
             Failure::Metadata(kind) => write!(f, "metadata write failed: {kind}"),
             Failure::Reset => f.write_str("its cache was lost: reset or reconnected"),
             Failure::Source(kind) => write!(f, "nothing to rebuild it from: {kind}"),

@@ -19,20 +19,24 @@
 //! 4. `resync.rs`: makes legs equal where they may differ, and copies to a leg
 //!    that is being rebuilt what it missed, as fast as `pace.rs` allows; `promote.rs`
 //!    makes that leg whole, `flush.rs` has the flushes in between.
+//! 5. `scrub.rs` looks at what each leg holds, rewrites it and reads it again: for
+//!    reads that failed (`repair.rs`), and for a person who has all legs compared
+//!    (`check.rs`). `errors.rs` says how many errors of a medium are too many.
 //!
 //! What a mirror remembers (`internal`), from the disk up:
 //!
-//! 5. `format` is what lies on a member, `label` makes one, `assemble` decides who
+//! 6. `format` is what lies on a member, `label` makes one, `assemble` decides who
 //!    may be believed: pure, and public for tools.
-//! 6. `region.rs`: what is known of each region. `journal.rs` records it on each
+//! 7. `region.rs`: what is known of each region. `journal.rs` records it on each
 //!    leg before that is written, `clean.rs` when nothing happens there any more.
-//! 7. `membership.rs`: who is in sync, as every superblock is to say it.
-//! 8. `probe.rs` reads members, `start.rs` begins a session with them,
+//! 8. `membership.rs`: who is in sync, as every superblock is to say it.
+//! 9. `probe.rs` reads members, `start.rs` begins a session with them,
 //!    `readmit.rs` takes back a leg that was out, `newcomer.rs` makes another disk
 //!    a member, `replace.rs` has it take the place of one that still serves.
 //!
-//! `leg.rs` has the states of a leg, `target.rs` the face to the device mapper,
-//! `config.rs` the table grammar, `counts.rs` and `status.rs` what a person sees.
+//! `leg.rs` has the states of a leg, `leg_reads.rs` reads several at once,
+//! `target.rs` is the face to the device mapper, `config.rs` the table grammar,
+//! `counts.rs` and `status.rs` are what a person sees.
 //!
 //! What the sketch left open or got wrong, and what stands here instead:
 //!
@@ -54,14 +58,17 @@
 extern crate alloc;
 
 pub mod assemble;
+mod check;
 mod clean;
 mod config;
 mod counts;
+mod errors;
 mod flush;
 pub mod format;
 mod journal;
 pub mod label;
 mod leg;
+mod leg_reads;
 mod membership;
 mod mirror;
 mod newcomer;
@@ -72,8 +79,10 @@ mod range;
 mod read;
 mod readmit;
 mod region;
+mod repair;
 mod replace;
 mod resync;
+mod scrub;
 mod settle;
 mod start;
 mod status;

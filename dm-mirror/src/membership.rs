@@ -169,8 +169,8 @@ impl Membership {
         }
     }
 
-    /// A member goes out, in a new generation.
-    pub(crate) fn exclude(&mut self, leg: usize, slot: usize, by: usize) {
+    /// A member goes out, and is so in `state`, in a new generation.
+    pub(crate) fn exclude(&mut self, leg: usize, slot: usize, by: usize, state: MemberState) {
         let Disk { seq, generation, newcomer, .. } = self.disks[leg];
         if let Some(entry) = &mut self.wanted.members[slot]
             // Else the entry is still that of the member before it.
@@ -179,7 +179,7 @@ impl Membership {
             if seq > 0 {
                 entry.base = generation;
             }
-            entry.state = MemberState::Out;
+            entry.state = state;
         }
         self.mint(by);
     }

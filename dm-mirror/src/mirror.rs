@@ -27,15 +27,18 @@ use spin::Once;
 use crate::clean::Cleaner;
 use crate::config::{Config, Log, ReadPolicy};
 use crate::counts::{Cause, Counts};
+use crate::errors::{Errors, Threshold};
 use crate::format::Geometry;
 use crate::journal::Journal;
 use crate::leg::{Failure, LEGS_MAX, Leg, LegSet, LegState};
 use crate::membership::Membership;
 use crate::pace::Pace;
 use crate::range::{Mode, RangeLock, Ticket};
+use crate::read::Reader;
 use crate::region::{Flushed, Moment, Regions};
 use crate::replace::Replacement;
 use crate::resync::Resync;
+use crate::scrub::{Job, Scrub};
 use crate::start::{Consent, Offer};
 use crate::write::{Group, Origin, WriteGroup};
 
@@ -47,6 +50,7 @@ pub(crate) struct Mirror {
     pub(crate) read_policy: ReadPolicy,
     pub(crate) write_mostly: LegSet,
     pub(crate) start_degraded: bool,
+    pub(crate) error_threshold: Threshold,
     pub(crate) env: Arc<dyn Env>,
     events: Arc<Events>,
     /// Known once the mirror runs.
@@ -72,6 +76,7 @@ pub(crate) struct State {
     /// `None` where nothing is recorded.
     pub(crate) membership: Option<Membership>,
     pub(crate) resync: Resync,
+    pub(crate) scrub: Scrub,
     pub(crate) pace: Pace,
     pub(crate) cleaner: Cleaner,
     /// The range of the whole mirror, while superblocks promote a leg.
@@ -97,6 +102,8 @@ pub(crate) struct LegRecord {
     pub(crate) state: LegState,
     pub(crate) reads_pending: u32,
     pub(crate) counts: Counts,
+    /// Errors of its medium.
+    pub(crate) errors: Errors,
     /// Requests that the leg has, of whatever kind.
     pub(crate) outstanding: u32,
     /// When the last flush that succeeded was issued.
@@ -119,6 +126,8 @@ pub(crate) enum Waiter {
     Copy(Extent),
     /// The promotion of these legs.
     Promote(LegSet),
+    /// The scrub, with what it is to look at.
+    Scrub(Job),
 }
 
 /// A group that all its legs have reported to.
@@ -150,6 +159,7 @@ impl Mirror {
             regions: None,
             membership: None,
             resync: Resync::default(),
+            scrub: Scrub::default(),
             pace: Pace::new(config.sync_rate),
             cleaner: Cleaner::default(),
             promotion: None,
@@ -173,6 +183,7 @@ impl Mirror {
             read_policy: config.read_policy,
             write_mostly: config.write_mostly,
             start_degraded: config.start_degraded,
+            error_threshold: config.error_threshold,
             env: context.env.clone(),
             events: context.events.clone(),
             geometry,
@@ -202,6 +213,7 @@ impl Mirror {
         self.commit();
         self.take_back();
         self.resume_resync();
+        self.resume_scrub();
     }
 
     /// Stops background I/O, and leaves everything clean that can be; `done` is
@@ -209,14 +221,19 @@ impl Mirror {
     pub(crate) fn suspend(self: &Arc<Self>, done: Box<dyn FnOnce() + Send>) {
         let mirror = self.clone();
         let stop: Box<dyn FnOnce() + Send> = Box::new(move || mirror.stop(done));
-        let (quiet, wake) = {
+        let (quiet, wake, ended) = {
             let mut state = self.state.lock();
             assert!(state.resync.on_quiet.is_none(), "a target is suspended once at a time");
             state.resync.suspended = true;
             state.resync.on_quiet = Some(stop);
             let quiet = if state.probing { None } else { state.take_quiet() };
-            (quiet, state.resync.wake())
+            // One in flight ends with its chunk.
+            let ended = !state.scrub.running && state.end_check();
+            (quiet, state.resync.wake(), ended)
         };
+        if ended {
+            self.check_ended();
+        }
         if wake {
             self.next_step();
         }
@@ -266,10 +283,13 @@ impl Mirror {
 
     fn start(self: &Arc<Self>, ticket: Ticket, waiter: Waiter) {
         match waiter {
-            Waiter::Request(bio) if bio.cmd() == BufCmd::Read => self.read(Some(ticket), bio),
+            Waiter::Request(bio) if bio.cmd() == BufCmd::Read => {
+                self.read(Reader::User(ticket), bio)
+            }
             Waiter::Request(bio) => WriteGroup::start(self, Group::user(Some(ticket), bio)),
             Waiter::Copy(extent) => self.copy(ticket, extent),
             Waiter::Promote(legs) => self.promote(ticket, legs),
+            Waiter::Scrub(job) => self.examine(ticket, job),
         }
     }
 
@@ -383,6 +403,7 @@ impl LegRecord {
             state,
             reads_pending: 0,
             counts: Counts::default(),
+            errors: Errors::default(),
             outstanding: 0,
             flushed: Moment::default(),
             journal: None,
@@ -403,9 +424,11 @@ impl LegRecord {
         core::mem::take(&mut self.lost_cache)
     }
 
-    /// The leg is taken back: what its cache lost before is known to be missing.
+    /// The leg is taken back: what its cache lost before is known to be missing,
+    /// and its errors count anew.
     pub(crate) fn forgive(&mut self, resets: u64) {
         (self.resets, self.lost_cache) = (resets, false);
+        self.errors = Errors::default();
     }
 }
 
@@ -452,7 +475,7 @@ impl State {
             regions.exclude(leg);
             let (slot, by) = (regions.slot(leg), regions.slot(by));
             if let Some(membership) = &mut self.membership {
-                membership.exclude(leg, slot, by);
+                membership.exclude(leg, slot, by, why.recorded_as());
                 if !membership.has_member(slot) {
                     self.legs[leg].state = LegState::Failed(Failure::NoMember);
                 }

@@ -160,7 +160,12 @@ impl State {
         if usize::from(member.superblock.slot) != regions.slot(leg) {
             return Err("it is another member".into());
         }
-        let now = as_found(membership.wanted(), regions, source);
+        let mut now = as_found(membership.wanted(), regions, source);
+        let entry = now.superblock.members[regions.slot(leg)].as_mut();
+        // A person takes it back, whatever it was out for.
+        if let Some(entry) = entry.filter(|entry| entry.state == MemberState::FailedMedia) {
+            entry.state = MemberState::Out;
+        }
         let verdict = assemble::assemble(&[Some(&now), Some(member)], None);
         let plan = match verdict {
             Verdict::Start(plan) | Verdict::Hold { plan, .. } => plan,

@@ -35,6 +35,7 @@ use crate::format::Region;
 use crate::leg::{Failure, LegSet, LegState};
 use crate::mirror::{Life, Mirror, State, Waiter};
 use crate::range::{Mode, Ticket};
+use crate::read::Reader;
 use crate::region::Regions;
 use crate::write::{Group, WriteGroup};
 
@@ -172,7 +173,7 @@ impl Mirror {
     }
 
     /// The smallest unit of transfer.
-    fn block(&self) -> Sectors {
+    pub(crate) fn block(&self) -> Sectors {
         Sectors(u64::from(self.limits().block_size) / bio::SECTOR_SIZE as u64)
     }
 
@@ -180,7 +181,7 @@ impl Mirror {
     pub(crate) fn copy(self: &Arc<Self>, ticket: Ticket, extent: Extent) {
         let memory = BytesMut::zeroed(extent.count().bytes());
         let done = Arc::new(ChunkRead { mirror: self.clone(), ticket });
-        self.read(None, Bio::new(Buf::read(extent, memory), done, 0));
+        self.read(Reader::Resync, Bio::new(Buf::read(extent, memory), done, 0));
     }
 }
 
@@ -296,7 +297,7 @@ impl State {
 
     /// What waits for the end of background I/O, if it has come.
     pub(crate) fn take_quiet(&mut self) -> Option<Box<dyn FnOnce() + Send>> {
-        let quiet = !self.resync.running && self.wiping == 0;
+        let quiet = !self.resync.running && !self.scrub.running && self.wiping == 0;
         self.resync.on_quiet.take_if(|_| quiet)
     }
 
@@ -460,7 +461,16 @@ impl Mirror {
 
     /// All legs were flushed behind the regions that were copied.
     pub(crate) fn copies_flushed(self: &Arc<Self>, flushed: LegSet, error: Option<IoError>) {
-        let go = self.state.lock().regions_flushed(flushed);
+        let (go, idle) = {
+            let mut state = self.state.lock();
+            let go = state.regions_flushed(flushed);
+            // Nothing was copied, hence nobody woken, where one leg is all there is.
+            let active = state.regions.as_ref().is_some_and(|it| it.has_active());
+            (go, active && state.cleaner.wake())
+        };
+        if idle {
+            self.schedule_cleaner();
+        }
         for bio in go {
             self.enter_read(bio);
         }

@@ -27,18 +27,20 @@ impl Mirror {
         let ended = {
             let mut state = self.state.lock();
             let mut holders = reached;
-            if let Origin::Copy(_) = origin {
+            if let Origin::Copy(_) | Origin::Repair(_) = origin {
                 // Its source has it; that is in sync, or this copy is of no use.
                 let failed: LegSet = failed.iter().map(|(leg, _)| *leg).collect();
                 holders = state.in_sync().without(failed);
             }
             let result = state.outcome(cmd, extent, holders, failed, &mut out);
-            if let (Some(regions), Some(_)) = (&mut state.regions, ticket) {
+            if let (Some(regions), true) = (&mut state.regions, cmd.modifies()) {
                 regions.end(extent);
             }
             let mut origin = origin;
-            if let Origin::Copy(copied) = &mut origin {
-                copied.reached = reached;
+            match &mut origin {
+                Origin::User(_) => {}
+                Origin::Copy(copied) => copied.reached = reached,
+                Origin::Repair(rewrite) => rewrite.targets = reached,
             }
             let ended = Ended { ticket, origin, result };
             state.finish(ended)
@@ -66,6 +68,7 @@ impl Mirror {
         match origin {
             Origin::User(bio) => bio.biodone(result),
             Origin::Copy(copied) => self.chunk_copied(copied, result),
+            Origin::Repair(rewrite) => self.rewritten(rewrite, result),
         }
         self.grant();
     }

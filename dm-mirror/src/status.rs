@@ -8,6 +8,7 @@ use alloc::string::String;
 use core::fmt::Write;
 use core::time::Duration;
 
+use crate::check::Check;
 use crate::config::Log;
 use crate::counts::CAUSES;
 use crate::leg::{Failure, LegSet, LegState};
@@ -25,7 +26,8 @@ impl LegState {
 }
 
 impl Mirror {
-    /// `<#legs> <device>... <regions in sync>/<regions> 1 <letters> 1 core`
+    /// `<#legs> <device>... <regions in sync>/<regions> 1 <letters> 1 core`, and while
+    /// a check runs ` check <sectors done>/<sectors> <sectors wrong>`.
     pub(crate) fn status(&self) -> String {
         let state = self.state.lock();
         let mut text = format!("{}", self.legs.len());
@@ -40,7 +42,12 @@ impl Mirror {
         };
         write!(text, " {done}/{all} 1 {letters} 1 {log}").expect("a string takes it all");
         match &state.life {
-            Life::Running => {}
+            Life::Running => {
+                let check = state.scrub.check.as_ref().and_then(Check::status);
+                if let Some(check) = check {
+                    write!(text, " {check}").expect("a string takes it all");
+                }
+            }
             Life::Starting(_) => text.push_str(" starting"),
             Life::Held(..) => text.push_str(" held"),
             Life::Refused(_) => text.push_str(" refused"),
@@ -54,29 +61,43 @@ impl Mirror {
         let now = self.env.now();
         let state = self.state.lock();
         let mut text = format!("{}\n", state.health());
-        let header =
-            ["LEG", "DEVICE", "READS", "WRITES", "FLUSHES", "READ ERR", "WRITE ERR", "META"];
-        let [leg, device, reads, writes, flushes, read_errors, write_errors, meta] = header;
+        let header = [
+            "LEG",
+            "DEVICE",
+            "READS",
+            "WRITES",
+            "FLUSHES",
+            "READ ERR",
+            "WRITE ERR",
+            "REPAIRED",
+            "META",
+        ];
+        let [leg, device, reads, writes, flushes, read_errors, write_errors, repaired, meta] =
+            header;
         let _ = writeln!(
             text,
-            "{leg:>3}  {device:<12} {reads:>8} {writes:>8} {flushes:>8} {read_errors:>9} {write_errors:>9} {meta:>5}  STATE"
+            "{leg:>3}  {device:<12} {reads:>8} {writes:>8} {flushes:>8} {read_errors:>9} {write_errors:>9} {repaired:>8} {meta:>5}  STATE"
         );
         for (index, record) in state.legs.iter().enumerate() {
             let (name, counts) = (self.legs[index].name(), record.counts);
             let _ = writeln!(
                 text,
-                "{index:>3}  {name:<12} {:>8} {:>8} {:>8} {:>9} {:>9} {:>5}  {}",
+                "{index:>3}  {name:<12} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8} {:>5}  {}",
                 counts.reads,
                 counts.data_writes(),
                 counts.all_flushes(),
                 counts.read_errors,
                 counts.write_errors,
+                counts.repaired,
                 counts.metadata_writes(),
                 state.describe(index),
             );
         }
         state.add_progress(&mut text, now);
         state.add_map(&mut text);
+        if let Some(check) = &state.scrub.check {
+            let _ = writeln!(text, "{check}");
+        }
         text
     }
 }

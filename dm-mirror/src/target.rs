@@ -71,7 +71,8 @@ impl Target for MirrorTarget {
     /// member any more. `replace <old leg> <new leg> [force]`: the new one is added,
     /// and once it is in sync the old one is forgotten. `start_degraded`: starts without a member that was in sync.
     /// `keep <leg>`: starts with that one's half, where halves ran apart. `sync_rate
-    /// <min>,<max>`: between these limits, in KiB/s, background work copies.
+    /// <min>,<max>`: between these limits, in KiB/s, background work copies. `check`:
+    /// compares all legs in sync. `repair`: makes them equal, too. `idle`: ends either.
     fn message(&self, words: &[&str]) -> Result<String, MessageError> {
         match words {
             ["show"] => Ok(self.mirror.report()),
@@ -83,6 +84,9 @@ impl Target for MirrorTarget {
             ["replace", old, new, "force"] => self.replace(old, new, true),
             ["sync_rate", rate] => self.sync_rate(rate),
             ["start_degraded"] => self.start_degraded(),
+            ["check"] => self.check(false),
+            ["repair"] => self.check(true),
+            ["idle"] => self.idle(),
             ["keep", slot] => {
                 let keep = Some(self.leg(slot)?);
                 self.start(Consent { degraded: None, keep })
@@ -155,6 +159,17 @@ impl MirrorTarget {
         }
         self.mirror.start_session(consent);
         Ok("starting".into())
+    }
+
+    fn check(&self, repairs: bool) -> Result<String, MessageError> {
+        self.mirror.start_check(repairs).map_err(MessageError::Refused)?;
+        self.mirror.resume_scrub();
+        Ok("started".into())
+    }
+
+    fn idle(&self) -> Result<String, MessageError> {
+        self.mirror.stop_check().map_err(MessageError::Refused)?;
+        Ok("it ends with the chunk in flight".into())
     }
 
     fn fail(&self, leg: &str) -> Result<String, MessageError> {

@@ -36,6 +36,7 @@ use crate::mirror::Mirror;
 use crate::range::Ticket;
 use crate::region::Moment;
 use crate::resync::Copied;
+use crate::scrub::Rewrite;
 
 /// What a transaction does next, or is doing (the sketch's states). SUPER_WRITE
 /// and SUPER_FLUSH are the group's, not a leg's: see `membership.rs`.
@@ -79,7 +80,7 @@ impl WriteTx {
 
 /// What a group is to do.
 pub(crate) struct Group {
-    /// The range it holds; a flush has none.
+    /// The range it holds; a flush has none, a repair keeps it.
     pub(crate) ticket: Option<Ticket>,
     /// What is asked, of the whole mirror or of some legs.
     pub(crate) cmd: BufCmd,
@@ -97,6 +98,8 @@ pub(crate) enum Origin {
     User(Bio),
     /// The resync.
     Copy(Copied),
+    /// A repair, which holds the range itself.
+    Repair(Rewrite),
 }
 
 impl Group {
@@ -112,6 +115,13 @@ impl Group {
         Group { ticket: Some(ticket), cmd, extent, data: Some(data), origin }
     }
 
+    /// A rewrite of what legs in sync hold.
+    pub(crate) fn repair(rewrite: Rewrite) -> Group {
+        let (extent, data) = (rewrite.extent, Some(rewrite.data.clone()));
+        let (cmd, origin) = (BufCmd::Write { fua: false }, Origin::Repair(rewrite));
+        Group { ticket: None, cmd, extent, data, origin }
+    }
+
     /// What a leg is to do, in the mirror's address space.
     fn leg_buf(&self) -> Buf {
         match &self.data {
@@ -124,7 +134,7 @@ impl Group {
     fn cause(&self) -> Cause {
         match self.origin {
             Origin::User(_) => Cause::User,
-            Origin::Copy(_) => Cause::Copy,
+            Origin::Copy(_) | Origin::Repair(_) => Cause::Copy,
         }
     }
 }
@@ -259,6 +269,7 @@ impl crate::mirror::State {
         let legs = match group.origin {
             Origin::User(_) => writable,
             Origin::Copy(_) => self.wanting(group.extent),
+            Origin::Repair(ref rewrite) => self.to_be_rewritten(rewrite),
         };
         let (Some(regions), true) = (&mut self.regions, group.cmd.modifies()) else {
             return (legs, false);
@@ -266,7 +277,7 @@ impl crate::mirror::State {
         // A copy changes nothing on the legs that do not want it.
         let unwritten = match group.origin {
             Origin::User(_) => (0..self.legs.len()).collect::<LegSet>().without(writable),
-            Origin::Copy(_) => LegSet::EMPTY,
+            Origin::Copy(_) | Origin::Repair(_) => LegSet::EMPTY,
         };
         regions.begin(group.extent, unwritten);
         (legs, regions.has_active() && self.cleaner.wake())

@@ -31,7 +31,7 @@ fn an_exclusion_is_durable_on_all_survivors_before_the_write_is_acknowledged() {
         assert_eq!((rig.end(write), rig.says(last, 2)), (None, MemberState::InSync));
         rig.did(last, &[Ask::Flush]);
         assert_eq!(rig.end(write), Some(Ok(())));
-        assert_eq!([0, 1].map(|leg| rig.says(leg, 2)), [MemberState::Out; 2]);
+        assert_eq!([0, 1].map(|leg| rig.says(leg, 2)), [MemberState::FailedMedia; 2]);
     }
 }
 
@@ -92,7 +92,7 @@ fn a_survivor_that_cannot_write_its_superblock_is_out_and_the_rest_say_so_first(
         rig.did(0, &[Ask::Super]);
         rig.did(0, &[Ask::Flush]);
         assert_eq!(rig.end(write), Some(Ok(())));
-        assert_eq!([1, 2].map(|leg| rig.says(0, leg)), [MemberState::Out; 2]);
+        assert_eq!([1, 2].map(|leg| rig.says(0, leg)), [MemberState::FailedMedia; 2]);
     }
 }
 
@@ -120,7 +120,7 @@ fn if_the_last_leg_cannot_write_its_superblock_writes_fail_and_nothing_hangs() {
         assert_eq!(rig.get(8, 1), 0, "it can be read");
     }
     rig.put(0, 1, 4);
-    assert_eq!((rig.says(0, 1), rig.get(0, 1)), (MemberState::Out, 4));
+    assert_eq!((rig.says(0, 1), rig.get(0, 1)), (MemberState::FailedMedia, 4));
     rig.sync();
 }
 

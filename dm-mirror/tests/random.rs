@@ -17,7 +17,7 @@ const OPS: u64 = 30_000;
 /// What six clients ask of a mirror small enough that they meet often.
 fn busy(legs: usize) -> Scenario {
     let load = Load::Random { clients: 6, ops: 500, extent_max: Sectors(8) };
-    Scenario { early_effects: true, ..Scenario::new(legs, 24, load) }
+    Scenario { early_effects: true, hurries: 50, ..Scenario::new(legs, 24, load) }
 }
 
 /// Everything that can go wrong with a disk, `budget` times.

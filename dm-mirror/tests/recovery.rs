@@ -106,6 +106,16 @@ fn a_clean_stop_leaves_nothing_to_copy_and_nothing_to_wait_for() {
     assert_eq!((rig.costs(0).copy, rig.costs(1).copy), ((0, 0), (0, 0)));
 }
 
+/// Nothing is copied then that would wake the cleaner.
+#[test]
+fn what_a_crash_left_dirty_becomes_clean_also_if_one_leg_starts_alone() {
+    let rig = torn(2).crash_and_start(&both()[0], &[true, false], " 1 start_degraded=run");
+    rig.until(|rig| rig.runs());
+    assert!(rig.dirty(0, 0));
+    rig.rest();
+    assert_eq!((rig.dirty(0, 0), rig.missed(0, 0, 1)), (false, true));
+}
+
 #[test]
 fn a_read_has_its_region_made_equal_first() {
     let mut rig = Recorded::labelled(2, false);

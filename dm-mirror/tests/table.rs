@@ -36,6 +36,7 @@ fn a_table_is_printed_as_it_can_be_read_again() {
         "core 2 8 sync 1 vbd2 64",
         "core 2 64 sync 3 vbd0 0 vbd1 0 vbd2 8 2 read_policy least_pending",
         "core 2 64 nosync 2 vbd2 0 vbd2 64 2 read_policy prefer=1",
+        "core 2 64 nosync 2 vbd0 0 vbd1 0 1 error_threshold=0,1",
     ] {
         let target = create(args).unwrap();
         assert_eq!(target.table(), args);
@@ -79,6 +80,26 @@ fn each_mistake_is_named_with_its_column() {
         ("core 1 nosync 2 vbd2 0 vbd2 63", 24, "`vbd2` holds leg 0 already"),
         ("core 1 nosync 2 vbd0 0 vbd1 0 extra", 31, "`extra` is no number of features"),
         ("core 1 nosync 2 vbd0 0 vbd1 0 1 faster", 33, "there is no feature `faster`"),
+        (
+            "core 1 nosync 2 vbd0 0 vbd1 0 1 error_threshold=5",
+            33,
+            "`error_threshold=5` is no threshold",
+        ),
+        (
+            "core 1 nosync 2 vbd0 0 vbd1 0 1 error_threshold=5,0",
+            33,
+            "`error_threshold=5,0` is no threshold",
+        ),
+        (
+            "core 1 nosync 2 vbd0 0 vbd1 0 1 error_threshold=x,1",
+            33,
+            "`error_threshold=x,1` is no threshold",
+        ),
+        (
+            "core 1 nosync 2 vbd0 0 vbd1 0 1 error_threshold=-1,9",
+            33,
+            "`error_threshold=-1,9` is no threshold",
+        ),
         ("core 1 nosync 2 vbd0 0 vbd1 0 1 read_policy", 44, "read policy is missing"),
         ("core 1 nosync 2 vbd0 0 vbd1 0 2 read_policy best", 45, "there is no read policy `best`"),
         ("core 1 nosync 2 vbd0 0 vbd1 0 2 read_policy prefer=2", 45, "there is no leg 2"),

@@ -11,7 +11,7 @@ use super::{Candidate, Missed, Plan, Role, Verdict};
 use crate::format::{Marks, MemberEntry, MemberState, Superblock};
 
 const STRANGER: &str = "the mirror has another disk in its place";
-const FAILED_MEDIA: &str = "it is out for errors of its medium";
+const FAILED_MEDIA: &str = "it is out for errors of its medium until a person adds it";
 
 /// The newest record, and who is there.
 struct Decision<'a> {

@@ -30,7 +30,8 @@ fn a_start_says_what_becomes_of_each_member() {
     assert_eq!(
         decide(&[&a, &b, &c], None).to_string(),
         "can start: member 0 is in sync; member 1 is to be given regions 3-4, 9; member 2 is kept \
-         out: it is out for errors of its medium; member 3 is not there, and need not be"
+         out: it is out for errors of its medium until a person adds it; member 3 is not there, \
+         and need not be"
     );
 }
 

@@ -5,6 +5,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 pub mod labels;
+pub mod media;
 pub mod operator;
 pub mod recorded;
 
@@ -324,7 +325,7 @@ impl Rig {
 
     /// The letters of the status: A in sync, S being rebuilt, D failed.
     pub fn letters(&self) -> String {
-        self.target.status().split(' ').rev().nth(2).unwrap().to_owned()
+        self.target.status().split(' ').nth(self.disks.len() + 3).unwrap().to_owned()
     }
 
     pub fn message(&self, words: &str) -> Result<String, dm::MessageError> {

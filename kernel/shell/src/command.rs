@@ -95,6 +95,19 @@ pub enum Command {
         /// Which part.
         span: Span,
     },
+    /// Write numbered sectors, read and flush by chance, and tell of each request.
+    Torture {
+        /// Device.
+        dev: String,
+        /// Where.
+        span: Span,
+        /// How many requests.
+        count: u64,
+        /// What chance begins with.
+        seed: u64,
+        /// The first request's number.
+        first: u64,
+    },
     /// List the threads.
     Threads,
     /// Show how memory is used.
@@ -235,6 +248,25 @@ pub enum Mirror {
         name: String,
         /// The limits, as the mirror reads them.
         rate: String,
+    },
+    /// Compare the legs of a mirror.
+    Check {
+        /// Which mirror.
+        name: String,
+        /// Until that is over, and tell what came of it.
+        wait: bool,
+    },
+    /// Compare the legs of a mirror and make them equal.
+    Repair {
+        /// Which mirror.
+        name: String,
+        /// Until that is over, and tell what came of it.
+        wait: bool,
+    },
+    /// End the check or the repair of a mirror.
+    Idle {
+        /// Which mirror.
+        name: String,
     },
     /// Start a mirror without a member that was in sync.
     StartDegraded {

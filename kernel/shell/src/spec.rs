@@ -193,6 +193,27 @@ pub static COMMANDS: &[CommandSpec] = &[
         |args| mirror(Mirror::Rate { name: args.name("NAME")?, rate: args.name("RATE")? }),
     ),
     spec(
+        "mirror check",
+        "NAME [--wait]",
+        "Compare all legs of a mirror; nothing is written",
+        "mirror check m0 --wait",
+        |args| mirror(Mirror::Check { name: args.name("NAME")?, wait: waits(args) }),
+    ),
+    spec(
+        "mirror repair",
+        "NAME [--wait]",
+        "Compare all legs, rewrite what differs or cannot be read",
+        "mirror repair m0 --wait",
+        |args| mirror(Mirror::Repair { name: args.name("NAME")?, wait: waits(args) }),
+    ),
+    spec(
+        "mirror idle",
+        "NAME",
+        "End the check or the repair of a mirror that runs",
+        "mirror idle m0",
+        |args| mirror(Mirror::Idle { name: args.name("NAME")? }),
+    ),
+    spec(
         "mirror start-degraded",
         "NAME",
         "Start a held mirror without the member it waits for",
@@ -284,6 +305,18 @@ pub static COMMANDS: &[CommandSpec] = &[
         "discard m0 1M 1M",
         |args| Ok(Command::Discard { dev: args.name("DEV")?, span: args.span()? }),
     ),
+    spec(
+        "torture",
+        "DEV OFFSET LENGTH COUNT SEED [--first NUMBER]",
+        "Write numbered sectors by chance, and tell of each request",
+        "torture m0 0 4M 1000 7",
+        |args| {
+            let (dev, span) = (args.name("DEV")?, args.span()?);
+            let (count, seed) = (args.number("COUNT")?, args.number("SEED")?);
+            let first = args.optional("--first", Args::number)?.unwrap_or(1);
+            Ok(Command::Torture { dev, span, count, seed, first })
+        },
+    ),
     spec("threads", "", "List the kernel's threads", "threads", |_| Ok(Command::Threads)),
     spec("memory", "", "Show how memory is used", "memory", |_| Ok(Command::Memory)),
     spec("interrupts", "", "Count the interrupts by vector", "interrupts", |_| {
@@ -320,6 +353,10 @@ pub(crate) const LEVELS: &str = "off error warn info debug trace";
 
 fn dmsetup(command: Dmsetup) -> Result<Command, ParseError> {
     Ok(Command::Dmsetup(command))
+}
+
+fn waits(args: &Args<'_>) -> bool {
+    args.find("--wait").is_some()
 }
 
 fn mirror(command: Mirror) -> Result<Command, ParseError> {

@@ -21,6 +21,8 @@ use crate::task::{MaySleep, sleep};
 pub const TESTS: &[Test] = &[
     Test { name: "labelled::what_was_written_outlives_the_device", run: outlives },
     Test { name: "labelled::a_leg_that_failed_gets_what_it_missed", run: partial_rebuild },
+    Test { name: "labelled::a_leg_that_failed_for_its_medium_waits_for_a_person", run: bad_medium },
+    Test { name: "labelled::a_check_finds_what_a_repair_makes_equal", run: check_and_repair },
     Test { name: "labelled::a_missing_member_holds_the_start", run: held },
     Test { name: "labelled::a_copy_of_a_member_is_not_taken_for_it", run: twins },
     Test { name: "labelled::power_off_stops_the_mirror_cleanly", run: clean_stop },
@@ -129,7 +131,7 @@ fn partial_rebuild(may_sleep: &MaySleep) -> Result<(), String> {
     disks.label(&mut session)?;
     all_run(&mut session, &["fill m 0 8M random=7", "flush m"])?;
     disks.until_clean(may_sleep)?;
-    disks.fault.fail(Hit::All, ErrorKind::Media);
+    disks.fault.fail(Hit::All, ErrorKind::Gone);
     // Eight regions of 512 KiB.
     all_run(&mut session, &["fill m 16M 4M random=8", "flush m"])?;
     let excluded = disks.superblock("vbd0")?.members[1].map(|member| member.state);
@@ -145,6 +147,40 @@ fn partial_rebuild(may_sleep: &MaySleep) -> Result<(), String> {
     let copies = disks.copies(1)?;
     check!(copies == 8 * COPIES_PER_REGION, "{copies} copies: {report}");
     all_run(&mut session, &["verify m 0 8M random=7", "verify m 16M 4M random=8"])?;
+    disks.end(&mut session)
+}
+
+fn bad_medium(may_sleep: &MaySleep) -> Result<(), String> {
+    let disks = Disks::new(may_sleep)?;
+    let mut session = Session::new(&disks.rig.dm, Mode::Plain, may_sleep);
+    disks.label(&mut session)?;
+    disks.fault.fail(Hit::Writes(extent(8192, 8)), ErrorKind::Media);
+    all_run(&mut session, &["fill m 0 8M random=1", "flush m"])?;
+    disks.fault.forgive();
+    let excluded = disks.superblock("vbd0")?.members[1].map(|member| member.state);
+    check!(excluded == Some(MemberState::FailedMedia), "{excluded:?}");
+    all_run(&mut session, &["dmsetup remove m", "mirror assemble"])?;
+    check!(disks.show()?.starts_with("degraded: 1 of 2"), "{}", disks.show()?);
+    all_run(&mut session, &["mirror add m 1", "mirror wait m", "verify m 0 8M random=1"])?;
+    check!(disks.show()?.starts_with("healthy: 2 of 2"), "{}", disks.show()?);
+    disks.end(&mut session)
+}
+
+fn check_and_repair(may_sleep: &MaySleep) -> Result<(), String> {
+    let disks = Disks::new(may_sleep)?;
+    let mut session = Session::new(&disks.rig.dm, Mode::Plain, may_sleep);
+    disks.label(&mut session)?;
+    all_run(&mut session, &["fill m 0 8M random=1", "flush m"])?;
+    // Behind the mirror's back; its data begin at 1 MiB.
+    check!(disks.rig.write("faulty", extent(2048 + 99, 2), 7)? == Ok(()));
+    all_run(&mut session, &["mirror check m --wait"])?;
+    let report = disks.show()?;
+    check!(report.contains("check: all 129024 sectors; 2 differ, 0 cannot be read"), "{report}");
+    check!(report.contains("  99+2: leg 1 differs"), "{report}");
+    all_run(&mut session, &["mirror repair m --wait", "mirror check m --wait"])?;
+    let report = disks.show()?;
+    check!(report.contains("check: all 129024 sectors; 0 differ"), "{report}");
+    all_run(&mut session, &["verify m 0 8M random=1"])?;
     disks.end(&mut session)
 }
 

@@ -158,8 +158,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a suspend does not wait for the chunk in flight",
         rule: "A suspend waits for the chunk in flight",
-        file: MIRROR,
-        edits: &[("if state.resync.running || state.probing {", "if false {")],
+        file: RESYNC,
+        edits: &[("let quiet = !self.resync.running && self.wiping == 0;", "let quiet = true;")],
         sample: false,
     },
     Mutant {

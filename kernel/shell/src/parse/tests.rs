@@ -117,6 +117,10 @@ fn data_lines() {
             "verify vbd0 1M 4K 0xff",
             Command::Verify { dev: dev(), span: span("1M", "4K"), pattern: Pattern::Byte(255) },
         ),
+        (
+            "torture vbd0 1M 4K 100 7 --first 16",
+            Command::Torture { dev: dev(), span: span("1M", "4K"), count: 100, seed: 7, first: 16 },
+        ),
         ("compare vbd0 m0", Command::Compare { left: dev(), right: "m0".into(), span: None }),
         (
             "compare vbd0 m0 0 1G",
@@ -219,7 +223,7 @@ fn wrong_lines_say_where_what_and_what_next() {
             8,
             "mirror knows no `stats`",
             "did you mean `mirror status`? mirror takes one of: label, assemble, status, wait, fail, \
-             add, replace, rate, start-degraded, keep, forget"
+             add, replace, rate, check, repair, idle, start-degraded, keep, forget"
                 .into(),
         ),
         ("help raed", 6, "`raed` is no command", listed("read")),

@@ -11,7 +11,7 @@ use bio::{Sector, Sectors};
 use dm::{Dm, MappedDevice, Mode, Slot};
 use shell::Mirror;
 
-use super::{assemble, dmsetup, exchange, label, print_lines};
+use super::{assemble, check, dmsetup, exchange, label, print_lines};
 use crate::console::session::Session;
 use crate::console::{Failure, Outcome, devices, stack};
 use crate::kprintln;
@@ -34,6 +34,9 @@ pub fn run(session: &mut Session<'_>, command: Mirror) -> Outcome {
             exchange::replace(session, &name, leg, &disk, force)
         }
         Mirror::Rate { name, rate } => exchange::rate(session, &name, &rate),
+        Mirror::Check { name, wait } => check::start(session, &name, "check", wait),
+        Mirror::Repair { name, wait } => check::start(session, &name, "repair", wait),
+        Mirror::Idle { name } => check::end(session.dm, &name),
         Mirror::StartDegraded { name } => start_by(session, &name, &["start_degraded"]),
         Mirror::Keep { name, leg } => start_by(session, &name, &["keep", &leg.to_string()]),
         Mirror::Forget { device, leg: Some(leg), .. } => exchange::forget(session, &device, leg),
