@@ -39,7 +39,7 @@ use life::Run;
 use pick::{Case, Early, Pick, Variant};
 
 /// How often time passes in one [`Action::Tick`], at most.
-pub const TICKS_MAX: u32 = 8;
+pub const TICKS_MAX: u32 = 16;
 
 /// How far an enumeration goes.
 #[derive(Clone, Debug)]
