@@ -172,11 +172,6 @@ impl Mirror {
         }
     }
 
-    /// The smallest unit of transfer.
-    pub(crate) fn block(&self) -> Sectors {
-        Sectors(u64::from(self.limits().block_size) / bio::SECTOR_SIZE as u64)
-    }
-
     /// Copies `extent`, whose range is held, to the legs that want it.
     pub(crate) fn copy(self: &Arc<Self>, ticket: Ticket, extent: Extent) {
         let memory = BytesMut::zeroed(extent.count().bytes());

@@ -144,6 +144,19 @@ fn a_leg_that_goes_out_meanwhile_is_not_written_to() {
 }
 
 #[test]
+fn a_leg_that_goes_out_while_the_source_is_read_is_not_written_to() {
+    let mut rig = two();
+    let bad = rig.fail_read(3, 1);
+    rig.pass();
+    rig.work_now();
+    rig.message(&format!("fail {bad}")).unwrap();
+    while rig.step() {
+        assert_eq!(rig.asks(bad), []);
+    }
+    assert_eq!((rig.letters().matches('D').count(), rig.repaired(bad)), (1, 0));
+}
+
+#[test]
 fn data_of_a_source_that_went_out_meanwhile_are_not_written() {
     let mut rig = two();
     let bad = rig.fail_read(3, 1);
