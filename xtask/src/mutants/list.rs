@@ -158,8 +158,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a suspend does not wait for the chunk in flight",
         rule: "A suspend waits for the chunk in flight",
-        file: MIRROR,
-        edits: &[("self.resync.running || self.scrub.running || self.probing", "self.probing")],
+        file: RESYNC,
+        edits: &[(
+            "let quiet = !self.resync.running && !self.scrub.running && self.wiping == 0;",
+            "let quiet = self.wiping == 0;",
+        )],
         sample: false,
     },
     Mutant {
