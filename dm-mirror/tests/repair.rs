@@ -186,6 +186,19 @@ fn nothing_is_repaired_where_legs_may_differ() {
 }
 
 #[test]
+fn an_error_that_says_nothing_of_the_medium_is_not_repaired() {
+    let mut rig = two();
+    let read = rig.read(3, 1);
+    let first = (0..2).find(|&leg| rig.disks[leg].queued() > 0).unwrap();
+    rig.fail(first, ErrorKind::NoSpace);
+    rig.settle();
+    assert_eq!(rig.value(read), 7);
+    rig.pass();
+    rig.work_now();
+    assert_eq!([rig.waiting(0), rig.waiting(1)], [[], []]);
+}
+
+#[test]
 fn failed_reads_start_only_so_many_repairs() {
     let mut rig = Recorded::with_features(2, " 1 error_threshold=1000,3600");
     let bad = rig.fail_read(0, 1);
