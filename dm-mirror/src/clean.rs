@@ -153,11 +153,12 @@ impl Mirror {
             match (&mut cleaner.stop, membership) {
                 (Some(stop), Some(membership)) if maps_quiet && !stop.closing => {
                     stop.closing = true;
-                    membership.change(|wanted| wanted.clean = true);
+                    membership.change_twice(|wanted| wanted.clean = true);
                     (None, true)
                 }
                 (Some(stop), Some(membership)) if stop.closing && membership.is_quiet() => {
-                    let closed = told.iter().all(|leg| membership.holds(leg));
+                    let closed =
+                        !membership.is_half_done() && told.iter().all(|leg| membership.holds(leg));
                     (if closed { cleaner.stop.take() } else { None }, false)
                 }
                 (Some(_), None) => (cleaner.stop.take(), false),

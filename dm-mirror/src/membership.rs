@@ -12,6 +12,8 @@
 //! - A superblock goes to a leg that is being rebuilt only after all legs in sync
 //!   hold it (R15): a record that promotes a leg is on its source first.
 //! - Each exclusion and each promotion mints a generation (R10).
+//! - What begins or ends a session is committed twice, so that each record has seen
+//!   the first of every other: a member put back to what it was before shows less.
 //! - A leg that cannot write its superblock is out, and the rest commit again.
 //!   If it is the last, writes and flushes fail until it can (R9).
 
@@ -37,6 +39,8 @@ pub(crate) struct Membership {
     env: Arc<dyn Env>,
     /// For all members; slot, number and incarnation are each disk's own.
     wanted: Superblock,
+    /// One more commit is to follow, once all hold what is wanted now.
+    twice: bool,
     disks: [Disk; LEGS_MAX],
     commit: Option<Commit>,
     /// Requests that have ended on all legs, and are not to be acknowledged yet.
@@ -75,7 +79,7 @@ impl Membership {
     /// Goes on from the newest superblock that was found.
     pub(crate) fn new(newest: Superblock, env: Arc<dyn Env>) -> Membership {
         let disks = [Disk::default(); LEGS_MAX];
-        Membership { env, wanted: newest, disks, commit: None, parked: Vec::new() }
+        Membership { env, wanted: newest, twice: false, disks, commit: None, parked: Vec::new() }
     }
 
     /// What is wanted of all superblocks.
@@ -122,6 +126,17 @@ impl Membership {
     pub(crate) fn change(&mut self, change: impl FnOnce(&mut Superblock)) {
         change(&mut self.wanted);
         self.wanted.version += 1;
+    }
+
+    /// The same, at the begin and the end of a session.
+    pub(crate) fn change_twice(&mut self, change: impl FnOnce(&mut Superblock)) {
+        self.change(change);
+        self.twice = true;
+    }
+
+    /// Whether a second commit is still to come.
+    pub(crate) fn is_half_done(&self) -> bool {
+        self.twice
     }
 
     /// What the members are to think of the member in `slot`.
@@ -261,7 +276,19 @@ impl State {
     /// acknowledged.
     pub(crate) fn pending(&self) -> bool {
         let Some(membership) = &self.membership else { return false };
-        !self.in_sync().iter().all(|leg| membership.holds(leg))
+        membership.twice || !self.in_sync().iter().all(|leg| membership.holds(leg))
+    }
+
+    /// All hold what is to be committed twice: they are to have seen that.
+    fn second_round(&mut self) {
+        let legs = self.writable();
+        if let Some(membership) = &mut self.membership
+            && membership.twice
+            && legs.iter().all(|leg| membership.holds(leg))
+        {
+            membership.twice = false;
+            membership.change(|_| ());
+        }
     }
 
     /// The legs that return, and that superblocks were asked to call rebuilding.
@@ -364,6 +391,7 @@ impl Mirror {
     fn committed(self: &Arc<Self>) {
         let ended = {
             let mut state = self.state.lock();
+            state.second_round();
             match (state.pending(), &mut state.membership) {
                 (false, Some(membership)) => core::mem::take(&mut membership.parked),
                 _ => Vec::new(),

@@ -199,7 +199,7 @@ impl Mirror {
             state.resync.suspended = false;
             let State { membership, regions, cleaner, life, .. } = &mut *state;
             if let Some(membership) = membership {
-                membership.change(|wanted| wanted.clean = false);
+                membership.change_twice(|wanted| wanted.clean = false);
             }
             let active = regions.as_ref().is_some_and(|regions| regions.has_active());
             (!matches!(life, Life::Running), active && cleaner.wake())

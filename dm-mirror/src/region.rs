@@ -68,7 +68,8 @@ struct Activity {
     /// and a second time it may be made clean.
     quiet: u8,
     /// A write failed here on a leg that stayed: what it left there is covered by
-    /// no flush, so the region stays DIRTY for this session.
+    /// no flush, so the region stays DIRTY for this session; if it is unsettled,
+    /// until that leg was written anew.
     doubtful: bool,
 }
 
@@ -173,6 +174,11 @@ impl Regions {
         }
     }
 
+    /// Whether a write failed in a region on a leg that stayed.
+    pub(crate) fn is_doubtful(&self, region: Region) -> bool {
+        self.active.get(&region).is_some_and(|activity| activity.doubtful)
+    }
+
     /// A leg that stays may have lost what its cache held: nothing that was written
     /// since it was flushed is certain. Gives where that may be.
     pub(crate) fn doubt_all(&mut self) -> Vec<Region> {
@@ -220,13 +226,15 @@ impl Regions {
         self.unsettled_count += u32::from(!self.unsettled.put(region.0 as usize));
     }
 
-    /// All legs in sync agree in a region and were flushed since.
+    /// All legs in sync agree in a region and were flushed since; where it was
+    /// doubtful, they were all written anew.
     pub(crate) fn settle(&mut self, region: Region) {
         if self.unsettled.contains(region.0 as usize) {
             self.unsettled.remove(region.0 as usize);
             self.unsettled_count -= 1;
             let now = self.tick();
-            self.active.entry(region).or_default().last_done = now;
+            let activity = self.active.entry(region).or_default();
+            (activity.last_done, activity.doubtful) = (now, false);
         }
     }
 

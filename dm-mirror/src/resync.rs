@@ -341,18 +341,17 @@ impl State {
         let missed = rebuilding.iter().filter(|&leg| regions.missed(leg, region)).collect();
         let in_sync = self.in_sync();
         match regions.is_unsettled(region) {
-            true if in_sync.iter().count() > 1 => in_sync.or(missed),
+            true if in_sync.iter().count() > 1 || regions.is_doubtful(region) => in_sync.or(missed),
             _ => missed,
         }
     }
 
-    /// The legs that a chunk goes to which was just read.
+    /// The legs that a chunk just read goes to; the source too, if that is in doubt.
     pub(crate) fn wanting(&self, extent: Extent) -> LegSet {
         let regions = self.regions.as_ref().expect("a chunk is of some region");
         let region = regions.geometry().touched(extent).next().expect("a chunk is not empty");
-        let mut legs = self.targets(region);
-        legs.remove(self.resync.source);
-        legs
+        let source = Some(self.resync.source).filter(|_| !regions.is_doubtful(region));
+        self.targets(region).without(source.into_iter().collect())
     }
 
     /// A chunk of the region being copied has ended.
@@ -362,9 +361,8 @@ impl State {
         current.reached = current.reached.and(reached);
         current.next = extent.end();
         if Some(current.next) == end {
-            let all = (current.region, current.reached);
+            self.resync.copied.push((current.region, current.reached));
             self.resync.current = None;
-            self.resync.copied.push(all);
         }
     }
 
@@ -375,12 +373,14 @@ impl State {
             // They are flushed again once the exclusion is durable.
             return Vec::new();
         }
-        let settled = self.in_sync().without(flushed).is_empty();
+        let in_sync = self.in_sync();
+        let settled = in_sync.without(flushed).is_empty();
         let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
         let State { regions, resync, cleaner, .. } = self;
         let Some(regions) = regions else { return Vec::new() };
         for (region, reached) in mem::take(&mut resync.copied) {
-            if regions.is_unsettled(region) && !settled {
+            let doubtful = regions.is_doubtful(region) && !in_sync.without(reached).is_empty();
+            if regions.is_unsettled(region) && (doubtful || !settled) {
                 continue;
             }
             regions.settle(region);
@@ -456,7 +456,16 @@ impl Mirror {
 
     /// All legs were flushed behind the regions that were copied.
     pub(crate) fn copies_flushed(self: &Arc<Self>, flushed: LegSet, error: Option<IoError>) {
-        let go = self.state.lock().regions_flushed(flushed);
+        let (go, idle) = {
+            let mut state = self.state.lock();
+            let go = state.regions_flushed(flushed);
+            // Nothing was copied, hence nobody woken, where one leg is all there is.
+            let active = state.regions.as_ref().is_some_and(|it| it.has_active());
+            (go, active && state.cleaner.wake())
+        };
+        if idle {
+            self.schedule_cleaner();
+        }
         for bio in go {
             self.enter_read(bio);
         }

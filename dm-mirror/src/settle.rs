@@ -5,7 +5,7 @@
 
 use alloc::sync::Arc;
 
-use bio::{BufCmd, Extent, IoError, IoResult};
+use bio::{BufCmd, Extent, IoResult};
 
 use crate::format::MemberState;
 use crate::leg::{LegSet, LegState};
@@ -97,11 +97,12 @@ impl State {
                 Ok(())
             }
         };
-        let stays = |(leg, _): &(usize, IoError)| self.writable().contains(*leg);
-        if failed.iter().any(stays)
-            && let Some(regions) = &mut self.regions
-        {
+        let stay = self.writable().and(failed.iter().map(|(leg, _)| *leg).collect());
+        if let (Some(regions), false) = (&mut self.regions, stay.is_empty()) {
             regions.doubt(extent);
+            let geometry = regions.geometry();
+            let touched = |region| geometry.touched(extent).any(|it| it == region);
+            stay.iter().for_each(|leg| self.resync.forget(leg, touched));
         }
         result
     }
@@ -149,6 +150,6 @@ impl State {
         for region in regions.doubt_all() {
             rebuilding.iter().for_each(|leg| regions.miss(leg, region));
         }
-        rebuilding.iter().for_each(|leg| self.resync.forget(leg, |_| true));
+        self.writable().iter().for_each(|leg| self.resync.forget(leg, |_| true));
     }
 }

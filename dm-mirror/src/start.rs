@@ -5,7 +5,7 @@
 //!
 //! Rules:
 //!
-//! - Nothing is answered before the session's first superblock is durable on
+//! - Nothing is answered before the session's first superblocks are durable on
 //!   every leg in sync: a degraded start by a person is an exclusion (R8).
 //! - Regions that the map of any leg in sync calls DIRTY, or cannot say anything
 //!   of, are unsettled (R6, R7).
@@ -237,7 +237,7 @@ impl State {
             // One for all: the history has room for few.
             membership.mint(by);
         }
-        membership.change(|wanted| {
+        membership.change_twice(|wanted| {
             wanted.session += 1;
             wanted.clean = false;
         });

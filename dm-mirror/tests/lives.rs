@@ -9,7 +9,7 @@ mod subject;
 
 use bio::{Limits, Sectors};
 use sim::{Explored, Factory, Fault, Faults, Load, Scenario, explore};
-use subject::recorded::{DATA_START, recorded, recorded_with_all_named};
+use subject::recorded::{DATA_START, Recorded};
 use subject::{clean, number};
 
 const SECTORS: u64 = 24;
@@ -41,9 +41,13 @@ fn scenario(legs: usize) -> Scenario {
     }
 }
 
+fn mirror() -> Recorded {
+    Recorded { cared_for: true, ..Recorded::new(SECTORS) }
+}
+
 #[track_caller]
 fn soak(scenario: &Scenario) {
-    soak_over(scenario, &mut recorded(SECTORS));
+    soak_over(scenario, &mut mirror().build());
 }
 
 #[track_caller]
@@ -89,11 +93,20 @@ fn anything_over_three_legs() {
 #[test]
 fn exchanged_disks_over_two_legs() {
     let scenario = Scenario { exchanges: 2, ..scenario(2) };
-    soak_over(&scenario, &mut recorded_with_all_named(SECTORS));
+    soak_over(&scenario, &mut Recorded { all_named: true, ..mirror() }.build());
 }
 
 #[test]
 fn exchanged_disks_over_three_legs() {
     let scenario = Scenario { exchanges: 2, ..scenario(3) };
-    soak_over(&scenario, &mut recorded_with_all_named(SECTORS));
+    soak_over(&scenario, &mut Recorded { all_named: true, ..mirror() }.build());
+}
+
+/// A chunk of a region takes 40 ms beside clients, and 4 at best.
+#[test]
+fn a_pace_is_kept_over_two_legs() {
+    soak_over(
+        &scenario(2),
+        &mut Recorded { all_named: true, rate: "100,1000", ..mirror() }.build(),
+    );
 }

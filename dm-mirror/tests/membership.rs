@@ -4,7 +4,7 @@
 mod rig;
 
 use bio::ErrorKind;
-use dm_mirror::format::MemberState;
+use dm_mirror::format::{HISTORY_MAX, MemberState};
 use rig::recorded::{Ask, Recorded, Survives};
 use sim::Outcome;
 
@@ -51,6 +51,26 @@ fn a_write_that_saw_no_failure_waits_for_the_exclusion_too() {
     assert_eq!([write, fua, flush].map(|tag| rig.end(tag)), [None; 3]);
     rig.settle();
     assert_eq!([write, fua, flush].map(|tag| rig.end(tag)), [Some(Ok(())); 3]);
+}
+
+/// One that ends while some survivors hold it already is no exception.
+#[test]
+fn whatever_ends_before_the_last_survivor_holds_the_exclusion_waits_for_it() {
+    let mut rig = three();
+    rig.message("fail 2").unwrap();
+    rig.did(0, &[Ask::Super]);
+    rig.did(0, &[Ask::Flush]);
+    assert_eq!([0, 1].map(|leg| rig.says(leg, 2)), [MemberState::Out, MemberState::InSync]);
+    let (write, flush) = (rig.write(0, 1, 2), rig.flush());
+    for leg in [0, 1] {
+        // The write's map says now who misses it.
+        for kind in [Ask::Map, Ask::Flush, Ask::Flush, Ask::Data] {
+            rig.end_ask(leg, kind, Outcome::Ok);
+        }
+    }
+    assert_eq!([write, flush].map(|tag| rig.end(tag)), [None; 2]);
+    rig.settle();
+    assert_eq!([write, flush].map(|tag| rig.end(tag)), [Some(Ok(())); 2]);
 }
 
 /// The write was acknowledged by both legs and is in their caches; one leaves with
@@ -150,6 +170,21 @@ fn what_a_failed_flush_left_on_the_last_leg_stays_dirty() {
     assert!(rig.dirty(0, 0));
 }
 
+/// It may have landed in part, or may land yet.
+#[test]
+fn what_a_failed_write_left_on_the_last_leg_stays_dirty() {
+    let mut rig = Recorded::new(2);
+    rig.message("fail 1").unwrap();
+    rig.settle();
+    rig.put(0, 1, 1);
+    let write = rig.write(0, 1, 2);
+    rig.fail_ask(0, Ask::Data);
+    assert_eq!(rig.error(write), ErrorKind::Media);
+    rig.sync();
+    rig.rest_for(10);
+    assert!(rig.dirty(0, 0));
+}
+
 #[test]
 fn each_exclusion_is_a_generation_of_its_own() {
     let mut rig = three();
@@ -167,6 +202,20 @@ fn each_exclusion_is_a_generation_of_its_own() {
         assert_eq!(base, *seen.last().unwrap(), "what the leg had");
         seen.push(record.generation);
     }
+}
+
+#[test]
+fn the_history_has_the_latest_generations() {
+    let rig = Recorded::new(2);
+    let mut seen = Vec::new();
+    for _ in 0..HISTORY_MAX {
+        for words in ["fail 1", "add 1"] {
+            seen.insert(0, rig.superblock(0).generation);
+            rig.message(words).unwrap();
+            rig.rest();
+        }
+    }
+    assert_eq!(rig.superblock(0).history[..], seen[..HISTORY_MAX]);
 }
 
 /// A power blip: no request failed, and what was acknowledged is gone.

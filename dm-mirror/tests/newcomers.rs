@@ -81,7 +81,7 @@ fn a_disk_of_another_mirror_is_refused_unless_forced() {
         rig.rest();
         assert_eq!(rig.letters(), "ADA", "foreign {foreign}");
         assert!(report(&rig).contains("stays out") && report(&rig).contains("add 1 force"));
-        assert_eq!(rig.costs(1).superblock.0, 1, "nothing was written on it but at the start");
+        assert_eq!(rig.costs(1).superblock.0, 2, "nothing was written on it but at the start");
         rig.message("add 1 force").unwrap();
         rig.rest();
         assert_eq!((rig.letters().as_str(), rig.agree(0, 1)), ("AAA", true), "foreign {foreign}");
@@ -90,6 +90,36 @@ fn a_disk_of_another_mirror_is_refused_unless_forced() {
         rig.rest();
         assert_eq!((rig.letters().as_str(), rig.get(0, 1)), ("AAA", 2), "what it was is gone");
     }
+}
+
+/// From when it is on its way on, wherever the power goes, in whatever slot its own
+/// superblocks are by then.
+#[test]
+fn what_a_forced_disk_was_is_not_found_after_a_crash() {
+    let mut on_its_way = 0;
+    let other = Recorded::labelled_as(99, 2, true);
+    for steps in 0..60 {
+        let rig = exchanged(2);
+        for slot in 0..2 {
+            let place = superblock_place(slot);
+            // Both slots have one, and larger numbers than a new member's.
+            let mut superblock = other.superblock(0);
+            superblock.seq = 7 + slot as u64;
+            rig.disks[1].preset(place.start(), &superblock.encode());
+        }
+        rig.message("add 1 force").unwrap();
+        rig.steps(steps);
+        if rig.letters() != "AS" {
+            continue;
+        }
+        on_its_way += 1;
+        let mut rig = rig.crash(&[Durable; 2]);
+        rig.rest();
+        assert!(rig.runs(), "after {steps}: {}", report(&rig));
+        assert_eq!(rig.get(0, 1), 2, "after {steps}");
+        assert!(matches!(rig.letters().as_str(), "AA" | "AD"), "after {steps}");
+    }
+    assert!(on_its_way > 10, "{on_its_way}");
 }
 
 #[test]
@@ -197,6 +227,29 @@ fn a_new_member_that_fails_on_its_way_leaves_the_slot_to_the_one_before() {
     panic!("it was never promoted");
 }
 
+/// A member that is out for its medium stays so until another one really has its place.
+#[test]
+fn a_new_member_that_fails_before_it_is_one_changes_nothing_of_the_one_before() {
+    let rig = Recorded::new(2);
+    rig.message("fail 1").unwrap();
+    rig.rest();
+    let member = rig.member(0);
+    let mut superblock = member.superblock;
+    superblock.seq += 1;
+    superblock.members[1].as_mut().unwrap().state = MemberState::FailedMedia;
+    let place = superblock_place(1 - member.slot);
+    rig.disks[0].preset(place.start(), &superblock.encode());
+    let rig = rig.crash(&[Durable; 2]);
+    rig.rest();
+    assert!(report(&rig).contains("errors of its medium"), "{}", report(&rig));
+    rig.exchange(1);
+    rig.message("add 1").unwrap();
+    rig.until(|rig| rig.letters() == "AS");
+    rig.message("fail 1").unwrap();
+    rig.rest();
+    assert_eq!((rig.letters().as_str(), rig.says(0, 1)), ("AD", MemberState::FailedMedia));
+}
+
 /// The disk that was exchanged comes back, and the one in its place is a member.
 #[test]
 fn the_member_whose_place_was_taken_is_a_stranger() {
@@ -251,6 +304,30 @@ fn a_suspension_waits_for_the_wipe_and_nothing_is_written_after_it() {
         }
         assert_eq!((rig.letters().as_str(), rig.agree(0, 1)), ("AA", true), "after {steps}");
     }
+}
+
+/// Its map could not be written, so a leg on its way back waits for another try; the
+/// mirror is suspended when that comes.
+#[test]
+fn a_leg_on_its_way_back_goes_no_further_in_a_suspended_mirror() {
+    let mut rig = Recorded::new(2);
+    rig.put(0, LENGTH, 1);
+    rig.rest();
+    rig.message("fail 1").unwrap();
+    rig.rest();
+    rig.exchange(1);
+    rig.message("add 1").unwrap();
+    rig.until(|rig| rig.asks(0).contains(&Ask::Map));
+    rig.fail_ask(0, Ask::Map);
+    assert!(rig.stop());
+    for _ in 0..3 {
+        rig.pass();
+        rig.work_now();
+        assert_eq!((rig.asks(0), rig.asks(1)), (vec![], vec![]));
+    }
+    rig.target.resume();
+    rig.rest();
+    assert_eq!((rig.letters().as_str(), rig.agree(0, 1)), ("AA", true));
 }
 
 #[test]

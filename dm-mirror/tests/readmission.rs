@@ -373,3 +373,51 @@ fn a_copy_that_a_leg_got_before_it_went_out_counts_for_nothing() {
     }
     assert!(rig.agree(0, 1) && rig.agree(0, 2));
 }
+
+/// What lies on it may be of another time by now: the record of this session says so
+/// before anything more is written.
+#[test]
+fn a_rebuild_that_goes_on_after_a_start_is_marked_anew_first() {
+    let rig = leg_out(3);
+    rig.message("add 1").unwrap();
+    rig.until(|rig| rig.says(1, 1) == MemberState::Rebuilding && rig.asks(1).contains(&Ask::Data));
+    let rig = rig.crash(&[Durable; 3]);
+    // Everything but that record.
+    for _ in 0..200 {
+        let mut asks =
+            (0..3).flat_map(|leg| rig.asks(leg).into_iter().map(move |kind| (leg, kind)));
+        match asks.find(|ask| *ask != (1, Ask::Super)) {
+            Some((leg, kind)) => rig.end_ask(leg, kind, Outcome::Ok),
+            None => rig.work_now(),
+        }
+        assert!(rig.asks(1).iter().all(|kind| matches!(kind, Ask::Super | Ask::Read)));
+    }
+    assert!(rig.runs() && rig.asks(1) == [Ask::Super]);
+    rig.settle();
+    assert!(rig.letters() == "AAA" && rig.agree(0, 1));
+}
+
+/// It has what was written meanwhile, in its cache.
+#[test]
+fn a_region_is_not_made_clean_before_a_leg_that_is_being_rebuilt_was_flushed() {
+    let mut rig = leg_out(2);
+    rig.rest();
+    rig.message("add 1").unwrap();
+    rig.until(|rig| rig.says(1, 1) == MemberState::Rebuilding && rig.asks(0) == [Ask::Read]);
+    let write = rig.write(16, 1, 9);
+    for leg in [0, 1] {
+        for kind in [Ask::Map, Ask::Flush, Ask::Data] {
+            rig.end_ask(leg, kind, Outcome::Ok);
+        }
+    }
+    assert_eq!(rig.end(write), Some(Ok(())));
+    rig.flush();
+    rig.end_ask(0, Ask::Flush, Outcome::Ok);
+    for _ in 0..4 {
+        rig.pass();
+        assert!((0..2).all(|leg| !rig.asks(leg).contains(&Ask::Map)));
+    }
+    assert!(rig.dirty(0, 2) && rig.dirty(1, 2));
+    rig.rest();
+    assert!(!rig.dirty(0, 2) && rig.keeps(1, 16) == 9 && rig.letters() == "AA");
+}

@@ -8,15 +8,19 @@ use bio::ErrorKind;
 use dm_mirror::format::MemberState;
 use rig::LENGTH;
 use rig::recorded::{Ask, DATA, REGION, Recorded, Survives};
-use sim::Outcome;
+use sim::{Outcome, Presence};
 
 /// A mirror of 1 everywhere; a write of 2 to sector 0 reached leg 0 alone, when
 /// the power went.
 fn torn(legs: usize) -> Recorded {
+    torn_at(0, legs)
+}
+
+fn torn_at(sector: u64, legs: usize) -> Recorded {
     let mut rig = Recorded::new(legs);
     rig.put(0, LENGTH, 1);
     rig.rest();
-    rig.write(0, 1, 2);
+    rig.write(sector, 1, 2);
     for leg in 0..legs {
         rig.did(leg, &[Ask::Map]);
         rig.did(leg, &[Ask::Flush]);
@@ -25,7 +29,7 @@ fn torn(legs: usize) -> Recorded {
     let mut survives = vec![Durable; legs];
     survives[0] = All;
     let rig = rig.crash(&survives);
-    assert_eq!((rig.keeps(0, 0), rig.keeps(1, 0)), (2, 1));
+    assert_eq!((rig.keeps(0, sector), rig.keeps(1, sector)), (2, 1));
     rig
 }
 
@@ -106,6 +110,16 @@ fn a_clean_stop_leaves_nothing_to_copy_and_nothing_to_wait_for() {
     assert_eq!((rig.costs(0).copy, rig.costs(1).copy), ((0, 0), (0, 0)));
 }
 
+/// Nothing is copied then that would wake the cleaner.
+#[test]
+fn what_a_crash_left_dirty_becomes_clean_also_if_one_leg_starts_alone() {
+    let rig = torn(2).crash_and_start(&both()[0], &[true, false], " 1 start_degraded=run");
+    rig.until(|rig| rig.runs());
+    assert!(rig.dirty(0, 0));
+    rig.rest();
+    assert_eq!((rig.dirty(0, 0), rig.missed(0, 0, 1)), (false, true));
+}
+
 #[test]
 fn a_read_has_its_region_made_equal_first() {
     let mut rig = Recorded::labelled(2, false);
@@ -137,6 +151,20 @@ fn another_leg_is_the_source_if_the_first_cannot_be_read() {
     assert_eq!(rig.letters(), "AA");
 }
 
+/// No leg can read the chunk whole, and what differs is the last block of it.
+#[test]
+fn a_region_that_is_copied_block_by_block_is_copied_to_its_end() {
+    let rig = torn_at(REGION - 1, 2);
+    for _ in 0..2 {
+        let reads = |rig: &Recorded| (0..2).find(|&leg| rig.asks(leg) == [Ask::Read]);
+        rig.until(|rig| rig.runs() && reads(rig).is_some());
+        rig.fail_ask(reads(&rig).unwrap(), Ask::Read);
+    }
+    rig.rest();
+    assert!(rig.letters() == "AA" && rig.agree(0, 1));
+    assert_eq!(rig.costs(0).copy.0 + rig.costs(1).copy.0, REGION, "each of its blocks");
+}
+
 #[test]
 fn writes_are_taken_before_the_region_is_settled_and_are_not_lost_to_the_copy() {
     for steps in 0..30 {
@@ -150,6 +178,29 @@ fn writes_are_taken_before_the_region_is_settled_and_are_not_lost_to_the_copy() 
         assert!(rig.agree(0, 1));
         assert_eq!(rig.get(1, 1), 7);
     }
+}
+
+/// What was written to it is the same on all legs, and flushed; the rest may differ.
+#[test]
+fn a_region_that_is_written_before_it_is_settled_stays_dirty() {
+    let mut rig = Recorded::labelled(2, false);
+    rig.until(|rig| rig.runs());
+    rig.until(|rig| (0..2).any(|leg| rig.asks(leg) == [Ask::Read]));
+    let write = rig.write(5 * REGION, 1, 1);
+    for _ in 0..4 {
+        rig.flush();
+        for leg in [0, 1] {
+            // All but what is read to be copied.
+            while let Some(kind) = rig.asks(leg).into_iter().find(|kind| *kind != Ask::Read) {
+                rig.end_ask(leg, kind, Outcome::Ok);
+            }
+        }
+        rig.pass();
+    }
+    assert_eq!(rig.end(write), Some(Ok(())));
+    assert!(rig.dirty(0, 5) && rig.dirty(1, 5));
+    rig.rest();
+    assert!(!rig.dirty(0, 5) && rig.agree(0, 1));
 }
 
 /// The region agrees trivially, since one leg is left; but as long as the other
@@ -174,6 +225,22 @@ fn a_dirty_region_answers_no_read_while_an_exclusion_is_not_durable() {
     }
     rig.settle();
     assert_eq!((rig.says(0, 1), rig.value(read)), (MemberState::Out, 2));
+}
+
+/// What is answered must be durable, also where there is nothing to copy.
+#[test]
+fn a_dirty_region_is_not_settled_by_a_flush_that_failed() {
+    let mut rig = torn(2);
+    rig.until(|rig| rig.runs());
+    rig.message("fail 1").unwrap();
+    let read = rig.read(0, 1);
+    rig.until(|rig| rig.says(0, 1) == MemberState::Out);
+    rig.until(|rig| rig.asks(0).contains(&Ask::Flush));
+    rig.fail_ask(0, Ask::Flush);
+    rig.settle();
+    assert_eq!(rig.error(read), ErrorKind::Media);
+    rig.rest();
+    assert_eq!((rig.get(0, 1), rig.letters().as_str()), (2, "AD"));
 }
 
 /// It cannot be said durably that the other leg is out, so the region cannot be
@@ -235,6 +302,20 @@ fn a_degraded_start_by_a_person_is_durable_on_each_leg_before_the_first_answer()
         assert!((rig.end(read).is_none() && rig.end(write).is_none()) || said);
         rig.end(read).is_some() && rig.end(write).is_some()
     });
+}
+
+/// The disk that is gone by now may be the one that made the rest good enough.
+#[test]
+fn a_person_is_asked_again_if_one_more_is_missing_by_then() {
+    let rig = Recorded::new(3).stop_and_start(&[true, true, false]);
+    rig.settle();
+    rig.disks[1].set_presence(Presence::Gone);
+    rig.message("start_degraded").unwrap();
+    rig.settle();
+    assert!(rig.target.status().ends_with("held"), "{}", rig.target.status());
+    rig.message("start_degraded").unwrap();
+    rig.settle();
+    assert_eq!((rig.runs(), rig.states().as_str()), (true, "ADD"));
 }
 
 #[test]
@@ -354,7 +435,7 @@ fn the_half_that_a_person_chose_is_what_both_have_then() {
 /// A person is impatient.
 #[test]
 fn a_start_that_is_asked_for_while_it_is_on_its_way_is_one_start() {
-    for steps in 0..12 {
+    for steps in 0..20 {
         let mut rig = Recorded::labelled(2, true);
         rig.steps(steps);
         let _ = rig.message("start_degraded");
@@ -368,7 +449,7 @@ fn a_start_that_is_asked_for_while_it_is_on_its_way_is_one_start() {
 
 #[test]
 fn a_mirror_that_is_suspended_while_it_starts_writes_nothing_after_the_suspension() {
-    for steps in 0..12 {
+    for steps in 0..20 {
         let rig = Recorded::labelled(2, true);
         rig.steps(steps);
         let over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));

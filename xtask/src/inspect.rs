@@ -5,10 +5,11 @@
 
 use std::env;
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use serde_json::Value;
 
 use crate::workspace;
 
@@ -30,6 +31,27 @@ pub(crate) struct Options {
     /// Where halves ran apart: decide as if this slot had been chosen
     #[arg(long, value_name = "SLOT")]
     keep: Option<String>,
+}
+
+/// The package's program, built: for those who ask often, and do not want to wait for a
+/// cargo that builds something else.
+pub(crate) struct Program(PathBuf);
+
+impl Program {
+    /// Builds it.
+    pub(crate) fn build() -> Result<Self> {
+        let mut cargo = workspace::cargo();
+        workspace::run(cargo.args(["build", "--quiet", "--package", "inspect"]))?;
+        Ok(Self(workspace::target().join("debug/inspect")))
+    }
+
+    /// What these images hold, with the regions listed.
+    pub(crate) fn json(&self, disks: &[PathBuf]) -> Result<Value> {
+        let mut program = Command::new(&self.0);
+        program.args(["--json", "--map", "--"]).args(disks).stderr(Stdio::inherit());
+        let said = program.output().with_context(|| workspace::shown(&program))?;
+        serde_json::from_slice(&said.stdout).with_context(|| workspace::shown(&program))
+    }
 }
 
 /// Runs the package on the disks.

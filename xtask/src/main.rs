@@ -10,6 +10,7 @@ mod build;
 mod clean;
 mod console;
 mod demo;
+mod figures;
 mod guard;
 mod inspect;
 mod lines;
@@ -18,6 +19,7 @@ mod provision;
 mod qemu;
 mod run;
 mod sim;
+mod soak;
 mod suites;
 mod symbolize;
 mod terminal;
@@ -27,6 +29,7 @@ mod workspace;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::{panic, process};
 
 use anyhow::Result;
 use clap::Parser;
@@ -63,7 +66,14 @@ enum Xtask {
     /// argument cannot be used.
     Inspect(inspect::Options),
 
-    /// Run the mirror's random simulation: one seed, or new ones for minutes
+    /// Cut the power of a mirror again and again, and judge what its disks hold
+    Soak(soak::Options),
+
+    /// Run the mirror's simulation: one run, new ones for minutes, or every crash
+    ///
+    /// Without options, each test of it makes a million requests with new seeds, as
+    /// many tests at once as the machine has cores. The first failure ends it; the
+    /// last line then makes the same run again. Ctrl-C ends it too.
     Sim(sim::Options),
 
     /// Break the mirror's rules one at a time; each must fail a test
@@ -91,7 +101,11 @@ enum Xtask {
     },
 }
 
+/// What a shell reports of a program that SIGPIPE ended.
+const BROKEN_PIPE: i32 = 128 + 13;
+
 fn main() -> ExitCode {
+    end_with_the_reader();
     match dispatch(Xtask::parse()) {
         Ok(code) => code,
         Err(why) => {
@@ -101,12 +115,26 @@ fn main() -> ExitCode {
     }
 }
 
+/// A reader that has seen enough, as `head`, ends us without a word: std knows only to
+/// panic when a line cannot be printed.
+fn end_with_the_reader() {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |why| {
+        let what = why.payload_as_str().unwrap_or_default();
+        if what.starts_with("failed printing to ") && what.contains("Broken pipe") {
+            process::exit(BROKEN_PIPE);
+        }
+        report(why);
+    }));
+}
+
 fn dispatch(verb: Xtask) -> Result<ExitCode> {
     match verb {
         Xtask::Run(options) => run::main(&options),
         Xtask::Demo(options) => demo::main(&options),
         Xtask::Test(options) => suites::main(&options),
         Xtask::Inspect(options) => inspect::main(&options),
+        Xtask::Soak(options) => soak::main(&options),
         Xtask::Sim(options) => sim::main(&options).map(|()| ExitCode::SUCCESS),
         Xtask::Mutants(options) => mutants::main(&options).map(code),
         Xtask::Build(options) => build::image(&options).map(|kernel| {

@@ -5,11 +5,13 @@
 //! nobody else keeps anything. Rule: no other module builds such a path by hand.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
 
 /// The folder of the workspace's `Cargo.toml`.
 pub(crate) fn root() -> &'static Path {
@@ -67,6 +69,25 @@ pub(crate) fn make(folder: PathBuf) -> Result<PathBuf> {
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     Ok(folder)
 }
+
+/// A folder for the images of this run, in `logs`, and the lock that says that the
+/// run lasts. Folders that killed runs left there are removed: they are large.
+pub(crate) fn fresh_folder(logs: &Path) -> Result<(TempDir, File)> {
+    for entry in fs::read_dir(logs)? {
+        let path = entry?.path();
+        let lock = File::open(path.join(LOCK));
+        if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
+            fs::remove_dir_all(&path).with_context(|| format!("removing {}", path.display()))?;
+        }
+    }
+    let folder = tempfile::Builder::new().prefix("run-").tempdir_in(logs)?;
+    let lock = File::create(folder.path().join(LOCK))?;
+    lock.lock().context("locking the folder of this run")?;
+    Ok((folder, lock))
+}
+
+/// The file in a run's folder that is locked while the run lasts.
+pub(crate) const LOCK: &str = "lock";
 
 /// The cargo that runs us, told to work in the workspace.
 pub(crate) fn cargo() -> Command {

@@ -150,11 +150,13 @@ fn a_member_that_failed_for_its_medium_stays_out() {
 /// members of one generation can say this.
 #[test]
 fn a_member_that_calls_itself_rebuilding_where_it_is_listed_in_sync_is_waited_for() {
-    let [a, b] = mirror();
-    let b = b.lists(1, MemberState::Rebuilding);
-    let (missing, plan) = held(&[&a, &b]);
-    assert_eq!(missing, [1]);
-    assert_eq!(plan.roles[..2], [in_sync(0), given_everything(1)]);
+    for state in [MemberState::Rebuilding, MemberState::Out, MemberState::FailedMedia] {
+        let [a, b] = mirror();
+        let b = b.lists(1, state);
+        let (missing, plan) = held(&[&a, &b]);
+        assert_eq!(missing, [1]);
+        assert_eq!(plan.roles[..2], [in_sync(0), given_everything(1)]);
+    }
 }
 
 /// The same, where its generation is one that the newest never had.

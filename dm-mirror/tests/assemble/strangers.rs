@@ -198,3 +198,12 @@ fn what_was_seen_of_a_predecessor_does_not_count() {
     let other = another_disk(b);
     assert!(matches!(started(&[&a, &other]).roles[1], Role::KeptOut { .. }));
 }
+
+/// It is evidence of nothing; and were it heard, there would be nobody to rebuild it.
+#[test]
+fn what_a_half_rebuilt_member_saw_of_others_does_not_count() {
+    let [a, b] = mirror();
+    let rebuilding = |member: Member| member.excludes(1, 1).lists(1, MemberState::Rebuilding);
+    let (a, b) = (rebuilding(a), saw(rebuilding(b), 0, SEQ + 50));
+    assert_eq!(started(&[&a, &b]).roles[..2], [in_sync(0), given(1, [])]);
+}

@@ -10,14 +10,14 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bio::{BlockDevice, BufCmd, ErrorKind, Limits, SECTOR_SIZE, Sector, Sectors};
+use bio::{BlockDevice, BufCmd, ErrorKind, Limits, SECTOR_SIZE, Sector};
 use dm_mirror::format::{
     Marks, Member, MemberState, Region, SLOTS, Superblock, newest_superblock, superblock_place,
 };
-use dm_mirror::label::{self, Ids, LabelOptions, Phase};
+use dm_mirror::label::{Ids, uuid_from};
 use sim::{Chooser, Landed, Outcome, Replay, SimDisk, Trace};
 
-use super::{LENGTH, Later, Rig, at_once, create, watch_locks};
+use super::{LENGTH, Later, Rig, at_once, create, labels, watch_locks};
 
 /// Where the data begins on each leg: two superblock slots, one page of the map
 /// in two slots.
@@ -115,7 +115,12 @@ impl DerefMut for Recorded {
 impl Recorded {
     /// A new mirror of equal legs that has started.
     pub fn new(legs: usize) -> Recorded {
-        let rig = Recorded::labelled(legs, true);
+        Recorded::with_limits(legs, Limits::default())
+    }
+
+    /// The same over disks like this.
+    pub fn with_limits(legs: usize, limits: Limits) -> Recorded {
+        let rig = Recorded::made(labels::ids(legs), true, limits);
         rig.settle();
         assert_eq!(rig.letters(), "A".repeat(legs));
         rig
@@ -124,33 +129,35 @@ impl Recorded {
     /// A new mirror that is about to start; unless `clean`, legs are to be made
     /// equal first.
     pub fn labelled(legs: usize, clean: bool) -> Recorded {
-        Recorded::labelled_as(1 << 32, legs, clean)
+        Recorded::made(labels::ids(legs), clean, Limits::default())
     }
 
     /// The same, with identities that come of `dice`.
     pub fn labelled_as(dice: u64, legs: usize, clean: bool) -> Recorded {
-        watch_locks();
-        let limits = Limits::default();
-        let capacity = Sectors(DATA + LENGTH);
-        let disks: Vec<_> = (0..legs).map(|_| SimDisk::new(capacity, limits)).collect();
-        let devices = vec![label::Device { capacity, block_size: limits.block_size }; legs];
-        let mut dice = sim::Random::new(dice);
-        let ids = Ids::new(legs, || dice.bits());
-        let options = LabelOptions {
-            region: Some(Sectors(REGION)),
-            data_start: Some(Sector(DATA)),
-            clean,
-            ..LabelOptions::new("test")
-        };
-        let label = label::plan(&options, &ids, &devices).unwrap();
-        for (device, disk) in disks.iter().enumerate() {
-            for (place, unit) in
-                Phase::ALL.into_iter().flat_map(|phase| label.writes(device, phase))
-            {
-                disk.preset(place.start(), &unit[..]);
-            }
-        }
+        Recorded::made(labels::ids_of(dice, legs), clean, Limits::default())
+    }
+
+    fn made(ids: Ids, clean: bool, limits: Limits) -> Recorded {
+        let (legs, disks) = (ids.members.len(), labels::disks(&ids, clean, limits));
         Recorded::over(disks, &vec![true; legs], "", 0)
+    }
+
+    /// The disk of a leg is labelled anew in its old place, as another member of
+    /// the same set.
+    pub fn label_anew(&self, leg: usize) {
+        let mut ids = labels::ids(self.disks.len());
+        ids.members[leg] = uuid_from(|| 1);
+        labels::put(&self.disks[leg], leg, &ids, true);
+    }
+
+    /// All that is on a leg's medium.
+    pub fn snapshot(&self, leg: usize) -> Vec<u8> {
+        self.durable_bytes(leg, 0, DATA + LENGTH)
+    }
+
+    /// A leg's disk is again as it was.
+    pub fn restore(&self, leg: usize, snapshot: &[u8]) {
+        self.disks[leg].preset(Sector(0), snapshot);
     }
 
     /// A mirror over these disks, of which the table names those that are
@@ -265,6 +272,16 @@ impl Recorded {
     fn complete_one(&self) -> bool {
         let leg = (0..self.disks.len()).find(|&leg| self.disks[leg].queued() > 0);
         leg.map(|leg| self.ok(leg)).is_some()
+    }
+
+    /// As [`step`](Recorded::step), but requests of this kind wait on `held`.
+    pub fn step_without(&self, held: usize, kind: Ask) -> bool {
+        let may = |leg: usize| self.asks(leg).into_iter().find(|it| leg != held || *it != kind);
+        match (0..self.disks.len()).find_map(|leg| Some((leg, may(leg)?))) {
+            Some((leg, next)) => self.end_ask(leg, next, Outcome::Ok),
+            None => return self.later.one_now(),
+        }
+        true
     }
 
     /// Time passes: whatever was put off until now runs once.

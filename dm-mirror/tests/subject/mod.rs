@@ -69,6 +69,27 @@ impl Subject for Mirror {
     }
 }
 
+/// Prints errors: the line of a run that a panic has ended is logged as one.
+struct Errors;
+
+impl log::Log for Errors {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() == log::Level::Error
+    }
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            println!("{}", record.args());
+        }
+    }
+    fn flush(&self) {}
+}
+
+pub(crate) fn print_errors() {
+    if log::set_logger(&Errors).is_ok() {
+        log::set_max_level(log::LevelFilter::Error);
+    }
+}
+
 /// Lets a resync go on beside the clients, so that they meet: it does not give way.
 pub(crate) fn at_once(target: &dyn Target) {
     target.message(&["sync_rate", "none,none"]).expect("a right rate");
@@ -82,6 +103,7 @@ pub(crate) fn at_once(target: &dyn Target) {
 pub(crate) fn mirror(
     sync: &'static str,
 ) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
+    print_errors();
     move |world, legs| {
         let count = legs.len();
         let (first, sync) = match world.boots() {

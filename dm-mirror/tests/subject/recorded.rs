@@ -4,17 +4,17 @@
 //! what the disks kept, with the legs that the world left out named `-`. Now and
 //! then a person takes back what is out, and has the legs compared.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bio::{Bio, BlockDevice, Limits, Sector, Sectors};
 use dm::{Args, Context, DeviceRef, Events, Target, TargetType};
-use dm_mirror::MirrorType;
 use dm_mirror::label::{self, Device, Ids, LabelOptions, Phase};
+use dm_mirror::{LEGS_MAX, MirrorType};
 use sim::{Life, Subject, World};
 
-use super::{Legs, Simulated, at_once};
+use super::{Legs, Simulated, print_errors};
 
 /// Where the data of each leg begins: right behind the metadata of one page.
 pub const DATA_START: u64 = 32;
@@ -27,6 +27,51 @@ struct Mirror {
     target: Arc<dyn Target>,
     length: Sectors,
     stopped: Arc<AtomicBool>,
+    events: Arc<Events>,
+    /// What the status said when there had been so many events.
+    seen: Mutex<Option<(u64, Seen)>>,
+}
+
+/// What a status says.
+#[derive(Clone, Copy)]
+struct Seen {
+    life: Life,
+    /// A letter for each leg.
+    letters: [u8; LEGS_MAX],
+}
+
+impl Seen {
+    fn of(status: &str) -> Seen {
+        let life = match status.rsplit(' ').next() {
+            Some("starting") => Life::Starting,
+            Some("held") => Life::Held,
+            Some("refused") => Life::Refused,
+            _ => Life::Running,
+        };
+        let is_letters = |word: &&str| word.bytes().all(|byte| b"ASD".contains(&byte));
+        let word = status.split(' ').rev().find(is_letters).expect("a status has letters");
+        let mut letters = [0; LEGS_MAX];
+        letters[..word.len()].copy_from_slice(word.as_bytes());
+        Seen { life, letters }
+    }
+}
+
+impl Mirror {
+    /// The status, which is asked for many times at each step. Once a mirror has
+    /// come to a start or not, it raises an event when anything here changes.
+    fn seen(&self) -> Seen {
+        let events = self.events.count();
+        let mut last = self.seen.lock().expect("nobody panics with it");
+        if let Some((when, seen)) = *last
+            && when == events
+            && seen.life != Life::Starting
+        {
+            return seen;
+        }
+        let seen = Seen::of(&self.target.status());
+        *last = Some((events, seen));
+        seen
+    }
 }
 
 impl BlockDevice for Mirror {
@@ -46,12 +91,12 @@ impl Subject for Mirror {
         self
     }
     fn in_sync(&self, leg: usize) -> bool {
-        let status = self.target.status();
-        let is_letters = |word: &&str| word.bytes().all(|byte| b"ASD".contains(&byte));
-        let letters = status.split(' ').rev().find(is_letters).expect("a status has letters");
-        letters.as_bytes()[leg] == b'A'
+        self.seen().letters[leg] == b'A'
     }
     fn is_whole(&self, leg: usize) -> bool {
+        if self.seen().letters[leg] != b'S' {
+            return false;
+        }
         let report = self.target.message(&["show"]).expect("a report");
         let line = report.lines().nth(2 + leg).expect("a line for each leg");
         line.ends_with("whole, being recorded as in sync")
@@ -63,18 +108,14 @@ impl Subject for Mirror {
         sector < Sector(16)
     }
     fn life(&self) -> Life {
-        match self.target.status().rsplit(' ').next() {
-            Some("starting") => Life::Starting,
-            Some("held") => Life::Held,
-            Some("refused") => Life::Refused,
-            _ => Life::Running,
-        }
+        self.seen().life
     }
     fn why(&self) -> String {
         self.target.message(&["show"]).expect("a report")
     }
     fn start_degraded(&self) {
         self.target.message(&["start_degraded"]).expect("it is held");
+        *self.seen.lock().expect("nobody panics with it") = None;
     }
     fn returned(&self, leg: usize) {
         // Refused where the leg is not out, or owes requests.
@@ -90,47 +131,58 @@ impl Subject for Mirror {
     }
 }
 
-/// Builds mirrors of `length` sectors over what the legs hold.
-pub fn recorded(
-    length: u64,
-) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
-    over(length, false)
+/// Which mirrors are built over what the legs hold.
+pub struct Recorded {
+    /// In sectors.
+    pub length: u64,
+    /// Tables name legs that are not there, so that they, or other disks, can be
+    /// added once they are.
+    pub all_named: bool,
+    /// The pace of what is copied.
+    pub rate: &'static str,
+    /// Now and then a person has a look.
+    pub cared_for: bool,
 }
 
-/// The same with tables that name legs which are not there, so that they, or other
-/// disks, can be added once they are.
-pub fn recorded_with_all_named(
-    length: u64,
-) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
-    over(length, true)
-}
+impl Recorded {
+    /// Mirrors of `length` sectors, and nothing special.
+    pub fn new(length: u64) -> Recorded {
+        Recorded { length, all_named: false, rate: "none,none", cared_for: false }
+    }
 
-fn over(
-    length: u64,
-    all: bool,
-) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
-    move |world, legs| {
+    /// Builds one at each start.
+    pub fn build(self) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
+        print_errors();
+        move |world, legs| self.start(world, legs)
+    }
+
+    fn start(&self, world: &World<'_>, legs: Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
+        let Recorded { length, all_named, rate, cared_for } = *self;
         if world.boots() == 0 {
             put_label(world, length);
         }
         let count = legs.len();
-        let hidden = |leg| world.absent(leg) && !all;
+        let hidden = |leg| world.absent(leg) && !all_named;
         let name = |leg| if hidden(leg) { " - 0".into() } else { format!(" vbd{leg} 0") };
         let names: String = (0..count).map(name).collect();
         let line = format!("internal 0 {count}{names}");
         let named = |(leg, disk)| DeviceRef::new(&format!("vbd{leg}"), disk);
         let devices = Legs(legs.into_iter().enumerate().map(named).collect());
+        let events = Arc::new(Events::default());
         let context = Context {
             length: Sectors(length),
             devices: &devices,
             env: Arc::new(Simulated(world.clock().clone())),
-            events: Arc::new(Events::default()),
+            events: events.clone(),
         };
         let target = MirrorType.create(&mut Args::new(&line), &context).expect("a right table");
-        at_once(&*target);
+        target.message(&["sync_rate", rate]).expect("a right rate");
         target.resume();
-        look_after(world, &target);
-        Box::new(Mirror { target, length: Sectors(length), stopped: Arc::default() })
+        if cared_for {
+            look_after(world, &target);
+        }
+        let (length, stopped, seen) = (Sectors(length), Arc::default(), Mutex::default());
+        Box::new(Mirror { target, length, stopped, events, seen })
     }
 }
 

@@ -95,6 +95,19 @@ pub enum Command {
         /// Which part.
         span: Span,
     },
+    /// Write numbered sectors, read and flush by chance, and tell of each request.
+    Torture {
+        /// Device.
+        dev: String,
+        /// Where.
+        span: Span,
+        /// How many requests.
+        count: u64,
+        /// What chance begins with.
+        seed: u64,
+        /// The first request's number.
+        first: u64,
+    },
     /// List the threads.
     Threads,
     /// Show how memory is used.

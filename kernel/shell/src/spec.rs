@@ -305,6 +305,18 @@ pub static COMMANDS: &[CommandSpec] = &[
         "discard m0 1M 1M",
         |args| Ok(Command::Discard { dev: args.name("DEV")?, span: args.span()? }),
     ),
+    spec(
+        "torture",
+        "DEV OFFSET LENGTH COUNT SEED [--first NUMBER]",
+        "Write numbered sectors by chance, and tell of each request",
+        "torture m0 0 4M 1000 7",
+        |args| {
+            let (dev, span) = (args.name("DEV")?, args.span()?);
+            let (count, seed) = (args.number("COUNT")?, args.number("SEED")?);
+            let first = args.optional("--first", Args::number)?.unwrap_or(1);
+            Ok(Command::Torture { dev, span, count, seed, first })
+        },
+    ),
     spec("threads", "", "List the kernel's threads", "threads", |_| Ok(Command::Threads)),
     spec("memory", "", "Show how memory is used", "memory", |_| Ok(Command::Memory)),
     spec("interrupts", "", "Count the interrupts by vector", "interrupts", |_| {

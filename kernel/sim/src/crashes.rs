@@ -1,10 +1,12 @@
 //! Every crash of a story: at each event, with all that each disk may keep.
 //!
 //! Place: what tests call, beside [`explore`](crate::explore). A story is played
-//! once, its requests one after the other. After every event all images that a
+//! with its requests one after the other, or with one of its actions coming early,
+//! at each event of the one before. After every event all images that a
 //! crash could leave now are looked at, the product over the legs, since each
 //! keeps what it likes; the device starts from each, comes to rest, is read
-//! once for each leg, and judged. While it starts it may crash again.
+//! once for each leg, and judged; a client may then go on with it. All that time
+//! it may crash again.
 //!
 //! Equal cases are looked at once: same media, same answers allowed, same legs
 //! believed, and no more crashes to come than before (how often the machine was
@@ -17,15 +19,13 @@
 mod life;
 mod pick;
 
-use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
-use alloc::format;
-use alloc::string::String;
-use alloc::vec;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt;
 
-use crate::actions::{Action, Story};
-use crate::chooser::{Chooser, NoReplay, Replay, Seeded};
+use crate::actions::Action;
+use crate::chooser::NoReplay;
 use crate::digest::digest_of;
 use crate::explore::{Factory, Report, start};
 use crate::history::{History, Op};
@@ -36,41 +36,62 @@ use crate::subject::Life;
 use crate::violation::Violation;
 use crate::world::{Left, World};
 use life::Run;
-use pick::{Pick, Picks, parse};
+use pick::{Case, Early, Pick, Variant};
+
+/// How often time passes in one [`Action::Tick`], at most.
+pub const TICKS_MAX: u32 = 8;
 
 /// How far an enumeration goes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Crashes in a row: 1, or 2 to crash each recovery too.
     pub crashes: u32,
     /// How many of the starts in a row may leave one leg out. It is there again
     /// when the device has been read, at one start more.
     pub absences: u32,
-    /// Orders of events in which each story is played: the first in first out,
-    /// the others by chance.
+    /// Orders of events in which each story is played and each recovery goes: the
+    /// oldest first, the newest first, and others by chance.
     pub schedules: u64,
+    /// Each story is also played with one of its actions coming early: at each
+    /// event between the beginning of the one before and rest.
+    pub early: bool,
     /// Recoveries also happen under a client that reads everything as soon as
     /// the device runs, not only when it is at rest.
     pub eager: bool,
+    /// What a client does after each recovery, when all was read; then all is
+    /// read again.
+    pub then: Vec<Action>,
     /// Images that are looked at after one event.
     pub images_max: u64,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { crashes: 1, absences: 0, schedules: 1, eager: false, images_max: 100_000 }
+        Options {
+            crashes: 1,
+            absences: 0,
+            schedules: 1,
+            early: false,
+            eager: false,
+            then: Vec::new(),
+            images_max: 100_000,
+        }
     }
 }
 
 /// What an enumeration did, and what it found.
 #[derive(Clone, Debug, Default)]
 pub struct Enumerated {
-    /// Stories played, once for each schedule.
+    /// Stories.
     pub stories: u64,
+    /// How often they were played: in how many orders, with what coming early.
+    pub plays: u64,
     /// Moments at which a crash could leave something new.
     pub points: u64,
     /// Images at these, all together.
     pub images: u64,
+    /// Starts that were like one before.
+    pub folded: u64,
     /// Starts after a first crash.
     pub recoveries: u64,
     /// Starts after a crash of such a recovery.
@@ -81,14 +102,24 @@ pub struct Enumerated {
     pub found: Option<Report>,
 }
 
+impl fmt::Display for Enumerated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Enumerated { stories, plays, points, images, folded, .. } = self;
+        let Enumerated { recoveries, second_recoveries, .. } = self;
+        write!(f, "{stories} stories played {plays} times; {images} images at {points} moments, ")?;
+        write!(f, "{folded} starts folded, {recoveries} made, and {second_recoveries} after a ")?;
+        f.write_str("second crash")
+    }
+}
+
 /// An enumeration: it takes stories, and remembers what it has seen.
 #[derive(Debug, Default)]
 pub struct Crashes {
     options: Options,
     done: Enumerated,
     seen: BTreeSet<u128>,
-    /// The client reads as soon as the device runs.
-    eager: bool,
+    /// How the present story is played.
+    variant: Variant,
     /// The crashes that the present recovery comes after.
     path: Vec<Pick>,
     /// Only this case is looked at, and told.
@@ -116,10 +147,10 @@ pub fn replay(
     factory: &mut Factory<'_>,
     line: &str,
 ) -> Result<Enumerated, NoReplay> {
-    let (actions, schedule, eager, picks) = parse(line)?;
-    let mut crashes = Crashes::only(picks, eager);
-    let result = crashes.play(scenario, factory, &actions, schedule);
-    if let Err(violation) = result {
+    let case = Case::parse(line)?;
+    let mut crashes = Crashes::only(&case);
+    crashes.done.stories = 1;
+    if let Err(violation) = crashes.play(scenario, factory, &case.actions) {
         crashes.done.found = Some(crashes.report(violation, line.into()));
     }
     Ok(crashes.done)
@@ -131,21 +162,36 @@ impl Crashes {
         Crashes { options, ..Crashes::default() }
     }
 
-    /// Looks at the case with these crashes, and nothing else.
-    fn only(picks: Vec<Pick>, eager: bool) -> Crashes {
-        let absences = picks.iter().filter(|pick| pick.absent.is_some()).count() as u32;
+    /// Looks at one case, and nothing else.
+    fn only(case: &Case) -> Crashes {
+        let absences = case.picks.iter().filter(|pick| pick.absent.is_some()).count() as u32;
         let options = Options {
-            crashes: picks.len() as u32,
+            crashes: case.picks.len() as u32,
             absences,
+            then: case.then.clone(),
             images_max: u64::MAX,
             ..Options::default()
         };
-        Crashes { only: Some(picks), eager, ..Crashes::new(options) }
+        Crashes { only: Some(case.picks.clone()), variant: case.variant, ..Crashes::new(options) }
     }
 
     /// What was done so far.
     pub fn done(&self) -> &Enumerated {
         &self.done
+    }
+
+    /// The line of the case that it looks at, when a panic has ended that.
+    pub fn line(&self, actions: &[Action]) -> String {
+        self.case(actions).to_string()
+    }
+
+    fn case(&self, actions: &[Action]) -> Case {
+        Case {
+            actions: actions.to_vec(),
+            then: self.options.then.clone(),
+            variant: self.variant,
+            picks: self.path.clone(),
+        }
     }
 
     /// Takes one more story, of a scenario like the earlier ones, with all its
@@ -158,22 +204,38 @@ impl Crashes {
         factory: &mut Factory<'_>,
         actions: &[Action],
     ) -> bool {
-        let variants = if self.options.eager { 2 } else { 1 };
-        for variant in 0..self.options.schedules * variants {
-            let schedule = variant / variants;
-            self.eager = variant % variants == 1;
-            if let Err(violation) = self.play(scenario, factory, actions, schedule) {
-                let eager = if self.eager { "+" } else { "" };
-                let (story, picks) = (Story(actions), Picks(&self.path));
-                let line = format!("crash={story}/{schedule}{eager}{picks}");
-                let mut again = Crashes::only(self.path.clone(), self.eager);
-                let violation =
-                    again.play(scenario, factory, actions, schedule).err().unwrap_or(violation);
-                self.done.found = Some(again.report(violation, line));
-                return false;
+        self.done.stories += 1;
+        let result = self.take_variants(scenario, factory, actions);
+        let Err(violation) = result else { return true };
+        let case = self.case(actions);
+        let mut again = Crashes::only(&case);
+        let violation = again.play(scenario, factory, actions).err().unwrap_or(violation);
+        self.done.found = Some(again.report(violation, case.to_string()));
+        false
+    }
+
+    fn take_variants(
+        &mut self,
+        scenario: &Scenario,
+        factory: &mut Factory<'_>,
+        actions: &[Action],
+    ) -> Result<(), Violation> {
+        let Options { schedules, early, eager, .. } = self.options;
+        let ways = if eager { 2 } else { 1 };
+        for way in 0..schedules * ways {
+            let (schedule, eager) = (way / ways, way % ways == 1);
+            self.variant = Variant { schedule, early: None, eager };
+            self.play(scenario, factory, actions)?;
+            for action in (1..actions.len()).filter(|_| early) {
+                for events in 0.. {
+                    self.variant.early = Some(Early { action, events });
+                    if !self.play(scenario, factory, actions)? {
+                        break;
+                    }
+                }
             }
         }
-        true
+        Ok(())
     }
 
     fn report(&mut self, violation: Violation, line: String) -> Report {
@@ -181,15 +243,14 @@ impl Crashes {
         Report { violation, replay: line.clone(), shortest: line, account }
     }
 
-    /// Plays a story in one order of events.
+    /// Plays a story in one way. False if there is no event at which the action
+    /// could come that comes early.
     fn play(
         &mut self,
         scenario: &Scenario,
         factory: &mut Factory<'_>,
         actions: &[Action],
-        schedule: u64,
-    ) -> Result<(), Violation> {
-        self.done.stories += 1;
+    ) -> Result<bool, Violation> {
         // Legs may be lost and come back, and the oracle must know of crashes.
         let load = Load::Script(Vec::new());
         let scenario = Scenario { load, crashes: 1, returns: 1, ..scenario.clone() };
@@ -199,26 +260,34 @@ impl Crashes {
             world.history.keep_journal();
         }
         let subject = start(&mut world, factory);
-        let chooser: Box<dyn Chooser> = match schedule {
-            0 => Box::new(Replay::new(Vec::new())),
-            seed => Box::new(Seeded::new(seed)),
-        };
         let Options { crashes, absences, .. } = self.options;
+        let chooser = self.variant.chooser();
         let mut run = Run::new(world, subject, factory, chooser, crashes, absences);
         let result = self.tell(&mut run, actions);
         run.world.end();
+        self.done.plays += u64::from(!matches!(result, Ok(false)));
         result
     }
 
-    fn tell(&mut self, run: &mut Run<'_, '_, '_>, actions: &[Action]) -> Result<(), Violation> {
+    fn tell(&mut self, run: &mut Run<'_, '_, '_>, actions: &[Action]) -> Result<bool, Violation> {
         self.point(run)?;
         self.go_on(run, |run| run.subject.life() == Life::Running)?;
-        for action in actions {
+        for (index, action) in actions.iter().enumerate() {
+            let next = self.variant.early.filter(|early| early.action == index + 1);
+            run.events_left = next.map(|early| early.events);
             self.act(run, *action)?;
+            if next.is_some() {
+                self.go_on(run, |_| false)?;
+                if !run.hurried() {
+                    return Ok(false);
+                }
+                run.events_left = None;
+            }
         }
         self.go_on(run, |_| false)?;
         let violation = run.world.close(&*run.subject);
-        self.judge(run, violation)
+        self.judge(run, violation)?;
+        Ok(true)
     }
 
     fn act(&mut self, run: &mut Run<'_, '_, '_>, action: Action) -> Result<(), Violation> {
@@ -231,10 +300,7 @@ impl Crashes {
             Action::Return(leg) => world.give_back(leg, &**subject),
             Action::Blip(leg) => world.blip(leg, &**subject),
             Action::Tick => return self.tick(run),
-            Action::Restart => {
-                world.stage.stop = Stop::Draining;
-                return self.go_on(run, |_| false);
-            }
+            Action::Restart => return self.restart(run),
         }
         world.look(&**subject);
         let verdict = world.verdict();
@@ -242,28 +308,41 @@ impl Crashes {
         self.point(run)
     }
 
-    /// A request, to its end.
+    /// A request, to its end, or until the next action comes.
     fn ask(&mut self, run: &mut Run<'_, '_, '_>, op: Op) -> Result<(), Violation> {
         run.world.ask(op, &*run.subject);
         self.point(run)?;
         self.go_on(run, |run| run.world.history.open() == 0)?;
-        let hang = run.world.hang();
+        let hang = if run.hurried() { None } else { run.world.hang() };
         self.judge(run, hang)
     }
 
-    /// Does what was to be done later, once.
+    /// Does what was to be done later, and what that leaves for later.
     fn tick(&mut self, run: &mut Run<'_, '_, '_>) -> Result<(), Violation> {
         self.go_on(run, |_| false)?;
-        for _ in 0..run.world.clock.work().later {
-            if run.world.clock.work().later > 0 {
-                run.world.history.note(|| "time passes".into());
-                run.world.clock.run(0);
-                run.world.look(&*run.subject);
-                self.point(run)?;
-                self.go_on(run, |_| false)?;
+        for _ in 0..TICKS_MAX {
+            if run.hurried() || run.world.clock.work().later == 0 {
+                break;
             }
+            run.world.history.note(|| "time passes".into());
+            run.world.clock.run(0);
+            run.world.look(&*run.subject);
+            run.count();
+            self.point(run)?;
+            self.go_on(run, |_| false)?;
         }
         Ok(())
+    }
+
+    /// A clean stop and a start. Nobody asks a device that stops, so the next action
+    /// comes when it runs again, or so many events later.
+    fn restart(&mut self, run: &mut Run<'_, '_, '_>) -> Result<(), Violation> {
+        let events_left = run.events_left.take();
+        run.world.stage.stop = Stop::Draining;
+        self.go_on(run, |run| run.world.stage.stop == Stop::No)?;
+        self.go_on(run, |run| run.subject.life() == Life::Running)?;
+        run.events_left = events_left;
+        self.go_on(run, |_| false)
     }
 
     /// A crash could come now: looks at all that it could leave.
@@ -322,11 +401,13 @@ impl Crashes {
             case = digest_of((case, image.digest));
         }
         let absences = run.absences - u32::from(absent.is_some());
-        let key =
-            |crashes: u32, absences: u32| digest_of((case, absent, crashes, absences, self.eager));
+        let Variant { schedule, eager, .. } = self.variant;
+        let way = digest_of((case, absent, schedule, eager));
+        let key = |crashes: u32, absences: u32| digest_of((way, crashes, absences));
         let (more, most) = (run.crashes..=self.options.crashes, self.options.absences);
         let seen = more.flat_map(|crashes| (absences..=most).map(move |rest| (crashes, rest)));
         if seen.into_iter().any(|(crashes, rest)| self.seen.contains(&key(crashes, rest))) {
+            self.done.folded += 1;
             return false;
         }
         self.seen.insert(key(run.crashes, absences))
@@ -350,7 +431,7 @@ impl Crashes {
             world.unplug(leg);
         }
         let subject = start(&mut world, run.factory);
-        let chooser = Box::new(Replay::new(vec![]));
+        let chooser = self.variant.chooser();
         let (crashes, absent) = (run.crashes - 1, u32::from(pick.absent.is_some()));
         let absences = run.absences - absent;
         let mut next = Run::new(world, subject, run.factory, chooser, crashes, absences);
@@ -362,23 +443,35 @@ impl Crashes {
         result
     }
 
-    /// Lets it come to rest and reads it; with the leg that was left out, again.
+    /// Lets it come to rest, reads it and goes on; with the leg that was left out, again.
     fn read_all(&mut self, run: &mut Run<'_, '_, '_>, twice: bool) -> Result<(), Violation> {
         self.point(run)?;
-        let eager = self.eager;
+        let eager = self.variant.eager;
         self.go_on(run, |run| eager && run.subject.life() == Life::Running)?;
+        self.read(run)?;
+        if !self.options.then.is_empty() {
+            for index in 0..self.options.then.len() {
+                self.act(run, self.options.then[index])?;
+            }
+            self.go_on(run, |_| false)?;
+            self.read(run)?;
+        }
+        if twice {
+            run.power_cycle();
+            return self.read_all(run, false);
+        }
+        Ok(())
+    }
+
+    /// Reads all, once for each leg, and compares the legs.
+    fn read(&mut self, run: &mut Run<'_, '_, '_>) -> Result<(), Violation> {
         for _ in 0..run.world.legs.len() {
             let all = run.world.everything();
             self.ask(run, Op::Read(all))?;
             self.go_on(run, |_| false)?;
         }
         let differ = run.world.compare(&*run.subject);
-        self.judge(run, differ)?;
-        if twice {
-            run.power_cycle();
-            return self.read_all(run, false);
-        }
-        Ok(())
+        self.judge(run, differ)
     }
 
     fn judge(

@@ -3,10 +3,11 @@
 //! Place: [`crashes`](crate::crashes) takes the product of these over the legs.
 //!
 //! The unit is a write, not a sector: each of those that landed or are in flight
-//! and are not durable survives whole, or not at all, or torn in the middle: its
-//! first half only, or its second. Where several that survive meet in a sector
-//! the one that landed last wins, for nothing older is written back after it.
-//! What cannot change anything is left out, and equal images are one.
+//! and are not durable survives whole, or not at all, or torn in the middle of the
+//! sectors that it can change: their first half only, or the second. Where several
+//! that survive meet in a sector the one that landed last wins, for nothing older
+//! is written back after it. What cannot change anything is left out, and equal
+//! images are one.
 
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
@@ -82,17 +83,16 @@ fn units(cache: &Cache, slots: &[Slot], late: &[Late]) -> Vec<Unit> {
     writes.sort_by_key(|(write, part)| (*write, part.sector));
     let mut units = Vec::new();
     for same in writes.chunk_by(|a, b| a.0 == b.0) {
-        let (first, last) = (same[0].1.sector, same[same.len() - 1].1.sector);
-        let middle = first + (last - first).div_ceil(2);
-        let matters = |part: &Part| {
+        let matters = |part: &&Part| {
             let mut others = writes.iter().filter(|(_, other)| other.sector == part.sector);
             let medium = cache.medium(Sector(part.sector as u64));
             others.any(|(_, other)| other.content != *medium)
         };
+        let parts: Vec<&Part> = same.iter().map(|(_, part)| part).filter(matters).collect();
         let mut halves = [Vec::new(), Vec::new()];
-        for (_, part) in same.iter().filter(|(_, part)| matters(part)) {
-            let Part { sector, position, ref content } = *part;
-            let half = usize::from(sector >= middle && first != last);
+        for (nth, part) in parts.iter().enumerate() {
+            let Part { sector, position, ref content } = **part;
+            let half = usize::from(nth >= parts.len().div_ceil(2));
             halves[half].push(Part { sector, position, content: content.clone() });
         }
         if halves.iter().any(|half| !half.is_empty()) {

@@ -21,7 +21,7 @@ use super::irq_lock::IrqLock;
 const COM1: u16 = 0x3f8;
 const COM1_IRQ: u8 = 4;
 
-/// How often the UART is asked whether it is done, at the end: each takes about
+/// How often the UART is asked whether it is done: each takes about
 /// a microsecond, and a byte about ninety on a real line.
 const FINISH_POLLS: u32 = 1_000_000;
 
@@ -60,6 +60,13 @@ pub fn init() {
 /// Writes `args` in one piece, each line feed preceded by one carriage return.
 pub fn print(args: fmt::Arguments) {
     let _ = fmt::write(&mut Output(&mut PORT.lock().uart), args);
+}
+
+/// Waits until all that was printed is on the line, for a moment at most: a witness then
+/// has it before what it tells of happens.
+pub fn await_line() {
+    let sent = |_: &u32| PORT.lock().uart.lsr().contains(LSR::TRANSMITTER_EMPTY);
+    let _ = (0..FINISH_POLLS).find(sent);
 }
 
 /// Like `print`, but asks for no lock: for a panic, whose victim may hold it.

@@ -16,6 +16,7 @@ mod report;
 mod tests;
 mod text;
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -58,11 +59,13 @@ fn main() -> ExitCode {
     let options = Options::parse();
     match Report::of(&options.disks, options.keep) {
         Ok(report) => {
-            if options.json {
-                println!("{:#}", json::of(&report, options.map));
+            let text = if options.json {
+                format!("{:#}\n", json::of(&report, options.map))
             } else {
-                print!("{}", text::Text { report: &report, map: options.map });
-            }
+                text::Text { report: &report, map: options.map }.to_string()
+            };
+            // A reader that has seen enough, as `head`, misses nothing.
+            let _ = io::stdout().write_all(text.as_bytes());
             match report.verdict {
                 Ok(Verdict::Start(_)) => ExitCode::SUCCESS,
                 _ => ExitCode::FAILURE,

@@ -12,7 +12,7 @@ mod leg;
 mod power;
 mod tree;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,7 +20,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use tempfile::TempDir;
 
 use crate::provision::{self, Tools};
 use crate::qemu::accel::Choice;
@@ -86,7 +85,7 @@ pub(crate) fn tell(options: &Options, line: &mut dyn FnMut(&str)) -> Result<Stri
     let kernel = build::image(&options.build)?;
     let accel = options.accel.resolve(&tools, &kernel)?;
     let logs = workspace::make(workspace::runs().join("demo"))?;
-    let (folder, _lock) = fresh_folder(&logs)?;
+    let (folder, _lock) = workspace::fresh_folder(&logs)?;
     let mut story = Story { line, chapter: 0 };
 
     let tree = Tree::gather(options.dir.as_deref(), &folder.path().join("tree"))?;
@@ -126,25 +125,6 @@ pub(crate) fn tell(options: &Options, line: &mut dyn FnMut(&str)) -> Result<Stri
     let cut = power::tell(folder.path(), machine, &mut story)?;
     Ok(format!("{found} files outlived a disk; {cut}"))
 }
-
-/// A folder for the images of this run, in `logs`, and the lock that says that the
-/// run lasts. Folders that killed runs left there are removed: they are large.
-fn fresh_folder(logs: &Path) -> Result<(TempDir, File)> {
-    for entry in fs::read_dir(logs)? {
-        let path = entry?.path();
-        let lock = File::open(path.join(LOCK));
-        if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
-            fs::remove_dir_all(&path).with_context(|| format!("removing {}", path.display()))?;
-        }
-    }
-    let folder = tempfile::Builder::new().prefix("run-").tempdir_in(logs)?;
-    let lock = File::create(folder.path().join(LOCK))?;
-    lock.lock().context("locking the folder of this run")?;
-    Ok((folder, lock))
-}
-
-/// The file in a run's folder that is locked while the run lasts.
-const LOCK: &str = "lock";
 
 /// The images behind the guest's disks.
 struct Disks {

@@ -13,9 +13,6 @@ use super::list::Mutant;
 use super::tree::Tree;
 use crate::lines::{self, End};
 
-/// How long tests may take that take a few seconds when they pass.
-const TESTS_LIMIT: Duration = Duration::from_secs(60);
-
 /// How long a build may take.
 const BUILD_LIMIT: Duration = Duration::from_secs(900);
 
@@ -27,20 +24,50 @@ struct Stage {
     env: &'static [(&'static str, &'static str)],
     /// Tests left out.
     skip: &'static [&'static str],
+    /// How long they may take: ten times what they do where nothing is broken.
+    limit: Duration,
 }
 
-/// The stages, the quick one first.
-const STAGES: [Stage; 2] = [
+/// The stages, the quickest first. Each builds its files anew for each mutation, so
+/// they are several.
+const STAGES: [Stage; 4] = [
     Stage {
-        targets: &["ranges", "reads", "writes", "resync", "table", "under_dm"],
+        targets: &["assembly"],
         env: &[],
-        skip: &[],
+        skip: &["walk::", "hostile::"],
+        limit: Duration::from_secs(60),
     },
     Stage {
-        targets: &["allocations", "random", "exhaustive"],
-        env: &[("SIM_OPS", "5000"), ("SIM_RUNS", "20000")],
+        targets: &[
+            "cost",
+            "intent",
+            "membership",
+            "newcomers",
+            "promotion",
+            "readmission",
+            "recovery",
+            "replacement",
+            "slots",
+        ],
+        env: &[],
+        skip: &[],
+        limit: Duration::from_secs(60),
+    },
+    Stage {
+        targets: &[
+            "odd_legs", "pace", "ranges", "reads", "resync", "sources", "table", "under_dm",
+            "writes",
+        ],
+        env: &[],
+        skip: &[],
+        limit: Duration::from_secs(60),
+    },
+    Stage {
+        targets: &["allocations", "assembly", "exhaustive", "lives", "random"],
+        env: &[("SIM_OPS", "10000"), ("SIM_RUNS", "20000")],
         // These go through all runs, however many.
         skip: &["every_order_of_completion"],
+        limit: Duration::from_secs(200),
     },
 ];
 
@@ -60,8 +87,8 @@ impl fmt::Display for Verdict {
         match self {
             Verdict::Caught(tests) => match &tests[..] {
                 [] => unreachable!("a test has caught it"),
-                [test] => f.write_str(test),
-                [test, more @ ..] => write!(f, "{test} and {} more", more.len()),
+                [test] => write!(f, "`{test}`"),
+                [test, more @ ..] => write!(f, "`{test}` and {} more", more.len()),
             },
             Verdict::Survived => f.write_str("NOTHING: all tests passed"),
             Verdict::NotRust(error) => write!(f, "THE COMPILER: {error}"),
@@ -120,8 +147,12 @@ fn failing(tree: &Tree, stage: &Stage) -> Result<Option<Vec<String>>> {
     cargo.args(["--no-fail-fast", "--", "--test-threads=1"]);
     cargo.args(stage.skip.iter().flat_map(|test| ["--skip", test]));
     cargo.envs(stage.env.iter().copied());
-    let mut tests = Vec::new();
-    let end = lines::run(&cargo, TESTS_LIMIT, |line| tests.extend(not_passed(line)))?;
+    let (mut tests, mut target) = (Vec::new(), String::new());
+    let end = lines::run(&cargo, stage.limit, |line| match (running(line), not_passed(line)) {
+        (Some(file), _) => target = file.to_owned(),
+        (_, Some(test)) => tests.push(format!("{target}: {test}")),
+        _ => {}
+    })?;
     if end == End::Killed
         && let Some(last) = tests.last_mut()
     {
@@ -129,6 +160,12 @@ fn failing(tree: &Tree, stage: &Stage) -> Result<Option<Vec<String>>> {
     }
     ensure!(end == End::Well || !tests.is_empty(), "the tests failed without naming one");
     Ok((end != End::Well).then_some(tests))
+}
+
+/// The file of tests that `line` says is running now, in cargo test's words.
+fn running(line: &str) -> Option<&str> {
+    let file = line.trim_start().strip_prefix("Running tests/")?;
+    Some(file.split_once(".rs")?.0)
 }
 
 /// The test that `line` says did not pass, in cargo test's words. A test that
@@ -141,7 +178,7 @@ fn not_passed(line: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Verdict, not_passed};
+    use super::{Verdict, not_passed, running};
 
     #[test]
     fn a_test_that_failed_or_never_ended_did_not_pass() {
@@ -155,8 +192,14 @@ mod tests {
     }
 
     #[test]
+    fn a_test_is_named_with_its_file() {
+        assert_eq!(running("     Running tests/cost.rs (target/debug/deps/cost-1)"), Some("cost"));
+        assert_eq!(running("   Compiling dm-mirror v0.1.0"), None);
+    }
+
+    #[test]
     fn a_verdict_names_a_test_and_counts_the_rest() {
         let names = |count: usize| Verdict::Caught(vec!["a".to_owned(); count]).to_string();
-        assert_eq!((names(1), names(4)), ("a".to_owned(), "a and 3 more".to_owned()));
+        assert_eq!((names(1), names(4)), ("`a`".to_owned(), "`a` and 3 more".to_owned()));
     }
 }

@@ -31,6 +31,16 @@ pub(crate) enum Step {
     Ended(Verdict),
 }
 
+/// What a guest says, to one who listens line by line.
+pub(crate) enum Heard {
+    /// A whole line.
+    Line(String),
+    /// The kernel waits at its prompt for the next line.
+    Prompt,
+    /// The guest is gone, and all that it said was heard.
+    Ended(Verdict),
+}
+
 /// A booted guest.
 pub(crate) struct Guest {
     session: Session,
@@ -39,6 +49,7 @@ pub(crate) struct Guest {
     since: Instant,
     /// Why the machine stopped, in QMP's words, if it said so.
     shutdown: Option<String>,
+    ended: Option<Verdict>,
 }
 
 impl Guest {
@@ -50,6 +61,7 @@ impl Guest {
             limit: Some(limit),
             since: Instant::now(),
             shutdown: None,
+            ended: None,
         })
     }
 
@@ -72,6 +84,7 @@ impl Guest {
                 Some(Event::Keys(keys)) => return Step::Keys(keys),
                 Some(Event::Signal(signal)) => return Step::Signal(signal),
                 Some(Event::Exited(status)) => return Step::Ended(self.verdict(status)),
+                Some(Event::PowerCut) => return Step::Ended(self.kill(Verdict::PoweredOff)),
                 Some(Event::Qmp(event)) => {
                     if self.has_given_up(&event) {
                         return Step::Ended(self.kill(Verdict::InternalError));
@@ -112,7 +125,7 @@ impl Guest {
             match event {
                 Event::Serial(bytes) => drop(self.transcript.push(&bytes)),
                 Event::Exited(_) => break,
-                Event::Qmp(_) | Event::Keys(_) | Event::Signal(_) => {}
+                Event::Qmp(_) | Event::Keys(_) | Event::Signal(_) | Event::PowerCut => {}
             }
         }
         verdict
@@ -166,15 +179,27 @@ impl Guest {
     /// # Errors
     /// The guest ended, or hung: with its verdict and last lines.
     pub(crate) fn next_line(&mut self) -> Result<Option<String>> {
+        match self.hear() {
+            Heard::Line(line) => Ok(Some(line)),
+            Heard::Prompt => Ok(None),
+            Heard::Ended(verdict) => bail!("{verdict}\n{}", self.last_words()),
+        }
+    }
+
+    /// The same for one who expects that the guest may end at any time.
+    pub(crate) fn hear(&mut self) -> Heard {
         loop {
             if let Some(line) = self.transcript.take_line() {
-                return Ok(Some(line));
+                return Heard::Line(line);
+            }
+            if let Some(verdict) = &self.ended {
+                return Heard::Ended(verdict.clone());
             }
             if self.transcript.at_prompt() {
-                return Ok(None);
+                return Heard::Prompt;
             }
             if let Step::Ended(verdict) = self.step() {
-                bail!("{verdict}\n{}", self.last_words());
+                self.ended = Some(verdict);
             }
         }
     }

@@ -13,6 +13,6 @@ mod session;
 mod transcript;
 
 pub(crate) use command::{Disk, Machine};
-pub(crate) use guest::{Guest, Step};
+pub(crate) use guest::{Guest, Heard, Step};
 pub(crate) use session::{Event, SERIAL_LOG};
 pub(crate) use transcript::PROMPT;

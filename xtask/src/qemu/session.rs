@@ -43,6 +43,8 @@ pub(crate) enum Event {
     Keys(Vec<u8>),
     /// xtask itself received this signal.
     Signal(i32),
+    /// The power is off, as xtask's own disks found: QEMU is to be killed.
+    PowerCut,
 }
 
 /// Where QEMU's serial line and QMP dial.

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 use serde_json::json;
 
 use super::Options;
-use super::lab::{Lab, failing_disk, scratch_disks};
+use super::lab::{Lab, blank_disk, failing_disk, scratch_disks};
 use super::report::Report;
 use super::tally::Tally;
 use crate::qemu::Guest;
@@ -36,7 +36,8 @@ const fn refuses(line: &'static str, words: &'static str) -> Step {
 }
 
 /// The script. Disks: `vbd0`, `vbd1` of 64 MiB, `vbd2` with blocks of 4 KiB,
-/// `vbd3` read-only, `vbd4` of 1 MiB, `vbd5` fails every request.
+/// `vbd3` read-only, `vbd4` of 1 MiB, `vbd5` fails every request,
+/// `vbd6` of 64 MiB, which nothing else uses.
 const SCRIPT: &[Step] = &[
     // A mirror that works.
     does("disks", "vbd5"),
@@ -158,17 +159,18 @@ const SCRIPT: &[Step] = &[
     does("verify l0 0 4M random=5", "verified 4 MiB"),
     does("verify l0 4M 1M random=6", "verified 1 MiB"),
     // ... other disks take the places of those that leave, ...
-    refuses("mirror replace l0 0 vbd2", "`vbd2` is not blank"),
-    refuses("mirror add l0 0 vbd2 --force", "`mirror replace l0 0 vbd2`"),
-    refuses("mirror add l0 3 vbd2", "the next one is 2"),
+    refuses("mirror replace l0 0 vbd2", "blocks of 4096 bytes"),
+    refuses("mirror add l0 0 vbd6", "`mirror replace l0 0 vbd6`"),
+    refuses("mirror add l0 3 vbd6", "the next one is 2"),
     refuses("mirror add l0 2 vbd1", "`vbd1` is part of `l0`"),
     refuses("mirror replace l0 0 vbd4 --force", "`vbd4` is too small"),
-    does("mirror status l0", "healthy: 2 of 2"),
-    does("mirror replace l0 0 vbd2 --force", "then leg 0 (`vbd0`) leaves"),
+    does("write vbd6 64K \"something\"", ""),
+    refuses("mirror replace l0 0 vbd6", "`vbd6` is not blank"),
+    does("mirror replace l0 0 vbd6 --force", "then leg 0 (`vbd0`) leaves"),
     does("mirror wait l0", "l0: healthy: 2 of 2"),
     does("mirror forget l0 0", "`vbd0` is free"),
     refuses("mirror forget l0 1", "leg 1 is not out"),
-    does("compare vbd1 vbd2 1M 63M", "are the same"),
+    does("compare vbd1 vbd6 1M 63M", "are the same"),
     refuses("mirror add l0 0", "names no device for leg 0"),
     does("mirror add l0 0 vbd0 --force", "leg 0 is given what it missed"),
     does("mirror rate l0 1024,none", "1024,none KiB/s"),
@@ -177,8 +179,29 @@ const SCRIPT: &[Step] = &[
     does("verify l0 0 4M random=5", "verified 4 MiB"),
     does("mirror fail l0 2", "leg 2 is out"),
     does("mirror forget l0 2", "l0: vbd0, vbd1, -: healthy: 2 of 2"),
-    does("mirror forget vbd2 --force", "it is a member of no mirror now"),
+    does("mirror forget vbd6 --force", "it is a member of no mirror now"),
     does("mirror assemble", "is in use"),
+    does("dmsetup remove l0", ""),
+    // ... and of halves that ran apart a person keeps one: the other gets the regions of
+    // 512 KiB that either wrote, six of them, in pieces of 128 KiB.
+    does("mirror assemble vbd0", "l0: vbd0, -: not started: held"),
+    does("mirror start-degraded l0", "l0: vbd0, -: degraded: 1 of 2"),
+    does("fill l0 8M 1M random=10", "filled 1 MiB"),
+    does("dmsetup remove l0", ""),
+    does("mirror assemble vbd1", "l0: -, vbd1: not started: held"),
+    does("mirror start-degraded l0", "l0: -, vbd1: degraded: 1 of 2"),
+    does("fill l0 16M 2M random=11", "filled 2 MiB"),
+    does("dmsetup remove l0", ""),
+    does("mirror assemble", "each may have what the others lack, in regions 16-17, 32-35"),
+    refuses("verify l0 0 1M random=5", "cannot read l0"),
+    refuses("mirror start-degraded l0", "not held for a member"),
+    refuses("mirror keep l0 7", "no leg `7`"),
+    does("mirror keep l0 0", "l0: vbd0, vbd1: "),
+    does("mirror wait l0", "l0: healthy: 2 of 2"),
+    does("mirror status l0", "leg 1: writes/flushes user 0/0 copy 24/"),
+    does("verify l0 8M 1M random=10", "verified 1 MiB"),
+    does("verify l0 16M 2M 0", "verified 2 MiB"),
+    does("compare vbd0 vbd1 1M 63M", "are the same"),
     does("dmsetup remove l0", ""),
     refuses("mirror label l0 vbd0 vbd1", "`vbd1` is not blank: it is member 1 of the mirror `l0`"),
     refuses("mirror forget vbd0", "`mirror forget vbd0 --force`"),
@@ -221,6 +244,7 @@ pub(super) fn script(options: &Options, report: &mut Report) -> Result<Tally> {
     let folder = tempfile::tempdir_in(report.folder())?;
     let mut disks = scratch_disks(folder.path())?;
     disks.push(failing_disk(folder.path(), "broken", &json!({}))?);
+    disks.push(blank_disk(folder.path(), "spare")?);
     let machine = lab.machine("mode=console session=script".into(), disks, report);
     let mut guest = Guest::boot(&machine, STEP_LIMIT)?;
     guest.until_prompt()?;

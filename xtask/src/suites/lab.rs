@@ -73,6 +73,11 @@ pub(super) fn failing_disk(folder: &Path, name: &str, which: &Value) -> Result<D
     Ok(Disk::blockdev(disk).with_serial(name))
 }
 
+/// A disk of 64 MiB of zeroes.
+pub(super) fn blank_disk(folder: &Path, name: &str) -> Result<Disk> {
+    Ok(Disk::raw(&image(folder, name, 64)?).with_serial(name))
+}
+
 /// A disk of zeroes that answers each request after `latency`.
 pub(super) fn slow_disk(name: &str, latency: Duration) -> Disk {
     let nanoseconds = u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX);

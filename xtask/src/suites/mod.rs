@@ -19,7 +19,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 
 use crate::qemu::accel::Choice;
-use crate::{build, demo, mutants, provision, tidy, workspace};
+use crate::{build, demo, mutants, provision, soak, tidy, workspace};
 use report::Report;
 use tally::Tally;
 
@@ -67,6 +67,7 @@ const SUITES: &[Suite] = &[
     ("crash", kernel::crash),
     ("console", console::script),
     ("demo", demo),
+    ("soak", soak),
 ];
 
 /// The suites that know single tests by name.
@@ -116,6 +117,13 @@ fn demo(options: &Options, report: &mut Report) -> Result<Tally> {
     let summary = demo::tell(&options, &mut |line| report.line(line))?;
     report.line(&summary);
     Ok(Tally::of(true))
+}
+
+/// A few rounds of the soak, each a test.
+fn soak(options: &Options, report: &mut Report) -> Result<Tally> {
+    let options = soak::Options::for_tests(options.build.clone(), options.accel);
+    soak::run(&options, &mut |line| report.line(line))?;
+    Ok(Tally { passed: options.rounds, ..Tally::default() })
 }
 
 fn run(

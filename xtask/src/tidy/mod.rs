@@ -1,12 +1,14 @@
 //! `cargo xtask tidy`: the rules of the project that no compiler checks.
 //!
 //! `arrows` holds packages to the architecture's arrows, `files` reads every
-//! source file, with `code` telling code from comments. Rule: a complaint says
-//! where, what, and what to do about it.
+//! source file, with `code` telling code from comments, `named` the documentation
+//! for tests that are not there. Rule: a complaint says where, what, and what to do
+//! about it.
 
 mod arrows;
 mod code;
 mod files;
+mod named;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -61,6 +63,7 @@ pub(crate) fn check() -> Result<Vec<Finding>> {
         let complaints = sources.iter().flat_map(rule).collect();
         (*name, complaints)
     }));
+    findings.push(("tests that are named are there", named::check(&sources)?));
     Ok(findings)
 }
 

@@ -117,6 +117,10 @@ fn data_lines() {
             "verify vbd0 1M 4K 0xff",
             Command::Verify { dev: dev(), span: span("1M", "4K"), pattern: Pattern::Byte(255) },
         ),
+        (
+            "torture vbd0 1M 4K 100 7 --first 16",
+            Command::Torture { dev: dev(), span: span("1M", "4K"), count: 100, seed: 7, first: 16 },
+        ),
         ("compare vbd0 m0", Command::Compare { left: dev(), right: "m0".into(), span: None }),
         (
             "compare vbd0 m0 0 1G",

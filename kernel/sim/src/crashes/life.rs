@@ -35,6 +35,8 @@ pub(super) struct Run<'w, 'r, 'f> {
     pub(super) crashes: u32,
     /// Starts that may still leave a leg out.
     pub(super) absences: u32,
+    /// The events until the next action comes, if that is not to wait.
+    pub(super) events_left: Option<u64>,
     /// For each leg: its count of changes, and what a crash would leave of it.
     pub(super) images: Vec<(u64, Images)>,
     /// What was true when they were last looked at.
@@ -50,8 +52,29 @@ impl<'w, 'r, 'f> Run<'w, 'r, 'f> {
         crashes: u32,
         absences: u32,
     ) -> Run<'w, 'r, 'f> {
-        let (images, last) = (Vec::new(), None);
-        Run { world, subject, factory, chooser, point: 0, crashes, absences, images, last }
+        let (point, events_left, images, last) = (0, None, Vec::new(), None);
+        Run {
+            world,
+            subject,
+            factory,
+            chooser,
+            point,
+            crashes,
+            absences,
+            events_left,
+            images,
+            last,
+        }
+    }
+
+    /// An event has happened.
+    pub(super) fn count(&mut self) {
+        self.events_left = self.events_left.map(|left| left.saturating_sub(1));
+    }
+
+    /// The next action comes now, though the present one has not ended.
+    pub(super) fn hurried(&self) -> bool {
+        self.events_left == Some(0)
     }
 
     /// What a crash would leave now, if that may be something new, or is `wanted`.
@@ -87,13 +110,13 @@ impl<'w, 'r, 'f> Run<'w, 'r, 'f> {
 }
 
 impl Crashes {
-    /// Goes on until `enough`, or to rest.
+    /// Goes on until `enough`, or to rest, or until the next action comes.
     pub(super) fn go_on(
         &mut self,
         run: &mut Run<'_, '_, '_>,
         enough: impl Fn(&Run<'_, '_, '_>) -> bool,
     ) -> Result<(), Violation> {
-        while !enough(run) {
+        while !enough(run) && !run.hurried() {
             match run.world.step(&*run.subject, &mut *run.chooser) {
                 Step::Event => {}
                 Step::Crash => unreachable!("no crash is left to choice"),
@@ -107,6 +130,7 @@ impl Crashes {
                     return self.judge(run, verdict);
                 }
             }
+            run.count();
             let verdict = run.world.verdict();
             self.judge(run, verdict)?;
             self.point(run)?;

@@ -6,7 +6,7 @@ use std::time::Instant;
 use bio::sync::{Lock, Rank};
 use bio::{Bio, BlockDevice, Buf, BufCmd, BufDone, Extent, IoResult, Limits, Sector, Sectors};
 use sim::crashes::{Crashes, Enumerated, Options, replay};
-use sim::{Action, Factory, Load, Op, Scenario, Subject, World, sequences};
+use sim::{Action, Factory, Load, Op, Scenario, SimDisk, Subject, World, sequences};
 
 use crate::labelled::{Flaw, labelled};
 
@@ -82,7 +82,7 @@ fn caught(done: Enumerated, legs: usize, factory: &mut Factory<'_>) {
 
 /// One disk, behind something that may be wrong.
 struct Single {
-    disk: Arc<dyn BlockDevice>,
+    disk: Arc<SimDisk>,
     wrong: Option<Wrong>,
 }
 
@@ -90,6 +90,8 @@ struct Single {
 enum Wrong {
     /// A flush ends before the disk was flushed.
     EarlyFlush,
+    /// So it does while the disk is busy.
+    EarlyFlushWhenBusy,
     /// A write that forces unit access is written like any other.
     ForcedIgnored,
 }
@@ -97,7 +99,7 @@ enum Wrong {
 fn single(
     wrong: Option<Wrong>,
 ) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
-    move |_, legs| Box::new(Single { disk: legs[0].clone(), wrong })
+    move |world, _| Box::new(Single { disk: world.legs()[0].clone(), wrong })
 }
 
 impl Subject for Single {
@@ -119,6 +121,9 @@ impl BlockDevice for Single {
     fn strategy(&self, bio: Bio) {
         match (bio.cmd(), self.wrong) {
             (BufCmd::Flush, Some(Wrong::EarlyFlush)) => bio.biodone(Ok(())),
+            (BufCmd::Flush, Some(Wrong::EarlyFlushWhenBusy)) if self.disk.queued() > 0 => {
+                bio.biodone(Ok(()));
+            }
             (BufCmd::Write { fua: true }, Some(Wrong::ForcedIgnored)) => {
                 let write = Buf::write(bio.extent(), bio.write_data().unwrap().clone());
                 let asked = Arc::new(Asked(Lock::new(Rank::TARGET, Some(bio))));
@@ -139,12 +144,13 @@ impl BufDone for Asked {
     }
 }
 
-const TWICE: Options =
-    Options { crashes: 2, absences: 0, schedules: 1, eager: true, images_max: 100_000 };
+fn twice() -> Options {
+    Options { crashes: 2, eager: true, ..Options::default() }
+}
 
 #[test]
 fn one_disk_passes() {
-    clean(&enumerate(1, &mut single(None), &requests(), 3, TWICE));
+    clean(&enumerate(1, &mut single(None), &requests(), 3, twice()));
 }
 
 #[test]
@@ -160,14 +166,29 @@ fn a_forced_write_that_is_not_forced_is_found() {
 }
 
 #[test]
+fn what_is_wrong_between_two_requests_is_found_by_one_that_comes_early() {
+    let factory = &mut single(Some(Wrong::EarlyFlushWhenBusy));
+    clean(&enumerate(1, factory, &requests(), 3, Options::default()));
+    let early = Options { early: true, ..Options::default() };
+    caught(enumerate(1, factory, &requests(), 3, early), 1, factory);
+}
+
+/// The leg that stays has gone on when the other one is back.
+#[test]
+fn what_is_wrong_with_a_leg_that_is_back_is_found_by_a_client_that_goes_on() {
+    let then = vec![Action::Op(Op::WriteFua(extent(0, 1)))];
+    flawed(Flaw::NeverHeld, Options { absences: 1, then, ..Options::default() });
+}
+
+#[test]
 fn a_labelled_mirror_passes() {
     let factory = &mut labelled(SECTORS, None);
-    clean(&enumerate(2, factory, &everything(), 2, Options { absences: 1, ..TWICE }));
+    clean(&enumerate(2, factory, &everything(), 2, Options { absences: 1, ..twice() }));
 }
 
 #[test]
 fn a_labelled_mirror_passes_in_other_orders() {
-    let options = Options { absences: 1, schedules: 3, ..Options::default() };
+    let options = Options { absences: 1, schedules: 3, early: true, ..Options::default() };
     clean(&enumerate(2, &mut labelled(SECTORS, None), &requests(), 2, options));
 }
 
@@ -175,7 +196,7 @@ fn a_labelled_mirror_passes_in_other_orders() {
 #[track_caller]
 fn flawed(flaw: Flaw, options: Options) {
     let factory = &mut labelled(SECTORS, Some(flaw));
-    caught(enumerate(2, factory, &everything(), 3, options), 2, factory);
+    caught(enumerate(2, factory, &everything(), 3, options.clone()), 2, factory);
 }
 
 #[test]
@@ -202,5 +223,5 @@ fn a_copy_left_in_the_cache_is_found_by_a_second_crash() {
     let factory = &mut labelled(SECTORS, Some(Flaw::CopyCached));
     let once = Options { absences: 1, ..Options::default() };
     clean(&enumerate(2, factory, &requests(), 2, once));
-    flawed(Flaw::CopyCached, Options { absences: 1, ..TWICE });
+    flawed(Flaw::CopyCached, Options { absences: 1, ..twice() });
 }

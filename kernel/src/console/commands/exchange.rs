@@ -15,7 +15,7 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use bio::Sector;
+use bio::{BlockDevice, Sector};
 use dm::{DeviceRef, Devices, MappedDevice, Slot};
 use dm_mirror::LEGS_MAX;
 use dm_mirror::format::DATA_ALIGN;
@@ -222,7 +222,16 @@ fn put(
 
 /// Refuses a disk on which the data of the mirror `name` would not fit.
 fn check_size(session: &mut Session<'_>, name: &str, disk: &DeviceRef) -> Outcome {
-    let below = session.dm.get(name)?.deps(Slot::Active)?;
+    let device = session.dm.get(name)?;
+    let (block, most) = (disk.limits().block_size, device.limits().block_size);
+    if block > most {
+        return Err(Failure::new(format!(
+            "`{}` has blocks of {block} bytes, `{name}` of {most}: its users may ask for less",
+            disk.name()
+        ))
+        .and("nothing was changed; name another disk"));
+    }
+    let below = device.deps(Slot::Active)?;
     let legs: Vec<DeviceRef> = below.iter().filter_map(|leg| session.dm.open(leg)).collect();
     let slots = members::read_slots(session, &legs)?;
     let geometry = |slots| members::superblock(slots).ok().map(|it| it.geometry);

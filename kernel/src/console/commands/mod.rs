@@ -14,6 +14,7 @@ mod label;
 mod machine;
 mod mirror;
 mod sectors;
+mod torture;
 
 use alloc::string::String;
 
@@ -48,6 +49,9 @@ pub fn run(session: &mut Session<'_>, command: Command) -> Outcome {
         Command::Compare { left, right, span } => bulk::compare(session, &left, &right, span),
         Command::Copy { source, target, from, to, length } => {
             bulk::copy(session, (&source, from), (&target, to), length)
+        }
+        Command::Torture { dev, span, first, count, seed } => {
+            torture::torture(session, &dev, span, (first, count), seed)
         }
         Command::Threads => machine::threads(),
         Command::Memory => machine::memory(),

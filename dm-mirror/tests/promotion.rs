@@ -1,0 +1,100 @@
+//! Before a leg is marked, and before it is promoted: what must be durable, where.
+
+mod rig;
+
+use dm_mirror::format::MemberState;
+use rig::LENGTH;
+use rig::recorded::{Ask, Recorded};
+use sim::Outcome;
+
+/// Leg 1 of a mirror of 1 is out and missed a write of 2 to the regions 0 and 4.
+fn leg_out(legs: usize) -> Recorded {
+    let mut rig = Recorded::new(legs);
+    rig.put(0, LENGTH, 1);
+    rig.rest();
+    rig.message("fail 1").unwrap();
+    rig.settle();
+    rig.put(0, 1, 2);
+    rig.put(32, 1, 2);
+    rig.sync();
+    rig
+}
+
+/// Until then only memory knew what it missed, for nothing was written since.
+#[test]
+fn what_a_leg_missed_is_in_all_maps_before_a_superblock_says_that_it_returns() {
+    let mut rig = Recorded::new(3);
+    rig.put(0, LENGTH, 1);
+    rig.message("fail 1").unwrap();
+    rig.settle();
+    assert!((0..8).all(|region| !rig.missed(0, region, 1) && rig.dirty(0, region)));
+    rig.message("add 1").unwrap();
+    rig.until(|rig| (0..3).any(|leg| rig.asks(leg).contains(&Ask::Super)));
+    for leg in [0, 2] {
+        assert!((0..8).all(|region| rig.missed(leg, region, 1)), "leg {leg}");
+    }
+    rig.settle();
+    assert_eq!(rig.letters(), "AAA");
+}
+
+/// Two that are promoted by one record could each be taken for the source of the
+/// other.
+#[test]
+fn legs_are_promoted_one_at_a_time() {
+    let mut rig = Recorded::new(3);
+    rig.put(0, LENGTH, 1);
+    for words in ["fail 1", "fail 2", "add 1", "add 2"] {
+        rig.message(words).unwrap();
+        if words == "fail 2" {
+            rig.settle();
+        }
+    }
+    let in_sync =
+        |rig: &Recorded| (0..3).filter(|of| rig.says(0, *of) == MemberState::InSync).count();
+    let mut last = in_sync(&rig);
+    while rig.step() {
+        let now = in_sync(&rig);
+        assert!(now <= last + 1, "{last} {now}");
+        last = now;
+    }
+    assert_eq!((last, rig.letters().as_str()), (3, "AAA"));
+}
+
+/// Another one goes out while a leg is rebuilt: when this is in sync, it may be the
+/// only one that is left to say so.
+#[test]
+fn a_leg_that_is_promoted_says_who_is_out_and_what_that_one_missed() {
+    let rig = leg_out(3);
+    rig.message("add 1").unwrap();
+    rig.until(|rig| rig.holds(1, 0) == 2 && rig.holds(1, 32) == 2);
+    rig.message("fail 2").unwrap();
+    rig.until(|rig| {
+        let promoted = rig.says(0, 1) == MemberState::InSync;
+        assert!(!promoted || rig.says(1, 2) == MemberState::Out, "the present superblock first");
+        assert!(!promoted || [0, 4].iter().all(|region| rig.missed(1, *region, 2)));
+        promoted
+    });
+    rig.settle();
+    assert_eq!(rig.letters(), "AAD");
+}
+
+#[test]
+fn a_leg_is_not_promoted_while_a_write_is_in_flight() {
+    let mut rig = leg_out(2);
+    rig.message("add 1").unwrap();
+    rig.until(|rig| rig.says(1, 1) == MemberState::Rebuilding && rig.asks(0) == [Ask::Read]);
+    let write = rig.write(16, 1, 9);
+    // Everything but what the write waits for on leg 0.
+    for _ in 0..200 {
+        let kind = rig.asks(0).into_iter().find(|kind| *kind != Ask::Data);
+        match kind {
+            Some(kind) => rig.end_ask(0, kind, Outcome::Ok),
+            None => rig.work_now(),
+        }
+        rig.settle_leg(1);
+    }
+    assert_eq!((rig.asks(0), rig.end(write)), (vec![Ask::Data], None));
+    assert_eq!(rig.says(0, 1), MemberState::Rebuilding);
+    rig.settle();
+    assert_eq!((rig.end(write), rig.letters().as_str()), (Some(Ok(())), "AA"));
+}

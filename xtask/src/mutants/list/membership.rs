@@ -1,0 +1,162 @@
+//! Exclusions: durable on every leg in sync before anything is acknowledged.
+
+use super::Mutant;
+
+const MEMBERSHIP: &str = "dm-mirror/src/membership.rs";
+const MIRROR: &str = "dm-mirror/src/mirror.rs";
+const READ: &str = "dm-mirror/src/read.rs";
+const SETTLE: &str = "dm-mirror/src/settle.rs";
+const WRITE: &str = "dm-mirror/src/write.rs";
+
+pub(super) const TABLE: &[Mutant] = &[
+    Mutant {
+        name: "writes are acknowledged while an exclusion is not durable",
+        rule: "Nothing is acknowledged while an exclusion is not durable",
+        file: MEMBERSHIP,
+        edits: &[(
+            "!self.in_sync().iter().all(|leg| membership.holds(leg))",
+            "{ let _ = membership; false }",
+        )],
+    },
+    Mutant {
+        name: "an exclusion is durable once one survivor has it",
+        rule: "durable on every leg in sync",
+        file: MEMBERSHIP,
+        edits: &[(
+            "!self.in_sync().iter().all(|leg| membership.holds(leg))",
+            "!self.in_sync().iter().any(|leg| membership.holds(leg))",
+        )],
+    },
+    Mutant {
+        name: "a flush is acknowledged while an exclusion is not durable",
+        rule: "and also a FLUSH that no leg failed",
+        file: SETTLE,
+        edits: &[("if self.pending()\n", "if self.pending() && ended.ticket.is_some()\n")],
+    },
+    Mutant {
+        name: "a write that no leg failed is acknowledged while an exclusion is not durable",
+        rule: "whichever request saw it",
+        file: SETTLE,
+        edits: &[
+            ("state.finish(ended)", "state.finish(ended, failed.is_empty())"),
+            ("ended: Ended) -> Option<Ended> {", "ended: Ended, well: bool) -> Option<Ended> {"),
+            ("if self.pending()\n", "if self.pending() && !well\n"),
+        ],
+    },
+    Mutant {
+        name: "a superblock is not flushed",
+        rule: "Nothing is acknowledged while an exclusion is not durable",
+        file: MEMBERSHIP,
+        edits: &[(
+            "self.state.lock().legs[leg].issued(BufCmd::Flush, Cause::Super);
+        self.legs[leg].strategy(Bio::new(Buf::flush(), io, leg as u64));",
+            "let _ = io;
+        self.superblock_done(leg, Ok(()));",
+        )],
+    },
+    Mutant {
+        name: "a survivor that cannot write its superblock stays",
+        rule: "A failed leg is out at once",
+        file: MEMBERSHIP,
+        edits: &[("for &(leg, error) in failed {", "for &(leg, error) in failed.iter().take(0) {")],
+    },
+    Mutant {
+        name: "writes wait for ever if the last leg cannot write its superblock",
+        rule: "nothing hangs",
+        file: MEMBERSHIP,
+        edits: &[("Some(error) => self.not_committed(error),", "Some(_) => {}")],
+    },
+    Mutant {
+        name: "writes succeed though the last leg cannot write its superblock",
+        rule: "If the last leg cannot write its superblock, writes and flushes fail until it can",
+        file: MEMBERSHIP,
+        edits: &[("ended.result = ended.result.and(Err(error));", "let _ = &mut ended;")],
+    },
+    Mutant {
+        name: "an exclusion has no generation of its own",
+        rule: "a new one is minted at every exclusion",
+        file: MEMBERSHIP,
+        edits: &[(
+            "entry.state = MemberState::Out;
+        }
+        self.mint(by);",
+            "entry.state = MemberState::Out;
+        }
+        let _ = by;
+        self.change(|_| {});",
+        )],
+    },
+    Mutant {
+        name: "the generation before is not remembered",
+        rule: "The one before goes to the front of the history",
+        file: MEMBERSHIP,
+        edits: &[("remember(&mut wanted.history, wanted.generation);", "")],
+    },
+    Mutant {
+        name: "the newest generation goes when the history is full",
+        rule: "The one before goes to the front of the history",
+        file: MEMBERSHIP,
+        edits: &[("history.pop();", "history.remove(0);")],
+    },
+    Mutant {
+        name: "what generation an excluded member had is not recorded",
+        rule: "or as the base of that very member",
+        file: MEMBERSHIP,
+        edits: &[("entry.base = generation;", "let _ = generation;")],
+    },
+    Mutant {
+        name: "how far a member was seen is not recorded",
+        rule: "A member that shows less than others saw of it",
+        file: MEMBERSHIP,
+        edits: &[(
+            "let seq = disk.seq;
+                self.saw(slot, seq);",
+            "let _ = slot;",
+        )],
+    },
+    Mutant {
+        name: "a snapshot goes on from the number that it shows",
+        rule: "A superblock that is written on it later has a larger number than any that was seen",
+        file: MEMBERSHIP,
+        edits: &[("let seq = seq.max(seen);", "let _ = seen;")],
+    },
+    Mutant {
+        name: "the slot of the durable superblock is overwritten",
+        rule: "A torn slot was never durable, so the other one holds",
+        file: MEMBERSHIP,
+        edits: &[("disk.slot = (disk.slot + 1) % SLOTS;", "")],
+    },
+    Mutant {
+        name: "superblocks have no larger number than the one before",
+        rule: "A superblock that is written on it later has a larger number",
+        file: MEMBERSHIP,
+        edits: &[("disk.seq += 1;", "")],
+    },
+    Mutant {
+        name: "a leg that lost its cache stays",
+        rule: "A leg whose device lost its cache",
+        file: MIRROR,
+        edits: &[("let lost = record.resets != resets;", "let lost = false;")],
+    },
+    Mutant {
+        name: "a read is answered by a leg that went out meanwhile",
+        rule: "nothing is read from it or written to it",
+        file: READ,
+        edits: &[("if result.is_ok() && !self", "if false && !self")],
+    },
+    Mutant {
+        name: "the last leg hides that it lost its cache",
+        rule: "A leg whose device lost its cache",
+        file: WRITE,
+        edits: &[("if record.take_lost_cache() {", "if false {")],
+    },
+    Mutant {
+        name: "what the last leg lost with its cache is not copied again",
+        rule: "What a failed write left on a leg being rebuilt is copied again",
+        file: SETTLE,
+        edits: &[(
+            "rebuilding.iter().for_each(|leg| regions.miss(leg, region));",
+            "let _ = region;",
+        )],
+    },
+];
