@@ -290,12 +290,6 @@ impl State {
         Step::Rest(self.take_quiet())
     }
 
-    /// What waits for the end of background I/O, if it has come.
-    pub(crate) fn take_quiet(&mut self) -> Option<Box<dyn FnOnce() + Send>> {
-        let quiet = !self.resync.running && !self.scrub.running && self.wiping == 0;
-        self.resync.on_quiet.take_if(|_| quiet)
-    }
-
     fn extent_of(&self, region: Region) -> Extent {
         self.regions.as_ref().expect("a region belongs to some").geometry().extent(region)
     }
