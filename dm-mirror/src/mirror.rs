@@ -459,6 +459,12 @@ impl State {
         }
     }
 
+    /// What waits for the end of background I/O, if it has come.
+    pub(crate) fn take_quiet(&mut self) -> Option<Box<dyn FnOnce() + Send>> {
+        let quiet = !self.resync.running && !self.scrub.running && self.wiping == 0;
+        self.resync.on_quiet.take_if(|_| quiet)
+    }
+
     /// Takes a leg out and says whether that is news; not the last in sync.
     pub(crate) fn fail(&mut self, leg: usize, why: Failure) -> bool {
         let last = self.in_sync().iter().eq([leg]);

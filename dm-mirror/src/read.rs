@@ -187,6 +187,11 @@ impl Mirror {
         let pieces: Vec<Piece<'_>> = starts.map(piece).collect();
         split(bio.push_bio(extent.start(), blocks.clone(), ticket.number()), &pieces);
     }
+
+    /// The smallest unit of transfer.
+    pub(crate) fn block(&self) -> Sectors {
+        Sectors(u64::from(self.limits().block_size) / bio::SECTOR_SIZE as u64)
+    }
 }
 
 /// The mirror as a device of single blocks, and who hears of the end of a read of

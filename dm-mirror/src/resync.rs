@@ -172,11 +172,6 @@ impl Mirror {
         }
     }
 
-    /// The smallest unit of transfer.
-    pub(crate) fn block(&self) -> Sectors {
-        Sectors(u64::from(self.limits().block_size) / bio::SECTOR_SIZE as u64)
-    }
-
     /// Copies `extent`, whose range is held, to the legs that want it.
     pub(crate) fn copy(self: &Arc<Self>, ticket: Ticket, extent: Extent) {
         let memory = BytesMut::zeroed(extent.count().bytes());
@@ -293,12 +288,6 @@ impl State {
     fn rest(&mut self) -> Step {
         self.resync.running = false;
         Step::Rest(self.take_quiet())
-    }
-
-    /// What waits for the end of background I/O, if it has come.
-    pub(crate) fn take_quiet(&mut self) -> Option<Box<dyn FnOnce() + Send>> {
-        let quiet = !self.resync.running && !self.scrub.running && self.wiping == 0;
-        self.resync.on_quiet.take_if(|_| quiet)
     }
 
     fn extent_of(&self, region: Region) -> Extent {

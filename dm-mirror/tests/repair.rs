@@ -144,6 +144,19 @@ fn a_leg_that_goes_out_meanwhile_is_not_written_to() {
 }
 
 #[test]
+fn a_leg_that_goes_out_while_the_source_is_read_is_not_written_to() {
+    let mut rig = two();
+    let bad = rig.fail_read(3, 1);
+    rig.pass();
+    rig.work_now();
+    rig.message(&format!("fail {bad}")).unwrap();
+    while rig.step() {
+        assert_eq!(rig.asks(bad), []);
+    }
+    assert_eq!((rig.letters().matches('D').count(), rig.repaired(bad)), (1, 0));
+}
+
+#[test]
 fn data_of_a_source_that_went_out_meanwhile_are_not_written() {
     let mut rig = two();
     let bad = rig.fail_read(3, 1);
@@ -170,6 +183,19 @@ fn nothing_is_repaired_where_legs_may_differ() {
     rig.rest();
     assert_eq!((rig.letters().as_str(), rig.repaired(bad)), ("AA", 0));
     assert!(rig.agree(0, 1));
+}
+
+#[test]
+fn an_error_that_says_nothing_of_the_medium_is_not_repaired() {
+    let mut rig = two();
+    let read = rig.read(3, 1);
+    let first = (0..2).find(|&leg| rig.disks[leg].queued() > 0).unwrap();
+    rig.fail(first, ErrorKind::NoSpace);
+    rig.settle();
+    assert_eq!(rig.value(read), 7);
+    rig.pass();
+    rig.work_now();
+    assert_eq!([rig.waiting(0), rig.waiting(1)], [[], []]);
 }
 
 #[test]

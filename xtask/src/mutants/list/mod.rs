@@ -7,6 +7,7 @@
 
 mod assemble;
 mod intent;
+mod media;
 mod membership;
 mod readmission;
 mod recovery;
@@ -43,6 +44,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Mutant> {
         recovery::TABLE,
         readmission::TABLE,
         assemble::TABLE,
+        media::TABLE,
     ];
     tables.into_iter().flatten()
 }

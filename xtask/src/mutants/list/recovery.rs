@@ -51,10 +51,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a region is settled though a leg in sync was not flushed",
         rule: "all are flushed, and only then is it read",
         file: RESYNC,
-        edits: &[(
-            "let settled = self.in_sync().without(flushed).is_empty();",
-            "let settled = true;",
-        )],
+        edits: &[("let settled = in_sync.without(flushed).is_empty();", "let settled = true;")],
     },
     Mutant {
         name: "a region is settled while an exclusion is not durable",

@@ -124,7 +124,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a suspend does not wait for the chunk in flight",
         rule: "A suspend waits for the chunk in flight",
-        file: RESYNC,
+        file: MIRROR,
         edits: &[("let quiet = !self.resync.running && ", "let quiet = ")],
     },
     Mutant {
