@@ -77,10 +77,10 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "a new one is minted at every exclusion",
         file: MEMBERSHIP,
         edits: &[(
-            "entry.state = MemberState::Out;
+            "entry.state = state;
         }
         self.mint(by);",
-            "entry.state = MemberState::Out;
+            "entry.state = state;
         }
         let _ = by;
         self.change(|_| {});",
