@@ -98,3 +98,21 @@ fn a_leg_is_not_promoted_while_a_write_is_in_flight() {
     rig.settle();
     assert_eq!((rig.end(write), rig.letters().as_str()), (Some(Ok(())), "AA"));
 }
+
+/// It was whole when its promotion began; what it was copied from is so no more.
+#[test]
+fn a_leg_is_not_promoted_if_its_source_loses_its_cache_meanwhile() {
+    for steps in 0..80 {
+        let mut rig = leg_out(2);
+        rig.message("add 1").unwrap();
+        let write = rig.write(16, 1, 9);
+        rig.steps(steps);
+        rig.blink(0);
+        let flush = rig.flush();
+        rig.rest();
+        assert!(rig.end(write).is_some() && rig.end(flush).is_some());
+        assert!(rig.letters() != "AA" || rig.agree(0, 1), "after {steps}");
+        let value = rig.get(16, 1);
+        assert_eq!([rig.get(16, 1), rig.get(16, 1)], [value; 2], "after {steps}");
+    }
+}

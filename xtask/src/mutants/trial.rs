@@ -55,8 +55,8 @@ const STAGES: [Stage; 4] = [
     },
     Stage {
         targets: &[
-            "odd_legs", "pace", "ranges", "reads", "resync", "sources", "table", "under_dm",
-            "writes",
+            "check", "errors", "odd_legs", "pace", "ranges", "reads", "repair", "resync",
+            "sources", "table", "under_dm", "writes",
         ],
         env: &[],
         skip: &[],

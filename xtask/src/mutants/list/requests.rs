@@ -133,7 +133,7 @@ pub(super) const TABLE: &[Mutant] = &[
         file: MIRROR,
         edits: &[(
             "BufCmd::FreeBlks if self.limits().discard",
-            "BufCmd::FreeBlks if self.legs.iter().any(|leg| leg.device.limits().discard)",
+            "BufCmd::FreeBlks if self.legs.iter().any(|leg| leg.device.as_ref().is_some_and(|it| it.limits().discard))",
         )],
     },
     Mutant {
