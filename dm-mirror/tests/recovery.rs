@@ -432,6 +432,31 @@ fn the_half_that_a_person_chose_is_what_both_have_then() {
     }
 }
 
+/// One of the other half comes later: a person has decided against that half.
+#[test]
+fn a_person_is_not_asked_twice_about_the_same_half() {
+    let mut rig = Recorded::new(3);
+    rig.put(0, LENGTH, 1);
+    let mut rig = rig.stop_and_start(&[true, false, false]);
+    rig.settle();
+    rig.message("start_degraded").unwrap();
+    rig.put(0, 1, 2);
+    let mut rig = rig.stop_and_start(&[false, true, true]);
+    rig.settle();
+    rig.message("start_degraded").unwrap();
+    rig.put(16, 1, 3);
+    let rig = rig.stop_and_start(&[true, true, false]);
+    rig.settle();
+    assert!(rig.target.status().ends_with("refused"), "{}", rig.target.status());
+    rig.message("keep 0").unwrap();
+    rig.rest();
+    let mut rig = rig.stop_and_start(&[true; 3]);
+    rig.rest();
+    assert_eq!(rig.letters(), "AAA", "{}", rig.message("show").unwrap());
+    assert!(rig.agree(0, 1) && rig.agree(0, 2));
+    assert_eq!([rig.get(0, 1), rig.get(16, 1)], [2, 1]);
+}
+
 /// A person is impatient.
 #[test]
 fn a_start_that_is_asked_for_while_it_is_on_its_way_is_one_start() {

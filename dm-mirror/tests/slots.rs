@@ -211,10 +211,13 @@ fn the_map_of_a_leg_that_is_given_everything_is_a_new_one() {
     let old = rig.member(1).pages[0].as_ref().unwrap().seq;
     rig.settle();
     rig.message("start_degraded").unwrap();
+    rig.until(|rig| rig.asks(1).contains(&Ask::Data));
+    let page = rig.member(1).pages.remove(0).unwrap();
+    assert!((0..8).any(|region| rig.dirty(1, region)) && page.seq >= old);
+    assert!(rig.superblock(1).incarnation == 2 && old > 8);
     rig.rest();
     rig.put(8, 1, 3);
     assert!(rig.dirty(1, 1) && !rig.dirty(1, 2));
-    assert!(rig.superblock(1).incarnation == 2 && old > 8);
 }
 
 /// What is written on it then has a larger number than whatever was seen of it:

@@ -216,3 +216,24 @@ struct Ended;
 impl BufDone for Ended {
     fn buf_done(self: Arc<Self>, _: Buf, _: u64, _: IoResult) {}
 }
+
+/// It was the last one when it failed, and is so no more at the end of the flush.
+#[test]
+fn a_leg_that_failed_a_flush_is_out_if_the_other_was_promoted_meanwhile() {
+    let mut rig = Rig::sync(2);
+    let flush = rig.flush();
+    rig.fail(0, ErrorKind::Media);
+    // Everything but that flush of leg 1.
+    let mut busy = true;
+    while busy {
+        let next = rig.disks[1].pending(1).map(|it| it.id);
+        match (rig.disks[0].queued(), next) {
+            (0, None) => busy = rig.work(),
+            (0, Some(id)) => rig.disks[1].complete(id, Outcome::Ok),
+            _ => rig.ok(0),
+        }
+    }
+    assert_eq!((rig.letters().as_str(), rig.end(flush)), ("AA", None));
+    rig.ok(1);
+    assert_eq!((rig.letters().as_str(), rig.end(flush)), ("DA", Some(Ok(()))));
+}

@@ -145,8 +145,10 @@ pub(super) const TABLE: &[Mutant] = &[
         edits: &[(
             "self.commit();\n            }\n            Err(life)",
             "self.commit();
-                let waiting = self.state.lock().take_started();
-                waiting.into_iter().flatten().for_each(|bio| self.strategy(bio));
+                let life = mem::replace(&mut self.state.lock().life, Life::Running);
+                if let Life::Starting(waiting) = life {
+                    waiting.into_iter().for_each(|bio| self.strategy(bio));
+                }
             }
             Err(life)",
         )],
@@ -156,14 +158,5 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "is adopted into the history",
         file: MEMBERSHIP,
         edits: &[("remember(&mut self.wanted.history, generation);", "let _ = generation;")],
-    },
-    Mutant {
-        name: "a member that lost a choice keeps its base",
-        rule: "it may have run in a time that was decided against",
-        file: MEMBERSHIP,
-        edits: &[(
-            "let base = if present { Uuid::nil() } else { self.wanted.generation };",
-            "let base = if present { self.wanted.generation } else { self.wanted.generation };",
-        )],
     },
 ];
