@@ -174,7 +174,7 @@ pub(super) const TABLE: &[Mutant] = &[
         file: RESYNC,
         edits: &[(
             "Some(bio) => self.enter(extent, Mode::Shared, Waiter::Request(bio)),",
-            "Some(bio) => self.read(None, bio),",
+            "Some(bio) => self.enter(Extent::new(extent.start(), Sectors(0)), Mode::Shared, Waiter::Request(bio)),",
         )],
     },
     Mutant {
