@@ -246,9 +246,7 @@ fn a_check_ends_with_a_word_when_the_mirror_is_suspended() {
     let rig = long();
     rig.message("check").unwrap();
     until_second_chunk(&rig);
-    let over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let (seen, is_over) = (over.clone(), || over.load(std::sync::atomic::Ordering::Relaxed));
-    rig.target.suspend(Box::new(move || seen.store(true, std::sync::atomic::Ordering::Relaxed)));
+    let is_over = rig.suspend();
     assert!(!is_over(), "a chunk is in flight");
     rig.drain();
     assert!(is_over());

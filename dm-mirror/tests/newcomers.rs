@@ -284,11 +284,8 @@ fn a_suspension_waits_for_the_wipe_and_nothing_is_written_after_it() {
         let rig = exchanged(2);
         rig.message("add 1").unwrap();
         rig.steps(steps);
-        let over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let seen = over.clone();
-        rig.target
-            .suspend(Box::new(move || seen.store(true, std::sync::atomic::Ordering::Relaxed)));
-        while !over.load(std::sync::atomic::Ordering::Relaxed) {
+        let is_over = rig.suspend();
+        while !is_over() {
             assert!(rig.step(), "the suspension never ends");
         }
         while [0, 1].iter().any(|leg| !rig.asks(*leg).is_empty()) {

@@ -7,19 +7,6 @@ use rig::LENGTH;
 use rig::recorded::{Ask, Recorded};
 use sim::Outcome;
 
-/// Leg 1 of a mirror of 1 is out and missed a write of 2 to the regions 0 and 4.
-fn leg_out(legs: usize) -> Recorded {
-    let mut rig = Recorded::new(legs);
-    rig.put(0, LENGTH, 1);
-    rig.rest();
-    rig.message("fail 1").unwrap();
-    rig.settle();
-    rig.put(0, 1, 2);
-    rig.put(32, 1, 2);
-    rig.sync();
-    rig
-}
-
 /// Until then only memory knew what it missed, for nothing was written since.
 #[test]
 fn what_a_leg_missed_is_in_all_maps_before_a_superblock_says_that_it_returns() {
@@ -66,7 +53,7 @@ fn legs_are_promoted_one_at_a_time() {
 fn a_leg_that_is_promoted_says_who_is_out_and_what_that_one_missed() {
     // One flush is behind the copies, one before the promotion.
     for flushes in [0, 1, 2] {
-        let rig = leg_out(3);
+        let rig = Recorded::leg_out(3);
         rig.message("add 1").unwrap();
         rig.until(|rig| rig.holds(1, 0) == 2 && rig.holds(1, 32) == 2);
         rig.until(|rig| rig.costs(1).copy.1 == flushes);
@@ -94,7 +81,7 @@ fn a_leg_that_is_promoted_says_who_is_out_and_what_that_one_missed() {
 
 #[test]
 fn a_leg_is_not_promoted_while_a_write_is_in_flight() {
-    let mut rig = leg_out(2);
+    let mut rig = Recorded::leg_out(2);
     rig.message("add 1").unwrap();
     rig.until(|rig| rig.says(1, 1) == MemberState::Rebuilding && rig.asks(0) == [Ask::Read]);
     let write = rig.write(16, 1, 9);
@@ -117,7 +104,7 @@ fn a_leg_is_not_promoted_while_a_write_is_in_flight() {
 #[test]
 fn a_leg_is_not_promoted_if_its_source_loses_its_cache_meanwhile() {
     for steps in 0..30 {
-        let mut rig = leg_out(2);
+        let mut rig = Recorded::leg_out(2);
         rig.message("add 1").unwrap();
         rig.until(|rig| rig.costs(1).copy.1 == 1 && !rig.asks(1).contains(&Ask::Flush));
         let write = rig.write(16, 1, 9);

@@ -9,22 +9,9 @@ use rig::LENGTH;
 use rig::recorded::{Ask, Recorded, Survives};
 use sim::Outcome;
 
-/// Leg 1 is out and missed a write of 2 to the regions 0 and 4; all else is 1.
-fn leg_out(legs: usize) -> Recorded {
-    let mut rig = Recorded::new(legs);
-    rig.put(0, LENGTH, 1);
-    rig.rest();
-    rig.message("fail 1").unwrap();
-    rig.settle();
-    rig.put(0, 1, 2);
-    rig.put(32, 1, 2);
-    rig.sync();
-    rig
-}
-
 #[test]
 fn maps_then_superblocks_then_data() {
-    let rig = leg_out(3);
+    let rig = Recorded::leg_out(3);
     rig.message("add 1").unwrap();
     let (mut marked, mut written) = (false, false);
     while rig.step() {
@@ -53,7 +40,7 @@ fn maps_then_superblocks_then_data() {
 #[test]
 fn a_user_write_does_not_reach_a_returning_leg_before_its_superblock() {
     for steps in 0..30 {
-        let mut rig = leg_out(2);
+        let mut rig = Recorded::leg_out(2);
         rig.message("add 1").unwrap();
         rig.steps(steps);
         let write = rig.write(1, 4, 3);
@@ -76,7 +63,7 @@ fn a_user_write_does_not_reach_a_returning_leg_before_its_superblock() {
 
 #[test]
 fn a_promotion_is_durable_on_every_leg_in_sync_before_the_leg_itself_is_told() {
-    let rig = leg_out(3);
+    let rig = Recorded::leg_out(3);
     rig.message("add 1").unwrap();
     rig.until(|rig| rig.says(1, 1) == MemberState::Rebuilding);
     rig.until(|rig| {
@@ -102,7 +89,7 @@ fn no_stale_leg_starts_by_itself_after_a_crash_at_any_step_of_a_rebuild() {
     for survives in [[Durable, Durable], [All, Durable], [Durable, All], [All, All]] {
         for there in [[true, true], [true, false], [false, true]] {
             for steps in 0..70 {
-                let rig = leg_out(2);
+                let rig = Recorded::leg_out(2);
                 rig.message("add 1").unwrap();
                 rig.steps(steps);
                 let mut rig = rig.crash_and_start(&survives, &there, "");
@@ -130,7 +117,7 @@ fn what_was_promised_during_a_rebuild_is_on_the_leg_that_is_promoted() {
     let (mut promoted, mut rebuilding) = (0, 0);
     for survives in [[Durable, Durable], [All, Durable], [Durable, All]] {
         for steps in 0..70 {
-            let mut rig = leg_out(2);
+            let mut rig = Recorded::leg_out(2);
             let old = rig.superblock(1).generation;
             rig.message("add 1").unwrap();
             rig.steps(steps);
@@ -167,7 +154,7 @@ fn what_was_promised_during_a_rebuild_is_on_the_leg_that_is_promoted() {
 #[test]
 fn a_leg_that_is_being_rebuilt_is_never_the_last_one() {
     for steps in 0..60 {
-        let mut rig = leg_out(2);
+        let mut rig = Recorded::leg_out(2);
         rig.message("add 1").unwrap();
         rig.steps(steps);
         if rig.letters() == "AA" {
@@ -228,7 +215,7 @@ fn a_leg_that_is_not_out_is_not_taken_back() {
     let rig = Recorded::new(2);
     assert!(rig.message("add 0").is_err());
     assert!(rig.message("add 7").is_err());
-    let rig = leg_out(2);
+    let rig = Recorded::leg_out(2);
     rig.message("add 1").unwrap();
     rig.until(|rig| rig.letters() == "AS");
     assert!(rig.message("add 1").is_err());
@@ -237,7 +224,7 @@ fn a_leg_that_is_not_out_is_not_taken_back() {
 #[test]
 fn a_leg_that_is_failed_again_while_it_returns_stays_out() {
     for steps in 0..50 {
-        let mut rig = leg_out(2);
+        let mut rig = Recorded::leg_out(2);
         rig.message("add 1").unwrap();
         rig.steps(steps);
         rig.message("fail 1").unwrap();
@@ -259,7 +246,7 @@ fn a_leg_that_is_failed_again_while_it_returns_stays_out() {
 #[test]
 fn a_rebuild_goes_on_after_a_stop() {
     for steps in [10, 16, 20, 24] {
-        let rig = leg_out(2);
+        let rig = Recorded::leg_out(2);
         rig.message("add 1").unwrap();
         rig.steps(steps);
         let mut rig = rig.stop_and_start(&[true, true]);
@@ -273,7 +260,7 @@ fn a_rebuild_goes_on_after_a_stop() {
 /// All of it is copied once, and then it is a member like any other.
 #[test]
 fn a_leg_whose_map_was_lost_is_rebuilt_once_and_for_all() {
-    let rig = leg_out(2);
+    let rig = Recorded::leg_out(2);
     for slot in 0..2 {
         rig.disks[1].preset(page_place(0, slot).start(), &[0; 4096]);
     }
@@ -291,7 +278,7 @@ fn a_leg_whose_map_was_lost_is_rebuilt_once_and_for_all() {
 /// and must not both be in sync.
 #[test]
 fn what_the_source_lost_with_its_cache_is_copied_again() {
-    let mut rig = leg_out(2);
+    let mut rig = Recorded::leg_out(2);
     rig.message("add 1").unwrap();
     rig.until(|rig| rig.says(1, 1) == MemberState::Rebuilding && rig.asks(1).contains(&Ask::Data));
     let write = rig.write(16, 1, 9);
@@ -311,7 +298,7 @@ fn what_the_source_lost_with_its_cache_is_copied_again() {
 /// write.
 #[test]
 fn what_the_source_lost_with_a_failed_flush_is_copied_again() {
-    let mut rig = leg_out(2);
+    let mut rig = Recorded::leg_out(2);
     rig.message("add 1").unwrap();
     rig.until(|rig| rig.says(1, 1) == MemberState::Rebuilding && rig.asks(1).contains(&Ask::Data));
     let write = rig.write(16, 1, 9);
@@ -328,7 +315,7 @@ fn what_the_source_lost_with_a_failed_flush_is_copied_again() {
 /// The same without a crash: after a clean stop there is nothing to copy at all.
 #[test]
 fn a_leg_whose_map_was_lost_has_a_whole_one_after_a_clean_stop() {
-    let rig = leg_out(2);
+    let rig = Recorded::leg_out(2);
     for slot in 0..2 {
         rig.disks[1].preset(page_place(0, slot).start(), &[0; 4096]);
     }
@@ -378,7 +365,7 @@ fn a_copy_that_a_leg_got_before_it_went_out_counts_for_nothing() {
 /// before anything more is written.
 #[test]
 fn a_rebuild_that_goes_on_after_a_start_is_marked_anew_first() {
-    let rig = leg_out(3);
+    let rig = Recorded::leg_out(3);
     rig.message("add 1").unwrap();
     rig.until(|rig| rig.says(1, 1) == MemberState::Rebuilding && rig.asks(1).contains(&Ask::Data));
     let rig = rig.crash(&[Durable; 3]);
@@ -400,7 +387,7 @@ fn a_rebuild_that_goes_on_after_a_start_is_marked_anew_first() {
 /// It has what was written meanwhile, in its cache.
 #[test]
 fn a_region_is_not_made_clean_before_a_leg_that_is_being_rebuilt_was_flushed() {
-    let mut rig = leg_out(2);
+    let mut rig = Recorded::leg_out(2);
     rig.rest();
     rig.message("add 1").unwrap();
     rig.until(|rig| rig.says(1, 1) == MemberState::Rebuilding && rig.asks(0) == [Ask::Read]);

@@ -477,11 +477,8 @@ fn a_mirror_that_is_suspended_while_it_starts_writes_nothing_after_the_suspensio
     for steps in 0..20 {
         let rig = Recorded::labelled(2, true);
         rig.steps(steps);
-        let over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let seen = over.clone();
-        rig.target
-            .suspend(Box::new(move || seen.store(true, std::sync::atomic::Ordering::Relaxed)));
-        while !over.load(std::sync::atomic::Ordering::Relaxed) {
+        let is_over = rig.suspend();
+        while !is_over() {
             assert!(rig.step(), "the suspension never ends");
         }
         rig.until(|rig| {

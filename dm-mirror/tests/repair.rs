@@ -217,9 +217,7 @@ fn a_suspension_waits_for_the_repair_in_flight_and_a_resume_goes_on_with_the_oth
     assert_eq!((rig.fail_read(4, 1), rig.fail_read(5, 1)), (bad, bad));
     rig.pass();
     rig.work_now();
-    let over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let (seen, is_over) = (over.clone(), || over.load(std::sync::atomic::Ordering::Relaxed));
-    rig.target.suspend(Box::new(move || seen.store(true, std::sync::atomic::Ordering::Relaxed)));
+    let is_over = rig.suspend();
     rig.until(|rig| rig.asks(bad) == [Ask::Read]);
     assert!(!is_over(), "the repair is in flight");
     rig.settle();

@@ -16,20 +16,6 @@ use sim::{Landed, Outcome, Presence};
 /// Has a start need nobody's word.
 const RUN: &str = " 1 start_degraded=run";
 
-/// A mirror of 1 whose leg 1 is out, and missed a write of 2 to the regions 0
-/// and 4.
-fn leg_out(legs: usize) -> Recorded {
-    let mut rig = Recorded::new(legs);
-    rig.put(0, LENGTH, 1);
-    rig.rest();
-    rig.message("fail 1").unwrap();
-    rig.settle();
-    rig.put(0, 1, 2);
-    rig.put(32, 1, 2);
-    rig.sync();
-    rig
-}
-
 /// A leg is half rebuilt when the power goes, and its source never comes back. It
 /// may start as the whole disk that it was, or as the one that it became; as a
 /// mixture of both it would, if its own superblock did not say that it is being
@@ -39,7 +25,7 @@ fn a_half_rebuilt_leg_does_not_start_without_its_source() {
     let mut refused = 0;
     for late in [false, true] {
         for steps in 0..60 {
-            let mut rig = leg_out(2);
+            let mut rig = Recorded::leg_out(2);
             rig.message("add 1").unwrap();
             for step in 0..=steps {
                 if step == steps / 2 {
@@ -71,7 +57,7 @@ fn a_half_rebuilt_leg_does_not_start_without_its_source() {
 #[test]
 fn a_leg_that_was_rebuilt_in_two_histories_is_merged_into_neither() {
     for survives in [Durable, All] {
-        let rig = leg_out(3);
+        let rig = Recorded::leg_out(3);
         rig.message("add 1").unwrap();
         rig.until(|rig| rig.letters() == "ASA" && rig.says(1, 1) == MemberState::Rebuilding);
         let mut rig = rig.crash_and_start(&[Durable; 3], &[false, true, true], RUN);
@@ -96,7 +82,7 @@ fn a_leg_that_was_rebuilt_in_two_histories_is_merged_into_neither() {
 #[test]
 fn what_was_acknowledged_around_a_promotion_is_on_whoever_starts_by_itself() {
     for steps in 0..40 {
-        let mut rig = leg_out(2);
+        let mut rig = Recorded::leg_out(2);
         rig.message("add 1").unwrap();
         rig.until(|rig| rig.says(1, 1) == MemberState::Rebuilding);
         // Everything but the record of the promotion.
@@ -120,7 +106,7 @@ fn what_was_acknowledged_around_a_promotion_is_on_whoever_starts_by_itself() {
 fn a_forced_write_is_durable_on_a_leg_before_its_promotion_is() {
     let mut promoted = 0;
     for steps in 0..400 {
-        let mut rig = leg_out(2);
+        let mut rig = Recorded::leg_out(2);
         rig.message("add 1").unwrap();
         rig.until(|rig| rig.says(1, 1) == MemberState::Rebuilding);
         rig.steps(steps / 10);
@@ -228,7 +214,7 @@ fn a_write_that_failed_on_all_legs_is_answered_old_or_new_but_not_both() {
 fn what_only_a_leg_being_rebuilt_has_of_a_failed_write_is_copied_over() {
     let mut rebuilding = 0;
     for steps in 0..60 {
-        let mut rig = leg_out(2);
+        let mut rig = Recorded::leg_out(2);
         rig.message("add 1").unwrap();
         rig.steps(steps);
         let write = rig.write(1, 1, 9);

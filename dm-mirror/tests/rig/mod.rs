@@ -11,7 +11,7 @@ pub mod recorded;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -197,6 +197,14 @@ pub fn at_once(target: &dyn Target) {
 }
 
 impl Rig {
+    /// Asks the mirror to be suspended. What it gives tells whether it is.
+    pub fn suspend(&self) -> impl Fn() -> bool + use<> {
+        let over = Arc::new(AtomicBool::new(false));
+        let seen = over.clone();
+        self.target.suspend(Box::new(move || seen.store(true, Ordering::Relaxed)));
+        move || over.load(Ordering::Relaxed)
+    }
+
     /// `legs` equal disks, in sync from the start.
     pub fn nosync(legs: usize) -> Rig {
         Rig::new(legs, "nosync", Limits::default())

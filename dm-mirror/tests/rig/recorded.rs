@@ -8,7 +8,7 @@
 use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use bio::{BlockDevice, BufCmd, ErrorKind, Limits, SECTOR_SIZE, Sector};
 use dm_mirror::format::{
@@ -126,6 +126,20 @@ impl Recorded {
         rig
     }
 
+    /// A mirror of 1 whose leg 1 is out, and missed a write of 2 to the regions 0
+    /// and 4.
+    pub fn leg_out(legs: usize) -> Recorded {
+        let mut rig = Recorded::new(legs);
+        rig.put(0, LENGTH, 1);
+        rig.rest();
+        rig.message("fail 1").unwrap();
+        rig.settle();
+        rig.put(0, 1, 2);
+        rig.put(32, 1, 2);
+        rig.sync();
+        rig
+    }
+
     /// A new mirror that is about to start; unless `clean`, legs are to be made
     /// equal first.
     pub fn labelled(legs: usize, clean: bool) -> Recorded {
@@ -207,11 +221,9 @@ impl Recorded {
 
     /// Stops the mirror. Whether that came to an end.
     pub fn stop(&self) -> bool {
-        let over = Arc::new(AtomicBool::new(false));
-        let seen = over.clone();
-        self.target.suspend(Box::new(move || seen.store(true, Ordering::Relaxed)));
+        let is_over = self.suspend();
         self.settle();
-        over.load(Ordering::Relaxed)
+        is_over()
     }
 
     /// A clean stop and a start with the legs that are `there`.
