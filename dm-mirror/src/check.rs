@@ -23,7 +23,6 @@ use arrayvec::ArrayVec;
 use bio::{Extent, SECTOR_SIZE, Sector, Sectors};
 
 use crate::config::ReadPolicy;
-use crate::format::Marks;
 use crate::leg::LegSet;
 use crate::leg_reads::Answers;
 use crate::mirror::{Life, Mirror, State};
@@ -219,8 +218,7 @@ impl Scrub {
 impl Mirror {
     /// The leg of these of which the others get what they hold differently.
     pub(crate) fn source_of(&self, legs: LegSet) -> Option<usize> {
-        let others = legs.without(self.write_mostly);
-        let legs = if others.is_empty() { legs } else { others };
+        let legs = self.rather_read(legs);
         match self.read_policy {
             ReadPolicy::Prefer(leg) if legs.contains(leg) => Some(leg),
             _ => legs.iter().next(),
@@ -300,7 +298,6 @@ fn differing(answers: &Answers, source: Option<usize>, nth: usize) -> LegSet {
 fn may_differ(regions: &Regions, at: Sector, legs: LegSet) -> bool {
     let mut touched = regions.geometry().touched(Extent::new(at, Sectors(1)));
     touched.any(|region| {
-        let dirty = regions.marks(region).contains(Marks::DIRTY);
-        dirty || legs.iter().any(|leg| regions.missed(leg, region))
+        regions.is_dirty(region) || legs.iter().any(|leg| regions.missed(leg, region))
     })
 }

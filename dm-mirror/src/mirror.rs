@@ -226,7 +226,7 @@ impl Mirror {
             assert!(state.resync.on_quiet.is_none(), "a target is suspended once at a time");
             state.resync.suspended = true;
             state.resync.on_quiet = Some(stop);
-            let quiet = if state.probing { None } else { state.take_quiet() };
+            let quiet = state.take_quiet();
             // One in flight ends with its chunk.
             let ended = !state.scrub.running && state.end_check();
             (quiet, state.resync.wake(), ended)
@@ -461,7 +461,8 @@ impl State {
 
     /// What waits for the end of background I/O, if it has come.
     pub(crate) fn take_quiet(&mut self) -> Option<Box<dyn FnOnce() + Send>> {
-        let quiet = !self.resync.running && !self.scrub.running && self.wiping == 0;
+        let quiet =
+            !self.resync.running && !self.scrub.running && !self.probing && self.wiping == 0;
         self.resync.on_quiet.take_if(|_| quiet)
     }
 

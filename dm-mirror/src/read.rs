@@ -101,15 +101,19 @@ impl Mirror {
         Some(leg)
     }
 
-    /// One of `candidates`: one that is not written mostly, if there is any; for a
-    /// resync the one that it began the region with.
+    /// One of `candidates`; for a resync the one that it began the region with.
     fn choose(&self, candidates: LegSet, resync: bool, state: &State) -> Option<usize> {
-        let others = candidates.without(self.write_mostly);
-        let candidates = if others.is_empty() { candidates } else { others };
+        let candidates = self.rather_read(candidates);
         match state.source_of_region() {
             Some(leg) if resync && candidates.contains(leg) => Some(leg),
             _ => self.read_policy.pick(candidates, state),
         }
+    }
+
+    /// Those of `legs` that are not written mostly, if there are any.
+    pub(crate) fn rather_read(&self, legs: LegSet) -> LegSet {
+        let others = legs.without(self.write_mostly);
+        if others.is_empty() { legs } else { others }
     }
 
     fn issue_read(self: &Arc<Self>, bio: Bio, try_: ReadTry) {

@@ -116,13 +116,11 @@ impl Mirror {
         let extent = bio.extent();
         let bio = {
             let mut state = self.state.lock();
-            let State { regions, resync, .. } = &mut *state;
-            match regions {
-                Some(regions) if regions.unsettled_in(extent).next().is_some() => {
-                    resync.readers.push(bio);
-                    None
-                }
-                _ => Some(bio),
+            if state.is_unsettled(extent) {
+                state.resync.readers.push(bio);
+                None
+            } else {
+                Some(bio)
             }
         };
         match bio {
@@ -283,6 +281,12 @@ impl State {
         }
         let whole = self.next_promotion();
         if whole.is_empty() { self.rest() } else { Step::Promote(whole) }
+    }
+
+    /// Whether some region that an extent touches is unsettled.
+    pub(crate) fn is_unsettled(&self, extent: Extent) -> bool {
+        let unsettled = |regions: &Regions| regions.unsettled_in(extent).next().is_some();
+        self.regions.as_ref().is_some_and(unsettled)
     }
 
     fn rest(&mut self) -> Step {

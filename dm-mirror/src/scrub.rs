@@ -309,10 +309,4 @@ impl State {
     pub(crate) fn to_be_rewritten(&self, rewrite: &Rewrite) -> LegSet {
         rewrite.targets.and(self.in_sync())
     }
-
-    pub(crate) fn is_unsettled(&self, extent: Extent) -> bool {
-        let unsettled =
-            |regions: &crate::region::Regions| regions.unsettled_in(extent).next().is_some();
-        self.regions.as_ref().is_some_and(unsettled)
-    }
 }

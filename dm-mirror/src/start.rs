@@ -77,7 +77,7 @@ impl Mirror {
         let suspended = {
             let mut state = self.state.lock();
             state.probing = false;
-            state.resync.suspended.then(|| state.resync.on_quiet.take())
+            state.resync.suspended.then(|| state.take_quiet())
         };
         if let Some(quiet) = suspended {
             // Nothing is written after a suspension; the resume starts anew.

@@ -69,10 +69,11 @@ impl Target for MirrorTarget {
     /// <leg>`: takes one back, or makes a disk that is no member a new one; `add
     /// <leg> force` whatever the disk holds. `forget <leg>`: a leg that is out is no
     /// member any more. `replace <old leg> <new leg> [force]`: the new one is added,
-    /// and once it is in sync the old one is forgotten. `start_degraded`: starts without a member that was in sync.
-    /// `keep <leg>`: starts with that one's half, where halves ran apart. `sync_rate
-    /// <min>,<max>`: between these limits, in KiB/s, background work copies. `check`:
-    /// compares all legs in sync. `repair`: makes them equal, too. `idle`: ends either.
+    /// and once it is in sync the old one is forgotten. `start_degraded`: starts
+    /// without a member that was in sync. `keep <leg>`: starts with that one's half,
+    /// where halves ran apart. `sync_rate <min>,<max>`: between these limits, in
+    /// KiB/s, background work copies. `check`: compares all legs in sync. `repair`:
+    /// makes them equal, too. `idle`: ends either.
     fn message(&self, words: &[&str]) -> Result<String, MessageError> {
         match words {
             ["show"] => Ok(self.mirror.report()),

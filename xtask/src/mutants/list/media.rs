@@ -48,10 +48,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "unsettled regions are repaired",
         rule: "Nothing is repaired where a region is unsettled",
         file: SCRUB,
-        edits: &[(
-            "regions.unsettled_in(extent).next().is_some()",
-            "regions.unsettled_in(extent).nth(9999).is_some()",
-        )],
+        edits: &[(" || self.is_unsettled(job.extent) =>", " =>")],
     },
     Mutant {
         name: "errors of a medium are never forgotten",

@@ -15,10 +15,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "unsettled regions are read",
         rule: "An unsettled region answers no read",
         file: RESYNC,
-        edits: &[(
-            "Some(regions) if regions.unsettled_in(extent).next().is_some() => {",
-            "Some(regions) if regions.unsettled_in(extent).nth(usize::MAX).is_some() => {",
-        )],
+        edits: &[("if state.is_unsettled(extent) {", "if state.is_unsettled(extent) && false {")],
     },
     Mutant {
         name: "regions that were dirty at the start are taken for equal",

@@ -125,7 +125,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a suspend does not wait for the chunk in flight",
         rule: "A suspend waits for the chunk in flight",
         file: MIRROR,
-        edits: &[("let quiet = !self.resync.running && ", "let quiet = ")],
+        edits: &[("!self.resync.running && !self.scrub", "!self.scrub")],
     },
     Mutant {
         name: "discards are offered though one leg cannot",
