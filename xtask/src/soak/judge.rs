@@ -39,6 +39,8 @@ enum Role {
     InSync,
     /// It gets these regions; all, if they are not known.
     Return(Option<BTreeSet<usize>>),
+    /// It failed for its medium, and gets nothing before a person adds it.
+    KeptOut,
 }
 
 /// What was found, to be told.
@@ -77,17 +79,28 @@ impl Plan {
 
     /// The legs that would be taken for in sync.
     pub(super) fn in_sync(&self) -> Vec<usize> {
+        self.legs_that(|role| matches!(role, Role::InSync))
+    }
+
+    /// The legs that a person has to add.
+    pub(super) fn kept_out(&self) -> Vec<usize> {
+        self.legs_that(|role| matches!(role, Role::KeptOut))
+    }
+
+    fn legs_that(&self, is: impl Fn(&Role) -> bool) -> Vec<usize> {
         let legs = self.roles.iter().enumerate();
-        legs.filter(|(_, role)| matches!(role, Role::InSync)).map(|(leg, _)| leg).collect()
+        legs.filter(|(_, role)| is(role)).map(|(leg, _)| leg).collect()
     }
 
     /// How many copies of regions a start with all legs makes: those that are dirty go to
-    /// each other leg in sync, and a leg to be rebuilt may get some of them twice.
+    /// each other leg in sync, and a leg to be rebuilt may get some of them twice. One that
+    /// was kept out shows what it missed only when it is added.
     pub(super) fn copies(&self, regions: usize) -> RangeInclusive<usize> {
         let to = self.in_sync().len() - 1;
         let missed = |role: &Role| match role {
             Role::InSync => 0,
             Role::Return(missed) => missed.as_ref().map_or(regions, BTreeSet::len),
+            Role::KeptOut => regions,
         };
         let least = self.dirty.len() * to;
         least..=least + self.roles.iter().map(missed).sum::<usize>()
@@ -116,6 +129,7 @@ impl Plan {
                         self.dirty.contains(&region)
                             || missed.as_ref().is_none_or(|missed| missed.contains(&region))
                     }
+                    Role::KeptOut => true,
                 };
                 ensure!(
                     known,
@@ -124,7 +138,7 @@ impl Plan {
             }
         }
         let missed = self.roles.iter().filter_map(|role| match role {
-            Role::InSync => None,
+            Role::InSync | Role::KeptOut => None,
             Role::Return(missed) => Some(missed.as_ref().map_or(ledger.sectors(), BTreeSet::len)),
         });
         Ok(Found { dirty: self.dirty.len(), missed: missed.sum(), differing: differing.len() })
@@ -137,7 +151,11 @@ impl Role {
             Some("in sync") => Ok(Self::InSync),
             Some("to be rebuilt") if slot["missed"] == "everything" => Ok(Self::Return(None)),
             Some("to be rebuilt") => Ok(Self::Return(Some(regions(&slot["missed"])?))),
-            _ => bail!("a leg is neither in sync nor to be rebuilt: {slot}"),
+            // The only reason that these disks give for it.
+            Some("kept out") if slot["why"].as_str().is_some_and(|why| why.contains("medium")) => {
+                Ok(Self::KeptOut)
+            }
+            _ => bail!("a leg is neither in sync, nor to be rebuilt, nor to be added: {slot}"),
         }
     }
 }

@@ -136,6 +136,8 @@ pub(super) struct Life<'a, 'm> {
     pub(super) machine: &'a dyn Fn(Vec<qemu::Disk>) -> Machine<'m>,
     /// What makes the mirror, in the first boot.
     pub(super) label: Option<&'a str>,
+    /// The legs that failed before, and that a person adds.
+    pub(super) to_add: Vec<usize>,
 }
 
 impl Life<'_, '_> {
@@ -184,6 +186,11 @@ impl Life<'_, '_> {
         } else if talk == Talk::Prompt && lines.iter().any(|line| line.contains(": held")) {
             ensure!(script.left_out.is_some(), "held, with all legs there");
             talk = self.ask(guest, "mirror start-degraded m0")?.0;
+        }
+        for leg in mem::take(&mut self.to_add) {
+            if talk == Talk::Prompt {
+                talk = self.ask(guest, &format!("mirror add m0 {leg}"))?.0;
+            }
         }
         if talk == Talk::Prompt && script.course != Course::Hasty {
             talk = self.settle(guest, served, &mut report)?;

@@ -72,7 +72,8 @@ impl Mirror {
         if label.is_some() {
             script = script.first();
         }
-        let mut life = Life { script: &script, ledger: &mut self.ledger, machine, label };
+        let to_add = self.plan.as_ref().map_or(Vec::new(), Plan::kept_out);
+        let mut life = Life { script: &script, ledger: &mut self.ledger, machine, label, to_add };
         let report = life.run(&mut self.disks, chance);
         // Also for a person, if something was found.
         for (disk, image) in self.disks.iter().zip(&self.images) {

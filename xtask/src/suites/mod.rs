@@ -67,6 +67,7 @@ const SUITES: &[Suite] = &[
     ("crash", kernel::crash),
     ("console", console::script),
     ("demo", demo),
+    ("soak", soak),
 ];
 
 /// The suites that know single tests by name.
@@ -119,7 +120,6 @@ fn demo(options: &Options, report: &mut Report) -> Result<Tally> {
 }
 
 /// A few rounds of the soak, each a test.
-#[allow(dead_code, reason = "a leg that dies is kept out for its medium, which the judge does not know yet")]
 fn soak(options: &Options, report: &mut Report) -> Result<Tally> {
     let options = soak::Options::for_tests(options.build.clone(), options.accel);
     soak::run(&options, &mut |line| report.line(line))?;
