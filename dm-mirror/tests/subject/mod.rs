@@ -38,15 +38,12 @@ impl Devices for Legs {
 }
 
 /// A mirror target as a device of its own.
-struct Mirror {
+struct MirrorDevice {
     target: Arc<dyn Target>,
     length: Sectors,
-    legs: usize,
-    /// The leg that the table names first; the others follow it in a circle.
-    first: usize,
 }
 
-impl BlockDevice for Mirror {
+impl BlockDevice for MirrorDevice {
     fn capacity(&self) -> Sectors {
         self.length
     }
@@ -58,12 +55,20 @@ impl BlockDevice for Mirror {
     }
 }
 
+/// A mirror that keeps its state in memory.
+struct Mirror {
+    device: MirrorDevice,
+    legs: usize,
+    /// The leg that the table names first; the others follow it in a circle.
+    first: usize,
+}
+
 impl Subject for Mirror {
     fn device(&self) -> &dyn BlockDevice {
-        self
+        &self.device
     }
     fn in_sync(&self, leg: usize) -> bool {
-        let status = self.target.status();
+        let status = self.device.target.status();
         let letters = status.split(' ').rev().nth(2).expect("a status has letters");
         letters.as_bytes()[(leg + self.legs - self.first) % self.legs] == b'A'
     }
@@ -125,7 +130,7 @@ pub(crate) fn mirror(
         let target = MirrorType.create(&mut Args::new(&line), &context).expect("a right table");
         at_once(&*target);
         target.resume();
-        Box::new(Mirror { target, length, legs: count, first })
+        Box::new(Mirror { device: MirrorDevice { target, length }, legs: count, first })
     }
 }
 

@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bio::{Bio, BlockDevice, Limits, Sector, Sectors};
+use bio::{BlockDevice, Sector, Sectors};
 use dm::{Args, Context, DeviceRef, Events, Target, TargetType};
 use dm_mirror::label::{self, Device, Ids, LabelOptions, Phase};
 use dm_mirror::{LEGS_MAX, MirrorType};
 use sim::{Life, Subject, World};
 
-use super::{Legs, Simulated, print_errors};
+use super::{Legs, MirrorDevice, Simulated, print_errors};
 
 /// Where the data of each leg begins: right behind the metadata of one page.
 pub const DATA_START: u64 = 32;
@@ -22,10 +22,9 @@ pub const DATA_START: u64 = 32;
 /// The size of a region.
 pub const REGION: u64 = 8;
 
-/// A mirror target as a device of its own.
+/// A mirror that keeps records.
 struct Mirror {
-    target: Arc<dyn Target>,
-    length: Sectors,
+    device: MirrorDevice,
     stopped: Arc<AtomicBool>,
     events: Arc<Events>,
     /// What the status said when there had been so many events.
@@ -68,27 +67,15 @@ impl Mirror {
         {
             return seen;
         }
-        let seen = Seen::of(&self.target.status());
+        let seen = Seen::of(&self.device.target.status());
         *last = Some((events, seen));
         seen
     }
 }
 
-impl BlockDevice for Mirror {
-    fn capacity(&self) -> Sectors {
-        self.length
-    }
-    fn limits(&self) -> Limits {
-        self.target.limits()
-    }
-    fn strategy(&self, bio: Bio) {
-        self.target.strategy(bio);
-    }
-}
-
 impl Subject for Mirror {
     fn device(&self) -> &dyn BlockDevice {
-        self
+        &self.device
     }
     fn in_sync(&self, leg: usize) -> bool {
         self.seen().letters[leg] == b'A'
@@ -97,7 +84,7 @@ impl Subject for Mirror {
         if self.seen().letters[leg] != b'S' {
             return false;
         }
-        let report = self.target.message(&["show"]).expect("a report");
+        let report = self.device.target.message(&["show"]).expect("a report");
         let line = report.lines().nth(2 + leg).expect("a line for each leg");
         line.ends_with("whole, being recorded as in sync")
     }
@@ -111,19 +98,19 @@ impl Subject for Mirror {
         self.seen().life
     }
     fn why(&self) -> String {
-        self.target.message(&["show"]).expect("a report")
+        self.device.target.message(&["show"]).expect("a report")
     }
     fn start_degraded(&self) {
-        self.target.message(&["start_degraded"]).expect("it is held");
+        self.device.target.message(&["start_degraded"]).expect("it is held");
         *self.seen.lock().expect("nobody panics with it") = None;
     }
     fn returned(&self, leg: usize) {
         // Refused where the leg is not out, or owes requests.
-        let _ = self.target.message(&["add", &leg.to_string()]);
+        let _ = self.device.target.message(&["add", &leg.to_string()]);
     }
     fn stop(&self) -> bool {
         let stopped = self.stopped.clone();
-        self.target.suspend(Box::new(move || stopped.store(true, Ordering::Relaxed)));
+        self.device.target.suspend(Box::new(move || stopped.store(true, Ordering::Relaxed)));
         true
     }
     fn stopped(&self) -> bool {
@@ -181,8 +168,9 @@ impl Recorded {
         if cared_for {
             look_after(world, &target);
         }
-        let (length, stopped, seen) = (Sectors(length), Arc::default(), Mutex::default());
-        Box::new(Mirror { target, length, stopped, events, seen })
+        let device = MirrorDevice { target, length: Sectors(length) };
+        let (stopped, seen) = (Arc::default(), Mutex::default());
+        Box::new(Mirror { device, stopped, events, seen })
     }
 }
 
