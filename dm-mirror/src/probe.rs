@@ -5,6 +5,10 @@
 //!
 //! Rules:
 //!
+//! - A leg is flushed before it is read, so that all that is found is durable. The
+//!   last machine may have gone down and left the disks their power: a superblock
+//!   that is only in a cache would be believed, seen by the other members, and
+//!   overtaken in its other slot, and then be lost.
 //! - A slot that cannot be read may hold the newest commit: the other slot is no
 //!   fall-back, as it is for a slot that was torn. Such a page of the map is bad;
 //!   a leg with such a superblock is not there.
@@ -35,7 +39,7 @@ const CHUNK: Sectors = Sectors(16 * UNIT_SECTORS.0);
 /// What a leg holds.
 #[derive(Debug)]
 pub(crate) enum Found {
-    /// No device, or one that cannot be read.
+    /// No device, or one that cannot be flushed or read.
     Absent,
     /// No superblock that can be used.
     Bad(Bad),
@@ -67,7 +71,7 @@ struct Progress {
     slots: Vec<Vec<u8>>,
     /// The last superblock slot could not be read; it is tried once more.
     failed_once: bool,
-    /// A superblock slot cannot be read.
+    /// A superblock slot cannot be read, or may have what is not durable.
     hidden: bool,
     unreadable: Unreadable,
     superblock: Option<(usize, Superblock)>,
@@ -93,12 +97,18 @@ impl Mirror {
                 by_unit: false,
             };
             let progress = Lock::new(Rank::WRITE_GROUP, progress);
-            Arc::new(LegProbe { probe: probe.clone(), leg, progress }).next();
+            Arc::new(LegProbe { probe: probe.clone(), leg, progress }).flush();
         }
     }
 }
 
 impl LegProbe {
+    fn flush(self: Arc<Self>) {
+        let mirror = &self.probe.mirror;
+        mirror.state.lock().legs[self.leg].issued(BufCmd::Flush, Cause::Super);
+        mirror.legs[self.leg].strategy(Bio::new(Buf::flush(), self.clone(), 0));
+    }
+
     /// Reads what comes next, or ends.
     fn next(self: Arc<Self>) {
         let Some(place) = self.place() else { return self.end() };
@@ -182,6 +192,10 @@ impl LegProbe {
 impl BufDone for LegProbe {
     fn buf_done(self: Arc<Self>, buf: Buf, _info: u64, result: IoResult) {
         self.probe.mirror.returned(self.leg);
+        if buf.cmd() == BufCmd::Flush {
+            self.progress.lock().hidden = result.is_err();
+            return self.next();
+        }
         let count = buf.extent().count();
         self.take(buf.into_read(), count, result);
         self.next();

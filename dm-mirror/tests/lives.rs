@@ -33,6 +33,7 @@ fn scenario(legs: usize) -> Scenario {
         faults: Faults { budget: 3, one_in: 40, kinds },
         hurries: 20,
         crashes: 3,
+        warm: 1,
         stops: 1,
         absences: 2,
         returns: 2,

@@ -289,7 +289,8 @@ fn a_suspension_waits_for_the_wipe_and_nothing_is_written_after_it() {
             assert!(rig.step(), "the suspension never ends");
         }
         while [0, 1].iter().any(|leg| !rig.asks(*leg).is_empty()) {
-            let quiet = |leg| rig.asks(leg).iter().all(|kind| *kind == Ask::Read);
+            let quiet =
+                |leg| rig.asks(leg).iter().all(|kind| matches!(kind, Ask::Read | Ask::Flush));
             assert!(quiet(0) && quiet(1), "after {steps}: {:?} {:?}", rig.asks(0), rig.asks(1));
             rig.step();
         }
@@ -332,6 +333,7 @@ fn a_disk_that_cannot_be_wiped_stays_out() {
     for kind in [Ask::Super, Ask::Flush] {
         let rig = exchanged(2);
         rig.message("add 1").unwrap();
+        rig.until(|rig| rig.asks(1).contains(&Ask::Super));
         rig.until(|rig| rig.asks(1).contains(&kind));
         rig.fail_ask(1, kind);
         rig.rest();

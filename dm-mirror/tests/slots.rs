@@ -242,3 +242,36 @@ fn a_leg_that_was_restored_and_rebuilt_is_a_member_like_any_other() {
         assert_eq!(rig.says(0, 1), MemberState::InSync);
     }
 }
+
+/// The disks kept their power when the machine went down. What the next one does
+/// not find on the medium may be overtaken in its other slot, and then be lost.
+#[test]
+fn what_a_start_goes_by_is_durable_before_anything_is_written() {
+    let rig = Recorded::new(2);
+    rig.message("fail 1").unwrap();
+    rig.until(|rig| rig.asks(0) == [Ask::Flush]);
+    let next = superblock_place(1 - rig.member(0).slot).start();
+    let out = rig.disks[0].contents(next);
+    assert!(out != rig.disks[0].durable(next), "only in the cache");
+    let rig = rig.reset();
+    rig.until(|rig| rig.asks(0).contains(&Ask::Super));
+    assert_eq!(rig.letters(), "AS", "it is believed");
+    assert!(out == rig.disks[0].durable(next), "and lost with the cache");
+    // Torn, the next superblock is none.
+    let rig = rig.crash(&[Durable; 2]);
+    rig.until(|rig| rig.runs());
+    assert_eq!(rig.letters(), "AS", "leg 1 is still out");
+}
+
+/// Who cannot say what is durable is not asked what there is.
+#[test]
+fn a_leg_that_cannot_be_flushed_is_not_there() {
+    let rig = Recorded::new(2).crash(&[Durable; 2]);
+    assert_eq!(rig.asks(1), [Ask::Flush], "it begins with that");
+    rig.fail_ask(1, Ask::Flush);
+    rig.settle();
+    assert!(!rig.runs(), "it is held for leg 1: {}", rig.target.status());
+    rig.message("start_degraded").unwrap();
+    rig.settle();
+    assert!(rig.runs() && rig.letters() == "AA", "it is asked again: {}", rig.letters());
+}

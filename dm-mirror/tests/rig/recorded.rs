@@ -213,6 +213,18 @@ impl Recorded {
     ) -> Recorded {
         let cut = |(disk, it): (&Arc<SimDisk>, &Survives)| disk.crash(&mut *it.chooser());
         let disks = self.disks.iter().zip(survives).map(cut).collect();
+        self.start_over(disks, there, features)
+    }
+
+    /// The machine goes down and starts again, and the disks keep their power.
+    pub fn reset(self) -> Recorded {
+        let kept = |disk: &Arc<SimDisk>| disk.reset(&mut *Survives::All.chooser());
+        let disks = self.disks.iter().map(kept).collect();
+        let there = vec![true; self.disks.len()];
+        self.start_over(disks, &there, "")
+    }
+
+    fn start_over(self, disks: Vec<Arc<SimDisk>>, there: &[bool], features: &str) -> Recorded {
         let dice = self.later.dice.load(Ordering::Relaxed);
         // The machine is off: nothing of it runs again, not even its destructors.
         mem::forget(self);

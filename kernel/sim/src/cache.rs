@@ -207,6 +207,15 @@ impl Cache {
         }
     }
 
+    /// All of it; a flush that comes later covers whatever it has. Nothing is left here.
+    pub(crate) fn take(&mut self) -> Cache {
+        let (mut cells, dirty) = (mem::take(&mut self.cells), mem::take(&mut self.dirty));
+        for &index in &dirty {
+            cells[index].chain.iter_mut().for_each(|cached| cached.acknowledged = Some(0));
+        }
+        Cache { cells, dirty }
+    }
+
     /// The medium, without what the cache had; nothing is left here.
     pub(crate) fn take_medium(&mut self) -> Cache {
         let mut cells = mem::take(&mut self.cells);

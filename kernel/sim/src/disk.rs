@@ -108,15 +108,15 @@ impl SimDisk {
     /// A blank disk.
     pub fn new(capacity: Sectors, limits: Limits) -> Arc<SimDisk> {
         let sectors = usize::try_from(capacity.0).expect("a simulated disk fits memory");
-        SimDisk::over(Cache::blank(sectors), limits)
+        SimDisk::over(Cache::blank(sectors), limits, 0)
     }
 
     /// A disk whose medium holds `contents`.
     pub fn holding(contents: Vec<Content>, limits: Limits) -> Arc<SimDisk> {
-        SimDisk::over(Cache::new(contents), limits)
+        SimDisk::over(Cache::new(contents), limits, 0)
     }
 
-    fn over(cache: Cache, limits: Limits) -> Arc<SimDisk> {
+    fn over(cache: Cache, limits: Limits, events: u64) -> Arc<SimDisk> {
         Arc::new(SimDisk {
             limits,
             capacity: Sectors(cache.sectors() as u64),
@@ -127,7 +127,7 @@ impl SimDisk {
                     cache,
                     slots: Vec::new(),
                     late: Vec::new(),
-                    events: 0,
+                    events,
                     failures: 0,
                     resets: 0,
                     changes: 0,
@@ -272,7 +272,29 @@ impl SimDisk {
         state.cut(chooser);
         state.presence = Presence::Gone;
         state.late.clear();
-        SimDisk::over(state.cache.take_medium(), self.limits)
+        SimDisk::over(state.cache.take_medium(), self.limits, 0)
+    }
+
+    /// The machine starts anew, and this disk keeps its power. Gives the disk that
+    /// the next start finds: its cache has what it had, and any of the writes that
+    /// waited. As with [`crash`](SimDisk::crash), this one is gone for good.
+    pub fn reset(&self, chooser: &mut dyn Chooser) -> Arc<SimDisk> {
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        for slot in &mut state.slots {
+            if slot.bio.cmd().modifies() && !slot.performed && chooser.choose(2, "landed") == 1 {
+                slot.perform(&mut state.cache, Landed::All);
+            }
+        }
+        for late in state.late.drain(..) {
+            if chooser.choose(2, "landed") == 1 {
+                late.end(&mut state.cache);
+            }
+        }
+        state.presence = Presence::Gone;
+        state.changes += 1;
+        // The names of requests go on: the cache remembers some.
+        SimDisk::over(state.cache.take(), self.limits, state.events)
     }
 
     /// Fails whatever waits with [`Gone`](ErrorKind::Gone), oldest first.

@@ -17,8 +17,9 @@
 //!   acknowledged since: the record that says so may be on a leg, also if it
 //!   seemed to fail, and then the next start completes it.
 //! - The person tells it nothing while the legs may disagree on who is in, for
-//!   the machine went down as that was being recorded, or before a start that it
-//!   was told to make had come to anything: that would split the set.
+//!   the machine went down as that was being recorded, with a leg that had failed
+//!   to record it still in, or before a start that it was told to make had come to
+//!   anything: that would split the set.
 //! - With all legs there, and nothing wrong with them, a device runs.
 
 use alloc::format;
@@ -93,6 +94,7 @@ impl World<'_> {
         self.stage = Stage { acknowledged, ..Stage::default() };
         self.believed.fill(false);
         self.lost.fill(false);
+        self.behind.fill(false);
         self.look(subject);
     }
 
@@ -111,6 +113,7 @@ impl World<'_> {
     pub(crate) fn look(&mut self, subject: &dyn Subject) {
         for leg in 0..self.lost.len() {
             self.lost[leg] = self.lost[leg] && subject.in_sync(leg);
+            self.behind[leg] = self.behind[leg] && subject.in_sync(leg);
         }
         match subject.life() {
             Life::Running if !self.stage.ran => {
@@ -233,20 +236,25 @@ impl World<'_> {
         self.stage.stop == Stop::Asked && subject.stopped()
     }
 
-    /// Every disk loses its power, each keeping what is chosen for it; the
-    /// next device finds what they kept, on the legs that are chosen to be
-    /// there. `subject` is dead from here on.
+    /// Every disk loses its power, each keeping what is chosen for it, or only the
+    /// machine does; the next device finds what they kept, on the legs that are
+    /// chosen to be there. `subject` is dead from here on.
     pub fn crash(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
         self.history.note(|| "the machine crashes".into());
         self.left.crashes -= 1;
-        self.power_off(subject, chooser);
+        let warm = self.left.warm > 0 && chooser.choose(2, "the disks keep their power") == 1;
+        if warm {
+            self.history.note(|| "its disks keep their power".into());
+            self.left.warm -= 1;
+        }
+        self.start_anew(subject, |leg| if warm { leg.reset(chooser) } else { leg.crash(chooser) });
         self.leave_out(chooser);
     }
 
     /// After a clean stop, the same.
     pub fn restart(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
         self.history.note(|| "the device has stopped; the machine starts anew".into());
-        self.power_off(subject, chooser);
+        self.start_anew(subject, |leg| leg.crash(chooser));
         self.leave_out(chooser);
     }
 
@@ -254,14 +262,19 @@ impl World<'_> {
     /// the scenario's.
     pub fn power_cycle(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
         self.history.note(|| "a person plugs all legs in and starts anew".into());
-        self.power_off(subject, chooser);
+        self.start_anew(subject, |leg| leg.crash(chooser));
     }
 
-    fn power_off(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
+    /// Another life, with the disks that `next` makes of those of this one.
+    fn start_anew(
+        &mut self,
+        subject: &dyn Subject,
+        next: impl FnMut(&Arc<SimDisk>) -> Arc<SimDisk>,
+    ) {
         self.books = self.closed_books(subject);
         self.boots += 1;
         self.absent.fill(false);
-        let kept = self.legs.iter().map(|leg| leg.crash(chooser)).collect();
+        let kept = self.legs.iter().map(next).collect();
         let dead = mem::replace(&mut self.legs, kept);
         self.history.crash();
         let clock = mem::replace(&mut self.clock, Clock::new(u64::from(self.boots)));
@@ -287,7 +300,7 @@ impl World<'_> {
             sectors.any(|sector| subject.is_record(leg, sector))
         };
         let before = !self.stage.ran && (books.unsettled || self.stage.told);
-        books.unsettled = before || legs.clone().any(record);
+        books.unsettled = before || legs.clone().any(|leg| self.behind[leg] || record(leg));
         books
     }
 

@@ -99,6 +99,8 @@ pub struct Scenario {
     pub hurries: u32,
     /// How often the machine crashes and starts again.
     pub crashes: u32,
+    /// How many of the crashes may leave the disks their power, and their caches.
+    pub warm: u32,
     /// How often it is stopped cleanly and starts again.
     pub stops: u32,
     /// How often a leg is not plugged in when it starts again; never all.
@@ -127,6 +129,7 @@ impl Scenario {
             early_effects: false,
             hurries: 0,
             crashes: 0,
+            warm: 0,
             stops: 0,
             absences: 0,
             returns: 0,

@@ -23,7 +23,7 @@ use crate::cache::Content;
 use crate::chooser::Chooser;
 use crate::clients::Clients;
 use crate::clock::{Clock, Work};
-use crate::disk::{Held, Presence, SimDisk};
+use crate::disk::{Held, Outcome, Presence, SimDisk};
 use crate::history::History;
 use crate::lives::{Books, Stage, Stop};
 use crate::scenario::Scenario;
@@ -65,6 +65,8 @@ pub struct World<'a> {
     pub(crate) absent: Vec<bool>,
     /// The legs that lost their caches, which the device did not notice yet.
     pub(crate) lost: Vec<bool>,
+    /// The legs that failed to write a record, and are not out for it yet.
+    pub(crate) behind: Vec<bool>,
     pub(crate) stage: Stage,
     /// The first promise about starts and stops that was broken.
     pub(crate) broken: Option<Violation>,
@@ -84,6 +86,7 @@ pub(crate) struct Left {
     pub(crate) faults: u32,
     pub(crate) hurries: u32,
     pub(crate) crashes: u32,
+    pub(crate) warm: u32,
     pub(crate) absences: u32,
     pub(crate) returns: u32,
     pub(crate) exchanges: u32,
@@ -129,6 +132,7 @@ impl<'a> World<'a> {
                 faults: scenario.faults.budget,
                 hurries: scenario.hurries,
                 crashes: scenario.crashes,
+                warm: scenario.warm,
                 absences: scenario.absences,
                 returns: scenario.returns,
                 exchanges: scenario.exchanges,
@@ -140,6 +144,7 @@ impl<'a> World<'a> {
             out: vec![false; scenario.legs],
             absent: vec![false; scenario.legs],
             lost: vec![false; scenario.legs],
+            behind: vec![false; scenario.legs],
             stage: Stage::default(),
             broken: None,
             boots: 0,
@@ -313,6 +318,8 @@ impl<'a> World<'a> {
         }
         let outcome = self.choose_outcome(leg, request, subject, chooser);
         self.history.note(|| format!("leg {leg}: {request} completes: {outcome:?}"));
+        let fails = matches!(outcome, Outcome::Fail(..)) && request.cmd.modifies();
+        self.behind[leg] |= fails && subject.is_record(leg, request.extent.start());
         self.legs[leg].complete(request.id, outcome);
     }
 }
