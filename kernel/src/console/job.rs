@@ -26,7 +26,7 @@ use super::screen::{Pace, Screen};
 use super::{Failure, Input, plural};
 use crate::arch::clock;
 use crate::kprintln;
-use crate::task::{Completion, MaySleep, sleep};
+use crate::task::{Completion, MaySleep, sleep, with_reserve};
 
 /// How often a wait looks for Ctrl-C.
 pub const LOOK_FOR_CTRL_C: Duration = Duration::from_millis(50);
@@ -101,7 +101,7 @@ impl<'s> Job<'s> {
         self.issued += 1;
         let ended = Arc::new(Completion::new("biowait"));
         self.in_flight.insert(ticket, ended.clone());
-        device.strategy(Bio::new(buf, ended, 0));
+        with_reserve(|| device.strategy(Bio::new(buf, ended, 0)));
         ticket
     }
 

@@ -7,11 +7,16 @@
 //! list. When the list has no room left, all cached blocks are returned to it and the
 //! request is tried once more. Larger requests use the list directly.
 //!
+//! The last part of the heap is a reserve for those on whom the end of I/O depends, as
+//! `M_USE_RESERVE` of DragonFly's kmalloc(9): a write gives memory back only when it is
+//! done, so it must not be the one that finds none left. `task::with_reserve` opens it.
+//!
 //! The lock is held with interrupts off. An interrupt handler must not allocate all the
 //! same: a trip to the list takes as long as it takes.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{self, NonNull};
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::{PAGE_SIZE, direct_map, frames};
 use crate::arch::IrqLock;
@@ -26,11 +31,18 @@ pub const CLASSES: usize = (CLASS_MAX / CLASS_MIN).ilog2() as usize + 1;
 /// page tables and DMA.
 const HEAP_SHARE: (usize, usize) = (3, 4);
 
+/// The reserve's part of the heap: of 342 MiB, 10.
+const RESERVE_SHARE: usize = 32;
+
+/// Whether the thread that has the CPU may use the reserve.
+static RESERVE_OPEN: AtomicBool = AtomicBool::new(false);
+
 #[global_allocator]
 static HEAP: Heap = Heap(IrqLock::new(Inner {
     list: linked_list_allocator::Heap::empty(),
     classes: [const { Class { top: None, in_use: 0, cached: 0, misses: 0 } }; CLASSES],
     in_use: 0,
+    reserve: 0,
     allocations: 0,
 }));
 
@@ -43,6 +55,8 @@ pub struct Stats {
     pub in_use: usize,
     /// Bytes in blocks that wait in the caches.
     pub cached: usize,
+    /// Bytes that only some may have.
+    pub reserve: usize,
     /// Successful allocations since boot.
     pub allocations: u64,
     /// By class, smallest blocks first.
@@ -70,6 +84,13 @@ pub(super) fn init() {
     let bottom = direct_map(start, size) as *mut u8;
     // SAFETY: the frames are ours for good, and mapped; the heap is still empty.
     unsafe { HEAP.0.lock().list.init(bottom, size) };
+    HEAP.0.lock().reserve = size / RESERVE_SHARE;
+}
+
+/// Opens the reserve to the thread that runs, or closes it; returns how it was. A part
+/// of the thread as its registers are: whoever leaves one for another sees to both.
+pub fn open_reserve(open: bool) -> bool {
+    RESERVE_OPEN.swap(open, Relaxed)
 }
 
 /// The counters at this moment.
@@ -94,7 +115,10 @@ struct Heap(IrqLock<Inner>);
 // same layout; sizes and alignments are those of `Class::of` or the list's.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        self.0.lock().allocate(layout).map_or(ptr::null_mut(), NonNull::as_ptr)
+        let mut heap = self.0.lock();
+        // Interrupts are off: the thread is the one that asks.
+        let spared = if RESERVE_OPEN.load(Relaxed) { 0 } else { heap.reserve };
+        heap.allocate(layout, spared).map_or(ptr::null_mut(), NonNull::as_ptr)
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
@@ -108,6 +132,8 @@ struct Inner {
     list: linked_list_allocator::Heap,
     classes: [Class; CLASSES],
     in_use: usize,
+    /// How many bytes only some may have.
+    reserve: usize,
     allocations: u64,
 }
 
@@ -127,8 +153,14 @@ struct FreeBlock {
 unsafe impl Send for Class {}
 
 impl Inner {
-    fn allocate(&mut self, layout: Layout) -> Option<NonNull<u8>> {
-        let (block, size) = match class_of(layout) {
+    /// A block, if that leaves `spared` bytes.
+    fn allocate(&mut self, layout: Layout, spared: usize) -> Option<NonNull<u8>> {
+        let class = class_of(layout);
+        let size = class.map_or(layout.size(), class_size);
+        if self.in_use.checked_add(size)? > self.list.size() - spared {
+            return None;
+        }
+        let block = match class {
             Some(index) => {
                 let block = match self.classes[index].pop() {
                     Some(block) => block,
@@ -139,9 +171,9 @@ impl Inner {
                     }
                 };
                 self.classes[index].in_use += 1;
-                (block, class_size(index))
+                block
             }
-            None => (self.take_from_list(layout)?, layout.size()),
+            None => self.take_from_list(layout)?,
         };
         self.in_use += size;
         self.allocations += 1;
@@ -192,6 +224,7 @@ impl Inner {
         Stats {
             capacity: self.list.size(),
             in_use: self.in_use,
+            reserve: self.reserve,
             cached: classes.iter().map(|class| class.size * class.cached).sum(),
             allocations: self.allocations,
             classes,

@@ -32,13 +32,13 @@ pub const TESTS: &[Test] = &[
 const COPIES_PER_REGION: u64 = 4;
 
 /// Two disks, of which the second fails when told to.
-struct Disks<'t> {
-    rig: Rig<'t>,
-    fault: Arc<FaultDisk>,
+pub(super) struct Disks<'t> {
+    pub(super) rig: Rig<'t>,
+    pub(super) fault: Arc<FaultDisk>,
 }
 
 impl<'t> Disks<'t> {
-    fn new(may_sleep: &'t MaySleep) -> Result<Disks<'t>, String> {
+    pub(super) fn new(may_sleep: &'t MaySleep) -> Result<Disks<'t>, String> {
         let disk = |name: &str| {
             disks::find(name).map(disks::Disk::device).ok_or_else(|| format!("there is no {name}"))
         };
@@ -49,7 +49,7 @@ impl<'t> Disks<'t> {
     }
 
     /// Makes the mirror `m`, in sync.
-    fn label(&self, session: &mut Session<'_>) -> Result<(), String> {
+    pub(super) fn label(&self, session: &mut Session<'_>) -> Result<(), String> {
         all_run(session, &["mirror label m vbd0 faulty --force", "mirror wait m"])
     }
 
@@ -60,7 +60,7 @@ impl<'t> Disks<'t> {
         Ok(found.1)
     }
 
-    fn show(&self) -> Result<String, String> {
+    pub(super) fn show(&self) -> Result<String, String> {
         let device = self.rig.dm.get("m").map_err(|error| error.to_string())?;
         device.message(Sector(0), &["show"]).map_err(|error| error.to_string())
     }
@@ -83,7 +83,7 @@ impl<'t> Disks<'t> {
     }
 
     /// The legs' data are the same. The disks are left without a mirror.
-    fn end(&self, session: &mut Session<'_>) -> Result<(), String> {
+    pub(super) fn end(&self, session: &mut Session<'_>) -> Result<(), String> {
         all_run(
             session,
             &[
@@ -96,7 +96,7 @@ impl<'t> Disks<'t> {
     }
 }
 
-fn all_run(session: &mut Session<'_>, lines: &[&str]) -> Result<(), String> {
+pub(super) fn all_run(session: &mut Session<'_>, lines: &[&str]) -> Result<(), String> {
     for line in lines {
         let outcome = session.execute(line);
         check!(outcome.is_ok(), "{line}: {outcome:?}");

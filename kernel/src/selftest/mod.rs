@@ -16,6 +16,7 @@ mod labelled;
 mod mirror;
 mod mm;
 mod rig;
+mod shortage;
 mod sim;
 mod task;
 
@@ -45,6 +46,7 @@ const TOPICS: &[&[Test]] = &[
     dm::TESTS,
     mirror::TESTS,
     labelled::TESTS,
+    shortage::TESTS,
     sim::TESTS,
     console::TESTS,
 ];

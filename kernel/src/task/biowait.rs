@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 
 use bio::{Bio, BlockDevice, Buf, BufDone, IoResult};
 
-use super::{Completion, MaySleep};
+use super::{Completion, MaySleep, with_reserve};
 
 impl BufDone for Completion<(Buf, IoResult)> {
     fn buf_done(self: Arc<Self>, buf: Buf, _: u64, result: IoResult) {
@@ -18,6 +18,6 @@ impl BufDone for Completion<(Buf, IoResult)> {
 /// the buf.
 pub fn biowait(may_sleep: &MaySleep, device: &dyn BlockDevice, buf: Buf) -> (Buf, IoResult) {
     let done = Arc::new(Completion::new("biowait"));
-    device.strategy(Bio::new(buf, done.clone(), 0));
+    with_reserve(|| device.strategy(Bio::new(buf, done.clone(), 0)));
     done.wait(may_sleep)
 }

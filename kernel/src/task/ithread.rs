@@ -3,14 +3,14 @@
 //! Place: drivers' completions run here, in a thread that may be preempted, is seen in
 //! `threads` and takes locks, but never sleeps.
 //! Rules: the service does all the work there is and returns; a ring that comes
-//! meanwhile brings it round again.
+//! meanwhile brings it round again. It may use the heap's reserve.
 
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use lwkt::Priority;
 
-use super::{SpawnError, WaitChan, spawn};
+use super::{SpawnError, WaitChan, spawn, with_reserve};
 
 /// Most interrupt threads at once.
 pub const ITHREADS_MAX: usize = 32;
@@ -93,7 +93,7 @@ pub(super) fn start(
             if slot.retired.swap(false, Relaxed) {
                 break;
             }
-            service();
+            with_reserve(&service);
         }
         drop(service);
         slot.taken.store(false, Relaxed);

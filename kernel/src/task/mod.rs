@@ -12,6 +12,7 @@
 //! | service a device | [`ithread`] and its [`Bell`] |
 //! | do something later | [`Callout`]; from a thread of one's own, [`sleep`] |
 //! | give the device mapper its world | [`KernelEnv`] |
+//! | issue a request though memory is short | [`with_reserve`] |
 //!
 //! Rules: sleeping takes a [`MaySleep`] and forbids held locks. Higher priorities
 //! preempt at once, equals take turns of 10 ms.
@@ -30,7 +31,7 @@ pub use callout::Callout;
 pub use env::KernelEnv;
 pub use ithread::{Bell, ITHREADS_MAX, ithread};
 pub use lwkt::{Priority, Stop, TimedOut};
-pub use thread::{JoinHandle, SpawnError, idle, spawn, threads, yield_now};
+pub use thread::{JoinHandle, SpawnError, idle, spawn, threads, with_reserve, yield_now};
 pub use wait::{Completion, MaySleep, WaitChan, sleep};
 
 use crate::arch::{clock, interrupts};

@@ -16,6 +16,7 @@ use super::switch::{self, Context};
 use super::{Completion, ITHREADS_MAX, MaySleep, preempt};
 use crate::arch::irq_lock::{InterruptsOff, IrqGuard};
 use crate::arch::{self, IrqLock, clock};
+use crate::mm::heap;
 use crate::mm::stack::KernelStack;
 
 /// All threads and the scheduler that knows them.
@@ -178,9 +179,20 @@ pub(super) fn main() -> ! {
 pub(super) fn reschedule(mut tasks: IrqGuard<'static, Tasks>) -> IrqGuard<'static, Tasks> {
     let answer = tasks.sched().switch(this_cpu(), now());
     if answer.from != answer.to {
+        let reserve = heap::open_reserve(false);
         tasks = switch::switch(tasks, answer);
+        heap::open_reserve(reserve);
     }
     tasks
+}
+
+/// Has the calling thread do something on which the end of I/O depends: it may use the
+/// heap's reserve. What is prepared before, a reader's memory say, has no such right.
+pub fn with_reserve<R>(io: impl FnOnce() -> R) -> R {
+    let before = heap::open_reserve(true);
+    let result = io();
+    heap::open_reserve(before);
+    result
 }
 
 /// Lets other threads of the same priority go first, if there are any.

@@ -48,10 +48,11 @@ pub fn memory() -> Outcome {
     let amount = |bytes: usize| Amount(bytes as u64);
     kprintln!("memory  {}, of which {} free", bytes(frames.total), bytes(frames.free));
     kprintln!(
-        "heap    {}, of which {} in use and {} cached; {} allocations since boot",
+        "heap    {}, of which {} in use, {} cached and {} in reserve; {} allocations since boot",
         amount(heap.capacity),
         amount(heap.in_use),
         amount(heap.cached),
+        amount(heap.reserve),
         heap.allocations
     );
     kprintln!();

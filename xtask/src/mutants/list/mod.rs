@@ -8,6 +8,7 @@
 mod assemble;
 mod intent;
 mod media;
+mod members;
 mod membership;
 mod readmission;
 mod recovery;
@@ -45,6 +46,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Mutant> {
         readmission::TABLE,
         assemble::TABLE,
         media::TABLE,
+        members::TABLE,
     ];
     tables.into_iter().flatten()
 }

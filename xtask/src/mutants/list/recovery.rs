@@ -12,6 +12,12 @@ const START: &str = "dm-mirror/src/start.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
     Mutant {
+        name: "a start goes by what may be in a cache",
+        rule: "A leg is flushed before it is read",
+        file: PROBE,
+        edits: &[("leg, progress }).flush();", "leg, progress }).next();")],
+    },
+    Mutant {
         name: "unsettled regions are read",
         rule: "An unsettled region answers no read",
         file: RESYNC,
