@@ -26,7 +26,14 @@ use crate::label;
 use crate::leg::{Failure, LegState};
 use crate::mirror::{Life, Mirror, State};
 
+const SUSPENDED: &str = "the mirror is suspended: resume it first";
+
 impl Mirror {
+    /// Refuses a change of members while somebody else may have the disks.
+    pub(crate) fn check_awake(&self) -> Result<(), String> {
+        if self.state.lock().resync.suspended { Err(SUSPENDED.into()) } else { Ok(()) }
+    }
+
     /// Makes the disk of a leg that is out a new member: wipes it first.
     pub(crate) fn add_new(self: &Arc<Self>, leg: usize) -> Result<(), String> {
         let geometry = *self.geometry.get().ok_or("the mirror does not run")?;
@@ -108,6 +115,7 @@ impl Mirror {
 
     /// Removes a member that is out from the records.
     pub(crate) fn forget(self: &Arc<Self>, leg: usize) -> Result<String, String> {
+        self.check_awake()?;
         self.state.lock().forget(leg)?;
         self.commit();
         Ok(format!("leg {leg} is no member any more"))
@@ -123,7 +131,7 @@ impl State {
             return Err("the mirror does not run with recorded members".into());
         }
         if self.resync.suspended {
-            return Err("the mirror is suspended".into());
+            return Err(SUSPENDED.into());
         }
         if !matches!(record.state, LegState::Failed(_)) {
             return Err(format!("leg {leg} is not out"));

@@ -204,6 +204,10 @@ struct Retry(Arc<Mirror>);
 
 impl Work for Retry {
     fn run(self: Arc<Self>) {
+        // Whoever resumes it does all this.
+        if self.0.state.lock().resync.suspended {
+            return;
+        }
         self.0.commit();
         self.0.take_back();
         self.0.resume_resync();

@@ -175,6 +175,7 @@ impl MirrorTarget {
 
     fn fail(&self, leg: &str) -> Result<String, MessageError> {
         let index = self.leg(leg)?;
+        self.mirror.check_awake().map_err(MessageError::Refused)?;
         match self.mirror.fail_leg(index, Failure::ByHand) {
             LegState::Failed(_) => Ok(format!("leg {index} is out")),
             LegState::InSync | LegState::Rebuilding | LegState::Returning => {

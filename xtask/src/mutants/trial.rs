@@ -48,6 +48,7 @@ const STAGES: [Stage; 4] = [
             "recovery",
             "replacement",
             "slots",
+            "suspension",
         ],
         env: &[],
         skip: &[],

@@ -5,6 +5,7 @@ use super::Mutant;
 const NEWCOMER: &str = "dm-mirror/src/newcomer.rs";
 const PACE: &str = "dm-mirror/src/pace.rs";
 const REPLACE: &str = "dm-mirror/src/replace.rs";
+const RESYNC: &str = "dm-mirror/src/resync.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
     Mutant {
@@ -89,6 +90,26 @@ pub(super) const TABLE: &[Mutant] = &[
             "if self.replaces(leg).is_some() {
             self.replacement = None;",
             "if self.replaces(leg).is_some() {",
+        )],
+    },
+    Mutant {
+        name: "a stop that could not be recorded is recorded later",
+        rule: "So a stop that could not be recorded is not recorded later",
+        file: RESYNC,
+        edits: &[(
+            "if self.0.state.lock().resync.suspended {
+            return;
+        }",
+            "",
+        )],
+    },
+    Mutant {
+        name: "a suspended mirror changes its members",
+        rule: "messages change no member until the mirror is resumed",
+        file: NEWCOMER,
+        edits: &[(
+            "if self.state.lock().resync.suspended { Err(SUSPENDED.into()) } else { Ok(()) }",
+            "Ok(())",
         )],
     },
     Mutant {

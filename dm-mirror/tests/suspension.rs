@@ -1,0 +1,63 @@
+//! A mirror that is suspended: whoever has its disks next finds them as it left them.
+
+mod rig;
+
+use dm_mirror::format::MemberState;
+use rig::recorded::{Ask, Recorded};
+
+/// Time passes, and nothing is asked of any leg.
+fn assert_still(rig: &Recorded) {
+    for _ in 0..3 {
+        rig.pass();
+        rig.work_now();
+        assert_eq!((rig.asks(0), rig.asks(1)), (vec![], vec![]));
+    }
+}
+
+#[test]
+fn a_stop_that_could_not_be_recorded_is_not_recorded_later() {
+    let mut rig = Recorded::new(2);
+    rig.message("fail 1").unwrap();
+    rig.put(0, 1, 1);
+    rig.rest();
+    let is_over = rig.suspend();
+    rig.until(|rig| rig.asks(0) == [Ask::Super]);
+    rig.fail_ask(0, Ask::Super);
+    assert!(is_over(), "the only leg cannot say it");
+    assert_still(&rig);
+    assert!(!rig.superblock(0).clean);
+    rig.target.resume();
+    rig.rest();
+    assert_eq!((rig.letters().as_str(), rig.get(0, 1)), ("AD", 1));
+}
+
+/// The table may be about to be swapped for one that reads the same superblocks.
+#[test]
+fn no_member_is_changed_while_the_mirror_is_suspended() {
+    let rig = Recorded::leg_out(3);
+    assert!(rig.stop());
+    for message in ["fail 0", "forget 1", "add 1", "add 1 force"] {
+        let refused = rig.message(message).unwrap_err().to_string();
+        assert!(refused.contains("the mirror is suspended"), "{message}: {refused}");
+        assert_still(&rig);
+    }
+    assert_eq!(rig.letters(), "ADA");
+    rig.target.resume();
+    rig.message("fail 0").unwrap();
+    rig.settle();
+    assert_eq!((rig.letters().as_str(), rig.says(2, 0)), ("DDA", MemberState::Out));
+}
+
+/// It is the last that comes before another table.
+#[test]
+fn a_flush_behind_a_suspension_is_answered_though_a_leg_fails_it() {
+    let mut rig = Recorded::new(2);
+    rig.put(0, 1, 1);
+    assert!(rig.stop());
+    let flush = rig.flush();
+    rig.until(|rig| rig.asks(1) == [Ask::Flush]);
+    rig.fail_ask(1, Ask::Flush);
+    rig.settle();
+    assert_eq!(rig.end(flush), Some(Ok(())));
+    assert_eq!((rig.letters().as_str(), rig.says(0, 1)), ("AD", MemberState::FailedMedia));
+}
