@@ -28,10 +28,12 @@
 
 extern crate alloc;
 
+pub mod color;
 pub mod command;
 pub mod complete;
 pub mod editor;
 pub mod format;
+pub mod fuzz;
 pub mod help;
 pub mod hexdump;
 pub mod history;

@@ -170,7 +170,8 @@ fn forced(force: bool) -> &'static str {
     if force { " force" } else { "" }
 }
 
-fn check_remembers(name: &str, place: &Place) -> Outcome {
+/// Refuses a mirror that keeps no records.
+pub fn check_remembers(name: &str, place: &Place) -> Outcome {
     if place.remembers() {
         return Ok(());
     }
