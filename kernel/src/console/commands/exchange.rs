@@ -249,7 +249,7 @@ fn check_size(session: &mut Session<'_>, name: &str, disk: &DeviceRef) -> Outcom
 }
 
 /// Tells the mirror about a leg that is out, and waits until that has been looked at.
-fn tell(
+pub fn tell(
     session: &mut Session<'_>,
     name: &str,
     device: &Arc<MappedDevice>,

@@ -111,7 +111,9 @@ pub fn rebuild(session: &mut Session<'_>, name: &str, leg: usize) -> Outcome {
         device.message(place.start, &["forget", &leg_word])?;
     }
     given_back(session, &device, &place, leg)?;
-    exchange::add(session, name, leg, None, true)
+    exchange::tell(session, name, &device, &place, &["add", &leg_word, "force"])?;
+    kprintln!("{name}: all is copied to leg {leg}; `mirror wait {name}` waits for the end");
+    Ok(())
 }
 
 /// Fails a leg that is not out. The mirror refuses to lose its last one.
