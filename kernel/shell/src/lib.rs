@@ -37,6 +37,7 @@ pub mod fuzz;
 pub mod help;
 pub mod hexdump;
 pub mod history;
+pub mod json;
 pub mod keys;
 pub mod parse;
 pub mod pattern;

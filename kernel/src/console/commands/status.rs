@@ -11,9 +11,9 @@ use bio::{SECTOR_SIZE, Sector};
 use dm::MappedDevice;
 use dm_mirror::MirrorTarget;
 use dm_mirror::report::{Copying, Health, LegReport, Map, Report, Standing};
-use serde_json::{Value, json};
 use shell::color::{Paint, Tone};
 use shell::format::{Align, Amount, Elapsed, Table};
+use shell::json::{self, Value, json};
 
 use super::{mirror, or_dash, print_lines};
 use crate::console::session::Session;
@@ -34,7 +34,7 @@ pub fn show(session: &Session<'_>, name: Option<&str>, json: bool) -> Outcome {
         let all = named.flat_map(|(name, device)| {
             reports(device).into_iter().map(move |(start, report)| to_json(&name, start, &report))
         });
-        kprintln!("{}", Value::Array(all.collect()));
+        print_lines(&json::text(&Value::Array(all.collect())));
         return Ok(());
     }
     if devices.is_empty() {
@@ -247,9 +247,10 @@ fn leg_json((index, leg): (usize, &LegReport)) -> Value {
         Standing::Out => "out",
         Standing::NoMember => "no_member",
     };
-    let costs = leg.costs.iter().map(|cost| {
-        (cost.cause.to_string(), json!({ "writes": cost.writes, "flushes": cost.flushes }))
-    });
+    let mut costs = json!({});
+    for cost in &leg.costs {
+        costs[cost.cause] = json!({ "writes": cost.writes, "flushes": cost.flushes });
+    }
     json!({
         "leg": index,
         "device": &*leg.device,
@@ -264,6 +265,6 @@ fn leg_json((index, leg): (usize, &LegReport)) -> Value {
         "write_errors": leg.write_errors,
         "repaired": leg.repaired,
         "missed_regions": leg.missed,
-        "by_cause": costs.collect::<serde_json::Map<String, Value>>(),
+        "by_cause": costs,
     })
 }
