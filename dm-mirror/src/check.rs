@@ -21,6 +21,7 @@ use core::fmt;
 
 use arrayvec::ArrayVec;
 use bio::{Extent, SECTOR_SIZE, Sector, Sectors};
+use dm::Severity;
 
 use crate::config::ReadPolicy;
 use crate::leg::LegSet;
@@ -201,8 +202,11 @@ impl Mirror {
     pub(crate) fn check_ended(self: &Arc<Self>) {
         let text =
             self.state.lock().scrub.check.as_ref().map_or(String::new(), |it| format!("{it}"));
-        log::info!("mirror: {}", text.lines().next().unwrap_or_default());
-        self.raise_event();
+        let line = text.lines().next().unwrap_or_default();
+        log::info!("mirror: {line}");
+        let good = text.contains("; 0 differ, 0 cannot be read");
+        let severity = if good { Severity::Info } else { Severity::Warning };
+        self.raise(severity, format_args!("{line}"));
     }
 }
 
@@ -215,7 +219,7 @@ impl Scrub {
     }
 }
 
-impl Mirror {
+impl State {
     /// The leg of these of which the others get what they hold differently.
     pub(crate) fn source_of(&self, legs: LegSet) -> Option<usize> {
         let legs = self.rather_read(legs);

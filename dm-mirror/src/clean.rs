@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 use core::mem;
 use core::time::Duration;
 
-use dm::Work;
+use dm::{Severity, Work};
 
 use crate::counts::Cause;
 use crate::flush::{FlushFor, FlushGroup};
@@ -182,6 +182,7 @@ impl Mirror {
             self.commit();
         }
         if let Some(stop) = done {
+            self.note(Severity::Info, format_args!("stopped cleanly"));
             (stop.done)();
         }
     }
@@ -190,6 +191,8 @@ impl Mirror {
     pub(crate) fn give_up_stop(self: &Arc<Self>) {
         let stop = self.state.lock().cleaner.stop.take();
         if let Some(stop) = stop {
+            let what = format_args!("stopped; that it was a clean stop cannot be recorded");
+            self.note(Severity::Warning, what);
             (stop.done)();
         }
     }

@@ -211,7 +211,9 @@ fn parse_features(mut args: Args<'_>, legs: usize) -> Result<Features, ArgError>
         match word.text {
             "handle_errors" => {}
             "read_policy" => {
-                features.read_policy = parse_policy(args.next("read policy")?, legs)?;
+                let word = args.next("read policy")?;
+                let policy = ReadPolicy::parse(word.text, legs);
+                features.read_policy = policy.map_err(|why| word.refuse(why))?;
             }
             "start_degraded=hold" => features.start_degraded = false,
             "start_degraded=run" => features.start_degraded = true,
@@ -266,20 +268,23 @@ fn parse_leg(word: Word<'_>, prefix: &str, legs: usize) -> Result<usize, ArgErro
         .ok_or_else(|| word.refuse(format!("`{prefix}` wants a leg, one of 0 to {}", legs - 1)))
 }
 
-fn parse_policy(word: Word<'_>, legs: usize) -> Result<ReadPolicy, ArgError> {
-    match word.text {
-        "round_robin" => return Ok(ReadPolicy::RoundRobin),
-        "least_pending" => return Ok(ReadPolicy::LeastPending),
-        _ => {}
-    }
-    let leg = word.text.strip_prefix("prefer=").and_then(|leg| leg.parse::<usize>().ok());
-    match leg {
-        Some(leg) if leg < legs => Ok(ReadPolicy::Prefer(leg)),
-        Some(leg) => Err(word.refuse(format!("there is no leg {leg}; legs are 0 to {}", legs - 1))),
-        None => Err(word.refuse(format!(
-            "there is no read policy `{}`; use `round_robin`, `least_pending` or `prefer=<leg>`",
-            word.text
-        ))),
+impl ReadPolicy {
+    /// The policy of this name for so many legs, or why there is none.
+    pub(crate) fn parse(text: &str, legs: usize) -> Result<ReadPolicy, String> {
+        match text {
+            "round_robin" => return Ok(ReadPolicy::RoundRobin),
+            "least_pending" => return Ok(ReadPolicy::LeastPending),
+            _ => {}
+        }
+        let leg = text.strip_prefix("prefer=").and_then(|leg| leg.parse::<usize>().ok());
+        match leg {
+            Some(leg) if leg < legs => Ok(ReadPolicy::Prefer(leg)),
+            Some(leg) => Err(format!("there is no leg {leg}; legs are 0 to {}", legs - 1)),
+            None => Err(format!(
+                "there is no read policy `{text}`; use `round_robin`, `least_pending` or \
+                 `prefer=<leg>`"
+            )),
+        }
     }
 }
 
@@ -308,14 +313,17 @@ impl Mirror {
             write!(text, " {} {}", leg.name(), leg.offset).expect("a string takes it all");
         }
         let mut features: Vec<String> = Vec::new();
-        if self.read_policy != ReadPolicy::default() {
-            features.extend(["read_policy".into(), format!("{}", self.read_policy)]);
+        let (read_policy, write_mostly, rate) = {
+            let state = self.state.lock();
+            (state.read_policy, state.write_mostly, state.pace.rate)
+        };
+        if read_policy != ReadPolicy::default() {
+            features.extend(["read_policy".into(), format!("{read_policy}")]);
         }
         if self.start_degraded {
             features.push("start_degraded=run".into());
         }
-        features.extend(self.write_mostly.iter().map(|leg| format!("write_mostly={leg}")));
-        let rate = self.state.lock().pace.rate;
+        features.extend(write_mostly.iter().map(|leg| format!("write_mostly={leg}")));
         if rate != Rate::default() {
             features.push(format!("sync_rate={rate}"));
         }

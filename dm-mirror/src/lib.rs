@@ -36,7 +36,7 @@
 //!
 //! `leg.rs` has the states of a leg, `leg_reads.rs` reads several at once,
 //! `target.rs` is the face to the device mapper, `config.rs` the table grammar,
-//! `counts.rs` and `status.rs` are what a person sees.
+//! `counts.rs` and `status.rs` are what a person sees, `news.rs` what is told.
 //!
 //! What the sketch left open or got wrong, and what stands here instead:
 //!
@@ -72,6 +72,7 @@ mod leg_reads;
 mod membership;
 mod mirror;
 mod newcomer;
+mod news;
 mod pace;
 mod probe;
 mod promote;
@@ -81,6 +82,7 @@ mod readmit;
 mod region;
 mod repair;
 mod replace;
+pub mod report;
 mod resync;
 mod scrub;
 mod settle;

@@ -32,6 +32,7 @@ use crate::format::Geometry;
 use crate::journal::Journal;
 use crate::leg::{Failure, LEGS_MAX, Leg, LegSet, LegState};
 use crate::membership::Membership;
+use crate::news::News;
 use crate::pace::Pace;
 use crate::range::{Mode, RangeLock, Ticket};
 use crate::read::Reader;
@@ -47,12 +48,10 @@ pub(crate) struct Mirror {
     pub(crate) legs: ArrayVec<Leg, LEGS_MAX>,
     pub(crate) length: Sectors,
     pub(crate) log: Log,
-    pub(crate) read_policy: ReadPolicy,
-    pub(crate) write_mostly: LegSet,
     pub(crate) start_degraded: bool,
     pub(crate) error_threshold: Threshold,
     pub(crate) env: Arc<dyn Env>,
-    events: Arc<Events>,
+    pub(crate) events: Arc<Events>,
     /// Known once the mirror runs.
     pub(crate) geometry: Once<Geometry>,
     pub(crate) state: Lock<State>,
@@ -69,6 +68,9 @@ pub(crate) struct State {
     pub(crate) ranges: RangeLock<Waiter>,
     /// A thread is starting granted waiters; it will see those of others too.
     granting: bool,
+    pub(crate) read_policy: ReadPolicy,
+    /// Legs that are read only if no other can answer.
+    pub(crate) write_mostly: LegSet,
     /// The leg that round robin read last.
     pub(crate) last_read: usize,
     /// `None` until the mirror has found its members.
@@ -82,6 +84,7 @@ pub(crate) struct State {
     /// The range of the whole mirror, while superblocks promote a leg.
     pub(crate) promotion: Option<Ticket>,
     pub(crate) replacement: Option<Replacement>,
+    pub(crate) news: News,
 }
 
 /// Whether the mirror serves requests.
@@ -155,6 +158,8 @@ impl Mirror {
             legs: records.map(record).collect(),
             ranges: RangeLock::new(),
             granting: false,
+            read_policy: config.read_policy,
+            write_mostly: config.write_mostly,
             last_read: count - 1,
             regions: None,
             membership: None,
@@ -164,6 +169,7 @@ impl Mirror {
             cleaner: Cleaner::default(),
             promotion: None,
             replacement: None,
+            news: News::default(),
         };
         let geometry = Once::new();
         if let Log::Core { region, .. } = config.log {
@@ -180,8 +186,6 @@ impl Mirror {
             legs: config.legs,
             length: context.length,
             log: config.log,
-            read_policy: config.read_policy,
-            write_mostly: config.write_mostly,
             start_degraded: config.start_degraded,
             error_threshold: config.error_threshold,
             env: context.env.clone(),
@@ -371,16 +375,6 @@ impl Mirror {
         }
     }
 
-    pub(crate) fn announce(&self, leg: usize, why: Failure) {
-        log::warn!("mirror: leg {leg} ({}) is out: {why}", self.legs[leg].name());
-        self.events.raise();
-    }
-
-    /// Something else happened that a person should hear of.
-    pub(crate) fn raise_event(&self) {
-        self.events.raise();
-    }
-
     /// A leg went out: superblocks must say so, and what waited for it to be made
     /// equal waits no more.
     pub(crate) fn leg_went_out(self: &Arc<Self>) {
@@ -483,6 +477,7 @@ impl State {
             let (slot, by) = (regions.slot(leg), regions.slot(by));
             if let Some(membership) = &mut self.membership {
                 membership.exclude(leg, slot, by, why.recorded_as());
+                self.news.excluded(leg);
                 if !membership.has_member(slot) {
                     self.legs[leg].state = LegState::Failed(Failure::NoMember);
                 }

@@ -18,6 +18,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 
 use bio::{Bio, Buf, BufCmd, BufDone, IoError, IoResult, Sector};
+use dm::Severity;
 
 use crate::counts::Cause;
 use crate::format::{Geometry, SLOTS, UNIT, superblock_place};
@@ -95,10 +96,7 @@ impl Mirror {
 
     /// What a person asked for a leg that is out could be begun, or not.
     pub(crate) fn looked_at(self: &Arc<Self>, leg: usize, outcome: Result<(), String>) {
-        match &outcome {
-            Ok(()) => {}
-            Err(why) => log::warn!("mirror: leg {leg} stays out: {why}"),
-        }
+        let stays_out = outcome.clone().err();
         let taken = outcome.is_ok();
         {
             let mut state = self.state.lock();
@@ -107,10 +105,16 @@ impl Mirror {
             }
             state.legs[leg].stays_out = outcome.err();
         }
-        if taken {
-            self.take_back();
+        match stays_out {
+            None => {
+                self.raise(Severity::Info, format_args!("leg {leg} is taken back"));
+                self.take_back();
+            }
+            Some(why) => {
+                log::warn!("mirror: leg {leg} stays out: {why}");
+                self.raise(Severity::Warning, format_args!("leg {leg} stays out: {why}"));
+            }
         }
-        self.raise_event();
     }
 
     /// Removes a member that is out from the records.

@@ -16,6 +16,7 @@
 use alloc::sync::Arc;
 
 use bio::IoError;
+use dm::Severity;
 
 use crate::counts::Cause;
 use crate::flush::{FlushFor, FlushGroup};
@@ -97,7 +98,8 @@ impl Mirror {
     fn announce_in_sync(&self, legs: LegSet) {
         for leg in legs.iter() {
             log::info!("mirror: leg {leg} ({}) is in sync", self.legs[leg].name());
-            self.raise_event();
+            let name = self.legs[leg].name();
+            self.raise(Severity::Info, format_args!("leg {leg} ({name}) is in sync"));
         }
     }
 
@@ -122,6 +124,7 @@ impl Mirror {
             let rebuilding = state.take_rebuilding();
             (promoted, ticket, started, rebuilding, state.go_on_replacing(promoted))
         };
+        self.announce_durable();
         self.announce_in_sync(promoted);
         if let Some(leg) = replaced {
             self.announce(leg, Failure::Replaced);
@@ -130,14 +133,11 @@ impl Mirror {
             self.promotion_over(ticket);
         }
         if let Some(waiting) = started {
-            log::info!("mirror: started");
-            self.raise_event();
+            self.announce_start();
             waiting.into_iter().for_each(|bio| self.strategy(bio));
             self.take_back();
         }
-        if !rebuilding.is_empty() {
-            self.raise_event();
-        }
+        self.announce_rebuilding(rebuilding);
         self.resume_resync();
         self.check_stop();
     }

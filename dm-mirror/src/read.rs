@@ -88,7 +88,7 @@ impl Mirror {
     fn read_pick(&self, tried: LegSet, reader: Reader) -> Option<usize> {
         let mut state = self.state.lock();
         let candidates = state.in_sync().without(tried);
-        let leg = self.choose(candidates, reader == Reader::Resync, &state)?;
+        let leg = state.choose(candidates, reader == Reader::Resync)?;
         state.last_read = leg;
         state.legs[leg].reads_pending += 1;
         let cause = if reader == Reader::Resync {
@@ -99,21 +99,6 @@ impl Mirror {
         };
         state.legs[leg].issued(BufCmd::Read, cause);
         Some(leg)
-    }
-
-    /// One of `candidates`; for a resync the one that it began the region with.
-    fn choose(&self, candidates: LegSet, resync: bool, state: &State) -> Option<usize> {
-        let candidates = self.rather_read(candidates);
-        match state.source_of_region() {
-            Some(leg) if resync && candidates.contains(leg) => Some(leg),
-            _ => self.read_policy.pick(candidates, state),
-        }
-    }
-
-    /// Those of `legs` that are not written mostly, if there are any.
-    pub(crate) fn rather_read(&self, legs: LegSet) -> LegSet {
-        let others = legs.without(self.write_mostly);
-        if others.is_empty() { legs } else { others }
     }
 
     fn issue_read(self: &Arc<Self>, bio: Bio, try_: ReadTry) {
@@ -228,6 +213,23 @@ impl BioDone for Blocks {
 impl BioDone for Mirror {
     fn bio_done(self: Arc<Self>, bio: Bio, info: u64, result: IoResult) {
         self.read_bio_done(bio, ReadTry::from_info(info), result);
+    }
+}
+
+impl State {
+    /// One of `candidates`; for a resync the one that it began the region with.
+    fn choose(&self, candidates: LegSet, resync: bool) -> Option<usize> {
+        let candidates = self.rather_read(candidates);
+        match self.source_of_region() {
+            Some(leg) if resync && candidates.contains(leg) => Some(leg),
+            _ => self.read_policy.pick(candidates, self),
+        }
+    }
+
+    /// Those of `legs` that are not written mostly, if there are any.
+    pub(crate) fn rather_read(&self, legs: LegSet) -> LegSet {
+        let others = legs.without(self.write_mostly);
+        if others.is_empty() { legs } else { others }
     }
 }
 

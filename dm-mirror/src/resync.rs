@@ -459,6 +459,7 @@ impl Mirror {
     /// All legs were flushed behind the regions that were copied.
     pub(crate) fn copies_flushed(self: &Arc<Self>, flushed: LegSet, error: Option<IoError>) {
         let go = self.state.lock().regions_flushed(flushed);
+        self.announce_settled();
         self.wake_cleaner();
         for bio in go {
             self.enter_read(bio);

@@ -25,7 +25,7 @@ use core::time::Duration;
 use arrayvec::ArrayVec;
 use bio::{ErrorKind, Extent, IoResult, Sectors};
 use bytes::{Bytes, BytesMut};
-use dm::Work;
+use dm::{Severity, Work};
 
 use crate::check::Check;
 use crate::leg::LegSet;
@@ -167,7 +167,7 @@ impl Mirror {
     pub(crate) fn examine(self: &Arc<Self>, ticket: Ticket, job: Job) {
         let mut legs = self.state.lock().legs_to_read(job);
         if let Task::Repair(_) = job.task {
-            legs = self.source_of(legs).into_iter().collect();
+            legs = self.state.lock().source_of(legs).into_iter().collect();
         }
         if legs.is_empty() {
             return self.chunk_over(ticket);
@@ -194,7 +194,7 @@ impl Mirror {
             }
         }
         let rewrite = {
-            let source = self.source_of(readable(&answers));
+            let source = self.state.lock().source_of(readable(&answers));
             match (job.task, source) {
                 (Task::Repair(legs), Some(source)) => Some((source, legs, Sectors::ZERO)),
                 (Task::Repair(_), None) => None,
@@ -242,11 +242,9 @@ impl Mirror {
             }
         }
         for leg in good.iter() {
-            log::info!(
-                "mirror: leg {leg} ({}) repaired: {}",
-                self.legs[leg].name(),
-                rewrite.extent
-            );
+            let (name, extent) = (self.legs[leg].name(), rewrite.extent);
+            log::info!("mirror: leg {leg} ({name}) repaired: {extent}");
+            self.note(Severity::Warning, format_args!("leg {leg} ({name}) repaired: {extent}"));
         }
         self.chunk_over(rewrite.ticket);
     }

@@ -18,6 +18,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use bio::{Bio, ErrorKind, IoError};
+use dm::Severity;
 use uuid::Uuid;
 
 use crate::assemble::{self, Missed, Plan, Role, Verdict};
@@ -154,6 +155,7 @@ impl Mirror {
     fn not_started(self: &Arc<Self>, life: Life) {
         if let Life::Held(why, _) | Life::Refused(why) = &life {
             log::warn!("mirror: {why}");
+            self.note(Severity::Error, format_args!("not started: {why}"));
         }
         let waiting = {
             let mut state = self.state.lock();
@@ -163,7 +165,7 @@ impl Mirror {
             }
         };
         waiting.into_iter().for_each(|bio: Bio| bio.fail(ErrorKind::Gone));
-        self.raise_event();
+        self.events.raise();
     }
 
     /// The session's first superblock could not be written.

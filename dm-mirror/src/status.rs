@@ -1,7 +1,7 @@
 //! What a person sees of a mirror.
 //!
 //! Place: [`Target::status`](dm::Target::status) is one line, in the form of
-//! Linux's dm-mirror; the message `show` gives a report of several.
+//! Linux's dm-mirror; [`Report`] is everything, and the message `show` gives it in lines.
 
 use alloc::format;
 use alloc::string::String;
@@ -12,7 +12,8 @@ use crate::check::Check;
 use crate::config::Log;
 use crate::counts::CAUSES;
 use crate::leg::{Failure, LegSet, LegState};
-use crate::mirror::{Life, Mirror, State};
+use crate::mirror::{LegRecord, Life, Mirror, State};
+use crate::report::{Copying, Cost, Health, LegReport, Map, Report, Standing};
 
 impl LegState {
     /// One letter, as in Linux: **A**live, being **S**ynchronised, **D**ead.
@@ -55,58 +56,38 @@ impl Mirror {
         text
     }
 
-    /// Health at a glance, then a line for each leg, then why each leg was asked
-    /// for what.
-    pub(crate) fn report(&self) -> String {
+    /// Everything that there is to see, at this moment.
+    pub(crate) fn report(&self) -> Report {
         let now = self.env.now();
         let state = self.state.lock();
-        let mut text = format!("{}\n", state.health());
-        let header = [
-            "LEG",
-            "DEVICE",
-            "READS",
-            "WRITES",
-            "FLUSHES",
-            "READ ERR",
-            "WRITE ERR",
-            "REPAIRED",
-            "META",
-        ];
-        let [leg, device, reads, writes, flushes, read_errors, write_errors, repaired, meta] =
-            header;
-        let _ = writeln!(
-            text,
-            "{leg:>3}  {device:<12} {reads:>8} {writes:>8} {flushes:>8} {read_errors:>9} {write_errors:>9} {repaired:>8} {meta:>5}  STATE"
-        );
-        for (index, record) in state.legs.iter().enumerate() {
-            let (name, counts) = (self.legs[index].name(), record.counts);
-            let _ = writeln!(
-                text,
-                "{index:>3}  {name:<12} {:>8} {:>8} {:>8} {:>9} {:>9} {:>8} {:>5}  {}",
-                counts.reads,
-                counts.data_writes(),
-                counts.all_flushes(),
-                counts.read_errors,
-                counts.write_errors,
-                counts.repaired,
-                counts.metadata_writes(),
-                state.describe(index),
-            );
+        let legs = (0..self.legs.len()).map(|leg| LegReport {
+            device: self.legs[leg].name(),
+            write_mostly: state.write_mostly.contains(leg),
+            ..state.report_leg(leg)
+        });
+        let (health, summary) = state.health();
+        Report {
+            health,
+            summary,
+            legs: legs.collect(),
+            copying: state.copying(now),
+            map: state.map(),
+            check: state.scrub.check.as_ref().map(|check| format!("{check}")),
+            read_policy: format!("{}", state.read_policy),
+            sync_rate: format!("{}", state.pace.rate),
         }
-        state.add_progress(&mut text, now);
-        state.add_map(&mut text);
-        if let Some(check) = &state.scrub.check {
-            let _ = writeln!(text, "{check}");
-        }
-        text
     }
 }
 
 impl State {
-    fn health(&self) -> String {
+    fn health(&self) -> (Health, String) {
+        let not_started = |why: &String| format!("not started: {why}");
         match &self.life {
-            Life::Starting(_) => return "starting: the members are being read".into(),
-            Life::Held(why, _) | Life::Refused(why) => return format!("not started: {why}"),
+            Life::Starting(_) => {
+                return (Health::Starting, "starting: the members are being read".into());
+            }
+            Life::Held(why, _) => return (Health::Held, not_started(why)),
+            Life::Refused(why) => return (Health::Refused, not_started(why)),
             Life::Running => {}
         }
         let in_sync = self.in_sync().iter().count();
@@ -116,25 +97,69 @@ impl State {
         let members = members.iter().count();
         let rebuilding = !self.coming().is_empty();
         let unsettled = self.regions.as_ref().map_or(0, |regions| regions.unsettled_count());
-        let word = match (in_sync == members, rebuilding) {
-            (true, _) if unsettled > 0 => "resyncing",
-            (true, _) => "healthy",
-            (false, true) => "rebuilding",
-            (false, false) => "degraded",
+        let (health, word) = match (in_sync == members, rebuilding) {
+            (true, _) if unsettled > 0 => (Health::Resyncing, "resyncing"),
+            (true, _) => (Health::Healthy, "healthy"),
+            (false, true) => (Health::Rebuilding, "rebuilding"),
+            (false, false) => (Health::Degraded, "degraded"),
         };
-        format!("{word}: {in_sync} of {members} legs in sync")
+        (health, format!("{word}: {in_sync} of {members} legs in sync"))
+    }
+
+    fn report_leg(&self, leg: usize) -> LegReport {
+        let LegRecord { state, counts, .. } = &self.legs[leg];
+        let standing = match state {
+            LegState::InSync => Standing::InSync,
+            LegState::Rebuilding | LegState::Returning => Standing::Coming,
+            LegState::Failed(Failure::NoMember) => Standing::NoMember,
+            LegState::Failed(_) => Standing::Out,
+        };
+        let missed = self.regions.as_ref().map_or(0, |regions| regions.missing(leg));
+        let cost = |(cause, name)| Cost {
+            cause: name,
+            writes: counts.writes(cause),
+            flushes: counts.flushes(cause),
+        };
+        LegReport {
+            device: "-".into(),
+            standing,
+            state: self.describe(leg),
+            write_mostly: false,
+            reads: counts.reads,
+            writes: counts.data_writes(),
+            flushes: counts.all_flushes(),
+            metadata: counts.metadata_writes(),
+            read_errors: counts.read_errors,
+            write_errors: counts.write_errors,
+            repaired: counts.repaired,
+            outstanding: self.legs[leg].outstanding,
+            missed: if standing == Standing::NoMember { 0 } else { missed },
+            costs: CAUSES.map(cost).into(),
+        }
     }
 
     /// How far a resync or a rebuild is, how fast, and how long it takes.
-    fn add_progress(&self, text: &mut String, now: Duration) {
+    fn copying(&self, now: Duration) -> Option<Copying> {
         let (done, all) = self.regions_in_sync();
-        let Some(regions) = self.regions.as_ref().filter(|_| done < all) else { return };
-        let _ = write!(text, "copying: {done} of {all} regions done");
-        if let Some(speed) = self.pace.speed(now).filter(|speed| *speed > 0) {
-            let left = u64::from(all - done) * regions.geometry().region.0 / 2;
-            let _ = write!(text, ", {speed} KiB/s, {} s left", left.div_ceil(speed));
-        }
-        text.push('\n');
+        let regions = self.regions.as_ref().filter(|_| done < all)?;
+        let speed = self.pace.speed(now).filter(|speed| *speed > 0);
+        let left = u64::from(all - done) * regions.geometry().region.0 / 2;
+        let left = speed.map(|speed| Duration::from_secs(left.div_ceil(speed)));
+        Some(Copying { done, all, speed, left })
+    }
+
+    /// What the map says.
+    fn map(&self) -> Option<Map> {
+        let (regions, wanted) = (self.regions.as_ref()?, self.membership.as_ref()?.wanted());
+        let (generation, ..) = wanted.generation.as_fields();
+        Some(Map {
+            regions: regions.geometry().regions(),
+            region: regions.geometry().region,
+            dirty: regions.dirty_count(),
+            unsettled: regions.unsettled_count(),
+            session: wanted.session,
+            generation: format!("{generation:08x}"),
+        })
     }
 
     fn describe(&self, leg: usize) -> String {
@@ -168,35 +193,6 @@ impl State {
                     None => state,
                 }
             }
-        }
-    }
-
-    /// What the map says, and what the records cost.
-    fn add_map(&self, text: &mut String) {
-        let (Some(regions), Some(membership)) = (&self.regions, &self.membership) else { return };
-        let geometry = regions.geometry();
-        let _ = writeln!(
-            text,
-            "regions: {} of {} sectors; {} dirty, {} to be resynced; session {}",
-            geometry.regions(),
-            geometry.region,
-            regions.dirty_count(),
-            regions.unsettled_count(),
-            membership.wanted().session,
-        );
-        for (leg, record) in self.legs.iter().enumerate() {
-            let _ = write!(text, "leg {leg}: writes/flushes");
-            for (cause, name) in CAUSES {
-                let counts = &record.counts;
-                let _ = write!(text, " {name} {}/{}", counts.writes(cause), counts.flushes(cause));
-            }
-            let missing = regions.missing(leg);
-            let member = record.state != LegState::Failed(Failure::NoMember);
-            let _ = if missing > 0 && member {
-                writeln!(text, "; missed {missing} regions")
-            } else {
-                writeln!(text)
-            };
         }
     }
 

@@ -5,7 +5,7 @@
 
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
@@ -13,10 +13,11 @@ use core::mem;
 use bio::{Bio, Limits};
 use dm::{ArgError, Args, Context, DeviceRef, MessageError, Target, TargetType};
 
-use crate::config::{Config, NO_RATE};
+use crate::config::{Config, NO_RATE, ReadPolicy};
 use crate::leg::{Failure, LegState};
 use crate::mirror::{Life, Mirror};
 use crate::pace::Rate;
+use crate::report::Report;
 use crate::start::Consent;
 
 /// The target type `mirror`; the grammar is in this crate's `config.rs` and in
@@ -72,11 +73,15 @@ impl Target for MirrorTarget {
     /// and once it is in sync the old one is forgotten. `start_degraded`: starts
     /// without a member that was in sync. `keep <leg>`: starts with that one's half,
     /// where halves ran apart. `sync_rate <min>,<max>`: between these limits, in
-    /// KiB/s, background work copies. `check`: compares all legs in sync. `repair`:
+    /// KiB/s, background work copies. `read_policy <policy>`: which leg is read.
+    /// `write_mostly <leg> on|off`: whether it is read only if no other can answer.
+    /// `check`: compares all legs in sync. `repair`:
     /// makes them equal, too. `idle`: ends either.
     fn message(&self, words: &[&str]) -> Result<String, MessageError> {
         match words {
-            ["show"] => Ok(self.mirror.report()),
+            ["show"] => Ok(self.report().to_string()),
+            ["read_policy", policy] => self.read_policy(policy),
+            ["write_mostly", leg, switch] => self.write_mostly(leg, switch),
             ["fail", leg] => self.fail(leg),
             ["add", leg] => self.add(leg, false),
             ["add", leg, "force"] => self.add(leg, true),
@@ -120,6 +125,30 @@ impl Drop for MirrorTarget {
 }
 
 impl MirrorTarget {
+    /// The mirror at a glance.
+    pub fn report(&self) -> Report {
+        self.mirror.report()
+    }
+
+    fn read_policy(&self, policy: &str) -> Result<String, MessageError> {
+        let policy = ReadPolicy::parse(policy, self.mirror.legs.len());
+        let policy = policy.map_err(MessageError::Refused)?;
+        self.mirror.state.lock().read_policy = policy;
+        Ok(format!("reads go by {policy}"))
+    }
+
+    fn write_mostly(&self, leg: &str, switch: &str) -> Result<String, MessageError> {
+        let leg = self.leg(leg)?;
+        let mut state = self.mirror.state.lock();
+        match switch {
+            "on" => state.write_mostly.insert(leg),
+            "off" => state.write_mostly.remove(leg),
+            _ => return Err(MessageError::NotUnderstood),
+        }
+        let what = if switch == "on" { "only if no other leg can answer" } else { "like others" };
+        Ok(format!("leg {leg} is read {what}"))
+    }
+
     fn leg(&self, word: &str) -> Result<usize, MessageError> {
         let legs = self.mirror.legs.len();
         word.parse().ok().filter(|&leg: &usize| leg < legs).ok_or_else(|| {

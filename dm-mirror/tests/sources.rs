@@ -52,6 +52,29 @@ fn a_leg_that_is_written_mostly_is_read_only_if_no_other_can_answer() {
 }
 
 #[test]
+fn which_leg_is_read_can_be_changed_while_the_mirror_runs() {
+    let mut rig = Recorded::new(3);
+    rig.put(0, LENGTH, 1);
+    let mut asked = |words: &str, expected: [u64; 3]| {
+        rig.message(words).unwrap();
+        let before = none(&rig);
+        (0..6).for_each(|at| assert_eq!(rig.get(at, 1), 1));
+        assert_eq!(reads(&rig, &before), expected, "{words}");
+        rig.target.table()
+    };
+    asked("read_policy prefer=2", [0, 0, 6]);
+    let table = asked("write_mostly 2 on", [3, 3, 0]);
+    assert!(table.contains(" read_policy prefer=2 write_mostly=2"), "{table}");
+    asked("write_mostly 2 off", [0, 0, 6]);
+    let table = asked("read_policy round_robin", [2, 2, 2]);
+    assert!(!table.contains("read_policy") && !table.contains("write_mostly"), "{table}");
+    for words in ["read_policy fastest", "read_policy prefer=3", "write_mostly 3 on"] {
+        assert!(rig.message(words).is_err(), "{words}");
+    }
+    assert_eq!(rig.target.table(), table, "a refusal changes nothing");
+}
+
+#[test]
 fn a_leg_that_is_written_mostly_is_a_source_only_if_no_other_is() {
     let rig = Recorded::labelled(3, false);
     rig.settle();

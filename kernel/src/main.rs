@@ -16,6 +16,7 @@ mod arch;
 mod cmdline;
 mod console;
 mod disks;
+mod events;
 mod kprint;
 mod mm;
 mod panic;

@@ -8,10 +8,13 @@ pub(crate) fn number_before(lines: &[String], words: &str) -> Option<u64> {
     line[..line.find(words)?].rsplit(' ').next()?.parse().ok()
 }
 
-/// How many chunks were copied to the legs, by the lines `leg N: ... copy WRITES/FLUSHES`.
+/// How many chunks were copied to the legs: of the table of writes and flushes, the cells
+/// `WRITES/FLUSHES` below `COPY`.
 pub(crate) fn copies(lines: &[String]) -> Option<u64> {
-    let count = |line: &String| line.split(" copy ").nth(1)?.split('/').next()?.parse::<u64>().ok();
-    let counts: Vec<u64> = lines.iter().filter_map(count).collect();
+    let head = lines.iter().position(|line| line.starts_with("WRITES/FLUSHES"))?;
+    let column = lines[head].split_whitespace().skip(1).position(|word| word == "COPY")?;
+    let cell = |line: &String| line.split_whitespace().nth(column)?.split_once('/')?.0.parse().ok();
+    let counts: Vec<u64> = lines[head + 1..].iter().map_while(cell).collect();
     (!counts.is_empty()).then(|| counts.iter().sum())
 }
 
@@ -22,14 +25,16 @@ mod tests {
     #[test]
     fn figures_are_read_from_the_report() {
         let report = [
-            "regions: 126 of 1024 sectors; 33 dirty, 31 to be resynced; session 2",
-            "leg 0: writes/flushes user 0/0 copy 0/3 intent 1/1",
-            "leg 1: writes/flushes user 0/0 copy 132/3 intent 1/1; missed 2 regions",
+            "regions: 126 of 512 KiB; 33 dirty, 31 to be resynced; session 2, generation 1",
+            "WRITES/FLUSHES  LEG  USER   COPY  INTENT",
+            "                  0   0/0    2/3     1/1",
+            "                  1   0/0  132/3     1/1",
+            "check: all 8 sectors; 0 differ, 0 cannot be read",
         ]
         .map(String::from);
         assert_eq!(number_before(&report, " to be resynced"), Some(31));
-        assert_eq!(number_before(&report, " of 1024 sectors"), Some(126));
-        assert_eq!(copies(&report), Some(132));
+        assert_eq!(number_before(&report, " of 512 KiB"), Some(126));
+        assert_eq!(copies(&report), Some(134));
         assert_eq!((number_before(&report, " hours"), copies(&[])), (None, None));
     }
 }

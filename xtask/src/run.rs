@@ -55,11 +55,15 @@ pub(crate) fn main(options: &Options) -> Result<ExitCode> {
     let accel = options.accel.resolve(&tools, &kernel)?;
     let interactive = terminal::is_interactive();
     let session = if interactive { "interactive" } else { "script" };
+    let color = if interactive && terminal::shows_colors() { "on" } else { "off" };
     let machine = Machine {
         tools: &tools,
         accel,
         image: &kernel.image,
-        cmdline: format!("mode=console session={session} mirror=auto {}", options.append),
+        cmdline: format!(
+            "mode=console session={session} color={color} mirror=auto {}",
+            options.append
+        ),
         disks,
         logs: workspace::make(workspace::runs())?,
     };

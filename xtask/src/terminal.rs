@@ -4,10 +4,10 @@
 //! on every way out that a program can see: [`Raw`] dropped, panic, and the
 //! signals that end a process, which arrive as events instead.
 
-use std::io::{IsTerminal, Read, stdin};
+use std::io::{IsTerminal, Read, stdin, stdout};
 use std::sync::Mutex;
 use std::sync::mpsc::Sender;
-use std::{panic, thread};
+use std::{env, panic, thread};
 
 use anyhow::{Context, Result};
 use rustix::termios::{OptionalActions, OutputModes, Termios, tcgetattr, tcsetattr};
@@ -61,6 +61,14 @@ fn cooked_settings() -> std::sync::MutexGuard<'static, Option<Termios>> {
 /// Whether a person sits at standard input.
 pub(crate) fn is_interactive() -> bool {
     stdin().is_terminal()
+}
+
+/// Whether who sits at standard output sees colours, and has not asked for none
+/// (<https://no-color.org>).
+pub(crate) fn shows_colors() -> bool {
+    let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
+    stdout().is_terminal() && !set("NO_COLOR") && !dumb
 }
 
 /// From now on standard input and the signals that would end us are events.

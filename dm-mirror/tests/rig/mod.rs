@@ -19,7 +19,9 @@ use bio::sync::{LockWatch, Rank};
 use bio::{Bio, BlockDevice, Buf, BufCmd, BufDone, ErrorKind, Extent, IoResult, Limits};
 use bio::{SECTOR_SIZE, Sector, Sectors};
 use bytes::BytesMut;
-use dm::{ArgError, Args, Context, DeviceRef, Devices, Env, Events, Target, TargetType, Work};
+use dm::{
+    ArgError, Args, Context, DeviceRef, Devices, Env, Event, Events, Target, TargetType, Work,
+};
 use dm_mirror::MirrorType;
 use sim::{Landed, Outcome, SimDisk};
 
@@ -56,6 +58,7 @@ pub struct Later {
     work: Mutex<VecDeque<Due>>,
     now: Mutex<Duration>,
     dice: AtomicU64,
+    notes: Mutex<Vec<String>>,
 }
 
 /// Work that waits: how long it wanted to, and when that is over.
@@ -75,6 +78,10 @@ impl Env for Later {
     }
     fn random(&self) -> u64 {
         sim::Random::new(self.dice.fetch_add(1, Ordering::Relaxed)).bits()
+    }
+    fn note(&self, event: &Event<'_>) {
+        assert_eq!(event.device, "m");
+        self.notes.lock().unwrap().push(format!("{:?}: {}", event.severity, event.what));
     }
 }
 

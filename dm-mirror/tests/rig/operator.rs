@@ -80,4 +80,9 @@ impl Recorded {
     pub fn disk(&self, leg: usize) -> Arc<SimDisk> {
         self.disks[leg].clone()
     }
+
+    /// What the mirror has told for the log since this was asked last.
+    pub fn news(&self) -> Vec<String> {
+        std::mem::take(&mut self.later.notes.lock().unwrap())
+    }
 }

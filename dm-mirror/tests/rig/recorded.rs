@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bio::{BlockDevice, BufCmd, ErrorKind, Limits, SECTOR_SIZE, Sector};
+use dm::Events;
 use dm_mirror::format::{
     Marks, Member, MemberState, Region, SLOTS, Superblock, newest_superblock, superblock_place,
 };
@@ -189,7 +190,7 @@ impl Recorded {
         let names: String = (0..disks.len()).map(name).collect();
         let args = format!("internal 0 {}{names}{features}", disks.len());
         let later = Arc::new(Later { dice: dice.into(), ..Later::default() });
-        let events = Arc::default();
+        let events = Arc::new(Events::logged(later.clone(), "m"));
         let target = create(&args, &devices, LENGTH, later.clone(), Arc::clone(&events)).unwrap();
         if !features.contains("sync_rate") {
             at_once(&*target);

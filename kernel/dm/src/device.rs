@@ -19,6 +19,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::any::Any;
 
 use bio::sync::{self, Lock, Rank};
 use bio::{Bio, BlockDevice, ErrorKind, Limits, Sector, Sectors};
@@ -26,7 +27,7 @@ use bio::{Bio, BlockDevice, ErrorKind, Limits, Sector, Sectors};
 use crate::error::{DmError, TableError};
 use crate::events::Events;
 use crate::table::{Entry, Status, Table};
-use crate::target::MessageError;
+use crate::target::{MessageError, Target};
 
 pub(crate) use suspend::End;
 pub use suspend::{Done, Suspend};
@@ -100,7 +101,7 @@ pub struct Info {
 
 impl MappedDevice {
     /// A device without a table, suspended.
-    pub(crate) fn new() -> Arc<MappedDevice> {
+    pub(crate) fn new(events: Events) -> Arc<MappedDevice> {
         let state = State {
             mode: Mode::Suspended,
             active: None,
@@ -111,7 +112,8 @@ impl MappedDevice {
             resets: 0,
             idle: None,
         };
-        Arc::new(MappedDevice { state: Lock::new(Rank::DM_DEVICE, state), events: Arc::default() })
+        let events = Arc::new(events);
+        Arc::new(MappedDevice { state: Lock::new(Rank::DM_DEVICE, state), events })
     }
 
     /// Passes a request to `table`, which was counted by [`State::enter`].
@@ -207,6 +209,13 @@ impl MappedDevice {
             refused(format!("the device ends at {capacity}; name a sector before that"))
         })?;
         entry.target.message(words)
+    }
+
+    /// Has a look at the active table's target at `sector`, if it is a `T`.
+    pub fn look_at<T: Target, R>(&self, sector: Sector, look: impl FnOnce(&T) -> R) -> Option<R> {
+        let table = self.get(Slot::Active).ok()?;
+        let target: &dyn Any = &*table.find(sector)?.target;
+        target.downcast_ref().map(look)
     }
 
     /// The mapped devices that its tables, both of them, lie on.

@@ -1,4 +1,4 @@
-//! What a target gets from the world around it: time, delayed work, chance.
+//! What a target gets from the world around it: time, delayed work, chance, a log.
 //!
 //! Place: implemented by the kernel (callouts and a worker thread) and by
 //! simulations (a chooser); handed to targets in their
@@ -10,6 +10,8 @@
 use alloc::sync::Arc;
 use core::time::Duration;
 
+use crate::events::Event;
+
 /// Something to be done later.
 ///
 /// It is an object, not a closure, so that work which recurs (a resync pass, a
@@ -19,7 +21,7 @@ pub trait Work: Send + Sync {
     fn run(self: Arc<Self>);
 }
 
-/// Time, delayed work and randomness.
+/// Time, delayed work, randomness, and a log of events.
 pub trait Env: Send + Sync {
     /// The time since some fixed moment before the first device; never goes back.
     fn now(&self) -> Duration;
@@ -31,4 +33,10 @@ pub trait Env: Send + Sync {
 
     /// 64 random bits. Good enough for identities, not for secrets.
     fn random(&self) -> u64;
+
+    /// Something happened that a person may want to read of later. Called with no
+    /// lock held; must not sleep. Not every world keeps a log.
+    fn note(&self, event: &Event<'_>) {
+        let _ = event;
+    }
 }

@@ -1,14 +1,42 @@
-//! The event counter of a mapped device.
+//! The event counter of a mapped device, and what happened in words.
 //!
 //! Place: a target raises an event when its status changed in a way that a
 //! person should hear of (a leg failed, a resync ended); `dmsetup wait` waits
-//! for the next one. The end of the device's removal is one too.
+//! for the next one. The end of the device's removal is one too. What happened
+//! is noted in words beside that, also where nobody would wait for it: the
+//! [`Env`] keeps the log, and puts the time to it.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 use core::mem;
 
 use bio::sync::{self, Lock, Rank};
+
+use crate::env::Env;
+
+/// How much something that happened matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It was to be expected.
+    Info,
+    /// Something is worse than it was, and requests go on.
+    Warning,
+    /// Requests fail.
+    Error,
+}
+
+/// Something that happened to a mapped device.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    /// What the device is called now.
+    pub device: &'a str,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What happened, in a line without the device's name.
+    pub what: fmt::Arguments<'a>,
+}
 
 /// Counts events and calls those who wait for one.
 pub struct Events(Lock<State>);
@@ -16,15 +44,47 @@ pub struct Events(Lock<State>);
 struct State {
     count: u64,
     waiting: Vec<Box<dyn FnOnce() + Send>>,
+    log: Option<Log>,
+}
+
+/// Who keeps the log, and under which name.
+#[derive(Clone)]
+struct Log {
+    env: Arc<dyn Env>,
+    device: Arc<str>,
 }
 
 impl Default for Events {
     fn default() -> Events {
-        Events(Lock::new(Rank::DM_DEVICE, State { count: 0, waiting: Vec::new() }))
+        Events(Lock::new(Rank::DM_DEVICE, State { count: 0, waiting: Vec::new(), log: None }))
     }
 }
 
 impl Events {
+    /// The counter of a device whose events `env` keeps.
+    pub fn logged(env: Arc<dyn Env>, device: &str) -> Events {
+        let events = Events::default();
+        events.0.lock().log = Some(Log { env, device: device.into() });
+        events
+    }
+
+    /// The device has another name.
+    pub(crate) fn rename(&self, device: &str) {
+        if let Some(log) = &mut self.0.lock().log {
+            log.device = device.into();
+        }
+    }
+
+    /// Notes in words what happened; nobody is woken, and nothing counted. The
+    /// caller holds no lock.
+    pub fn note(&self, severity: Severity, what: fmt::Arguments<'_>) {
+        sync::assert_unlocked("an event");
+        let log = self.0.lock().log.clone();
+        if let Some(Log { env, device }) = log {
+            env.note(&Event { device: &device, severity, what });
+        }
+    }
+
     /// How many there were.
     pub fn count(&self) -> u64 {
         self.0.lock().count

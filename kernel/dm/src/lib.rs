@@ -80,7 +80,7 @@ pub use device::{Done, Info, MappedDevice, Mode, Slot, Suspend};
 pub use devices::{DeviceHandle, DeviceRef, Devices};
 pub use env::{Env, Work};
 pub use error::{DmError, TableError};
-pub use events::Events;
+pub use events::{Event, Events, Severity};
 pub use limits::{UNLIMITED, stack};
 pub use registry::{DEPTH_MAX, Dm, Listed, NAME_MAX};
 pub use target::{Context, FRAMES_PER_TARGET, MessageError, Target, TargetType};

@@ -21,6 +21,7 @@ use crate::device::{Done, End, MappedDevice};
 use crate::devices::{DeviceRef, Devices};
 use crate::env::Env;
 use crate::error::{DmError, TableError};
+use crate::events::Events;
 use crate::parse::{Scope, parse};
 use crate::table::Place;
 use crate::target::{FRAMES_PER_TARGET, TargetType};
@@ -86,7 +87,7 @@ impl Dm {
 
     /// Adds a mapped device without a table. Refused if the name is taken or none.
     pub fn create(&self, name: &str) -> Result<Arc<MappedDevice>, DmError> {
-        let device = MappedDevice::new();
+        let device = MappedDevice::new(Events::logged(self.env.clone(), name));
         self.add(DeviceRef::mapped(check_name(name)?, device.clone()))?;
         Ok(device)
     }
@@ -139,8 +140,9 @@ impl Dm {
     pub fn rename(&self, old: &str, new: &str) -> Result<(), DmError> {
         let new = check_name(new)?;
         let registry = self.registry.lock();
-        let (index, _) = registry.mapped(old)?;
+        let (index, device) = registry.mapped(old)?;
         registry.check_free(new)?;
+        device.events().rename(new);
         registry.devices[index].rename(new);
         Ok(())
     }

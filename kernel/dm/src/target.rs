@@ -22,6 +22,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::any::Any;
 use core::fmt;
 
 use bio::{Bio, Limits, Sectors};
@@ -67,7 +68,7 @@ pub struct Context<'a> {
 }
 
 /// One entry's part of a mapped device.
-pub trait Target: Send + Sync {
+pub trait Target: Any + Send + Sync {
     /// Takes over a request, as [`BlockDevice::strategy`](bio::BlockDevice::strategy)
     /// does; its extent counts from the target's start.
     ///

@@ -17,6 +17,13 @@ pub enum Command {
         /// A command's name, or the first word of several, as `dmsetup`.
         topic: Option<String>,
     },
+    /// Show what happened to devices.
+    Events {
+        /// To which; to all when absent.
+        dev: Option<String>,
+        /// Go on until Ctrl-C.
+        follow: bool,
+    },
     /// List the disks and the mapped devices with size and state.
     Disks,
     /// Something with mapped devices.
@@ -121,6 +128,20 @@ pub enum Command {
         /// The least severe shown.
         level: log::LevelFilter,
     },
+    /// Show states in colours, or not.
+    Color {
+        /// Whether to.
+        on: bool,
+    },
+    /// Run lines made by chance.
+    Fuzz {
+        /// The only device that they may change.
+        disk: String,
+        /// How many lines.
+        count: u64,
+        /// What chance begins with.
+        seed: u64,
+    },
     /// Panic, to test the panic path.
     Panic,
     /// End the machine.
@@ -203,10 +224,59 @@ pub enum Mirror {
         /// Where to look for members; all whole disks when empty.
         disks: Vec<String>,
     },
-    /// Explain the state of one mirror, or of all.
+    /// Show the state of one mirror, or of all.
     Status {
         /// Which; all when absent.
         name: Option<String>,
+        /// For programs.
+        json: bool,
+    },
+    /// Start a mirror from whatever disks are its members.
+    Start {
+        /// The name of the mirror, as its members have it.
+        name: String,
+    },
+    /// Stop a mirror cleanly.
+    Stop {
+        /// Which mirror.
+        name: String,
+    },
+    /// Fail a leg and forget it.
+    Remove {
+        /// Which mirror.
+        name: String,
+        /// Number of the leg, from 0.
+        leg: usize,
+        /// Also if one leg alone is left then.
+        force: bool,
+    },
+    /// Copy everything to a leg.
+    Rebuild {
+        /// Which mirror.
+        name: String,
+        /// Number of the leg, from 0.
+        leg: usize,
+    },
+    /// Choose which leg is read.
+    Policy {
+        /// Which mirror.
+        name: String,
+        /// The policy, as the mirror reads it.
+        policy: String,
+    },
+    /// Read a leg only if no other can answer, or like any other.
+    WriteMostly {
+        /// Which mirror.
+        name: String,
+        /// Number of the leg, from 0.
+        leg: usize,
+        /// Whether to.
+        on: bool,
+    },
+    /// Say what disks are to mirrors.
+    Examine {
+        /// Which; all whole disks when empty.
+        disks: Vec<String>,
     },
     /// Wait until a mirror has copied all it has to.
     Wait {

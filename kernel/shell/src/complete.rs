@@ -4,6 +4,7 @@
 //! console gives it [`CommandCompleter`], which knows the grammar from
 //! [`COMMANDS`] and asks the running system for [`Names`].
 
+use crate::spec::mirror::POLICIES;
 use crate::spec::{COMMANDS, LEVELS};
 use crate::token::{TokenError, TokenFault, tokenize};
 use crate::usage::{Item, Kind, items};
@@ -120,6 +121,8 @@ impl<N: Names> CommandCompleter<N> {
             "NAME" => self.0.mapped(),
             "DEV" | "DISK" | "DEV1" | "DEV2" | "SRC" | "DST" => self.0.devices(),
             "PATTERN" => ["seq", "random="].map(String::from).into(),
+            "POLICY" => POLICIES.split(' ').map(String::from).collect(),
+            "SWITCH" => ["on", "off"].map(String::from).into(),
             "LEVEL" => LEVELS.split(' ').map(String::from).collect(),
             _ => Vec::new(),
         }
@@ -189,6 +192,12 @@ mod tests {
             ("copy --from ", &[]),
             ("dmsetup suspend ", &["m0", "--noflush"]),
             ("mirror label m1 vbd0 ", &["vbd0", "vbd1", "m0", "--region", "--force"]),
+            ("events ", &["vbd0", "vbd1", "m0", "-f"]),
+            ("events -f ", &["vbd0", "vbd1", "m0"]),
+            ("color ", &["on", "off"]),
+            ("mirror status ", &["m0", "--json"]),
+            ("mirror policy m0 ", &["round_robin", "least_pending", "prefer="]),
+            ("mirror write-mostly m0 1 ", &["on", "off"]),
             ("mirror forget ", &["vbd0", "vbd1", "m0", "--force"]),
             ("dmsetup create new --table \"0 8 ", &["linear", "mirror", "vbd0", "vbd1", "m0"]),
             ("dmsetup create new --table \"", &["linear", "mirror", "vbd0", "vbd1", "m0"]),

@@ -9,6 +9,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use crate::color;
+
 const UNITS: [(u64, &str); 4] =
     [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
 
@@ -164,7 +166,7 @@ impl<const N: usize> Table<N> {
     ) -> fmt::Result {
         let mut line = String::new();
         for ((cell, width), (_, align)) in cells.into_iter().zip(widths).zip(self.headings) {
-            let padding = core::iter::repeat_n(' ', width - cell.chars().count());
+            let padding = core::iter::repeat_n(' ', width - color::width(cell));
             match align {
                 Align::Left => line.extend(cell.chars().chain(padding)),
                 Align::Right => line.extend(padding.chain(cell.chars())),
@@ -180,7 +182,7 @@ impl<const N: usize> fmt::Display for Table<N> {
         let mut widths = self.headings.map(|(heading, _)| heading.chars().count());
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.chars().count());
+                *width = (*width).max(color::width(cell));
             }
         }
         self.line(f, widths, self.headings.map(|(heading, _)| heading))?;

@@ -28,13 +28,16 @@
 
 extern crate alloc;
 
+pub mod color;
 pub mod command;
 pub mod complete;
 pub mod editor;
 pub mod format;
+pub mod fuzz;
 pub mod help;
 pub mod hexdump;
 pub mod history;
+pub mod json;
 pub mod keys;
 pub mod parse;
 pub mod pattern;

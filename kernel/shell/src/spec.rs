@@ -7,10 +7,12 @@
 
 use crate::parse::{ParseError, check_topic, shown};
 use crate::usage::Args;
-use crate::{Command, Dmsetup, Mirror, Pattern, Size, Span};
+use crate::{Command, Dmsetup, Pattern, Size, Span};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+
+pub(crate) mod mirror;
 
 /// One command.
 #[derive(Debug)]
@@ -55,6 +57,16 @@ pub static COMMANDS: &[CommandSpec] = &[
         "List the commands, or explain one with an example",
         "help dmsetup create",
         |args| Ok(Command::Help { topic: topic(args)? }),
+    ),
+    spec(
+        "events",
+        "[DEV] [-f]",
+        "Show what happened to devices; -f follows until Ctrl-C",
+        "events m0 -f",
+        |args| {
+            let dev = args.optional("DEV", Args::name)?;
+            Ok(Command::Events { dev, follow: args.find("-f").is_some() })
+        },
     ),
     spec("disks", "", "List the disks and the mapped devices", "disks", |_| Ok(Command::Disks)),
     spec(
@@ -124,120 +136,27 @@ pub static COMMANDS: &[CommandSpec] = &[
             dmsetup(Dmsetup::Message { name, sector, words })
         },
     ),
-    spec(
-        "mirror label",
-        "NAME DISK... [--region SIZE] [--force]",
-        "Make a mirror of disks that remembers, and start it",
-        "mirror label home vbd0 vbd1",
-        |args| {
-            let disks = names(args, "DISK")?;
-            let region = args.optional("--region", Args::length)?;
-            let force = args.find("--force").is_some();
-            mirror(Mirror::Label { name: args.name("NAME")?, disks, force, region })
-        },
-    ),
-    spec(
-        "mirror assemble",
-        "[DISK...]",
-        "Put mirrors together from their members; return a member",
-        "mirror assemble",
-        |args| mirror(Mirror::Assemble { disks: names(args, "DISK")? }),
-    ),
-    spec(
-        "mirror status",
-        "[NAME]",
-        "Explain the state of mirrors, leg by leg",
-        "mirror status m0",
-        |args| mirror(Mirror::Status { name: args.optional("NAME", Args::name)? }),
-    ),
-    spec(
-        "mirror wait",
-        "NAME",
-        "Wait until a mirror has copied all that it has to",
-        "mirror wait m0",
-        |args| mirror(Mirror::Wait { name: args.name("NAME")? }),
-    ),
-    spec(
-        "mirror fail",
-        "NAME LEG",
-        "Fail a leg by hand; legs are numbered from 0",
-        "mirror fail m0 1",
-        |args| mirror(Mirror::Fail { name: args.name("NAME")?, leg: leg(args)? }),
-    ),
-    spec(
-        "mirror add",
-        "NAME LEG [DISK] [--force]",
-        "Take a leg back that is out, or DISK as that leg or the next",
-        "mirror add m0 1 vbd2",
-        |args| {
-            let (name, leg) = (args.name("NAME")?, leg(args)?);
-            let disk = args.optional("DISK", Args::name)?;
-            mirror(Mirror::Add { name, leg, disk, force: args.find("--force").is_some() })
-        },
-    ),
-    spec(
-        "mirror replace",
-        "NAME LEG DISK [--force]",
-        "Rebuild DISK beside a leg that serves, which then leaves",
-        "mirror replace m0 0 vbd2",
-        |args| {
-            let (name, leg, disk) = (args.name("NAME")?, leg(args)?, args.name("DISK")?);
-            mirror(Mirror::Replace { name, leg, disk, force: args.find("--force").is_some() })
-        },
-    ),
-    spec(
-        "mirror rate",
-        "NAME RATE",
-        "Set how fast is copied: beside users, and at most, in KiB/s",
-        "mirror rate m0 4096,none",
-        |args| mirror(Mirror::Rate { name: args.name("NAME")?, rate: args.name("RATE")? }),
-    ),
-    spec(
-        "mirror check",
-        "NAME [--wait]",
-        "Compare all legs of a mirror; nothing is written",
-        "mirror check m0 --wait",
-        |args| mirror(Mirror::Check { name: args.name("NAME")?, wait: waits(args) }),
-    ),
-    spec(
-        "mirror repair",
-        "NAME [--wait]",
-        "Compare all legs, rewrite what differs or cannot be read",
-        "mirror repair m0 --wait",
-        |args| mirror(Mirror::Repair { name: args.name("NAME")?, wait: waits(args) }),
-    ),
-    spec(
-        "mirror idle",
-        "NAME",
-        "End the check or the repair of a mirror that runs",
-        "mirror idle m0",
-        |args| mirror(Mirror::Idle { name: args.name("NAME")? }),
-    ),
-    spec(
-        "mirror start-degraded",
-        "NAME",
-        "Start a held mirror without the member it waits for",
-        "mirror start-degraded m0",
-        |args| mirror(Mirror::StartDegraded { name: args.name("NAME")? }),
-    ),
-    spec(
-        "mirror keep",
-        "NAME LEG",
-        "Of halves that ran apart, keep this leg's, lose the others'",
-        "mirror keep m0 0",
-        |args| mirror(Mirror::Keep { name: args.name("NAME")?, leg: leg(args)? }),
-    ),
-    spec(
-        "mirror forget",
-        "DEV [LEG] [--force]",
-        "Make a disk a member of no mirror, or a mirror forget a leg",
-        "mirror forget vbd1",
-        |args| {
-            let (device, force) = (args.name("DEV")?, args.find("--force").is_some());
-            let leg = args.find("LEG").map(|_| leg(args)).transpose()?;
-            mirror(Mirror::Forget { device, leg, force })
-        },
-    ),
+    mirror::LABEL,
+    mirror::ASSEMBLE,
+    mirror::START,
+    mirror::START_DEGRADED,
+    mirror::KEEP,
+    mirror::STOP,
+    mirror::STATUS,
+    mirror::WAIT,
+    mirror::FAIL,
+    mirror::ADD,
+    mirror::REPLACE,
+    mirror::REBUILD,
+    mirror::REMOVE,
+    mirror::FORGET,
+    mirror::EXAMINE,
+    mirror::POLICY,
+    mirror::WRITE_MOSTLY,
+    mirror::RATE,
+    mirror::CHECK,
+    mirror::REPAIR,
+    mirror::IDLE,
     spec(
         "read",
         "DEV OFFSET [LENGTH]",
@@ -337,6 +256,20 @@ pub static COMMANDS: &[CommandSpec] = &[
             Ok(Command::Log { level })
         },
     ),
+    spec("color", "SWITCH", "Show states in colours: on, or off", "color on", |args| {
+        Ok(Command::Color { on: one_of(args, "SWITCH", "on off")? == "on" })
+    }),
+    CommandSpec {
+        name: "fuzz",
+        usage: "DISK COUNT SEED",
+        summary: "Run lines made by chance; they write to DISK at most",
+        example: "fuzz vbd2 1000 7",
+        hidden: true,
+        build: |args| {
+            let (disk, count) = (args.name("DISK")?, args.number("COUNT")?);
+            Ok(Command::Fuzz { disk, count, seed: args.number("SEED")? })
+        },
+    },
     CommandSpec {
         name: "panic",
         usage: "",
@@ -355,12 +288,16 @@ fn dmsetup(command: Dmsetup) -> Result<Command, ParseError> {
     Ok(Command::Dmsetup(command))
 }
 
-fn waits(args: &Args<'_>) -> bool {
-    args.find("--wait").is_some()
-}
-
-fn mirror(command: Mirror) -> Result<Command, ParseError> {
-    Ok(Command::Mirror(command))
+/// One of these words.
+fn one_of(args: &Args<'_>, name: &str, words: &str) -> Result<String, ParseError> {
+    let token = args.word(name);
+    match words.split(' ').find(|word| *word == token.text) {
+        Some(word) => Ok(word.into()),
+        None => {
+            let what = format!("{} is none of: {words}", shown(&token.text));
+            Err(args.refuse(token.column, what))
+        }
+    }
 }
 
 /// The number of a leg.

@@ -12,7 +12,7 @@
 //! ```
 //!
 //! Rules: a word is an option when it starts with `--` and no part of it is
-//! quoted. `build` may ask for what its usage line names and nothing else;
+//! quoted; a short one (`-f`) where its usage line has it. `build` may ask for what its usage line names and nothing else;
 //! asking for another name is our bug and panics, which the test that parses
 //! every example would show.
 
@@ -31,7 +31,7 @@ pub(crate) struct Item {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
     /// Which bracket it stands in, from 1; 0 is none.
-    group: usize,
+    pub(crate) group: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,13 @@ pub(crate) enum Kind {
     Flag,
     /// An option with a value of this name.
     Value(&'static str),
+}
+
+impl Item {
+    /// Whether it is the short option `word`.
+    fn is_short(&self, word: &str) -> bool {
+        self.kind == Kind::Flag && self.name == word && !word.starts_with("--")
+    }
 }
 
 /// Reads a usage line.
@@ -59,7 +66,7 @@ pub(crate) fn items(usage: &'static str) -> Vec<Item> {
         let bare = bare(word);
         let (name, kind) = match bare.strip_suffix("...") {
             Some(name) => (name, Kind::Rest),
-            None if !bare.starts_with("--") => (bare, Kind::Word),
+            None if !bare.starts_with('-') => (bare, Kind::Word),
             None if word.ends_with(']') => (bare, Kind::Flag),
             None => {
                 let value = words.next().unwrap_or("VALUE");
@@ -96,7 +103,8 @@ impl<'t> Args<'t> {
         let mut rest = None;
         let mut words = words.iter();
         while let Some(word) = words.next() {
-            if is_option(word) {
+            let short = !word.quoted && items.iter().any(|item| item.is_short(&word.text));
+            if short || is_option(word) {
                 args.bind_option(&items, word, &mut words)?;
                 continue;
             }
@@ -274,13 +282,14 @@ mod tests {
             ]
         );
         assert_eq!(
-            kinds("A [B C] --table TABLE [D...]"),
+            kinds("A [B C] --table TABLE [-f] [D...]"),
             [
                 ("A", Kind::Word, 0),
                 ("B", Kind::Word, 1),
                 ("C", Kind::Word, 1),
                 ("--table", Kind::Value("TABLE"), 0),
-                ("D", Kind::Rest, 2),
+                ("-f", Kind::Flag, 2),
+                ("D", Kind::Rest, 3),
             ]
         );
     }

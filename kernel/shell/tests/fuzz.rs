@@ -2,10 +2,12 @@
 //! through editor and parser. The seed is fixed, so a failure replays itself.
 
 use shell::editor::LINE_BYTES_MAX;
+use shell::fuzz::Lines;
 use shell::{COMMANDS, CommandCompleter, Event, LineEditor, Mode, Names, ParseError, parse};
 
 const LINES: usize = 100_000;
 const SEED: u64 = 0x2545_f491_4f6c_dd1d;
+const NAMES: &[&str] = &["vbd0", "m0", "nothing"];
 
 /// Marsaglia's xorshift64.
 struct Random(u64);
@@ -37,69 +39,6 @@ impl Names for Machine {
     }
 }
 
-/// An example with some of its words exchanged, doubled, dropped or damaged.
-fn near_valid(random: &mut Random) -> String {
-    const WORDS: &[&str] = &[
-        "vbd0",
-        "m0",
-        "0",
-        "1M",
-        "8s",
-        "513",
-        "18446744073709551615",
-        "18446744073709551104",
-        "0xffffffffffffffff",
-        "99999999999999999999999",
-        "16777216G",
-        "-1",
-        "--table",
-        "--from",
-        "--to",
-        "--hex",
-        "--noflush",
-        "--",
-        "''",
-        "\"",
-        "'",
-        "\\",
-        "#",
-        "\"a b\"",
-        "\"\\n\"",
-        "seq",
-        "random=1",
-        "256",
-        "ä€😀",
-        "\u{fffd}",
-        "\u{0}",
-        "[",
-        "...",
-        "NAME",
-        "dmsetup",
-    ];
-    let example = COMMANDS[random.below(COMMANDS.len())].example;
-    let mut words: Vec<&str> = example.split(' ').collect();
-    for _ in 0..random.below(4) {
-        let at = random.below(words.len() + 1);
-        match random.below(4) {
-            0 => words.insert(at, random.pick(WORDS)),
-            1 if at < words.len() => words[at] = random.pick(WORDS),
-            2 if at < words.len() => drop(words.remove(at)),
-            _ if at < words.len() => words.insert(at, words[at]),
-            _ => words.push(random.pick(WORDS)),
-        }
-    }
-    let mut line: Vec<char> = words.join(random.pick(&[" ", "  ", "\t"])).chars().collect();
-    if !line.is_empty() && random.below(3) == 0 {
-        let at = random.below(line.len());
-        match random.below(3) {
-            0 => line[at] = char::from(random.below(256) as u8),
-            1 => drop(line.remove(at)),
-            _ => line.swap(0, at),
-        }
-    }
-    line.into_iter().collect()
-}
-
 fn check(line: &str, outcome: Result<bool, ParseError>) {
     if let Err(error) = outcome {
         assert!(!error.what.is_empty() && !error.next.is_empty(), "{line:?}: {error:?}");
@@ -124,9 +63,9 @@ fn parse_all(lines: impl Iterator<Item = String>) -> usize {
 
 #[test]
 fn near_valid_lines_are_run_or_refused_in_words() {
-    let mut random = Random(SEED);
-    let commands = parse_all((0..LINES).map(|_| near_valid(&mut random)));
-    assert!((LINES / 20..LINES * 9 / 10).contains(&commands), "the mix lost its point: {commands}");
+    let mut lines = Lines::new(SEED, NAMES);
+    let commands = parse_all((0..LINES).map(|_| lines.line()));
+    assert!((LINES / 4..LINES * 3 / 4).contains(&commands), "the mix lost its point: {commands}");
 }
 
 #[test]
@@ -168,13 +107,14 @@ fn random_keys_through_editor_and_parser() {
         " ä€漢😀\u{a0}".as_bytes(),
     ];
     let mut random = Random(SEED);
+    let mut near_valid = Lines::new(SEED, NAMES);
     for mode in [Mode::Interactive, Mode::Plain] {
         let mut editor = LineEditor::new("> ", mode);
         let mut echo = String::new();
         let mut lines = 0;
         while lines < LINES / 2 {
             let bytes = match random.below(8) {
-                0..4 => near_valid(&mut random).into_bytes(),
+                0..4 => near_valid.line().into_bytes(),
                 4 => vec![random.below(256) as u8],
                 5 => b"\r".to_vec(),
                 _ => random.pick(KEYS).to_vec(),
@@ -194,4 +134,31 @@ fn random_keys_through_editor_and_parser() {
             }
         }
     }
+}
+
+#[test]
+fn every_command_is_among_the_near_valid_lines_that_are_run() {
+    let mut lines = Lines::new(SEED, NAMES);
+    let run: Vec<String> = (0..LINES)
+        .map(|_| lines.line())
+        .filter(|line| matches!(parse(line), Ok(Some(_))))
+        .collect();
+    for spec in COMMANDS {
+        let name: Vec<&str> = spec.name.split(' ').collect();
+        let is_it = |line: &String| {
+            let words: Vec<&str> = line.split_whitespace().take(name.len()).collect();
+            words == name
+        };
+        assert!(run.iter().any(is_it), "{} never came", spec.name);
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_lines() {
+    let take = |seed| {
+        let mut lines = Lines::new(seed, NAMES);
+        (0..100).map(|_| lines.line()).collect::<Vec<_>>()
+    };
+    assert_eq!(take(1), take(1));
+    assert_ne!(take(1), take(2));
 }

@@ -4,8 +4,9 @@
 //! whether Ctrl-C came, and everything after it is kept for later.
 
 use alloc::collections::VecDeque;
+use core::time::Duration;
 
-use crate::arch::serial;
+use crate::arch::{clock, serial};
 use crate::task::{MaySleep, WaitChan};
 
 /// The byte that Ctrl-C sends.
@@ -15,19 +16,24 @@ const CTRL_C: u8 = 0x03;
 /// a Ctrl-C behind them is seen only when the command has ended.
 const AHEAD_MAX: usize = 64 * 1024;
 
+/// How long a Ctrl-C that comes by itself is given before it comes again.
+const AGAIN: Duration = Duration::from_secs(2);
+
 /// The receive interrupt wakes who waits here.
 static RECEIVED: WaitChan = WaitChan::new("ttyin");
 
 /// The input of the console. There is one.
 pub struct Input {
     ahead: VecDeque<u8>,
+    /// When Ctrl-C is to be pressed by itself.
+    stop_at: Option<Duration>,
 }
 
 impl Input {
     /// Starts to receive.
     pub fn open() -> Input {
         serial::start_receiving(|| RECEIVED.wakeup());
-        Input { ahead: VecDeque::new() }
+        Input { ahead: VecDeque::new(), stop_at: None }
     }
 
     /// Sleeps until there is a byte, and takes it.
@@ -42,10 +48,20 @@ impl Input {
 
     /// Whether Ctrl-C came since a command began; what came before it is dropped.
     pub fn interrupted(&mut self) -> bool {
+        let now = Duration::from_nanos(clock::now());
+        if self.stop_at.is_some_and(|at| at <= now) {
+            self.stop_at = Some(now + AGAIN);
+            return true;
+        }
         while self.ahead.len() < AHEAD_MAX && self.take_in() > 0 {}
         let Some(last) = self.ahead.iter().rposition(|&byte| byte == CTRL_C) else { return false };
         self.ahead.drain(..=last);
         true
+    }
+
+    /// Ctrl-C comes by itself after so long, and again if that does not help; or never.
+    pub fn interrupt_after(&mut self, time: Option<Duration>) {
+        self.stop_at = time.map(|time| Duration::from_nanos(clock::now()) + time);
     }
 
     /// Moves what the serial port has received; returns how many bytes.

@@ -29,6 +29,7 @@ use alloc::string::String;
 
 use dm::Dm;
 use shell::Mode;
+use shell::color::Paint;
 
 use crate::cmdline::Cmdline;
 use crate::task::{self, MaySleep, Priority};
@@ -45,6 +46,7 @@ type Outcome = Result<(), Failure>;
 /// - `session=script`: nobody sits at the other end. Lines are echoed once and no key
 ///   edits; at their end (Ctrl-D) the machine is powered off; the verdict tells whether a
 ///   command failed.
+/// - `color=on`: states are shown in colours, as after `color on`.
 /// - `mirror=none`: do not assemble the mirrors whose members are there.
 /// - `mirror=auto`: if no disk is a member, make a mirror of the first two, unless they
 ///   hold two different things; `mirror=nosync`: take them to be the same, and do not
@@ -54,13 +56,14 @@ pub fn start(dm: &'static Dm, cmdline: &Cmdline) {
         Some("script") => Mode::Plain,
         _ => Mode::Interactive,
     };
+    let paint = Paint { on: cmdline.get("color") == Some("on") };
     let begin = match cmdline.get("mirror") {
         Some("auto") => Begin::Mirror(Legs::Unknown),
         Some("nosync") => Begin::Mirror(Legs::Same),
         Some("none") => Begin::Nothing,
         _ => Begin::Assemble,
     };
-    let console = move |may_sleep: &MaySleep| session::run(dm, mode, begin, may_sleep);
+    let console = move |may_sleep: &MaySleep| session::run(dm, mode, paint, begin, may_sleep);
     task::spawn("console", Priority::Kernel, console).expect("a thread for the console");
 }
 

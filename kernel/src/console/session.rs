@@ -7,9 +7,11 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use bio::Sectors;
 use dm::{Dm, Done};
+use shell::color::Paint;
 use shell::{CommandCompleter, Event, LineEditor, Mode, Names, parse};
 
 use super::job::{Job, LOOK_FOR_CTRL_C, Summary};
@@ -30,14 +32,16 @@ pub struct Session<'t> {
     input: Input,
     /// Who is at the other end.
     pub mode: Mode,
+    /// Whether they see colours.
+    pub paint: Paint,
     /// A command failed.
     failed: bool,
 }
 
 /// Welcomes whoever is there, then runs their commands. `begin` says which mirrors there
 /// are to be before.
-pub fn run(dm: &Dm, mode: Mode, begin: Begin, may_sleep: &MaySleep) -> ! {
-    let mut session = Session::new(dm, mode, may_sleep);
+pub fn run(dm: &Dm, mode: Mode, paint: Paint, begin: Begin, may_sleep: &MaySleep) -> ! {
+    let mut session = Session { paint, ..Session::new(dm, mode, may_sleep) };
     // First, because it takes Ctrl-C from here on, and large disks a while.
     kprintln!("dmirror: ready");
     welcome::welcome(&mut session, begin);
@@ -47,7 +51,14 @@ pub fn run(dm: &Dm, mode: Mode, begin: Begin, may_sleep: &MaySleep) -> ! {
 impl<'t> Session<'t> {
     /// A session in which nothing has happened.
     pub fn new(dm: &'t Dm, mode: Mode, may_sleep: &'t MaySleep) -> Session<'t> {
-        Session { dm, may_sleep, input: Input::open(), mode, failed: false }
+        Session {
+            dm,
+            may_sleep,
+            input: Input::open(),
+            mode,
+            paint: Paint { on: false },
+            failed: false,
+        }
     }
 
     fn serve(&mut self) -> ! {
@@ -100,6 +111,19 @@ impl<'t> Session<'t> {
     /// Makes durable what was acknowledged, and stops mirrors; see `stop`.
     pub fn stop_all(&mut self) {
         stop::stop_all(self);
+    }
+
+    /// Fails if Ctrl-C came.
+    pub fn go_on(&mut self) -> Outcome {
+        if self.input.interrupted() {
+            return Err(Failure::new("stopped by Ctrl-C".into()));
+        }
+        Ok(())
+    }
+
+    /// Ctrl-C comes by itself after so long; or never.
+    pub fn interrupt_after(&mut self, time: Option<Duration>) {
+        self.input.interrupt_after(time);
     }
 
     /// Does `work` as a job that is to move `total` sectors.

@@ -84,7 +84,7 @@ fn begin_with(session: &mut Session<'_>, begin: Begin) -> Outcome {
     failures.iter().for_each(|failure| kprintln!("{failure}"));
     match (begin, mirrors.first()) {
         (Begin::Mirror(_), Some(name)) => {
-            commands::report_mirrors(session.dm)?;
+            commands::show_status(session, None, false)?;
             suggest(name, true);
             Ok(())
         }
@@ -112,7 +112,7 @@ pub fn make_mirror(session: &mut Session<'_>, legs: Legs) -> Outcome {
     let table = table(a.capacity(), sync, &a.name(), &b.name());
     drop([a, b]);
     commands::create(session, MIRROR, &table)?;
-    commands::report_mirrors(session.dm)?;
+    commands::show_status(session, None, false)?;
     suggest(MIRROR, false);
     Ok(())
 }

@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use bio::sync::{Lock, Rank};
-use dm::{Env, Work};
+use dm::{Env, Event, Work};
 use lwkt::{Priority, TimerQueue};
 use spin::Once;
 use x86_64::instructions::random::RdRand;
@@ -17,6 +17,7 @@ use super::Callout;
 use super::ithread::{self, Bell};
 use super::thread::now;
 use crate::arch::clock;
+use crate::events;
 
 /// Below the callouts', one of which is reset while this is held.
 const RANK: Rank = Rank(90);
@@ -71,6 +72,10 @@ impl Env for KernelEnv {
     fn random(&self) -> u64 {
         let drawn = RdRand::new().and_then(RdRand::get_u64).unwrap_or_default();
         drawn ^ splitmix(&mut JOBS.lock().chance)
+    }
+
+    fn note(&self, event: &Event<'_>) {
+        events::note(event);
     }
 }
 

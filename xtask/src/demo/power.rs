@@ -178,10 +178,10 @@ fn after_the_cut(machine: &Machine<'_>, story: &mut Story<'_>) -> Result<(u64, u
     booting.iter().filter(|line| line.contains("m0: ")).for_each(|line| story.quote(line));
     let status = ask(&mut guest, "mirror status m0", story)?;
     let left = number_before(&status, " to be resynced").context("no count of regions")?;
-    let all = number_before(&status, " of 1024 sectors").context("no count of regions")?;
+    let all = number_before(&status, " of 512 KiB").context("no count of regions")?;
     ask(&mut guest, "mirror wait m0", story)?;
     let status = ask(&mut guest, "mirror status m0", story)?;
-    ensure!(status.iter().any(|line| line.starts_with("healthy: 2 of 2")), "it is not healthy");
+    ensure!(status.iter().any(|line| line.contains("healthy: 2 of 2")), "it is not healthy");
     let copied = copies(&status).context("no count of copies")?.div_ceil(COPIES_PER_REGION);
     story.say(&format!(
         "{copied} of {all} regions were copied from leg to leg: those that the map called dirty"

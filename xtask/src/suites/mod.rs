@@ -7,6 +7,7 @@
 
 mod cargo;
 mod console;
+mod fuzz;
 mod kernel;
 mod lab;
 mod report;
@@ -66,6 +67,7 @@ const SUITES: &[Suite] = &[
     ("kernel", kernel::selftest),
     ("crash", kernel::crash),
     ("console", console::script),
+    ("fuzz", fuzz::lines),
     ("demo", demo),
     ("soak", soak),
 ];

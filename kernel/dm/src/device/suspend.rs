@@ -22,6 +22,7 @@ use bio::{Bio, Buf, BufDone, ErrorKind, IoResult};
 
 use super::{MappedDevice, Mode};
 use crate::error::DmError;
+use crate::events::Severity;
 use crate::table::Table;
 
 /// Hears of the end of a suspend, resume or remove.
@@ -110,6 +111,7 @@ impl MappedDevice {
         while let Some((table, bio)) = self.next_held() {
             self.pass(table, bio);
         }
+        self.events.note(Severity::Info, format_args!("running"));
         Ok(())
     }
 
@@ -158,11 +160,13 @@ impl MappedDevice {
             let mut state = self.state.lock();
             if state.mode != Mode::Removed {
                 state.mode = Mode::Suspended;
-                return;
+                drop(state);
+                return self.events.note(Severity::Info, format_args!("suspended"));
             }
             state.active.take()
         };
         drop(ended);
+        self.events.note(Severity::Info, format_args!("removed"));
         self.events.raise();
     }
 }

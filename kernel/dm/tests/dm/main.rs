@@ -5,6 +5,7 @@
 
 mod bench;
 mod mapping;
+mod notes;
 mod openings;
 mod properties;
 mod refusals;

@@ -222,8 +222,9 @@ fn wrong_lines_say_where_what_and_what_next() {
             "mirror stats",
             8,
             "mirror knows no `stats`",
-            "did you mean `mirror status`? mirror takes one of: label, assemble, status, wait, fail, \
-             add, replace, rate, check, repair, idle, start-degraded, keep, forget"
+            "did you mean `mirror status`? mirror takes one of: label, assemble, start, \
+             start-degraded, keep, stop, status, wait, fail, add, replace, rebuild, remove, \
+             forget, examine, policy, write-mostly, rate, check, repair, idle"
                 .into(),
         ),
         ("help raed", 6, "`raed` is no command", listed("read")),

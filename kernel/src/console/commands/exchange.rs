@@ -170,7 +170,8 @@ fn forced(force: bool) -> &'static str {
     if force { " force" } else { "" }
 }
 
-fn check_remembers(name: &str, place: &Place) -> Outcome {
+/// Refuses a mirror that keeps no records.
+pub fn check_remembers(name: &str, place: &Place) -> Outcome {
     if place.remembers() {
         return Ok(());
     }
@@ -248,7 +249,7 @@ fn check_size(session: &mut Session<'_>, name: &str, disk: &DeviceRef) -> Outcom
 }
 
 /// Tells the mirror about a leg that is out, and waits until that has been looked at.
-fn tell(
+pub fn tell(
     session: &mut Session<'_>,
     name: &str,
     device: &Arc<MappedDevice>,

@@ -71,7 +71,7 @@ fn write_and_start(
     let (length, count) = (geometry.length, legs.len());
     let table = format!("0 {length} mirror internal 0 {count} {}", legs.join(" "));
     mirror::start(session, name, &table)?;
-    mirror::report_one(session.dm, name)
+    super::show_status(session, Some(name), false)
 }
 
 /// The devices of these names, if a mirror called `name` can be made of them.

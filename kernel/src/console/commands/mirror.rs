@@ -11,9 +11,9 @@ use bio::{Sector, Sectors};
 use dm::{Dm, MappedDevice, Mode, Slot};
 use shell::Mirror;
 
-use super::{assemble, check, dmsetup, exchange, label, print_lines};
+use super::{assemble, check, dmsetup, exchange, label, lifecycle, status};
 use crate::console::session::Session;
-use crate::console::{Failure, Outcome, devices, stack};
+use crate::console::{Failure, Outcome, devices};
 use crate::kprintln;
 
 /// Does what a `mirror` command says.
@@ -23,8 +23,19 @@ pub fn run(session: &mut Session<'_>, command: Mirror) -> Outcome {
             label::label(session, &name, &disks, force, region)
         }
         Mirror::Assemble { disks } => assemble::run(session, &disks),
-        Mirror::Status { name: Some(name) } => report_one(session.dm, &name),
-        Mirror::Status { name: None } => report(session.dm),
+        Mirror::Status { name, json } => status::show(session, name.as_deref(), json),
+        Mirror::Start { name } => lifecycle::start(session, &name),
+        Mirror::Stop { name } => lifecycle::stop(session, &name),
+        Mirror::Remove { name, leg, force } => lifecycle::remove(session, &name, leg, force),
+        Mirror::Rebuild { name, leg } => lifecycle::rebuild(session, &name, leg),
+        Mirror::Policy { name, policy } => {
+            lifecycle::tell(session, &name, &["read_policy", &policy])
+        }
+        Mirror::WriteMostly { name, leg, on } => {
+            let switch = if on { "on" } else { "off" };
+            lifecycle::tell(session, &name, &["write_mostly", &leg.to_string(), switch])
+        }
+        Mirror::Examine { disks } => lifecycle::examine(session, &disks),
         Mirror::Wait { name } => wait(session, &name),
         Mirror::Fail { name, leg } => fail(session.dm, &name, leg),
         Mirror::Add { name, leg, disk, force } => {
@@ -62,7 +73,7 @@ impl Place {
 }
 
 /// The mirrors in the active table of a device.
-fn mirrors(device: &MappedDevice) -> Vec<Place> {
+pub fn mirrors(device: &MappedDevice) -> Vec<Place> {
     let table = device.table(Slot::Active).unwrap_or_default();
     let alone = table.lines().count() == 1;
     let mirror = |line: &str| {
@@ -135,31 +146,6 @@ pub fn start(session: &mut Session<'_>, name: &str, table: &str) -> Outcome {
 /// bound that.
 pub fn await_start(session: &mut Session<'_>, device: &MappedDevice) -> Outcome {
     session.wait_until(|| life(device) != Life::Starting)
-}
-
-/// Explains all mirrors.
-pub fn report(dm: &Dm) -> Outcome {
-    let names: Vec<Arc<str>> = stack::mapped(dm).iter().map(|device| device.name()).collect();
-    let with_mirror = |name: &Arc<str>| dm.get(name).is_ok_and(|it| !mirrors(&it).is_empty());
-    let names: Vec<_> = names.into_iter().filter(with_mirror).collect();
-    if names.is_empty() {
-        kprintln!("there is no mirror; `help mirror label` shows how to make one");
-    }
-    names.iter().try_for_each(|name| report_one(dm, name))
-}
-
-/// Explains the mirrors of a device.
-pub fn report_one(dm: &Dm, name: &str) -> Outcome {
-    let device = dm.get(name)?;
-    let mirrors = mirrors(&device);
-    if mirrors.is_empty() {
-        return Err(no_mirror(name));
-    }
-    for mirror in mirrors {
-        kprintln!("{name}: {}", mirror.line);
-        print_lines(&device.message(mirror.start, &["show"])?);
-    }
-    Ok(())
 }
 
 fn fail(dm: &Dm, name: &str, leg: usize) -> Outcome {
@@ -258,7 +244,8 @@ fn check_copies(name: &str, device: &MappedDevice) -> Outcome {
     }
 }
 
-fn no_mirror(name: &str) -> Failure {
+/// The refusal of a device that has no mirror.
+pub fn no_mirror(name: &str) -> Failure {
     Failure::new(format!("`{name}` has no mirror in its table"))
         .and(&format!("`dmsetup table {name}` shows what it has"))
 }

@@ -9,11 +9,15 @@ mod check;
 mod difference;
 mod disks;
 mod dmsetup;
+mod events;
 mod exchange;
+mod fuzz;
 mod label;
+mod lifecycle;
 mod machine;
 mod mirror;
 mod sectors;
+mod status;
 mod torture;
 
 use alloc::string::String;
@@ -27,8 +31,9 @@ use crate::kprintln;
 pub use assemble::{Assembled, assemble};
 pub use dmsetup::create;
 pub use label::label_blank;
-pub use mirror::{Life, life, report as report_mirrors};
+pub use mirror::{Life, life};
 pub use sectors::flush_quietly;
+pub use status::show as show_status;
 
 /// Does what `command` says.
 pub fn run(session: &mut Session<'_>, command: Command) -> Outcome {
@@ -37,6 +42,7 @@ pub fn run(session: &mut Session<'_>, command: Command) -> Outcome {
             print_lines(&help::text(topic.as_deref()));
             Ok(())
         }
+        Command::Events { dev, follow } => events::show(session, dev.as_deref(), follow),
         Command::Disks => disks::list(session),
         Command::Dmsetup(command) => dmsetup::run(session, command),
         Command::Mirror(command) => mirror::run(session, command),
@@ -61,6 +67,11 @@ pub fn run(session: &mut Session<'_>, command: Command) -> Outcome {
             log::set_max_level(level);
             Ok(())
         }
+        Command::Color { on } => {
+            session.paint.on = on;
+            Ok(())
+        }
+        Command::Fuzz { disk, count, seed } => fuzz::run(session, &disk, count, seed),
         Command::Panic => panic!("asked to on the console"),
         Command::Poweroff => session.poweroff(),
     }

@@ -1,0 +1,97 @@
+//! The suite that types nonsense: thousands of lines made by chance, run in the kernel
+//! beside a mirror, which must not notice.
+//!
+//! The kernel makes the lines itself (its hidden command `fuzz`), from the same grammar
+//! and by the same generator as the tests of the parser.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use super::Options;
+use super::lab::{Lab, blank_disk, scratch_disks};
+use super::report::Report;
+use super::tally::Tally;
+use crate::qemu::Guest;
+use crate::verdict::Verdict;
+
+/// How long the kernel may take to its prompt, and then each command.
+const STEP_LIMIT: Duration = Duration::from_secs(300);
+
+/// How many lines.
+const LINES: usize = 10_000;
+
+/// What chance begins with.
+const SEED: u64 = 20_110_407;
+
+/// Runs the lines; that they end and that they changed nothing are two tests.
+pub(super) fn lines(options: &Options, report: &mut Report) -> Result<Tally> {
+    let lab = report.aside(|| Lab::open(options))?;
+    let folder = tempfile::tempdir_in(report.folder())?;
+    let members = ["member0", "member1"];
+    let mut disks = vec![blank_disk(folder.path(), members[0])?];
+    disks.push(blank_disk(folder.path(), members[1])?);
+    // The smallest, so that lines which fill it do not take long.
+    disks.extend(scratch_disks(folder.path())?.pop());
+    let machine = lab.machine("mode=console session=script".into(), disks, report);
+    let mut guest = Guest::boot(&machine, STEP_LIMIT)?;
+    guest.until_prompt()?;
+    for line in ["mirror label m0 vbd0 vbd1", "mirror wait m0", "fill m0 0 8M random=7"] {
+        answer(&mut guest, line)?;
+    }
+    // Nothing is dirty then, so nothing is written without being asked for.
+    for line in ["dmsetup suspend m0", "dmsetup resume m0", "flush m0"] {
+        answer(&mut guest, line)?;
+    }
+    let contents = || members.map(|member| fs::read(folder.path().join(member)));
+    let before = contents();
+    let told = answer(&mut guest, &format!("fuzz vbd2 {LINES} {SEED}"))?;
+    let after = contents();
+    let mut unchanged = true;
+    for (before, after) in before.into_iter().zip(after) {
+        unchanged &= before? == after?;
+    }
+    let mut tally = Tally::default();
+    let mut test = |name: &str, held: bool| {
+        report.line(&format!("test fuzz: {name} ... {}", if held { "ok" } else { "FAILED" }));
+        tally += Tally::of(held);
+    };
+    let last = told.last().context("it said nothing")?;
+    test(last, is_good_mix(last) && each_refusal_has_words(&told));
+    test("the mirror beside it is unchanged on its disks", unchanged);
+    let status = answer(&mut guest, "mirror status m0")?;
+    test("and healthy", status.iter().any(|line| line == "m0: healthy: 2 of 2 legs in sync"));
+    guest.send("poweroff");
+    let verdict = guest.run(|_| ());
+    ensure!(verdict == Verdict::Passed, "at the end: {verdict}\n{}", guest.last_words());
+    Ok(tally)
+}
+
+/// What the guest says to a line, the echo left out.
+fn answer(guest: &mut Guest, line: &str) -> Result<Vec<String>> {
+    guest.set_limit(Some(STEP_LIMIT));
+    guest.send(line);
+    let mut answer = Vec::new();
+    while let Some(line) = guest.next_line()? {
+        answer.push(line);
+    }
+    ensure!(!answer.iter().any(|line| line.starts_with("error:")), "{}", answer.join("\n"));
+    Ok(answer.split_off(1.min(answer.len())))
+}
+
+/// Whether the last line counts all lines, and enough of each kind:
+/// `fuzz: N lines: N done, N refused, N not run`.
+fn is_good_mix(line: &str) -> bool {
+    let numbers: Vec<usize> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+    let [lines, done, refused, not_run] = numbers[..] else { return false };
+    let enough = |count| count > LINES / 20;
+    lines == LINES && done + refused + not_run == lines && enough(done) && enough(refused)
+}
+
+/// Whether each line that was refused, hence is followed by lines `  refused: ...`, has a
+/// word in the first of them.
+fn each_refusal_has_words(told: &[String]) -> bool {
+    let mut refusals = told.iter().filter_map(|line| line.strip_prefix("  refused: "));
+    refusals.clone().count() > LINES / 20 && refusals.all(|text| text.contains(' '))
+}
