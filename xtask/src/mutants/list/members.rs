@@ -54,15 +54,10 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a member that serves can be forgotten",
         rule: "strikes one that is out from the records",
         file: NEWCOMER,
-        edits: &[
-            (
-                "LegState::InSync | LegState::Rebuilding | LegState::Returning => {
-                return",
-                "LegState::InSync | LegState::Rebuilding | LegState::Returning if false => {
-                return",
-            ),
-            ("LegState::Failed(_) if membership", "_ if membership"),
-        ],
+        edits: &[(
+            "LegState::Failed(_) if membership.has_member(slot) => {}",
+            "_ if membership.has_member(slot) => {}",
+        )],
     },
     Mutant {
         name: "a replaced leg goes out before the promotion of the new one is durable",
