@@ -54,6 +54,8 @@ pub struct Report {
     pub legs: Vec<LegReport>,
     /// What is still to be copied; `None` if nothing is.
     pub copying: Option<Copying>,
+    /// The size of a region, once it is known.
+    pub region: Option<Sectors>,
     /// What its map says; `None` where nothing is recorded.
     pub map: Option<Map>,
     /// The check that runs or ran last, in lines.
@@ -126,8 +128,6 @@ pub struct Copying {
 pub struct Map {
     /// Regions.
     pub regions: u32,
-    /// The size of one.
-    pub region: Sectors,
     /// Regions in which legs may differ after a crash.
     pub dirty: u32,
     /// Regions in which they may differ now.
@@ -168,9 +168,8 @@ impl fmt::Display for Report {
 
 impl Report {
     fn fmt_map(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(Map { regions, region, dirty, unsettled, session, .. }) = &self.map else {
-            return Ok(());
-        };
+        let (Some(map), Some(region)) = (&self.map, self.region) else { return Ok(()) };
+        let Map { regions, dirty, unsettled, session, .. } = map;
         writeln!(
             f,
             "regions: {regions} of {region} sectors; {dirty} dirty, {unsettled} to be resynced; \

@@ -71,6 +71,7 @@ impl Mirror {
             summary,
             legs: legs.collect(),
             copying: state.copying(now),
+            region: state.regions.as_ref().map(|regions| regions.geometry().region),
             map: state.map(),
             check: state.scrub.check.as_ref().map(|check| format!("{check}")),
             read_policy: format!("{}", state.read_policy),
@@ -154,7 +155,6 @@ impl State {
         let (generation, ..) = wanted.generation.as_fields();
         Some(Map {
             regions: regions.geometry().regions(),
-            region: regions.geometry().region,
             dirty: regions.dirty_count(),
             unsettled: regions.unsettled_count(),
             session: wanted.session,

@@ -103,11 +103,11 @@ fn text(paint: Paint, report: &Report) -> String {
         text.push_str(&line);
         text.push('\n');
     };
-    if let Some(Map { regions, region, dirty, unsettled, session, generation }) = &report.map {
+    if let Some(Map { regions, dirty, unsettled, session, generation }) = &report.map {
         line(format!(
             "regions: {regions} of {}; {dirty} dirty, {unsettled} to be resynced; \
              session {session}, generation {generation}",
-            sectors(region.0)
+            amount(report, 1)
         ));
     }
     line(format!(
@@ -129,12 +129,8 @@ fn text(paint: Paint, report: &Report) -> String {
 fn progress(report: &Report, copying: &Copying) -> String {
     let Copying { done, all, speed, left } = *copying;
     let percent = u64::from(done) * 100 / u64::from(all.max(1));
-    let region = report.map.as_ref().map(|map| map.region.0);
-    let amount = |regions: u32| match region {
-        Some(region) => sectors(u64::from(regions) * region),
-        None => format!("{regions} regions"),
-    };
-    let mut text = format!("copying: {percent}%  {} of {}", amount(done), amount(all));
+    let (done, all) = (amount(report, done), amount(report, all));
+    let mut text = format!("copying: {percent}%  {done} of {all}");
     if let (Some(speed), Some(left)) = (speed, left) {
         text.push_str(&format!("  {}/s  {} left", Amount(speed << 10), Elapsed(left)));
     }
@@ -156,11 +152,7 @@ fn legs(paint: Paint, report: &Report) -> String {
         ("STATE", Left),
     ]);
     for (index, leg) in report.legs.iter().enumerate() {
-        let missed = match (leg.missed, &report.map) {
-            (0, _) => String::new(),
-            (missed, Some(map)) => sectors(u64::from(missed) * map.region.0),
-            (missed, None) => format!("{missed} regions"),
-        };
+        let missed = if leg.missed > 0 { amount(report, leg.missed) } else { String::new() };
         table.row([
             index.to_string(),
             leg.device.to_string(),
@@ -207,8 +199,10 @@ fn costs(report: &Report) -> String {
     table.to_string()
 }
 
-fn sectors(count: u64) -> String {
-    Amount(count.saturating_mul(SECTOR_SIZE as u64)).to_string()
+/// The size of so many regions.
+fn amount(report: &Report, regions: u32) -> String {
+    let sectors = u64::from(regions) * report.region.map_or(0, |region| region.0);
+    Amount(sectors.saturating_mul(SECTOR_SIZE as u64)).to_string()
 }
 
 /// The same for programs; sizes in sectors of 512 bytes.
@@ -219,6 +213,7 @@ fn to_json(name: &str, start: Sector, report: &Report) -> Value {
         "start": start.0,
         "health": health,
         "summary": report.summary,
+        "region_sectors": report.region.map(|region| region.0),
         "read_policy": report.read_policy,
         "sync_rate_kib": report.sync_rate,
         "legs": report.legs.iter().enumerate().map(leg_json).collect::<Vec<_>>(),
@@ -230,7 +225,6 @@ fn to_json(name: &str, start: Sector, report: &Report) -> Value {
         })),
         "map": report.map.as_ref().map(|it| json!({
             "regions": it.regions,
-            "region_sectors": it.region.0,
             "dirty": it.dirty,
             "to_be_resynced": it.unsettled,
             "session": it.session,
