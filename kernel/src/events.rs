@@ -17,7 +17,7 @@ use dm::{Event, Severity};
 use crate::arch::clock;
 
 /// So many are kept.
-const KEPT: usize = 512;
+pub const KEPT: usize = 512;
 
 /// Characters of an event's text.
 const TEXT_MAX: usize = 240;

@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bio::{Bio, BlockDevice, ErrorKind, Limits, Sectors};
-use dm::Slot;
+use dm::{Severity, Slot};
 use shell::Mode;
 
 use super::Test;
@@ -14,8 +14,8 @@ use super::rig::Rig;
 use crate::check;
 use crate::console::session::Session;
 use crate::console::welcome::{self, Legs};
-use crate::disks;
 use crate::task::MaySleep;
+use crate::{disks, events};
 
 pub const TESTS: &[Test] = &[
     Test { name: "console::what_is_filled_and_copied_is_verified", run: filled_and_copied },
@@ -25,6 +25,7 @@ pub const TESTS: &[Test] = &[
     Test { name: "console::what_another_device_uses_is_not_written_to", run: clashes },
     Test { name: "console::an_empty_disk_is_no_device_without_table", run: empty_disk },
     Test { name: "console::a_mirror_made_by_itself_overwrites_no_data", run: made_by_itself },
+    Test { name: "console::the_log_of_events_is_in_order_and_bounded", run: events_kept },
 ];
 
 /// A mirror `m` of 8 MiB on `vbd0` and `vbd1`, and a device `tail` elsewhere on `vbd0`.
@@ -217,4 +218,24 @@ fn made_by_itself(may_sleep: &MaySleep) -> Result<(), String> {
     refused(&mut session)?;
     all_run(&mut session, &["write vbd0 131071s y"])?;
     begins(&mut session, " nosync ")
+}
+
+fn events_kept(may_sleep: &MaySleep) -> Result<(), String> {
+    let rig = Rig::new(may_sleep)?;
+    let device = rig.dm.create("noted").map_err(|error| error.to_string())?;
+    let first = events::since(0).last().map_or(0, |last| last.number + 1);
+    for number in 0..2 * events::KEPT {
+        device.events().note(Severity::Info, format_args!("{number}"));
+    }
+    let kept = events::since(first);
+    check!(kept.len() == events::KEPT, "{} are kept", kept.len());
+    let newest = (events::KEPT..).zip(&kept);
+    for (number, entry) in newest {
+        check!(entry.device == "noted" && entry.what == number.to_string(), "{entry:?}");
+        check!(entry.number == first + number as u64, "{entry:?} is no. {number}");
+    }
+    check!(kept.windows(2).all(|pair| pair[0].at <= pair[1].at), "out of order");
+    let last = kept.last().map_or(0, |last| last.number);
+    check!(events::since(last + 1).is_empty());
+    Ok(())
 }

@@ -94,7 +94,8 @@ fn may_run(command: &Command, line: &str, others: &[&str]) -> bool {
         _ => {
             let tokens = tokenize(line).unwrap_or_default();
             let words = || tokens.iter().flat_map(|token| token.text.split_whitespace());
-            let names_some = words().count() > line_head(command);
+            let named = words().filter(|word| !word.starts_with('-'));
+            let names_some = named.count() > line_head(command);
             names_some && !words().any(|word| others.contains(&word))
         }
     }
