@@ -43,6 +43,12 @@ pub trait TargetType: Send + Sync {
     /// The third word of a table entry.
     fn name(&self) -> &'static str;
 
+    /// The words that follow the name, as `dmsetup targets` shows them; in
+    /// lines of up to 60 characters.
+    fn usage(&self) -> &'static str {
+        ""
+    }
+
     /// Its version: major (grammar or meaning changed), minor (grew), patch.
     fn version(&self) -> (u16, u16, u16);
 

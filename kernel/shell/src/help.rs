@@ -11,6 +11,7 @@ OFFSET and LENGTH are in bytes; with the suffix s in sectors of 512 bytes; with
 K, M or G in powers of 1024; always whole sectors. Quotes '..' and \"..\" join
 words; # starts a comment. Tab completes; up and down recall lines.
 A script goes on after a command that failed; its exit code tells that one did.
+A table of several lines: dmsetup create NAME <<END, the lines, and then END.
 ";
 
 /// The widest name that the list's columns go by; longer ones stand out.

@@ -41,6 +41,11 @@ impl TargetType for DelayType {
         "delay"
     }
 
+    fn usage(&self) -> &'static str {
+        "<device> <offset> <ms>\n\
+         [<write device> <offset> <ms> [<flush device> <offset> <ms>]]"
+    }
+
     fn version(&self) -> (u16, u16, u16) {
         (1, 0, 0)
     }

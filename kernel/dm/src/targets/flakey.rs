@@ -46,6 +46,12 @@ impl TargetType for FlakeyType {
         "flakey"
     }
 
+    fn usage(&self) -> &'static str {
+        "<device> <offset> <seconds up> <seconds down> [<#words> <feature>...]\n\
+         features: error_reads, error_writes or drop_writes,\n\
+         corrupt_bio_byte <n> <r|w> <value> 0"
+    }
+
     fn version(&self) -> (u16, u16, u16) {
         (1, 0, 0)
     }

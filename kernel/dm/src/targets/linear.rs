@@ -22,6 +22,10 @@ impl TargetType for LinearType {
         "linear"
     }
 
+    fn usage(&self) -> &'static str {
+        "<device> <offset>"
+    }
+
     fn version(&self) -> (u16, u16, u16) {
         (1, 0, 0)
     }

@@ -41,6 +41,10 @@ impl TargetType for StripedType {
         "striped"
     }
 
+    fn usage(&self) -> &'static str {
+        "<#stripes> <chunk sectors> <device> <offset>..."
+    }
+
     fn version(&self) -> (u16, u16, u16) {
         (1, 0, 0)
     }
