@@ -16,4 +16,5 @@ mod striped;
 mod suspend;
 mod targets;
 mod threads;
+mod under_load;
 mod watch;
