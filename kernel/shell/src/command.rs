@@ -175,6 +175,8 @@ pub enum Dmsetup {
         /// Which.
         name: String,
     },
+    /// Remove all devices.
+    RemoveAll,
     /// Give a device another name.
     Rename {
         /// Which.

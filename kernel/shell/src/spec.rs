@@ -75,6 +75,7 @@ pub static COMMANDS: &[CommandSpec] = &[
     dmsetup::RELOAD,
     dmsetup::CLEAR,
     dmsetup::REMOVE,
+    dmsetup::REMOVE_ALL,
     dmsetup::RENAME,
     dmsetup::WIPE_TABLE,
     dmsetup::LIST,

@@ -311,6 +311,24 @@ const SCRIPT: &[Step] = &[
     does("dmsetup targets", "flakey"),
     // A line of a document is no command, whatever becomes of its own.
     refuses("dmsetup craete d <<END\ndmsetup remove m3\nEND", "did you mean `dmsetup create`"),
+    // Each stripe has its own part of a disk; a mirror may have the next.
+    does("dmsetup create s2 --table \"0 4096 striped 2 64 vbd6 0 vbd2 0\"", "s2: 2 MiB"),
+    refuses(
+        "dmsetup create m4 --table \"0 2048 mirror core 2 1024 nosync 2 vbd6 2047 vbd4 0\"",
+        "`s2` uses the same place",
+    ),
+    does(
+        "dmsetup create m4 --table \"0 2048 mirror core 2 1024 nosync 2 vbd6 2048 vbd4 0\"",
+        "m4: 1 MiB",
+    ),
+    does("dmsetup create l4 --table \"0 8 linear m4 0\"", "l4: 4 KiB"),
+    refuses("dmsetup remove m4", "`m4` is part of `l4`"),
+    does("dmsetup remove_all", "m4: removed"),
+    does("dmsetup ls", "there is no mapped device"),
+    does(
+        "dmsetup create m3 --table \"0 131072 mirror core 2 1024 nosync 2 vbd5 0 vbd1 0\"",
+        "m3: 64 MiB",
+    ),
     // What was refused left nothing behind.
     does("dmsetup ls", "m3"),
     refuses("dmsetup info m1", "`m1`"),

@@ -220,8 +220,8 @@ fn wrong_lines_say_where_what_and_what_next() {
     let usage = |name: &str| {
         COMMANDS.iter().find(|spec| spec.name == name).expect("a command's name").usage_line()
     };
-    let dmsetup = "dmsetup takes one of: create, load, clear, remove, rename, wipe_table, ls, \
-                   info, deps, table, status, targets, suspend, resume, message, wait";
+    let dmsetup = "dmsetup takes one of: create, load, clear, remove, remove_all, rename, \
+                   wipe_table, ls, info, deps, table, status, targets, suspend, resume, message, wait";
     let listed = |near: &str| format!("did you mean `{near}`? help lists the commands");
     let help = || String::from("help lists the commands");
     for (line, column, what, next) in [

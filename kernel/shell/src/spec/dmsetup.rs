@@ -58,6 +58,14 @@ pub(super) const REMOVE: CommandSpec = spec(
     |args| dmsetup(Dmsetup::Remove { name: args.name("NAME")? }),
 );
 
+pub(super) const REMOVE_ALL: CommandSpec = spec(
+    "dmsetup remove_all",
+    "",
+    "Remove all mapped devices, the upper ones first",
+    "dmsetup remove_all",
+    |_| dmsetup(Dmsetup::RemoveAll),
+);
+
 pub(super) const RENAME: CommandSpec = spec(
     "dmsetup rename",
     "NAME NEW",

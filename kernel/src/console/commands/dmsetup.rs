@@ -19,7 +19,7 @@ use shell::format::Amount;
 use super::{or_dash, print_lines};
 use crate::console::session::Session;
 use crate::console::stack::{self, Clash};
-use crate::console::{Failure, Outcome, devices};
+use crate::console::{Failure, Outcome, devices, plural};
 use crate::kprintln;
 
 /// Does what a `dmsetup` command says.
@@ -30,6 +30,7 @@ pub fn run(session: &mut Session<'_>, command: Dmsetup) -> Outcome {
         Dmsetup::Load { name, table } => load(session, &name, &table),
         Dmsetup::Clear { name } => clear(session, &name),
         Dmsetup::Remove { name } => remove(session, &name),
+        Dmsetup::RemoveAll => remove_all(session),
         Dmsetup::Rename { name, new } => {
             session.dm.rename(&name, &new)?;
             kprintln!("{name} is called {new} now");
@@ -167,6 +168,20 @@ fn remove(session: &mut Session<'_>, name: &str) -> Outcome {
     }
     let dm = session.dm;
     session.settle(|done| dm.remove(name, done))
+}
+
+/// Removes the devices from the top down; those that are in use stay.
+fn remove_all(session: &mut Session<'_>) -> Outcome {
+    let mut stay = Vec::new();
+    for name in stack::from_the_top(session.dm) {
+        match remove(session, &name) {
+            Ok(()) => kprintln!("{name}: removed"),
+            Err(failure) => stay.push((name, failure)),
+        }
+    }
+    let Some((name, why)) = stay.first() else { return Ok(()) };
+    let stay = plural(stay.len() as u64, "device");
+    Err(Failure::new(format!("not removed: {stay}; `{name}` first of all: {why}")))
 }
 
 fn suspend(session: &mut Session<'_>, name: &str, flush: bool) -> Outcome {
