@@ -181,6 +181,19 @@ fn a_write_in_a_bad_time_reaches_the_disk_with_a_wrong_byte() {
 }
 
 #[test]
+fn what_is_corrupted_is_only_the_one_direction() {
+    let flakey = Flakey::new("5 corrupt_bio_byte 1 w 7 0");
+    assert_eq!(flakey.end(Buf::write(extent(0, 2), pattern(0, 2))), FINE);
+    flakey.pass(10);
+    assert_eq!(flakey.contents(), pattern(0, 2), "reads are as they are");
+    let flakey = Flakey::new("5 corrupt_bio_byte 1 r 7 0");
+    flakey.pass(10);
+    assert_eq!(flakey.end(Buf::write(extent(0, 2), pattern(0, 2))), FINE);
+    flakey.pass(5);
+    assert_eq!(flakey.contents(), pattern(0, 2), "so are writes");
+}
+
+#[test]
 fn a_new_table_begins_with_a_good_time() {
     let flakey = Flakey::new("");
     let device = flakey.dm.get("d").unwrap();
