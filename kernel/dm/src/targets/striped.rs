@@ -26,7 +26,7 @@ use bio::{
 
 use crate::args::{ArgError, Args};
 use crate::devices::DeviceRef;
-use crate::events::Events;
+use crate::events::{Events, Severity};
 use crate::limits::stack;
 use crate::target::{Context, Target, TargetType};
 use crate::targets::each_once;
@@ -238,12 +238,16 @@ impl BlockDevice for Stripe {
 
 impl BioDone for Failures {
     fn bio_done(self: Arc<Self>, bio: Bio, index: u64, result: IoResult) {
-        // What a device does not know is no fault of it.
-        if result.is_err_and(|error| error.kind != ErrorKind::Unsupported) {
-            let before = self.counts[index as usize].fetch_add(1, Relaxed);
-            if before < EVENTS_MAX {
-                self.events.raise();
+        match result {
+            // What a device does not know is no fault of it.
+            Err(error) if error.kind != ErrorKind::Unsupported => {
+                let before = self.counts[index as usize].fetch_add(1, Relaxed);
+                if before < EVENTS_MAX {
+                    self.events.note(Severity::Error, format_args!("stripe {index}: {error}"));
+                    self.events.raise();
+                }
             }
+            _ => {}
         }
         bio.biodone(result);
     }
