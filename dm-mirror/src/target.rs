@@ -30,6 +30,11 @@ impl TargetType for MirrorType {
         "mirror"
     }
 
+    fn usage(&self) -> &'static str {
+        "core|internal <#args> [<region sectors>] [sync|nosync]\n\
+         <#legs> <device> <offset>... [<#features> <feature>...]"
+    }
+
     fn version(&self) -> (u16, u16, u16) {
         (0, 1, 0)
     }

@@ -24,7 +24,7 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
-use bio::{Extent, SECTOR_SIZE, Sector};
+use bio::{Extent, SECTOR_SIZE, Sector, Sectors};
 
 use crate::devices::DeviceRef;
 use crate::target::Context;
@@ -63,13 +63,17 @@ impl<'a> Word<'a> {
 
     /// The word as a decimal number; `what` names it in the refusal.
     pub fn number(&self, what: &str) -> Result<u64, ArgError> {
+        self.number_up_to(what, u64::MAX)
+    }
+
+    /// The word as a decimal number of at most `max`.
+    pub fn number_up_to(&self, what: &str, max: u64) -> Result<u64, ArgError> {
         let text = self.text;
         if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(self.refuse(format!("`{text}` is no {what}; give a number")));
         }
-        text.parse().map_err(|_| {
-            self.refuse(format!("{what} {text} is too large; give at most {}", u64::MAX))
-        })
+        let number = text.parse().ok().filter(|number| *number <= max);
+        number.ok_or_else(|| self.refuse(format!("{what} {text} is too large; give at most {max}")))
     }
 }
 
@@ -111,6 +115,11 @@ impl<'a> Args<'a> {
         self.next(what)?.number(what)
     }
 
+    /// The next word as a decimal number of at most `max`.
+    pub fn number_up_to(&mut self, what: &str, max: u64) -> Result<u64, ArgError> {
+        self.next(what)?.number_up_to(what, max)
+    }
+
     /// A count, and that many words after it as `Args` of their own. `what`
     /// names them, in the plural.
     pub fn group(&mut self, what: &str) -> Result<Args<'a>, ArgError> {
@@ -137,11 +146,22 @@ impl<'a> Args<'a> {
     /// The next two words as a device and the sector at which the target's
     /// length begins there; refused unless that fits the device and its blocks.
     pub fn device_at(&mut self, context: &Context<'_>) -> Result<(DeviceRef, Sector), ArgError> {
+        self.part_of_device(context, context.length, "entry's length")
+    }
+
+    /// The same for a target that has `length` sectors on that device; `what`
+    /// names them in a refusal.
+    pub fn part_of_device(
+        &mut self,
+        context: &Context<'_>,
+        length: Sectors,
+        what: &str,
+    ) -> Result<(DeviceRef, Sector), ArgError> {
         let name = self.next("device name")?;
         let device = open(name, context)?;
         let word = self.next("device offset")?;
         let start = Sector(word.number("device offset")?);
-        let (capacity, length) = (device.capacity(), context.length);
+        let capacity = device.capacity();
         let extent = Extent::try_new(start, length).filter(|extent| extent.fits(capacity));
         if extent.is_none() {
             return Err(word.refuse(format!(
@@ -151,7 +171,7 @@ impl<'a> Args<'a> {
             )));
         }
         let block = u64::from(device.limits().block_size) / SECTOR_SIZE as u64;
-        for (value, at, what) in [(start.0, word, "offset"), (length.0, name, "entry's length")] {
+        for (value, at, what) in [(start.0, word, "offset"), (length.0, name, what)] {
             if !value.is_multiple_of(block) {
                 return Err(at.refuse(format!(
                     "the {what} {value} is no multiple of the block of `{}`; \

@@ -57,7 +57,7 @@ pub struct Listed {
 }
 
 impl Dm {
-    /// A device mapper that knows linear, zero and error, and no device.
+    /// A device mapper that knows the targets of this crate, and no device.
     /// `env` is for the targets.
     pub fn new(env: Arc<dyn Env>) -> Dm {
         let registry = Registry { types: targets::all(), devices: Vec::new() };

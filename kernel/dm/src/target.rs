@@ -1,14 +1,16 @@
 //! What a target is: the part of a mapped device that one table entry describes.
 //!
 //! Place: the contract between the device mapper and the targets, its own
-//! (linear, zero, error) and others' (the mirror).
+//! (those in `targets/`) and others' (the mirror).
 //!
 //! Rules for a target:
 //!
 //! - It sees only requests that lie within its entry, are not empty, are
 //!   aligned to its [`limits`](Target::limits) and no write if it takes none;
 //!   their extents count from the entry's start.
-//! - It pushes at most one frame on a request ([`FRAMES_PER_TARGET`]).
+//! - It pushes at most one frame on a request ([`FRAMES_PER_TARGET`]). One that
+//!   has several devices and a request that meets more than one of them makes
+//!   children, by [`bio::split`]: the table cuts requests at its entries only.
 //! - It completes every request exactly once. The table, hence the target,
 //!   lives until then; work of its own (a resync copy, a timer) keeps alive by
 //!   an `Arc` what it uses.
@@ -40,6 +42,12 @@ pub const FRAMES_PER_TARGET: usize = 1;
 pub trait TargetType: Send + Sync {
     /// The third word of a table entry.
     fn name(&self) -> &'static str;
+
+    /// The words that follow the name, as `dmsetup targets` shows them; in
+    /// lines of up to 60 characters.
+    fn usage(&self) -> &'static str {
+        ""
+    }
 
     /// Its version: major (grammar or meaning changed), minor (grew), patch.
     fn version(&self) -> (u16, u16, u16);
@@ -95,6 +103,11 @@ pub trait Target: Any + Send + Sync {
 
     /// What it can do; constant. [`stack`](crate::stack) helps.
     fn limits(&self) -> Limits;
+
+    /// The device is about to be suspended: requests that the target holds back
+    /// go on now, and until [`resume`](Target::resume) none is held back, for
+    /// the suspension waits for all of them.
+    fn presuspend(&self) {}
 
     /// Stops all background I/O and calls `done` when it has ended; `done` may
     /// run inside this call and must not be lost.

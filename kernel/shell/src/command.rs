@@ -151,35 +151,86 @@ pub enum Command {
 /// The `dmsetup` commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Dmsetup {
-    /// Make a device from a table.
+    /// Make a device from a table, or without one.
     Create {
         /// Name of the new device.
         name: String,
         /// Table text as dmsetup takes it; may have several lines.
+        table: Option<String>,
+    },
+    /// Give a device a table that its next resume makes the active one.
+    Load {
+        /// Which.
+        name: String,
+        /// Table text as dmsetup takes it; may have several lines.
         table: String,
+    },
+    /// Drop the table that was loaded.
+    Clear {
+        /// Which device's.
+        name: String,
     },
     /// Remove a device.
     Remove {
         /// Which.
         name: String,
     },
+    /// Remove all devices.
+    RemoveAll,
+    /// Give a device another name.
+    Rename {
+        /// Which.
+        name: String,
+        /// What it is to be called.
+        new: String,
+    },
+    /// Replace a device's table by one that fails every request.
+    WipeTable {
+        /// Which device's.
+        name: String,
+    },
     /// Show the table of one device, or of all.
     Table {
         /// Which; all when absent.
         name: Option<String>,
+        /// The one that was loaded, not the active one.
+        inactive: bool,
+        /// As JSON.
+        json: bool,
     },
     /// Show the targets' state of one device, or of all.
     Status {
         /// Which; all when absent.
         name: Option<String>,
+        /// As JSON.
+        json: bool,
     },
     /// Show the state of one device, or of all.
     Info {
         /// Which; all when absent.
         name: Option<String>,
+        /// As JSON.
+        json: bool,
+    },
+    /// Show what one device, or each, lies on.
+    Deps {
+        /// Which; all when absent.
+        name: Option<String>,
     },
     /// List the devices' names.
-    List,
+    List {
+        /// With what they lie on.
+        tree: bool,
+        /// As JSON.
+        json: bool,
+    },
+    /// Wait for an event of a device.
+    Wait {
+        /// Which.
+        name: String,
+        /// The event counter that was seen; what it is now when absent.
+        seen: Option<u64>,
+    },
     /// List the target types.
     Targets,
     /// Hold new requests and wait for those in flight.

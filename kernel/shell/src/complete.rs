@@ -61,7 +61,7 @@ impl<N: Names> Completer for CommandCompleter<N> {
             Ok(tokens) => tokens,
             // Inside quotes there is a table, or text that completes to nothing.
             Err(TokenError { why: TokenFault::OpenQuote(_), .. }) => {
-                return [self.0.targets(), self.0.devices()].concat();
+                return self.of_table().candidates(before);
             }
             Err(_) => return Vec::new(),
         };
@@ -82,6 +82,11 @@ impl<N: Names> Completer for CommandCompleter<N> {
 }
 
 impl<N: Names> CommandCompleter<N> {
+    /// Completes the words of tables: in a here-document.
+    pub fn of_table(&self) -> impl Completer + use<'_, N> {
+        TableCompleter(&self.0)
+    }
+
     /// What can follow `words`, the arguments so far.
     fn arguments(&self, items: &[Item], words: &[&str]) -> Vec<String> {
         let mut places = items.iter().filter(|i| matches!(i.kind, Kind::Word | Kind::Rest));
@@ -129,8 +134,17 @@ impl<N: Names> CommandCompleter<N> {
     }
 }
 
+/// Completes what a table may name.
+struct TableCompleter<'n, N>(&'n N);
+
+impl<N: Names> Completer for TableCompleter<'_, N> {
+    fn candidates(&self, _before: &str) -> Vec<String> {
+        [self.0.targets(), self.0.devices()].concat()
+    }
+}
+
 fn options(items: &[Item]) -> impl Iterator<Item = &Item> {
-    items.iter().filter(|item| matches!(item.kind, Kind::Flag | Kind::Value(_)))
+    items.iter().filter(|item| matches!(item.kind, Kind::Flag | Kind::Value(_) | Kind::Here))
 }
 
 /// The next word of every listed command whose name starts with `words`.
@@ -191,6 +205,11 @@ mod tests {
             ("copy vbd0 --from 1M ", &["vbd0", "vbd1", "m0", "--to"]),
             ("copy --from ", &[]),
             ("dmsetup suspend ", &["m0", "--noflush"]),
+            ("dmsetup load m0 ", &["--table", "<<END"]),
+            ("dmsetup ls ", &["--tree", "--json"]),
+            ("dmsetup table m0 --json ", &["--inactive"]),
+            ("dmsetup rename ", &["m0"]),
+            ("dmsetup rename m0 ", &[]),
             ("mirror label m1 vbd0 ", &["vbd0", "vbd1", "m0", "--region", "--force"]),
             ("events ", &["vbd0", "vbd1", "m0", "-f"]),
             ("events -f ", &["vbd0", "vbd1", "m0"]),

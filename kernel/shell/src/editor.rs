@@ -103,6 +103,11 @@ impl LineEditor {
         self.columns = columns.max(2 * self.prompt.chars().count() + 2);
     }
 
+    /// Changes the prompt, for the lines from the next one on.
+    pub fn set_prompt(&mut self, prompt: &'static str) {
+        self.prompt = prompt;
+    }
+
     /// The line so far.
     pub fn line(&self) -> &str {
         &self.line

@@ -22,6 +22,8 @@ const ODD: &[&str] = &[
     "16777216G",
     "-1",
     "--",
+    "<<END",
+    "<<",
     "-f",
     "-",
     "''",
@@ -94,7 +96,7 @@ impl<'n> Lines<'n> {
         match item.kind {
             Kind::Word => words.push(self.value(item.name)),
             Kind::Rest => (0..=self.below(3)).for_each(|_| words.push(self.value(item.name))),
-            Kind::Flag => words.push(item.name.into()),
+            Kind::Flag | Kind::Here => words.push(item.name.into()),
             Kind::Value(name) => words.extend([item.name.into(), self.value(name)]),
         }
     }
@@ -106,7 +108,7 @@ impl<'n> Lines<'n> {
             "PATTERN" => self.pick(&["0", "0x5a", "seq", "random=7", "256", "random=x"]),
             "TABLE" => self.table(),
             "COMMAND" => self.pick(&["mirror", "read", "dmsetup", "dmsetup create", "raed"]),
-            "LEG" | "COUNT" | "SEED" | "NUMBER" | "SECTOR" => self.pick(NUMBERS),
+            "LEG" | "COUNT" | "SEED" | "NUMBER" | "SECTOR" | "EVENT_NR" => self.pick(NUMBERS),
             "POLICY" => self.pick(&["round_robin", "least_pending", "prefer=0", "prefer=9", "x"]),
             "RATE" => self.pick(&["1,2", "none,none", "2,1", "0"]),
             "SWITCH" => self.pick(&["on", "off", "maybe"]),
@@ -120,7 +122,7 @@ impl<'n> Lines<'n> {
     fn table(&mut self) -> String {
         let (device, other) = (self.pick(self.names), self.pick(self.names));
         let length = self.pick(&["8", "0", "64", "2048", "x"]);
-        match self.below(6) {
+        match self.below(9) {
             0 => format!("\"0 {length} zero\""),
             1 => format!("\"0 {length} error\""),
             2 => format!("'0 {length} linear {device} 8'"),
@@ -128,6 +130,9 @@ impl<'n> Lines<'n> {
                 format!("\"0 {length} mirror core 2 8 nosync 2 {device} 0 {other} 1024\"")
             }
             4 => format!("\"0 {length} mirror internal 0 1 {device} 0\""),
+            5 => format!("\"0 {length} striped 2 4 {device} 0 {other} 1024\""),
+            6 => format!("\"0 {length} delay {device} 0 {}\"", self.pick(NUMBERS)),
+            7 => format!("\"0 {length} flakey {device} 0 0 1 1 drop_writes\""),
             _ => format!("\"0 8 zero\\n8 {length} linear {device} 0\""),
         }
     }

@@ -3,6 +3,7 @@
 //! Place: the console prints what [`text`] gives. Lines end in `\n`.
 
 use crate::spec::{COMMANDS, CommandSpec};
+use crate::usage::HERE;
 use alloc::string::String;
 use core::fmt::Write;
 
@@ -11,6 +12,7 @@ OFFSET and LENGTH are in bytes; with the suffix s in sectors of 512 bytes; with
 K, M or G in powers of 1024; always whole sectors. Quotes '..' and \"..\" join
 words; # starts a comment. Tab completes; up and down recall lines.
 A script goes on after a command that failed; its exit code tells that one did.
+A table of several lines: dmsetup create NAME <<END, the lines, and then END.
 ";
 
 /// The widest name that the list's columns go by; longer ones stand out.
@@ -56,6 +58,9 @@ fn list(text: &mut String) -> core::fmt::Result {
 fn explain(spec: &CommandSpec, text: &mut String) -> core::fmt::Result {
     writeln!(text, "{}: {}", spec.name, spec.summary)?;
     writeln!(text, "  {}", spec.usage_line())?;
+    if spec.usage.contains(HERE) {
+        writeln!(text, "  {HERE}: the lines after this one, up to one that is just END")?;
+    }
     writeln!(text, "  example: {}", spec.example)
 }
 
@@ -83,5 +88,7 @@ mod tests {
         assert_eq!(matching("").count(), 0);
         assert!(text(Some("mirror fail")).starts_with("mirror fail: "));
         assert!(!text(Some("panic")).is_empty(), "hidden, but not denied");
+        let lines_after = |topic| text(Some(topic)).contains("  <<END: the lines after this one");
+        assert!(lines_after("dmsetup load") && !lines_after("dmsetup clear"));
     }
 }

@@ -70,11 +70,23 @@ impl From<TokenError> for ParseError {
 /// assert_eq!(parse("flsh m0").unwrap_err().next, "did you mean `flush`? help lists the commands");
 /// ```
 pub fn parse(line: &str) -> Result<Option<Command>, ParseError> {
+    parse_with(line, None)
+}
+
+/// The same with the here-document that follows the line ([`crate::document`]).
+///
+/// ```
+/// use shell::{Command, Dmsetup, parse::parse_with};
+/// let load = parse_with("dmsetup load m0 <<END", Some("0 8 zero\n8 8 error\n"));
+/// let (name, table) = ("m0".into(), "0 8 zero\n8 8 error\n".into());
+/// assert_eq!(load, Ok(Some(Command::Dmsetup(Dmsetup::Load { name, table }))));
+/// ```
+pub fn parse_with(line: &str, document: Option<&str>) -> Result<Option<Command>, ParseError> {
     let tokens = tokenize(line)?;
     let Some((first, rest)) = tokens.split_first() else { return Ok(None) };
     let end = rest.last().unwrap_or(first).end;
     let (spec, words) = find(first, rest)?;
-    let args = Args::bind(spec, words, end)?;
+    let args = Args::bind(spec, words, end, document)?;
     (spec.build)(&args).map(Some)
 }
 
@@ -90,7 +102,10 @@ fn find<'t>(
         [spec] if spec.name == first.text => Ok((spec, words)),
         _ => {
             let names: Vec<&str> = group.iter().filter_map(|s| s.name.split(' ').nth(1)).collect();
-            let list = format!("{} takes one of: {}", first.text, names.join(", "));
+            let listed =
+                group.iter().filter(|s| !s.hidden).filter_map(|s| s.name.split(' ').nth(1));
+            let list =
+                format!("{} takes one of: {}", first.text, listed.collect::<Vec<_>>().join(", "));
             let Some((second, words)) = words.split_first() else {
                 let what = format!("{} does nothing by itself", first.text);
                 return Err(ParseError { column: first.end, what, next: list });

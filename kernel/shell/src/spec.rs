@@ -7,11 +7,12 @@
 
 use crate::parse::{ParseError, check_topic, shown};
 use crate::usage::Args;
-use crate::{Command, Dmsetup, Pattern, Size, Span};
+use crate::{Command, Pattern, Size, Span};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+mod dmsetup;
 pub(crate) mod mirror;
 
 /// One command.
@@ -69,73 +70,24 @@ pub static COMMANDS: &[CommandSpec] = &[
         },
     ),
     spec("disks", "", "List the disks and the mapped devices", "disks", |_| Ok(Command::Disks)),
-    spec(
-        "dmsetup create",
-        "NAME --table TABLE",
-        "Make a mapped device from a table (numbers are sectors)",
-        "dmsetup create m0 --table \"0 131072 mirror core 2 1024 nosync 2 vbd0 0 vbd1 0\"",
-        |args| dmsetup(Dmsetup::Create { name: args.name("NAME")?, table: text(args, "--table") }),
-    ),
-    spec(
-        "dmsetup remove",
-        "NAME",
-        "Remove a mapped device that nobody uses",
-        "dmsetup remove m0",
-        |args| dmsetup(Dmsetup::Remove { name: args.name("NAME")? }),
-    ),
-    spec("dmsetup ls", "", "List the mapped devices", "dmsetup ls", |_| dmsetup(Dmsetup::List)),
-    spec(
-        "dmsetup info",
-        "[NAME]",
-        "Show whether devices are active, open or suspended",
-        "dmsetup info m0",
-        |args| dmsetup(Dmsetup::Info { name: args.optional("NAME", Args::name)? }),
-    ),
-    spec(
-        "dmsetup table",
-        "[NAME]",
-        "Show the tables that devices were made from",
-        "dmsetup table m0",
-        |args| dmsetup(Dmsetup::Table { name: args.optional("NAME", Args::name)? }),
-    ),
-    spec(
-        "dmsetup status",
-        "[NAME]",
-        "Show the state of each target, in dmsetup's short form",
-        "dmsetup status m0",
-        |args| dmsetup(Dmsetup::Status { name: args.optional("NAME", Args::name)? }),
-    ),
-    spec(
-        "dmsetup targets",
-        "",
-        "List the kinds of target a table can name",
-        "dmsetup targets",
-        |_| dmsetup(Dmsetup::Targets),
-    ),
-    spec(
-        "dmsetup suspend",
-        "[--noflush] NAME",
-        "Hold new requests, wait for those in flight and flush",
-        "dmsetup suspend m0",
-        |args| {
-            let flush = args.find("--noflush").is_none();
-            dmsetup(Dmsetup::Suspend { name: args.name("NAME")?, flush })
-        },
-    ),
-    spec("dmsetup resume", "NAME", "Let a suspended device go on", "dmsetup resume m0", |args| {
-        dmsetup(Dmsetup::Resume { name: args.name("NAME")? })
-    }),
-    spec(
-        "dmsetup message",
-        "NAME SECTOR WORD...",
-        "Send words to the target that holds SECTOR",
-        "dmsetup message m0 0 fail 1",
-        |args| {
-            let words = args.all("WORD").map(|token| token.text.clone()).collect();
-            let (name, sector) = (args.name("NAME")?, args.number("SECTOR")?);
-            dmsetup(Dmsetup::Message { name, sector, words })
-        },
-    ),
+    dmsetup::CREATE,
+    dmsetup::LOAD,
+    dmsetup::RELOAD,
+    dmsetup::CLEAR,
+    dmsetup::REMOVE,
+    dmsetup::REMOVE_ALL,
+    dmsetup::RENAME,
+    dmsetup::WIPE_TABLE,
+    dmsetup::LIST,
+    dmsetup::INFO,
+    dmsetup::DEPS,
+    dmsetup::TABLE,
+    dmsetup::STATUS,
+    dmsetup::TARGETS,
+    dmsetup::SUSPEND,
+    dmsetup::RESUME,
+    dmsetup::MESSAGE,
+    dmsetup::WAIT,
     mirror::LABEL,
     mirror::ASSEMBLE,
     mirror::START,
@@ -284,10 +236,6 @@ pub static COMMANDS: &[CommandSpec] = &[
 /// The words that `log` takes.
 pub(crate) const LEVELS: &str = "off error warn info debug trace";
 
-fn dmsetup(command: Dmsetup) -> Result<Command, ParseError> {
-    Ok(Command::Dmsetup(command))
-}
-
 /// One of these words.
 fn one_of(args: &Args<'_>, name: &str, words: &str) -> Result<String, ParseError> {
     let token = args.word(name);
@@ -309,10 +257,6 @@ fn leg(args: &Args<'_>) -> Result<usize, ParseError> {
 /// All the words of this name, each that of a device.
 fn names(args: &Args<'_>, name: &str) -> Result<Vec<String>, ParseError> {
     args.all(name).map(|token| args.name_in(token)).collect()
-}
-
-fn text(args: &Args<'_>, name: &str) -> String {
-    args.word(name).text.clone()
 }
 
 fn topic(args: &Args<'_>) -> Result<Option<String>, ParseError> {

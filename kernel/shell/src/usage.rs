@@ -9,6 +9,7 @@
 //! --option VALUE     an option and its value, anywhere
 //! [ ... ]            may be left out; begun, it must be complete
 //! [--flag]           an option without a value
+//! [<<END]            a here-document ([`crate::document`]) whose end is any word
 //! ```
 //!
 //! Rules: a word is an option when it starts with `--` and no part of it is
@@ -42,6 +43,8 @@ pub(crate) enum Kind {
     Flag,
     /// An option with a value of this name.
     Value(&'static str),
+    /// A here-document.
+    Here,
 }
 
 impl Item {
@@ -50,6 +53,9 @@ impl Item {
         self.kind == Kind::Flag && self.name == word && !word.starts_with("--")
     }
 }
+
+/// What usage lines call a here-document.
+pub(crate) const HERE: &str = "<<END";
 
 /// Reads a usage line.
 pub(crate) fn items(usage: &'static str) -> Vec<Item> {
@@ -66,6 +72,7 @@ pub(crate) fn items(usage: &'static str) -> Vec<Item> {
         let bare = bare(word);
         let (name, kind) = match bare.strip_suffix("...") {
             Some(name) => (name, Kind::Rest),
+            None if bare == HERE => (bare, Kind::Here),
             None if !bare.starts_with('-') => (bare, Kind::Word),
             None if word.ends_with(']') => (bare, Kind::Flag),
             None => {
@@ -88,17 +95,22 @@ fn bare(word: &'static str) -> &'static str {
 pub(crate) struct Args<'t> {
     spec: &'static CommandSpec,
     bound: Vec<(&'static str, &'t Token)>,
+    /// The column after the last word.
+    end: usize,
+    document: Option<&'t str>,
 }
 
 impl<'t> Args<'t> {
-    /// Gives each word its name; `end` is the column after the last word.
+    /// Gives each word its name; `end` is the column after the last word, and
+    /// `document` the lines after this one that belong to it.
     pub(crate) fn bind(
         spec: &'static CommandSpec,
         words: &'t [Token],
         end: usize,
+        document: Option<&'t str>,
     ) -> Result<Self, ParseError> {
         let items = items(spec.usage);
-        let mut args = Self { spec, bound: Vec::new() };
+        let mut args = Self { spec, bound: Vec::new(), end, document };
         let mut places = items.iter().filter(|i| matches!(i.kind, Kind::Word | Kind::Rest));
         let mut rest = None;
         let mut words = words.iter();
@@ -108,6 +120,10 @@ impl<'t> Args<'t> {
                 args.bind_option(&items, word, &mut words)?;
                 continue;
             }
+            if is_here(word) {
+                args.bind_here(&items, word)?;
+                continue;
+            }
             let Some(item) = rest.or_else(|| places.next()) else {
                 let what = format!("{} is one word too many", shown(&word.text));
                 return Err(args.refuse(word.column, what));
@@ -115,7 +131,7 @@ impl<'t> Args<'t> {
             rest = (item.kind == Kind::Rest).then_some(item);
             args.bound.push((item.name, word));
         }
-        args.check_complete(&items, end)?;
+        args.check_complete(&items)?;
         Ok(args)
     }
 
@@ -144,7 +160,26 @@ impl<'t> Args<'t> {
         Ok(())
     }
 
-    fn check_complete(&self, items: &[Item], end: usize) -> Result<(), ParseError> {
+    fn bind_here(&mut self, items: &[Item], word: &'t Token) -> Result<(), ParseError> {
+        let what = match items.iter().find(|item| item.kind == Kind::Here) {
+            None => format!(
+                "{} takes no lines after it; quote {} if it is text",
+                self.spec.name,
+                shown(&word.text)
+            ),
+            Some(item) if self.find(item.name).is_some() => "one here-document is enough".into(),
+            Some(_) if self.document.is_none() => {
+                format!("the lines up to {} are missing", shown(&word.text[2..]))
+            }
+            Some(item) => {
+                self.bound.push((item.name, word));
+                return Ok(());
+            }
+        };
+        Err(self.refuse(word.column, what))
+    }
+
+    fn check_complete(&self, items: &[Item]) -> Result<(), ParseError> {
         let has = |item: &Item| self.find(item.name).is_some();
         let needed = |item: &Item| {
             item.group == 0 || items.iter().any(|other| other.group == item.group && has(other))
@@ -152,11 +187,20 @@ impl<'t> Args<'t> {
         let Some(item) = items.iter().find(|item| needed(item) && !has(item)) else {
             return Ok(());
         };
-        let what = match item.kind {
-            Kind::Value(value) => format!("{} {value} is missing here", item.name),
-            _ => format!("{} is missing here", item.name),
-        };
-        Err(self.refuse(end, what))
+        Err(match item.kind {
+            Kind::Value(value) => self.missing(&format!("{} {value}", item.name)),
+            _ => self.missing(item.name),
+        })
+    }
+
+    /// The refusal of a line that ends too early.
+    pub(crate) fn missing(&self, name: &str) -> ParseError {
+        self.refuse(self.end, format!("{name} is missing here"))
+    }
+
+    /// The here-document, if the line has one.
+    pub(crate) fn document(&self) -> Option<&'t str> {
+        self.find(HERE).and(self.document)
     }
 
     /// An error at `column`, with this command's usage as the advice.
@@ -260,6 +304,11 @@ fn is_option(word: &Token) -> bool {
     !word.quoted && word.text.starts_with("--")
 }
 
+/// Whether a word begins a here-document.
+pub(crate) fn is_here(word: &Token) -> bool {
+    !word.quoted && word.text.starts_with("<<") && word.text.len() > 2
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,14 +331,15 @@ mod tests {
             ]
         );
         assert_eq!(
-            kinds("A [B C] --table TABLE [-f] [D...]"),
+            kinds("A [B C] --table TABLE [-f] [<<END] [D...]"),
             [
                 ("A", Kind::Word, 0),
                 ("B", Kind::Word, 1),
                 ("C", Kind::Word, 1),
                 ("--table", Kind::Value("TABLE"), 0),
                 ("-f", Kind::Flag, 2),
-                ("D", Kind::Rest, 3),
+                ("<<END", Kind::Here, 3),
+                ("D", Kind::Rest, 4),
             ]
         );
     }

@@ -3,7 +3,10 @@
 
 use shell::editor::LINE_BYTES_MAX;
 use shell::fuzz::Lines;
-use shell::{COMMANDS, CommandCompleter, Event, LineEditor, Mode, Names, ParseError, parse};
+use shell::{
+    COMMANDS, CommandCompleter, Documents, Event, LineEditor, Mode, Names, ParseError, Taken,
+    parse, parse_with,
+};
 
 const LINES: usize = 100_000;
 const SEED: u64 = 0x2545_f491_4f6c_dd1d;
@@ -109,7 +112,7 @@ fn random_keys_through_editor_and_parser() {
     let mut random = Random(SEED);
     let mut near_valid = Lines::new(SEED, NAMES);
     for mode in [Mode::Interactive, Mode::Plain] {
-        let mut editor = LineEditor::new("> ", mode);
+        let (mut editor, mut documents) = (LineEditor::new("> ", mode), Documents::default());
         let mut echo = String::new();
         let mut lines = 0;
         while lines < LINES / 2 {
@@ -126,9 +129,13 @@ fn random_keys_through_editor_and_parser() {
                 assert!(editor.line().is_char_boundary(editor.cursor()));
                 if let Some(event) = event {
                     lines += 1;
-                    if let Event::Line(line) = event {
-                        let outcome = parse(&line).map(|command| command.is_some());
-                        check(&line, outcome);
+                    let Event::Line(line) = event else { continue };
+                    if let Taken::Whole(entered) = documents.take(line) {
+                        let document = entered.document.as_deref();
+                        let outcome = parse_with(&entered.line, document);
+                        check(&entered.line, outcome.map(|command| command.is_some()));
+                    } else if random.below(8) == 0 {
+                        documents.abandon();
                     }
                 }
             }

@@ -12,7 +12,10 @@ use core::time::Duration;
 use bio::Sectors;
 use dm::{Dm, Done};
 use shell::color::Paint;
-use shell::{CommandCompleter, Event, LineEditor, Mode, Names, parse};
+use shell::{
+    CommandCompleter, Completer, Documents, Entered, Event, LineEditor, Mode, Names, Taken,
+    parse_with,
+};
 
 use super::job::{Job, LOOK_FOR_CTRL_C, Summary};
 use super::screen::Screen;
@@ -23,6 +26,10 @@ use crate::kprintln;
 use crate::task::{Completion, MaySleep};
 
 const PROMPT: &str = "dmirror> ";
+
+/// Asks for the next line of a here-document. It does not end as the other one, by which
+/// whoever sends a script knows that a command has ended.
+const PROMPT_MORE: &str = "> ";
 
 /// What commands work with.
 pub struct Session<'t> {
@@ -64,32 +71,65 @@ impl<'t> Session<'t> {
     fn serve(&mut self) -> ! {
         let screen = Screen(self.mode);
         let names = CommandCompleter(AllNames(self.dm));
-        let mut editor = LineEditor::new(PROMPT, self.mode);
+        let table_names = names.of_table();
+        let (mut editor, mut documents) =
+            (LineEditor::new(PROMPT, self.mode), Documents::default());
         prompt(screen, &editor);
         loop {
             let byte = self.input.next(self.may_sleep);
             let mut echo = String::new();
-            let Some(event) = editor.feed(byte, &names, &mut echo) else {
+            let completer: &dyn Completer = if documents.is_open() { &table_names } else { &names };
+            let Some(event) = editor.feed(byte, completer, &mut echo) else {
                 screen.echo(&echo, &row(&editor));
                 continue;
             };
             screen.echo(&echo, "");
             let outcome = match event {
-                Event::Line(line) => self.execute(&line),
+                Event::Line(line) => self.take(&mut documents, line),
+                Event::Overlong if documents.spoil() => Ok(()),
                 Event::Overlong => Err(overlong()),
-                Event::Interrupt => Ok(()),
-                Event::Eof => self.poweroff(),
+                Event::Interrupt => {
+                    documents.abandon();
+                    Ok(())
+                }
+                Event::Eof => self.end(&mut documents),
             };
             if let Err(failure) = outcome {
                 self.report(&failure);
             }
+            editor.set_prompt(if documents.is_open() { PROMPT_MORE } else { PROMPT });
             prompt(screen, &editor);
         }
     }
 
+    /// Runs a line, or keeps it until the lines are there that belong to it.
+    fn take(&mut self, documents: &mut Documents, line: String) -> Outcome {
+        match documents.take(line) {
+            Taken::More => Ok(()),
+            Taken::Whole(Entered { line, document }) => self.run(&line, document.as_deref()),
+            Taken::Spoilt => Err(Failure::new(
+                "a line of the here-document, or all of it, is too long; it was not run".into(),
+            )),
+        }
+    }
+
+    /// The input ends.
+    fn end(&mut self, documents: &mut Documents) -> ! {
+        if let Some(end) = documents.abandon() {
+            let what = format!("the input ends before the line `{end}`; the command was not run");
+            self.report(&Failure::new(what));
+        }
+        self.poweroff()
+    }
+
     /// Runs a line.
     pub fn execute(&mut self, line: &str) -> Outcome {
-        parse(line)?.map_or(Ok(()), |command| commands::run(self, command))
+        self.run(line, None)
+    }
+
+    /// Runs a line with its here-document.
+    pub fn run(&mut self, line: &str, document: Option<&str>) -> Outcome {
+        parse_with(line, document)?.map_or(Ok(()), |command| commands::run(self, command))
     }
 
     /// Says that a command failed, and remembers it.

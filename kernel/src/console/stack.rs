@@ -4,7 +4,7 @@
 //!
 //! Rule: tables are read as text. In a line of any target that maps devices, a device's
 //! name is followed by the sector where its part begins; the part is as long as the line
-//! says. A name that no sector follows stands for the whole device, and so does that of a
+//! says, divided among the stripes if there are some. A name that no sector follows stands for the whole device, and so does that of a
 //! mirror's member.
 
 use alloc::sync::Arc;
@@ -17,6 +17,19 @@ use dm::{DeviceRef, Dm, Mode, Slot};
 pub fn mapped(dm: &Dm) -> Vec<DeviceRef> {
     let listed = dm.list().into_iter();
     listed.filter(|listed| listed.mapped).map(|listed| listed.device).collect()
+}
+
+/// The names of all mapped devices, each after those that lie on it.
+pub fn from_the_top(dm: &Dm) -> Vec<Arc<str>> {
+    let mut left: Vec<Arc<str>> = mapped(dm).iter().map(|device| device.name()).collect();
+    let mut order = Vec::new();
+    while !left.is_empty() {
+        let on_top = |name: &Arc<str>| users(dm, name).iter().all(|user| !left.contains(user));
+        // Devices are stacked without circles, so one is on top.
+        let next = left.iter().position(on_top).unwrap_or(0);
+        order.push(left.remove(next));
+    }
+    order
 }
 
 /// The mapped devices whose tables use `name`.
@@ -101,7 +114,11 @@ fn parts(dm: &Dm, name: &str) -> Vec<Part> {
             let member = words.get(2..4) == Some(&["mirror", "internal"]);
             for (at, word) in words.iter().enumerate() {
                 let Some(below) = below.iter().find(|below| ***below == **word) else { continue };
-                let place = sectors(at + 1).zip(sectors(1));
+                let count = sectors(1).map(|count: u64| match words[2] {
+                    "striped" => count / sectors(3).unwrap_or(1).max(1),
+                    _ => count,
+                });
+                let place = sectors(at + 1).zip(count);
                 let extent =
                     place.and_then(|(start, count)| Extent::try_new(Sector(start), Sectors(count)));
                 let whole = Extent::new(Sector(0), Sectors(u64::MAX));

@@ -10,7 +10,6 @@
 //! - What is suspended, or lies on what is, would wait for ever: it is named, and what it
 //!   lies on is flushed in its place.
 
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bio::Sectors;
@@ -28,13 +27,8 @@ pub fn stop_all(session: &mut Session<'_>) {
         device.capacity() != Sectors::ZERO && !stack::flushed_from_above(dm, &device.name())
     };
     let disks: Vec<DeviceRef> = super::members::disks(dm).into_iter().filter(apart).collect();
-    let mut left: Vec<Arc<str>> = stack::mapped(dm).iter().map(|it| it.name()).collect();
-    while !left.is_empty() {
-        let on_top =
-            |name: &Arc<str>| stack::users(dm, name).iter().all(|user| !left.contains(user));
-        // Devices are stacked without circles, so one is on top.
-        let next = left.iter().position(on_top).unwrap_or(0);
-        stop(session, &left.swap_remove(next));
+    for name in stack::from_the_top(dm) {
+        stop(session, &name);
     }
     for disk in disks {
         if let Err(failure) = commands::flush_quietly(session, &disk) {

@@ -3,9 +3,9 @@
 //!
 //! Place: the other half of `device.rs`, whose state it changes.
 //!
-//! A suspension goes: hold new requests; wait until nothing is in flight; flush
-//! every target; let every target end its background I/O; call back. A resume
-//! swaps the tables if a new one is loaded (suspending first if need be), starts
+//! A suspension goes: hold new requests; tell the targets to hold none back;
+//! wait until nothing is in flight; flush every target; let every target end
+//! its background I/O; call back. A resume swaps the tables if a new one is loaded (suspending first if need be), starts
 //! the targets, and passes on the held requests in order. An end is a suspension
 //! without flush and without a way back.
 //!
@@ -214,6 +214,9 @@ impl Quiesce {
 
     /// Waits until nothing is in flight.
     fn start(self) {
+        for entry in self.table.entries() {
+            entry.target.presuspend();
+        }
         let device = self.device.clone();
         let mut state = device.state.lock();
         if state.is_idle() {

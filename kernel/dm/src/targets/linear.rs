@@ -8,17 +8,22 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use bio::{Bio, BioDone, IoResult, Limits, Sector};
+use bio::{Bio, Limits, Sector};
 
 use crate::args::{ArgError, Args};
 use crate::devices::DeviceRef;
 use crate::target::{Context, Target, TargetType};
+use crate::targets::Up;
 
 pub(super) struct LinearType;
 
 impl TargetType for LinearType {
     fn name(&self) -> &'static str {
         "linear"
+    }
+
+    fn usage(&self) -> &'static str {
+        "<device> <offset>"
     }
 
     fn version(&self) -> (u16, u16, u16) {
@@ -63,14 +68,5 @@ impl Target for Linear {
 
     fn limits(&self) -> Limits {
         self.limits
-    }
-}
-
-/// Completes upward what the device has completed.
-struct Up;
-
-impl BioDone for Up {
-    fn bio_done(self: Arc<Self>, bio: Bio, _info: u64, result: IoResult) {
-        bio.biodone(result);
     }
 }

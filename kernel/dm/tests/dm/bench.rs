@@ -6,7 +6,7 @@ use std::time::Duration;
 use bio::{Bio, Buf, BufCmd, BufDone, Extent, IoResult, Limits, Sector, Sectors};
 use bytes::{Bytes, BytesMut};
 use dm::{DeviceRef, Devices, Dm, DmError, Done, Env, MappedDevice, Suspend, Work};
-use sim::{Outcome, SimDisk};
+use sim::{Clock, Outcome, SimDisk};
 
 use crate::watch;
 
@@ -29,6 +29,40 @@ impl Env for NoEnv {
 pub(crate) fn dm() -> Dm {
     watch::install();
     Dm::new(Arc::new(NoEnv))
+}
+
+/// Targets that need time get that of a clock.
+struct Clocked(Arc<Clock>);
+
+impl Env for Clocked {
+    fn now(&self) -> Duration {
+        self.0.now()
+    }
+    fn run_after(&self, delay: Duration, work: Arc<dyn Work>) {
+        watch::assert_unlocked();
+        self.0.after(delay, || work.run());
+    }
+    fn random(&self) -> u64 {
+        self.0.random()
+    }
+}
+
+/// A device mapper without disks, and the clock of its targets.
+pub(crate) fn dm_with_clock() -> (Dm, Arc<Clock>) {
+    watch::install();
+    let clock = Clock::new(1);
+    (Dm::new(Arc::new(Clocked(clock.clone()))), clock)
+}
+
+/// Lets so much time pass, and does what becomes due.
+pub(crate) fn elapse(clock: &Arc<Clock>, time: Duration) {
+    let (end, over) = (clock.now() + time, Arc::new(Mutex::new(false)));
+    let then = over.clone();
+    clock.after(time, move || *then.lock().unwrap() = true);
+    while !*over.lock().unwrap() {
+        clock.run(0);
+    }
+    assert_eq!(clock.now(), end);
 }
 
 /// Adds a disk with default limits.

@@ -4,13 +4,17 @@
 //! across a call into a device or a completion.
 
 mod bench;
+mod delay;
+mod flakey;
 mod mapping;
 mod notes;
 mod openings;
 mod properties;
 mod refusals;
 mod registry;
+mod striped;
 mod suspend;
 mod targets;
 mod threads;
+mod under_load;
 mod watch;

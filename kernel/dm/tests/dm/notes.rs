@@ -3,9 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bio::ErrorKind;
 use dm::{Dm, Env, Event, Severity, Suspend, Work};
+use sim::{Landed, Outcome};
 
-use crate::bench::Ended;
+use crate::bench::{Ended, Originator, complete, disk, running};
 use crate::watch;
 
 /// Keeps what is noted.
@@ -59,4 +61,17 @@ fn the_end_of_a_device_is_noted() {
     dm.remove("d", done);
     assert_eq!(ended.now(), Ok(()));
     assert_eq!(*notes.0.lock().unwrap(), ["d: removed"]);
+}
+
+#[test]
+fn the_failure_of_a_stripe_is_noted() {
+    watch::install();
+    let notes = Arc::new(Notes::default());
+    let dm = Dm::new(notes.clone());
+    let [_, b] = ["a", "b"].map(|name| disk(&dm, name, 8));
+    running(&dm, "d", "0 16 striped 2 4 a 0 b 0");
+    Originator::new(&dm, "d").read(5, 2);
+    complete(&b, Outcome::Fail(ErrorKind::Media, Landed::None));
+    let noted = notes.0.lock().unwrap().clone();
+    assert_eq!(noted, ["d: running", "d: stripe 1: I/O error (1024 bytes not done)"]);
 }

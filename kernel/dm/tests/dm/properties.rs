@@ -18,10 +18,25 @@ fn with_disks() -> Dm {
 
 /// A target's words, given the entry's length.
 fn words(length: u64) -> impl Strategy<Value = String> {
+    let part = move || (0..2, 0..=DISK - length).prop_map(|(disk, at)| format!("vbd{disk} {at}"));
+    let way = move || (part(), any::<u32>()).prop_map(|(part, ms)| format!("{part} {ms}"));
+    let bad = prop::sample::select(&[
+        "2 error_reads error_writes",
+        "1 drop_writes",
+        "7 error_reads drop_writes corrupt_bio_byte 9 r 255 0",
+        "5 corrupt_bio_byte 1 w 0 0",
+    ]);
     prop_oneof![
         Just("zero".to_string()),
         Just("error".to_string()),
-        (0..2, 0..=DISK - length).prop_map(|(disk, at)| format!("linear vbd{disk} {at}")),
+        part().prop_map(|part| format!("linear {part}")),
+        (part(), part()).prop_map(move |(a, b)| match length % 2 {
+            0 => format!("striped 2 {} {a} {b}", length / 2),
+            _ => format!("striped 1 {length} {a}"),
+        }),
+        prop::collection::vec(way(), 1..=3).prop_map(|ways| format!("delay {}", ways.join(" "))),
+        (part(), 1..9, 0..9, bad)
+            .prop_map(|(part, up, down, bad)| format!("flakey {part} {up} {down} {bad}")),
     ]
 }
 
@@ -47,6 +62,8 @@ fn near_table() -> impl Strategy<Value = String> {
         1 => any::<u64>().prop_map(|number| number.to_string()),
         4 => Just("zero".to_string()),
         4 => Just("linear".to_string()),
+        2 => prop::sample::select(&["striped", "delay", "flakey", "drop_writes"])
+            .prop_map(String::from),
         4 => Just("vbd0".to_string()),
         2 => Just("d".to_string()),
         2 => Just("\n".to_string()),

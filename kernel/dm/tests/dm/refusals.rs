@@ -25,7 +25,7 @@ const MALFORMED: &[Refusal] = &[
     ("0 18446744073709551615 zero", 1, 3, "the entry ends beyond 18014398509481984 sectors"),
     ("0 18014398509481985 zero", 1, 3, "the entry ends beyond 18014398509481984 sectors"),
     ("0 8 zero\n8 18446744073709551615 zero", 2, 3, "the entry ends beyond"),
-    ("0 8 nothing", 1, 5, "there is no target `nothing`; use one of: linear, zero, error"),
+    ("0 8 nothing", 1, 5, "there is no target `nothing`; use one of: linear, striped, zero, "),
     ("0 8 Zero", 1, 5, "there is no target `Zero`"),
     ("é 8 zero", 1, 1, "`é` is no start sector"),
     ("0 8 zéro x", 1, 5, "there is no target `zéro`"),
@@ -60,6 +60,70 @@ const ARGUMENTS: &[Refusal] = &[
     ("0 4 linear big 0", 1, 12, "the entry's length 4 is no multiple of the block of `big`"),
     ("0 4 zero\n4 8 linear big 0", 1, 1, "the entry ends at 4, no multiple of 8 sectors"),
     ("0 8 linear big 8\n8 1 linear vbd0 0", 2, 1, "the entry ends at 9, no multiple of 8 sectors"),
+];
+
+const STRIPED: &[Refusal] = &[
+    ("0 8 striped", 1, 12, "number of stripes is missing; add it here"),
+    (
+        "0 8 striped 0 4",
+        1,
+        13,
+        "8 sectors make no 0 equal stripes; change the number or the length",
+    ),
+    ("0 8 striped 3 4", 1, 13, "8 sectors make no 3 equal stripes"),
+    ("0 8 striped 2", 1, 14, "chunk size is missing; add it here"),
+    (
+        "0 8 striped 2 0",
+        1,
+        15,
+        "a stripe of 4 sectors makes no whole chunks of 0; change the chunk",
+    ),
+    ("0 8 striped 2 3", 1, 15, "a stripe of 4 sectors makes no whole chunks of 3"),
+    ("0 8 striped 2 4 vbd0 0", 1, 23, "device name is missing; add it here"),
+    ("0 8 striped 2 4 vbd0 0 vbd0", 1, 28, "device offset is missing; add it here"),
+    ("0 8 striped 2 4 vbd0 0 vbd0 4 5", 1, 31, "`5` is one word too many"),
+    ("0 8 striped 2 4 vbd0 0 vbd0 97", 1, 29, "4 sectors from 97 on end beyond `vbd0`"),
+    ("0 8 striped 2 4 vbd0 0 big 0", 1, 24, "the stripe's length 4 is no multiple of the block"),
+    ("0 32 striped 2 4 vbd0 0 big 0", 1, 16, "chunks of 4 sectors cut blocks; use multiples of 8"),
+];
+
+const DELAY: &[Refusal] = &[
+    ("0 8 delay vbd0 0", 1, 17, "delay is missing; add it here"),
+    ("0 8 delay vbd0 0 x", 1, 18, "`x` is no delay; give a number"),
+    ("0 8 delay vbd0 0 4294967296", 1, 18, "delay 4294967296 is too large; give at most"),
+    ("0 8 delay vbd0 0 1 vbd0", 1, 24, "device offset is missing; add it here"),
+    ("0 8 delay vbd0 0 1 vbd0 0", 1, 26, "delay is missing; add it here"),
+    ("0 8 delay vbd0 0 1 vbd0 93 1", 1, 25, "8 sectors from 93 on end beyond `vbd0`"),
+    ("0 8 delay vbd0 0 1 vbd0 0 2 vbd0 0 3 4", 1, 38, "`4` is one word too many; remove it"),
+];
+
+const FLAKEY: &[Refusal] = &[
+    ("0 8 flakey vbd0 0", 1, 18, "up interval is missing; add it here"),
+    ("0 8 flakey vbd0 0 1", 1, 20, "down interval is missing; add it here"),
+    ("0 8 flakey vbd0 0 0 0", 1, 21, "up and down together are 0 seconds; give one of them"),
+    ("0 8 flakey vbd0 0 1 4294967296", 1, 21, "down interval 4294967296 is too large"),
+    ("0 8 flakey vbd0 0 1 1 2 drop_writes", 1, 23, "2 feature words announced, but 1 follow"),
+    ("0 8 flakey vbd0 0 1 1 0 drop_writes", 1, 25, "`drop_writes` is one word too many"),
+    ("0 8 flakey vbd0 0 1 1 1 eat_writes", 1, 25, "there is no feature `eat_writes`; use"),
+    (
+        "0 8 flakey vbd0 0 1 1 2 drop_writes error_writes",
+        1,
+        37,
+        "`error_writes` is given twice, or",
+    ),
+    ("0 8 flakey vbd0 0 1 1 2 error_reads error_reads", 1, 37, "`error_reads` is given twice"),
+    ("0 8 flakey vbd0 0 1 1 1 corrupt_bio_byte", 1, 41, "number of the byte is missing"),
+    ("0 8 flakey vbd0 0 1 1 5 corrupt_bio_byte 0 r 1 0", 1, 42, "bytes are counted from 1"),
+    ("0 8 flakey vbd0 0 1 1 5 corrupt_bio_byte 1 x 1 0", 1, 44, "`x` is no direction; give r or w"),
+    ("0 8 flakey vbd0 0 1 1 5 corrupt_bio_byte 1 r 256 0", 1, 46, "value of the byte 256 is too"),
+    (
+        "0 8 flakey vbd0 0 1 1 5 corrupt_bio_byte 1 r 1 32",
+        1,
+        48,
+        "requests have no flags to select",
+    ),
+    ("0 8 flakey vbd0 0 1 1 6 drop_writes corrupt_bio_byte 1 w 1 0", 1, 37, "writes that fail or"),
+    ("0 8 flakey vbd0 0 1 1 6 corrupt_bio_byte 1 w 1 0 error_writes", 1, 50, "writes that fail or"),
 ];
 
 fn with_disks() -> Dm {
@@ -99,6 +163,11 @@ fn entries_with_gaps_or_overlaps_are_refused() {
 #[test]
 fn wrong_arguments_are_refused() {
     check(ARGUMENTS);
+}
+
+#[test]
+fn wrong_arguments_of_striped_delay_and_flakey_are_refused() {
+    [STRIPED, DELAY, FLAKEY].into_iter().for_each(check);
 }
 
 #[test]

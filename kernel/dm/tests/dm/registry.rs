@@ -61,8 +61,8 @@ fn the_list_shows_devices_in_order_with_their_openings() {
     drop(handle);
     assert_eq!(shown(&dm), [("a".to_string(), 2, false), ("d".to_string(), 0, true)]);
     let names: Vec<&str> = dm.types().iter().map(|kind| kind.name()).collect();
-    assert_eq!(names, ["linear", "zero", "error"]);
-    let again = dm.add_type(dm.types()[1].clone());
+    assert_eq!(names, ["linear", "striped", "zero", "error", "delay", "flakey"]);
+    let again = dm.add_type(dm.types()[2].clone());
     assert_eq!(again, Err(DmError::Exists("zero".into())));
 }
 

@@ -1,4 +1,4 @@
-//! linear, zero and error, and what a target of one's own is called with.
+//! zero, error and linear's errors, and what a target of one's own is called with.
 
 use std::sync::{Arc, Mutex};
 

@@ -3,11 +3,13 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use bio::{Bio, Buf, BufDone, IoResult, Sector};
-use dm::{Devices, Suspend};
+use dm::{Devices, Dm, Env, Suspend, Work};
 
 use crate::bench::{dm, extent, memory, running};
+use crate::watch;
 
 const THREADS: usize = 3;
 const REQUESTS: usize = 3000;
@@ -60,4 +62,68 @@ fn every_request_completes_once_while_tables_are_swapped() {
     assert_eq!((info.in_flight, info.held), (0, 0));
     assert!(device.message(Sector(16), &[]).is_err());
     wait(|done| dm.remove("d", done));
+}
+
+/// Delayed work in a thread of its own, which ends with this.
+struct Worker {
+    started: Instant,
+    work: mpsc::Sender<(Duration, Arc<dyn Work>)>,
+}
+
+impl Worker {
+    fn start() -> Worker {
+        let (work, todo) = mpsc::channel::<(Duration, Arc<dyn Work>)>();
+        let started = Instant::now();
+        // All delays of this test are the same, so what came first is due first.
+        thread::spawn(move || {
+            for (due, work) in todo {
+                thread::sleep(due.saturating_sub(started.elapsed()));
+                work.run();
+            }
+        });
+        Worker { started, work }
+    }
+}
+
+impl Env for Worker {
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+    fn run_after(&self, delay: Duration, work: Arc<dyn Work>) {
+        self.work.send((self.now() + delay, work)).expect("the worker waits for work");
+    }
+    fn random(&self) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn every_request_completes_once_while_what_is_delayed_is_let_go() {
+    watch::install();
+    let dm = Dm::new(Arc::new(Worker::start()));
+    running(&dm, "z", "0 16 zero");
+    let device = running(&dm, "d", "0 16 delay z 0 1");
+    let count = Arc::new(Count::default());
+    let working = AtomicUsize::new(THREADS);
+    thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let handle = dm.open("d").unwrap();
+                for request in 0..REQUESTS as u64 {
+                    let buf = Buf::read(extent(request % 15, 2), memory(2));
+                    handle.strategy(Bio::new(buf, count.clone(), 0));
+                }
+                working.fetch_sub(1, Ordering::Relaxed);
+            });
+        }
+        while working.load(Ordering::Relaxed) > 0 {
+            wait(|done| device.suspend(Suspend::NoFlush, done));
+            dm.load("d", "0 16 delay z 0 1 z 0 1").unwrap();
+            wait(|done| device.resume(done));
+        }
+    });
+    wait(|done| device.suspend(Suspend::Flush, done));
+    assert_eq!(count.ended.load(Ordering::Relaxed), THREADS * REQUESTS);
+    let info = device.info();
+    assert_eq!((info.in_flight, info.held), (0, 0));
 }

@@ -64,15 +64,33 @@ fn dmsetup_lines() {
     for (line, expected) in [
         (
             "dmsetup create m0 --table \"0 8 zero\\n8 8 error\"",
-            Dmsetup::Create { name: name(), table: "0 8 zero\n8 8 error".into() },
+            Dmsetup::Create { name: name(), table: Some("0 8 zero\n8 8 error".into()) },
         ),
-        ("dmsetup create --table '' m0", Dmsetup::Create { name: name(), table: "".into() }),
+        ("dmsetup create --table '' m0", Dmsetup::Create { name: name(), table: Some("".into()) }),
+        ("dmsetup create m0 --notable", Dmsetup::Create { name: name(), table: None }),
+        ("dmsetup load m0 --table t", Dmsetup::Load { name: name(), table: "t".into() }),
+        ("dmsetup reload m0 --table t", Dmsetup::Load { name: name(), table: "t".into() }),
+        ("dmsetup clear m0", Dmsetup::Clear { name: name() }),
+        ("dmsetup rename m0 m1", Dmsetup::Rename { name: name(), new: "m1".into() }),
+        ("dmsetup wipe_table m0", Dmsetup::WipeTable { name: name() }),
         ("dmsetup suspend --noflush m0", Dmsetup::Suspend { name: name(), flush: false }),
         ("dmsetup suspend m0 --noflush", Dmsetup::Suspend { name: name(), flush: false }),
         ("dmsetup suspend m0", Dmsetup::Suspend { name: name(), flush: true }),
-        ("dmsetup status", Dmsetup::Status { name: None }),
-        ("dmsetup status m0", Dmsetup::Status { name: Some(name()) }),
-        ("dmsetup ls # all", Dmsetup::List),
+        ("dmsetup status", Dmsetup::Status { name: None, json: false }),
+        ("dmsetup status --json m0", Dmsetup::Status { name: Some(name()), json: true }),
+        ("dmsetup table", Dmsetup::Table { name: None, inactive: false, json: false }),
+        (
+            "dmsetup table --inactive m0 --json",
+            Dmsetup::Table { name: Some(name()), inactive: true, json: true },
+        ),
+        ("dmsetup info", Dmsetup::Info { name: None, json: false }),
+        ("dmsetup deps", Dmsetup::Deps { name: None }),
+        ("dmsetup deps m0", Dmsetup::Deps { name: Some(name()) }),
+        ("dmsetup ls # all", Dmsetup::List { tree: false, json: false }),
+        ("dmsetup ls --tree", Dmsetup::List { tree: true, json: false }),
+        ("dmsetup ls --json", Dmsetup::List { tree: false, json: true }),
+        ("dmsetup wait m0", Dmsetup::Wait { name: name(), seen: None }),
+        ("dmsetup wait m0 3", Dmsetup::Wait { name: name(), seen: Some(3) }),
         (
             "dmsetup message m0 8 set 'a b'",
             Dmsetup::Message { name: name(), sector: 8, words: vec!["set".into(), "a b".into()] },
@@ -92,6 +110,40 @@ fn dmsetup_lines() {
     );
     assert_eq!(command("mirror assemble"), Command::Mirror(Mirror::Assemble { disks: vec![] }));
     assert_eq!(command("mirror keep m0 1"), Command::Mirror(Mirror::Keep { name: name(), leg: 1 }));
+}
+
+#[test]
+fn tables_may_follow_their_line() {
+    let table = || "0 8 zero\n8 8 error\n".to_string();
+    let with = |line| parse_with(line, Some(&table()));
+    let create = Dmsetup::Create { name: "m0".into(), table: Some(table()) };
+    for line in ["dmsetup create m0 <<END", "dmsetup create <<x m0"] {
+        assert_eq!(with(line), Ok(Some(Command::Dmsetup(create.clone()))), "{line}");
+    }
+    let usage = |name: &str| COMMANDS.iter().find(|spec| spec.name == name).unwrap().usage_line();
+    for (line, column, what, name) in [
+        ("dmsetup load m0 <<A <<B", 21, "one here-document is enough", "dmsetup load"),
+        (
+            "dmsetup load m0 <<A --table x",
+            17,
+            "--table and <<END rule each other out",
+            "dmsetup load",
+        ),
+        (
+            "dmsetup create --notable m0 <<A",
+            16,
+            "<<END and --notable rule each other out",
+            "dmsetup create",
+        ),
+        ("flush m0 <<A", 10, "flush takes no lines after it; quote `<<A` if it is text", "flush"),
+        ("dmsetup load m0", 16, "--table TABLE is missing here", "dmsetup load"),
+    ] {
+        let error = with(line).unwrap_err();
+        assert_eq!((error.column, error.what.as_str()), (column, what), "{line}");
+        assert_eq!(error.next, usage(name), "{line}");
+    }
+    let error = parse("dmsetup load m0 <<A").unwrap_err();
+    assert_eq!((error.column, error.what.as_str()), (17, "the lines up to `A` are missing"));
 }
 
 #[test]
@@ -168,8 +220,8 @@ fn wrong_lines_say_where_what_and_what_next() {
     let usage = |name: &str| {
         COMMANDS.iter().find(|spec| spec.name == name).expect("a command's name").usage_line()
     };
-    let dmsetup = "dmsetup takes one of: create, remove, ls, info, table, status, targets, \
-                   suspend, resume, message";
+    let dmsetup = "dmsetup takes one of: create, load, clear, remove, remove_all, rename, \
+                   wipe_table, ls, info, deps, table, status, targets, suspend, resume, message, wait";
     let listed = |near: &str| format!("did you mean `{near}`? help lists the commands");
     let help = || String::from("help lists the commands");
     for (line, column, what, next) in [

@@ -1,35 +1,54 @@
 //! The `dmsetup` commands, on the device mapper's registry.
+//!
+//! Place: this file changes devices; `show` has the commands that only look.
+//!
+//! Rule: a table that is refused leaves everything as it was.
+
+mod show;
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bio::{BlockDevice, SECTOR_SIZE, Sector};
 use dm::{DmError, Done, MappedDevice, Mode, Slot, Suspend};
 use shell::Dmsetup;
-use shell::format::{Align, Amount, Table};
+use shell::format::Amount;
 
 use super::{or_dash, print_lines};
 use crate::console::session::Session;
 use crate::console::stack::{self, Clash};
-use crate::console::{Failure, Outcome, devices};
+use crate::console::{Failure, Outcome, devices, plural};
 use crate::kprintln;
 
 /// Does what a `dmsetup` command says.
 pub fn run(session: &mut Session<'_>, command: Dmsetup) -> Outcome {
     match command {
-        Dmsetup::Create { name, table } => create(session, &name, &table),
+        Dmsetup::Create { name, table: Some(table) } => create(session, &name, &table),
+        Dmsetup::Create { name, table: None } => create_without_table(session, &name),
+        Dmsetup::Load { name, table } => load(session, &name, &table),
+        Dmsetup::Clear { name } => clear(session, &name),
         Dmsetup::Remove { name } => remove(session, &name),
-        Dmsetup::Table { name } => each_line(session, name, |device| device.table(Slot::Active)),
-        Dmsetup::Status { name } => each_line(session, name, MappedDevice::status),
-        Dmsetup::Info { name } => info(session, name),
-        Dmsetup::List => {
-            named(session, None)?.iter().for_each(|(name, _)| kprintln!("{name}"));
+        Dmsetup::RemoveAll => remove_all(session),
+        Dmsetup::Rename { name, new } => {
+            session.dm.rename(&name, &new)?;
+            kprintln!("{name} is called {new} now");
             Ok(())
         }
+        Dmsetup::WipeTable { name } => wipe_table(session, &name),
+        Dmsetup::Table { name, inactive, json } => {
+            let slot = if inactive { Slot::Inactive } else { Slot::Active };
+            show::lines(session, name, json, "arguments", |device| device.table(slot))
+        }
+        Dmsetup::Status { name, json } => {
+            show::lines(session, name, json, "status", MappedDevice::status)
+        }
+        Dmsetup::Info { name, json } => show::info(session, name, json),
+        Dmsetup::Deps { name } => show::deps(session, name),
+        Dmsetup::List { tree, json } => show::list(session, tree, json),
         Dmsetup::Targets => {
-            targets(session);
+            show::targets(session);
             Ok(())
         }
         Dmsetup::Suspend { name, flush } => suspend(session, &name, flush),
@@ -40,6 +59,7 @@ pub fn run(session: &mut Session<'_>, command: Dmsetup) -> Outcome {
             print_lines(&answer);
             Ok(())
         }
+        Dmsetup::Wait { name, seen } => wait(session, &name, seen),
     }
 }
 
@@ -93,6 +113,52 @@ fn refused(error: DmError, table: &str) -> Failure {
     failure
 }
 
+fn create_without_table(session: &mut Session<'_>, name: &str) -> Outcome {
+    session.dm.create(name)?;
+    kprintln!("{name}: no table yet; `dmsetup load {name}` gives it one, a resume makes it run");
+    Ok(())
+}
+
+/// Gives a device a table for its next resume.
+fn load(session: &mut Session<'_>, name: &str, table: &str) -> Outcome {
+    let device = session.dm.get(name)?;
+    let before = device.table(Slot::Inactive).ok();
+    session.dm.load(name, table).map_err(|error| refused(error, table))?;
+    if let Err(failure) = check_legs(session, name, table) {
+        match before {
+            Some(before) => session.dm.load(name, &before)?,
+            None => device.clear()?,
+        }
+        return Err(failure);
+    }
+    kprintln!("{name}: loaded; `dmsetup resume {name}` makes it the active table");
+    Ok(())
+}
+
+fn clear(session: &mut Session<'_>, name: &str) -> Outcome {
+    session.dm.get(name)?.clear().map_err(|error| match error {
+        DmError::NoTable => Failure::new(format!("`{name}` has no loaded table to drop"))
+            .and("the active table stays as long as the device is there"),
+        error => error.into(),
+    })?;
+    kprintln!("{name}: the loaded table is dropped");
+    Ok(())
+}
+
+/// Lets all requests end, then swaps the table for one that fails the next ones.
+fn wipe_table(session: &mut Session<'_>, name: &str) -> Outcome {
+    let device = session.dm.get(name)?;
+    let capacity = device.capacity();
+    if capacity.0 == 0 {
+        return Err(Failure::new(format!("`{name}` has no active table")));
+    }
+    session.settle(|done: Done| device.suspend(Suspend::NoFlush, done))?;
+    session.dm.load(name, &format!("0 {capacity} error"))?;
+    session.settle(|done: Done| device.resume(done))?;
+    kprintln!("{name}: every request fails from now on; what it lay on is free");
+    Ok(())
+}
+
 fn remove(session: &mut Session<'_>, name: &str) -> Outcome {
     session.dm.get(name)?;
     let users = stack::users(session.dm, name);
@@ -102,6 +168,20 @@ fn remove(session: &mut Session<'_>, name: &str) -> Outcome {
     }
     let dm = session.dm;
     session.settle(|done| dm.remove(name, done))
+}
+
+/// Removes the devices from the top down; those that are in use stay.
+fn remove_all(session: &mut Session<'_>) -> Outcome {
+    let mut stay = Vec::new();
+    for name in stack::from_the_top(session.dm) {
+        match remove(session, &name) {
+            Ok(()) => kprintln!("{name}: removed"),
+            Err(failure) => stay.push((name, failure)),
+        }
+    }
+    let Some((name, why)) = stay.first() else { return Ok(()) };
+    let stay = plural(stay.len() as u64, "device");
+    Err(Failure::new(format!("not removed: {stay}; `{name}` first of all: {why}")))
 }
 
 fn suspend(session: &mut Session<'_>, name: &str, flush: bool) -> Outcome {
@@ -137,87 +217,12 @@ fn resume(session: &mut Session<'_>, name: &str) -> Outcome {
     Ok(())
 }
 
-/// A mapped device and its name.
-type Named = (Arc<str>, Arc<MappedDevice>);
-
-/// The mapped device `name`, or all of them; says so if there is none.
-fn named(session: &Session<'_>, name: Option<String>) -> Result<Vec<Named>, Failure> {
-    let with_device = |name: Arc<str>| {
-        let device = session.dm.get(&name)?;
-        Ok((name, device))
-    };
-    match name {
-        Some(name) => Ok([with_device(name.into())?].into()),
-        None => {
-            let all = stack::mapped(session.dm);
-            if all.is_empty() {
-                kprintln!("there is no mapped device; `help dmsetup create` shows how to make one");
-            }
-            all.iter().map(|device| with_device(device.name())).collect()
-        }
-    }
-}
-
-/// Prints the lines of the device `name`, or of all, each line then after the name.
-fn each_line(
-    session: &Session<'_>,
-    name: Option<String>,
-    lines: impl Fn(&MappedDevice) -> Result<String, DmError>,
-) -> Outcome {
-    let one = name.is_some();
-    for (name, device) in named(session, name)? {
-        match lines(&device) {
-            Ok(lines) if one => print_lines(&lines),
-            Ok(lines) => lines.lines().for_each(|line| kprintln!("{name}: {line}")),
-            Err(error) if one => return Err(error.into()),
-            Err(error) => kprintln!("{name}: {error}"),
-        }
-    }
-    Ok(())
-}
-
-fn targets(session: &Session<'_>) {
-    for kind in session.dm.types() {
-        let (major, minor, patch) = kind.version();
-        kprintln!("{:<10} v{major}.{minor}.{patch}", kind.name());
-    }
-}
-
-fn info(session: &Session<'_>, name: Option<String>) -> Outcome {
-    use Align::{Left, Right};
-    let mut table = Table::new([
-        ("NAME", Left),
-        ("STATE", Left),
-        ("TABLES", Left),
-        ("IN FLIGHT", Right),
-        ("HELD", Right),
-        ("EVENTS", Right),
-        ("OVER", Left),
-        ("USED BY", Left),
-    ]);
-    let devices = named(session, name)?;
-    if devices.is_empty() {
-        return Ok(());
-    }
-    for (name, device) in devices {
-        let info = device.info();
-        let tables = match (info.active, info.inactive) {
-            (true, true) => "active, loaded",
-            (true, false) => "active",
-            (false, true) => "loaded",
-            (false, false) => "none",
-        };
-        table.row([
-            name.as_ref().into(),
-            devices::mode_name(info.mode).into(),
-            tables.into(),
-            info.in_flight.to_string(),
-            info.held.to_string(),
-            info.events.to_string(),
-            or_dash(device.deps(Slot::Active).unwrap_or_default().join(" ")),
-            or_dash(stack::users(session.dm, &name).join(" ")),
-        ]);
-    }
-    print_lines(&table.to_string());
+/// Waits until the event counter differs from `seen`, or from what it is now.
+fn wait(session: &mut Session<'_>, name: &str, seen: Option<u64>) -> Outcome {
+    let device = session.dm.get(name)?;
+    let seen = seen.unwrap_or_else(|| device.info().events);
+    session.wait_until(|| device.info().events != seen)?;
+    let info = device.info();
+    kprintln!("{name}: event number {}, {}", info.events, devices::mode_name(info.mode));
     Ok(())
 }

@@ -82,8 +82,10 @@ fn may_run(command: &Command, line: &str, others: &[&str]) -> bool {
         | Command::Uptime
         | Command::Color { .. } => true,
         Command::Dmsetup(
-            Dmsetup::List
+            Dmsetup::List { .. }
             | Dmsetup::Targets
+            | Dmsetup::Deps { .. }
+            | Dmsetup::Wait { .. }
             | Dmsetup::Info { .. }
             | Dmsetup::Table { .. }
             | Dmsetup::Status { .. },
