@@ -156,6 +156,8 @@ const SCRIPT: &[Step] = &[
     does("dmsetup remove l0", ""),
     does("mirror assemble vbd1", "l0: -, vbd1: not started: held"),
     refuses("read l0 0", "cannot read l0"),
+    does("mirror status l0", "to start without: `mirror start-degraded l0`"),
+    does("events l0", "error   l0: not started: held"),
     does("mirror assemble", "l0: vbd0, vbd1: healthy: 2 of 2"),
     does("verify l0 0 4M random=5", "verified 4 MiB"),
     does("verify l0 4M 1M random=6", "verified 1 MiB"),

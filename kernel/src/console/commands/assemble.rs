@@ -258,7 +258,13 @@ pub fn explain(dm: &Dm, name: &str) -> Outcome {
     let legs: Vec<&str> = words.iter().skip(6).step_by(2).take(legs).copied().collect();
     let health = mirror::health(&device);
     kprintln!("{name}: {}: {health}", legs.join(", "));
-    match mirror::life(&device) {
+    advise(name, &device, &health);
+    Ok(())
+}
+
+/// Says what to do about a mirror that does not run.
+pub fn advise(name: &str, device: &MappedDevice, health: &str) {
+    match mirror::life(device) {
         mirror::Life::Held => {
             kprintln!("{name}: a member that comes back: `mirror assemble`");
             kprintln!("{name}: to start without: `mirror start-degraded {name}`");
@@ -270,5 +276,4 @@ pub fn explain(dm: &Dm, name: &str) -> Outcome {
         }
         mirror::Life::Refused | mirror::Life::Starting | mirror::Life::Running => {}
     }
-    Ok(())
 }

@@ -15,7 +15,7 @@ use shell::color::{Paint, Tone};
 use shell::format::{Align, Amount, Elapsed, Table};
 use shell::json::{self, Value, json};
 
-use super::{mirror, or_dash, print_lines};
+use super::{assemble, mirror, or_dash, print_lines};
 use crate::console::session::Session;
 use crate::console::{Outcome, stack};
 use crate::kprintln;
@@ -61,6 +61,7 @@ pub fn explain(paint: Paint, name: &str, device: &Arc<MappedDevice>) {
         }
         print_lines(&text(paint, report));
     }
+    assemble::advise(name, device, &mirror::health(device));
 }
 
 /// The mapped devices with a mirror.
