@@ -1,4 +1,4 @@
-//! PCI, MSI-X and virtio-blk: what stands between a [`bio::Bio`] and a disk.
+//! PCI, hot plug, MSI-X and virtio-blk: what stands between a [`bio::Bio`] and a disk.
 //!
 //! Place: above `bio` and the `virtio-drivers` crate, below the kernel, which
 //! finds disks with [`pci`], makes a [`VirtioBlk`](virtio::blk::VirtioBlk) of
@@ -56,4 +56,5 @@ extern crate std;
 
 #[allow(unsafe_code)]
 pub mod pci;
+pub mod pcie;
 pub mod virtio;

@@ -5,7 +5,8 @@
 //!
 //! Rules:
 //!
-//! - Firmware has numbered the buses and placed the BARs.
+//! - Firmware has numbered the buses and placed the BARs; of what comes later
+//!   `pcie` places them.
 //! - BARs are sized only while their function is idle: sizing switches its
 //!   address decoding off for a moment.
 //! - What a device says of itself is bounded before it is followed.
@@ -32,6 +33,9 @@ const CAPABILITY_MSIX: u8 = 0x11;
 // Words of the configuration space (PCI Local Bus 3.0, 6.1; PCI bridge 1.2, 3.2).
 const BUS_NUMBERS: u8 = 0x18;
 const INTERRUPT: u8 = 0x3c;
+
+/// The vendor that a function has which is still starting.
+const NOT_READY: u16 = 1;
 
 /// In the message control of MSI-X (PCI 3.0, 6.8.2.3), as part of its word.
 const MSIX_ENABLE: u32 = 1 << 31;
@@ -73,6 +77,10 @@ pub enum PciFault {
     OutsideBar(u8),
     /// There are fewer interrupt vectors than needed.
     TooFewVectors,
+    /// A BAR is of no known kind.
+    BadBar,
+    /// The bridge above has no room left for a BAR of this number.
+    NoRoom(u8),
 }
 
 impl<C: ConfigurationAccess> Pci<C> {
@@ -116,6 +124,12 @@ impl<C: ConfigurationAccess> Pci<C> {
         self.root.set_command(at, command | on | also);
     }
 
+    /// Whether a function at `at` answers: with neither all ones, as none does, nor the
+    /// number by which a bridge says that it is not ready yet (PCIe 4.0, 2.3.2).
+    pub fn answers(&self, at: DeviceFunction) -> bool {
+        !matches!(self.config.read_word(at, 0) as u16, u16::MAX | NOT_READY)
+    }
+
     /// The ISA interrupt line that firmware routed the function's INTx pin to.
     pub fn interrupt_line(&self, at: DeviceFunction) -> Option<u8> {
         let [line, pin, ..] = self.config.read_word(at, INTERRUPT).to_le_bytes();
@@ -134,6 +148,24 @@ impl<C: ConfigurationAccess> Pci<C> {
     /// A word of the configuration space; `offset` is a multiple of 4.
     pub fn read(&self, at: DeviceFunction, offset: u8) -> u32 {
         self.config.read_word(at, offset)
+    }
+
+    /// Writes a word of the configuration space.
+    pub(crate) fn write(&mut self, at: DeviceFunction, offset: u8, value: u32) {
+        self.config.write_word(at, offset, value);
+    }
+
+    /// The functions of one bus.
+    pub fn functions(&self, bus: u8) -> Vec<Function> {
+        self.root.enumerate_bus(bus).map(|(at, info)| Function { at, info }).collect()
+    }
+
+    /// What an idle function's BARs ask for, by number; sizing them.
+    pub(crate) fn bars(
+        &mut self,
+        at: DeviceFunction,
+    ) -> Result<[Option<BarInfo>; BARS as usize], PciFault> {
+        self.root.bars(at).map_err(|_| PciFault::BadBar)
     }
 
     /// `virtio-drivers`' transport for a virtio function.
@@ -278,6 +310,8 @@ impl fmt::Display for PciFault {
             PciFault::NoBar(bar) => write!(f, "has no memory BAR {bar}, or no address for it"),
             PciFault::OutsideBar(bar) => write!(f, "has registers outside of BAR {bar}"),
             PciFault::TooFewVectors => f.write_str("has too few interrupt vectors"),
+            PciFault::BadBar => f.write_str("has a BAR of no known kind"),
+            PciFault::NoRoom(bar) => write!(f, "finds no room below its bridge for BAR {bar}"),
         }
     }
 }

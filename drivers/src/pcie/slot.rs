@@ -1,0 +1,354 @@
+//! What is done with a slot, and when: devices come, are asked to leave, or are torn out.
+//!
+//! Place: above [`Port`], which knows the registers; the kernel gives a slot its
+//! [`turn`](Slot::turn)s and lends it the [`Tenant`], what drives the device.
+//!
+//! ```text
+//!           in the slot           answers               button, order
+//!     Off ────────────▶ Starting ─────────▶ On ◀──────▶ Pressed ───▶ Leaving
+//!      ▲                   │                 │  button     │ 5 s        │ tenant has
+//!      │ 1 s               │ silent          │ torn out    │            │ let go
+//!      └───── Resting ◀────┴─────────────────┴─────────────┴────────────┘
+//! ```
+//!
+//! Rules:
+//!
+//! - A turn writes the slot's register at most once, and none comes before the last
+//!   command was carried out, or a second passed (6.7.3.2).
+//! - A pressed button is obeyed after five seconds, unless it is pressed again (6.7.1.5).
+//! - Power that was switched off stays off for a second (6.7.1.8).
+//! - A device is spoken to 100 ms after its link came up, and has a second to answer
+//!   (6.6.1).
+//! - Power is not taken from a device that still holds requests: it may be in the middle
+//!   of a write; under QEMU the machine would stop until its backend answers.
+
+use core::fmt;
+use core::time::Duration;
+
+use virtio_drivers::transport::pci::bus::ConfigurationAccess;
+
+use super::port::{Control, Port, Status};
+use crate::pci::Pci;
+
+/// How long a command may take.
+const COMMAND_MAX: Duration = Duration::from_secs(1);
+/// How long a pressed button can be pressed again.
+const REGRET: Duration = Duration::from_secs(5);
+/// How long power stays off.
+const REST: Duration = Duration::from_secs(1);
+/// How long a link may take to come up.
+const LINK_MAX: Duration = Duration::from_secs(1);
+/// How long a device is left alone after that.
+const QUIET: Duration = Duration::from_millis(100);
+/// How long it may take then to answer.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
+/// After what time it is said that a device does not let go.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often the slot is looked at while something is awaited that does not interrupt.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// What drives the device in a slot.
+pub trait Tenant<C: ConfigurationAccess> {
+    /// A device answers behind the port; nobody has touched it.
+    fn arrived(&mut self, pci: &mut Pci<C>, port: &Port);
+
+    /// The device shall leave. Called again and again, until no request is left at it;
+    /// returns how many are.
+    fn leave(&mut self) -> usize;
+
+    /// The device is not there any more.
+    fn lost(&mut self);
+}
+
+/// Where a slot stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Empty, or what is in it has no power.
+    Off,
+    /// The power is on; the device does not answer yet.
+    Starting {
+        /// When the power came on.
+        since: Duration,
+        /// When the link came up.
+        linked: Option<Duration>,
+    },
+    /// The device is in use.
+    On,
+    /// The button was pressed.
+    Pressed {
+        /// When that is obeyed.
+        until: Duration,
+    },
+    /// The tenant is to let go of the device.
+    Leaving {
+        /// From when on it is said that it does not.
+        patience: Duration,
+    },
+    /// The power was switched off.
+    Resting {
+        /// How long nothing is done.
+        until: Duration,
+        /// Something was put in meanwhile.
+        again: bool,
+    },
+}
+
+/// What a person may want to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// The button was pressed: the device will be asked to leave.
+    Pressed,
+    /// It was pressed again: the device stays.
+    Stays,
+    /// A device came, and answers.
+    Arrived,
+    /// There is something in the slot that does not answer.
+    Silent,
+    /// The device was let go of, and has no power.
+    Left,
+    /// The device is to leave, but holds so many requests.
+    Busy(usize),
+    /// The device was torn out.
+    TornOut,
+    /// The power failed.
+    PowerFault,
+}
+
+/// What is to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Next {
+    /// When the next turn is due, if nothing happens before.
+    pub at: Option<Duration>,
+    /// What happened.
+    pub news: Option<News>,
+}
+
+/// A slot.
+#[derive(Debug)]
+pub struct Slot {
+    port: Port,
+    stage: Stage,
+    /// What was last written.
+    control: Control,
+    /// When the command was given that the slot has not carried out yet.
+    commanded: Option<Duration>,
+    /// A person's order.
+    order: Option<Order>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Leave,
+    Start,
+}
+
+impl Slot {
+    /// The slot below `port`, as firmware left it: a device that answers is on. What the
+    /// slot saw before is forgotten; events interrupt from the first turn on.
+    pub fn new<C: ConfigurationAccess>(pci: &mut Pci<C>, port: Port, now: Duration) -> Slot {
+        let (control, status) = port.registers(pci);
+        port.command(pci, control, status);
+        let stage = if port.answers(pci) { Stage::On } else { Stage::Off };
+        // What is in the slot and has no power is started by the first turn.
+        let order = (stage == Stage::Off).then_some(Order::Start);
+        Slot { port, stage, control, commanded: Some(now), order }
+    }
+
+    /// The port above.
+    pub fn port(&self) -> &Port {
+        &self.port
+    }
+
+    /// Where it stands.
+    pub fn stage(&self) -> Stage {
+        self.stage
+    }
+
+    /// Has the device leave at the next turn, as the button does, but at once. False if
+    /// there is none.
+    pub fn eject(&mut self) -> bool {
+        let can = matches!(self.stage, Stage::On | Stage::Pressed { .. });
+        self.order = can.then_some(Order::Leave).or(self.order);
+        can
+    }
+
+    /// Has the device in the slot started at the next turn. False if it is in use.
+    pub fn start(&mut self) -> bool {
+        let can = matches!(self.stage, Stage::Off | Stage::Resting { .. });
+        self.order = can.then_some(Order::Start).or(self.order);
+        can
+    }
+
+    /// Looks at the slot and does what is to be done at `now`.
+    pub fn turn<C: ConfigurationAccess>(
+        &mut self,
+        pci: &mut Pci<C>,
+        tenant: &mut impl Tenant<C>,
+        now: Duration,
+    ) -> Next {
+        let (_, status) = self.port.registers(pci);
+        if let Some(at) = self.commanded {
+            let carried_out = !self.port.completes || status.contains(Status::COMPLETED);
+            if !carried_out && now < at + COMMAND_MAX {
+                return Next { at: Some(now + GLANCE), news: None };
+            }
+            self.commanded = None;
+        }
+        let order = self.order.take();
+        let (stage, news) = self.step(pci, tenant, now, status, order);
+        self.stage = stage;
+        let seen = status.intersection(HEARD);
+        let control = self.wanted();
+        if control != self.control || !seen.is_empty() {
+            // The end of an earlier command is cleared too: what is awaited is this one's.
+            self.port.command(pci, control, status);
+            (self.control, self.commanded) = (control, Some(now));
+        }
+        // What came between the look and the write raises no interrupt of its own.
+        let at = if seen.is_empty() && self.commanded.is_none() {
+            self.due(now)
+        } else {
+            Some(now + GLANCE)
+        };
+        Next { at, news }
+    }
+
+    /// One step: where the slot stands then, and what there is to tell.
+    fn step<C: ConfigurationAccess>(
+        &self,
+        pci: &mut Pci<C>,
+        tenant: &mut impl Tenant<C>,
+        now: Duration,
+        status: Status,
+        order: Option<Order>,
+    ) -> (Stage, Option<News>) {
+        let present = status.contains(Status::PRESENT);
+        let changed = status.contains(Status::CHANGED);
+        let pressed = status.contains(Status::PRESSED);
+        let stage = self.stage;
+        let power_off = |again| Stage::Resting { until: now + REST, again };
+        let start = Stage::Starting { since: now, linked: None };
+        match stage {
+            Stage::Off if present && (changed || pressed || order == Some(Order::Start)) => {
+                (start, None)
+            }
+            Stage::Off => (stage, None),
+            Stage::Resting { until, again } => {
+                let again = present && (again || changed || order == Some(Order::Start));
+                match () {
+                    () if now < until => (Stage::Resting { until, again }, None),
+                    () if again => (start, None),
+                    () => (Stage::Off, None),
+                }
+            }
+            Stage::Starting { .. } if status.contains(Status::POWER_FAULT) => {
+                (power_off(false), Some(News::PowerFault))
+            }
+            Stage::Starting { .. } if !present => (power_off(false), None),
+            Stage::Starting { since, linked } => {
+                let linked = linked.or_else(|| self.port.link_up(pci).then_some(now));
+                let silent = linked.unwrap_or(since) + linked.map_or(LINK_MAX, |_| ANSWER_MAX);
+                match linked {
+                    Some(at) if now >= at + QUIET && self.port.answers(pci) => {
+                        tenant.arrived(pci, &self.port);
+                        (Stage::On, Some(News::Arrived))
+                    }
+                    _ if now > silent => (power_off(false), Some(News::Silent)),
+                    _ => (Stage::Starting { since, linked }, None),
+                }
+            }
+            _ if status.contains(Status::POWER_FAULT) => {
+                tenant.lost();
+                (power_off(false), Some(News::PowerFault))
+            }
+            _ if !present || changed || !self.port.answers(pci) => {
+                tenant.lost();
+                // It was torn out and another one was put in before this look.
+                (power_off(present && changed), Some(News::TornOut))
+            }
+            Stage::On | Stage::Pressed { .. } if order == Some(Order::Leave) => {
+                (Stage::Leaving { patience: now + PATIENCE }, None)
+            }
+            Stage::On if pressed => (Stage::Pressed { until: now + REGRET }, Some(News::Pressed)),
+            Stage::On => (stage, None),
+            Stage::Pressed { .. } if pressed => (Stage::On, Some(News::Stays)),
+            Stage::Pressed { until } if now >= until => {
+                (Stage::Leaving { patience: now + PATIENCE }, None)
+            }
+            Stage::Pressed { .. } => (stage, None),
+            Stage::Leaving { patience } => match tenant.leave() {
+                0 => (power_off(false), Some(News::Left)),
+                held if now >= patience => {
+                    (Stage::Leaving { patience: Duration::MAX }, Some(News::Busy(held)))
+                }
+                _ => (stage, None),
+            },
+        }
+    }
+
+    /// What the slot's control is to be where it stands now.
+    fn wanted(&self) -> Control {
+        let lamp = match self.stage {
+            Stage::Off | Stage::Resting { .. } => Control::LAMP_OFF,
+            Stage::On => Control::LAMP_ON,
+            Stage::Starting { .. } | Stage::Pressed { .. } | Stage::Leaving { .. } => {
+                Control::LAMP_BLINKS
+            }
+        };
+        let off = matches!(self.stage, Stage::Off | Stage::Resting { .. });
+        let power =
+            if off && self.port.switches_power { Control::POWER_OFF } else { Control::empty() };
+        let heard = Control::HEAR_PRESSED
+            | Control::HEAR_POWER_FAULT
+            | Control::HEAR_CHANGED
+            | Control::HEAR_LINK
+            | Control::INTERRUPT;
+        Control::ATTENTION_OFF | lamp | power | heard
+    }
+
+    /// When the next turn is due.
+    fn due(&self, now: Duration) -> Option<Duration> {
+        match self.stage {
+            Stage::Off | Stage::On => None,
+            Stage::Resting { until, .. } | Stage::Pressed { until } => Some(until),
+            Stage::Starting { .. } | Stage::Leaving { .. } => Some(now + GLANCE),
+        }
+    }
+}
+
+/// What interrupts.
+const HEARD: Status =
+    Status::PRESSED.union(Status::POWER_FAULT).union(Status::CHANGED).union(Status::LINK_CHANGED);
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Stage::Off | Stage::Resting { .. } => "off",
+            Stage::Starting { .. } => "starting",
+            Stage::On => "on",
+            Stage::Pressed { .. } => "on, its button was pressed",
+            Stage::Leaving { .. } => "leaving",
+        })
+    }
+}
+
+impl fmt::Display for News {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            News::Pressed => write!(
+                f,
+                "its button was pressed: the device leaves in {} s, unless it is pressed again",
+                REGRET.as_secs()
+            ),
+            News::Stays => f.write_str("its button was pressed again: the device stays"),
+            News::Arrived => f.write_str("a device is there"),
+            News::Silent => f.write_str("the device does not answer: its power is off"),
+            News::Left => f.write_str("the device has left: its power is off"),
+            News::Busy(held) => {
+                write!(f, "the device is to leave, but holds {held} requests: it keeps its power")
+            }
+            News::TornOut => f.write_str("the device was torn out"),
+            News::PowerFault => f.write_str("its power failed"),
+        }
+    }
+}
