@@ -56,7 +56,7 @@ const BLOCK_SIZE_MAX: u32 = 64 << 10;
 const CAPACITY_TRIES: usize = 8;
 
 /// What stays the same while the device is in use.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Config {
     pub(super) features: Features,
     pub(super) limits: Limits,

@@ -8,6 +8,9 @@
 //!   what is done and completes it.
 //! - [`tick`](VirtioBlk::tick), in a callout: bars a device that hangs or is gone.
 //!
+//! A device may leave, and the same one come back (`exchange`): the disk stays what it
+//! was to those who use it.
+//!
 //! Rules:
 //!
 //! - Bios are completed after the lock is released, never under it.
@@ -17,6 +20,7 @@
 //!   stops every CPU until it answers.
 
 mod config;
+mod exchange;
 mod queue;
 mod status;
 #[cfg(test)]
@@ -34,7 +38,7 @@ use self::config::Config;
 pub use self::config::Features;
 use self::queue::{Batch, Ended, Queue};
 pub use self::status::{Counts, Serial, State, Status};
-use super::{Device, SetupError};
+use super::{Device, Failure, SetupError};
 
 /// How often [`VirtioBlk::tick`] is to be called, in milliseconds.
 pub const TICK_MS: u64 = 1000;
@@ -80,6 +84,8 @@ pub struct VirtioBlk<H: Hal, D: Device> {
     timeout_ticks: AtomicU64,
     /// In sectors; the device may change it.
     capacity: AtomicU64,
+    /// How often the device came back.
+    resets: AtomicU64,
     queue: Lock<Queue<H, D>>,
 }
 
@@ -100,6 +106,7 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
             config,
             timeout_ticks: AtomicU64::new(options.timeout_ticks),
             capacity: AtomicU64::new(capacity.0),
+            resets: AtomicU64::new(0),
             queue: Lock::new(Rank::DRIVER, queue),
         })
     }
@@ -187,8 +194,13 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
             let before = queue.state;
             (work(&mut queue), before, queue.state)
         };
-        if let (State::Ready, State::Barred(failure)) = (before, after) {
-            log::error!("{}: the disk {failure}; it is not used any more", self.name);
+        match (before, after) {
+            // It was let go of, so it may go.
+            (State::Barred(_), _) | (State::Leaving, State::Barred(Failure::Gone)) => {}
+            (_, State::Barred(failure)) => {
+                log::error!("{}: the disk {failure}; it is not used any more", self.name);
+            }
+            _ => {}
         }
         result
     }
@@ -223,6 +235,10 @@ impl<H: Hal, D: Device> BlockDevice for VirtioBlk<H, D> {
 
     fn limits(&self) -> Limits {
         self.config.limits
+    }
+
+    fn resets(&self) -> u64 {
+        self.resets.load(Ordering::Acquire)
     }
 
     fn strategy(&self, bio: Bio) {

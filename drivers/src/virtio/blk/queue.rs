@@ -7,7 +7,8 @@
 //! wait for a slot. [`Queue::harvest`] finds its request answered; a bio with
 //! more to do (a part of it was too long for one request, or a FUA write needs
 //! its flush) is issued again from the slot that just became free; else it ends.
-//! When the disk is barred, `harvest` ends every bio without waiting for the device.
+//! When the disk is barred, `harvest` ends every bio without waiting for the device;
+//! when it is to leave, those that the device does not have.
 
 use alloc::collections::VecDeque;
 
@@ -154,24 +155,43 @@ impl<H: Hal, D: Device> Queue<H, D> {
         if !matches!(self.state, State::Barred(Failure::Fault(_))) {
             self.reap(batch);
         }
-        match self.state.error() {
-            None => {
+        match (self.state.error(), self.state.refusal()) {
+            (None, None) => {
                 while self.ring.has_room() {
                     let Some(bio) = self.waiting.pop_front() else { break };
                     self.start(bio);
                 }
                 self.kick();
             }
-            Some(kind) => self.give_up(kind, batch),
+            (None, Some(kind)) => {
+                self.refuse_waiting(kind, batch);
+                self.kick();
+            }
+            (Some(kind), refusal) => {
+                self.give_up(kind, batch);
+                self.refuse_waiting(refusal.unwrap_or(kind), batch);
+            }
         }
     }
 
     /// No more requests are taken, for `failure`, and all it has will fail.
     /// The first reason stands.
     pub(super) fn bar(&mut self, failure: Failure) {
-        if self.state == State::Ready {
+        if !matches!(self.state, State::Barred(_)) {
             self.state = State::Barred(failure);
         }
+    }
+
+    /// No more requests are taken; those at the device end as usual.
+    pub(super) fn leave(&mut self) {
+        if self.state == State::Ready {
+            self.state = State::Leaving;
+        }
+    }
+
+    /// Whether no bio is left here. The device may still hold what it was lent.
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.ring.values().next().is_none()
     }
 
     /// The watchdog's look at the device: bars it if it is ill, or if it has
@@ -320,8 +340,8 @@ impl<H: Hal, D: Device> Queue<H, D> {
         Ended::Bio(bio, Err(IoError { kind, resid }))
     }
 
-    /// Ends bios of a barred disk, as many as the batch takes: those at the
-    /// device without their memory, those that wait with it.
+    /// Ends bios at the device of a barred disk, as many as the batch takes, without
+    /// their memory.
     fn give_up(&mut self, kind: ErrorKind, batch: &mut Batch) {
         while !batch.is_full() {
             let Some(job) = self.ring.abandon().next() else { break };
@@ -330,9 +350,13 @@ impl<H: Hal, D: Device> Queue<H, D> {
                 batch.push(ended);
             }
         }
+    }
+
+    /// Ends bios that wait, as many as the batch takes, with their memory.
+    fn refuse_waiting(&mut self, kind: ErrorKind, batch: &mut Batch) {
         while !batch.is_full() {
             let Some(bio) = self.waiting.pop_front() else { break };
-            let ended = self.fail_whole(bio, self.state.refusal().unwrap_or(kind));
+            let ended = self.fail_whole(bio, kind);
             batch.push(ended);
         }
     }

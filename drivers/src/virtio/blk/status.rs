@@ -11,6 +11,9 @@ use super::Features;
 pub enum State {
     /// It does.
     Ready,
+    /// It is to be taken out: every request fails at once; those that it holds
+    /// end as usual.
+    Leaving,
     /// It does not any more; every request fails at once. Requests that it held
     /// when it was barred have ended without the memory that it was lent.
     Barred(Failure),
@@ -20,17 +23,21 @@ impl State {
     /// What the requests that a barred disk holds end with.
     pub(super) fn error(self) -> Option<ErrorKind> {
         match self {
-            State::Ready => None,
+            State::Ready | State::Leaving => None,
             State::Barred(Failure::Timeout) => Some(ErrorKind::Timeout),
             State::Barred(Failure::Gone) => Some(ErrorKind::Gone),
             State::Barred(Failure::Fault(_)) => Some(ErrorKind::Media),
         }
     }
 
-    /// What requests end with that a barred disk has not touched: not with a
-    /// time-out, which says that the disk may still do what was asked.
+    /// What requests end with that the disk does not get: not with a time-out,
+    /// which says that it may still do what was asked.
     pub(super) fn refusal(self) -> Option<ErrorKind> {
-        self.error().map(|kind| if kind == ErrorKind::Timeout { ErrorKind::Gone } else { kind })
+        match self.error() {
+            None if self == State::Leaving => Some(ErrorKind::Gone),
+            Some(ErrorKind::Timeout) => Some(ErrorKind::Gone),
+            kind => kind,
+        }
     }
 }
 

@@ -1,5 +1,7 @@
-//! The disk against a device of plain memory: `requests` that go well, `faults`.
+//! The disk against a device of plain memory: `requests` that go well, `faults`,
+//! `exchange`.
 
+mod exchange;
 mod faults;
 mod requests;
 
