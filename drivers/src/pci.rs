@@ -124,6 +124,13 @@ impl<C: ConfigurationAccess> Pci<C> {
         self.root.set_command(at, command | on | also);
     }
 
+    /// Keeps a function from raising its interrupt line, or lets it.
+    pub fn mute_line(&mut self, at: DeviceFunction, muted: bool) {
+        let (_, mut command) = self.root.get_status_command(at);
+        command.set(Command::INTERRUPT_DISABLE, muted);
+        self.root.set_command(at, command);
+    }
+
     /// Whether a function at `at` answers: with neither all ones, as none does, nor the
     /// number by which a bridge says that it is not ready yet (PCIe 4.0, 2.3.2).
     pub fn answers(&self, at: DeviceFunction) -> bool {

@@ -69,8 +69,11 @@ fn main(may_sleep: &MaySleep) {
         log::set_max_level(level);
     }
     banner();
-    disks::init(&cmdline);
+    let slots = disks::init(&cmdline);
     let dm = storage();
+    if let Some(slots) = slots {
+        slots.look_after(dm);
+    }
     let mode = cmdline.get("mode").unwrap_or("console");
     if mode == "console" {
         return console::start(dm, &cmdline);

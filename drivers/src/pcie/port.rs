@@ -16,6 +16,7 @@ use crate::pci::{Function, Pci, PciFault};
 const CAPABILITY_PCIE: u8 = 0x10;
 /// In the capabilities register (7.5.3.2), which is the capability's private half.
 const SLOT_IMPLEMENTED: u16 = 1 << 8;
+const VECTOR_SHIFT: u16 = 9;
 
 // Offsets in the capability (7.5.3).
 const LINK_CAPABILITIES: u8 = 0x0c;
@@ -98,6 +99,8 @@ pub struct Port {
     pub number: u16,
     /// The bus behind the port.
     pub bus: u8,
+    /// Which of its MSI-X vectors tells of the slot.
+    pub vector: u8,
     capability: u8,
     reports_link: bool,
     /// It says when a command was carried out.
@@ -137,6 +140,7 @@ impl Port {
             at,
             number: (slot >> NUMBER_SHIFT) as u16,
             bus,
+            vector: (express.private_header >> VECTOR_SHIFT & 0x1f) as u8,
             capability: express.offset,
             reports_link: pci.read(at, express.offset + LINK_CAPABILITIES) & REPORTS_LINK != 0,
             completes: slot & NO_COMPLETED == 0,

@@ -9,7 +9,6 @@
 
 use alloc::format;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::fmt;
 use core::mem;
 use core::sync::atomic::{AtomicU8, Ordering};
@@ -21,7 +20,7 @@ use drivers::virtio::transport::{Interrupts, VECTORS};
 use spin::Once;
 use virtio_drivers::transport::pci::bus::DeviceFunction;
 
-use super::{Block, DISKS_MAX, Disk};
+use super::{Block, DISKS_MAX, Disk, each};
 use crate::arch::interrupts::Vector;
 use crate::arch::ioapic::{self, Wiring};
 use crate::arch::pci::ConfigSpace;
@@ -59,15 +58,24 @@ impl fmt::Display for Delivery {
     }
 }
 
+/// Where a device's interrupt pin leads, if that is known, and whether it is wanted.
+pub(super) struct Pin {
+    pub(super) line: Option<u8>,
+    /// Also where the device could send messages.
+    pub(super) wanted: bool,
+}
+
 /// Where interrupts come from, and the thread they go to.
 struct Source {
     pending: AtomicU8,
     bell: Once<Bell>,
+    /// The messages of a disk, which it keeps while its device is away.
+    messages: Once<Interrupts>,
 }
 
 impl Source {
     const fn new() -> Source {
-        Source { pending: AtomicU8::new(0), bell: Once::new() }
+        Source { pending: AtomicU8::new(0), bell: Once::new(), messages: Once::new() }
     }
 
     /// The handler's part.
@@ -98,51 +106,67 @@ pub(super) fn choose(
     pci: &Pci<ConfigSpace>,
     at: DeviceFunction,
     number: usize,
-    want_line: bool,
+    pin: Pin,
 ) -> Result<(Delivery, Interrupts), SetupError> {
-    if !want_line && pci.msix_vectors(at)? >= VECTORS {
+    if !pin.wanted && pci.msix_vectors(at)? >= VECTORS {
         let vector = |owner, handler| Vector::allocate(owner, handler, number);
-        if let (Some(config), Some(queue)) =
-            (vector("vbd config", config_changed), vector("vbd queue", queue_answered))
+        let messages = &DISKS[number].messages;
+        if messages.get().is_none()
+            && let (Some(config), Some(queue)) =
+                (vector("vbd config", config_changed), vector("vbd queue", queue_answered))
         {
-            let wiring = Interrupts::Msix { config: message(config), queue: message(queue) };
+            messages
+                .call_once(|| Interrupts::Msix { config: message(config), queue: message(queue) });
+        }
+        if let Some(&wiring) = messages.get() {
             return Ok((Delivery::Messages, wiring));
         }
     }
-    let line = pci.interrupt_line(at).filter(|&line| usize::from(line) < LINES_MAX);
+    let line = pin.line.filter(|&line| usize::from(line) < LINES_MAX);
     Ok((line.map_or(Delivery::None, Delivery::Line), Interrupts::Line))
 }
 
 /// The message of a vector, which is the device's for good.
-fn message(vector: Vector) -> Message {
+pub(super) fn message(vector: Vector) -> Message {
     let message = vector.msi();
     mem::forget(vector);
     Message { address: message.address, data: message.data }
 }
 
 /// Starts the threads of all disks, and opens their lines.
-pub(super) fn listen(disks: &[Disk]) {
-    for disk in disks.iter().filter(|disk| disk.delivery == Delivery::Messages) {
-        let (source, block) = (&DISKS[disk.number], disk.block.clone());
-        source.start(&disk.name, Arc::new(move || serve(source, &block)));
-    }
+pub(super) fn listen() {
+    each().filter(|disk| disk.delivery == Delivery::Messages).for_each(hear);
     for line in 0..LINES_MAX {
-        let on_line = disks.iter().filter(|disk| disk.delivery == Delivery::Line(line as u8));
-        let blocks: Vec<_> = on_line.map(|disk| disk.block.clone()).collect();
-        if !blocks.is_empty() {
-            open(line, blocks);
+        if each().any(|disk| disk.delivery == Delivery::Line(line as u8)) {
+            open(line);
         }
     }
 }
 
+/// Starts the thread of a disk that came later, or opens its line.
+pub(super) fn listen_to(disk: &'static Disk) {
+    match disk.delivery {
+        Delivery::Messages => hear(disk),
+        Delivery::Line(line) if LINES[usize::from(line)].bell.get().is_none() => open(line.into()),
+        Delivery::Line(_) | Delivery::None => {}
+    }
+}
+
+/// Starts the thread of a disk.
+fn hear(disk: &'static Disk) {
+    let source = &DISKS[disk.number];
+    source.start(&disk.name, Arc::new(move || serve(source, &disk.block)));
+}
+
 /// Starts the thread of a line and lets its interrupts come.
-fn open(line: usize, blocks: Vec<Arc<Block>>) {
+fn open(line: usize) {
     let Some(vector) = Vector::allocate("irq", line_raised, line) else {
         return log::error!("line {line}: no interrupt vector is left");
     };
     let service = move || {
         if LINES[line].take() == LINE {
-            blocks.iter().for_each(|block| block.interrupt(Interrupt::Line));
+            let on_line = each().filter(|disk| disk.delivery == Delivery::Line(line as u8));
+            on_line.for_each(|disk| disk.block.interrupt(Interrupt::Line));
             ioapic::unmask(line as u8);
         }
     };

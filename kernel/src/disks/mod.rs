@@ -2,30 +2,37 @@
 //!
 //! Place: `main` calls `init` once, when threads run; the console and the device mapper
 //! look disks up by name. What drives them is the crate `drivers`; this folder gives it
-//! the machine: interrupts and their threads (`interrupts`), and a watchdog.
+//! the machine: interrupts and their threads (`interrupts`), a watchdog, and the slots
+//! that disks come and go by (`slots`).
+//!
+//! Rule: a name belongs to one disk for good. A disk that was taken out has it again when
+//! it comes back to its place; another disk gets the next name that nobody has had.
 //!
 //! Words of the command line: `interrupts=line` keeps MSI-X off; `disk_timeout=SECONDS`
 //! bars a disk earlier or later than usual.
 
 mod interrupts;
+mod slots;
 
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 
 use bio::BlockDevice;
 use drivers::pci::{Function, Pci};
-use drivers::virtio::SetupError;
-use drivers::virtio::blk::{Options, Status, TICK_MS, VirtioBlk};
+use drivers::virtio::blk::{Options, State, Status, TICK_MS, VirtioBlk};
 use drivers::virtio::transport::VirtioPci;
+use drivers::virtio::{Failure, SetupError};
 use spin::Once;
 use virtio_drivers::transport::DeviceType;
 use virtio_drivers::transport::pci::bus::DeviceFunction;
 use virtio_drivers::transport::pci::virtio_device_type;
 
 pub use self::interrupts::Delivery;
+pub use self::slots::{Order, Slots, order, view};
 use crate::arch::pci::ConfigSpace;
 use crate::arch::platform;
 use crate::cmdline::Cmdline;
@@ -35,7 +42,7 @@ use crate::task::Callout;
 /// The most disks that are used: each has an interrupt thread.
 pub const DISKS_MAX: usize = 16;
 
-static DISKS: Once<Vec<Disk>> = Once::new();
+static DISKS: [Once<Disk>; DISKS_MAX] = [const { Once::new() }; DISKS_MAX];
 static WATCHDOG: Once<Callout> = Once::new();
 
 type Block = VirtioBlk<KernelHal, VirtioPci<ConfigSpace>>;
@@ -46,7 +53,16 @@ pub struct Disk {
     name: String,
     at: DeviceFunction,
     delivery: Delivery,
+    /// Its device is in its place, as far as anybody has noticed.
+    attached: AtomicBool,
     block: Arc<Block>,
+}
+
+/// How disks are driven, by the command line.
+#[derive(Clone, Copy)]
+struct Settings {
+    want_line: bool,
+    options: Options,
 }
 
 impl Disk {
@@ -83,62 +99,81 @@ impl Disk {
 }
 
 /// All disks, in the order of their names; none before `init`.
-pub fn all() -> &'static [Disk] {
-    DISKS.get().map_or(&[], Vec::as_slice)
+pub fn all() -> Vec<&'static Disk> {
+    each().collect()
+}
+
+fn each() -> impl Iterator<Item = &'static Disk> {
+    DISKS.iter().filter_map(Once::get)
 }
 
 /// The disk of that name.
 pub fn find(name: &str) -> Option<&'static Disk> {
-    all().iter().find(|disk| disk.name == name)
+    each().find(|disk| disk.name == name)
 }
 
 /// Finds the disks and sets them going. One that cannot be used is reported, and leaves
-/// its number unused: the names of the others do not depend on it.
-pub fn init(cmdline: &Cmdline) {
-    let mut disks = Vec::new();
-    if let Some(ecam) = platform().ecam {
+/// its number unused: the names of the others do not depend on it. Returns the slots that
+/// others may come by.
+pub fn init(cmdline: &Cmdline) -> Option<Slots> {
+    let settings = Settings::new(cmdline);
+    let slots = platform().ecam.map(|ecam| {
         let mut pci = Pci::new(ConfigSpace::new(ecam));
-        let found = pci.scan().into_iter().filter(is_disk);
-        for (number, function) in found.enumerate() {
-            let name = format!("vbd{number}");
+        let functions = pci.scan();
+        for (number, function) in functions.iter().filter(|it| is_disk(it)).enumerate() {
             if number >= DISKS_MAX {
-                log::warn!("{name} at {}: not used, {DISKS_MAX} are the most", function.at);
+                log::warn!("disk at {}: not used, {DISKS_MAX} are the most", function.at);
                 continue;
             }
-            match attach(&mut pci, number, &name, &function, cmdline) {
-                Ok(disk) => disks.push(disk),
-                Err(why) => log::error!("{name} at {}: the device {why}", function.at),
+            let line = pci.interrupt_line(function.at);
+            match attach(&mut pci, number, function.at, line, &settings) {
+                Ok((delivery, block)) => drop(enlist(number, function.at, delivery, block)),
+                Err(why) => log::error!("vbd{number} at {}: the device {why}", function.at),
             }
         }
-    }
-    let disks = DISKS.call_once(|| disks);
-    interrupts::listen(disks);
-    disks.iter().for_each(announce);
+        Slots::find(pci, &functions, settings)
+    });
+    interrupts::listen();
+    each().for_each(announce);
     WATCHDOG.call_once(|| Callout::new(watch)).reset(Duration::from_millis(TICK_MS));
+    slots
+}
+
+impl Settings {
+    fn new(cmdline: &Cmdline) -> Settings {
+        let mut options = Options::default();
+        if let Some(seconds) = cmdline.get("disk_timeout").and_then(|text| text.parse().ok()) {
+            options.timeout_ticks = ticks(Duration::from_secs(seconds));
+        }
+        Settings { want_line: cmdline.get("interrupts") == Some("line"), options }
+    }
 }
 
 fn is_disk(function: &Function) -> bool {
     virtio_device_type(&function.info) == Some(DeviceType::Block)
 }
 
-/// Makes a disk of a function.
+/// Sets the device at `at` up as disk `number`, with the interrupts of that one; `line` is
+/// where its pin leads.
 fn attach(
     pci: &mut Pci<ConfigSpace>,
     number: usize,
-    name: &str,
-    function: &Function,
-    cmdline: &Cmdline,
-) -> Result<Disk, SetupError> {
-    let mut options = Options::default();
-    if let Some(seconds) = cmdline.get("disk_timeout").and_then(|text| text.parse().ok()) {
-        options.timeout_ticks = ticks(Duration::from_secs(seconds));
-    }
-    let at = function.at;
-    let want_line = cmdline.get("interrupts") == Some("line");
-    let (delivery, wiring) = interrupts::choose(pci, at, number, want_line)?;
+    at: DeviceFunction,
+    line: Option<u8>,
+    settings: &Settings,
+) -> Result<(Delivery, Block), SetupError> {
+    let line = interrupts::Pin { line, wanted: settings.want_line };
+    let (delivery, wiring) = interrupts::choose(pci, at, number, line)?;
     let device = VirtioPci::new::<KernelHal>(pci, at, wiring)?;
-    let block = Arc::new(Block::new(name.into(), device, options)?);
-    Ok(Disk { number, name: name.into(), at, delivery, block })
+    let block = Block::new(format!("vbd{number}"), device, settings.options)?;
+    Ok((delivery, block))
+}
+
+/// Makes a disk of what `attach` gave, known to all by its name from now on.
+fn enlist(number: usize, at: DeviceFunction, delivery: Delivery, block: Block) -> &'static Disk {
+    let (attached, block) = (AtomicBool::new(true), Arc::new(block));
+    let name = format!("vbd{number}");
+    DISKS[number].call_once(|| Disk { number, name, at, delivery, attached, block })
 }
 
 fn announce(disk: &Disk) {
@@ -157,9 +192,15 @@ fn ticks(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX) / TICK_MS
 }
 
-/// The watchdog's round.
+/// The watchdog's round. A slot does not notice by itself that its power is gone.
 fn watch() {
-    all().iter().for_each(|disk| disk.block.tick());
+    each().for_each(|disk| disk.block.tick());
+    let gone = |disk: &Disk| {
+        disk.attached.load(Ordering::Relaxed) && disk.status().state == State::Barred(Failure::Gone)
+    };
+    if each().any(gone) {
+        slots::ring();
+    }
     if let Some(watchdog) = WATCHDOG.get() {
         watchdog.reset(Duration::from_millis(TICK_MS));
     }

@@ -2,7 +2,9 @@
 //!
 //! [`Machine`] is what a caller may choose; everything else is fixed here. The
 //! boot image hangs on q35's AHCI controller: OVMF boots from it, and the
-//! kernel, which drives virtio only, never sees it among its disks.
+//! kernel, which drives virtio only, never sees it among its disks. Each disk is
+//! in a PCI Express slot of its own, which it may be taken out of; the kernel
+//! sees to that itself, not the firmware's ACPI.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -94,6 +96,24 @@ impl Disk {
         Self { rate: Some(bytes_per_second), ..self }
     }
 
+    /// The device that disk `number` is to the guest, as `device_add` takes it; the
+    /// kernel calls it `vbd` and its number, and so does QEMU.
+    pub(crate) fn device(&self, number: usize) -> Value {
+        let name = format!("vbd{number}");
+        json!({
+            "driver": "virtio-blk-pci",
+            "id": name,
+            "bus": port(number),
+            "drive": name,
+            "serial": self.serial.as_deref().unwrap_or(&name),
+            "disable-legacy": "on",
+            "logical_block_size": self.block_bytes,
+            "physical_block_size": self.block_bytes,
+            "rerror": "report",
+            "werror": "report",
+        })
+    }
+
     /// The disk that a person names: a raw image's path, a URI with `://`, or
     /// a `json:{...}` block device.
     pub(crate) fn parse(text: &str) -> Result<Self> {
@@ -122,6 +142,7 @@ impl Machine<'_> {
         qemu.arg(format!("{MEMORY_MIB}M")).args(["-accel", self.accel.name()]);
         self.lines(&mut qemu, sockets);
         self.boot(&mut qemu, variables);
+        qemu.args(["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"]);
         for (number, disk) in self.disks.iter().enumerate() {
             attach(&mut qemu, number, disk);
         }
@@ -179,17 +200,22 @@ fn attach(qemu: &mut Command, number: usize, disk: &Disk) {
             qemu.arg("-drive").arg(format!("if=none,id={name},format=raw,file={}", escaped(uri)));
         }
     }
-    let slot = FIRST_DISK_SLOT + number;
-    let serial = disk.serial.as_deref().unwrap_or(&name);
-    let block = disk.block_bytes;
+    let (place, slot) = (FIRST_PORT + number, number + 1);
     qemu.arg("-device").arg(format!(
-        "virtio-blk-pci,drive={name},serial={serial},addr={slot:#x},disable-legacy=on,\
-         logical_block_size={block},physical_block_size={block},rerror=report,werror=report",
+        "pcie-root-port,id={},addr={place:#x},chassis={slot},slot={slot}",
+        port(number)
     ));
+    let device = disk.device(number);
+    qemu.arg("-device").arg(device.to_string());
 }
 
-/// PCI slot of `vbd0`; q35 itself uses 0 and 0x1f.
-const FIRST_DISK_SLOT: usize = 4;
+/// PCI device of the port above `vbd0`; q35 itself uses 0 and 0x1f.
+const FIRST_PORT: usize = 4;
+
+/// What QEMU calls the port above disk `number`.
+fn port(number: usize) -> String {
+    format!("port{number}")
+}
 
 /// `head`, then `,key=path` for each pair, with QEMU's escape for commas.
 fn options(head: &str, paths: &[(&str, &Path)]) -> OsString {
@@ -238,10 +264,20 @@ mod tests {
         attach(&mut qemu, 2, &disk.with_blocks(4096));
         let args: Vec<_> = qemu.get_args().map(|arg| arg.to_str().unwrap()).collect();
         assert_eq!(args[1], r#"{"driver":"null-co","node-name":"vbd2"}"#);
-        assert!(args[3].starts_with("virtio-blk-pci,drive=vbd2,serial=vbd2,addr=0x6,"));
-        for word in ["disable-legacy=on", "logical_block_size=4096", "rerror=report,werror=report"]
-        {
-            assert!(args[3].contains(word), "{word}");
+        assert_eq!(args[3], "pcie-root-port,id=port2,addr=0x6,chassis=3,slot=3");
+        let device: Value = serde_json::from_str(args[5]).unwrap();
+        let words = [
+            ("driver", json!("virtio-blk-pci")),
+            ("bus", json!("port2")),
+            ("drive", json!("vbd2")),
+            ("serial", json!("vbd2")),
+            ("disable-legacy", json!("on")),
+            ("logical_block_size", json!(4096)),
+            ("rerror", json!("report")),
+            ("werror", json!("report")),
+        ];
+        for (key, value) in words {
+            assert_eq!(device[key], value, "{key}");
         }
     }
 }

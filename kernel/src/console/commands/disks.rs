@@ -20,12 +20,12 @@ pub fn list(session: &Session<'_>) -> Outcome {
     if disks.is_empty() {
         kprintln!("there is no disk; `cargo xtask run --disk FILE` gives the machine one");
     } else {
-        list_disks(session, disks);
+        list_disks(session, &disks);
     }
     list_mapped(session)
 }
 
-fn list_disks(session: &Session<'_>, disks: &[Disk]) {
+fn list_disks(session: &Session<'_>, disks: &[&Disk]) {
     use Align::{Left, Right};
     let mut table = Table::new([
         ("DISK", Left),
@@ -71,6 +71,7 @@ fn state(status: &Status) -> String {
     match status.state {
         State::Ready if status.limits.read_only => "ready, read-only".into(),
         State::Ready => "ready".into(),
+        State::Leaving => "leaves its slot".into(),
         State::Barred(failure) => format!("not used any more: it {failure}"),
     }
 }
