@@ -30,6 +30,8 @@ pub enum Command {
     Dmsetup(Dmsetup),
     /// Something with a mirror.
     Mirror(Mirror),
+    /// Something with a slot that disks come and go by.
+    Slot(Slot),
     /// Show a hex dump.
     Read {
         /// Device.
@@ -409,5 +411,27 @@ pub enum Mirror {
         leg: Option<usize>,
         /// Also if it may hold the only copy of the data.
         force: bool,
+    },
+}
+
+/// The `slot` commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Slot {
+    /// List the slots.
+    List,
+    /// Let the device leave.
+    Eject {
+        /// The number beside the slot.
+        slot: u64,
+    },
+    /// Start what is in it.
+    Start {
+        /// The number beside the slot.
+        slot: u64,
+    },
+    /// Take its power away without a word.
+    Pull {
+        /// The number beside the slot.
+        slot: u64,
     },
 }

@@ -7,7 +7,7 @@
 
 use crate::parse::{ParseError, check_topic, shown};
 use crate::usage::Args;
-use crate::{Command, Pattern, Size, Span};
+use crate::{Command, Pattern, Size, Slot, Span};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -187,6 +187,26 @@ pub static COMMANDS: &[CommandSpec] = &[
             let first = args.optional("--first", Args::number)?.unwrap_or(1);
             Ok(Command::Torture { dev, span, count, seed, first })
         },
+    ),
+    spec("slot ls", "", "List the slots that disks come and go by", "slot ls", |_| {
+        Ok(Command::Slot(Slot::List))
+    }),
+    spec(
+        "slot eject",
+        "SLOT",
+        "Let the disk in a slot leave, and switch its power off",
+        "slot eject 2",
+        |args| Ok(Command::Slot(Slot::Eject { slot: args.number("SLOT")? })),
+    ),
+    spec("slot start", "SLOT", "Start the disk in a slot that is off", "slot start 2", |args| {
+        Ok(Command::Slot(Slot::Start { slot: args.number("SLOT")? }))
+    }),
+    spec(
+        "slot pull",
+        "SLOT",
+        "Tear the disk out: its power goes, and nobody is told",
+        "slot pull 2",
+        |args| Ok(Command::Slot(Slot::Pull { slot: args.number("SLOT")? })),
     ),
     spec("threads", "", "List the kernel's threads", "threads", |_| Ok(Command::Threads)),
     spec("memory", "", "Show how memory is used", "memory", |_| Ok(Command::Memory)),

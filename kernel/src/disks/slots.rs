@@ -10,7 +10,7 @@
 //! - A port without MSI-X, or with `interrupts=line`, is looked at every second instead.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -22,7 +22,7 @@ use bio::BlockDevice;
 use bio::sync::{Lock, Rank};
 use dm::Dm;
 use drivers::pci::{Function, Pci};
-use drivers::pcie::{self, News, Port, Slot, Tenant};
+use drivers::pcie::{self, News, Port, Slot, Stage, Tenant};
 use drivers::virtio::SetupError;
 use drivers::virtio::blk::Interrupt;
 use virtio_drivers::transport::pci::bus::DeviceFunction;
@@ -46,6 +46,7 @@ const RANK: Rank = Rank(80);
 
 static RUNG: AtomicBool = AtomicBool::new(false);
 static CHAN: WaitChan = WaitChan::new("slots");
+/// Those that are being obeyed stay until what came of it is in the view.
 static ORDERS: Lock<Vec<(u16, Order)>> = Lock::new(RANK, Vec::new());
 static VIEW: Lock<Vec<View>> = Lock::new(RANK, Vec::new());
 
@@ -68,7 +69,7 @@ pub struct View {
     /// The port above it.
     pub port: DeviceFunction,
     /// Where it stands.
-    pub stage: String,
+    pub stage: Stage,
     /// The disks in it, by name.
     pub disks: String,
     /// How its events come.
@@ -88,6 +89,13 @@ pub fn order(number: u16, order: Order) -> bool {
         ring();
     }
     known
+}
+
+/// Where a slot stands, once it stands still and has obeyed all orders.
+pub fn settled(number: u16) -> Option<Stage> {
+    let ordered = ORDERS.lock().iter().any(|order| order.0 == number);
+    let stage = VIEW.lock().iter().find(|slot| slot.number == number).map(|slot| slot.stage);
+    stage.filter(|stage| !ordered && matches!(stage, Stage::Off | Stage::On))
 }
 
 /// Has the thread look at all slots. Interrupt handlers may do so.
@@ -151,9 +159,10 @@ impl Slots {
 
     fn run(&mut self, dm: &'static Dm, may_sleep: &MaySleep) {
         loop {
-            self.obey();
+            let obeyed = self.obey();
             let due = self.turn(dm, may_sleep);
             self.publish();
+            ORDERS.lock().drain(..obeyed);
             let rung = || RUNG.swap(false, Ordering::Acquire).then_some(());
             let polled = self.slots.iter().any(|it| !it.interrupts).then_some(POLL);
             let wait = due.map(|due| due.saturating_sub(now())).into_iter().chain(polled).min();
@@ -165,9 +174,10 @@ impl Slots {
         }
     }
 
-    /// Passes on what the console wants.
-    fn obey(&mut self) {
-        for (number, order) in mem::take(&mut *ORDERS.lock()) {
+    /// Passes on what the console wants. Returns how many orders it had.
+    fn obey(&mut self) -> usize {
+        let orders = ORDERS.lock().clone();
+        for &(number, order) in &orders {
             let slot = self.slots.iter_mut().find(|it| it.slot.port().number == number);
             let Some(Looked { slot, .. }) = slot else { continue };
             let heard = match order {
@@ -182,6 +192,7 @@ impl Slots {
                 log::warn!("slot {number}: it is {}", slot.stage());
             }
         }
+        orders.len()
     }
 
     /// Gives each slot a turn. Returns when the next one is due.
@@ -210,7 +221,7 @@ impl Slots {
             View {
                 number: port.number,
                 port: port.at,
-                stage: slot.stage().to_string(),
+                stage: slot.stage(),
                 disks: disks.join(" "),
                 events: if *interrupts { "MSI-X" } else { "polled" },
             }

@@ -17,6 +17,7 @@ mod lifecycle;
 mod machine;
 mod mirror;
 mod sectors;
+mod slots;
 mod status;
 mod torture;
 
@@ -46,6 +47,7 @@ pub fn run(session: &mut Session<'_>, command: Command) -> Outcome {
         Command::Disks => disks::list(session),
         Command::Dmsetup(command) => dmsetup::run(session, command),
         Command::Mirror(command) => mirror::run(session, command),
+        Command::Slot(command) => slots::run(session, &command),
         Command::Read { dev, offset, length } => sectors::read(session, &dev, offset, length),
         Command::Write { dev, offset, data } => sectors::write(session, &dev, offset, data),
         Command::Flush { dev } => sectors::flush(session, &dev),

@@ -1,0 +1,80 @@
+//! `slot`: what a person does with the slots that disks come and go by.
+
+use alloc::format;
+use alloc::string::ToString;
+
+use drivers::pcie::Stage;
+use shell::Slot;
+use shell::format::{Align, Table};
+
+use super::{or_dash, print_lines};
+use crate::console::session::Session;
+use crate::console::{Failure, Outcome};
+use crate::disks::{self, Order};
+use crate::kprintln;
+
+/// Does what a `slot` command says.
+pub fn run(session: &mut Session<'_>, command: &Slot) -> Outcome {
+    match *command {
+        Slot::List => list(),
+        Slot::Eject { slot } => {
+            act(session, slot, Order::Eject)?;
+            told(slot, Stage::Off, "is off; its disk can be taken out", "the disk in it stays")
+        }
+        Slot::Start { slot } => {
+            act(session, slot, Order::Start)?;
+            told(slot, Stage::On, "is on", "it is empty, or what is in it does not answer")
+        }
+        Slot::Pull { slot } => {
+            act(session, slot, Order::Pull)?;
+            kprintln!("slot {slot} has no power any more; nobody was told");
+            Ok(())
+        }
+    }
+}
+
+fn list() -> Outcome {
+    use Align::{Left, Right};
+    let slots = disks::view();
+    if slots.is_empty() {
+        kprintln!("there is no slot that disks could come and go by");
+        return Ok(());
+    }
+    let mut table = Table::new([
+        ("SLOT", Right),
+        ("PORT", Left),
+        ("EVENTS", Left),
+        ("DISK", Left),
+        ("STATE", Left),
+    ]);
+    for slot in slots {
+        table.row([
+            slot.number.to_string(),
+            slot.port.to_string(),
+            slot.events.into(),
+            or_dash(slot.disks),
+            slot.stage.to_string(),
+        ]);
+    }
+    print_lines(&table.to_string());
+    Ok(())
+}
+
+/// Has a slot do something, and waits until it stands still.
+fn act(session: &mut Session<'_>, slot: u64, order: Order) -> Outcome {
+    let number = u16::try_from(slot).ok().filter(|&slot| disks::order(slot, order));
+    let Some(number) = number else {
+        return Err(Failure::new(format!("there is no slot {slot}")).and("`slot ls` lists them"));
+    };
+    session.wait_until(|| disks::settled(number).is_some())
+}
+
+/// Says how it went.
+fn told(slot: u64, wanted: Stage, done: &str, not_done: &str) -> Outcome {
+    let stage = u16::try_from(slot).ok().and_then(disks::settled);
+    if stage == Some(wanted) {
+        kprintln!("slot {slot} {done}");
+        return Ok(());
+    }
+    Err(Failure::new(format!("slot {slot}: {not_done}")))
+}
