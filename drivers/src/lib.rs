@@ -8,7 +8,8 @@
 //! What the drivers ask of a kernel:
 //!
 //! - `virtio_drivers::Hal`: memory that a device can reach, mapped registers;
-//! - `virtio_drivers`' `ConfigurationAccess`: PCI configuration space;
+//! - `virtio_drivers`' `ConfigurationAccess`: PCI configuration space, for hot plug
+//!   with [`pci::HalfWords`];
 //! - an address and data for each interrupt ([`pci::Message`]), and a call of
 //!   [`interrupt`](virtio::blk::VirtioBlk::interrupt) in a thread when it comes;
 //! - a call of [`tick`](virtio::blk::VirtioBlk::tick) every [`TICK_MS`](virtio::blk::TICK_MS).

@@ -41,6 +41,13 @@ const NOT_READY: u16 = 1;
 const MSIX_ENABLE: u32 = 1 << 31;
 const MSIX_MASK_ALL: u32 = 1 << 30;
 
+/// Configuration space that takes writes of 16 bits, too: of two registers in a word one
+/// may have to be left alone.
+pub trait HalfWords: ConfigurationAccess {
+    /// Writes 16 bits; `offset` is a multiple of 2.
+    fn write_half(&mut self, at: DeviceFunction, offset: u8, value: u16);
+}
+
 /// Configuration space and what can be found in it.
 pub struct Pci<C: ConfigurationAccess> {
     root: PciRoot<C>,
@@ -251,6 +258,13 @@ impl<C: ConfigurationAccess> Pci<C> {
         // `Registers`. Other pointers to the same registers do no harm: every
         // access is volatile, and the drivers' locks order those that matter.
         Ok(unsafe { VolatileRef::new(NonNull::cast(mapped)) })
+    }
+}
+
+impl<C: HalfWords> Pci<C> {
+    /// Writes half a word of the configuration space.
+    pub(crate) fn write_half(&mut self, at: DeviceFunction, offset: u8, value: u16) {
+        self.config.write_half(at, offset, value);
     }
 }
 

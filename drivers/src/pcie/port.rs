@@ -2,16 +2,16 @@
 //!
 //! Place: found by the kernel, driven by [`Slot`](super::Slot).
 //!
-//! Rule: configuration space is written in words, so Slot Control and Slot Status are
-//! written together. Each such write is a command to the slot (6.7.3.2); a bit of the
-//! status is cleared by a one, and only what was seen is cleared.
+//! Rule: Slot Control and Slot Status share a word and are written one at a time. A write
+//! of the first is a command to the slot (6.7.3.2). A bit of the second is cleared by a
+//! one, and only what was seen is cleared; QEMU clears nothing if asked for more.
 
 use alloc::vec::Vec;
 
 use bitflags::bitflags;
 use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction, HeaderType};
 
-use crate::pci::{Function, Pci, PciFault};
+use crate::pci::{Function, HalfWords, Pci, PciFault};
 
 const CAPABILITY_PCIE: u8 = 0x10;
 /// In the capabilities register (7.5.3.2), which is the capability's private half.
@@ -169,21 +169,21 @@ impl Port {
         (Control::from_bits_retain(word as u16), Status::from_bits_retain((word >> 16) as u16))
     }
 
-    /// Commands the slot, and clears the events in `seen`.
-    pub(super) fn command<C: ConfigurationAccess>(
-        &self,
-        pci: &mut Pci<C>,
-        control: Control,
-        seen: Status,
-    ) {
-        let clear = u32::from(seen.intersection(EVENTS).bits()) << 16;
-        pci.write(self.at, self.capability + SLOT, u32::from(control.bits()) | clear);
+    /// Commands the slot.
+    pub(super) fn command<C: HalfWords>(&self, pci: &mut Pci<C>, control: Control) {
+        pci.write_half(self.at, self.capability + SLOT, control.bits());
+    }
+
+    /// Clears the events among what was seen.
+    pub(super) fn clear<C: HalfWords>(&self, pci: &mut Pci<C>, seen: Status) {
+        let clear = seen.intersection(EVENTS).bits();
+        pci.write_half(self.at, self.capability + SLOT + 2, clear);
     }
 
     /// Switches the power off behind everybody's back, as a hand does that pulls the
     /// device. For tests of what then happens.
-    pub fn pull<C: ConfigurationAccess>(&self, pci: &mut Pci<C>) {
+    pub fn pull<C: HalfWords>(&self, pci: &mut Pci<C>) {
         let (control, _) = self.registers(pci);
-        self.command(pci, control | Control::POWER_OFF, Status::empty());
+        self.command(pci, control | Control::POWER_OFF);
     }
 }

@@ -13,8 +13,8 @@
 //!
 //! Rules:
 //!
-//! - A turn writes the slot's register at most once, and none comes before the last
-//!   command was carried out, or a second passed (6.7.3.2).
+//! - A turn commands the slot at most once, and none comes before the last command was
+//!   carried out, or a second passed (6.7.3.2).
 //! - A pressed button is obeyed after five seconds, unless it is pressed again (6.7.1.5).
 //! - Power that was switched off stays off for a second (6.7.1.8).
 //! - A device is spoken to 100 ms after its link came up, and has a second to answer
@@ -28,7 +28,7 @@ use core::time::Duration;
 use virtio_drivers::transport::pci::bus::ConfigurationAccess;
 
 use super::port::{Control, Port, Status};
-use crate::pci::Pci;
+use crate::pci::{HalfWords, Pci};
 
 /// How long a command may take.
 const COMMAND_MAX: Duration = Duration::from_secs(1);
@@ -145,13 +145,13 @@ enum Order {
 impl Slot {
     /// The slot below `port`, as firmware left it: a device that answers is on. What the
     /// slot saw before is forgotten; events interrupt from the first turn on.
-    pub fn new<C: ConfigurationAccess>(pci: &mut Pci<C>, port: Port, now: Duration) -> Slot {
+    pub fn new<C: HalfWords>(pci: &mut Pci<C>, port: Port) -> Slot {
         let (control, status) = port.registers(pci);
-        port.command(pci, control, status);
+        port.clear(pci, status);
         let stage = if port.answers(pci) { Stage::On } else { Stage::Off };
         // What is in the slot and has no power is started by the first turn.
         let order = (stage == Stage::Off).then_some(Order::Start);
-        Slot { port, stage, control, commanded: Some(now), order }
+        Slot { port, stage, control, commanded: None, order }
     }
 
     /// The port above.
@@ -180,7 +180,7 @@ impl Slot {
     }
 
     /// Looks at the slot and does what is to be done at `now`.
-    pub fn turn<C: ConfigurationAccess>(
+    pub fn turn<C: HalfWords>(
         &mut self,
         pci: &mut Pci<C>,
         tenant: &mut impl Tenant<C>,
@@ -199,9 +199,13 @@ impl Slot {
         self.stage = stage;
         let seen = status.intersection(HEARD);
         let control = self.wanted();
-        if control != self.control || !seen.is_empty() {
+        let commands = control != self.control;
+        if commands || !seen.is_empty() {
             // The end of an earlier command is cleared too: what is awaited is this one's.
-            self.port.command(pci, control, status);
+            self.port.clear(pci, status);
+        }
+        if commands {
+            self.port.command(pci, control);
             (self.control, self.commanded) = (control, Some(now));
         }
         // What came between the look and the write raises no interrupt of its own.

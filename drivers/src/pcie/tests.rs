@@ -10,7 +10,7 @@ use std::vec::Vec;
 use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction};
 
 use super::*;
-use crate::pci::{Pci, PciFault};
+use crate::pci::{HalfWords, Pci, PciFault};
 
 const PORT: DeviceFunction = DeviceFunction { bus: 0, device: 3, function: 0 };
 const BUS: u8 = 2;
@@ -29,7 +29,7 @@ const PRESSED: u32 = 1 << 16;
 const CHANGED: u32 = 1 << 19;
 const COMPLETED: u32 = 1 << 20;
 const PRESENT: u32 = 1 << 22;
-const CLEARED_BY_ONE: u32 = PRESSED | CHANGED | COMPLETED | 1 << 17 | 1 << 24;
+const EVENTS: u32 = PRESSED | CHANGED | COMPLETED | 1 << 17 | 1 << 24;
 
 /// A port, its slot, and a device with a 32-bit BAR 1 and a prefetchable 64-bit BAR 4.
 struct Model {
@@ -127,12 +127,8 @@ impl ConfigurationAccess for Machine {
 
     fn write_word(&mut self, at: DeviceFunction, offset: u8, value: u32) {
         let mut model = self.model();
-        if at == PORT && offset == SLOT {
-            let status = model.slot & !(value & CLEARED_BY_ONE) & 0xffff_0000;
-            assert_eq!(value & CLEARED_BY_ONE & !model.slot, 0, "only what was seen is cleared");
-            model.slot = status | value & 0xffff | if model.prompt { COMPLETED } else { 0 };
-            model.commands += 1;
-        } else if at.bus == BUS {
+        assert!(at != PORT || offset != SLOT, "control and status are written apart");
+        if at.bus == BUS {
             let value = match offset {
                 0x14 => value & !0xfff,
                 0x20 => value & !0x3fff | 0xc,
@@ -146,6 +142,23 @@ impl ConfigurationAccess for Machine {
 
     unsafe fn unsafe_clone(&self) -> Machine {
         self.clone()
+    }
+}
+
+impl HalfWords for Machine {
+    fn write_half(&mut self, at: DeviceFunction, offset: u8, value: u16) {
+        assert_eq!(at, PORT);
+        let mut model = self.model();
+        if offset == SLOT {
+            let done = if model.prompt { COMPLETED } else { 0 };
+            model.slot = model.slot & 0xffff_0000 | u32::from(value) | done;
+            model.commands += 1;
+        } else {
+            assert_eq!(offset, SLOT + 2);
+            let clear = u32::from(value) << 16;
+            assert_eq!(clear & !(model.slot & EVENTS), 0, "only what was seen is cleared");
+            model.slot &= !clear;
+        }
     }
 }
 
@@ -182,7 +195,7 @@ impl Bench {
     fn new(machine: Machine) -> Bench {
         let mut pci = Pci::new(machine.clone());
         let port = port(&pci).unwrap();
-        let slot = Slot::new(&mut pci, port, Duration::ZERO);
+        let slot = Slot::new(&mut pci, port);
         let (told, now) = (Told::default(), Duration::ZERO);
         Bench { machine, pci, slot, told, now, news: Vec::new() }
     }

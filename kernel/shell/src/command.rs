@@ -433,5 +433,7 @@ pub enum Slot {
     Pull {
         /// The number beside the slot.
         slot: u64,
+        /// In how many seconds.
+        after: u64,
     },
 }

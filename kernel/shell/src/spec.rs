@@ -203,10 +203,13 @@ pub static COMMANDS: &[CommandSpec] = &[
     }),
     spec(
         "slot pull",
-        "SLOT",
+        "SLOT [--after SECONDS]",
         "Tear the disk out: its power goes, and nobody is told",
-        "slot pull 2",
-        |args| Ok(Command::Slot(Slot::Pull { slot: args.number("SLOT")? })),
+        "slot pull 2 --after 3",
+        |args| {
+            let after = args.optional("--after", Args::number)?.unwrap_or(0);
+            Ok(Command::Slot(Slot::Pull { slot: args.number("SLOT")?, after }))
+        },
     ),
     spec("threads", "", "List the kernel's threads", "threads", |_| Ok(Command::Threads)),
     spec("memory", "", "Show how memory is used", "memory", |_| Ok(Command::Memory)),

@@ -4,6 +4,7 @@
 
 use core::ptr::NonNull;
 
+use drivers::pci::HalfWords;
 use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction};
 use volatile::VolatilePtr;
 
@@ -38,15 +39,21 @@ impl ConfigSpace {
     }
 
     fn word(&self, function: DeviceFunction, offset: u8) -> Option<VolatilePtr<'_, u32>> {
+        self.register(function, offset & !3)
+    }
+
+    /// The register at `offset`, which is a multiple of its size: an integer of at most
+    /// 32 bits.
+    fn register<T>(&self, function: DeviceFunction, offset: u8) -> Option<VolatilePtr<'_, T>> {
         if !function.valid() || !(self.first_bus..=self.last_bus).contains(&function.bus) {
             return None;
         }
         let address = usize::from(function.bus - self.first_bus) << BUS_SHIFT
             | usize::from(function.device) << DEVICE_SHIFT
             | usize::from(function.function) << FUNCTION_SHIFT
-            | usize::from(offset & !3);
+            | usize::from(offset);
         // SAFETY: device and function number are valid and the bus is in range, so the
-        // address lies in the mapped space; it is a multiple of 4.
+        // address lies in the mapped space; it is as aligned as its offset.
         Some(unsafe { VolatilePtr::new(self.registers.add(address).cast()) })
     }
 }
@@ -64,5 +71,13 @@ impl ConfigurationAccess for ConfigSpace {
 
     unsafe fn unsafe_clone(&self) -> Self {
         Self { ..*self }
+    }
+}
+
+impl HalfWords for ConfigSpace {
+    fn write_half(&mut self, function: DeviceFunction, offset: u8, value: u16) {
+        if let Some(half) = self.register(function, offset & !1) {
+            half.write(value);
+        }
     }
 }

@@ -81,14 +81,10 @@ pub fn view() -> Vec<View> {
     VIEW.lock().clone()
 }
 
-/// Has a slot do something. False if there is none of that number.
-pub fn order(number: u16, order: Order) -> bool {
-    let known = VIEW.lock().iter().any(|slot| slot.number == number);
-    if known {
-        ORDERS.lock().push((number, order));
-        ring();
-    }
-    known
+/// Has a slot do something.
+pub fn order(number: u16, order: Order) {
+    ORDERS.lock().push((number, order));
+    ring();
 }
 
 /// Where a slot stands, once it stands still and has obeyed all orders.
@@ -134,7 +130,9 @@ impl Slots {
             match port {
                 Ok(port) => {
                     let interrupts = !settings.want_line && wire(&mut pci, &port);
-                    let slot = Slot::new(&mut pci, port, now());
+                    // Nobody would answer: disks share its line.
+                    pci.mute_line(port.at, true);
+                    let slot = Slot::new(&mut pci, port);
                     slots.push(Looked { slot, interrupts });
                 }
                 Err((at, why)) => log::error!("port at {at}: it {why}"),

@@ -49,6 +49,8 @@ pub(crate) struct Guest {
     since: Instant,
     /// Why the machine stopped, in QMP's words, if it said so.
     shutdown: Option<String>,
+    /// Devices that left the machine, by QEMU's names.
+    left: Vec<String>,
     ended: Option<Verdict>,
 }
 
@@ -61,6 +63,7 @@ impl Guest {
             limit: Some(limit),
             since: Instant::now(),
             shutdown: None,
+            left: Vec::new(),
             ended: None,
         })
     }
@@ -94,11 +97,15 @@ impl Guest {
         }
     }
 
-    /// Notes why the machine shuts down; true if the accelerator gave up.
+    /// Notes why the machine shuts down, and what left it; true if the accelerator gave up.
     fn has_given_up(&mut self, event: &Value) -> bool {
         match event["event"].as_str() {
             Some("SHUTDOWN") => {
                 self.shutdown = event["data"]["reason"].as_str().map(str::to_owned);
+                false
+            }
+            Some("DEVICE_DELETED") => {
+                self.left.extend(event["data"]["device"].as_str().map(str::to_owned));
                 false
             }
             Some("STOP") => {
@@ -202,6 +209,35 @@ impl Guest {
                 self.ended = Some(verdict);
             }
         }
+    }
+
+    /// Waits until a device has left the machine, which QEMU says by an event.
+    ///
+    /// # Errors
+    /// The guest ended, or hung, before.
+    pub(crate) fn until_left(&mut self, device: &str) -> Result<()> {
+        loop {
+            if let Some(at) = self.left.iter().position(|left| left == device) {
+                self.left.remove(at);
+                return Ok(());
+            }
+            if let Step::Ended(verdict) = self.step() {
+                bail!("{device} did not leave: {verdict}\n{}", self.last_words());
+            }
+        }
+    }
+
+    /// The oldest whole line that the guest said and nobody took, without waiting.
+    pub(crate) fn take_line(&mut self) -> Option<String> {
+        self.transcript.take_line()
+    }
+
+    /// Has QEMU execute a command; returns what it returned.
+    ///
+    /// # Errors
+    /// QEMU refused the command, or is gone, or did not answer in time.
+    pub(crate) fn qmp(&mut self, command: &str, arguments: Value) -> Result<Value> {
+        self.session.qmp.execute(command, arguments)
     }
 
     /// Whether the kernel said that it takes input.

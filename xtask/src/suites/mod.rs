@@ -10,6 +10,7 @@ mod console;
 mod fuzz;
 mod kernel;
 mod lab;
+mod plug;
 mod report;
 pub(crate) mod tally;
 
@@ -68,6 +69,7 @@ const SUITES: &[Suite] = &[
     ("crash", kernel::crash),
     ("console", console::script),
     ("fuzz", fuzz::lines),
+    ("plug", plug::plug),
     ("demo", demo),
     ("soak", soak),
 ];

@@ -38,7 +38,9 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
     /// Whether `other` is the same disk, by what it says of itself. A disk without a
     /// serial number is like no other.
     pub fn is_same(&self, other: &VirtioBlk<H, D>) -> bool {
-        let (serial, theirs) = (self.queue.lock().serial, other.queue.lock().serial);
+        // One lock after the other: they have the same rank.
+        let serial = self.queue.lock().serial;
+        let theirs = other.queue.lock().serial;
         self.config == other.config && !serial.is_empty() && serial == theirs
     }
 

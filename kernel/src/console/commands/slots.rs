@@ -2,7 +2,10 @@
 
 use alloc::format;
 use alloc::string::ToString;
+use alloc::sync::Arc;
+use core::time::Duration;
 
+use dm::{Env, Work};
 use drivers::pcie::Stage;
 use shell::Slot;
 use shell::format::{Align, Table};
@@ -12,6 +15,7 @@ use crate::console::session::Session;
 use crate::console::{Failure, Outcome};
 use crate::disks::{self, Order};
 use crate::kprintln;
+use crate::task::KernelEnv;
 
 /// Does what a `slot` command says.
 pub fn run(session: &mut Session<'_>, command: &Slot) -> Outcome {
@@ -25,9 +29,15 @@ pub fn run(session: &mut Session<'_>, command: &Slot) -> Outcome {
             act(session, slot, Order::Start)?;
             told(slot, Stage::On, "is on", "it is empty, or what is in it does not answer")
         }
-        Slot::Pull { slot } => {
+        Slot::Pull { slot, after: 0 } => {
             act(session, slot, Order::Pull)?;
             kprintln!("slot {slot} has no power any more; nobody was told");
+            Ok(())
+        }
+        Slot::Pull { slot, after } => {
+            let number = known(slot)?;
+            KernelEnv.run_after(Duration::from_secs(after), Arc::new(Hand(number)));
+            kprintln!("slot {slot} loses its power in {after} s");
             Ok(())
         }
     }
@@ -60,12 +70,27 @@ fn list() -> Outcome {
     Ok(())
 }
 
+/// A hand that pulls out what is in a slot.
+struct Hand(u16);
+
+impl Work for Hand {
+    fn run(self: Arc<Self>) {
+        disks::order(self.0, Order::Pull);
+    }
+}
+
+/// The number of a slot that there is.
+fn known(slot: u64) -> Result<u16, Failure> {
+    let known = disks::view().into_iter().find(|it| u64::from(it.number) == slot);
+    known
+        .map(|it| it.number)
+        .ok_or_else(|| Failure::new(format!("there is no slot {slot}")).and("`slot ls` lists them"))
+}
+
 /// Has a slot do something, and waits until it stands still.
 fn act(session: &mut Session<'_>, slot: u64, order: Order) -> Outcome {
-    let number = u16::try_from(slot).ok().filter(|&slot| disks::order(slot, order));
-    let Some(number) = number else {
-        return Err(Failure::new(format!("there is no slot {slot}")).and("`slot ls` lists them"));
-    };
+    let number = known(slot)?;
+    disks::order(number, order);
     session.wait_until(|| disks::settled(number).is_some())
 }
 

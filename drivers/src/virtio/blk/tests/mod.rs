@@ -40,6 +40,7 @@ std::thread_local! {
 
 impl LockWatch for Watch {
     fn enter(&self, _: Rank) {
+        assert_eq!(self.held(), 0, "two locks of one rank");
         HELD.with(|held| held.set(held.get() + 1));
     }
 

@@ -1,0 +1,249 @@
+//! The suite that takes a mirror's disk out of its slot under load, and puts it back.
+//!
+//! QEMU presses the slot's button (`device_del`), or the guest pulls the power away behind
+//! its own back; that the disk has left, QEMU says. Each case is a test, and ends with the
+//! host's look at the images.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use super::Options;
+use super::lab::Lab;
+use super::report::Report;
+use super::tally::Tally;
+use crate::qemu::{Disk, Guest, Step};
+use crate::verdict::Verdict;
+
+/// How long the guest may take for anything.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Size of a leg, and where its data begin.
+const LEG_BYTES: u64 = 48 << 20;
+const DATA_START: usize = 1 << 20;
+
+/// How fast the leg that leaves is, in bytes a second: a button is obeyed after five
+/// seconds, and the writing must last longer.
+const RATE: u64 = 4 << 20;
+
+/// How the console begins what it says of a command that failed.
+const REFUSAL: &str = "error:";
+
+/// A name, words for the kernel, and what is done.
+type Case = (&'static str, &'static str, fn(&mut Bench) -> Result<()>);
+
+const CASES: &[Case] = &[
+    ("a_disk_whose_button_is_pressed_leaves_and_comes_back", "", button),
+    ("a_disk_that_is_torn_out_and_comes_back_is_a_leg_again", "", torn_out),
+    ("slots_and_disks_without_messages_do_the_same", "interrupts=line", button),
+    ("another_disk_in_the_slot_gets_another_name", "", stranger),
+];
+
+/// Runs the cases.
+pub(super) fn plug(options: &Options, report: &mut Report) -> Result<Tally> {
+    let lab = report.aside(|| Lab::open(options))?;
+    let mut tally = Tally::default();
+    for (name, words, case) in CASES {
+        let folder = tempfile::tempdir_in(report.folder())?;
+        let done = Bench::boot(&lab, words, folder.path(), report).and_then(|mut bench| {
+            let done = case(&mut bench);
+            bench.said.iter().for_each(|line| report.line(line));
+            done
+        });
+        report
+            .line(&format!("test plug::{name} ... {}", if done.is_ok() { "ok" } else { "FAILED" }));
+        if let Err(why) = &done {
+            report.text(&format!("{why:#}\n"));
+        }
+        tally += Tally::of(done.is_ok());
+    }
+    Ok(tally)
+}
+
+/// A guest with a mirror of two disks.
+struct Bench {
+    guest: Guest,
+    folder: PathBuf,
+    legs: [PathBuf; 2],
+    /// The device that the second one is, as QEMU has it.
+    device: Value,
+    said: Vec<String>,
+}
+
+impl Bench {
+    fn boot(lab: &Lab, words: &str, folder: &Path, report: &Report) -> Result<Self> {
+        let legs = [0, 1].map(|leg| folder.join(format!("leg{leg}.img")));
+        let mut disks = Vec::new();
+        for leg in &legs {
+            File::create(leg).and_then(|leg| leg.set_len(LEG_BYTES)).context("making a leg")?;
+            disks.push(Disk::raw(leg).with_rate(0));
+        }
+        let device = disks[1].device(1);
+        let cmdline = format!("mode=console session=script {words}");
+        let mut guest = Guest::boot(&lab.machine(cmdline, disks, report), LIMIT)?;
+        guest.until_prompt()?;
+        let folder = folder.to_owned();
+        let mut bench = Self { guest, folder, legs, device, said: Vec::new() };
+        bench.does("slot ls", "2  00:05.0")?;
+        bench.does("mirror label m0 vbd0 vbd1", "m0: vbd0, vbd1 labelled")?;
+        bench.is_healthy()?;
+        Ok(bench)
+    }
+
+    fn begin(&mut self, command: &str) {
+        self.guest.set_limit(Some(LIMIT));
+        self.guest.send(command);
+    }
+
+    /// The end of a command that was begun: it did it, and said this.
+    fn did(&mut self, words: &str) -> Result<()> {
+        let mut answer = Vec::new();
+        while let Some(line) = self.guest.next_line()? {
+            answer.push(line);
+        }
+        let refused = answer.iter().any(|line| line.starts_with(REFUSAL));
+        let told = answer.iter().any(|line| line.contains(words));
+        self.said.extend(answer.iter().cloned());
+        ensure!(!refused && told, "it was to say `{words}`, and said\n{}", answer.join("\n"));
+        Ok(())
+    }
+
+    fn does(&mut self, command: &str, words: &str) -> Result<()> {
+        self.begin(command);
+        self.did(words).with_context(|| command.to_owned())
+    }
+
+    /// Waits until the guest says something with these words by itself, and shows its
+    /// prompt again.
+    fn until(&mut self, words: &str) -> Result<()> {
+        self.guest.set_limit(Some(LIMIT));
+        loop {
+            while let Some(line) = self.guest.take_line() {
+                let found = line.contains(words);
+                self.said.push(line);
+                if found {
+                    return self.guest.until_prompt();
+                }
+            }
+            if let Step::Ended(verdict) = self.guest.step() {
+                bail!("it was to say `{words}`: {verdict}\n{}", self.guest.last_words());
+            }
+        }
+    }
+
+    /// Limits the second disk to so many bytes a second; 0 is no limit.
+    fn limit(&mut self, rate: u64) -> Result<()> {
+        let limits = json!({"bps-total": rate});
+        let set = json!({"path": "/objects/rate1", "property": "limits", "value": limits});
+        self.guest.qmp("qom-set", set).map(drop)
+    }
+
+    /// Waits until there is a disk in the slot, of which the guest said this.
+    fn arrived(&mut self, words: &str) -> Result<()> {
+        self.until("slot 2: a device is there")?;
+        ensure!(self.found(words), "it was to say `{words}`");
+        Ok(())
+    }
+
+    fn found(&self, words: &str) -> bool {
+        self.said.iter().any(|line| line.contains(words))
+    }
+
+    fn is_healthy(&mut self) -> Result<()> {
+        self.does("mirror wait m0", "m0: healthy: 2 of 2 legs in sync")
+    }
+
+    /// The disk left while the mirror was written, and the mirror went on.
+    fn is_degraded(&mut self) -> Result<()> {
+        self.does("mirror status m0", "degraded: 1 of 2 legs in sync")?;
+        self.does("verify m0 0 40M random=1", "verified 40 MiB")?;
+        self.does("slot ls", "2  00:05.0")?;
+        let row = self.said.iter().rev().find(|line| line.contains("00:05.0"));
+        let row = row.map(|row| row.split_whitespace().collect::<Vec<_>>()).unwrap_or_default();
+        ensure!(row.ends_with(&["-", "off"]), "the slot is to be empty and off: {row:?}");
+        Ok(())
+    }
+
+    /// Puts the same disk back; the mirror takes it back, and gives it what it missed.
+    fn comes_back(&mut self) -> Result<()> {
+        self.limit(0)?;
+        self.does("fill m0 1M 2M 0x5a", "filled 2 MiB")?;
+        self.guest.qmp("device_add", self.device.clone())?;
+        self.arrived("vbd1: the disk is back")?;
+        self.does("mirror add m0 1", "leg 1 is given what it missed")?;
+        self.is_healthy()?;
+        self.does("mirror check m0 --wait", "0 differ")
+    }
+
+    /// Powers off; then both legs have the same data.
+    fn legs_are_equal(&mut self) -> Result<()> {
+        self.begin("poweroff");
+        match self.guest.run(|_| ()) {
+            Verdict::Passed => {}
+            verdict => bail!("poweroff: {verdict}\n{}", self.guest.last_words()),
+        }
+        let data = |leg: &PathBuf| fs::read(leg).map(|mut data| data.split_off(DATA_START));
+        let (one, other) = (data(&self.legs[0])?, data(&self.legs[1])?);
+        ensure!(
+            one[1 << 20..3 << 20].iter().all(|&byte| byte == 0x5a),
+            "leg 0 lacks the last write"
+        );
+        match one.iter().zip(&other).position(|(one, other)| one != other) {
+            Some(at) => bail!("the legs differ in sector {} of their data", at / 512),
+            None => Ok(()),
+        }
+    }
+}
+
+fn button(bench: &mut Bench) -> Result<()> {
+    bench.limit(RATE)?;
+    bench.begin("fill m0 0 40M random=1");
+    bench.guest.qmp("device_del", json!({"id": "vbd1"}))?;
+    bench.guest.until_left("vbd1")?;
+    bench.did("filled 40 MiB")?;
+    ensure!(bench.found("slot 2: its button was pressed"), "the guest did not see the button");
+    ensure!(bench.found("slot 2: the device has left"), "the guest did not let it go");
+    bench.is_degraded()?;
+    bench.comes_back()?;
+    bench.legs_are_equal()
+}
+
+fn torn_out(bench: &mut Bench) -> Result<()> {
+    bench.limit(RATE)?;
+    bench.does("slot pull 2 --after 3", "slot 2 loses its power in 3 s")?;
+    bench.does("fill m0 0 40M random=1", "filled 40 MiB")?;
+    bench.guest.until_left("vbd1")?;
+    ensure!(bench.found("slot 2: the device was torn out"), "the guest did not see it");
+    bench.is_degraded()?;
+    bench.comes_back()?;
+    bench.legs_are_equal()
+}
+
+fn stranger(bench: &mut Bench) -> Result<()> {
+    bench.does("slot eject 2", "slot 2 is off")?;
+    bench.guest.until_left("vbd1")?;
+    let image = bench.folder.join("other.img");
+    File::create(&image)?.set_len(LEG_BYTES)?;
+    let file = json!({"driver": "file", "filename": image});
+    bench
+        .guest
+        .qmp("blockdev-add", json!({"driver": "raw", "node-name": "other", "file": file}))?;
+    let mut device = bench.device.clone();
+    (device["drive"], device["serial"]) = (json!("other"), json!("other"));
+    bench.guest.qmp("device_add", device)?;
+    bench.arrived("vbd2 at 02:00.0")?;
+    bench.does("slot ls", "vbd2")?;
+    bench.does("mirror replace m0 1 vbd2", "leg 1 is given what it missed")?;
+    bench.is_healthy()?;
+    bench.does("fill m0 1M 2M 0x5a", "filled 2 MiB")?;
+    // The disk that was there has its name again.
+    bench.does("slot eject 2", "slot 2 is off")?;
+    bench.guest.until_left("vbd1")?;
+    bench.guest.qmp("device_add", bench.device.clone())?;
+    bench.arrived("vbd1: the disk is back")?;
+    bench.legs[1] = image;
+    Ok(())
+}
