@@ -423,6 +423,8 @@ pub enum Slot {
     Eject {
         /// The number beside the slot.
         slot: u64,
+        /// Also if a mapped device uses it.
+        force: bool,
     },
     /// Start what is in it.
     Start {

@@ -193,10 +193,13 @@ pub static COMMANDS: &[CommandSpec] = &[
     }),
     spec(
         "slot eject",
-        "SLOT",
+        "SLOT [--force]",
         "Let the disk in a slot leave, and switch its power off",
         "slot eject 2",
-        |args| Ok(Command::Slot(Slot::Eject { slot: args.number("SLOT")? })),
+        |args| {
+            let force = args.find("--force").is_some();
+            Ok(Command::Slot(Slot::Eject { slot: args.number("SLOT")?, force }))
+        },
     ),
     spec("slot start", "SLOT", "Start the disk in a slot that is off", "slot start 2", |args| {
         Ok(Command::Slot(Slot::Start { slot: args.number("SLOT")? }))

@@ -20,7 +20,7 @@ use core::time::Duration;
 
 use bio::BlockDevice;
 use bio::sync::{Lock, Rank};
-use dm::Dm;
+use dm::{Dm, Event, Severity};
 use drivers::pci::{Function, Pci};
 use drivers::pcie::{self, News, Port, Slot, Stage, Tenant};
 use drivers::virtio::SetupError;
@@ -32,6 +32,7 @@ use super::{Block, DISKS, DISKS_MAX, Disk, Settings, announce, attach, each, enl
 use crate::arch::clock;
 use crate::arch::interrupts::Vector;
 use crate::arch::pci::ConfigSpace;
+use crate::events;
 use crate::mm::dma::KernelHal;
 use crate::task::{MaySleep, Priority, WaitChan, sleep, spawn};
 
@@ -202,7 +203,7 @@ impl Slots {
             let mut house = House { bus, settings: *settings, dm, may_sleep };
             let next = slot.turn(pci, &mut house, now());
             if let Some(news) = next.news {
-                log::info!("slot {number}: {news}");
+                tell(&format!("slot {number}"), severity(news), &format!("{news}"));
                 if news == News::Left {
                     house.lost();
                 }
@@ -227,6 +228,19 @@ impl Slots {
         let views = self.slots.iter().map(view).collect();
         let before = mem::replace(&mut *VIEW.lock(), views);
         drop(before);
+    }
+}
+
+/// Keeps what happened for `events`, and shows it now.
+fn tell(device: &str, severity: Severity, what: &str) {
+    log::info!("{device}: {what}");
+    events::note(&Event { device, severity, what: format_args!("{what}") });
+}
+
+fn severity(news: News) -> Severity {
+    match news {
+        News::Pressed | News::Stays | News::Arrived | News::Left => Severity::Info,
+        News::Silent | News::Busy(_) | News::TornOut | News::PowerFault => Severity::Warning,
     }
 }
 
@@ -332,7 +346,7 @@ impl House<'_> {
         if disk.block.take_over(block) {
             disk.attached.store(true, Ordering::Relaxed);
             pci.mute_line(disk.at, disk.delivery == Delivery::Messages);
-            log::info!("{}: the disk is back", disk.name);
+            tell(&disk.name, Severity::Info, "the disk is back");
         }
     }
 
@@ -348,6 +362,7 @@ impl House<'_> {
         interrupts::listen_to(disk);
         pci.mute_line(at, delivery == Delivery::Messages);
         announce(disk);
+        tell(&disk.name, Severity::Info, "a new disk");
         let device: Arc<dyn BlockDevice> = disk.device();
         if let Err(why) = self.dm.add_disk(&disk.name, device) {
             log::error!("{}: {why}", disk.name);

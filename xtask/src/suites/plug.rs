@@ -160,6 +160,7 @@ impl Bench {
     fn is_degraded(&mut self) -> Result<()> {
         self.does("mirror status m0", "degraded: 1 of 2 legs in sync")?;
         self.does("verify m0 0 40M random=1", "verified 40 MiB")?;
+        self.does("events", "slot 2: the device")?;
         self.does("slot ls", "2  00:05.0")?;
         let row = self.said.iter().rev().find(|line| line.contains("00:05.0"));
         let row = row.map(|row| row.split_whitespace().collect::<Vec<_>>()).unwrap_or_default();
@@ -223,7 +224,7 @@ fn torn_out(bench: &mut Bench) -> Result<()> {
 }
 
 fn stranger(bench: &mut Bench) -> Result<()> {
-    bench.does("slot eject 2", "slot 2 is off")?;
+    bench.does("slot eject 2 --force", "slot 2 is off")?;
     bench.guest.until_left("vbd1")?;
     let image = bench.folder.join("other.img");
     File::create(&image)?.set_len(LEG_BYTES)?;
@@ -240,7 +241,7 @@ fn stranger(bench: &mut Bench) -> Result<()> {
     bench.is_healthy()?;
     bench.does("fill m0 1M 2M 0x5a", "filled 2 MiB")?;
     // The disk that was there has its name again.
-    bench.does("slot eject 2", "slot 2 is off")?;
+    bench.does("slot eject 2 --force", "slot 2 is off")?;
     bench.guest.until_left("vbd1")?;
     bench.guest.qmp("device_add", bench.device.clone())?;
     bench.arrived("vbd1: the disk is back")?;

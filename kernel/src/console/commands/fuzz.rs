@@ -18,7 +18,7 @@ use core::time::Duration;
 
 use shell::fuzz::Lines;
 use shell::token::tokenize;
-use shell::{Command, Dmsetup, Mirror, parse};
+use shell::{Command, Dmsetup, Mirror, Slot, parse};
 
 use crate::console::session::Session;
 use crate::console::{Failure, Outcome, devices, stack};
@@ -70,6 +70,7 @@ pub fn run(session: &mut Session<'_>, disk: &str, count: u64, seed: u64) -> Outc
 fn may_run(command: &Command, line: &str, others: &[&str]) -> bool {
     match command {
         Command::Poweroff | Command::Panic | Command::Fuzz { .. } | Command::Log { .. } => false,
+        Command::Slot(slot) => *slot == Slot::List,
         Command::Help { .. }
         | Command::Events { .. }
         | Command::Disks

@@ -12,7 +12,7 @@ use shell::format::{Align, Table};
 
 use super::{or_dash, print_lines};
 use crate::console::session::Session;
-use crate::console::{Failure, Outcome};
+use crate::console::{Failure, Outcome, stack};
 use crate::disks::{self, Order};
 use crate::kprintln;
 use crate::task::KernelEnv;
@@ -21,7 +21,10 @@ use crate::task::KernelEnv;
 pub fn run(session: &mut Session<'_>, command: &Slot) -> Outcome {
     match *command {
         Slot::List => list(),
-        Slot::Eject { slot } => {
+        Slot::Eject { slot, force } => {
+            if !force {
+                check_unused(session, known(slot)?)?;
+            }
             act(session, slot, Order::Eject)?;
             told(slot, Stage::Off, "is off; its disk can be taken out", "the disk in it stays")
         }
@@ -85,6 +88,20 @@ fn known(slot: u64) -> Result<u16, Failure> {
     known
         .map(|it| it.number)
         .ok_or_else(|| Failure::new(format!("there is no slot {slot}")).and("`slot ls` lists them"))
+}
+
+/// Refuses a slot whose disk is used: a leg that leaves is a person's decision.
+fn check_unused(session: &Session<'_>, slot: u16) -> Outcome {
+    let view = disks::view().into_iter().find(|it| it.number == slot);
+    let disks = view.map(|view| view.disks).unwrap_or_default();
+    for disk in disks.split_whitespace() {
+        if let [user, ..] = &stack::users(session.dm, disk)[..] {
+            return Err(Failure::new(format!("`{disk}` in slot {slot} is part of `{user}`")).and(
+                &format!("`slot eject {slot} --force` takes it all the same, as its button does"),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Has a slot do something, and waits until it stands still.
