@@ -29,6 +29,9 @@ const DATA_START: usize = 1 << 20;
 /// seconds, and the writing must last longer.
 const RATE: u64 = 4 << 20;
 
+/// Its rate where it hangs: for what it holds then it takes half a minute.
+const CRAWL: u64 = 40 << 10;
+
 /// How the console begins what it says of a command that failed.
 const REFUSAL: &str = "error:";
 
@@ -39,6 +42,8 @@ const CASES: &[Case] = &[
     ("a_disk_whose_button_is_pressed_leaves_and_comes_back", "", button),
     ("a_disk_that_is_torn_out_and_comes_back_is_a_leg_again", "", torn_out),
     ("slots_and_disks_without_messages_do_the_same", "interrupts=line", button),
+    ("a_disk_that_hangs_keeps_its_power_until_it_has_answered", "disk_timeout=3", hung),
+    ("a_disk_that_was_away_unnoticed_is_no_leg_in_sync", "", unnoticed),
     ("another_disk_in_the_slot_gets_another_name", "", stranger),
 ];
 
@@ -70,6 +75,8 @@ struct Bench {
     legs: [PathBuf; 2],
     /// The device that the second one is, as QEMU has it.
     device: Value,
+    /// What was sent last.
+    command: String,
     said: Vec<String>,
 }
 
@@ -86,7 +93,7 @@ impl Bench {
         let mut guest = Guest::boot(&lab.machine(cmdline, disks, report), LIMIT)?;
         guest.until_prompt()?;
         let folder = folder.to_owned();
-        let mut bench = Self { guest, folder, legs, device, said: Vec::new() };
+        let mut bench = Self { guest, folder, legs, device, command: String::new(), said: Vec::new() };
         bench.does("slot ls", "2  00:05.0")?;
         bench.does("mirror label m0 vbd0 vbd1", "m0: vbd0, vbd1 labelled")?;
         bench.is_healthy()?;
@@ -96,13 +103,19 @@ impl Bench {
     fn begin(&mut self, command: &str) {
         self.guest.set_limit(Some(LIMIT));
         self.guest.send(command);
+        command.clone_into(&mut self.command);
     }
 
     /// The end of a command that was begun: it did it, and said this.
     fn did(&mut self, words: &str) -> Result<()> {
-        let mut answer = Vec::new();
-        while let Some(line) = self.guest.next_line()? {
-            answer.push(line);
+        let mut answer: Vec<String> = Vec::new();
+        loop {
+            match self.guest.next_line()? {
+                Some(line) => answer.push(line),
+                None if answer.iter().any(|line| line.ends_with(&self.command)) => break,
+                // The prompt before the command, shown again below a message.
+                None => drop(self.guest.step()),
+            }
         }
         let refused = answer.iter().any(|line| line.starts_with(REFUSAL));
         let told = answer.iter().any(|line| line.contains(words));
@@ -220,6 +233,40 @@ fn torn_out(bench: &mut Bench) -> Result<()> {
     ensure!(bench.found("slot 2: the device was torn out"), "the guest did not see it");
     bench.is_degraded()?;
     bench.comes_back()?;
+    bench.legs_are_equal()
+}
+
+fn hung(bench: &mut Bench) -> Result<()> {
+    bench.limit(CRAWL)?;
+    bench.begin("fill m0 0 40M random=1");
+    bench.guest.qmp("device_del", json!({"id": "vbd1"}))?;
+    bench.did("filled 40 MiB")?;
+    bench.until("it keeps its power")?;
+    bench.does("slot ls", "leaving")?;
+    bench.until("slot 2: the device has left")?;
+    bench.is_degraded()?;
+    // QEMU may say so only when it was asked for something.
+    bench.limit(0)?;
+    bench.guest.until_left("vbd1")?;
+    bench.comes_back()?;
+    bench.legs_are_equal()
+}
+
+fn unnoticed(bench: &mut Bench) -> Result<()> {
+    bench.does("fill m0 0 40M random=1", "filled 40 MiB")?;
+    // Nothing is dirty then, so nothing is written by itself.
+    bench.does("dmsetup suspend m0", "suspended")?;
+    bench.does("dmsetup resume m0", "running")?;
+    bench.does("slot eject 2 --force", "slot 2 is off")?;
+    bench.guest.until_left("vbd1")?;
+    bench.guest.qmp("device_add", bench.device.clone())?;
+    bench.arrived("vbd1: the disk is back")?;
+    bench.does("mirror status m0", "healthy: 2 of 2 legs in sync")?;
+    bench.does("fill m0 1M 2M 0x5a", "filled 2 MiB")?;
+    bench.does("mirror status m0", "its cache was lost")?;
+    bench.does("mirror add m0 1", "leg 1 is given what it missed")?;
+    bench.is_healthy()?;
+    bench.does("mirror check m0 --wait", "0 differ")?;
     bench.legs_are_equal()
 }
 
