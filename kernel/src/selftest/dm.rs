@@ -134,8 +134,9 @@ fn a_stack_swaps(may_sleep: &MaySleep) -> Result<(), String> {
         rig.dm.load(name, table).map_err(|error| error.to_string())?;
         rig.settle(|done| device.resume(done)).map_err(|error| error.to_string())
     })?;
+    // Half of what was written is on each mirror; the rest was never the same.
     for (one, other) in [("a0", "a1"), ("b0", "b1")] {
-        for part in [extent(0, 128), extent(2000, 128)] {
+        for part in [extent(32, 32), extent(2032, 32)] {
             check!(rig.read(one, part)? == rig.read(other, part)?, "the legs differ");
         }
     }

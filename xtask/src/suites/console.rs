@@ -238,16 +238,6 @@ const SCRIPT: &[Step] = &[
     refuses("mirror forget vbd0", "`mirror forget vbd0 --force`"),
     does("mirror forget vbd0 --force", "it is a member of no mirror now"),
     does("mirror forget vbd1 --force", "it is a member of no mirror now"),
-    // A slot gives nothing away that is in use, and nothing that is not there.
-    does("dmsetup create s0 --table \"0 8 linear vbd6 0\"", "s0: 4 KiB"),
-    refuses("slot eject 7", "`vbd6` in slot 7 is part of `s0`"),
-    does("dmsetup remove s0", ""),
-    does("slot eject 7", "slot 7 is off"),
-    refuses("read vbd6 0", "gone"),
-    refuses("slot start 7", "it is empty"),
-    does("slot eject 7", "slot 7 is off"),
-    refuses("slot eject 99", "there is no slot 99"),
-    does("slot start 1", "slot 1 is on"),
     // I/O that cannot be.
     does("dmsetup create z0 --table \"0 8 zero\"", "z0: 4 KiB"),
     refuses("read z0 0 8K", "`z0` ends at 4 KiB"),
@@ -341,6 +331,16 @@ const SCRIPT: &[Step] = &[
         "dmsetup create m3 --table \"0 131072 mirror core 2 1024 nosync 2 vbd5 0 vbd1 0\"",
         "m3: 64 MiB",
     ),
+    // A slot gives nothing away that is in use, and nothing that is not there.
+    does("dmsetup create s0 --table \"0 8 linear vbd6 0\"", "s0: 4 KiB"),
+    refuses("slot eject 7", "`vbd6` in slot 7 is part of `s0`"),
+    does("dmsetup remove s0", ""),
+    does("slot eject 7", "slot 7 is off"),
+    refuses("read vbd6 0", "gone"),
+    refuses("slot start 7", "it is empty"),
+    does("slot eject 7", "slot 7 is off"),
+    refuses("slot eject 99", "there is no slot 99"),
+    does("slot start 1", "slot 1 is on"),
     // What was refused left nothing behind.
     does("dmsetup ls", "m3"),
     refuses("dmsetup info m1", "`m1`"),

@@ -93,7 +93,8 @@ impl Bench {
         let mut guest = Guest::boot(&lab.machine(cmdline, disks, report), LIMIT)?;
         guest.until_prompt()?;
         let folder = folder.to_owned();
-        let mut bench = Self { guest, folder, legs, device, command: String::new(), said: Vec::new() };
+        let mut bench =
+            Self { guest, folder, legs, device, command: String::new(), said: Vec::new() };
         bench.does("slot ls", "2  00:05.0")?;
         bench.does("mirror label m0 vbd0 vbd1", "m0: vbd0, vbd1 labelled")?;
         bench.is_healthy()?;
