@@ -36,6 +36,8 @@ pub(crate) struct Request {
     /// The words: `disk pull 1`.
     pub(crate) words: Vec<String>,
     stream: UnixStream,
+    /// What follows the question, of which some may have been read.
+    rest: BufReader<UnixStream>,
 }
 
 impl Request {
@@ -51,7 +53,7 @@ impl Request {
     /// The connection as it is, to become the serial line. What comes from it arrives as
     /// keys if `keys` says where.
     pub(crate) fn into_line(self, keys: Option<Sender<Event>>) -> Result<UnixStream> {
-        let mut theirs = self.stream.try_clone()?;
+        let mut theirs = self.rest;
         thread::spawn(move || {
             let mut buffer = [0; 1024];
             while let Ok(length @ 1..) = theirs.read(&mut buffer) {
@@ -105,16 +107,15 @@ impl Drop for Door {
 }
 
 fn take_question(stream: UnixStream, events: &Sender<Event>) -> Result<()> {
+    let mut rest = BufReader::new(stream.try_clone()?);
     let mut line = Vec::new();
-    // One byte at a time: what follows the line is not ours.
-    let mut bytes = (&stream).take(QUESTION_BYTES_MAX).bytes();
-    while let Some(byte) = bytes.next().transpose()?.filter(|byte| *byte != b'\n') {
-        line.push(byte);
-    }
+    rest.by_ref().take(QUESTION_BYTES_MAX).read_until(b'\n', &mut line)?;
     let words: Value = serde_json::from_slice(&line)?;
     let words = words.as_array().context("no array of words")?;
     let words = words.iter().map(|word| word.as_str().unwrap_or_default().to_owned()).collect();
-    events.send(Event::Asked(Request { words, stream })).map_err(|_| anyhow!("nobody listens"))
+    events
+        .send(Event::Asked(Request { words, stream, rest }))
+        .map_err(|_| anyhow!("nobody listens"))
 }
 
 /// Asks the guest that runs; returns its answer.

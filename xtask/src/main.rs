@@ -11,6 +11,7 @@ mod clean;
 mod console;
 mod control;
 mod demo;
+mod faults;
 mod figures;
 mod guard;
 mod inspect;
@@ -85,6 +86,12 @@ enum Xtask {
     /// argument cannot be used.
     Inspect(inspect::Options),
 
+    /// Have the disks of a mirror fail in each way, and judge what the guest makes of it
+    ///
+    /// Each case boots the kernel with two disks and does something to them from
+    /// outside; --list lists them.
+    Faults(faults::Options),
+
     /// Cut the power of a mirror again and again, and judge what its disks hold
     Soak(soak::Options),
 
@@ -156,6 +163,7 @@ fn dispatch(verb: Xtask) -> Result<ExitCode> {
         Xtask::Demo(options) => demo::main(&options),
         Xtask::Test(options) => suites::main(&options),
         Xtask::Inspect(options) => inspect::main(&options),
+        Xtask::Faults(options) => faults::main(&options),
         Xtask::Soak(options) => soak::main(&options),
         Xtask::Sim(options) => sim::main(&options).map(|()| ExitCode::SUCCESS),
         Xtask::Mutants(options) => mutants::main(&options).map(code),

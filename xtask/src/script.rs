@@ -94,6 +94,7 @@ impl Script {
         if self.failed.is_some() {
             return Some(LAST.to_owned());
         }
+        while self.lines.pop_front_if(|(_, text)| text.trim().is_empty()).is_some() {}
         let Some((line, command)) = self.lines.front() else {
             return self.ended.then(|| LAST.to_owned());
         };
@@ -178,7 +179,7 @@ mod tests {
     #[test]
     fn a_script_gives_its_lines_then_poweroff() {
         let mut script = Script::new("standard input");
-        script.push(b"disks\r\nsta");
+        script.push(b"disks\r\n \r\nsta");
         assert_eq!(script.next_line().as_deref(), Some("disks"));
         assert_eq!(script.next_line(), None, "half a line is no line yet");
         script.push(b"tus m0");

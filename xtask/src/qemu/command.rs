@@ -207,10 +207,11 @@ fn attach(qemu: &mut Command, number: usize, disk: &Disk) {
     let slot = FIRST_DISK_SLOT + number;
     let serial = disk.serial.as_deref().unwrap_or(&name);
     let block = disk.block_bytes;
+    let flushes = if disk.flushes { "" } else { ",config-wce=off,write-cache=off" };
+    let id = disk.switch(number).map(|it| format!(",id={}", it.device())).unwrap_or_default();
     qemu.arg("-device").arg(format!(
         "virtio-blk-pci,drive={name},serial={serial},addr={slot:#x},disable-legacy=on,\
-         logical_block_size={block},physical_block_size={block},rerror=report,werror=report{}",
-        if disk.flushes { "" } else { ",config-wce=off,write-cache=off" }
+         logical_block_size={block},physical_block_size={block},rerror=report,werror=report{flushes}{id}",
     ));
 }
 

@@ -175,7 +175,8 @@ impl Guest {
         self.session.write(bytes);
     }
 
-    /// Sends one line to the prompt, or several at once.
+    /// Sends one line to the prompt, or several at once; not an empty one, whose echo
+    /// nobody would notice.
     pub(crate) fn send(&mut self, line: &str) {
         while self.transcript.take_line().is_some() {}
         self.write(format!("{}\r", line.replace('\n', "\r")).as_bytes());

@@ -1,12 +1,14 @@
 //! A disk on a switch: what is behind it changes while the guest runs, and the guest's
 //! device stays the same one.
 //!
-//! Three nodes of QEMU's block layer, one over the other: `vbdN` limits the rate,
-//! `switchN` leads to what is behind, usually `storeN`, the disk's own data. Each was made
-//! by a command of its own, so none goes when the one above lets go of it.
+//! `storeN` is the node of QEMU's block layer with the disk's own data, and `vbdN` over it
+//! limits the rate. The device uses `vbdN`, or another node while it is diverted. Each node
+//! was made by a command of its own, so none goes when nothing uses it. The nodes below a
+//! device are changed by its property `drive`: `blockdev-reopen` would flush first, which a
+//! disk that fails cannot.
 //!
-//! Rule: a change waits for the requests that are behind the switch. Whoever made them
-//! hang lets them go first, or QEMU hangs with them.
+//! Rule: a change waits for the requests that are below the device. Whoever made them hang
+//! lets them go first, or QEMU hangs with them.
 
 use std::path::{Path, PathBuf};
 
@@ -19,17 +21,15 @@ use super::guest::Guest;
 #[derive(Clone, Debug)]
 pub(crate) struct Switch {
     number: usize,
-    read_only: bool,
     image: Option<PathBuf>,
 }
 
 impl Switch {
     /// That of disk `number`, whose own data are this block device.
     pub(super) fn new(number: usize, store: &Value) -> Self {
-        let read_only = store["read-only"] == true;
         let is_image = store["driver"] == "raw" && store["file"]["driver"] == "file";
         let image = store["file"]["filename"].as_str().filter(|_| is_image).map(PathBuf::from);
-        Self { number, read_only, image }
+        Self { number, image }
     }
 
     /// The image file that has the disk's data, if one has.
@@ -42,13 +42,21 @@ impl Switch {
         format!("store{}", self.number)
     }
 
+    /// The identity of the guest's device.
+    pub(super) fn device(&self) -> String {
+        format!("disk{}", self.number)
+    }
+
+    fn top(&self) -> String {
+        format!("vbd{}", self.number)
+    }
+
     fn group(&self) -> String {
         format!("rate{}", self.number)
     }
 
     /// What makes the nodes on QEMU's command line.
     pub(super) fn args(&self, store: &Value, rate: Option<u64>) -> Vec<String> {
-        let (number, read_only) = (self.number, self.read_only);
         let mut store = store.clone();
         store["node-name"] = json!(self.store());
         let limits = json!({"bps-total": rate.unwrap_or(0)});
@@ -56,40 +64,31 @@ impl Switch {
         let top = json!({
             "driver": "throttle",
             "throttle-group": self.group(),
-            "file": format!("switch{number}"),
-            "node-name": format!("vbd{number}"),
-            "read-only": read_only,
+            "file": self.store(),
+            "node-name": self.top(),
+            "read-only": store["read-only"] == true,
         });
-        let switch = self.leading_to(&self.store());
-        let blockdevs = [store, switch, top].map(|node| ["-blockdev".into(), node.to_string()]);
-        let object = ["-object".into(), group.to_string()];
-        object.into_iter().chain(blockdevs.into_iter().flatten()).collect()
+        let args = [("-object", group), ("-blockdev", store), ("-blockdev", top)];
+        args.into_iter().flat_map(|(option, value)| [option.into(), value.to_string()]).collect()
     }
 
-    fn leading_to(&self, node: &str) -> Value {
-        json!({
-            "driver": "raw",
-            "node-name": format!("switch{}", self.number),
-            "file": node,
-            "read-only": self.read_only,
-        })
-    }
-
-    /// Makes a node, and has the switch lead to it.
+    /// Makes a node, and has the device use it.
     pub(crate) fn divert(&self, guest: &mut Guest, node: Value) -> Result<()> {
         let name = node["node-name"].as_str().unwrap_or_default().to_owned();
         guest.qmp("blockdev-add", node)?;
         self.lead_to(guest, &name)
     }
 
-    /// Has the switch lead to the disk's own data again, and removes the other node.
+    /// Has the device use its own data again, and removes the other node.
     pub(crate) fn lead_back(&self, guest: &mut Guest, from: &str) -> Result<()> {
-        self.lead_to(guest, &self.store())?;
+        self.lead_to(guest, &self.top())?;
         guest.qmp("blockdev-del", json!({"node-name": from})).map(drop)
     }
 
     fn lead_to(&self, guest: &mut Guest, node: &str) -> Result<()> {
-        guest.qmp("blockdev-reopen", json!({"options": [self.leading_to(node)]})).map(drop)
+        let path = format!("/machine/peripheral/{}", self.device());
+        let set = json!({"path": path, "property": "drive", "value": node});
+        guest.qmp("qom-set", set).map(drop)
     }
 
     /// Limits the rate to so many bytes a second, or no more.
@@ -110,18 +109,10 @@ mod tests {
         let store = json!({"driver": "raw", "file": {"driver": "file", "filename": "/a"}});
         let switch = Switch::new(3, &store);
         let args = switch.args(&store, None);
-        let nodes: Vec<Value> =
-            args.iter().skip(1).step_by(2).map(|arg| serde_json::from_str(arg).unwrap()).collect();
-        assert_eq!(nodes[1]["node-name"], "store3");
-        assert_eq!(
-            (&nodes[2]["node-name"], &nodes[2]["file"]),
-            (&json!("switch3"), &json!("store3"))
-        );
-        assert_eq!(
-            (&nodes[3]["node-name"], &nodes[3]["file"]),
-            (&json!("vbd3"), &json!("switch3"))
-        );
-        assert_eq!(nodes[3]["throttle-group"], nodes[0]["id"]);
+        let value = |index: usize| serde_json::from_str::<Value>(&args[index]).unwrap();
+        let (group, store, top) = (value(1), value(3), value(5));
+        assert_eq!((&store["node-name"], &top["node-name"]), (&json!("store3"), &json!("vbd3")));
+        assert_eq!((&top["file"], &top["throttle-group"]), (&store["node-name"], &group["id"]));
         assert_eq!(switch.image(), Some(Path::new("/a")));
     }
 

@@ -36,7 +36,7 @@ struct Handle {
     rate: Option<u64>,
 }
 
-/// What was done to a disk; all but the first have a node that the switch leads to.
+/// What was done to a disk; all but the first have a node that the device uses.
 enum Fault {
     None,
     /// Requests fail.
@@ -189,7 +189,7 @@ impl Handle {
         Ok(())
     }
 
-    /// The switch leads to the disk's own data again.
+    /// The device uses the disk's own data again.
     fn end_fault(&mut self, guest: &mut Guest) -> Result<()> {
         match &self.fault {
             Fault::None => return Ok(()),
