@@ -36,7 +36,7 @@ pub(super) const CASES: &[Case] = &[
         name: "read-error-all",
         fault: "vbd0 fails every read",
         promise: "all reads are answered; after too many errors the leg is out until a person adds it",
-        in_tests: false,
+        in_tests: true,
         run: read_all,
     },
     Case {
@@ -50,7 +50,7 @@ pub(super) const CASES: &[Case] = &[
         name: "write-error-last",
         fault: "vbd0 and vbd1 fail every write for a while",
         promise: "the error goes up, the last leg stays and serves again later",
-        in_tests: false,
+        in_tests: true,
         run: write_last,
     },
     Case {
@@ -64,7 +64,7 @@ pub(super) const CASES: &[Case] = &[
         name: "flush-error-last",
         fault: "vbd0 and vbd1 fail every flush for a while",
         promise: "no flush is acknowledged; the last leg stays and serves again later",
-        in_tests: false,
+        in_tests: true,
         run: flush_last,
     },
 ];

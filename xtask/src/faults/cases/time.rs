@@ -18,7 +18,7 @@ pub(super) const CASES: &[Case] = &[
         name: "hang-short",
         fault: "vbd1 hangs, and answers before the watchdog's bound",
         promise: "the write waits for it, and no leg is lost",
-        in_tests: false,
+        in_tests: true,
         run: hang_short,
     },
     Case {
