@@ -95,6 +95,9 @@ enum Xtask {
     /// Cut the power of a mirror again and again, and judge what its disks hold
     Soak(soak::Options),
 
+    /// Record what a mirror writes, and judge power cuts at every point of it
+    Replay(soak::replay::Options),
+
     /// Run the mirror's simulation: one run, new ones for minutes, or every crash
     ///
     /// Without options, each test of it makes a million requests with new seeds, as
@@ -165,6 +168,7 @@ fn dispatch(verb: Xtask) -> Result<ExitCode> {
         Xtask::Inspect(options) => inspect::main(&options),
         Xtask::Faults(options) => faults::main(&options),
         Xtask::Soak(options) => soak::main(&options),
+        Xtask::Replay(options) => soak::replay::main(&options),
         Xtask::Sim(options) => sim::main(&options).map(|()| ExitCode::SUCCESS),
         Xtask::Mutants(options) => mutants::main(&options).map(code),
         Xtask::Build(options) => build::image(&options).map(|kernel| {

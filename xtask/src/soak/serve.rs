@@ -20,6 +20,7 @@ use tempfile::TempDir;
 
 use super::disk::Disk;
 use super::power::Power;
+use super::record::{Change, Record};
 use crate::qemu;
 
 /// For how many seconds QEMU tries to reach the server.
@@ -54,16 +55,33 @@ struct Shared {
     life: AtomicU64,
     /// How long each change takes it.
     lag: Duration,
+    /// Keeps what changes it, as this leg.
+    record: Option<(Arc<Record>, usize)>,
 }
 
 impl Served {
     /// Serves `disk` as long as there is power.
     pub(super) fn start(disk: Disk, power: &Arc<Power>, lag: Duration) -> Result<Self> {
+        Self::begin(disk, power, lag, None)
+    }
+
+    /// Serves `disk`, and keeps in `record` what changes it, as that of `leg`.
+    pub(super) fn start_recorded(disk: Disk, record: &Arc<Record>, leg: usize) -> Result<Self> {
+        let power = Arc::new(Power::on());
+        Self::begin(disk, &power, Duration::ZERO, Some((record.clone(), leg)))
+    }
+
+    fn begin(
+        disk: Disk,
+        power: &Arc<Power>,
+        lag: Duration,
+        record: Option<(Arc<Record>, usize)>,
+    ) -> Result<Self> {
         // Not below the target folder: a socket's path has 108 bytes at most.
         let folder = tempfile::Builder::new().prefix("dmirror-").tempdir()?;
         let listener = UnixListener::bind(folder.path().join(SOCKET))?;
         let (disk, power) = (Mutex::new(disk), power.clone());
-        let shared = Arc::new(Shared { disk, power, life: AtomicU64::new(u64::MAX), lag });
+        let shared = Arc::new(Shared { disk, power, life: AtomicU64::new(u64::MAX), lag, record });
         let served = shared.clone();
         let thread = thread::spawn(move || {
             let (mut stream, _) = listener.accept()?;
@@ -222,13 +240,18 @@ impl Shared {
         let mut disk = self.disk();
         let (at, length) = (usize::try_from(offset).ok()?, length as usize);
         let end = at.checked_add(length).filter(|end| *end <= disk.size())?;
-        match command {
+        let change = match command {
             NBD_CMD_READ => return Some(disk.content()[at..end].to_vec()),
-            NBD_CMD_WRITE => disk.write(at, data),
-            NBD_CMD_WRITE_ZEROES => disk.write(at, vec![0; length]),
-            NBD_CMD_FLUSH => disk.flush(),
+            NBD_CMD_WRITE => Change::Write { at, data },
+            NBD_CMD_WRITE_ZEROES => Change::Write { at, data: vec![0; length] },
+            NBD_CMD_FLUSH => Change::Flush,
             _ => return None,
+        };
+        // Before the answer, and while the disk is held: the record has the disk's order.
+        if let Some((record, leg)) = &self.record {
+            record.changes(*leg, &change);
         }
+        change.make(&mut disk);
         Some(Vec::new())
     }
 }
