@@ -13,7 +13,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
@@ -28,7 +29,7 @@ use crate::inspect::Program;
 use crate::qemu::accel::Choice;
 use crate::qemu::{self, Guest, Machine};
 use crate::verdict::Verdict;
-use crate::{build, provision, workspace};
+use crate::{build, figures, provision, workspace};
 
 /// Size of the mirror, in sectors, and of its regions: small, for each cut reads it all.
 const SECTORS: usize = 4 << 11;
@@ -39,6 +40,9 @@ const LEGS: usize = 2;
 /// How long the guest may take for each command, the boot included.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// How often the guest is asked whether its regions are clean.
+const LOOK_AGAIN: Duration = Duration::from_millis(300);
+
 /// Besides those at flushes, one of so many changes is a place to cut.
 const OTHERS: usize = 6;
 
@@ -48,10 +52,14 @@ const CUTS_AT_PLACE: usize = 2;
 /// What the guest does while it is recorded.
 struct Story {
     name: &'static str,
-    /// Leg 1 dies after so many changes.
+    /// Leg 1 dies of the flush after so many. Then leg 0 is slow, so that the guest is heard
+    /// to acknowledge, if it does, before leg 1 is excluded durably.
     dies_after: Option<u64>,
     acts: &'static [Act],
 }
+
+/// How long a slow leg takes for each change.
+const LAG: Duration = Duration::from_millis(2);
 
 enum Act {
     /// So many requests of `torture`.
@@ -62,9 +70,13 @@ enum Act {
     Stop,
 }
 
+const DEATH: &[Act] = &[Act::Torture(400), Act::Stop];
+
 const STORIES: &[Story] = &[
     Story { name: "load-and-stop", dies_after: None, acts: &[Act::Torture(300), Act::Stop] },
-    Story { name: "a-leg-dies", dies_after: Some(200), acts: &[Act::Torture(400), Act::Stop] },
+    Story { name: "a-leg-dies-early", dies_after: Some(6), acts: DEATH },
+    Story { name: "a-leg-dies", dies_after: Some(12), acts: DEATH },
+    Story { name: "a-leg-dies-late", dies_after: Some(18), acts: DEATH },
     Story {
         name: "a-leg-returns",
         dies_after: None,
@@ -161,7 +173,8 @@ fn record<'m>(
 ) -> Result<Vec<Entry>> {
     let record = Arc::new(Record::default());
     let legs = blank_legs().into_iter().enumerate();
-    let served = legs.map(|(leg, disk)| Served::start_recorded(disk, &record, leg));
+    let lags = [story.dies_after.map_or(Duration::ZERO, |_| LAG), Duration::ZERO];
+    let served = legs.map(|(leg, disk)| Served::start_recorded(disk, &record, leg, lags[leg]));
     let served = served.collect::<Result<Vec<_>>>()?;
     let mut guest = Guest::boot(&machine(served.iter().map(Served::disk).collect()), LIMIT)?;
     let told = tell(story, seed, &mut guest, &served, &record);
@@ -188,9 +201,10 @@ fn tell(
     for command in [&*label, "mirror wait m0"] {
         ask(guest, command, &mut ledger, record)?;
     }
+    rest(guest)?;
     record.push(Entry::Settled);
-    if let Some(changes) = story.dies_after {
-        served[1].dies_after(changes);
+    if let Some(flushes) = story.dies_after {
+        served[1].dies_after_flushes(flushes);
     }
     for (act, number) in story.acts.iter().zip(seed..) {
         match act {
@@ -210,6 +224,23 @@ fn tell(
         }
     }
     Ok(())
+}
+
+/// Waits until all regions are clean: then the first write of each has to say that it is not.
+fn rest(guest: &mut Guest) -> Result<()> {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        guest.send("mirror status m0");
+        let mut status = Vec::new();
+        while let Some(line) = guest.next_line()? {
+            status.push(line);
+        }
+        if figures::number_before(&status, " dirty,") == Some(0) {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "idle, and not clean:\n{}", status.join("\n"));
+        thread::sleep(LOOK_AGAIN);
+    }
 }
 
 /// Has a command carried out, and keeps what is said meanwhile.

@@ -51,8 +51,10 @@ enum End {
 struct Shared {
     disk: Mutex<Disk>,
     power: Arc<Power>,
-    /// Changes that it survives.
+    /// Changes that it survives, ...
     life: AtomicU64,
+    /// ... and flushes.
+    flushes: AtomicU64,
     /// How long each change takes it.
     lag: Duration,
     /// Keeps what changes it, as this leg.
@@ -66,9 +68,14 @@ impl Served {
     }
 
     /// Serves `disk`, and keeps in `record` what changes it, as that of `leg`.
-    pub(super) fn start_recorded(disk: Disk, record: &Arc<Record>, leg: usize) -> Result<Self> {
+    pub(super) fn start_recorded(
+        disk: Disk,
+        record: &Arc<Record>,
+        leg: usize,
+        lag: Duration,
+    ) -> Result<Self> {
         let power = Arc::new(Power::on());
-        Self::begin(disk, &power, Duration::ZERO, Some((record.clone(), leg)))
+        Self::begin(disk, &power, lag, Some((record.clone(), leg)))
     }
 
     fn begin(
@@ -81,7 +88,8 @@ impl Served {
         let folder = tempfile::Builder::new().prefix("dmirror-").tempdir()?;
         let listener = UnixListener::bind(folder.path().join(SOCKET))?;
         let (disk, power) = (Mutex::new(disk), power.clone());
-        let shared = Arc::new(Shared { disk, power, life: AtomicU64::new(u64::MAX), lag, record });
+        let shared =
+            Arc::new(Shared { disk, power, life: endless(), flushes: endless(), lag, record });
         let served = shared.clone();
         let thread = thread::spawn(move || {
             let (mut stream, _) = listener.accept()?;
@@ -105,6 +113,11 @@ impl Served {
     /// It dies after `changes` more requests that change it.
     pub(super) fn dies_after(&self, changes: u64) {
         self.shared.life.store(changes, Ordering::Relaxed);
+    }
+
+    /// It dies of the flush after so many.
+    pub(super) fn dies_after_flushes(&self, flushes: u64) {
+        self.shared.flushes.store(flushes, Ordering::Relaxed);
     }
 
     /// What it holds now.
@@ -203,7 +216,8 @@ impl Shared {
             return Ok(Some(End::Left));
         }
         let changes = command != NBD_CMD_READ;
-        if changes && self.is_spent() {
+        let is_flush = command == NBD_CMD_FLUSH;
+        if changes && (is_spent(&self.life) || is_flush && is_spent(&self.flushes)) {
             stream.shutdown(Shutdown::Both)?;
             return Ok(Some(End::Died));
         }
@@ -221,13 +235,6 @@ impl Shared {
         reply.extend(answer.unwrap_or_default());
         stream.write_all(&reply)?;
         Ok(None)
-    }
-
-    /// Counts a change down; true if the disk has none left to live for.
-    fn is_spent(&self) -> bool {
-        let one_less = |left: u64| if left == u64::MAX { Some(left) } else { left.checked_sub(1) };
-        let order = Ordering::Relaxed;
-        self.life.fetch_update(order, order, one_less).is_err()
     }
 
     /// What the reply carries; `None` for what cannot be done.
@@ -254,6 +261,17 @@ impl Shared {
         change.make(&mut disk);
         Some(Vec::new())
     }
+}
+
+/// A count that does not run out.
+fn endless() -> AtomicU64 {
+    AtomicU64::new(u64::MAX)
+}
+
+/// Counts one down; true if there is none left to live for.
+fn is_spent(count: &AtomicU64) -> bool {
+    let one_less = |left: u64| if left == u64::MAX { Some(left) } else { left.checked_sub(1) };
+    count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_err()
 }
 
 /// Whether it only says that QEMU was killed.
