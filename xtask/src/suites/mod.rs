@@ -72,6 +72,7 @@ const SUITES: &[Suite] = &[
     ("faults", faults::cases),
     ("demo", demo),
     ("soak", soak),
+    ("replay", replay),
 ];
 
 /// The suites that know single tests by name.
@@ -128,6 +129,16 @@ fn soak(options: &Options, report: &mut Report) -> Result<Tally> {
     let options = soak::Options::for_tests(options.build.clone(), options.accel);
     soak::run(&options, &mut |line| report.line(line))?;
     Ok(Tally { passed: options.rounds, ..Tally::default() })
+}
+
+/// Recorded boots that are cut at every flush, each a test.
+fn replay(options: &Options, report: &mut Report) -> Result<Tally> {
+    let mut tally = Tally::default();
+    for story in soak::replay::Options::for_tests(options.build.clone(), options.accel) {
+        soak::replay::run(&story, &mut |line| report.line(line))?;
+        tally += Tally::of(true);
+    }
+    Ok(tally)
 }
 
 fn run(
