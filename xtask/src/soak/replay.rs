@@ -47,7 +47,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(300);
 const OTHERS: usize = 6;
 
 /// How many cuts are made at each place.
-const CUTS_AT_PLACE: usize = 2;
+const CUTS_AT_PLACE: usize = 1;
 
 /// What chance begins with in the tests.
 const TEST_SEED: u64 = 1;
