@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::accel::Accel;
 use super::session::Sockets;
+use super::switch::Switch;
 use crate::provision::Tools;
 
 /// Memory of the guest, in MiB.
@@ -44,6 +45,10 @@ pub(crate) struct Disk {
     block_bytes: u32,
     /// How fast it is at most, in bytes a second.
     rate: Option<u64>,
+    /// What is behind it can be changed while the guest runs; see `switch`.
+    switched: bool,
+    /// It knows FLUSH, and the guest may choose its cache.
+    flushes: bool,
 }
 
 /// Where a disk's data is.
@@ -62,7 +67,7 @@ impl Disk {
     }
 
     fn new(backend: Backend) -> Self {
-        Self { backend, serial: None, block_bytes: 512, rate: None }
+        Self { backend, serial: None, block_bytes: 512, rate: None, switched: false, flushes: true }
     }
 
     /// A raw image file.
@@ -92,6 +97,23 @@ impl Disk {
     /// The same block device, slowed down to so many bytes a second.
     pub(crate) fn with_rate(self, bytes_per_second: u64) -> Self {
         Self { rate: Some(bytes_per_second), ..self }
+    }
+
+    /// The same disk, if it is a block device, on a switch.
+    pub(crate) fn switched(self) -> Self {
+        let switched = matches!(self.backend, Backend::Blockdev(_));
+        Self { switched, ..self }
+    }
+
+    /// The same disk without a cache, and without the command that empties one.
+    pub(crate) fn without_flush(self) -> Self {
+        Self { flushes: false, ..self }
+    }
+
+    /// Its switch, as disk `number`; none if it is on none.
+    pub(crate) fn switch(&self, number: usize) -> Option<Switch> {
+        let Backend::Blockdev(value) = &self.backend else { return None };
+        self.switched.then(|| Switch::new(number, value))
     }
 
     /// The disk that a person names: a raw image's path, a URI with `://`, or
@@ -163,6 +185,9 @@ impl Machine<'_> {
 fn attach(qemu: &mut Command, number: usize, disk: &Disk) {
     let name = format!("vbd{number}");
     match &disk.backend {
+        Backend::Blockdev(value) if disk.switched => {
+            qemu.args(Switch::new(number, value).args(value, disk.rate));
+        }
         Backend::Blockdev(value) => {
             let mut value = value.clone();
             if let Some(rate) = disk.rate {
@@ -182,9 +207,11 @@ fn attach(qemu: &mut Command, number: usize, disk: &Disk) {
     let slot = FIRST_DISK_SLOT + number;
     let serial = disk.serial.as_deref().unwrap_or(&name);
     let block = disk.block_bytes;
+    let flushes = if disk.flushes { "" } else { ",config-wce=off,write-cache=off" };
+    let id = disk.switch(number).map(|it| format!(",id={}", it.device())).unwrap_or_default();
     qemu.arg("-device").arg(format!(
         "virtio-blk-pci,drive={name},serial={serial},addr={slot:#x},disable-legacy=on,\
-         logical_block_size={block},physical_block_size={block},rerror=report,werror=report",
+         logical_block_size={block},physical_block_size={block},rerror=report,werror=report{flushes}{id}",
     ));
 }
 
@@ -201,7 +228,7 @@ fn options(head: &str, paths: &[(&str, &Path)]) -> OsString {
 }
 
 /// QEMU doubles a comma that is not to end an option's value.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace(',', ",,")
 }
 

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::command::Machine;
 use super::session::{Event, Session};
 use super::transcript::Transcript;
+use crate::control::Request;
 use crate::verdict::Verdict;
 
 /// How long a killed QEMU may take to be gone.
@@ -27,6 +28,8 @@ pub(crate) enum Step {
     Keys(Vec<u8>),
     /// xtask itself received this signal.
     Signal(i32),
+    /// Another xtask asks for something.
+    Asked(Request),
     /// The guest is gone.
     Ended(Verdict),
 }
@@ -83,6 +86,7 @@ impl Guest {
                 }
                 Some(Event::Keys(keys)) => return Step::Keys(keys),
                 Some(Event::Signal(signal)) => return Step::Signal(signal),
+                Some(Event::Asked(request)) => return Step::Asked(request),
                 Some(Event::Exited(status)) => return Step::Ended(self.verdict(status)),
                 Some(Event::PowerCut) => return Step::Ended(self.kill(Verdict::PoweredOff)),
                 Some(Event::Qmp(event)) => {
@@ -125,7 +129,11 @@ impl Guest {
             match event {
                 Event::Serial(bytes) => drop(self.transcript.push(&bytes)),
                 Event::Exited(_) => break,
-                Event::Qmp(_) | Event::Keys(_) | Event::Signal(_) | Event::PowerCut => {}
+                Event::Qmp(_)
+                | Event::Keys(_)
+                | Event::Signal(_)
+                | Event::PowerCut
+                | Event::Asked(_) => {}
             }
         }
         verdict
@@ -167,10 +175,11 @@ impl Guest {
         self.session.write(bytes);
     }
 
-    /// Sends one line to the prompt.
+    /// Sends one line to the prompt, or several at once; not an empty one, whose echo
+    /// nobody would notice.
     pub(crate) fn send(&mut self, line: &str) {
         while self.transcript.take_line().is_some() {}
-        self.write(format!("{line}\r").as_bytes());
+        self.write(format!("{}\r", line.replace('\n', "\r")).as_bytes());
     }
 
     /// The next whole line the guest says, or `None` when the prompt is back.
@@ -204,6 +213,19 @@ impl Guest {
         }
     }
 
+    /// The oldest whole line that the guest said and nobody took, without waiting.
+    pub(crate) fn take_line(&mut self) -> Option<String> {
+        self.transcript.take_line()
+    }
+
+    /// Has QEMU execute a command; returns what it returned.
+    ///
+    /// # Errors
+    /// QEMU refused the command, or is gone, or did not answer in time.
+    pub(crate) fn qmp(&mut self, command: &str, arguments: Value) -> Result<Value> {
+        self.session.qmp.execute(command, arguments)
+    }
+
     /// Whether the kernel said that it takes input.
     pub(crate) fn is_ready(&self) -> bool {
         self.transcript.is_ready()
@@ -212,6 +234,11 @@ impl Guest {
     /// Whether the kernel waits at its prompt.
     pub(crate) fn at_prompt(&self) -> bool {
         self.transcript.at_prompt()
+    }
+
+    /// The guest's last lines, an unfinished one included.
+    pub(crate) fn last_lines(&self) -> Vec<String> {
+        self.transcript.last_lines()
     }
 
     /// The guest's last lines, as a paragraph of a report.
