@@ -108,6 +108,21 @@ fn a_suspension_does_not_wait_for_the_pace() {
     assert_eq!((rig.letters().as_str(), rig.agree(0, 1)), ("AA", true));
 }
 
+/// A chunk takes four seconds.
+#[test]
+fn time_that_a_rebuild_did_not_use_is_not_saved_up() {
+    let rig = rebuilding("none,1");
+    assert!(rig.stop());
+    rig.wait(Duration::from_secs(60));
+    rig.target.resume();
+    let (begin, before) = (rig.now(), copied(&rig));
+    while rig.letters() != "AA" {
+        rig.wait(Duration::from_millis(500));
+        let seconds = (rig.now() - begin).as_secs();
+        assert!(copied(&rig) - before <= 4 + seconds, "after {seconds} s");
+    }
+}
+
 #[test]
 fn a_rate_can_be_changed_while_it_counts() {
     let rig = rebuilding("none,1");

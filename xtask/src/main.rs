@@ -9,19 +9,25 @@
 mod build;
 mod clean;
 mod console;
+mod control;
 mod demo;
+mod faults;
 mod figures;
 mod guard;
 mod inspect;
 mod lines;
 mod mutants;
+mod outside;
 mod provision;
 mod qemu;
+mod rig;
 mod run;
+mod script;
 mod sim;
 mod soak;
 mod suites;
 mod symbolize;
+mod table;
 mod terminal;
 mod tidy;
 mod verdict;
@@ -44,13 +50,27 @@ enum Xtask {
     /// Boot in QEMU: two disks, one mirror, a prompt
     ///
     /// At a terminal, keys go to the guest as they are; Ctrl-] quits. Otherwise
-    /// standard input is a script: its lines are sent one by one when the prompt
-    /// is back, and the guest is powered off at the end.
+    /// standard input is a script, or a file is (--script): its lines are sent one
+    /// by one when the prompt is back. The first command that fails ends it, and
+    /// its line is named; at the end the guest is powered off.
+    ///
+    /// Meanwhile `cargo xtask disk`, `qmp` and `console` act on the guest from
+    /// another terminal.
     ///
     /// Exit code: 0 all went well, 1 a command failed (or xtask could not do its
     /// work), 101 the kernel panicked, 124 the guest hung, 125 it reset itself
     /// or QEMU gave up, 128+N xtask received signal N.
     Run(run::Options),
+
+    /// Make a disk of the running guest fail, hang or slow down, or well again
+    #[command(subcommand)]
+    Disk(outside::Disk),
+
+    /// Attach to the console of the running guest; Ctrl-] leaves
+    Console,
+
+    /// Have the QEMU of the running guest execute a command of QMP
+    Qmp(outside::Qmp),
 
     /// Show that a directory tree survives the death of a disk, and a mirror a power cut
     Demo(demo::Options),
@@ -66,8 +86,17 @@ enum Xtask {
     /// argument cannot be used.
     Inspect(inspect::Options),
 
+    /// Have the disks of a mirror fail in each way, and judge what the guest makes of it
+    ///
+    /// Each case boots the kernel with two disks and does something to them from
+    /// outside; --list lists them.
+    Faults(faults::Options),
+
     /// Cut the power of a mirror again and again, and judge what its disks hold
     Soak(soak::Options),
+
+    /// Record what a mirror writes, and judge power cuts at every point of it
+    Replay(soak::replay::Options),
 
     /// Run the mirror's simulation: one run, new ones for minutes, or every crash
     ///
@@ -131,10 +160,15 @@ fn end_with_the_reader() {
 fn dispatch(verb: Xtask) -> Result<ExitCode> {
     match verb {
         Xtask::Run(options) => run::main(&options),
+        Xtask::Disk(verb) => outside::disk(&verb),
+        Xtask::Console => outside::console(),
+        Xtask::Qmp(options) => outside::qmp(&options),
         Xtask::Demo(options) => demo::main(&options),
         Xtask::Test(options) => suites::main(&options),
         Xtask::Inspect(options) => inspect::main(&options),
+        Xtask::Faults(options) => faults::main(&options),
         Xtask::Soak(options) => soak::main(&options),
+        Xtask::Replay(options) => soak::replay::main(&options),
         Xtask::Sim(options) => sim::main(&options).map(|()| ExitCode::SUCCESS),
         Xtask::Mutants(options) => mutants::main(&options).map(code),
         Xtask::Build(options) => build::image(&options).map(|kernel| {

@@ -1,7 +1,7 @@
 //! `cargo xtask run`: the main job. Two disks, one mirror, a prompt.
 
 use std::fs::{self, File};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,10 +9,13 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::console::{self, End};
+use crate::control::Door;
+use crate::outside::Helper;
 use crate::qemu::accel::Choice;
 use crate::qemu::{Disk, Guest, Machine, SERIAL_LOG};
+use crate::rig::Rig;
 use crate::verdict::Verdict;
-use crate::{build, provision, symbolize, terminal, workspace};
+use crate::{build, provision, symbolize, table, terminal, workspace};
 
 /// How many disks are made on first use.
 const DISK_COUNT: usize = 2;
@@ -34,6 +37,17 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value = "auto")]
     accel: Choice,
 
+    /// A script for the console; the first command that fails ends it
+    #[arg(long, value_name = "FILE")]
+    script: Option<PathBuf>,
+
+    /// A table of dmsetup's, from which a device is made first; repeatable
+    ///
+    /// The device has the name that is given, or the file's without its ending. No mirror
+    /// is put together or made by itself then.
+    #[arg(long = "table", value_name = "[NAME=]FILE")]
+    tables: Vec<String>,
+
     /// Words for the kernel's command line, beside those that xtask gives
     #[arg(long, value_name = "WORDS", default_value = "")]
     append: String,
@@ -42,38 +56,46 @@ pub(crate) struct Options {
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     boot_limit: u64,
 
-    /// How long a script on standard input may take
+    /// How long a script may take
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     script_limit: u64,
 }
 
 /// Boots the kernel and hands its console to the person, or feeds it a script.
 pub(crate) fn main(options: &Options) -> Result<ExitCode> {
-    let disks = disks(&options.disks)?;
+    let disks: Vec<_> = disks(&options.disks)?.into_iter().map(Disk::switched).collect();
+    let first = options.tables.iter().map(|text| table::command(text));
+    let first = first.collect::<Result<Vec<_>>>()?;
     let tools = provision::tools()?;
     let kernel = build::image(&options.build)?;
     let accel = options.accel.resolve(&tools, &kernel)?;
-    let interactive = terminal::is_interactive();
+    let interactive = options.script.is_none() && terminal::is_interactive();
     let session = if interactive { "interactive" } else { "script" };
     let color = if interactive && terminal::shows_colors() { "on" } else { "off" };
+    let mirror = if first.is_empty() { "auto" } else { "none" };
+    let logs = workspace::make(workspace::runs())?;
+    let rig = Rig::new(&disks, &logs, &tools);
     let machine = Machine {
         tools: &tools,
         accel,
         image: &kernel.image,
         cmdline: format!(
-            "mode=console session={session} color={color} mirror=auto {}",
+            "mode=console session={session} color={color} mirror={mirror} {}",
             options.append
         ),
         disks,
-        logs: workspace::make(workspace::runs())?,
+        logs,
     };
     let log = machine.logs.join(SERIAL_LOG);
     eprintln!("xtask: booting ({}); all the guest says is kept in {}", accel.name(), log.display());
     let mut guest = Guest::boot(&machine, Duration::from_secs(options.boot_limit))?;
+    let _door = Door::open(guest.sender())?;
+    let mut helper = Helper::new(rig, interactive);
     let end = if interactive {
-        console::interactive(&mut guest)?
+        console::interactive(&mut guest, first, &mut helper)?
     } else {
-        console::script(&mut guest, Duration::from_secs(options.script_limit))?
+        let limit = Duration::from_secs(options.script_limit);
+        console::script(&mut guest, first, options.script.as_ref(), limit, &mut helper)?
     };
     report(&end, &guest, &log, &kernel.elf);
     Ok(end.exit_code())

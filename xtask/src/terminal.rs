@@ -47,7 +47,8 @@ impl Drop for Raw {
     }
 }
 
-fn restore() {
+/// Gives the terminal its settings back.
+pub(crate) fn restore() {
     if let Some(cooked) = cooked_settings().take() {
         let _ = tcsetattr(stdin(), OptionalActions::Drain, &cooked);
     }
@@ -71,23 +72,26 @@ pub(crate) fn shows_colors() -> bool {
     stdout().is_terminal() && !set("NO_COLOR") && !dumb
 }
 
-/// From now on standard input and the signals that would end us are events.
-pub(crate) fn listen(events: Sender<Event>) -> Result<()> {
+/// From now on the signals that would end us are events.
+pub(crate) fn listen_to_signals(events: Sender<Event>) -> Result<()> {
     let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
-    let keys = events.clone();
     thread::spawn(move || {
         for signal in signals.forever() {
             let _ = events.send(Event::Signal(signal));
         }
     });
+    Ok(())
+}
+
+/// From now on standard input arrives as events.
+pub(crate) fn listen_to_keys(events: Sender<Event>) {
     thread::spawn(move || {
         let mut buffer = [0; 1024];
         loop {
             let length = stdin().read(&mut buffer).unwrap_or(0);
-            if keys.send(Event::Keys(buffer[..length].to_vec())).is_err() || length == 0 {
+            if events.send(Event::Keys(buffer[..length].to_vec())).is_err() || length == 0 {
                 return;
             }
         }
     });
-    Ok(())
 }

@@ -54,6 +54,11 @@ pub(crate) fn runs() -> PathBuf {
     own().join("run")
 }
 
+/// The link that leads to the socket of the guest that runs; see `control`.
+pub(crate) fn guest() -> PathBuf {
+    own().join("guest")
+}
+
 /// What provisioning fetched, kept from run to run.
 pub(crate) fn cache() -> PathBuf {
     own().join("cache")

@@ -3,12 +3,11 @@
 //!
 //! The tree becomes an ext4 image, the guest copies it onto a mirror, one leg
 //! dies for real in the middle, and the host finds every byte on the other leg.
-//! `tree` is the host's side of it (image, check), `leg` the disk that can die,
-//! `power` the second half, with the power cut.
+//! `tree` is the host's side of it (image, check), `power` the second half, with the
+//! power cut; the disk that can die is the fault rig's.
 //! Rules: each run has a fresh folder, so a killed run is in nobody's way;
 //! whatever the guest claims, the verdict stands on what the host finds.
 
-mod leg;
 mod power;
 mod tree;
 
@@ -24,9 +23,9 @@ use clap::Args;
 use crate::provision::{self, Tools};
 use crate::qemu::accel::Choice;
 use crate::qemu::{Disk, Guest, Machine, PROMPT, SERIAL_LOG};
+use crate::rig::Server;
 use crate::verdict::Verdict;
 use crate::{build, workspace};
-use leg::MortalDisk;
 use tree::Tree;
 
 /// How long the guest may take to get ready.
@@ -34,6 +33,10 @@ const BOOT_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long a command in the guest may take.
 const COMMAND_LIMIT: Duration = Duration::from_secs(300);
+
+/// How fast disks are, in bytes a second: slow as disks once were, so that a copy has a
+/// middle to die in, however busy the host.
+const RATE: u64 = 16 << 20;
 
 /// How much of the copy is done when the disk dies, in percent.
 const DEATH_AT_PERCENT: u32 = 40;
@@ -97,7 +100,7 @@ pub(crate) fn tell(options: &Options, line: &mut dyn FnMut(&str)) -> Result<Stri
         cmdline: "mode=console session=script".into(),
         disks: vec![
             Disk::raw(&disks.survivor),
-            disks.mortal.disk(),
+            disks.mortal.disk().with_rate(RATE),
             Disk::raw_read_only(&disks.source),
         ],
         logs: logs.clone(),
@@ -131,7 +134,7 @@ struct Disks {
     /// `vbd0`, the leg that lives.
     survivor: PathBuf,
     /// `vbd1`, the leg that dies, ...
-    mortal: MortalDisk,
+    mortal: Server,
     /// ... and its image.
     dead: PathBuf,
     /// `vbd2`, the file system to be copied.
@@ -160,7 +163,7 @@ impl Disks {
                 .context("making a leg")?;
         }
         story.say("vbd0: full of old data, to be leg 0 of the mirror");
-        let mortal = MortalDisk::serve(&dead, &folder.join("nbd.log"), tools)?;
+        let mortal = Server::start(&dead, &folder.join("nbd.log"), tools)?;
         story.say("vbd1: full of old data, to be leg 1; a process of its own serves it (qemu-nbd), and will be killed");
         Ok(Self { survivor, mortal, dead, source, sectors: bytes / 512 })
     }
@@ -169,7 +172,7 @@ impl Disks {
 /// Everything that happens in the guest, from boot to power-off.
 fn in_the_guest(
     machine: &Machine<'_>,
-    mortal: MortalDisk,
+    mortal: Server,
     sectors: u64,
     story: &mut Story<'_>,
 ) -> Result<()> {
@@ -199,13 +202,13 @@ fn in_the_guest(
 }
 
 /// Copies, and kills the disk once so much is copied.
-fn copy_while_dying(guest: &mut Guest, mortal: MortalDisk, story: &mut Story<'_>) -> Result<()> {
+fn copy_while_dying(guest: &mut Guest, mortal: Server, story: &mut Story<'_>) -> Result<()> {
     let mut mortal = Some(mortal);
     story.command(guest, "copy vbd2 m0")?;
     while let Some(line) = guest.next_line()? {
         story.quote(&line);
         if percent(&line).is_some_and(|done| done >= DEATH_AT_PERCENT)
-            && let Some(disk) = mortal.take()
+            && let Some(mut disk) = mortal.take()
         {
             disk.kill()?;
             story.say("vbd1's server is killed (SIGKILL)");

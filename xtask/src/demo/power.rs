@@ -14,8 +14,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::leg::RATE;
-use super::{BOOT_LIMIT, Story, ask, percent};
+use super::{BOOT_LIMIT, RATE, Story, ask, percent};
 use crate::figures::{copies, number_before};
 use crate::qemu::{Disk, Guest, Machine};
 use crate::verdict::Verdict;

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::accel::Accel;
 use super::session::Sockets;
+use super::switch::Switch;
 use crate::provision::Tools;
 
 /// Memory of the guest, in MiB.
@@ -46,6 +47,10 @@ pub(crate) struct Disk {
     block_bytes: u32,
     /// How fast it is at most, in bytes a second.
     rate: Option<u64>,
+    /// What is behind it can be changed while the guest runs; see `switch`.
+    switched: bool,
+    /// It knows FLUSH, and the guest may choose its cache.
+    flushes: bool,
 }
 
 /// Where a disk's data is.
@@ -64,7 +69,7 @@ impl Disk {
     }
 
     fn new(backend: Backend) -> Self {
-        Self { backend, serial: None, block_bytes: 512, rate: None }
+        Self { backend, serial: None, block_bytes: 512, rate: None, switched: false, flushes: true }
     }
 
     /// A raw image file.
@@ -100,9 +105,10 @@ impl Disk {
     /// kernel calls it `vbd` and its number, and so does QEMU.
     pub(crate) fn device(&self, number: usize) -> Value {
         let name = format!("vbd{number}");
-        json!({
+        let id = self.switch(number).map_or_else(|| name.clone(), |switch| switch.device());
+        let mut device = json!({
             "driver": "virtio-blk-pci",
-            "id": name,
+            "id": id,
             "bus": port(number),
             "drive": name,
             "serial": self.serial.as_deref().unwrap_or(&name),
@@ -111,7 +117,28 @@ impl Disk {
             "physical_block_size": self.block_bytes,
             "rerror": "report",
             "werror": "report",
-        })
+        });
+        if !self.flushes {
+            (device["config-wce"], device["write-cache"]) = (json!(false), json!("off"));
+        }
+        device
+    }
+
+    /// The same disk, if it is a block device, on a switch.
+    pub(crate) fn switched(self) -> Self {
+        let switched = matches!(self.backend, Backend::Blockdev(_));
+        Self { switched, ..self }
+    }
+
+    /// The same disk without a cache, and without the command that empties one.
+    pub(crate) fn without_flush(self) -> Self {
+        Self { flushes: false, ..self }
+    }
+
+    /// Its switch, as disk `number`; none if it is on none.
+    pub(crate) fn switch(&self, number: usize) -> Option<Switch> {
+        let Backend::Blockdev(value) = &self.backend else { return None };
+        self.switched.then(|| Switch::new(number, value))
     }
 
     /// The disk that a person names: a raw image's path, a URI with `://`, or
@@ -184,6 +211,9 @@ impl Machine<'_> {
 fn attach(qemu: &mut Command, number: usize, disk: &Disk) {
     let name = format!("vbd{number}");
     match &disk.backend {
+        Backend::Blockdev(value) if disk.switched => {
+            qemu.args(Switch::new(number, value).args(value, disk.rate));
+        }
         Backend::Blockdev(value) => {
             let mut value = value.clone();
             if let Some(rate) = disk.rate {
@@ -227,7 +257,7 @@ fn options(head: &str, paths: &[(&str, &Path)]) -> OsString {
 }
 
 /// QEMU doubles a comma that is not to end an option's value.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace(',', ",,")
 }
 

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use super::command::Machine;
 use super::session::{Event, Session};
 use super::transcript::Transcript;
+use crate::control::Request;
 use crate::verdict::Verdict;
 
 /// How long a killed QEMU may take to be gone.
@@ -27,6 +28,8 @@ pub(crate) enum Step {
     Keys(Vec<u8>),
     /// xtask itself received this signal.
     Signal(i32),
+    /// Another xtask asks for something.
+    Asked(Request),
     /// The guest is gone.
     Ended(Verdict),
 }
@@ -86,6 +89,7 @@ impl Guest {
                 }
                 Some(Event::Keys(keys)) => return Step::Keys(keys),
                 Some(Event::Signal(signal)) => return Step::Signal(signal),
+                Some(Event::Asked(request)) => return Step::Asked(request),
                 Some(Event::Exited(status)) => return Step::Ended(self.verdict(status)),
                 Some(Event::PowerCut) => return Step::Ended(self.kill(Verdict::PoweredOff)),
                 Some(Event::Qmp(event)) => {
@@ -132,7 +136,11 @@ impl Guest {
             match event {
                 Event::Serial(bytes) => drop(self.transcript.push(&bytes)),
                 Event::Exited(_) => break,
-                Event::Qmp(_) | Event::Keys(_) | Event::Signal(_) | Event::PowerCut => {}
+                Event::Qmp(_)
+                | Event::Keys(_)
+                | Event::Signal(_)
+                | Event::PowerCut
+                | Event::Asked(_) => {}
             }
         }
         verdict
@@ -174,10 +182,11 @@ impl Guest {
         self.session.write(bytes);
     }
 
-    /// Sends one line to the prompt.
+    /// Sends one line to the prompt, or several at once; not an empty one, whose echo
+    /// nobody would notice.
     pub(crate) fn send(&mut self, line: &str) {
         while self.transcript.take_line().is_some() {}
-        self.write(format!("{line}\r").as_bytes());
+        self.write(format!("{}\r", line.replace('\n', "\r")).as_bytes());
     }
 
     /// The next whole line the guest says, or `None` when the prompt is back.
@@ -248,6 +257,11 @@ impl Guest {
     /// Whether the kernel waits at its prompt.
     pub(crate) fn at_prompt(&self) -> bool {
         self.transcript.at_prompt()
+    }
+
+    /// The guest's last lines, an unfinished one included.
+    pub(crate) fn last_lines(&self) -> Vec<String> {
+        self.transcript.last_lines()
     }
 
     /// The guest's last lines, as a paragraph of a report.

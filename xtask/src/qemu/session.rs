@@ -19,6 +19,7 @@ use tempfile::TempDir;
 
 use super::command::Machine;
 use super::qmp::Qmp;
+use crate::control::Request;
 use crate::guard::{self, Ending, Life};
 
 /// Name of the file in [`Machine::logs`] that keeps all that the guest said.
@@ -45,6 +46,8 @@ pub(crate) enum Event {
     Signal(i32),
     /// The power is off, as xtask's own disks found: QEMU is to be killed.
     PowerCut,
+    /// Another xtask asks for something.
+    Asked(Request),
 }
 
 /// Where QEMU's serial line and QMP dial.

@@ -12,6 +12,9 @@ const READY: &str = "dmirror: ready";
 /// The kernel's prompt.
 pub(crate) const PROMPT: &str = "dmirror> ";
 
+/// How a line of the kernel's log begins.
+const LOG: char = '[';
+
 /// How many lines of last words are kept.
 const LAST_LINES: usize = 20;
 
@@ -24,9 +27,9 @@ pub(super) struct Transcript {
     lines: VecDeque<String>,
     last: VecDeque<String>,
     ready: bool,
-    /// A line ended since input was last sent, so a prompt is a new one and not
-    /// the editor's redrawing of the line being typed.
-    line_ended: bool,
+    /// A line came since input was last sent, its echo at least, so a prompt is a new
+    /// one and not redrawn: by the editor, or behind a line of the log.
+    answered: bool,
 }
 
 impl Transcript {
@@ -48,7 +51,7 @@ impl Transcript {
         let line = String::from_utf8_lossy(&self.unfinished).into_owned();
         self.unfinished.clear();
         self.ready |= line.ends_with(READY);
-        self.line_ended = true;
+        self.answered |= !line.is_empty() && !line.starts_with(LOG);
         if self.last.len() == LAST_LINES {
             self.last.pop_front();
         }
@@ -63,13 +66,13 @@ impl Transcript {
 
     /// Whether the kernel waits at a prompt for the next line.
     pub(super) fn at_prompt(&self) -> bool {
-        self.ready && self.line_ended && self.unfinished.ends_with(PROMPT.as_bytes())
+        self.ready && self.answered && self.unfinished.ends_with(PROMPT.as_bytes())
     }
 
     /// Input was sent: the prompt that stands there is used up.
     pub(super) fn sent(&mut self) {
         self.unfinished.clear();
-        self.line_ended = false;
+        self.answered = false;
     }
 
     /// The oldest whole line that was not taken yet.
@@ -133,6 +136,16 @@ mod tests {
         transcript.push(b"\rdmirror> ");
         assert!(!transcript.at_prompt());
         transcript.push(b"disks\r\nvbd0\r\ndmirror> ");
+        assert!(transcript.at_prompt());
+    }
+
+    #[test]
+    fn a_prompt_redrawn_behind_a_line_of_the_log_is_no_new_prompt() {
+        let mut transcript = ready();
+        transcript.sent();
+        transcript.push(b"\n[    1.0] WARN  m: a leg is out\r\ndmirror> ");
+        assert!(!transcript.at_prompt());
+        transcript.push(b"flush m0\r\ndmirror> ");
         assert!(transcript.at_prompt());
     }
 

@@ -12,7 +12,7 @@ use fastrand::Rng;
 pub(super) const SECTOR: usize = 512;
 
 /// The disk.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Disk {
     durable: Vec<u8>,
     current: Vec<u8>,
@@ -20,6 +20,7 @@ pub(super) struct Disk {
     cached: Vec<Write>,
 }
 
+#[derive(Clone)]
 struct Write {
     at: usize,
     data: Vec<u8>,

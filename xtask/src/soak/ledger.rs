@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail, ensure};
 
 /// What is known.
+#[derive(Clone)]
 pub(super) struct Ledger {
     sectors: Vec<Sector>,
     /// Requests that were issued and have not ended.
@@ -40,6 +41,7 @@ struct Sector {
 /// First sector and count.
 type Place = (usize, usize);
 
+#[derive(Clone)]
 enum Request {
     Write(Place),
     /// With what its sectors have at least.

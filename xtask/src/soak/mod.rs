@@ -5,7 +5,8 @@
 //! really lost, each by a chance of its own; `power` cuts it between two of their
 //! requests. The guest tells of each request that it makes (`torture`); `ledger` knows
 //! from that what a sector may hold, and `judge` looks. `life` is one boot, `mirror` the
-//! boots of the same disks.
+//! boots of the same disks. `replay` (`cargo xtask replay`) keeps a `record` of one boot,
+//! and judges cuts at each point of it without another.
 //!
 //! Rule: what the guest did not say counts for nothing, and its word that all is well for
 //! nothing either; the verdict stands on the images.
@@ -16,6 +17,8 @@ mod ledger;
 mod life;
 mod mirror;
 mod power;
+mod record;
+pub(crate) mod replay;
 mod serve;
 
 use std::collections::BTreeMap;

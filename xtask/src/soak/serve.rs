@@ -20,6 +20,7 @@ use tempfile::TempDir;
 
 use super::disk::Disk;
 use super::power::Power;
+use super::record::{Change, Record};
 use crate::qemu;
 
 /// For how many seconds QEMU tries to reach the server.
@@ -50,20 +51,45 @@ enum End {
 struct Shared {
     disk: Mutex<Disk>,
     power: Arc<Power>,
-    /// Changes that it survives.
+    /// Changes that it survives, ...
     life: AtomicU64,
+    /// ... and flushes.
+    flushes: AtomicU64,
     /// How long each change takes it.
     lag: Duration,
+    /// Keeps what changes it, as this leg.
+    record: Option<(Arc<Record>, usize)>,
 }
 
 impl Served {
     /// Serves `disk` as long as there is power.
     pub(super) fn start(disk: Disk, power: &Arc<Power>, lag: Duration) -> Result<Self> {
+        Self::begin(disk, power, lag, None)
+    }
+
+    /// Serves `disk`, and keeps in `record` what changes it, as that of `leg`.
+    pub(super) fn start_recorded(
+        disk: Disk,
+        record: &Arc<Record>,
+        leg: usize,
+        lag: Duration,
+    ) -> Result<Self> {
+        let power = Arc::new(Power::on());
+        Self::begin(disk, &power, lag, Some((record.clone(), leg)))
+    }
+
+    fn begin(
+        disk: Disk,
+        power: &Arc<Power>,
+        lag: Duration,
+        record: Option<(Arc<Record>, usize)>,
+    ) -> Result<Self> {
         // Not below the target folder: a socket's path has 108 bytes at most.
         let folder = tempfile::Builder::new().prefix("dmirror-").tempdir()?;
         let listener = UnixListener::bind(folder.path().join(SOCKET))?;
         let (disk, power) = (Mutex::new(disk), power.clone());
-        let shared = Arc::new(Shared { disk, power, life: AtomicU64::new(u64::MAX), lag });
+        let shared =
+            Arc::new(Shared { disk, power, life: endless(), flushes: endless(), lag, record });
         let served = shared.clone();
         let thread = thread::spawn(move || {
             let (mut stream, _) = listener.accept()?;
@@ -87,6 +113,11 @@ impl Served {
     /// It dies after `changes` more requests that change it.
     pub(super) fn dies_after(&self, changes: u64) {
         self.shared.life.store(changes, Ordering::Relaxed);
+    }
+
+    /// It dies of the flush after so many.
+    pub(super) fn dies_after_flushes(&self, flushes: u64) {
+        self.shared.flushes.store(flushes, Ordering::Relaxed);
     }
 
     /// What it holds now.
@@ -185,7 +216,8 @@ impl Shared {
             return Ok(Some(End::Left));
         }
         let changes = command != NBD_CMD_READ;
-        if changes && self.is_spent() {
+        let is_flush = command == NBD_CMD_FLUSH;
+        if changes && (is_spent(&self.life) || is_flush && is_spent(&self.flushes)) {
             stream.shutdown(Shutdown::Both)?;
             return Ok(Some(End::Died));
         }
@@ -205,13 +237,6 @@ impl Shared {
         Ok(None)
     }
 
-    /// Counts a change down; true if the disk has none left to live for.
-    fn is_spent(&self) -> bool {
-        let one_less = |left: u64| if left == u64::MAX { Some(left) } else { left.checked_sub(1) };
-        let order = Ordering::Relaxed;
-        self.life.fetch_update(order, order, one_less).is_err()
-    }
-
     /// What the reply carries; `None` for what cannot be done.
     fn carry_out(
         &self,
@@ -222,15 +247,31 @@ impl Shared {
         let mut disk = self.disk();
         let (at, length) = (usize::try_from(offset).ok()?, length as usize);
         let end = at.checked_add(length).filter(|end| *end <= disk.size())?;
-        match command {
+        let change = match command {
             NBD_CMD_READ => return Some(disk.content()[at..end].to_vec()),
-            NBD_CMD_WRITE => disk.write(at, data),
-            NBD_CMD_WRITE_ZEROES => disk.write(at, vec![0; length]),
-            NBD_CMD_FLUSH => disk.flush(),
+            NBD_CMD_WRITE => Change::Write { at, data },
+            NBD_CMD_WRITE_ZEROES => Change::Write { at, data: vec![0; length] },
+            NBD_CMD_FLUSH => Change::Flush,
             _ => return None,
+        };
+        // Before the answer, and while the disk is held: the record has the disk's order.
+        if let Some((record, leg)) = &self.record {
+            record.changes(*leg, &change);
         }
+        change.make(&mut disk);
         Some(Vec::new())
     }
+}
+
+/// A count that does not run out.
+fn endless() -> AtomicU64 {
+    AtomicU64::new(u64::MAX)
+}
+
+/// Counts one down; true if there is none left to live for.
+fn is_spent(count: &AtomicU64) -> bool {
+    let one_less = |left: u64| if left == u64::MAX { Some(left) } else { left.checked_sub(1) };
+    count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_err()
 }
 
 /// Whether it only says that QEMU was killed.

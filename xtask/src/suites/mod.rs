@@ -7,6 +7,7 @@
 
 mod cargo;
 mod console;
+mod faults;
 mod fuzz;
 mod kernel;
 mod lab;
@@ -35,7 +36,7 @@ pub(crate) struct Options {
     #[arg(long = "suite", value_name = "NAME", value_parser = names())]
     suites: Vec<String>,
 
-    /// Only tests whose name contains this, in the suites host and kernel
+    /// Only tests whose name contains this, in the suites host, kernel and faults
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
 
@@ -70,12 +71,14 @@ const SUITES: &[Suite] = &[
     ("console", console::script),
     ("fuzz", fuzz::lines),
     ("plug", plug::plug),
+    ("faults", faults::cases),
     ("demo", demo),
     ("soak", soak),
+    ("replay", replay),
 ];
 
 /// The suites that know single tests by name.
-const FILTERED: &[&str] = &["host", "kernel"];
+const FILTERED: &[&str] = &["host", "kernel", "faults"];
 
 fn names() -> Vec<&'static str> {
     SUITES.iter().map(|(name, _)| *name).collect()
@@ -128,6 +131,16 @@ fn soak(options: &Options, report: &mut Report) -> Result<Tally> {
     let options = soak::Options::for_tests(options.build.clone(), options.accel);
     soak::run(&options, &mut |line| report.line(line))?;
     Ok(Tally { passed: options.rounds, ..Tally::default() })
+}
+
+/// Recorded boots that are cut at every flush, each a test.
+fn replay(options: &Options, report: &mut Report) -> Result<Tally> {
+    let mut tally = Tally::default();
+    for story in soak::replay::Options::for_tests(options.build.clone(), options.accel) {
+        soak::replay::run(&story, &mut |line| report.line(line))?;
+        tally += Tally::of(true);
+    }
+    Ok(tally)
 }
 
 fn run(

@@ -1,0 +1,385 @@
+//! What a case works with: two disks that are a mirror, a guest, and the rig.
+//!
+//! Rules: what the guest says of itself is asked for word by word; what it acknowledged is
+//! looked up in the images, which nobody but the host reads then. An error says what was
+//! expected, and what the guest said instead.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::{Value, json};
+
+use super::Lab;
+use crate::qemu::{Disk, Guest, Machine, Step};
+use crate::rig::{Rig, Server};
+use crate::soak;
+use crate::verdict::Verdict;
+
+/// How long the guest may take for anything; far above the watchdog's bound.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// How often something is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Size of a leg, and where its data begin.
+const LEG_BYTES: u64 = 32 << 20;
+const DATA_START: usize = 1 << 20;
+
+/// How the console begins what it says of a command that failed.
+const REFUSAL: &str = "error:";
+
+/// A guest and its two disks.
+pub(super) struct Bench<'a> {
+    lab: &'a Lab,
+    /// Images and logs of this case.
+    folder: PathBuf,
+    legs: [PathBuf; 2],
+    rig: Rig<'a>,
+    guest: Option<Guest>,
+    /// Words for the kernel.
+    words: String,
+    /// All that the guest said to what was asked.
+    said: Vec<String>,
+}
+
+impl<'a> Bench<'a> {
+    /// New disks, both blank; nothing is booted.
+    pub(super) fn new(lab: &'a Lab, folder: PathBuf) -> Result<Self> {
+        let legs = [0, 1].map(|leg| folder.join(format!("leg{leg}.img")));
+        for leg in &legs {
+            File::create(leg).and_then(|leg| leg.set_len(LEG_BYTES)).context("making a leg")?;
+        }
+        let rig = Rig::new(&[], &folder, &lab.tools);
+        Ok(Self { lab, folder, legs, rig, guest: None, words: String::new(), said: Vec::new() })
+    }
+
+    /// The watchdog of later boots has so many seconds of patience. It looks once a second,
+    /// and grants one look more.
+    pub(super) fn set_watchdog(&mut self, seconds: u32) {
+        self.words = format!("disk_timeout={seconds}");
+    }
+
+    /// The disk of a leg: its image, on a switch.
+    pub(super) fn disk(&self, leg: usize) -> Disk {
+        Disk::raw(&self.legs[leg]).switched()
+    }
+
+    /// The same for reading only.
+    pub(super) fn disk_read_only(&self, leg: usize) -> Disk {
+        Disk::raw_read_only(&self.legs[leg])
+    }
+
+    /// A process that serves the image of a leg.
+    pub(super) fn server(&self, leg: usize) -> Result<Server> {
+        Server::start(&self.legs[leg], &self.folder.join("nbd.log"), &self.lab.tools)
+    }
+
+    /// Boots with these disks, up to the prompt.
+    pub(super) fn boot(&mut self, disks: Vec<Disk>) -> Result<()> {
+        self.rig = Rig::new(&disks, &self.folder, &self.lab.tools);
+        let machine = Machine {
+            tools: &self.lab.tools,
+            accel: self.lab.accel,
+            image: &self.lab.kernel.image,
+            cmdline: format!("mode=console session=script {}", self.words),
+            disks,
+            logs: self.folder.clone(),
+        };
+        self.guest = Some(Guest::boot(&machine, LIMIT)?);
+        self.listen().map(drop).context("booting")
+    }
+
+    /// Boots with both legs on their switches.
+    pub(super) fn boot_legs(&mut self) -> Result<()> {
+        self.boot(vec![self.disk(0), self.disk(1)])
+    }
+
+    /// Boots with them and makes a mirror of them, `m0`.
+    pub(super) fn mirror(&mut self) -> Result<()> {
+        self.boot_legs()?;
+        self.label()
+    }
+
+    /// Makes a mirror of the two disks.
+    pub(super) fn label(&mut self) -> Result<()> {
+        self.does("mirror label m0 vbd0 vbd1", "m0: vbd0, vbd1 labelled")?;
+        self.is_healthy()
+    }
+
+    /// Waits for all copying; then both legs are in sync.
+    pub(super) fn is_healthy(&mut self) -> Result<()> {
+        self.does("mirror wait m0", "m0: healthy: 2 of 2 legs in sync")
+    }
+
+    /// The leg that was out is taken back, and given what it missed.
+    pub(super) fn add_back(&mut self, leg: usize) -> Result<()> {
+        self.does(&format!("mirror add m0 {leg}"), "is given what it missed")?;
+        self.is_healthy()
+    }
+
+    fn guest(&mut self) -> Result<&mut Guest> {
+        self.guest.as_mut().context("no guest runs")
+    }
+
+    /// Has a command carried out, in whose answer there are these words.
+    pub(super) fn does(&mut self, command: &str, words: &str) -> Result<()> {
+        self.begin(command)?;
+        self.did(command, words)
+    }
+
+    /// Begins a command.
+    pub(super) fn begin(&mut self, command: &str) -> Result<()> {
+        let guest = self.guest()?;
+        guest.set_limit(Some(LIMIT));
+        guest.send(command);
+        Ok(())
+    }
+
+    /// Waits until the guest says something with these words by itself.
+    pub(super) fn until(&mut self, words: &str) -> Result<()> {
+        let guest = self.guest.as_mut().context("no guest runs")?;
+        guest.set_limit(Some(LIMIT));
+        loop {
+            while let Some(line) = guest.take_line() {
+                let found = line.contains(words);
+                self.said.push(line);
+                if found {
+                    return Ok(());
+                }
+            }
+            if let Step::Ended(verdict) = guest.step() {
+                bail!("it was to say `{words}`: {verdict}\n{}", guest.last_words());
+            }
+        }
+    }
+
+    /// Has a command carried out as soon as it can be.
+    pub(super) fn does_in_time(&mut self, command: &str, words: &str) -> Result<()> {
+        let deadline = Instant::now() + LIMIT;
+        loop {
+            match self.does(command, words) {
+                Err(_) if Instant::now() < deadline => thread::sleep(LOOK_AGAIN),
+                done => return done,
+            }
+        }
+    }
+
+    /// How much the guest has written to a disk, in bytes.
+    pub(super) fn written(&mut self, disk: usize) -> Result<u64> {
+        let path = json!(format!("/machine/peripheral/disk{disk}/virtio-backend"));
+        let stats = self.guest()?.qmp("query-blockstats", json!({}))?;
+        let mut devices = stats.as_array().into_iter().flatten();
+        let device = devices.find(|device| device["qdev"] == path);
+        let bytes = device.and_then(|device| device["stats"]["wr_bytes"].as_u64());
+        bytes.context("QEMU counts nothing of this disk")
+    }
+
+    /// Waits until the guest has written more to a disk than that.
+    pub(super) fn until_written(&mut self, disk: usize, bytes: u64) -> Result<()> {
+        let deadline = Instant::now() + LIMIT;
+        while self.written(disk)? <= bytes {
+            ensure!(Instant::now() < deadline, "nothing is written to vbd{disk}");
+            thread::sleep(LOOK_AGAIN);
+        }
+        Ok(())
+    }
+
+    /// What `mirror status` says of a leg in the column with this title.
+    pub(super) fn column(&mut self, leg: usize, title: &str) -> Result<u64> {
+        self.begin("mirror status m0")?;
+        let lines = self.listen()?;
+        let status = lines.join("\n    ");
+        column(&lines, leg, title)
+            .with_context(|| format!("`{title}` of leg {leg} is not in\n    {status}"))
+    }
+
+    /// Waits for the end of a command that was begun, as [`Bench::does`].
+    pub(super) fn did(&mut self, command: &str, words: &str) -> Result<()> {
+        let answer = self.listen().with_context(|| format!("`{command}`"))?;
+        let failed = answer.iter().any(|line| line.starts_with(REFUSAL));
+        let told = answer.iter().any(|line| line.contains(words));
+        let answer = answer.join("\n    ");
+        ensure!(
+            !failed && told,
+            "`{command}` was to do it and say `{words}`; it said\n    {answer}"
+        );
+        Ok(())
+    }
+
+    /// Has a command refused, or fail, in these words.
+    pub(super) fn fails(&mut self, command: &str, words: &str) -> Result<()> {
+        self.begin(command)?;
+        let answer = self.listen().with_context(|| format!("`{command}`"))?;
+        let refusal = answer.iter().position(|line| line.starts_with(REFUSAL));
+        let told = refusal.is_some_and(|at| answer[at..].iter().any(|line| line.contains(words)));
+        let answer = answer.join("\n    ");
+        ensure!(told, "`{command}` was to fail and say `{words}`; it said\n    {answer}");
+        Ok(())
+    }
+
+    fn listen(&mut self) -> Result<Vec<String>> {
+        let (guest, mut lines) = (self.guest()?, Vec::new());
+        while let Some(line) = guest.next_line()? {
+            lines.push(line);
+        }
+        self.said.extend(lines.iter().cloned());
+        Ok(lines)
+    }
+
+    /// The last line with these words that the guest said by itself or to a command,
+    /// without its time.
+    pub(super) fn saw(&self, words: &str) -> Result<String> {
+        let line = self.said.iter().rev().find(|line| line.contains(words));
+        let line = line.with_context(|| format!("the guest never said `{words}`"))?;
+        Ok(without_origin(line).to_owned())
+    }
+
+    /// Requests to a disk fail by these rules, in blkdebug's words.
+    pub(super) fn inject(&mut self, disk: usize, rules: &[Value]) -> Result<()> {
+        let guest = self.guest.as_mut().context("no guest runs")?;
+        self.rig.inject(guest, disk, rules)
+    }
+
+    /// What was injected is so no more.
+    pub(super) fn give_back(&mut self, disk: usize) -> Result<()> {
+        let guest = self.guest.as_mut().context("no guest runs")?;
+        self.rig.give_back(guest, disk).map(drop)
+    }
+
+    /// A disk answers nothing any more.
+    pub(super) fn hang(&mut self, disk: usize) -> Result<()> {
+        let guest = self.guest.as_mut().context("no guest runs")?;
+        self.rig.hang(guest, disk).map(drop)
+    }
+
+    /// A disk answers what it was asked meanwhile.
+    pub(super) fn heal(&mut self, disk: usize) -> Result<()> {
+        let guest = self.guest.as_mut().context("no guest runs")?;
+        self.rig.heal(guest, disk).map(drop)
+    }
+
+    /// A disk does so many bytes a second.
+    pub(super) fn slow(&mut self, disk: usize, rate: u64) -> Result<()> {
+        let guest = self.guest.as_mut().context("no guest runs")?;
+        self.rig.slow(guest, disk, rate).map(drop)
+    }
+
+    /// A disk has another size.
+    pub(super) fn resize(&mut self, disk: usize, bytes: u64) -> Result<()> {
+        let arguments = json!({"node-name": format!("vbd{disk}"), "size": bytes});
+        self.guest()?.qmp("block_resize", arguments).map(drop)
+    }
+
+    /// Ends the guest, which is to stop its mirrors.
+    pub(super) fn stop(&mut self) -> Result<()> {
+        let mut guest = self.guest.take().context("no guest runs")?;
+        guest.set_limit(Some(LIMIT));
+        guest.send("poweroff");
+        match guest.run(|_| ()) {
+            // Where something was refused, a script has failed.
+            Verdict::Passed | Verdict::Failed => Ok(()),
+            verdict => bail!("poweroff: {verdict}\n{}", guest.last_words()),
+        }
+    }
+
+    /// Kills QEMU.
+    pub(super) fn kill(&mut self) -> Result<()> {
+        self.guest.take().context("no guest runs")?.cut_power();
+        Ok(())
+    }
+
+    /// The rounds of the soak that are part of the tests, with disks of their own.
+    pub(super) fn soak(&mut self) -> Result<String> {
+        let options = soak::Options::for_tests(self.lab.build.clone(), self.lab.choice);
+        let mut last = String::new();
+        soak::run(&options, &mut |line| line.clone_into(&mut last))?;
+        Ok(last)
+    }
+
+    /// The data of a leg, from its image.
+    fn data(&self, leg: usize) -> Result<Vec<u8>> {
+        ensure!(self.guest.is_none(), "the guest still runs");
+        let image = &self.legs[leg];
+        let mut data = fs::read(image).with_context(|| image.display().to_string())?;
+        ensure!(data.len() > DATA_START, "leg {leg} has no data left");
+        Ok(data.split_off(DATA_START))
+    }
+
+    /// Both legs have the same data.
+    pub(super) fn legs_are_equal(&self) -> Result<()> {
+        let (a, b) = (self.data(0)?, self.data(1)?);
+        match a.iter().zip(&b).position(|(a, b)| a != b) {
+            Some(at) => bail!("the legs differ in sector {} of their data", at / 512),
+            None => Ok(()),
+        }
+    }
+
+    /// A leg has this byte throughout this part of its data.
+    pub(super) fn leg_holds(
+        &self,
+        leg: usize,
+        (at, length): (usize, usize),
+        byte: u8,
+    ) -> Result<()> {
+        let data = self.data(leg)?;
+        let part = data.get(at..at + length).context("beyond the leg's end")?;
+        match part.iter().position(|it| *it != byte) {
+            Some(wrong) => bail!(
+                "leg {leg} has not {byte:#04x} in sector {} of its data, but {:#04x}",
+                (at + wrong) / 512,
+                part[wrong]
+            ),
+            None => Ok(()),
+        }
+    }
+
+    /// Both have.
+    pub(super) fn legs_hold(&self, part: (usize, usize), byte: u8) -> Result<()> {
+        self.leg_holds(0, part, byte)?;
+        self.leg_holds(1, part, byte)
+    }
+}
+
+/// A line of the log without its time, its level and who says it.
+fn without_origin(line: &str) -> &str {
+    let of_log = line.starts_with('[').then(|| line.split_once(": ")).flatten();
+    of_log.map_or(line, |(_, text)| text.strip_prefix("mirror: ").unwrap_or(text)).trim()
+}
+
+/// The number under `title`, right aligned, in the row of a leg.
+fn column(lines: &[String], leg: usize, title: &str) -> Option<u64> {
+    let at = lines.iter().position(|line| line.trim_start().starts_with("LEG "))?;
+    let end = lines[at].find(title)? + title.len();
+    let is_row = |line: &&String| line.split_whitespace().next() == Some(&leg.to_string());
+    let row = lines[at + 1..].iter().find(is_row)?;
+    row.get(..end)?.split_whitespace().last()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{column, without_origin};
+
+    #[test]
+    fn a_line_of_the_log_is_what_it_says() {
+        let line = "[    1.0] WARN  dm_mirror::mirror: mirror: leg 1 (vbd1) is out: gone";
+        assert_eq!(without_origin(line), "leg 1 (vbd1) is out: gone");
+        assert_eq!(without_origin("m0: vbd0, vbd1: healthy"), "m0: vbd0, vbd1: healthy");
+    }
+
+    #[test]
+    fn a_column_is_found_by_its_title() {
+        let status = [
+            "healthy: 2 of 2 legs in sync",
+            "LEG  DEVICE          READS  READ ERR REPAIRED  STATE",
+            "  0  vbd0              195         3        0  in sync",
+            "  1  vbd1                6        12        2  in sync",
+        ]
+        .map(String::from);
+        assert_eq!(column(&status, 0, "READ ERR"), Some(3));
+        assert_eq!(column(&status, 1, "REPAIRED"), Some(2));
+        assert_eq!((column(&status, 2, "READS"), column(&status, 0, "MISSED")), (None, None));
+    }
+}

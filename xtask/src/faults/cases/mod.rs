@@ -1,0 +1,20 @@
+//! The cases, a file for each kind of fault.
+//!
+//! Rule: a case is a name, a fault and a promise in words, and a function that tells what
+//! the guest saw or which promise was broken.
+
+mod media;
+mod network;
+mod power;
+mod shape;
+mod time;
+
+use super::Case;
+
+/// All cases.
+pub(super) fn all() -> impl Iterator<Item = &'static Case> {
+    [media::CASES, time::CASES, network::CASES, shape::CASES, power::CASES].into_iter().flatten()
+}
+
+/// So many bytes.
+const MIB: usize = 1 << 20;
