@@ -431,6 +431,11 @@ pub enum Slot {
         /// The number beside the slot.
         slot: u64,
     },
+    /// Set the disk in it up anew, after it was given up.
+    Reset {
+        /// The number beside the slot.
+        slot: u64,
+    },
     /// Take its power away without a word.
     Pull {
         /// The number beside the slot.

@@ -205,6 +205,13 @@ pub static COMMANDS: &[CommandSpec] = &[
         Ok(Command::Slot(Slot::Start { slot: args.number("SLOT")? }))
     }),
     spec(
+        "slot reset",
+        "SLOT",
+        "Use a disk again that hung, once it has answered all",
+        "slot reset 2",
+        |args| Ok(Command::Slot(Slot::Reset { slot: args.number("SLOT")? })),
+    ),
+    spec(
         "slot pull",
         "SLOT [--after SECONDS]",
         "Tear the disk out: its power goes, and nobody is told",

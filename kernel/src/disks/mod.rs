@@ -32,7 +32,7 @@ use virtio_drivers::transport::pci::bus::DeviceFunction;
 use virtio_drivers::transport::pci::virtio_device_type;
 
 pub use self::interrupts::Delivery;
-pub use self::slots::{Order, Slots, order, settled, view};
+pub use self::slots::{Order, Slots, View, order, settled, view};
 use crate::arch::pci::ConfigSpace;
 use crate::arch::platform;
 use crate::cmdline::Cmdline;

@@ -24,7 +24,7 @@ use dm::{Dm, Event, Severity};
 use drivers::pci::{Function, Pci};
 use drivers::pcie::{self, News, Port, Slot, Stage, Tenant};
 use drivers::virtio::SetupError;
-use drivers::virtio::blk::Interrupt;
+use drivers::virtio::blk::{Interrupt, State, Status};
 use virtio_drivers::transport::pci::bus::DeviceFunction;
 
 use super::interrupts::{self, Delivery};
@@ -58,6 +58,8 @@ pub enum Order {
     Eject,
     /// Start what is in it.
     Start,
+    /// Set the disk in it up anew, if it was given up.
+    Reset,
     /// Switch its power off behind everybody's back, as if the device were torn out.
     Pull,
 }
@@ -158,7 +160,7 @@ impl Slots {
 
     fn run(&mut self, dm: &'static Dm, may_sleep: &MaySleep) {
         loop {
-            let obeyed = self.obey();
+            let obeyed = self.obey(dm, may_sleep);
             let due = self.turn(dm, may_sleep);
             self.publish();
             ORDERS.lock().drain(..obeyed);
@@ -174,7 +176,7 @@ impl Slots {
     }
 
     /// Passes on what the console wants. Returns how many orders it had.
-    fn obey(&mut self) -> usize {
+    fn obey(&mut self, dm: &'static Dm, may_sleep: &MaySleep) -> usize {
         let orders = ORDERS.lock().clone();
         for &(number, order) in &orders {
             let slot = self.slots.iter_mut().find(|it| it.slot.port().number == number);
@@ -182,6 +184,11 @@ impl Slots {
             let heard = match order {
                 Order::Eject => slot.eject(),
                 Order::Start => slot.start(),
+                Order::Reset => {
+                    let (bus, settings) = (slot.port().bus, self.settings);
+                    House { bus, settings, dm, may_sleep }.reset(&mut self.pci, slot.port());
+                    true
+                }
                 Order::Pull => {
                     slot.port().pull(&mut self.pci);
                     true
@@ -284,6 +291,24 @@ impl House<'_> {
         for disk in lodgers(self.bus) {
             disk.attached.store(false, Ordering::Relaxed);
             disk.block.lost();
+        }
+    }
+
+    /// Sets disks up anew that were given up. Not one that still holds requests: under
+    /// QEMU the whole machine would wait for it.
+    fn reset(&self, pci: &mut Pci<ConfigSpace>, port: &Port) {
+        for disk in lodgers(self.bus) {
+            let Status { state, in_flight, .. } = disk.status();
+            if !matches!(state, State::Barred(_)) {
+                continue;
+            }
+            if in_flight > 0 {
+                let what =
+                    format!("it holds {in_flight} requests, and is not reset before it answers");
+                tell(&disk.name, Severity::Warning, &what);
+            } else if let Err(why) = self.lodge(pci, port, disk.at) {
+                log::error!("{}: the device {why}", disk.name);
+            }
         }
     }
 

@@ -5,13 +5,14 @@ use alloc::string::{String, ToString};
 
 use bio::{SECTOR_SIZE, Sectors, WriteCache};
 use dm::Slot;
+use drivers::virtio::Failure;
 use drivers::virtio::blk::{State, Status};
 use shell::format::{Align, Amount, Table};
 
 use super::{or_dash, print_lines};
 use crate::console::session::Session;
 use crate::console::{Outcome, devices, stack};
-use crate::disks::{self, Disk};
+use crate::disks::{self, Disk, View};
 use crate::kprintln;
 
 /// Lists the disks, then the mapped devices.
@@ -53,6 +54,17 @@ fn list_disks(session: &Session<'_>, disks: &[&Disk]) {
         ]);
     }
     print_lines(&table.to_string());
+    let barred =
+        |it: &Status| matches!(it.state, State::Barred(failure) if failure != Failure::Gone);
+    for (name, _) in all().filter(|(_, it)| barred(it)) {
+        let inside = |slot: &View| slot.disks.split_whitespace().any(|disk| disk == name);
+        if let Some(slot) = disks::view().into_iter().find(inside) {
+            let number = slot.number;
+            kprintln!(
+                "{name}: once nothing is in flight, `slot reset {number}` makes it ready again"
+            );
+        }
+    }
     for (name, _) in all().filter(|(_, it)| it.limits.write_cache == WriteCache::Unknown) {
         kprintln!("{name} knows no FLUSH: nothing is promised about what it has cached");
     }

@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use dm::{Env, Work};
 use drivers::pcie::Stage;
+use drivers::virtio::blk::{State, Status};
 use shell::Slot;
 use shell::format::{Align, Table};
 
@@ -32,6 +33,7 @@ pub fn run(session: &mut Session<'_>, command: &Slot) -> Outcome {
             act(session, slot, Order::Start)?;
             told(slot, Stage::On, "is on", "it is empty, or what is in it does not answer")
         }
+        Slot::Reset { slot } => reset(session, slot),
         Slot::Pull { slot, after: 0 } => {
             act(session, slot, Order::Pull)?;
             kprintln!("slot {slot} has no power any more; nobody was told");
@@ -100,6 +102,27 @@ fn check_unused(session: &Session<'_>, slot: u16) -> Outcome {
                 &format!("`slot eject {slot} --force` takes it all the same, as its button does"),
             ));
         }
+    }
+    Ok(())
+}
+
+/// Sets the disks of a slot up anew that were given up.
+fn reset(session: &mut Session<'_>, slot: u64) -> Outcome {
+    act(session, slot, Order::Reset)?;
+    let number = known(slot)?;
+    let names = disks::view().into_iter().find(|it| it.number == number).map(|it| it.disks);
+    let names = names.filter(|names| !names.is_empty());
+    let Some(names) = names else { return Err(Failure::new(format!("slot {slot} has no disk"))) };
+    for disk in names.split_whitespace().filter_map(disks::find) {
+        let Status { state, in_flight, .. } = disk.status();
+        if state != State::Ready {
+            let why = Failure::new(format!(
+                "{} is not used: {in_flight} requests in flight",
+                disk.name()
+            ));
+            return Err(why.and("it is reset once it has answered them; `disks` counts them"));
+        }
+        kprintln!("{} is ready", disk.name());
     }
     Ok(())
 }

@@ -76,14 +76,16 @@ fn hang_long(bench: &mut Bench<'_>) -> Result<String> {
     bench.does("verify m0 0 2M 0x22", "verified 2 MiB")?;
     bench.does("disks", "vbd1")?;
     bench.saw("not used any more: it did not answer in time")?;
+    bench.fails("slot reset 2", "it is reset once it has answered")?;
     bench.heal(1)?;
     bench.does("verify m0 0 2M 0x22", "verified 2 MiB")?;
     bench.does("verify m0 2M 2M 0x11", "verified 2 MiB")?;
-    // It is barred until the next start, which gives it what it missed.
-    bench.fails("mirror add m0 1", "")?;
-    bench.stop()?;
-    bench.leg_holds(0, (0, 2 * MIB), 0x22)?;
-    bench.boot_legs()?;
+    // It is barred until a person, or the next start, has it set up anew.
+    bench.fails("mirror add m0 1", "`disks` that of its disk")?;
+    bench.does("disks", "once nothing is in flight, `slot reset 2`")?;
+    bench.does("slot reset 2", "vbd1 is ready")?;
+    bench.does("mirror add m0 1", "given what it missed")?;
+    bench.does("mirror wait m0", "healthy: 2 of 2")?;
     bench.is_healthy()?;
     bench.stop()?;
     bench.legs_hold((0, 2 * MIB), 0x22)?;
