@@ -32,7 +32,7 @@ const SUSPENDED: &str = "the mirror is suspended: resume it first";
 impl Mirror {
     /// Refuses a change of members while somebody else may have the disks.
     pub(crate) fn check_awake(&self) -> Result<(), String> {
-        if self.state.lock().resync.suspended { Err(SUSPENDED.into()) } else { Ok(()) }
+        self.state.lock().check_awake()
     }
 
     /// Makes the disk of a leg that is out a new member: wipes it first.
@@ -127,6 +127,10 @@ impl Mirror {
 }
 
 impl State {
+    fn check_awake(&self) -> Result<(), String> {
+        if self.resync.suspended { Err(SUSPENDED.into()) } else { Ok(()) }
+    }
+
     /// Refuses a leg that is not out, or still owes requests, and any while nothing
     /// is to be written.
     pub(crate) fn check_idle(&self, leg: usize) -> Result<(), String> {
@@ -134,9 +138,7 @@ impl State {
         if !matches!(self.life, Life::Running) || self.membership.is_none() {
             return Err("the mirror does not run with recorded members".into());
         }
-        if self.resync.suspended {
-            return Err(SUSPENDED.into());
-        }
+        self.check_awake()?;
         if !matches!(record.state, LegState::Failed(_)) {
             return Err(format!("leg {leg} is not out"));
         }

@@ -126,6 +126,11 @@ impl Geometry {
         must(Extent::try_new(data_start, length).is_some(), "the end of the data")
     }
 
+    /// Behind the data, hence how large a member must be.
+    pub fn data_end(self) -> Sector {
+        self.data_start + self.length
+    }
+
     /// How many regions there are; the last one may be short.
     pub fn regions(self) -> u32 {
         u32::try_from(self.length.0.div_ceil(self.region.0))

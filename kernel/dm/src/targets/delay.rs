@@ -97,10 +97,6 @@ impl Delay {
         let limits = limits(of_kind(0), of_kind(1), of_kind(2));
         Delay { ways, lanes, limits, up: Arc::new(Up) }
     }
-
-    fn way(&self, kind: usize) -> &Way {
-        &self.ways[kind.min(self.ways.len() - 1)]
-    }
 }
 
 /// What can be promised when reads, writes and flushes go these ways.
@@ -122,8 +118,9 @@ impl Target for Delay {
             BufCmd::Write { .. } | BufCmd::FreeBlks => 1,
             BufCmd::Flush => 2,
         };
-        let start = self.way(kind).start + (bio.extent().start() - Sector(0));
-        self.lanes[kind].take(bio.push_bio(start, self.up.clone(), 0));
+        let lane = &self.lanes[kind];
+        let start = lane.start + (bio.extent().start() - Sector(0));
+        lane.take(bio.push_bio(start, self.up.clone(), 0));
     }
 
     fn status(&self) -> String {
@@ -156,6 +153,7 @@ impl Target for Delay {
 /// The requests of a kind that wait for their time.
 struct Lane {
     device: DeviceHandle,
+    start: Sector,
     delay: Duration,
     env: Arc<dyn Env>,
     state: Lock<State>,
@@ -173,6 +171,7 @@ impl Lane {
         let state = State { waiting: VecDeque::new(), hurries: false };
         Lane {
             device: way.device.handle(),
+            start: way.start,
             delay: Duration::from_millis(way.delay_ms),
             env,
             state: Lock::new(Rank::TARGET, state),

@@ -13,7 +13,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use dm::{DeviceRef, Devices, Dm, MappedDevice, Slot, Suspend};
-use dm_mirror::format::{Bad, Geometry};
+use dm_mirror::format::Bad;
 
 use super::{dmsetup, mirror};
 use crate::console::members::{self, Member, Set};
@@ -142,8 +142,7 @@ fn usable(dm: &Dm, member: &Member) -> Option<String> {
         kprintln!("{name}: left alone, as it is read-only and a member must take writes");
         return None;
     }
-    let Geometry { data_start, length, .. } = member.superblock.geometry;
-    let (needs, has) = ((data_start + length).0, member.device.capacity().0);
+    let (needs, has) = (member.superblock.geometry.data_end().0, member.device.capacity().0);
     if has < needs {
         kprintln!("{name}: left alone, as a member needs {needs} sectors, and it has only {has}");
         return None;

@@ -17,8 +17,9 @@ use alloc::vec::Vec;
 
 use bio::{BlockDevice, Sector};
 use dm::{DeviceRef, Devices, MappedDevice, Slot};
-use dm_mirror::LEGS_MAX;
 use dm_mirror::format::DATA_ALIGN;
+use dm_mirror::report::Standing;
+use dm_mirror::{LEGS_MAX, MirrorTarget};
 
 use super::mirror::{Place, life, only_mirror, progress};
 use super::{assemble, label, mirror};
@@ -91,10 +92,7 @@ pub fn add(
     }
     let after = line.with(leg, disk);
     put(session, name, &place, disk, &after, force)?;
-    if let Err(failure) = tell(session, name, &device, &place, &message) {
-        assemble::swap(session, name, &device, &place.line)?;
-        return Err(failure);
-    }
+    tell_or_go_back(session, name, &device, &place, &message)?;
     added(name, leg)
 }
 
@@ -135,10 +133,7 @@ pub fn replace(
     put(session, name, &place, disk, &after, force)?;
     let message = format!("replace {leg} {new}{}", forced(force));
     let message: Vec<&str> = message.split(' ').collect();
-    if let Err(failure) = tell(session, name, &device, &place, &message) {
-        assemble::swap(session, name, &device, &place.line)?;
-        return Err(failure);
-    }
+    tell_or_go_back(session, name, &device, &place, &message)?;
     kprintln!("{name}: `{disk}` is rebuilt as leg {new}; then leg {leg} (`{old}`) leaves");
     kprintln!(
         "`mirror wait {name}` waits for the end; `mirror forget {name} {leg}` then frees `{old}`"
@@ -186,10 +181,8 @@ fn is_out(device: &MappedDevice, leg: usize) -> bool {
 
 /// Whether a leg is no member.
 fn is_free(device: &MappedDevice, place: &Place, leg: usize) -> bool {
-    let report = device.message(place.start, &["show"]).unwrap_or_default();
-    let head = format!("{leg:>3}  ");
-    let mut lines = report.lines().filter(|line| line.starts_with(&head));
-    lines.any(|line| line.contains("  no member"))
+    let report = device.look_at(place.start, MirrorTarget::report);
+    report.is_some_and(|it| it.legs.get(leg).is_some_and(|it| it.standing == Standing::NoMember))
 }
 
 /// Lets the mirror go on with a table that has the disk, if that holds nothing.
@@ -237,7 +230,7 @@ fn check_size(session: &mut Session<'_>, name: &str, disk: &DeviceRef) -> Outcom
     let slots = members::read_slots(session, &legs)?;
     let geometry = |slots| members::superblock(slots).ok().map(|it| it.geometry);
     let Some(geometry) = slots.iter().flatten().find_map(geometry) else { return Ok(()) };
-    let (needs, has) = (geometry.data_start + geometry.length, disk.capacity());
+    let (needs, has) = (geometry.data_end(), disk.capacity());
     if needs.0 <= has.0 {
         return Ok(());
     }
@@ -270,11 +263,17 @@ pub fn tell(
         .and(&format!("`mirror status {name}` shows its state, `disks` that of its disk")))
 }
 
-/// Sets between which limits a mirror copies.
-pub fn rate(session: &mut Session<'_>, name: &str, rate: &str) -> Outcome {
-    let message = ["sync_rate", rate];
-    let (device, place) = only_mirror(session.dm, name, &message)?;
-    let answer = device.message(place.start, &message)?;
-    kprintln!("{name}: {answer}");
-    Ok(())
+/// The same; if the leg stays out, the mirror goes on with the table it had.
+fn tell_or_go_back(
+    session: &mut Session<'_>,
+    name: &str,
+    device: &Arc<MappedDevice>,
+    place: &Place,
+    message: &[&str],
+) -> Outcome {
+    let told = tell(session, name, device, place, message);
+    if told.is_err() {
+        assemble::swap(session, name, device, &place.line)?;
+    }
+    told
 }

@@ -118,10 +118,8 @@ pub fn rebuild(session: &mut Session<'_>, name: &str, leg: usize) -> Outcome {
 
 /// Fails a leg that is not out. The mirror refuses to lose its last one.
 fn take_out(device: &MappedDevice, place: &Place, report: &Report, leg: usize) -> Outcome {
-    let out = |it: &dm_mirror::report::LegReport| {
-        matches!(it.standing, Standing::Out | Standing::NoMember)
-    };
-    if !report.legs.get(leg).is_some_and(out) {
+    let standing = report.legs.get(leg).map(|it| it.standing);
+    if !matches!(standing, Some(Standing::Out | Standing::NoMember)) {
         device.message(place.start, &["fail", &leg.to_string()])?;
     }
     Ok(())

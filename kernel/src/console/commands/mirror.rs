@@ -44,7 +44,7 @@ pub fn run(session: &mut Session<'_>, command: Mirror) -> Outcome {
         Mirror::Replace { name, leg, disk, force } => {
             exchange::replace(session, &name, leg, &disk, force)
         }
-        Mirror::Rate { name, rate } => exchange::rate(session, &name, &rate),
+        Mirror::Rate { name, rate } => lifecycle::tell(session, &name, &["sync_rate", &rate]),
         Mirror::Check { name, wait } => check::start(session, &name, "check", wait),
         Mirror::Repair { name, wait } => check::start(session, &name, "repair", wait),
         Mirror::Idle { name } => check::end(session.dm, &name),

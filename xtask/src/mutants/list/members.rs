@@ -102,10 +102,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a suspended mirror changes its members",
         rule: "messages change no member until the mirror is resumed",
         file: NEWCOMER,
-        edits: &[(
-            "if self.state.lock().resync.suspended { Err(SUSPENDED.into()) } else { Ok(()) }",
-            "Ok(())",
-        )],
+        edits: &[("if self.resync.suspended { Err(SUSPENDED.into()) } else { Ok(()) }", "Ok(())")],
     },
     Mutant {
         name: "copying has no ceiling",
