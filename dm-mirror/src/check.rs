@@ -101,6 +101,11 @@ impl Check {
         self.end.is_none()
     }
 
+    /// Nothing was found, as far as it came.
+    fn is_all_well(&self) -> bool {
+        self.differing + self.unreadable == Sectors::ZERO
+    }
+
     /// The legs to be read for the next chunk, if all of them are in sync still.
     pub(crate) fn legs_of(&self, in_sync: LegSet) -> LegSet {
         if self.legs.without(in_sync).is_empty() { self.legs } else { LegSet::EMPTY }
@@ -200,11 +205,10 @@ impl Mirror {
 
     /// Tells what came of a check.
     pub(crate) fn check_ended(self: &Arc<Self>) {
-        let text =
-            self.state.lock().scrub.check.as_ref().map_or(String::new(), |it| format!("{it}"));
+        let told = |check: &Check| (format!("{check}"), check.is_all_well());
+        let (text, good) = self.state.lock().scrub.check.as_ref().map(told).unwrap_or_default();
         let line = text.lines().next().unwrap_or_default();
         log::info!("mirror: {line}");
-        let good = text.contains("; 0 differ, 0 cannot be read");
         let severity = if good { Severity::Info } else { Severity::Warning };
         self.raise(severity, format_args!("{line}"));
     }

@@ -5,6 +5,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use core::fmt::Write;
 use core::time::Duration;
 
@@ -60,11 +61,7 @@ impl Mirror {
     pub(crate) fn report(&self) -> Report {
         let now = self.env.now();
         let state = self.state.lock();
-        let legs = (0..self.legs.len()).map(|leg| LegReport {
-            device: self.legs[leg].name(),
-            write_mostly: state.write_mostly.contains(leg),
-            ..state.report_leg(leg)
-        });
+        let legs = self.legs.iter().enumerate().map(|(leg, it)| state.report_leg(leg, it.name()));
         let (health, summary) = state.health();
         Report {
             health,
@@ -107,7 +104,7 @@ impl State {
         (health, format!("{word}: {in_sync} of {members} legs in sync"))
     }
 
-    fn report_leg(&self, leg: usize) -> LegReport {
+    fn report_leg(&self, leg: usize, device: Arc<str>) -> LegReport {
         let LegRecord { state, counts, .. } = &self.legs[leg];
         let standing = match state {
             LegState::InSync => Standing::InSync,
@@ -122,10 +119,10 @@ impl State {
             flushes: counts.flushes(cause),
         };
         LegReport {
-            device: "-".into(),
+            device,
             standing,
             state: self.describe(leg),
-            write_mostly: false,
+            write_mostly: self.write_mostly.contains(leg),
             reads: counts.reads,
             writes: counts.data_writes(),
             flushes: counts.all_flushes(),

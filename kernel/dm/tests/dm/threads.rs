@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
-use std::thread;
+use std::thread::{self, Scope};
 use std::time::{Duration, Instant};
 
 use bio::{Bio, Buf, BufDone, IoResult, Sector};
@@ -33,6 +33,25 @@ fn wait(call: impl FnOnce(dm::Done)) {
     assert_eq!(rx.recv(), Ok(Ok(())));
 }
 
+/// Threads that ask `d`; `working` says how many still do.
+fn ask_from_all_sides<'s>(
+    scope: &'s Scope<'s, '_>,
+    dm: &'s Dm,
+    count: &'s Arc<Count>,
+    working: &'s AtomicUsize,
+) {
+    for _ in 0..THREADS {
+        scope.spawn(|| {
+            let handle = dm.open("d").unwrap();
+            for request in 0..REQUESTS as u64 {
+                let buf = Buf::read(extent(request % 15, 2), memory(2));
+                handle.strategy(Bio::new(buf, count.clone(), 0));
+            }
+            working.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+}
+
 #[test]
 fn every_request_completes_once_while_tables_are_swapped() {
     let dm = dm();
@@ -40,16 +59,7 @@ fn every_request_completes_once_while_tables_are_swapped() {
     let count = Arc::new(Count::default());
     let working = AtomicUsize::new(THREADS);
     thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                let handle = dm.open("d").unwrap();
-                for request in 0..REQUESTS as u64 {
-                    let buf = Buf::read(extent(request % 15, 2), memory(2));
-                    handle.strategy(Bio::new(buf, count.clone(), 0));
-                }
-                working.fetch_sub(1, Ordering::Relaxed);
-            });
-        }
+        ask_from_all_sides(scope, &dm, &count, &working);
         while working.load(Ordering::Relaxed) > 0 {
             dm.load("d", "0 12 zero\n12 4 zero").unwrap();
             wait(|done| device.resume(done));
@@ -106,16 +116,7 @@ fn every_request_completes_once_while_what_is_delayed_is_let_go() {
     let count = Arc::new(Count::default());
     let working = AtomicUsize::new(THREADS);
     thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
-                let handle = dm.open("d").unwrap();
-                for request in 0..REQUESTS as u64 {
-                    let buf = Buf::read(extent(request % 15, 2), memory(2));
-                    handle.strategy(Bio::new(buf, count.clone(), 0));
-                }
-                working.fetch_sub(1, Ordering::Relaxed);
-            });
-        }
+        ask_from_all_sides(scope, &dm, &count, &working);
         while working.load(Ordering::Relaxed) > 0 {
             wait(|done| device.suspend(Suspend::NoFlush, done));
             dm.load("d", "0 16 delay z 0 1 z 0 1").unwrap();
