@@ -25,7 +25,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::actions::Action;
-use crate::chooser::NoReplay;
+use crate::chooser::{NoReplay, Replay};
 use crate::digest::digest_of;
 use crate::explore::{Factory, Report, start};
 use crate::history::{History, Op};
@@ -298,7 +298,7 @@ impl Crashes {
             Action::Fail(leg) => world.fail(leg, true, &**subject),
             Action::Unplug(leg) => world.fail(leg, false, &**subject),
             Action::Return(leg) => world.give_back(leg, &**subject),
-            Action::Blip(leg) => world.blip(leg, &**subject),
+            Action::Blip(leg) => world.blip(leg, &**subject, &mut Replay::new(Vec::new())),
             Action::Tick => return self.tick(run),
             Action::Restart => return self.restart(run),
         }

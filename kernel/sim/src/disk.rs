@@ -18,6 +18,8 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ops::Range;
+
 use bio::sync::{Lock, Rank, assert_unlocked};
 use bio::{Bio, BlockDevice, BufCmd, ErrorKind, Limits, SECTOR_SIZE, Sector, Sectors, WriteCache};
 
@@ -256,7 +258,16 @@ impl SimDisk {
     /// [reset](BlockDevice::resets).
     pub fn lose_cache(&self, chooser: &mut dyn Chooser) {
         let mut state = self.state.lock();
-        state.cut(chooser);
+        state.cut(None, chooser);
+        state.resets += 1;
+    }
+
+    /// The same, but the cache had time to write back what it had of the sectors
+    /// `kept`; of the requests that wait none has reached these.
+    pub fn lose_cache_but(&self, kept: Range<Sector>, chooser: &mut dyn Chooser) {
+        let mut state = self.state.lock();
+        state.cache.write_back(&kept);
+        state.cut(Some(kept), chooser);
         state.resets += 1;
     }
 
@@ -269,7 +280,7 @@ impl SimDisk {
     /// that should be as dead as the machine.
     pub fn crash(&self, chooser: &mut dyn Chooser) -> Arc<SimDisk> {
         let mut state = self.state.lock();
-        state.cut(chooser);
+        state.cut(None, chooser);
         state.presence = Presence::Gone;
         state.late.clear();
         SimDisk::over(state.cache.take_medium(), self.limits, 0)
@@ -395,8 +406,12 @@ impl State {
         (slot.bio, result)
     }
 
-    fn cut(&mut self, chooser: &mut dyn Chooser) {
+    /// Of the cache, and of what waits outside of `kept`, some survives.
+    fn cut(&mut self, kept: Option<Range<Sector>>, chooser: &mut dyn Chooser) {
+        let is_kept =
+            |index: usize| kept.as_ref().is_some_and(|it| it.contains(&Sector(index as u64)));
         let in_flight = slot::in_flight(&self.slots, &self.late).into_iter();
+        let in_flight = in_flight.filter(|(_, index, _)| !is_kept(*index));
         self.cache.cut(chooser, in_flight.map(|(_, index, content)| (index, content)).collect());
         self.changes += 1;
     }

@@ -2,9 +2,13 @@
 //!
 //! Place: part of a [`World`], which asks as a request is about to complete.
 //!
-//! Rules: a fault that loses acknowledged writes without a word hits a leg only
-//! while another holds them all; and until the device notices, nothing hits
-//! that other. No mirror survives both, and the oracle would blame it.
+//! Rules:
+//!
+//! - A fault that loses acknowledged writes without a word hits a leg only while
+//!   another holds them all; and until the device notices, nothing hits that
+//!   other. No mirror survives both, and the oracle would blame it.
+//! - The last leg that holds them may lose of its cache what is none of the
+//!   device's data: what the device has noted there for itself.
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -35,7 +39,8 @@ impl World<'_> {
         let fits = |fault: &Fault| match fault {
             Fault::MediaLanded | Fault::MediaPartly => writes && spared < Spared::AnyFault,
             Fault::Media | Fault::Timeout => spared < Spared::AnyFault,
-            Fault::Gone | Fault::Blip => spared < Spared::Loss,
+            Fault::Gone => spared < Spared::Data,
+            Fault::Blip => spared < Spared::AnyFault,
         };
         let Faults { one_in, kinds, .. } = &self.scenario.faults;
         let possible = kinds.iter().copied().filter(fits);
@@ -45,7 +50,7 @@ impl World<'_> {
         self.left.faults -= 1;
         let nth = chooser.choose(possible.clone().count(), "which fault");
         let fault = possible.clone().nth(nth).expect("one of those counted");
-        self.hit(fault, leg, request, chooser)
+        self.hit(fault, leg, request, subject, chooser)
     }
 
     fn hit(
@@ -53,6 +58,7 @@ impl World<'_> {
         fault: Fault,
         leg: usize,
         request: Pending,
+        subject: &dyn Subject,
         chooser: &mut dyn Chooser,
     ) -> Outcome {
         match fault {
@@ -71,9 +77,7 @@ impl World<'_> {
                 Outcome::Fail(ErrorKind::Gone, Landed::None)
             }
             Fault::Blip => {
-                self.history.note(|| format!("leg {leg} loses its cache without a word"));
-                self.legs[leg].lose_cache(chooser);
-                self.lost[leg] = true;
+                self.blip(leg, subject, chooser);
                 Outcome::Ok
             }
         }
@@ -92,13 +96,25 @@ impl World<'_> {
         }
     }
 
-    /// A leg loses its cache without a word; unless it is the last that holds everything.
-    pub(crate) fn blip(&mut self, leg: usize, subject: &dyn Subject) {
-        let there = self.legs[leg].presence() == Presence::Ready;
-        if there && self.spared(leg, subject) == Spared::Nothing {
-            self.history.note(|| format!("leg {leg} loses its cache without a word"));
-            self.legs[leg].lose_cache(&mut Replay::new(Vec::new()));
-            self.lost[leg] = true;
+    /// A leg loses its cache without a word; the last that holds everything loses
+    /// only what is none of the device's data.
+    pub(crate) fn blip(&mut self, leg: usize, subject: &dyn Subject, chooser: &mut dyn Chooser) {
+        if self.legs[leg].presence() != Presence::Ready {
+            return;
+        }
+        match self.spared(leg, subject) {
+            Spared::Nothing => {
+                self.history.note(|| format!("leg {leg} loses its cache without a word"));
+                self.legs[leg].lose_cache(chooser);
+                self.lost[leg] = true;
+            }
+            Spared::Data => {
+                self.history.note(|| format!("leg {leg} loses its cache, but no data"));
+                let start = subject.data_start(leg);
+                let data = start..start + self.scenario.sectors;
+                self.legs[leg].lose_cache_but(data, chooser);
+            }
+            Spared::AnyFault => {}
         }
     }
 
@@ -116,7 +132,7 @@ impl World<'_> {
         match (0..self.legs.len()).any(|other| other != leg && whole(other)) {
             true => Spared::Nothing,
             false if self.lost.contains(&true) => Spared::AnyFault,
-            false => Spared::Loss,
+            false => Spared::Data,
         }
     }
 }
@@ -125,7 +141,7 @@ impl World<'_> {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Spared {
     Nothing,
-    /// The loss of its cache without a word.
-    Loss,
+    /// The loss of its data without a word.
+    Data,
     AnyFault,
 }
