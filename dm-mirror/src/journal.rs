@@ -30,7 +30,7 @@ use crate::format::{
     FoundPage, Geometry, MapPage, Marks, Member, REGIONS_PER_PAGE, Region, SLOTS, page_place,
 };
 use crate::leg::Failure;
-use crate::mirror::{Mirror, State};
+use crate::mirror::{LegRecord, Mirror, State};
 use crate::region::{Moment, Regions, page_of};
 use crate::write::{WriteGroup, WriteTx};
 
@@ -73,6 +73,8 @@ struct Flight {
     left: usize,
     failed: Option<IoError>,
     cause: Cause,
+    /// When it began.
+    since: Moment,
     /// When the flush was issued.
     flush: Moment,
 }
@@ -152,7 +154,7 @@ impl Journal {
 
     /// The next commit, if one is wanted and none is on its way: the places and
     /// bytes of its pages. Also says whether a transaction waits for it.
-    fn next_commit(&mut self, regions: &Regions) -> Option<(Vec<(Extent, MapPage)>, Cause)> {
+    fn next_commit(&mut self, regions: &mut Regions) -> Option<(Vec<(Extent, MapPage)>, Cause)> {
         if self.flight.is_some() {
             return None;
         }
@@ -180,7 +182,8 @@ impl Journal {
             pages.push((number, marks));
         }
         let left = pages.len();
-        self.flight = Some(Flight { pages, left, failed: None, cause, flush: Moment::default() });
+        let (since, flush) = (regions.tick(), Moment::default());
+        self.flight = Some(Flight { pages, left, failed: None, cause, since, flush });
         Some((writes, cause))
     }
 
@@ -263,6 +266,23 @@ impl State {
         journal.waiting.push(waiting);
         None
     }
+
+    /// The commit of a leg's map is durable: the transactions that may go on.
+    fn map_is_durable(&mut self, leg: usize) -> Vec<Waiting> {
+        let State { regions, legs, .. } = self;
+        let record = &mut legs[leg];
+        let journal = record.journal.as_mut().expect("its commit is on its way");
+        record.flushed = record.flushed.max(journal.committed());
+        journal.take_covered(regions.as_ref().expect("a map has regions"))
+    }
+}
+
+impl LegRecord {
+    /// Whether the commit of its map that is on its way is where it was put.
+    fn kept_map(&self) -> IoResult {
+        let flight = self.journal.as_ref().and_then(|journal| journal.flight.as_ref());
+        self.kept(flight.expect("a flush belongs to a commit").since)
+    }
 }
 
 impl Mirror {
@@ -308,16 +328,13 @@ impl Mirror {
 
     /// The flush behind the pages has ended.
     fn map_flushed(self: &Arc<Self>, leg: usize, result: IoResult) {
-        if let Err(error) = result {
-            return self.map_failed(leg, error);
-        }
         let go = {
             let mut state = self.state.lock();
-            let State { regions, legs, .. } = &mut *state;
-            let record = &mut legs[leg];
-            let journal = record.journal.as_mut().expect("its commit is on its way");
-            record.flushed = record.flushed.max(journal.committed());
-            journal.take_covered(regions.as_ref().expect("a map has regions"))
+            result.and(state.legs[leg].kept_map()).map(|()| state.map_is_durable(leg))
+        };
+        let go = match go {
+            Ok(go) => go,
+            Err(error) => return self.map_failed(leg, error),
         };
         for Waiting { group, tx, bio } in go {
             group.advance(tx, bio);

@@ -35,6 +35,7 @@
 //!    a member, `replace.rs` has it take the place of one that still serves.
 //!
 //! `leg.rs` has the states of a leg, `leg_reads.rs` reads several at once,
+//! `cache_loss.rs` knows what counts of a leg whose device was reset,
 //! `target.rs` is the face to the device mapper, `config.rs` the table grammar,
 //! `counts.rs` and `status.rs` are what a person sees, `news.rs` what is told.
 //!
@@ -58,6 +59,7 @@
 extern crate alloc;
 
 pub mod assemble;
+mod cache_loss;
 mod check;
 mod clean;
 mod config;

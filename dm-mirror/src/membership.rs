@@ -32,6 +32,7 @@ use crate::format::{
 use crate::label;
 use crate::leg::{Failure, LEGS_MAX, LegSet, LegState};
 use crate::mirror::{Ended, Life, Mirror, State};
+use crate::region::Moment;
 use crate::write::LegErrors;
 
 /// What superblocks are to say, and what they say.
@@ -66,6 +67,8 @@ struct Disk {
 
 /// Superblocks on their way.
 struct Commit {
+    /// When it began.
+    since: Moment,
     version: u64,
     generation: Uuid,
     left: usize,
@@ -219,8 +222,8 @@ impl Membership {
     }
 
     /// The superblocks to be written to `legs`, each with its leg and the slot on
-    /// its disk. `slots` are the members' slots.
-    fn next(&mut self, legs: LegSet, slots: impl Fn(usize) -> usize) -> Vec<Write> {
+    /// its disk; it is `now`. `slots` are the members' slots.
+    fn next(&mut self, legs: LegSet, now: Moment, slots: impl Fn(usize) -> usize) -> Vec<Write> {
         let legs: Vec<usize> = legs.iter().filter(|&leg| !self.holds(leg)).collect();
         let mut writes = Vec::new();
         for &leg in &legs {
@@ -232,8 +235,8 @@ impl Membership {
         }
         if !writes.is_empty() {
             let (version, generation) = (self.wanted.version, self.wanted.generation);
-            let failed = LegErrors::new();
-            self.commit = Some(Commit { version, generation, left: writes.len(), failed });
+            let (since, left, failed) = (now, writes.len(), LegErrors::new());
+            self.commit = Some(Commit { since, version, generation, left, failed });
         }
         writes
     }
@@ -307,14 +310,16 @@ impl State {
         let in_sync = self.in_sync();
         let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
         let followers = rebuilding.or(self.marked());
+        let now = self.tick();
         let (Some(membership), Some(regions)) = (&mut self.membership, &self.regions) else {
             return Vec::new();
         };
         if membership.commit.is_some() {
             return Vec::new();
         }
-        let writes = membership.next(in_sync, |leg| regions.slot(leg));
-        if writes.is_empty() { membership.next(followers, |leg| regions.slot(leg)) } else { writes }
+        let slots = |leg| regions.slot(leg);
+        let writes = membership.next(in_sync, now, slots);
+        if writes.is_empty() { membership.next(followers, now, slots) } else { writes }
     }
 }
 
@@ -353,7 +358,8 @@ impl Mirror {
             let state = &mut *state;
             let slot = state.regions.as_ref().expect("a member has regions").slot(leg);
             let membership = state.membership.as_mut().expect("its commit is on its way");
-            membership.done(leg, slot, result)
+            let since = membership.commit.as_ref().expect("it is on its way").since;
+            membership.done(leg, slot, result.and(state.legs[leg].kept(since)))
         };
         if let Some(failed) = failed {
             self.commit_over(&failed);

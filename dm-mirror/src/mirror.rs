@@ -84,6 +84,8 @@ pub(crate) struct State {
     /// The range of the whole mirror, while superblocks promote a leg.
     pub(crate) promotion: Option<Ticket>,
     pub(crate) replacement: Option<Replacement>,
+    /// A FLUSH that began up to this moment fails: the last leg in sync lost its cache.
+    pub(crate) untold: Moment,
     pub(crate) news: News,
 }
 
@@ -114,9 +116,9 @@ pub(crate) struct LegRecord {
     /// Its map, if it has one.
     pub(crate) journal: Option<Journal>,
     /// How often the device had lost its cache when that was last looked at.
-    resets: u64,
-    /// It lost its cache, and nobody was told yet: the last leg in sync stays.
-    lost_cache: bool,
+    pub(crate) resets: u64,
+    /// When it was last seen to have lost it.
+    pub(crate) lost: Moment,
     /// Why it was not taken back when a person asked for that last.
     pub(crate) stays_out: Option<String>,
 }
@@ -169,6 +171,7 @@ impl Mirror {
             cleaner: Cleaner::default(),
             promotion: None,
             replacement: None,
+            untold: Moment::default(),
             news: News::default(),
         };
         let geometry = Once::new();
@@ -336,43 +339,15 @@ impl Mirror {
             (state.fail(leg, why), state.legs[leg].state)
         };
         if failed {
-            self.announce(leg, why);
-            self.leg_went_out();
+            self.went_out(leg, why);
         }
         state
     }
 
-    /// A write, flush or discard failed on a leg.
-    pub(crate) fn write_failed(self: &Arc<Self>, leg: usize, step: BufCmd, error: IoError) {
-        self.state.lock().legs[leg].counts.write_errors += 1;
-        let stays = self.fail_leg(leg, failure(step, error)) == LegState::InSync;
-        if stays && step == BufCmd::Flush {
-            self.state.lock().last_leg_lost_cache();
-        }
-    }
-
-    /// A leg has given a request back. If it lost its cache meanwhile, it is out:
-    /// what was acknowledged may be gone from it.
-    pub(crate) fn returned(self: &Arc<Self>, leg: usize) {
-        let resets = self.legs[leg].resets();
-        let lost = {
-            let mut state = self.state.lock();
-            let record = &mut state.legs[leg];
-            record.outstanding -= 1;
-            let lost = record.resets != resets;
-            record.resets = resets;
-            record.lost_cache |= lost;
-            lost
-        };
-        if lost {
-            let stays = self.fail_leg(leg, Failure::Reset) == LegState::InSync;
-            let mut state = self.state.lock();
-            if stays {
-                state.last_leg_lost_cache();
-            } else {
-                state.legs[leg].lost_cache = false;
-            }
-        }
+    /// A leg is out: a person hears of it, and superblocks must say so.
+    pub(crate) fn went_out(self: &Arc<Self>, leg: usize, why: Failure) {
+        self.announce(leg, why);
+        self.leg_went_out();
     }
 
     /// A leg went out: superblocks must say so, and what waited for it to be made
@@ -402,7 +377,7 @@ impl LegRecord {
             flushed: Moment::default(),
             journal: None,
             resets,
-            lost_cache: false,
+            lost: Moment::default(),
             stays_out: None,
         }
     }
@@ -413,15 +388,10 @@ impl LegRecord {
         self.counts.issued(cmd, cause);
     }
 
-    /// Whether the leg lost its cache and nobody was told; tells.
-    pub(crate) fn take_lost_cache(&mut self) -> bool {
-        core::mem::take(&mut self.lost_cache)
-    }
-
     /// The leg is taken back: what its cache lost before is known to be missing,
     /// and its errors count anew.
     pub(crate) fn forgive(&mut self, resets: u64) {
-        (self.resets, self.lost_cache) = (resets, false);
+        (self.resets, self.lost, self.flushed) = (resets, Moment::default(), Moment::default());
         self.errors = Errors::default();
     }
 }

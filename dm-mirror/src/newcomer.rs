@@ -26,6 +26,7 @@ use crate::journal::Journal;
 use crate::label;
 use crate::leg::{Failure, LegState};
 use crate::mirror::{Life, Mirror, State};
+use crate::region::Moment;
 
 const SUSPENDED: &str = "the mirror is suspended: resume it first";
 
@@ -39,12 +40,13 @@ impl Mirror {
     pub(crate) fn add_new(self: &Arc<Self>, leg: usize) -> Result<(), String> {
         let geometry = *self.geometry.get().ok_or("the mirror does not run")?;
         self.check_room(leg, geometry)?;
-        {
+        let since = {
             let mut state = self.state.lock();
             state.check_idle(leg)?;
             state.wiping += 1;
-        }
-        Arc::new(Wipe { mirror: self.clone(), leg }).next(0);
+            state.tick()
+        };
+        Arc::new(Wipe { mirror: self.clone(), leg, since }).next(0);
         Ok(())
     }
 
@@ -75,11 +77,11 @@ impl Mirror {
         Ok(())
     }
 
-    fn wiped(self: &Arc<Self>, leg: usize, result: IoResult) {
+    fn wiped(self: &Arc<Self>, leg: usize, since: Moment, result: IoResult) {
         let (outcome, quiet) = {
             let mut state = self.state.lock();
             state.wiping -= 1;
-            let outcome = match result {
+            let outcome = match result.and(state.legs[leg].kept(since)) {
                 Err(IoError { kind, .. }) => Err(format!("it cannot be written: {kind}")),
                 Ok(()) => {
                     let uuid = label::uuid_from(|| self.env.random());
@@ -191,6 +193,8 @@ impl State {
 struct Wipe {
     mirror: Arc<Mirror>,
     leg: usize,
+    /// When it began.
+    since: Moment,
 }
 
 impl Wipe {
@@ -211,7 +215,7 @@ impl BufDone for Wipe {
         self.mirror.returned(self.leg);
         match (result, buf.cmd()) {
             (Ok(()), BufCmd::Write { .. }) => self.next(step as usize + 1),
-            _ => self.mirror.wiped(self.leg, result),
+            _ => self.mirror.wiped(self.leg, self.since, result),
         }
     }
 }

@@ -31,6 +31,9 @@ use crate::leg::{LEGS_MAX, LegSet};
 pub(crate) struct Moment(u64);
 
 impl Moment {
+    /// After all others.
+    pub(crate) const FOREVER: Moment = Moment(u64::MAX);
+
     /// The moment with this number, to come out of a frame.
     pub(crate) fn from_number(number: u64) -> Moment {
         Moment(number)

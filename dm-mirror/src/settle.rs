@@ -7,7 +7,6 @@ use alloc::sync::Arc;
 
 use bio::{BufCmd, Extent, IoResult};
 
-use crate::format::MemberState;
 use crate::leg::{LegSet, LegState};
 use crate::mirror::{Ended, Mirror, State, failure};
 use crate::write::{Group, LegErrors, Origin};
@@ -23,7 +22,7 @@ impl Mirror {
     /// copied again.
     pub(crate) fn settle(self: &Arc<Self>, group: Group, reached: LegSet, failed: &LegErrors) {
         let mut out = LegErrors::new();
-        let Group { ticket, cmd, extent, origin, .. } = group;
+        let Group { ticket, cmd, extent, began, origin, .. } = group;
         let ended = {
             let mut state = self.state.lock();
             let mut holders = reached;
@@ -32,7 +31,10 @@ impl Mirror {
                 let failed: LegSet = failed.iter().map(|(leg, _)| *leg).collect();
                 holders = state.in_sync().without(failed);
             }
-            let result = state.outcome(cmd, extent, holders, failed, &mut out);
+            let mut result = state.outcome(cmd, extent, holders, failed, &mut out);
+            if cmd == BufCmd::Flush {
+                result = state.tell_of_loss(began, result);
+            }
             if let (Some(regions), true) = (&mut state.regions, cmd.modifies()) {
                 regions.end(extent);
             }
@@ -132,24 +134,5 @@ impl State {
                 self.resync.forget(leg, |it| it == region);
             }
         }
-    }
-
-    /// The last leg in sync may have lost what its cache held. Legs being rebuilt
-    /// may have some of that: it is copied to them again, whatever it is now.
-    pub(crate) fn last_leg_lost_cache(&mut self) {
-        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
-        let promoted = self.legs_to_be_promoted();
-        let State { regions, membership, .. } = self;
-        let Some(regions) = regions else { return };
-        if let Some(membership) = membership {
-            // They were whole; what they were copied from is so no more.
-            for leg in promoted.iter() {
-                membership.set_state(regions.slot(leg), MemberState::Rebuilding);
-            }
-        }
-        for region in regions.doubt_all() {
-            rebuilding.iter().for_each(|leg| regions.miss(leg, region));
-        }
-        self.writable().iter().for_each(|leg| self.resync.forget(leg, |_| true));
     }
 }

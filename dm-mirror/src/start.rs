@@ -28,7 +28,7 @@ use crate::leg::{Failure, LEGS_MAX, LegSet, LegState};
 use crate::membership::Membership;
 use crate::mirror::{Life, Mirror, State};
 use crate::probe::Found;
-use crate::region::Regions;
+use crate::region::{Moment, Regions};
 
 /// What a person is asked to agree to: to go on from this record, without these.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,6 +194,7 @@ impl State {
         };
         let mut membership = Membership::new(plan.newest.clone(), mirror.env.clone());
         let mut regions = Regions::new(plan.newest.geometry, slots, true);
+        self.untold = Moment::default();
         for (leg, slot) in slots.iter().enumerate().take(self.legs.len()) {
             let record = &mut self.legs[leg];
             record.forgive(resets[leg]);

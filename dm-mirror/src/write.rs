@@ -26,7 +26,7 @@ use alloc::sync::Arc;
 
 use arrayvec::ArrayVec;
 use bio::sync::{Lock, Rank};
-use bio::{Bio, BioDone, Buf, BufCmd, BufDone, ErrorKind, Extent, IoError, IoResult};
+use bio::{Bio, BioDone, Buf, BufCmd, BufDone, Extent, IoError, IoResult};
 use bytes::Bytes;
 
 use crate::counts::Cause;
@@ -88,6 +88,8 @@ pub(crate) struct Group {
     pub(crate) extent: Extent,
     /// A write's bytes.
     data: Option<Bytes>,
+    /// When it began.
+    pub(crate) began: Moment,
     /// Whom it is for.
     pub(crate) origin: Origin,
 }
@@ -106,20 +108,22 @@ impl Group {
     /// A user's request, to all legs that take writes.
     pub(crate) fn user(ticket: Option<Ticket>, obio: Bio) -> Group {
         let (cmd, extent, data) = (obio.cmd(), obio.extent(), obio.write_data().cloned());
-        Group { ticket, cmd, extent, data, origin: Origin::User(obio) }
+        let origin = Origin::User(obio);
+        Group { ticket, cmd, extent, data, began: Moment::default(), origin }
     }
 
     /// A copy of these bytes to the legs that want them.
     pub(crate) fn copy(ticket: Ticket, extent: Extent, data: Bytes) -> Group {
         let (cmd, origin) = (BufCmd::Write { fua: false }, Origin::Copy(Copied::of(extent)));
-        Group { ticket: Some(ticket), cmd, extent, data: Some(data), origin }
+        let (ticket, data) = (Some(ticket), Some(data));
+        Group { ticket, cmd, extent, data, began: Moment::default(), origin }
     }
 
     /// A rewrite of what legs in sync hold.
     pub(crate) fn repair(rewrite: Rewrite) -> Group {
         let (extent, data) = (rewrite.extent, Some(rewrite.data.clone()));
         let (cmd, origin) = (BufCmd::Write { fua: false }, Origin::Repair(rewrite));
-        Group { ticket: None, cmd, extent, data, origin }
+        Group { ticket: None, cmd, extent, data, began: Moment::default(), origin }
     }
 
     /// What a leg is to do, in the mirror's address space.
@@ -145,6 +149,7 @@ pub(crate) struct WriteGroup {
     cmd: BufCmd,
     extent: Extent,
     cause: Cause,
+    began: Moment,
     outcome: Lock<Outcome>,
 }
 
@@ -163,17 +168,18 @@ struct Outcome {
 
 impl WriteGroup {
     /// Sends `group` to every leg that takes writes, or that wants the copy.
-    pub(crate) fn start(mirror: &Arc<Mirror>, group: Group) {
-        let (legs, wake_cleaner) = mirror.state.lock().begin(&group);
+    pub(crate) fn start(mirror: &Arc<Mirror>, mut group: Group) {
+        let (legs, wake_cleaner) = mirror.state.lock().begin(&mut group);
         if wake_cleaner {
             mirror.schedule_cleaner();
         }
-        let (cmd, extent, cause) = (group.cmd, group.extent, group.cause());
+        let (cmd, extent, cause, began) = (group.cmd, group.extent, group.cause(), group.began);
         let bufs: ArrayVec<Buf, LEGS_MAX> = legs.iter().map(|_| group.leg_buf()).collect();
         let outcome =
             Outcome { group: Some(group), reached: LegSet::EMPTY, failed: LegErrors::new() };
         let outcome = Lock::new(Rank::WRITE_GROUP, outcome);
-        let group = Arc::new(WriteGroup { mirror: mirror.clone(), cmd, extent, cause, outcome });
+        let mirror = mirror.clone();
+        let group = Arc::new(WriteGroup { mirror, cmd, extent, cause, began, outcome });
         let txs: ArrayVec<(WriteTx, Bio), LEGS_MAX> = legs
             .iter()
             .zip(bufs)
@@ -234,12 +240,11 @@ impl WriteGroup {
     /// A leg is done with what the transaction's state asked (`disk_write_bio_done`).
     fn write_bio_done(self: &Arc<Self>, bio: Bio, tx: WriteTx, mut result: IoResult) {
         self.mirror.returned(tx.leg);
-        if tx.state == TxState::DataFlush && result.is_ok() {
+        {
             let mut state = self.mirror.state.lock();
             let record = &mut state.legs[tx.leg];
-            if record.take_lost_cache() {
-                result = Err(IoError { kind: ErrorKind::Media, resid: 0 });
-            } else {
+            result = result.and(record.kept(self.began));
+            if tx.state == TxState::DataFlush && result.is_ok() {
                 record.flushed = record.flushed.max(tx.flush);
             }
         }
@@ -264,7 +269,8 @@ impl WriteGroup {
 impl crate::mirror::State {
     /// A group begins: which legs it goes to, and whether the cleaner should
     /// look after what it leaves.
-    fn begin(&mut self, group: &Group) -> (LegSet, bool) {
+    fn begin(&mut self, group: &mut Group) -> (LegSet, bool) {
+        group.began = self.tick();
         let writable = self.writable();
         let legs = match group.origin {
             Origin::User(_) => writable,
