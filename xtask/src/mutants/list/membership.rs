@@ -2,8 +2,10 @@
 
 use super::Mutant;
 
+const CACHE_LOSS: &str = "dm-mirror/src/cache_loss.rs";
+const JOURNAL: &str = "dm-mirror/src/journal.rs";
 const MEMBERSHIP: &str = "dm-mirror/src/membership.rs";
-const MIRROR: &str = "dm-mirror/src/mirror.rs";
+const NEWCOMER: &str = "dm-mirror/src/newcomer.rs";
 const READ: &str = "dm-mirror/src/read.rs";
 const SETTLE: &str = "dm-mirror/src/settle.rs";
 const WRITE: &str = "dm-mirror/src/write.rs";
@@ -135,8 +137,47 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a leg that lost its cache stays",
         rule: "A leg whose device lost its cache",
-        file: MIRROR,
-        edits: &[("let lost = record.resets != resets;", "let lost = false;")],
+        file: CACHE_LOSS,
+        edits: &[("if resets <= record.resets {", "if resets <= record.resets || true {")],
+    },
+    Mutant {
+        name: "a superblock counts though its leg lost it before the flush",
+        rule: "only if the leg kept its cache",
+        file: MEMBERSHIP,
+        edits: &[("result.and(state.legs[leg].kept(since))", "{ let _ = since; result }")],
+    },
+    Mutant {
+        name: "a page of the map counts though its leg lost it before the flush",
+        rule: "only if the leg kept its cache",
+        file: JOURNAL,
+        edits: &[(
+            "result.and(state.legs[leg].kept_map())",
+            "{ let _ = state.legs[leg].kept_map(); result }",
+        )],
+    },
+    Mutant {
+        name: "a wipe counts though its leg lost it before the flush",
+        rule: "only if the leg kept its cache",
+        file: NEWCOMER,
+        edits: &[("result.and(state.legs[leg].kept(since))", "{ let _ = since; result }")],
+    },
+    Mutant {
+        name: "a write with FUA counts though its leg lost it before the flush",
+        rule: "only if the leg kept its cache",
+        file: WRITE,
+        edits: &[(
+            "result = result.and(record.kept(self.began));",
+            "let _ = record.kept(self.began);",
+        )],
+    },
+    Mutant {
+        name: "one flush of several tells that the last leg lost its cache",
+        rule: "every FLUSH that began before one has said so",
+        file: CACHE_LOSS,
+        edits: &[(
+            "self.untold = self.untold.min(now);",
+            "self.untold = { let _ = now; Moment::default() };",
+        )],
     },
     Mutant {
         name: "a read is answered by a leg that went out meanwhile",
@@ -147,13 +188,13 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "the last leg hides that it lost its cache",
         rule: "A leg whose device lost its cache",
-        file: WRITE,
-        edits: &[("if record.take_lost_cache() {", "if false {")],
+        file: CACHE_LOSS,
+        edits: &[("state.untold = Moment::FOREVER;", "")],
     },
     Mutant {
         name: "what the last leg lost with its cache is not copied again",
         rule: "What a failed write left on a leg being rebuilt is copied again",
-        file: SETTLE,
+        file: CACHE_LOSS,
         edits: &[(
             "rebuilding.iter().for_each(|leg| regions.miss(leg, region));",
             "let _ = region;",
