@@ -10,6 +10,7 @@
 //!   before the first of it was issued until the flush behind the last has ended.
 //!   That holds for data, pages of the map and superblocks, and for every leg: the
 //!   flush that follows a loss succeeds, and covers nothing.
+//! - A flush that failed may have lost it too, whoever asked for it.
 //! - A leg that lost its cache is out, unless it is the last in sync. Then FLUSH
 //!   fails, as does each that began before one had failed: whatever was
 //!   acknowledged may be gone, and whoever relies on it hears of that.
@@ -54,15 +55,22 @@ impl Mirror {
         }
     }
 
-    /// A write, flush or discard failed on a leg.
-    pub(crate) fn write_failed(self: &Arc<Self>, leg: usize, step: BufCmd, error: IoError) {
+    /// A step of `cmd`, or a flush of the mirror's own, failed on a leg.
+    pub(crate) fn write_failed(
+        self: &Arc<Self>,
+        leg: usize,
+        cmd: Option<BufCmd>,
+        step: BufCmd,
+        error: IoError,
+    ) {
         let why = failure(step, error);
         let out = {
             let mut state = self.state.lock();
             state.legs[leg].counts.write_errors += 1;
             let out = state.fail(leg, why);
-            if !out && step == BufCmd::Flush {
-                state.last_leg_lost_cache(leg);
+            let last = !out && step == BufCmd::Flush && state.last_leg_lost_cache(leg);
+            if last && cmd != Some(BufCmd::Flush) {
+                state.untold = Moment::FOREVER;
             }
             out
         };

@@ -66,7 +66,7 @@ impl BufDone for FlushGroup {
             }
             Err(error) => {
                 self.done.lock().1 = Some(error);
-                self.mirror.write_failed(leg, BufCmd::Flush, error);
+                self.mirror.write_failed(leg, None, BufCmd::Flush, error);
             }
         }
     }

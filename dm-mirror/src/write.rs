@@ -262,7 +262,7 @@ impl WriteGroup {
             return self.outcome.lock().reached.insert(leg);
         };
         self.outcome.lock().failed.push((leg, error));
-        self.mirror.write_failed(leg, step, error);
+        self.mirror.write_failed(leg, Some(self.cmd), step, error);
     }
 }
 

@@ -117,6 +117,26 @@ fn all_flushes_that_may_have_meant_what_was_lost_fail() {
     rig.sync();
 }
 
+/// The host's kernel may have dropped what it could not write: the same flush asked
+/// for again succeeds there ("fsyncgate").
+#[test]
+fn a_flush_of_somebody_elses_that_failed_is_told_too() {
+    let mut rig = last_leg();
+    let write = rig.write_fua(8, 2);
+    while rig.end(write).is_none() {
+        match rig.asks(0).contains(&Ask::Data) {
+            true => end(&rig, 0, Ask::Data),
+            false if rig.dirty(0, 1) => rig.fail_ask(0, Ask::Flush),
+            false => _ = rig.step(),
+        }
+    }
+    assert_eq!(rig.error(write), ErrorKind::Media);
+    let flush = rig.flush();
+    rig.settle();
+    assert_eq!((rig.error(flush), rig.letters().as_str()), (ErrorKind::Media, "AD"));
+    rig.sync();
+}
+
 /// What was lost is not on the leg that was rebuilt meanwhile either, and the leg
 /// that lost it is as good as that one.
 #[test]

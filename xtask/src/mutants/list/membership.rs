@@ -180,6 +180,15 @@ pub(super) const TABLE: &[Mutant] = &[
         )],
     },
     Mutant {
+        name: "a flush that failed for another request is told to no FLUSH",
+        rule: "A flush that failed there may have lost it too",
+        file: CACHE_LOSS,
+        edits: &[(
+            "if last && cmd != Some(BufCmd::Flush) {",
+            "if last && cmd.is_none() && false {",
+        )],
+    },
+    Mutant {
         name: "a read is answered by a leg that went out meanwhile",
         rule: "nothing is read from it or written to it",
         file: READ,
