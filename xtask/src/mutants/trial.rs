@@ -41,6 +41,7 @@ const STAGES: [Stage; 4] = [
         targets: &[
             "cost",
             "intent",
+            "lost_caches",
             "membership",
             "newcomers",
             "promotion",

@@ -2,6 +2,7 @@
 
 use super::Mutant;
 
+const CACHE_LOSS: &str = "dm-mirror/src/cache_loss.rs";
 const CLEAN: &str = "dm-mirror/src/clean.rs";
 const JOURNAL: &str = "dm-mirror/src/journal.rs";
 const MIRROR: &str = "dm-mirror/src/mirror.rs";
@@ -205,7 +206,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "what a failed flush left on the last leg becomes clean",
         rule: "such a region stays DIRTY until the next start",
-        file: MIRROR,
-        edits: &[("if stays && step == BufCmd::Flush {", "if false {")],
+        file: CACHE_LOSS,
+        edits: &[("!out && step == BufCmd::Flush &&", "!out && step == BufCmd::Read &&")],
     },
 ];

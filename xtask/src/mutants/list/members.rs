@@ -13,8 +13,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "Whatever its disk holds in the superblocks' places is wiped durably first",
         file: NEWCOMER,
         edits: &[(
-            "Arc::new(Wipe { mirror: self.clone(), leg }).next(0);",
-            "self.wiped(leg, Ok(()));",
+            "Arc::new(Wipe { mirror: self.clone(), leg, since }).next(0);",
+            "self.wiped(leg, since, Ok(()));",
         )],
     },
     Mutant {

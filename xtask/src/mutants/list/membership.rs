@@ -198,7 +198,10 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "the last leg hides that it lost its cache",
         rule: "A leg whose device lost its cache",
         file: CACHE_LOSS,
-        edits: &[("state.untold = Moment::FOREVER;", "")],
+        edits: &[(
+            "if last {\n            state.untold = Moment::FOREVER;\n        }",
+            "let _: Moment = Moment::FOREVER;",
+        )],
     },
     Mutant {
         name: "what the last leg lost with its cache is not copied again",

@@ -2,13 +2,13 @@
 
 use super::Mutant;
 
+const CACHE_LOSS: &str = "dm-mirror/src/cache_loss.rs";
 const JOURNAL: &str = "dm-mirror/src/journal.rs";
 const MEMBERSHIP: &str = "dm-mirror/src/membership.rs";
 const NEWCOMER: &str = "dm-mirror/src/newcomer.rs";
 const PROMOTE: &str = "dm-mirror/src/promote.rs";
 const READMIT: &str = "dm-mirror/src/readmit.rs";
 const RESYNC: &str = "dm-mirror/src/resync.rs";
-const SETTLE: &str = "dm-mirror/src/settle.rs";
 const START: &str = "dm-mirror/src/start.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
@@ -85,15 +85,15 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "durable on every leg in sync first and on itself last",
         file: MEMBERSHIP,
         edits: &[
-            ("membership.next(in_sync, |leg| regions.slot(leg));", "membership.next(followers, |leg| regions.slot(leg));"),
-            ("{ membership.next(followers, |leg| regions.slot(leg)) } else", "{ membership.next(in_sync, |leg| regions.slot(leg)) } else"),
+            ("membership.next(in_sync, now, slots);", "membership.next(followers, now, slots);"),
+            ("{ membership.next(followers, now, slots) } else", "{ membership.next(in_sync, now, slots) } else"),
         ],
     },
     Mutant {
         name: "a promotion is told to all legs at once",
         rule: "durable on every leg in sync first and on itself last",
         file: MEMBERSHIP,
-        edits: &[("membership.next(in_sync, |leg|", "membership.next(in_sync.or(followers), |leg|")],
+        edits: &[("membership.next(in_sync, now,", "membership.next(in_sync.or(followers), now,")],
     },
     Mutant {
         name: "a leg counts as in sync before its promotion is durable",
@@ -153,7 +153,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a promotion goes on though its source lost its cache",
         rule: "A leg whose device lost its cache",
-        file: SETTLE,
+        file: CACHE_LOSS,
         edits: &[("membership.set_state(regions.slot(leg), MemberState::Rebuilding);", "let _ = (leg, &membership);")],
     },
 ];
