@@ -33,13 +33,13 @@ impl Mirror {
     pub(crate) fn returned(self: &Arc<Self>, leg: usize) {
         let resets = self.legs[leg].resets();
         let mut state = self.state.lock();
-        let now = state.tick();
-        let record = &mut state.legs[leg];
-        record.outstanding -= 1;
+        state.legs[leg].outstanding -= 1;
         // Another thread may have seen more.
-        if resets <= record.resets {
+        if resets <= state.legs[leg].resets {
             return;
         }
+        let now = state.tick();
+        let record = &mut state.legs[leg];
         (record.resets, record.lost) = (resets, now);
         let out = state.fail(leg, Failure::Reset);
         let last = !out && state.last_leg_lost_cache(leg);

@@ -9,6 +9,7 @@ use bio::{BufCmd, Extent, IoResult};
 
 use crate::leg::{LegSet, LegState};
 use crate::mirror::{Ended, Mirror, State, failure};
+use crate::region::Moment;
 use crate::write::{Group, LegErrors, Origin};
 
 impl Mirror {
@@ -20,9 +21,15 @@ impl Mirror {
     /// beside one that does, is out: it may have been the last one when it
     /// reported. If none has it, what reached a leg being rebuilt must be
     /// copied again.
-    pub(crate) fn settle(self: &Arc<Self>, group: Group, reached: LegSet, failed: &LegErrors) {
+    pub(crate) fn settle(
+        self: &Arc<Self>,
+        group: Group,
+        began: Moment,
+        reached: LegSet,
+        failed: &LegErrors,
+    ) {
         let mut out = LegErrors::new();
-        let Group { ticket, cmd, extent, began, origin, .. } = group;
+        let Group { ticket, cmd, extent, origin, .. } = group;
         let ended = {
             let mut state = self.state.lock();
             let mut holders = reached;

@@ -88,8 +88,6 @@ pub(crate) struct Group {
     pub(crate) extent: Extent,
     /// A write's bytes.
     data: Option<Bytes>,
-    /// When it began.
-    pub(crate) began: Moment,
     /// Whom it is for.
     pub(crate) origin: Origin,
 }
@@ -108,22 +106,20 @@ impl Group {
     /// A user's request, to all legs that take writes.
     pub(crate) fn user(ticket: Option<Ticket>, obio: Bio) -> Group {
         let (cmd, extent, data) = (obio.cmd(), obio.extent(), obio.write_data().cloned());
-        let origin = Origin::User(obio);
-        Group { ticket, cmd, extent, data, began: Moment::default(), origin }
+        Group { ticket, cmd, extent, data, origin: Origin::User(obio) }
     }
 
     /// A copy of these bytes to the legs that want them.
     pub(crate) fn copy(ticket: Ticket, extent: Extent, data: Bytes) -> Group {
         let (cmd, origin) = (BufCmd::Write { fua: false }, Origin::Copy(Copied::of(extent)));
-        let (ticket, data) = (Some(ticket), Some(data));
-        Group { ticket, cmd, extent, data, began: Moment::default(), origin }
+        Group { ticket: Some(ticket), cmd, extent, data: Some(data), origin }
     }
 
     /// A rewrite of what legs in sync hold.
     pub(crate) fn repair(rewrite: Rewrite) -> Group {
         let (extent, data) = (rewrite.extent, Some(rewrite.data.clone()));
         let (cmd, origin) = (BufCmd::Write { fua: false }, Origin::Repair(rewrite));
-        Group { ticket: None, cmd, extent, data, began: Moment::default(), origin }
+        Group { ticket: None, cmd, extent, data, origin }
     }
 
     /// What a leg is to do, in the mirror's address space.
@@ -149,6 +145,7 @@ pub(crate) struct WriteGroup {
     cmd: BufCmd,
     extent: Extent,
     cause: Cause,
+    /// When it began, before any leg was asked for anything.
     began: Moment,
     outcome: Lock<Outcome>,
 }
@@ -168,12 +165,12 @@ struct Outcome {
 
 impl WriteGroup {
     /// Sends `group` to every leg that takes writes, or that wants the copy.
-    pub(crate) fn start(mirror: &Arc<Mirror>, mut group: Group) {
-        let (legs, wake_cleaner) = mirror.state.lock().begin(&mut group);
+    pub(crate) fn start(mirror: &Arc<Mirror>, group: Group) {
+        let (legs, began, wake_cleaner) = mirror.state.lock().begin(&group);
         if wake_cleaner {
             mirror.schedule_cleaner();
         }
-        let (cmd, extent, cause, began) = (group.cmd, group.extent, group.cause(), group.began);
+        let (cmd, extent, cause) = (group.cmd, group.extent, group.cause());
         let bufs: ArrayVec<Buf, LEGS_MAX> = legs.iter().map(|_| group.leg_buf()).collect();
         let outcome =
             Outcome { group: Some(group), reached: LegSet::EMPTY, failed: LegErrors::new() };
@@ -267,10 +264,10 @@ impl WriteGroup {
 }
 
 impl crate::mirror::State {
-    /// A group begins: which legs it goes to, and whether the cleaner should
-    /// look after what it leaves.
-    fn begin(&mut self, group: &mut Group) -> (LegSet, bool) {
-        group.began = self.tick();
+    /// A group begins: which legs it goes to, when that is, and whether the cleaner
+    /// should look after what it leaves.
+    fn begin(&mut self, group: &Group) -> (LegSet, Moment, bool) {
+        let began = self.tick();
         let writable = self.writable();
         let legs = match group.origin {
             Origin::User(_) => writable,
@@ -278,7 +275,7 @@ impl crate::mirror::State {
             Origin::Repair(ref rewrite) => self.to_be_rewritten(rewrite),
         };
         let (Some(regions), true) = (&mut self.regions, group.cmd.modifies()) else {
-            return (legs, false);
+            return (legs, began, false);
         };
         // A copy changes nothing on the legs that do not want it.
         let unwritten = match group.origin {
@@ -286,7 +283,7 @@ impl crate::mirror::State {
             Origin::Copy(_) | Origin::Repair(_) => LegSet::EMPTY,
         };
         regions.begin(group.extent, unwritten);
-        (legs, regions.has_active() && self.cleaner.wake())
+        (legs, began, regions.has_active() && self.cleaner.wake())
     }
 }
 
@@ -307,7 +304,7 @@ impl Drop for WriteGroup {
     fn drop(&mut self) {
         let Outcome { group, reached, failed } = self.outcome.get_mut();
         let group = group.take().expect("a group is dropped once");
-        self.mirror.settle(group, *reached, failed);
+        self.mirror.settle(group, self.began, *reached, failed);
     }
 }
 

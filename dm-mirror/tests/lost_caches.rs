@@ -9,15 +9,6 @@ use dm_mirror::format::MemberState;
 use rig::recorded::{Ask, Recorded, Survives};
 use sim::Outcome;
 
-/// Leg 0 of two is the last.
-fn last_leg() -> Recorded {
-    let mut rig = Recorded::new(2);
-    rig.message("fail 1").unwrap();
-    rig.settle();
-    rig.put(0, 1, 1);
-    rig
-}
-
 fn end(rig: &Recorded, leg: usize, kind: Ask) {
     rig.end_ask(leg, kind, Outcome::Ok);
 }
@@ -51,7 +42,7 @@ fn a_superblock_that_was_lost_before_its_flush_excludes_nobody() {
 
 #[test]
 fn a_page_that_was_lost_before_its_flush_lets_nobody_write() {
-    let mut rig = last_leg();
+    let mut rig = Recorded::last_leg();
     rig.rest();
     let write = rig.write_fua(0, 2);
     end(&rig, 0, Ask::Map);
@@ -66,7 +57,7 @@ fn a_page_that_was_lost_before_its_flush_lets_nobody_write() {
 
 #[test]
 fn a_disk_that_lost_its_wipe_is_no_new_member() {
-    let rig = last_leg();
+    let rig = Recorded::last_leg();
     rig.exchange(1);
     rig.message("add 1").unwrap();
     rig.until(|rig| rig.asks(1) == [Ask::Super]);
@@ -84,7 +75,7 @@ fn a_disk_that_lost_its_wipe_is_no_new_member() {
 /// The flush behind it succeeds, and another one has told of the loss.
 #[test]
 fn a_forced_write_that_was_lost_fails_whoever_else_was_told() {
-    let mut rig = last_leg();
+    let mut rig = Recorded::last_leg();
     let write = rig.write_fua(0, 2);
     end(&rig, 0, Ask::Data);
     rig.blink(0);
@@ -99,7 +90,7 @@ fn a_forced_write_that_was_lost_fails_whoever_else_was_told() {
 
 #[test]
 fn all_flushes_that_may_have_meant_what_was_lost_fail() {
-    let mut rig = last_leg();
+    let mut rig = Recorded::last_leg();
     rig.rest();
     let flushes = [rig.flush(), rig.flush()];
     rig.blink(0);
@@ -121,7 +112,7 @@ fn all_flushes_that_may_have_meant_what_was_lost_fail() {
 /// for again succeeds there ("fsyncgate").
 #[test]
 fn a_flush_of_somebody_elses_that_failed_is_told_too() {
-    let mut rig = last_leg();
+    let mut rig = Recorded::last_leg();
     let write = rig.write_fua(8, 2);
     while rig.end(write).is_none() {
         match rig.asks(0).contains(&Ask::Data) {
@@ -141,7 +132,7 @@ fn a_flush_of_somebody_elses_that_failed_is_told_too() {
 /// that lost it is as good as that one.
 #[test]
 fn a_loss_is_told_though_another_leg_is_in_sync_by_then() {
-    let mut rig = last_leg();
+    let mut rig = Recorded::last_leg();
     rig.blink(0);
     rig.get(0, 1);
     rig.message("add 1").unwrap();

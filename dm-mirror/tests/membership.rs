@@ -17,15 +17,6 @@ fn three() -> Recorded {
 
 /// On one survivor is not enough: lose that one, and two legs are left of which
 /// neither says that the other is stale.
-/// Leg 1 is out, and leg 0 got a write of 1 alone.
-fn last_leg() -> Recorded {
-    let mut rig = Recorded::new(2);
-    rig.message("fail 1").unwrap();
-    rig.settle();
-    rig.put(0, 1, 1);
-    rig
-}
-
 #[test]
 fn an_exclusion_is_durable_on_all_survivors_before_the_write_is_acknowledged() {
     for last in [0, 1] {
@@ -155,7 +146,7 @@ fn if_the_last_leg_cannot_write_its_superblock_writes_fail_and_nothing_hangs() {
 
 #[test]
 fn a_flush_that_fails_on_the_last_leg_fails_and_leaves_the_leg() {
-    let mut rig = last_leg();
+    let mut rig = Recorded::last_leg();
     let flush = rig.flush();
     rig.fail_ask(0, Ask::Flush);
     assert_eq!((rig.error(flush), rig.letters().as_str()), (ErrorKind::Media, "AD"));
@@ -165,7 +156,7 @@ fn a_flush_that_fails_on_the_last_leg_fails_and_leaves_the_leg() {
 /// that succeeds says nothing of it.
 #[test]
 fn what_a_failed_flush_left_on_the_last_leg_stays_dirty() {
-    let mut rig = last_leg();
+    let mut rig = Recorded::last_leg();
     let flush = rig.flush();
     rig.fail_ask(0, Ask::Flush);
     assert!(rig.end(flush).unwrap().is_err());
@@ -176,7 +167,7 @@ fn what_a_failed_flush_left_on_the_last_leg_stays_dirty() {
 /// It may have landed in part, or may land yet.
 #[test]
 fn what_a_failed_write_left_on_the_last_leg_stays_dirty() {
-    let mut rig = last_leg();
+    let mut rig = Recorded::last_leg();
     let write = rig.write(0, 1, 2);
     rig.fail_ask(0, Ask::Data);
     assert_eq!(rig.error(write), ErrorKind::Media);
@@ -258,7 +249,7 @@ fn a_write_is_not_acknowledged_before_the_leg_that_lost_its_cache_is_durably_out
 
 #[test]
 fn if_the_last_leg_lost_its_cache_the_next_flush_fails_once() {
-    let mut rig = last_leg();
+    let mut rig = Recorded::last_leg();
     rig.blink(0);
     let flush = rig.flush();
     rig.settle();

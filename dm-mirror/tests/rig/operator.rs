@@ -1,4 +1,4 @@
-//! What a person does to a recorded mirror's disks: exchanges one, plugs in more;
+//! What a person does to a recorded mirror's disks: fails or exchanges one, plugs in more;
 //! and time that passes as it should.
 
 use std::sync::Arc;
@@ -12,6 +12,16 @@ use super::LENGTH;
 use super::recorded::{DATA, Recorded};
 
 impl Recorded {
+    /// A mirror of two legs, whose leg 0 is the last in sync; it has 1 in sector 0,
+    /// which no flush covers.
+    pub fn last_leg() -> Recorded {
+        let mut rig = Recorded::new(2);
+        rig.message("fail 1").unwrap();
+        rig.settle();
+        rig.put(0, 1, 1);
+        rig
+    }
+
     /// Another disk is in the place of this leg's: of a mirror it has nothing, but
     /// it has data.
     pub fn exchange(&self, leg: usize) {

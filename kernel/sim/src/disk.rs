@@ -27,6 +27,9 @@ use crate::cache::{Cache, Content};
 use crate::chooser::Chooser;
 use crate::slot::{self, Landed, Late, Pending, RequestId, Slot};
 
+/// No sectors.
+const NONE: Range<Sector> = Sector(0)..Sector(0);
+
 /// How a request ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -257,9 +260,7 @@ impl SimDisk {
     /// the requests that wait, any subset has reached the medium. Counts as a
     /// [reset](BlockDevice::resets).
     pub fn lose_cache(&self, chooser: &mut dyn Chooser) {
-        let mut state = self.state.lock();
-        state.cut(None, chooser);
-        state.resets += 1;
+        self.lose_cache_but(NONE, chooser);
     }
 
     /// The same, but the cache had time to write back what it had of the sectors
@@ -267,7 +268,7 @@ impl SimDisk {
     pub fn lose_cache_but(&self, kept: Range<Sector>, chooser: &mut dyn Chooser) {
         let mut state = self.state.lock();
         state.cache.write_back(&kept);
-        state.cut(Some(kept), chooser);
+        state.cut(&kept, chooser);
         state.resets += 1;
     }
 
@@ -280,7 +281,7 @@ impl SimDisk {
     /// that should be as dead as the machine.
     pub fn crash(&self, chooser: &mut dyn Chooser) -> Arc<SimDisk> {
         let mut state = self.state.lock();
-        state.cut(None, chooser);
+        state.cut(&NONE, chooser);
         state.presence = Presence::Gone;
         state.late.clear();
         SimDisk::over(state.cache.take_medium(), self.limits, 0)
@@ -407,11 +408,9 @@ impl State {
     }
 
     /// Of the cache, and of what waits outside of `kept`, some survives.
-    fn cut(&mut self, kept: Option<Range<Sector>>, chooser: &mut dyn Chooser) {
-        let is_kept =
-            |index: usize| kept.as_ref().is_some_and(|it| it.contains(&Sector(index as u64)));
+    fn cut(&mut self, kept: &Range<Sector>, chooser: &mut dyn Chooser) {
         let in_flight = slot::in_flight(&self.slots, &self.late).into_iter();
-        let in_flight = in_flight.filter(|(_, index, _)| !is_kept(*index));
+        let in_flight = in_flight.filter(|(_, index, _)| !kept.contains(&Sector(*index as u64)));
         self.cache.cut(chooser, in_flight.map(|(_, index, content)| (index, content)).collect());
         self.changes += 1;
     }

@@ -17,8 +17,8 @@ pub(super) const TABLE: &[Mutant] = &[
         file: WRITE,
         edits: &[
             (
-                "let (cmd, extent, cause, began) =",
-                "let repair = matches!(group.origin, Origin::Repair(_));\n        let (cmd, extent, cause, began) =",
+                "let (cmd, extent, cause) = (group.cmd, group.extent, group.cause());",
+                "let repair = matches!(group.origin, Origin::Repair(_));\n        let (cmd, extent, cause) = (group.cmd, group.extent, group.cause());",
             ),
             (
                 "let tx = WriteTx { leg, state: TxState::Start, flush: Moment::default() };",

@@ -138,7 +138,10 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a leg that lost its cache stays",
         rule: "A leg whose device lost its cache",
         file: CACHE_LOSS,
-        edits: &[("if resets <= record.resets {", "if resets <= record.resets || true {")],
+        edits: &[(
+            "if resets <= state.legs[leg].resets {",
+            "if resets <= state.legs[leg].resets || true {",
+        )],
     },
     Mutant {
         name: "a superblock counts though its leg lost it before the flush",
