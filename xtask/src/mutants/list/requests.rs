@@ -148,7 +148,7 @@ pub(super) const TABLE: &[Mutant] = &[
                 let (group, reached) = (outcome.group.take(), outcome.reached);
                 drop(outcome);
                 return if let Some(group) = group {
-                    self.mirror.settle(group, reached, &LegErrors::new());
+                    self.mirror.settle(group, self.began, reached, &LegErrors::new());
                 };",
             ),
             (
