@@ -34,7 +34,7 @@ use crate::arch::interrupts::Vector;
 use crate::arch::pci::ConfigSpace;
 use crate::events;
 use crate::mm::dma::KernelHal;
-use crate::task::{MaySleep, Priority, WaitChan, sleep, spawn};
+use crate::task::{MaySleep, Priority, WaitChan, sleep, spawn, with_reserve};
 
 /// How often a port is looked at that does not interrupt.
 const POLL: Duration = Duration::from_secs(1);
@@ -160,10 +160,8 @@ impl Slots {
 
     fn run(&mut self, dm: &'static Dm, may_sleep: &MaySleep) {
         loop {
-            let obeyed = self.obey(dm, may_sleep);
-            let due = self.turn(dm, may_sleep);
-            self.publish();
-            ORDERS.lock().drain(..obeyed);
+            // A disk that leaves gives back what it had: that is how memory gets free.
+            let due = with_reserve(|| self.round(dm, may_sleep));
             let rung = || RUNG.swap(false, Ordering::Acquire).then_some(());
             let polled = self.slots.iter().any(|it| !it.interrupts).then_some(POLL);
             let wait = due.map(|due| due.saturating_sub(now())).into_iter().chain(polled).min();
@@ -173,6 +171,15 @@ impl Slots {
                 Some(wait) => drop(CHAN.wait_until_timeout(may_sleep, wait, rung)),
             }
         }
+    }
+
+    /// Does what is to be done now. Returns when there is more.
+    fn round(&mut self, dm: &'static Dm, may_sleep: &MaySleep) -> Option<Duration> {
+        let obeyed = self.obey(dm, may_sleep);
+        let due = self.turn(dm, may_sleep);
+        self.publish();
+        ORDERS.lock().drain(..obeyed);
+        due
     }
 
     /// Passes on what the console wants. Returns how many orders it had.

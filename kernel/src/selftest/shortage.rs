@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use bio::{Bio, Buf, BufDone, ErrorKind, IoResult};
 use bytes::{Bytes, BytesMut};
@@ -14,11 +15,13 @@ use super::labelled::{Disks, all_run};
 use super::rig::extent;
 use crate::check;
 use crate::console::session::Session;
+use crate::disks::{self, Order};
 use crate::mm::heap;
-use crate::task::{Completion, MaySleep, with_reserve};
+use crate::task::{Completion, MaySleep, sleep, with_reserve};
 
 pub const TESTS: &[Test] = &[
     Test { name: "shortage::the_reserve_is_not_for_everybody", run: not_for_everybody },
+    Test { name: "shortage::slots_are_looked_after", run: slots_are_looked_after },
     Test {
         name: "shortage::a_leg_dies_under_load_and_every_request_ends",
         run: every_request_ends,
@@ -65,6 +68,22 @@ fn not_for_everybody(_: &MaySleep) -> Result<(), String> {
     let left = stats.capacity - stats.in_use;
     check!((stats.reserve..stats.reserve + 64).contains(&left), "{left} of {}", stats.reserve);
     check!(!is_short(), "what was held is free again");
+    Ok(())
+}
+
+fn slots_are_looked_after(may_sleep: &MaySleep) -> Result<(), String> {
+    let Some(slot) = disks::view().first().map(|slot| slot.number) else {
+        return Err("the machine has no slot".into());
+    };
+    let hoard = hoard()?;
+    // To turn on what is on is refused, after a look at all slots.
+    with_reserve(|| disks::order(slot, Order::Start));
+    while with_reserve(|| disks::settled(slot)).is_none() {
+        sleep(may_sleep, Duration::from_millis(10));
+    }
+    let short = is_short();
+    drop(hoard);
+    check!(short, "memory was not short");
     Ok(())
 }
 
