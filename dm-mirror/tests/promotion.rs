@@ -2,10 +2,11 @@
 
 mod rig;
 
+use bio::ErrorKind;
 use dm_mirror::format::MemberState;
 use rig::LENGTH;
 use rig::recorded::{Ask, Recorded};
-use sim::Outcome;
+use sim::{Landed, Outcome};
 
 /// Until then only memory knew what it missed, for nothing was written since.
 #[test]
@@ -121,6 +122,31 @@ fn a_leg_is_not_promoted_if_its_source_loses_its_cache_meanwhile() {
         if promoted {
             return assert!(steps > 3);
         }
+    }
+    panic!("it was never promoted");
+}
+
+/// What the flush was to make durable the source may have dropped: nothing tells but
+/// that it failed, and the superblocks on their way are written as ever.
+#[test]
+fn a_leg_is_not_promoted_if_a_flush_fails_on_its_source_meanwhile() {
+    for steps in 0..30 {
+        let mut rig = Recorded::leg_out(2);
+        rig.message("add 1").unwrap();
+        rig.until(|rig| rig.costs(1).copy.1 == 1 && !rig.asks(1).contains(&Ask::Flush));
+        let write = rig.write(16, 1, 9);
+        rig.until(|rig| rig.end(write).is_some());
+        rig.steps(steps);
+        if rig.letters() == "AA" {
+            return assert!(steps > 3);
+        }
+        let flush = rig.flush();
+        let newest = rig.disks[0].pending(rig.disks[0].queued() - 1).unwrap();
+        rig.disks[0].complete(newest.id, Outcome::Fail(ErrorKind::Media, Landed::None));
+        let copied = rig.costs(1).copy.0;
+        rig.rest();
+        assert_eq!((rig.error(flush), rig.letters().as_str()), (ErrorKind::Media, "AA"));
+        assert!(rig.costs(1).copy.0 > copied, "after {steps}: it is copied again");
     }
     panic!("it was never promoted");
 }
