@@ -11,77 +11,97 @@
 //!   That holds for data, pages of the map and superblocks, and for every leg: the
 //!   flush that follows a loss succeeds, and covers nothing.
 //! - A flush that failed may have lost it too, whoever asked for it.
-//! - A leg that lost its cache is out, unless it is the last in sync. Then FLUSH
-//!   fails, as does each that began before one had failed: whatever was
-//!   acknowledged may be gone, and whoever relies on it hears of that.
+//! - A leg that lost its cache is out, unless it is the last in sync. Then whatever
+//!   was acknowledged may be gone, and whoever relies on it hears of that: each
+//!   FLUSH fails, until one has told that began after the loss was noticed. One that
+//!   began before says nothing of what was acknowledged while it was on its way.
 
 use alloc::sync::Arc;
 
-use bio::{BufCmd, ErrorKind, IoError, IoResult};
+use bio::{Bio, BufCmd, ErrorKind, IoError, IoResult};
 use dm::Severity;
 
 use crate::format::MemberState;
 use crate::leg::{Failure, LegState};
-use crate::mirror::{LegRecord, Mirror, State, failure};
+use crate::mirror::{LegRecord, Mirror, State};
 use crate::region::Moment;
 
 /// The cache was lost.
 const LOST: IoResult = Err(IoError { kind: ErrorKind::Media, resid: 0 });
 
+/// What the last leg in sync lost, and what is still to be told of it.
+#[derive(Debug, Default)]
+pub(crate) struct Loss {
+    /// When it was noticed last.
+    noticed: Moment,
+    /// Each FLUSH that began up to this moment fails.
+    untold: Moment,
+}
+
+impl Loss {
+    fn noticed(&mut self, now: Moment) {
+        *self = Loss { noticed: now, untold: Moment::FOREVER };
+    }
+
+    /// What a FLUSH that `began` then has to say of it.
+    pub(crate) fn tell(&self, began: Moment) -> IoResult {
+        if began > self.untold { Ok(()) } else { LOST }
+    }
+
+    /// The user heard at `heard` that a FLUSH failed which `began` then.
+    fn told(&mut self, began: Moment, heard: Moment) {
+        if began > self.noticed {
+            self.untold = self.untold.min(heard);
+        }
+    }
+}
+
 impl Mirror {
-    /// A leg has given a request back; its device may have lost its cache meanwhile.
-    pub(crate) fn returned(self: &Arc<Self>, leg: usize) {
+    /// A leg has given back what `cmd` asked; its device may have lost its cache
+    /// meanwhile, or for that.
+    pub(crate) fn returned(self: &Arc<Self>, leg: usize, cmd: BufCmd, result: IoResult) {
         let resets = self.legs[leg].resets();
         let mut state = self.state.lock();
-        state.legs[leg].outstanding -= 1;
-        // Another thread may have seen more.
-        if resets <= state.legs[leg].resets {
-            return;
-        }
-        let now = state.tick();
         let record = &mut state.legs[leg];
-        (record.resets, record.lost) = (resets, now);
-        let out = state.fail(leg, Failure::Reset);
+        record.outstanding -= 1;
+        record.counts.write_errors += u64::from(result.is_err() && cmd != BufCmd::Read);
+        let why = match result {
+            // Another thread may have seen more.
+            _ if resets > record.resets => Failure::Reset,
+            Err(error) if cmd == BufCmd::Flush => Failure::Flush(error.kind),
+            _ => return,
+        };
+        record.resets = record.resets.max(resets);
+        let now = state.tick();
+        state.legs[leg].lost = now;
+        let out = state.fail(leg, why);
         let last = !out && state.last_leg_lost_cache(leg);
         if last {
-            state.untold = Moment::FOREVER;
+            state.loss.noticed(now);
         }
         drop(state);
         if out {
-            self.went_out(leg, Failure::Reset);
-        }
-        if last {
-            self.announce_loss(leg);
-        }
-    }
-
-    /// A step of `cmd`, or a flush of the mirror's own, failed on a leg.
-    pub(crate) fn write_failed(
-        self: &Arc<Self>,
-        leg: usize,
-        cmd: Option<BufCmd>,
-        step: BufCmd,
-        error: IoError,
-    ) {
-        let why = failure(step, error);
-        let out = {
-            let mut state = self.state.lock();
-            state.legs[leg].counts.write_errors += 1;
-            let out = state.fail(leg, why);
-            let last = !out && step == BufCmd::Flush && state.last_leg_lost_cache(leg);
-            if last && cmd != Some(BufCmd::Flush) {
-                state.untold = Moment::FOREVER;
-            }
-            out
-        };
-        if out {
             self.went_out(leg, why);
         }
+        if last {
+            self.announce_loss(leg, why);
+        }
     }
 
-    fn announce_loss(&self, leg: usize) {
+    /// The user's request ends, which `began` then.
+    pub(crate) fn deliver(&self, bio: Bio, began: Moment, result: IoResult) {
+        if bio.cmd() != BufCmd::Flush || result.is_ok() {
+            return bio.biodone(result);
+        }
+        let heard = self.state.lock().tick();
+        bio.biodone(result);
+        self.state.lock().loss.told(began, heard);
+    }
+
+    fn announce_loss(&self, leg: usize, why: Failure) {
         let name = self.legs[leg].name();
-        let what = format_args!("leg {leg} ({name}) may have lost what was not flushed; it stays");
+        let what =
+            format_args!("leg {leg} ({name}) may have lost what was not flushed; it stays: {why}");
         log::warn!("mirror: {what}");
         self.raise(Severity::Error, what);
     }
@@ -98,16 +118,6 @@ impl State {
     /// The next moment; the first of all until the mirror runs.
     pub(crate) fn tick(&mut self) -> Moment {
         self.regions.as_mut().map_or(Moment::default(), |regions| regions.tick())
-    }
-
-    /// What a FLUSH that `began` then may say, if the legs say `result`.
-    pub(crate) fn tell_of_loss(&mut self, began: Moment, result: IoResult) -> IoResult {
-        let result = if began > self.untold { result } else { result.and(LOST) };
-        if result.is_err() {
-            let now = self.tick();
-            self.untold = self.untold.min(now);
-        }
-        result
     }
 
     /// A leg that stays may have lost what its cache held, if it is the last in sync.

@@ -52,22 +52,15 @@ impl FlushGroup {
 }
 
 impl BufDone for FlushGroup {
-    fn buf_done(self: Arc<Self>, _buf: Buf, info: u64, result: IoResult) {
+    fn buf_done(self: Arc<Self>, buf: Buf, info: u64, result: IoResult) {
         let (leg, when) = ((info & 0xff) as usize, Moment::from_number(info >> 8));
-        self.mirror.returned(leg);
+        self.mirror.returned(leg, buf.cmd(), result);
         match result {
             Ok(()) => {
-                {
-                    let mut state = self.mirror.state.lock();
-                    let record = &mut state.legs[leg];
-                    record.flushed = record.flushed.max(when);
-                }
+                self.mirror.state.lock().legs[leg].flushed_since(when);
                 self.done.lock().0.insert(leg);
             }
-            Err(error) => {
-                self.done.lock().1 = Some(error);
-                self.mirror.write_failed(leg, None, BufCmd::Flush, error);
-            }
+            Err(error) => self.done.lock().1 = Some(error),
         }
     }
 }

@@ -135,6 +135,11 @@ impl Journal {
             && self.flight.is_none()
     }
 
+    /// Whether nothing is on its way.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.flight.is_none()
+    }
+
     /// Whether nothing is on its way, nor wanted.
     pub(crate) fn is_quiet(&self) -> bool {
         self.flight.is_none() && self.changed.is_empty() && self.waiting.is_empty()
@@ -270,10 +275,11 @@ impl State {
     /// The commit of a leg's map is durable: the transactions that may go on.
     fn map_is_durable(&mut self, leg: usize) -> Vec<Waiting> {
         let State { regions, legs, .. } = self;
-        let record = &mut legs[leg];
-        let journal = record.journal.as_mut().expect("its commit is on its way");
-        record.flushed = record.flushed.max(journal.committed());
-        journal.take_covered(regions.as_ref().expect("a map has regions"))
+        let journal = legs[leg].journal.as_mut().expect("its commit is on its way");
+        let flush = journal.committed();
+        let go = journal.take_covered(regions.as_ref().expect("a map has regions"));
+        legs[leg].flushed_since(flush);
+        go
     }
 }
 
@@ -366,7 +372,7 @@ struct MapIo(Arc<Mirror>);
 impl BufDone for MapIo {
     fn buf_done(self: Arc<Self>, buf: Buf, info: u64, result: IoResult) {
         let (mirror, leg) = (self.0.clone(), info as usize);
-        mirror.returned(leg);
+        mirror.returned(leg, buf.cmd(), result);
         match buf.cmd() {
             BufCmd::Flush => mirror.map_flushed(leg, result),
             _ => mirror.map_page_written(self, leg, result),

@@ -51,7 +51,7 @@ impl LegReads {
 impl BufDone for LegReads {
     fn buf_done(self: Arc<Self>, buf: Buf, leg: u64, result: IoResult) {
         let leg = leg as usize;
-        self.mirror.returned(leg);
+        self.mirror.returned(leg, BufCmd::Read, result);
         // One that went out meanwhile may have lost what was acknowledged.
         let in_sync = self.mirror.state.lock().in_sync().contains(leg);
         let answer = match result {

@@ -71,7 +71,8 @@ struct Commit {
     since: Moment,
     version: u64,
     generation: Uuid,
-    left: usize,
+    /// The legs that have not reported.
+    left: LegSet,
     failed: LegErrors,
 }
 
@@ -221,6 +222,11 @@ impl Membership {
         self.commit.is_none()
     }
 
+    /// Whether a superblock is on its way to this leg.
+    pub(crate) fn awaits(&self, leg: usize) -> bool {
+        self.commit.as_ref().is_some_and(|commit| commit.left.contains(leg))
+    }
+
     /// The superblocks to be written to `legs`, each with its leg and the slot on
     /// its disk; it is `now`. `slots` are the members' slots.
     fn next(&mut self, legs: LegSet, now: Moment, slots: impl Fn(usize) -> usize) -> Vec<Write> {
@@ -235,7 +241,8 @@ impl Membership {
         }
         if !writes.is_empty() {
             let (version, generation) = (self.wanted.version, self.wanted.generation);
-            let (since, left, failed) = (now, writes.len(), LegErrors::new());
+            let left = writes.iter().map(|(leg, ..)| *leg).collect();
+            let (since, failed) = (now, LegErrors::new());
             self.commit = Some(Commit { since, version, generation, left, failed });
         }
         writes
@@ -245,8 +252,8 @@ impl Membership {
     /// last, gives the legs that failed.
     fn done(&mut self, leg: usize, slot: usize, result: IoResult) -> Option<LegErrors> {
         let commit = self.commit.as_mut().expect("a superblock belongs to a commit");
-        commit.left -= 1;
-        let last = commit.left == 0;
+        commit.left.remove(leg);
+        let last = commit.left.is_empty();
         let disk = &mut self.disks[leg];
         match result {
             Ok(()) => {
@@ -429,7 +436,7 @@ struct SuperIo(Arc<Mirror>);
 impl BufDone for SuperIo {
     fn buf_done(self: Arc<Self>, buf: Buf, info: u64, result: IoResult) {
         let (mirror, leg) = (self.0.clone(), info as usize);
-        mirror.returned(leg);
+        mirror.returned(leg, buf.cmd(), result);
         match buf.cmd() {
             BufCmd::Flush => mirror.superblock_done(leg, result),
             _ => mirror.superblock_written(self, leg, result),

@@ -24,6 +24,7 @@ use bio::{Bio, BufCmd, ErrorKind, Extent, IoError, IoResult, Sector, Sectors};
 use dm::{Context, Env, Events};
 use spin::Once;
 
+use crate::cache_loss::Loss;
 use crate::clean::Cleaner;
 use crate::config::{Config, Log, ReadPolicy};
 use crate::counts::{Cause, Counts};
@@ -84,8 +85,7 @@ pub(crate) struct State {
     /// The range of the whole mirror, while superblocks promote a leg.
     pub(crate) promotion: Option<Ticket>,
     pub(crate) replacement: Option<Replacement>,
-    /// A FLUSH that began up to this moment fails: the last leg in sync lost its cache.
-    pub(crate) untold: Moment,
+    pub(crate) loss: Loss,
     pub(crate) news: News,
 }
 
@@ -139,6 +139,7 @@ pub(crate) enum Waiter {
 pub(crate) struct Ended {
     pub(crate) ticket: Option<Ticket>,
     pub(crate) origin: Origin,
+    pub(crate) began: Moment,
     pub(crate) result: IoResult,
 }
 
@@ -171,7 +172,7 @@ impl Mirror {
             cleaner: Cleaner::default(),
             promotion: None,
             replacement: None,
-            untold: Moment::default(),
+            loss: Loss::default(),
             news: News::default(),
         };
         let geometry = Once::new();
@@ -386,6 +387,11 @@ impl LegRecord {
     pub(crate) fn issued(&mut self, cmd: BufCmd, cause: Cause) {
         self.outstanding += 1;
         self.counts.issued(cmd, cause);
+    }
+
+    /// A flush that was issued at `when` has succeeded.
+    pub(crate) fn flushed_since(&mut self, when: Moment) {
+        self.flushed = self.flushed.max(when);
     }
 
     /// The leg is taken back: what its cache lost before is known to be missing,

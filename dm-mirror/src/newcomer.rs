@@ -150,6 +150,12 @@ impl State {
                 "leg {leg} has not given back {count} earlier requests; try again later"
             ));
         }
+        // Between a write and the flush behind it there is nothing to give back.
+        let recorded = record.journal.as_ref().is_none_or(Journal::is_settled)
+            && !self.membership.as_ref().is_some_and(|membership| membership.awaits(leg));
+        if !recorded {
+            return Err(format!("leg {leg} has metadata on its way; try again later"));
+        }
         Ok(())
     }
 
@@ -212,7 +218,7 @@ impl Wipe {
 
 impl BufDone for Wipe {
     fn buf_done(self: Arc<Self>, buf: Buf, step: u64, result: IoResult) {
-        self.mirror.returned(self.leg);
+        self.mirror.returned(self.leg, buf.cmd(), result);
         match (result, buf.cmd()) {
             (Ok(()), BufCmd::Write { .. }) => self.next(step as usize + 1),
             _ => self.mirror.wiped(self.leg, self.since, result),

@@ -191,7 +191,7 @@ impl LegProbe {
 
 impl BufDone for LegProbe {
     fn buf_done(self: Arc<Self>, buf: Buf, _info: u64, result: IoResult) {
-        self.probe.mirror.returned(self.leg);
+        self.probe.mirror.returned(self.leg, buf.cmd(), result);
         if buf.cmd() == BufCmd::Flush {
             self.progress.lock().hidden = result.is_err();
             return self.next();

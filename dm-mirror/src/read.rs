@@ -109,7 +109,7 @@ impl Mirror {
     /// A leg is done with a read (`disk_read_bio_done`).
     fn read_bio_done(self: &Arc<Self>, mut bio: Bio, mut try_: ReadTry, mut result: IoResult) {
         self.state.lock().legs[try_.leg].reads_pending -= 1;
-        self.returned(try_.leg);
+        self.returned(try_.leg, BufCmd::Read, result);
         if result.is_ok() && !self.state.lock().in_sync().contains(try_.leg) {
             // It went out meanwhile, and may have lost what was acknowledged.
             result = Err(IoError { kind: ErrorKind::Gone, resid: bio.extent().count().bytes() });

@@ -183,8 +183,12 @@ impl Regions {
     }
 
     /// A leg that stays may have lost what its cache held: nothing that was written
-    /// since it was flushed is certain. Gives where that may be.
+    /// since it was flushed is certain. Gives where that may be: anywhere, unless that
+    /// is recorded.
     pub(crate) fn doubt_all(&mut self) -> Vec<Region> {
+        if !self.recorded {
+            return self.all().collect();
+        }
         self.active.values_mut().for_each(|activity| activity.doubtful = true);
         self.active.keys().copied().collect()
     }

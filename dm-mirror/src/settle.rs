@@ -40,7 +40,7 @@ impl Mirror {
             }
             let mut result = state.outcome(cmd, extent, holders, failed, &mut out);
             if cmd == BufCmd::Flush {
-                result = state.tell_of_loss(began, result);
+                result = result.and(state.loss.tell(began));
             }
             if let (Some(regions), true) = (&mut state.regions, cmd.modifies()) {
                 regions.end(extent);
@@ -51,7 +51,7 @@ impl Mirror {
                 Origin::Copy(copied) => copied.reached = reached,
                 Origin::Repair(rewrite) => rewrite.targets = reached,
             }
-            let ended = Ended { ticket, origin, result };
+            let ended = Ended { ticket, origin, began, result };
             state.finish(ended)
         };
         out.iter().for_each(|&(leg, error)| self.announce(leg, failure(cmd, error)));
@@ -73,9 +73,9 @@ impl Mirror {
     }
 
     /// Its range is free: completes what a group was for.
-    fn tell(self: &Arc<Self>, Ended { origin, result, .. }: Ended) {
+    fn tell(self: &Arc<Self>, Ended { origin, began, result, .. }: Ended) {
         match origin {
-            Origin::User(bio) => bio.biodone(result),
+            Origin::User(bio) => self.deliver(bio, began, result),
             Origin::Copy(copied) => self.chunk_copied(copied, result),
             Origin::Repair(rewrite) => self.rewritten(rewrite, result),
         }

@@ -22,13 +22,14 @@ use dm::Severity;
 use uuid::Uuid;
 
 use crate::assemble::{self, Missed, Plan, Role, Verdict};
+use crate::cache_loss::Loss;
 use crate::format::{Bad, MEMBERS_MAX, Marks, Member, MemberState, Superblock};
 use crate::journal::Journal;
 use crate::leg::{Failure, LEGS_MAX, LegSet, LegState};
 use crate::membership::Membership;
 use crate::mirror::{Life, Mirror, State};
 use crate::probe::Found;
-use crate::region::{Moment, Regions};
+use crate::region::Regions;
 
 /// What a person is asked to agree to: to go on from this record, without these.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,7 +195,7 @@ impl State {
         };
         let mut membership = Membership::new(plan.newest.clone(), mirror.env.clone());
         let mut regions = Regions::new(plan.newest.geometry, slots, true);
-        self.untold = Moment::default();
+        self.loss = Loss::default();
         for (leg, slot) in slots.iter().enumerate().take(self.legs.len()) {
             let record = &mut self.legs[leg];
             record.forgive(resets[leg]);

@@ -32,7 +32,7 @@ use bytes::Bytes;
 use crate::counts::Cause;
 use crate::journal::Waiting;
 use crate::leg::{LEGS_MAX, LegSet};
-use crate::mirror::Mirror;
+use crate::mirror::{Mirror, failure};
 use crate::range::Ticket;
 use crate::region::Moment;
 use crate::resync::Copied;
@@ -236,13 +236,13 @@ impl WriteGroup {
 
     /// A leg is done with what the transaction's state asked (`disk_write_bio_done`).
     fn write_bio_done(self: &Arc<Self>, bio: Bio, tx: WriteTx, mut result: IoResult) {
-        self.mirror.returned(tx.leg);
+        self.mirror.returned(tx.leg, bio.cmd(), result);
         {
             let mut state = self.mirror.state.lock();
             let record = &mut state.legs[tx.leg];
             result = result.and(record.kept(self.began));
             if tx.state == TxState::DataFlush && result.is_ok() {
-                record.flushed = record.flushed.max(tx.flush);
+                record.flushed_since(tx.flush);
             }
         }
         match result {
@@ -259,7 +259,7 @@ impl WriteGroup {
             return self.outcome.lock().reached.insert(leg);
         };
         self.outcome.lock().failed.push((leg, error));
-        self.mirror.write_failed(leg, Some(self.cmd), step, error);
+        self.mirror.fail_leg(leg, failure(step, error));
     }
 }
 

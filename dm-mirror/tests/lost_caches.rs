@@ -1,10 +1,13 @@
-//! The last leg in sync loses what its cache held, without an error: it stays, and
-//! nothing that was only in the cache counts.
+//! The last leg in sync loses what its cache held, without an error or with a flush
+//! that fails: it stays, and nothing that was only in the cache counts.
 
 mod rig;
 
+use std::sync::{Arc, Mutex};
+
 use Survives::Durable;
-use bio::ErrorKind;
+use bio::{Bio, Buf, BufDone, ErrorKind, IoResult};
+use dm::Target;
 use dm_mirror::format::MemberState;
 use rig::recorded::{Ask, Recorded, Survives};
 use sim::Outcome;
@@ -98,6 +101,8 @@ fn all_flushes_that_may_have_meant_what_was_lost_fail() {
     rig.settle();
     assert_eq!(flushes.map(|it| rig.error(it)), [ErrorKind::Media; 2]);
     assert_eq!(rig.error(late), ErrorKind::Media);
+    // None of these says anything of what was acknowledged while they were on their way.
+    rig.flush_fails();
     rig.sync();
     // The loss is known before any of them begins.
     rig.blink(0);
@@ -108,24 +113,169 @@ fn all_flushes_that_may_have_meant_what_was_lost_fail() {
     rig.sync();
 }
 
-/// The host's kernel may have dropped what it could not write: the same flush asked
-/// for again succeeds there ("fsyncgate").
 #[test]
 fn a_flush_of_somebody_elses_that_failed_is_told_too() {
     let mut rig = Recorded::last_leg();
     let write = rig.write_fua(8, 2);
+    rig.until(|rig| rig.asks(0) == [Ask::Data]);
+    end(&rig, 0, Ask::Data);
+    rig.drop_flush(0);
+    assert_eq!(rig.error(write), ErrorKind::Media);
+    rig.flush_fails();
+    rig.sync();
+}
+
+#[test]
+fn a_flush_that_failed_behind_a_page_is_told_too() {
+    let mut rig = Recorded::last_leg();
+    let write = rig.write(8, 1, 2);
+    end(&rig, 0, Ask::Map);
+    rig.drop_flush(0);
+    assert_eq!((rig.error(write), rig.get(0, 1)), (ErrorKind::Media, 0), "it was 1");
+    rig.flush_fails();
+    assert_eq!(rig.letters(), "AD");
+    rig.put(8, 1, 3);
+    rig.sync();
+}
+
+#[test]
+fn a_flush_that_failed_behind_a_superblock_is_told_too() {
+    let mut rig = Recorded::last_leg();
+    rig.message("forget 1").unwrap();
+    end(&rig, 0, Ask::Super);
+    rig.drop_flush(0);
+    rig.settle();
+    assert_eq!(rig.get(0, 1), 0, "it was 1");
+    rig.flush_fails();
+    rig.rest();
+    rig.sync();
+}
+
+#[test]
+fn a_flush_of_the_cleaners_that_failed_is_told_too() {
+    let mut rig = Recorded::last_leg();
+    while rig.asks(0) != [Ask::Flush] {
+        rig.pass();
+    }
+    rig.drop_flush(0);
+    rig.rest();
+    rig.flush_fails();
+    rig.sync();
+}
+
+/// The second one finds an empty cache, and says that all is well.
+#[test]
+fn of_two_flushes_neither_succeeds_if_one_drops_what_both_meant() {
+    let mut rig = Recorded::last_leg();
+    let flushes = [rig.flush(), rig.flush()];
+    rig.drop_flush(0);
+    rig.settle();
+    assert_eq!(flushes.map(|it| rig.error(it)), [ErrorKind::Media; 2]);
+}
+
+#[test]
+fn what_was_acknowledged_while_a_flush_failed_is_not_told_by_that_one() {
+    let mut rig = Recorded::last_leg();
+    rig.sync();
+    let flush = rig.flush();
+    let write = rig.write(0, 1, 2);
     while rig.end(write).is_none() {
-        match rig.asks(0).contains(&Ask::Data) {
-            true => end(&rig, 0, Ask::Data),
-            false if rig.dirty(0, 1) => rig.fail_ask(0, Ask::Flush),
-            false => _ = rig.step(),
+        rig.step_without(0, Ask::Flush);
+    }
+    rig.drop_flush(0);
+    assert_eq!((rig.error(flush), rig.holds(0, 0)), (ErrorKind::Media, 1));
+    rig.flush_fails();
+    rig.sync();
+}
+
+/// It waits for a superblock; who asks meanwhile has heard nothing yet.
+#[test]
+fn a_flush_has_told_of_a_loss_only_when_its_end_is_heard() {
+    let mut rig = Recorded::last_leg();
+    rig.blink(0);
+    rig.get(0, 1);
+    rig.message("forget 1").unwrap();
+    let first = rig.flush();
+    end(&rig, 0, Ask::Flush);
+    assert_eq!(rig.end(first), None, "a superblock is on its way");
+    let second = rig.flush();
+    rig.settle();
+    assert_eq!([first, second].map(|it| rig.error(it)), [ErrorKind::Media; 2]);
+    rig.sync();
+}
+
+/// Somebody who asks again as soon as they hear asks after they were told.
+#[test]
+fn a_loss_is_told_once_to_a_user_who_asks_again_at_once() {
+    let mut rig = Recorded::last_leg();
+    rig.blink(0);
+    rig.get(0, 1);
+    let retry = Arc::new(Retry { target: rig.target.clone(), ends: Mutex::default() });
+    rig.target.strategy(Bio::new(Buf::flush(), retry.clone(), 2));
+    rig.settle();
+    let failed = |end: &IoResult| end.map_err(|error| error.kind);
+    let ends: Vec<_> = retry.ends.lock().unwrap().iter().map(failed).collect();
+    assert_eq!(ends, [Err(ErrorKind::Media), Ok(())]);
+}
+
+/// Flushes again so often until one succeeds.
+struct Retry {
+    target: Arc<dyn Target>,
+    ends: Mutex<Vec<IoResult>>,
+}
+
+impl BufDone for Retry {
+    fn buf_done(self: Arc<Self>, buf: Buf, left: u64, result: IoResult) {
+        self.ends.lock().unwrap().push(result);
+        if result.is_err() && left > 0 {
+            self.target.strategy(Bio::new(buf, self.clone(), left - 1));
         }
     }
-    assert_eq!(rig.error(write), ErrorKind::Media);
-    let flush = rig.flush();
+}
+
+/// A person takes a leg back, and it looks as if it owed nothing: its page is written
+/// and the flush behind it not asked for yet.
+#[test]
+fn a_leg_whose_page_is_on_its_way_is_not_taken_back() {
+    let mut rig = Recorded::new(2);
+    let write = rig.write(0, 1, 1);
+    assert_eq!(rig.asks(1), [Ask::Map]);
+    rig.blink(1);
+    let said = take_back_when_told(&rig, 1);
+    end(&rig, 1, Ask::Map);
+    assert!(said.lock().unwrap().as_ref().is_some_and(|said| said.contains("on its way")));
     rig.settle();
-    assert_eq!((rig.error(flush), rig.letters().as_str()), (ErrorKind::Media, "AD"));
-    rig.sync();
+    assert_eq!((rig.end(write), rig.letters().as_str()), (Some(Ok(())), "AD"));
+}
+
+#[test]
+fn a_leg_whose_superblock_is_on_its_way_is_not_taken_back() {
+    let mut rig = Recorded::new(3);
+    rig.put(0, 1, 1);
+    rig.message("fail 2").unwrap();
+    assert_eq!(rig.asks(1), [Ask::Super]);
+    rig.blink(1);
+    let said = take_back_when_told(&rig, 1);
+    end(&rig, 1, Ask::Super);
+    assert!(said.lock().unwrap().as_ref().is_some_and(|said| said.contains("on its way")));
+    rig.settle();
+    assert_eq!(rig.letters(), "ADD");
+}
+
+/// As soon as anything is told, a person takes this leg back, and its disk does at
+/// once what it is asked for that. Gives what refuses it.
+fn take_back_when_told(rig: &Recorded, leg: usize) -> Arc<Mutex<Option<String>>> {
+    let said = Arc::new(Mutex::new(None));
+    let (target, disk, seen) = (rig.target.clone(), rig.disks[leg].clone(), said.clone());
+    rig.when_told(move || {
+        let answer = target.message(&["add", &leg.to_string()]);
+        *seen.lock().unwrap() = answer.err().map(|why| why.to_string());
+        let asked = |index| disk.pending(index).filter(|it| !it.cmd.modifies());
+        while let Some(next) = (0..disk.queued()).find_map(asked) {
+            disk.complete(next.id, Outcome::Ok);
+        }
+    });
+    said
 }
 
 /// What was lost is not on the leg that was rebuilt meanwhile either, and the leg

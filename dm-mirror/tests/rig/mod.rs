@@ -59,7 +59,12 @@ pub struct Later {
     now: Mutex<Duration>,
     dice: AtomicU64,
     notes: Mutex<Vec<String>>,
+    /// Somebody who acts as soon as they hear of something.
+    hears: Mutex<Option<Hears>>,
 }
+
+/// What somebody does who hears of an event.
+type Hears = Box<dyn FnOnce() + Send>;
 
 /// Work that waits: how long it wanted to, and when that is over.
 struct Due {
@@ -81,6 +86,8 @@ impl Env for Later {
     }
     fn note(&self, event: &Event<'_>) {
         self.notes.lock().unwrap().push(format!("{:?}: {}", event.severity, event.what));
+        let hears = self.hears.lock().unwrap().take();
+        hears.into_iter().for_each(|act| act());
     }
 }
 
@@ -237,6 +244,11 @@ impl Rig {
         at_once(&*target);
         target.resume();
         Rig { disks, events, later, target, client: Arc::default(), tags: 0 }
+    }
+
+    /// At the next event somebody does this, in the middle of whatever it comes from.
+    pub fn when_told(&self, act: impl FnOnce() + Send + 'static) {
+        *self.later.hears.lock().unwrap() = Some(Box::new(act));
     }
 
     /// The same disks under a mirror made of other arguments.

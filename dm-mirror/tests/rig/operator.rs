@@ -9,7 +9,7 @@ use bio::{Extent, Limits, SECTOR_SIZE, Sector, Sectors};
 use sim::SimDisk;
 
 use super::LENGTH;
-use super::recorded::{DATA, Recorded};
+use super::recorded::{Ask, DATA, Recorded, Survives};
 
 impl Recorded {
     /// A mirror of two legs, whose leg 0 is the last in sync; it has 1 in sector 0,
@@ -20,6 +20,18 @@ impl Recorded {
         rig.settle();
         rig.put(0, 1, 1);
         rig
+    }
+
+    /// A leg loses its power for a moment, and what its cache held.
+    pub fn blink(&self, leg: usize) {
+        self.disks[leg].lose_cache(&mut *Survives::Durable.chooser());
+    }
+
+    /// The oldest flush on a leg fails, and what it was to write is dropped: asked for
+    /// again it succeeds, as a host's kernel does it ("fsyncgate").
+    pub fn drop_flush(&self, leg: usize) {
+        self.disks[leg].drop_cache(&mut *Survives::Durable.chooser());
+        self.fail_ask(leg, Ask::Flush);
     }
 
     /// Another disk is in the place of this leg's: of a mirror it has nothing, but

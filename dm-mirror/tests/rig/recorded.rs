@@ -390,6 +390,13 @@ impl Recorded {
         assert_eq!(self.end(tag), Some(Ok(())));
     }
 
+    /// A flush that fails, though all legs do what they are asked.
+    pub fn flush_fails(&mut self) {
+        let flush = self.flush();
+        self.settle();
+        assert_eq!(self.error(flush), ErrorKind::Media);
+    }
+
     /// What the report says that a leg was asked for.
     pub fn costs(&self, leg: usize) -> Costs {
         let report = self.message("show").unwrap();
@@ -468,11 +475,6 @@ impl Recorded {
     pub fn agree(&self, a: usize, b: usize) -> bool {
         let contents = |leg: usize, at| self.disks[leg].contents(Sector(DATA + at));
         (0..LENGTH).all(|at| contents(a, at) == contents(b, at))
-    }
-
-    /// A leg loses its power for a moment, and what its cache held.
-    pub fn blink(&self, leg: usize) {
-        self.disks[leg].lose_cache(&mut *Survives::Durable.chooser());
     }
 }
 

@@ -272,6 +272,14 @@ impl SimDisk {
         state.resets += 1;
     }
 
+    /// The disk drops what its cache holds, since it cannot write it, and keeps any
+    /// subset. No [reset](BlockDevice::resets): the flush that fails for it tells.
+    pub fn drop_cache(&self, chooser: &mut dyn Chooser) {
+        let mut state = self.state.lock();
+        state.cache.cut(chooser, Vec::new());
+        state.changes += 1;
+    }
+
     /// The whole machine loses its power. Gives the disk that the next start
     /// finds, which has what survived; this one is gone for good, holds nothing,
     /// and fails what still waits.
