@@ -22,12 +22,12 @@ use bio::{Bio, BufCmd, ErrorKind, IoError, IoResult};
 use dm::Severity;
 
 use crate::format::MemberState;
-use crate::leg::{Failure, LegState};
+use crate::leg::{Failure, LegSet, LegState};
 use crate::mirror::{LegRecord, Mirror, State};
 use crate::region::Moment;
 
 /// The cache was lost.
-const LOST: IoResult = Err(IoError { kind: ErrorKind::Media, resid: 0 });
+pub(crate) const LOST: IoResult = Err(IoError { kind: ErrorKind::Media, resid: 0 });
 
 /// What the last leg in sync lost, and what is still to be told of it.
 #[derive(Debug, Default)]
@@ -115,6 +115,11 @@ impl LegRecord {
 }
 
 impl State {
+    /// Those of `legs` that have kept what they were given from `since` on.
+    pub(crate) fn kept_since(&self, legs: LegSet, since: Moment) -> LegSet {
+        legs.iter().filter(|&leg| self.legs[leg].kept(since).is_ok()).collect()
+    }
+
     /// The next moment; the first of all until the mirror runs.
     pub(crate) fn tick(&mut self) -> Moment {
         self.regions.as_mut().map_or(Moment::default(), |regions| regions.tick())

@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 
 use bio::{BufCmd, Extent, IoResult};
 
+use crate::cache_loss::LOST;
 use crate::leg::{LegSet, LegState};
 use crate::mirror::{Ended, Mirror, State, failure};
 use crate::region::Moment;
@@ -17,8 +18,9 @@ impl Mirror {
     /// on its way to the superblocks, the range goes back in the same moment, so
     /// that no read can see a leg in between; else the group is parked.
     ///
-    /// It succeeded if an in-sync leg has it. An in-sync leg that does not,
-    /// beside one that does, is out: it may have been the last one when it
+    /// It succeeded if an in-sync leg has it, and kept its cache since the group
+    /// began: it may have reported before it lost that. An in-sync leg that failed,
+    /// beside one that has it, is out: it may have been the last one when it
     /// reported. If none has it, what reached a leg being rebuilt must be
     /// copied again.
     pub(crate) fn settle(
@@ -32,12 +34,14 @@ impl Mirror {
         let Group { ticket, cmd, extent, origin, .. } = group;
         let ended = {
             let mut state = self.state.lock();
-            let mut holders = reached;
-            if let Origin::Copy(_) | Origin::Repair(_) = origin {
+            let holders = match origin {
+                Origin::User(_) => state.kept_since(reached, began),
                 // Its source has it; that is in sync, or this copy is of no use.
-                let failed: LegSet = failed.iter().map(|(leg, _)| *leg).collect();
-                holders = state.in_sync().without(failed);
-            }
+                Origin::Copy(_) | Origin::Repair(_) => {
+                    let failed: LegSet = failed.iter().map(|(leg, _)| *leg).collect();
+                    state.in_sync().without(failed)
+                }
+            };
             let mut result = state.outcome(cmd, extent, holders, failed, &mut out);
             if cmd == BufCmd::Flush {
                 result = result.and(state.loss.tell(began));
@@ -90,21 +94,17 @@ impl State {
         &mut self,
         cmd: BufCmd,
         extent: Extent,
-        reached: LegSet,
+        holders: LegSet,
         failed: &LegErrors,
         out: &mut LegErrors,
     ) -> IoResult {
-        let held = !self.in_sync().and(reached).is_empty();
-        let result = match failed.first() {
-            Some(&(_, error)) if !held => {
-                self.copy_again(extent);
-                Err(error)
-            }
-            _ => {
-                let news = |&&(leg, error): &&_| self.fail(leg, failure(cmd, error));
-                out.extend(failed.iter().filter(news).copied());
-                Ok(())
-            }
+        let result = if self.in_sync().and(holders).is_empty() {
+            self.copy_again(extent);
+            failed.first().map_or(LOST, |&(_, error)| Err(error))
+        } else {
+            let news = |&&(leg, error): &&_| self.fail(leg, failure(cmd, error));
+            out.extend(failed.iter().filter(news).copied());
+            Ok(())
         };
         let stay = self.writable().and(failed.iter().map(|(leg, _)| *leg).collect());
         if let (Some(regions), false) = (&mut self.regions, stay.is_empty()) {

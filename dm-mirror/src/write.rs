@@ -235,15 +235,10 @@ impl WriteGroup {
     }
 
     /// A leg is done with what the transaction's state asked (`disk_write_bio_done`).
-    fn write_bio_done(self: &Arc<Self>, bio: Bio, tx: WriteTx, mut result: IoResult) {
+    fn write_bio_done(self: &Arc<Self>, bio: Bio, tx: WriteTx, result: IoResult) {
         self.mirror.returned(tx.leg, bio.cmd(), result);
-        {
-            let mut state = self.mirror.state.lock();
-            let record = &mut state.legs[tx.leg];
-            result = result.and(record.kept(self.began));
-            if tx.state == TxState::DataFlush && result.is_ok() {
-                record.flushed_since(tx.flush);
-            }
+        if tx.state == TxState::DataFlush && result.is_ok() {
+            self.mirror.state.lock().legs[tx.leg].flushed_since(tx.flush);
         }
         match result {
             Ok(()) => self.advance(tx, bio),

@@ -25,6 +25,7 @@ fn scenario(legs: usize) -> Scenario {
         Fault::Timeout,
         Fault::Gone,
         Fault::Blip,
+        Fault::Drop,
     ];
     Scenario {
         leg_sectors: Sectors(SECTORS + DATA_START),

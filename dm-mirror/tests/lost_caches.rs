@@ -9,6 +9,7 @@ use Survives::Durable;
 use bio::{Bio, Buf, BufDone, ErrorKind, IoResult};
 use dm::Target;
 use dm_mirror::format::MemberState;
+use rig::Rig;
 use rig::recorded::{Ask, Recorded, Survives};
 use sim::Outcome;
 
@@ -186,6 +187,27 @@ fn what_was_acknowledged_while_a_flush_failed_is_not_told_by_that_one() {
     assert_eq!((rig.error(flush), rig.holds(0, 0)), (ErrorKind::Media, 1));
     rig.flush_fails();
     rig.sync();
+}
+
+/// The leg that lost it had reported before; the other one, which is being rebuilt, only
+/// after everybody was told.
+#[test]
+fn a_write_that_was_lost_before_its_other_leg_reported_is_not_acknowledged() {
+    let mut rig = Rig::sync(2);
+    let write = rig.write(0, 1, 9);
+    rig.ok(0);
+    rig.disks[0].lose_cache(&mut *Durable.chooser());
+    for _ in 0..2 {
+        let flush = rig.flush();
+        rig.ok(0);
+        let behind = rig.disks[1].pending(1).unwrap().id;
+        rig.disks[1].complete(behind, Outcome::Ok);
+        assert_eq!(rig.error(flush), ErrorKind::Media);
+    }
+    rig.ok(1);
+    assert_eq!((rig.error(write), rig.letters().as_str()), (ErrorKind::Media, "AS"));
+    rig.drain();
+    assert_eq!((rig.letters().as_str(), rig.same(0, 1)), ("AA", true));
 }
 
 /// It waits for a superblock; who asks meanwhile has heard nothing yet.

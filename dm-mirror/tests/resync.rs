@@ -393,7 +393,8 @@ fn a_flush_that_fails_on_the_source_has_all_copied_again() {
     }
     let write = rig.write(0, 1, 9);
     let flush = rig.flush();
-    (rig.ok(0), rig.ok(1));
+    rig.ok(0);
+    rig.ok(1);
     assert_eq!(rig.end(write), Some(Ok(())));
     rig.disks[0].drop_cache(&mut *rig::recorded::Survives::Durable.chooser());
     rig.fail(0, ErrorKind::Media);

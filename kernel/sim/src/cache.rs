@@ -16,7 +16,6 @@
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::ops::Range;
 use core::{fmt, mem};
 
 use bio::{SECTOR_SIZE, Sector};
@@ -181,12 +180,6 @@ impl Cache {
     pub(crate) fn flush(&mut self, mark: u64) {
         let covered = |cached: &Cached| cached.acknowledged.is_some_and(|when| when < mark);
         self.dirty.retain(|&index| !self.cells[index].write_back(covered));
-    }
-
-    /// What it has of these sectors reaches the medium.
-    pub(crate) fn write_back(&mut self, sectors: &Range<Sector>) {
-        let written = |index: usize| sectors.contains(&Sector(index as u64));
-        self.dirty.retain(|&index| !written(index) || !self.cells[index].write_back(|_| true));
     }
 
     /// Power is lost: each sector keeps what the medium has, any of its cached

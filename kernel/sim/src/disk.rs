@@ -18,7 +18,6 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::ops::Range;
 
 use bio::sync::{Lock, Rank, assert_unlocked};
 use bio::{Bio, BlockDevice, BufCmd, ErrorKind, Limits, SECTOR_SIZE, Sector, Sectors, WriteCache};
@@ -26,9 +25,6 @@ use bio::{Bio, BlockDevice, BufCmd, ErrorKind, Limits, SECTOR_SIZE, Sector, Sect
 use crate::cache::{Cache, Content};
 use crate::chooser::Chooser;
 use crate::slot::{self, Landed, Late, Pending, RequestId, Slot};
-
-/// No sectors.
-const NONE: Range<Sector> = Sector(0)..Sector(0);
 
 /// How a request ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -260,15 +256,8 @@ impl SimDisk {
     /// the requests that wait, any subset has reached the medium. Counts as a
     /// [reset](BlockDevice::resets).
     pub fn lose_cache(&self, chooser: &mut dyn Chooser) {
-        self.lose_cache_but(NONE, chooser);
-    }
-
-    /// The same, but the cache had time to write back what it had of the sectors
-    /// `kept`; of the requests that wait none has reached these.
-    pub fn lose_cache_but(&self, kept: Range<Sector>, chooser: &mut dyn Chooser) {
         let mut state = self.state.lock();
-        state.cache.write_back(&kept);
-        state.cut(&kept, chooser);
+        state.cut(chooser);
         state.resets += 1;
     }
 
@@ -289,7 +278,7 @@ impl SimDisk {
     /// that should be as dead as the machine.
     pub fn crash(&self, chooser: &mut dyn Chooser) -> Arc<SimDisk> {
         let mut state = self.state.lock();
-        state.cut(&NONE, chooser);
+        state.cut(chooser);
         state.presence = Presence::Gone;
         state.late.clear();
         SimDisk::over(state.cache.take_medium(), self.limits, 0)
@@ -415,10 +404,9 @@ impl State {
         (slot.bio, result)
     }
 
-    /// Of the cache, and of what waits outside of `kept`, some survives.
-    fn cut(&mut self, kept: &Range<Sector>, chooser: &mut dyn Chooser) {
+    /// Of the cache, and of what waits, some survives.
+    fn cut(&mut self, chooser: &mut dyn Chooser) {
         let in_flight = slot::in_flight(&self.slots, &self.late).into_iter();
-        let in_flight = in_flight.filter(|(_, index, _)| !kept.contains(&Sector(*index as u64)));
         self.cache.cut(chooser, in_flight.map(|(_, index, content)| (index, content)).collect());
         self.changes += 1;
     }

@@ -99,12 +99,12 @@ struct Record {
 
 impl History {
     /// Nothing asked yet, of a device whose sectors durably hold `contents`.
-    /// Without `crashes` it remembers less.
-    pub fn new(contents: impl Iterator<Item = Stamp>, crashes: bool) -> Arc<History> {
+    /// Without `losses`, by crashes or while it runs, it remembers less.
+    pub fn new(contents: impl Iterator<Item = Stamp>, losses: bool) -> Arc<History> {
         Arc::new(History(Lock::new(
             Rank::ORIGINATOR,
             State {
-                sectors: contents.map(|stamp| Register::new(stamp, crashes)).collect(),
+                sectors: contents.map(|stamp| Register::new(stamp, losses)).collect(),
                 ops: Vec::new(),
                 first: 0,
                 open: 0,
@@ -229,6 +229,14 @@ impl History {
         digest.sum()
     }
 
+    /// The device loses what no flush covers, or some of it, and runs on. A flush is to
+    /// tell.
+    pub fn lose(&self) {
+        let mut state = self.0.lock();
+        let now = state.tick();
+        state.sectors.iter_mut().for_each(|sector| sector.lose(now));
+    }
+
     /// The machine crashes.
     pub fn crash(&self) {
         let mut state = self.0.lock();
@@ -314,10 +322,19 @@ impl State {
             Op::Write(extent) | Op::WriteFua(extent) | Op::Discard(extent) => {
                 self.end_write(id, op, extent, now, result);
             }
-            Op::Flush => {
-                let end = |sector: &mut Register| sector.end_flush(begun, result.is_err());
-                self.sectors.iter_mut().for_each(end);
+            Op::Flush => self.end_flush(id, begun, now, result.is_err()),
+        }
+    }
+
+    fn end_flush(&mut self, op: OpId, begun: Moment, now: Moment, failed: bool) {
+        let mut lied = None;
+        for (sector, at) in self.sectors.iter_mut().zip((0..).map(Sector)) {
+            if let Err(lost) = sector.end_flush(begun, failed, now) {
+                lied.get_or_insert(Violation::Denied { op, sector: at, lost });
             }
+        }
+        if let Some(lied) = lied {
+            self.violated(lied);
         }
     }
 

@@ -73,6 +73,7 @@ mod scenario;
 mod slot;
 pub mod stamp;
 mod subject;
+mod undone;
 mod verdict;
 mod violation;
 mod world;

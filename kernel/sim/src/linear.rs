@@ -25,6 +25,8 @@
 //! - After a crash the sector holds what it held at the last moment that a
 //!   flush covers, or anything since, also of writes still open; *one* of
 //!   these, and no later crash brings back another.
+//! - The device may lose the same while it runs: what it holds then, and what a
+//!   flush may say of it, is in `undone.rs`.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -32,6 +34,7 @@ use core::hash::{Hash, Hasher};
 use core::mem;
 
 use crate::stamp::Stamp;
+use crate::undone::Undone;
 
 /// Writes of one sector that may be open at once, timed-out ones included.
 pub const OPEN_WRITES_MAX: usize = 16;
@@ -68,8 +71,8 @@ pub struct Register {
     reads: Vec<Moment>,
     /// When the flushes began that are open.
     flushes: Vec<Moment>,
-    /// A crash may come: what it could bring back is remembered.
-    crashes: bool,
+    /// A loss may come, or a crash: what that could bring back is remembered.
+    losses: bool,
 }
 
 /// One way in which the writes may have taken effect.
@@ -81,6 +84,7 @@ struct Past {
     taken: u16,
     /// A crash brings back nothing before this one.
     durable: usize,
+    undone: Undone,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,11 +99,11 @@ struct Value {
 }
 
 /// Not yet.
-const NEVER: Moment = Moment::MAX;
+pub(crate) const NEVER: Moment = Moment::MAX;
 
 impl Register {
-    /// A sector that durably holds `stamp`. Without `crashes` it remembers less.
-    pub fn new(stamp: Stamp, crashes: bool) -> Register {
+    /// A sector that durably holds `stamp`. Without `losses` it remembers less.
+    pub fn new(stamp: Stamp, losses: bool) -> Register {
         Register {
             pasts: vec![Past::new(stamp)],
             next: Vec::new(),
@@ -107,7 +111,7 @@ impl Register {
             late: 0,
             reads: Vec::new(),
             flushes: Vec::new(),
-            crashes,
+            losses,
         }
     }
 
@@ -218,17 +222,39 @@ impl Register {
 
     /// A flush begins.
     pub fn begin_flush(&mut self, now: Moment) {
-        if self.crashes {
+        if self.losses {
             self.flushes.push(now);
         }
     }
 
     /// A flush that began at `begun` ends, and did what it should unless it `failed`.
-    pub fn end_flush(&mut self, begun: Moment, failed: bool) {
+    /// If it says so of a write that was lost: which one.
+    pub fn end_flush(&mut self, begun: Moment, failed: bool, now: Moment) -> Result<(), Stamp> {
         self.flushes.retain(|&at| at != begun);
-        for past in self.pasts.iter_mut().filter(|_| self.crashes && !failed) {
-            past.durable = past.durable.max(past.covered(begun).unwrap_or(0));
+        let denied = self.pasts.iter().map(|past| past.undone.denied(begun));
+        let lied = if failed { None } else { denied.min().expect("there is a past") };
+        if lied.is_none() && !failed {
+            self.pasts.retain(|past| past.undone.denied(begun).is_none());
         }
+        for past in self.pasts.iter_mut().filter(|_| self.losses) {
+            if failed {
+                past.undone.tell(begun, now);
+            } else {
+                past.durable = past.durable.max(past.covered(begun).unwrap_or(0));
+            }
+        }
+        self.trim();
+        lied.map_or(Ok(()), Err)
+    }
+
+    /// The device loses what was not durable, or some of it; requests go on.
+    pub fn lose(&mut self, now: Moment) {
+        let pasts = mem::take(&mut self.pasts);
+        for past in &pasts {
+            let back = (past.durable..past.values.len()).map(|index| past.back_to(index, now));
+            self.next.extend(back);
+        }
+        self.turn(pasts);
         self.trim();
     }
 
@@ -309,10 +335,11 @@ impl Register {
         let read = self.reads.iter().copied().min().unwrap_or(NEVER);
         let flush = self.oldest_flush();
         for past in &mut self.pasts {
-            if !self.crashes {
+            if !self.losses {
                 past.durable = past.values.len() - 1;
             }
             past.forget(read, flush);
+            past.undone.forget(flush);
         }
         let mut at = 0;
         while at < self.pasts.len() {
@@ -330,7 +357,7 @@ impl Register {
 impl Past {
     fn new(stamp: Stamp) -> Past {
         let value = Value { stamp, until: NEVER, acknowledged: 0, failed: false };
-        Past { values: vec![value], taken: 0, durable: 0 }
+        Past { values: vec![value], taken: 0, durable: 0, undone: Undone::default() }
     }
 
     fn has(&self, slot: usize) -> bool {
@@ -351,6 +378,22 @@ impl Past {
         self.taken |= 1 << slot;
     }
 
+    /// This past, and then the loss of all that came after this value.
+    fn back_to(&self, index: usize, now: Moment) -> Past {
+        let mut past = self.clone();
+        let lost = past.values.split_off(index + 1);
+        if !lost.is_empty() {
+            for value in &lost {
+                past.undone.add(value.stamp, value.acknowledged);
+            }
+            let back = Value { until: NEVER, acknowledged: now, ..past.values[index] };
+            past.values.extend(lost);
+            past.values.last_mut().expect("what was lost").until = now;
+            past.values.push(back);
+        }
+        past
+    }
+
     /// Whether the sector showed `stamp` at some moment since `begun`.
     fn shows(&self, stamp: Stamp, begun: Moment) -> bool {
         self.values.iter().any(|value| value.stamp.shown() == stamp && value.until > begun)
@@ -359,6 +402,7 @@ impl Past {
     /// The write of `stamp` is done. If it is `durable` a crash undoes it no
     /// more; unless its place is forgotten, for want of an open flush older than this.
     fn acknowledge(&mut self, stamp: Stamp, durable: Option<Moment>, now: Moment) {
+        self.undone.acknowledge(stamp, now);
         // Forgotten already if something durable came after it.
         let Some(index) = self.values.iter().position(|value| value.stamp == stamp) else { return };
         if durable.is_some_and(|flush| self.covered(flush).is_none_or(|covered| covered <= index)) {
@@ -408,7 +452,8 @@ impl Past {
             };
             theirs.next_if(same).is_some() || (value.failed && value.until != NEVER)
         });
-        all && theirs.next().is_none() && self.taken == other.taken
+        let undone = self.undone.is_part_of(&other.undone);
+        all && theirs.next().is_none() && self.taken == other.taken && undone
     }
 }
 

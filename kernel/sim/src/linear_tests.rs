@@ -163,7 +163,7 @@ impl Story {
                 register.end_read(seen.begun, Some(*stamp), now).is_ok()
             }
             What::Flush => {
-                register.end_flush(seen.begun, false);
+                register.end_flush(seen.begun, false, now).unwrap();
                 self.flushes.push(seen.begun);
                 return true;
             }
@@ -291,9 +291,83 @@ fn a_crash_leaves_what_no_flush_covered() {
     assert_eq!(survivors(after(&[DONE, WriteEnd::Done { durable: true }])), all[2..]);
     let mut flushed = after(&[DONE, DONE]);
     flushed.begin_flush(2);
-    flushed.end_flush(2, false);
+    flushed.end_flush(2, false, 3).unwrap();
     assert_eq!(survivors(flushed), all[1..], "the second ended as the flush began, not before");
     let mut open = after(&[WriteEnd::Done { durable: true }]);
     open.begin_write(stamp(2));
     assert_eq!(survivors(open), all[1..]);
+}
+
+/// Write 1 is acknowledged at 1 and lost at 10; then 0 is read.
+fn lost() -> Register {
+    let mut register = after(&[DONE]);
+    register.lose(10);
+    reads(&mut register, 11, Stamp::BLANK).unwrap();
+    register
+}
+
+/// A read of `seen` that begins then.
+fn reads(register: &mut Register, begun: Moment, seen: Stamp) -> Result<(), Vec<Stamp>> {
+    register.begin_read(begun);
+    register.end_read(begun, Some(seen), begun + 1)
+}
+
+/// A flush from here to there.
+fn flushes(register: &mut Register, begun: Moment, failed: bool) -> Result<(), Stamp> {
+    register.begin_flush(begun);
+    register.end_flush(begun, failed, begun + 1)
+}
+
+#[test]
+fn what_is_lost_while_the_device_runs_stays_lost() {
+    let mut register = after(&[WriteEnd::Done { durable: true }, DONE, DONE]);
+    register.lose(10);
+    assert_eq!(register.possible(11), [stamp(1), stamp(2), stamp(3)]);
+    reads(&mut register, 11, stamp(2)).unwrap();
+    assert_eq!(reads(&mut register, 13, stamp(3)), Err(vec![stamp(2)]));
+    register.begin_write(stamp(4));
+    register.end_write(stamp(4), DONE, 20);
+    assert_eq!(reads(&mut register, 21, stamp(2)), Err(vec![stamp(4)]));
+}
+
+#[test]
+fn a_flush_may_not_deny_a_loss() {
+    assert_eq!(flushes(&mut lost(), 20, false), Err(stamp(1)));
+    // Nor may the loss show once a flush has denied it.
+    let mut register = after(&[DONE]);
+    register.lose(10);
+    flushes(&mut register, 11, false).unwrap();
+    assert_eq!(reads(&mut register, 20, Stamp::BLANK), Err(vec![stamp(1)]));
+}
+
+#[test]
+fn a_flush_that_failed_tells_of_what_was_acknowledged_before_it_began() {
+    let mut register = lost();
+    flushes(&mut register, 20, true).unwrap();
+    assert_eq!(flushes(&mut register, 30, false), Ok(()));
+    // The write ends at 1, after this one began.
+    let mut register = lost();
+    register.begin_flush(1);
+    register.end_flush(1, true, 20).unwrap();
+    assert_eq!(flushes(&mut register, 30, false), Err(stamp(1)));
+}
+
+#[test]
+fn a_flush_that_began_before_one_told_may_not_succeed_after_it() {
+    let mut register = lost();
+    register.begin_flush(20);
+    flushes(&mut register, 21, true).unwrap();
+    assert_eq!(register.end_flush(20, false, 30), Err(stamp(1)));
+}
+
+#[test]
+fn a_write_that_is_acknowledged_after_it_was_lost_is_lost_all_the_same() {
+    let mut register = after(&[]);
+    register.begin_write(stamp(1));
+    reads(&mut register, 1, stamp(1)).unwrap();
+    register.lose(10);
+    reads(&mut register, 11, Stamp::BLANK).unwrap();
+    register.end_write(stamp(1), DONE, 20);
+    assert_eq!(flushes(&mut register, 15, false), Ok(()));
+    assert_eq!(flushes(&mut register, 21, false), Err(stamp(1)));
 }

@@ -4,11 +4,11 @@
 //!
 //! Rules:
 //!
-//! - A fault that loses acknowledged writes without a word hits a leg only while
-//!   another holds them all; and until the device notices, nothing hits that
-//!   other. No mirror survives both, and the oracle would blame it.
-//! - The last leg that holds them may lose of its cache what is none of the
-//!   device's data: what the device has noted there for itself.
+//! - A leg goes for good only while another holds all acknowledged writes. Where a
+//!   leg lost some without a word, nothing hits the other until the device notices.
+//!   No mirror survives both, and the oracle would blame it.
+//! - The last leg that holds them may lose its cache: the history hears of it, for
+//!   the device is to tell.
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -36,11 +36,12 @@ impl World<'_> {
         }
         let writes = matches!(request.cmd, BufCmd::Write { .. });
         let spared = self.spared(leg, subject);
+        let flush = request.cmd == BufCmd::Flush;
         let fits = |fault: &Fault| match fault {
             Fault::MediaLanded | Fault::MediaPartly => writes && spared < Spared::AnyFault,
-            Fault::Media | Fault::Timeout => spared < Spared::AnyFault,
-            Fault::Gone => spared < Spared::Data,
-            Fault::Blip => spared < Spared::AnyFault,
+            Fault::Media | Fault::Timeout | Fault::Blip => spared < Spared::AnyFault,
+            Fault::Drop => flush && spared < Spared::AnyFault,
+            Fault::Gone => spared < Spared::Leaving,
         };
         let Faults { one_in, kinds, .. } = &self.scenario.faults;
         let possible = kinds.iter().copied().filter(fits);
@@ -80,6 +81,13 @@ impl World<'_> {
                 self.blip(leg, subject, chooser);
                 Outcome::Ok
             }
+            Fault::Drop => {
+                self.legs[leg].drop_cache(chooser);
+                if self.spared(leg, subject) != Spared::Nothing {
+                    self.history.lose();
+                }
+                Outcome::Fail(ErrorKind::Media, Landed::None)
+            }
         }
     }
 
@@ -96,25 +104,21 @@ impl World<'_> {
         }
     }
 
-    /// A leg loses its cache without a word; the last that holds everything loses
-    /// only what is none of the device's data.
+    /// A leg loses its cache without a word.
     pub(crate) fn blip(&mut self, leg: usize, subject: &dyn Subject, chooser: &mut dyn Chooser) {
         if self.legs[leg].presence() != Presence::Ready {
             return;
         }
-        match self.spared(leg, subject) {
-            Spared::Nothing => {
-                self.history.note(|| format!("leg {leg} loses its cache without a word"));
-                self.legs[leg].lose_cache(chooser);
-                self.lost[leg] = true;
-            }
-            Spared::Data => {
-                self.history.note(|| format!("leg {leg} loses its cache, but no data"));
-                let start = subject.data_start(leg);
-                let data = start..start + self.scenario.sectors;
-                self.legs[leg].lose_cache_but(data, chooser);
-            }
-            Spared::AnyFault => {}
+        let spared = self.spared(leg, subject);
+        if spared == Spared::AnyFault {
+            return;
+        }
+        self.history.note(|| format!("leg {leg} loses its cache without a word"));
+        self.legs[leg].lose_cache(chooser);
+        // The last one stays, and what is lost there is on no other.
+        self.lost[leg] = (0..self.legs.len()).any(|other| other != leg && subject.in_sync(other));
+        if spared == Spared::Leaving {
+            self.history.lose();
         }
     }
 
@@ -132,7 +136,7 @@ impl World<'_> {
         match (0..self.legs.len()).any(|other| other != leg && whole(other)) {
             true => Spared::Nothing,
             false if self.lost.contains(&true) => Spared::AnyFault,
-            false => Spared::Data,
+            false => Spared::Leaving,
         }
     }
 }
@@ -141,7 +145,7 @@ impl World<'_> {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Spared {
     Nothing,
-    /// The loss of its data without a word.
-    Data,
+    /// To go: there is no other.
+    Leaving,
     AnyFault,
 }

@@ -48,6 +48,8 @@ pub enum Fault {
     /// The disk loses its cache without a word: the request ends as it should.
     /// Only [`resets`](bio::BlockDevice::resets) tells.
     Blip,
+    /// A flush fails, and the disk drops what it was to make durable.
+    Drop,
 }
 
 /// How much may go wrong in a run.
@@ -136,6 +138,12 @@ impl Scenario {
             exchanges: 0,
             steps_max: 100_000,
         }
+    }
+
+    /// Whether acknowledged writes may be lost that no flush covers.
+    pub(crate) fn loses(&self) -> bool {
+        let drops = |kind: &Fault| matches!(kind, Fault::Blip | Fault::Drop);
+        self.restarts() || self.faults.kinds.iter().any(drops)
     }
 
     /// Whether the device may be started again.

@@ -40,6 +40,16 @@ pub enum Violation {
         /// What it might have returned.
         possible: Vec<Stamp>,
     },
+    /// A flush succeeded though a write was lost that had been acknowledged before it
+    /// began, and nobody was told.
+    Denied {
+        /// The flush.
+        op: OpId,
+        /// The sector.
+        sector: Sector,
+        /// What it lost.
+        lost: Stamp,
+    },
     /// A request failed although a leg that was in sync from the start has not
     /// failed anything since.
     NeedlessError(OpId, ErrorKind),
@@ -69,6 +79,9 @@ impl fmt::Display for Violation {
             Violation::Unexplained { op, sector, seen, possible } => {
                 write!(f, "read {op} returned {seen} as sector {sector}, which can only hold")?;
                 possible.iter().try_for_each(|stamp| write!(f, " {stamp}"))
+            }
+            Violation::Denied { op, sector, lost } => {
+                write!(f, "flush {op} succeeded, though sector {sector} has lost {lost}")
             }
             Violation::NeedlessError(op, kind) => {
                 write!(f, "request {op} failed ({kind}) although a leg never failed")

@@ -126,7 +126,7 @@ impl<'a> World<'a> {
             scenario,
             legs: (0..scenario.legs).map(disk).collect(),
             clock: Clock::new(0),
-            history: History::new(sectors.map(|at| held(0, at)), scenario.restarts()),
+            history: History::new(sectors.map(|at| held(0, at)), scenario.loses()),
             clients: Clients::new(&scenario.load),
             left: Left {
                 faults: scenario.faults.budget,

@@ -10,7 +10,7 @@ const SECTORS: u64 = 3;
 /// A few clients on a small mirror, and all that can happen to its legs.
 fn scenario(legs: usize) -> Scenario {
     let load = Load::Random { clients: 2, ops: 12, extent_max: Sectors(2) };
-    let kinds = vec![Fault::Media, Fault::MediaPartly, Fault::Gone, Fault::Blip];
+    let kinds = vec![Fault::Media, Fault::MediaPartly, Fault::Gone, Fault::Blip, Fault::Drop];
     Scenario {
         leg_sectors: Sectors(SECTORS + 1),
         limits: Limits { discard: true, ..Limits::default() },
@@ -85,4 +85,10 @@ fn a_label_left_in_the_cache_is_found() {
 #[test]
 fn a_cache_lost_without_a_word_is_found() {
     found(2, Flaw::BlipUnseen);
+}
+
+#[test]
+fn a_loss_that_no_flush_tells_of_is_found() {
+    let violation = found(1, Flaw::LossUntold);
+    assert!(matches!(violation, Violation::Denied { .. }), "{violation}");
 }

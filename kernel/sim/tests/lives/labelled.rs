@@ -33,6 +33,8 @@ pub(crate) enum Flaw {
     NeverHeld,
     /// It is held although nobody is missing.
     AlwaysHeld,
+    /// It fails a write, and no flush, when the last leg lost its cache.
+    LossUntold,
     /// It does not notice that a leg lost its cache.
     BlipUnseen,
     /// A flush ends before the legs were flushed.
@@ -349,9 +351,15 @@ impl Mirror {
             }
         }
         if !good {
-            // The last to report stays; what it lost it lost.
+            // The last to report stays; what it lost it lost, and the next flush tells.
             let last = failed.pop().expect("somebody failed");
-            self.state.lock().seen[last] = self.legs[last].resets();
+            let tells = bio.as_ref().is_none_or(|bio| bio.cmd() == BufCmd::Flush);
+            if tells || self.has(Flaw::LossUntold) {
+                self.state.lock().seen[last] = self.legs[last].resets();
+            }
+            if tells {
+                self.fail_flushes();
+            }
         }
         let result = if good { Ok(()) } else { Err(IoError { kind: ErrorKind::Media, resid: 0 }) };
         self.leave(&failed);
@@ -366,6 +374,18 @@ impl Mirror {
             None if failed.is_empty() => self.run(),
             None => self.write_labels(None),
         }
+    }
+
+    /// Flushes that wait were asked for before anybody was told.
+    fn fail_flushes(&self) {
+        let flushes: VecDeque<Bio> = {
+            let mut state = self.state.lock();
+            let waiting = std::mem::take(&mut state.waiting).into_iter();
+            let (flushes, rest) = waiting.partition(|bio: &Bio| bio.cmd() == BufCmd::Flush);
+            state.waiting = rest;
+            flushes
+        };
+        flushes.into_iter().for_each(|bio| bio.fail(ErrorKind::Media));
     }
 
     fn leave(&self, legs: &[usize]) {

@@ -1,0 +1,61 @@
+//! What a sector lost that was acknowledged, and who was told.
+//!
+//! Place: part of each past of a [`Register`](crate::linear::Register). A device may
+//! lose what no flush covered, where its last disk does. It says so by a flush that
+//! fails.
+//!
+//! Rules: a flush that succeeds denies the loss of whatever was acknowledged before
+//! it began. It may deny that only if the end of a flush that failed, and began after
+//! the acknowledgement too, was heard before.
+
+use alloc::vec::Vec;
+
+use crate::linear::{Moment, NEVER};
+use crate::stamp::Stamp;
+
+/// The writes that a sector lost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Undone(Vec<Lost>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Lost {
+    stamp: Stamp,
+    acknowledged: Moment,
+    /// When a flush that failed for it was heard.
+    told: Moment,
+}
+
+impl Undone {
+    /// The write of `stamp` is lost.
+    pub(crate) fn add(&mut self, stamp: Stamp, acknowledged: Moment) {
+        self.0.push(Lost { stamp, acknowledged, told: NEVER });
+    }
+
+    /// The write of `stamp` is acknowledged, lost or not.
+    pub(crate) fn acknowledge(&mut self, stamp: Stamp, now: Moment) {
+        let lost = self.0.iter_mut().filter(|lost| lost.stamp == stamp);
+        lost.for_each(|lost| lost.acknowledged = lost.acknowledged.min(now));
+    }
+
+    /// A flush that began at `begun` has failed.
+    pub(crate) fn tell(&mut self, begun: Moment, now: Moment) {
+        let told = self.0.iter_mut().filter(|lost| lost.acknowledged < begun);
+        told.for_each(|lost| lost.told = lost.told.min(now));
+    }
+
+    /// What a flush that began at `begun` denies if it succeeds.
+    pub(crate) fn denied(&self, begun: Moment) -> Option<Stamp> {
+        let denied = |lost: &&Lost| lost.acknowledged < begun && begun < lost.told;
+        self.0.iter().find(denied).map(|lost| lost.stamp)
+    }
+
+    /// Forgets what no flush can deny: the oldest one that is open began at `flush`.
+    pub(crate) fn forget(&mut self, flush: Moment) {
+        self.0.retain(|lost| lost.told == NEVER || flush < lost.told);
+    }
+
+    /// Whether whoever may say all that `other` may deny may deny this.
+    pub(crate) fn is_part_of(&self, other: &Undone) -> bool {
+        self.0.iter().all(|lost| other.0.contains(lost))
+    }
+}
