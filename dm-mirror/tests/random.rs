@@ -22,8 +22,15 @@ fn busy(legs: usize) -> Scenario {
 
 /// Everything that can go wrong with a disk, `budget` times.
 fn anything(budget: u32) -> Faults {
-    let kinds =
-        vec![Fault::Media, Fault::MediaLanded, Fault::MediaPartly, Fault::Timeout, Fault::Gone];
+    let kinds = vec![
+        Fault::Media,
+        Fault::MediaLanded,
+        Fault::MediaPartly,
+        Fault::Timeout,
+        Fault::Gone,
+        Fault::Blip,
+        Fault::Drop,
+    ];
     Faults { budget, one_in: 200, kinds }
 }
 

@@ -249,6 +249,9 @@ impl Register {
 
     /// The device loses what was not durable, or some of it; requests go on.
     pub fn lose(&mut self, now: Moment) {
+        if !self.reads.is_empty() {
+            self.may_have_shown_open_writes(now);
+        }
         let pasts = mem::take(&mut self.pasts);
         for past in &pasts {
             let back = (past.durable..past.values.len()).map(|index| past.back_to(index, now));
@@ -273,6 +276,20 @@ impl Register {
         self.late = 0;
         self.reads.clear();
         self.flushes.clear();
+    }
+
+    /// Adds the pasts in which open writes have taken effect, as an open read may yet tell.
+    fn may_have_shown_open_writes(&mut self, now: Moment) {
+        let pasts = mem::take(&mut self.pasts);
+        for past in &pasts {
+            self.next.push(past.clone());
+            for slot in 0..OPEN_WRITES_MAX {
+                if self.open[slot].is_some() && !past.has(slot) {
+                    self.explain_by(past, slot, now);
+                }
+            }
+        }
+        self.turn(pasts);
     }
 
     /// Hashes what a crash has left: one value or another.

@@ -331,6 +331,18 @@ fn what_is_lost_while_the_device_runs_stays_lost() {
 }
 
 #[test]
+fn a_read_may_tell_late_what_a_write_left_that_is_lost() {
+    let mut register = after(&[]);
+    register.begin_write(stamp(1));
+    register.begin_read(1);
+    register.lose(10);
+    reads(&mut register, 11, Stamp::BLANK).unwrap();
+    register.end_write(stamp(1), WriteEnd::Failed, 20);
+    register.end_read(1, Some(stamp(1)), 21).unwrap();
+    reads(&mut register, 22, Stamp::BLANK).unwrap();
+}
+
+#[test]
 fn a_flush_may_not_deny_a_loss() {
     assert_eq!(flushes(&mut lost(), 20, false), Err(stamp(1)));
     // Nor may the loss show once a flush has denied it.
