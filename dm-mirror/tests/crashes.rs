@@ -27,7 +27,7 @@ const REQUESTS: &str = "w6+2,w7+2,f,W7+1,d6+3";
 const FATE: &str = "gone0,back0,gone1,back1,tick";
 
 /// What else can happen to them.
-const MORE_FATE: &str = "unplug0,unplug1,blip0,blip1,restart";
+const MORE_FATE: &str = "unplug0,unplug1,blip0,blip1,drop0,drop1,restart";
 
 /// The actions that a text has.
 fn actions(text: &str) -> Vec<Action> {

@@ -28,6 +28,8 @@ pub enum Action {
     Return(usize),
     /// A leg loses its cache without a word.
     Blip(usize),
+    /// The next flush on a leg fails, and drops what it was to make durable.
+    Drop(usize),
     /// Time passes: all that was to be done later is done.
     Tick,
     /// A clean stop and a start.
@@ -46,6 +48,7 @@ impl fmt::Display for Action {
             Action::Unplug(leg) => return write!(f, "unplug{leg}"),
             Action::Return(leg) => return write!(f, "back{leg}"),
             Action::Blip(leg) => return write!(f, "blip{leg}"),
+            Action::Drop(leg) => return write!(f, "drop{leg}"),
             Action::Tick => return f.pad("tick"),
             Action::Restart => return f.pad("restart"),
         };
@@ -75,6 +78,7 @@ impl FromStr for Action {
             "unplug" => Action::Unplug(leg()?),
             "back" => Action::Return(leg()?),
             "blip" => Action::Blip(leg()?),
+            "drop" => Action::Drop(leg()?),
             "tick" => Action::Tick,
             "restart" => Action::Restart,
             _ => return Err(NoReplay),
@@ -130,9 +134,9 @@ mod tests {
 
     #[test]
     fn a_story_is_read_as_it_is_written() {
-        let text = "w0+2,W1+2,r0+3,d2+1,f,gone1,unplug0,back1,blip0,tick,restart";
+        let text = "w0+2,W1+2,r0+3,d2+1,f,gone1,unplug0,back1,blip0,drop1,tick,restart";
         let actions = story(text).unwrap();
-        assert_eq!(actions.len(), 11);
+        assert_eq!(actions.len(), 12);
         assert_eq!(Story(&actions).to_string(), text);
         assert!(["w", "w1", "x", "gone", "w0+2,"].iter().all(|text| story(text).is_err()));
         let none: String = Story(&[]).to_string();

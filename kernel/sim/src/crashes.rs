@@ -299,6 +299,7 @@ impl Crashes {
             Action::Unplug(leg) => world.fail(leg, false, &**subject),
             Action::Return(leg) => world.give_back(leg, &**subject),
             Action::Blip(leg) => world.blip(leg, &**subject, &mut Replay::new(Vec::new())),
+            Action::Drop(leg) => world.drops[leg] = true,
             Action::Tick => return self.tick(run),
             Action::Restart => return self.restart(run),
         }

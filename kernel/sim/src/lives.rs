@@ -94,6 +94,7 @@ impl World<'_> {
         self.stage = Stage { acknowledged, ..Stage::default() };
         self.believed.fill(false);
         self.lost.fill(false);
+        self.drops.fill(false);
         self.behind.fill(false);
         self.look(subject);
     }

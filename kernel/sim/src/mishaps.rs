@@ -12,6 +12,7 @@
 
 use alloc::format;
 use alloc::vec::Vec;
+use core::mem;
 
 use bio::{BufCmd, ErrorKind};
 
@@ -31,12 +32,18 @@ impl World<'_> {
         subject: &dyn Subject,
         chooser: &mut dyn Chooser,
     ) -> Outcome {
-        if self.left.faults == 0 || self.legs[leg].presence() != Presence::Ready {
+        if self.legs[leg].presence() != Presence::Ready {
+            return Outcome::Ok;
+        }
+        let flush = request.cmd == BufCmd::Flush;
+        if flush && mem::take(&mut self.drops[leg]) {
+            return self.drop_flush(leg, subject, chooser);
+        }
+        if self.left.faults == 0 {
             return Outcome::Ok;
         }
         let writes = matches!(request.cmd, BufCmd::Write { .. });
         let spared = self.spared(leg, subject);
-        let flush = request.cmd == BufCmd::Flush;
         let fits = |fault: &Fault| match fault {
             Fault::MediaLanded | Fault::MediaPartly => writes && spared < Spared::AnyFault,
             Fault::Media | Fault::Timeout | Fault::Blip => spared < Spared::AnyFault,
@@ -81,14 +88,24 @@ impl World<'_> {
                 self.blip(leg, subject, chooser);
                 Outcome::Ok
             }
-            Fault::Drop => {
-                self.legs[leg].drop_cache(chooser);
-                if self.spared(leg, subject) != Spared::Nothing {
-                    self.history.lose();
-                }
-                Outcome::Fail(ErrorKind::Media, Landed::None)
-            }
+            Fault::Drop => self.drop_flush(leg, subject, chooser),
         }
+    }
+
+    /// A flush fails, and what it was to make durable is dropped.
+    fn drop_flush(
+        &mut self,
+        leg: usize,
+        subject: &dyn Subject,
+        chooser: &mut dyn Chooser,
+    ) -> Outcome {
+        match self.spared(leg, subject) {
+            Spared::Nothing => {}
+            Spared::Leaving => self.history.lose(),
+            Spared::AnyFault => return Outcome::Ok,
+        }
+        self.legs[leg].drop_cache(chooser);
+        Outcome::Fail(ErrorKind::Media, Landed::None)
     }
 
     /// A leg goes, with its cache or without; unless it is the last that holds everything.

@@ -65,6 +65,8 @@ pub struct World<'a> {
     pub(crate) absent: Vec<bool>,
     /// The legs that lost their caches, which the device did not notice yet.
     pub(crate) lost: Vec<bool>,
+    /// The legs whose next flush is to fail and drop what it was to make durable.
+    pub(crate) drops: Vec<bool>,
     /// The legs that failed to write a record, and are not out for it yet.
     pub(crate) behind: Vec<bool>,
     pub(crate) stage: Stage,
@@ -144,6 +146,7 @@ impl<'a> World<'a> {
             out: vec![false; scenario.legs],
             absent: vec![false; scenario.legs],
             lost: vec![false; scenario.legs],
+            drops: vec![false; scenario.legs],
             behind: vec![false; scenario.legs],
             stage: Stage::default(),
             broken: None,

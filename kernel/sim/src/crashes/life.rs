@@ -179,6 +179,7 @@ impl<'a> World<'a> {
             out: vec![false; count],
             absent: vec![false; count],
             lost: vec![false; count],
+            drops: vec![false; count],
             behind: vec![false; count],
             stage: Default::default(),
             broken: None,
