@@ -6,17 +6,19 @@
 //!
 //! Rules:
 //!
-//! - What a leg was given counts only if the leg kept its cache from the moment
-//!   before the first of it was issued until the flush behind the last has ended.
-//!   That holds for data, pages of the map and superblocks, and for every leg: the
-//!   flush that follows a loss succeeds, and covers nothing.
-//! - A flush that failed may have lost it too, whoever asked for it.
+//! - A flush that failed may have lost the cache as well as a reset, whoever asked for
+//!   it: the flush that follows succeeds, and covers nothing.
+//! - What a leg was given counts only if the leg kept its cache from the moment before
+//!   the first of it was issued on: pages of the map and superblocks until the flush
+//!   behind the last has ended, a write group until it is settled. That holds for
+//!   every leg.
 //! - A leg that lost its cache is out, unless it is the last in sync. Then whatever
 //!   was acknowledged may be gone, and whoever relies on it hears of that: each
 //!   FLUSH fails, until one has told that began after the loss was noticed. One that
 //!   began before says nothing of what was acknowledged while it was on its way.
 
 use alloc::sync::Arc;
+use core::mem;
 
 use bio::{Bio, BufCmd, ErrorKind, IoError, IoResult};
 use dm::Severity;
@@ -39,8 +41,10 @@ pub(crate) struct Loss {
 }
 
 impl Loss {
-    fn noticed(&mut self, now: Moment) {
-        *self = Loss { noticed: now, untold: Moment::FOREVER };
+    /// Something is lost. Whether that is news to whoever watches.
+    fn notice(&mut self, now: Moment) -> bool {
+        let before = mem::replace(self, Loss { noticed: now, untold: Moment::FOREVER });
+        before.untold != Moment::FOREVER
     }
 
     /// What a FLUSH that `began` then has to say of it.
@@ -75,15 +79,12 @@ impl Mirror {
         let now = state.tick();
         state.legs[leg].lost = now;
         let out = state.fail(leg, why);
-        let last = !out && state.last_leg_lost_cache(leg);
-        if last {
-            state.loss.noticed(now);
-        }
+        let lost = !out && state.last_leg_lost_cache(leg) && state.loss.notice(now);
         drop(state);
         if out {
             self.went_out(leg, why);
         }
-        if last {
+        if lost {
             self.announce_loss(leg, why);
         }
     }

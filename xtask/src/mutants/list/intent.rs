@@ -2,7 +2,6 @@
 
 use super::Mutant;
 
-const CACHE_LOSS: &str = "dm-mirror/src/cache_loss.rs";
 const CLEAN: &str = "dm-mirror/src/clean.rs";
 const JOURNAL: &str = "dm-mirror/src/journal.rs";
 const MIRROR: &str = "dm-mirror/src/mirror.rs";
@@ -162,9 +161,9 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "by a flush issued after the last write",
         file: WRITE,
         edits: &[(
-            "record.flushed = record.flushed.max(tx.flush);",
-            "let now = state.regions.as_mut().map_or(tx.flush, |regions| regions.tick());
-                state.legs[tx.leg].flushed = now;",
+            "self.mirror.state.lock().legs[tx.leg].flushed_since(tx.flush);",
+            "let now = self.mirror.state.lock().tick();
+            self.mirror.state.lock().legs[tx.leg].flushed_since(now);",
         )],
     },
     Mutant {
@@ -206,7 +205,10 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "what a failed flush left on the last leg becomes clean",
         rule: "such a region stays DIRTY until the next start",
-        file: CACHE_LOSS,
-        edits: &[("!out && step == BufCmd::Flush &&", "!out && step == BufCmd::Read &&")],
+        file: REGION,
+        edits: &[(
+            "doubtful = true);\n        self.active.keys()",
+            "doubtful = false);\n        self.active.keys()",
+        )],
     },
 ];

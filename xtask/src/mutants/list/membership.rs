@@ -7,8 +7,8 @@ const JOURNAL: &str = "dm-mirror/src/journal.rs";
 const MEMBERSHIP: &str = "dm-mirror/src/membership.rs";
 const NEWCOMER: &str = "dm-mirror/src/newcomer.rs";
 const READ: &str = "dm-mirror/src/read.rs";
+const REGION: &str = "dm-mirror/src/region.rs";
 const SETTLE: &str = "dm-mirror/src/settle.rs";
-const WRITE: &str = "dm-mirror/src/write.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
     Mutant {
@@ -138,10 +138,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a leg that lost its cache stays",
         rule: "A leg whose device lost its cache",
         file: CACHE_LOSS,
-        edits: &[(
-            "if resets <= state.legs[leg].resets {",
-            "if resets <= state.legs[leg].resets || true {",
-        )],
+        edits: &[("_ if resets > record.resets =>", "_ if resets < record.resets =>")],
     },
     Mutant {
         name: "a superblock counts though its leg lost it before the flush",
@@ -165,30 +162,42 @@ pub(super) const TABLE: &[Mutant] = &[
         edits: &[("result.and(state.legs[leg].kept(since))", "{ let _ = since; result }")],
     },
     Mutant {
-        name: "a write with FUA counts though its leg lost it before the flush",
-        rule: "only if the leg kept its cache",
-        file: WRITE,
+        name: "a write counts though its leg lost it before all had reported",
+        rule: "of a user's write, until all legs have reported",
+        file: SETTLE,
         edits: &[(
-            "result = result.and(record.kept(self.began));",
-            "let _ = record.kept(self.began);",
+            "Origin::User(_) => state.kept_since(reached, began),",
+            "Origin::User(_) => reached,",
         )],
     },
     Mutant {
         name: "one flush of several tells that the last leg lost its cache",
-        rule: "every FLUSH that began before one has said so",
+        rule: "every FLUSH fails, those on their way",
         file: CACHE_LOSS,
         edits: &[(
-            "self.untold = self.untold.min(now);",
-            "self.untold = { let _ = now; Moment::default() };",
+            "self.untold = self.untold.min(heard);",
+            "self.untold = { let _ = heard; Moment::default() };",
         )],
     },
     Mutant {
-        name: "a flush that failed for another request is told to no FLUSH",
+        name: "a flush that began before a loss was noticed tells of it",
+        rule: "until the end of one is heard that began after that moment",
+        file: CACHE_LOSS,
+        edits: &[("if began > self.noticed {", "if began > Moment::default() {")],
+    },
+    Mutant {
+        name: "a flush has told of a loss before its end is heard",
+        rule: "until the end of one is heard that began after that moment",
+        file: CACHE_LOSS,
+        edits: &[("told(began, heard);", "told(began, { let _ = heard; began });")],
+    },
+    Mutant {
+        name: "a flush that failed has lost nothing",
         rule: "A flush that failed there may have lost it too",
         file: CACHE_LOSS,
         edits: &[(
-            "if last && cmd != Some(BufCmd::Flush) {",
-            "if last && cmd.is_none() && false {",
+            "Err(error) if cmd == BufCmd::Flush =>",
+            "Err(error) if cmd == BufCmd::FreeBlks =>",
         )],
     },
     Mutant {
@@ -202,8 +211,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "A leg whose device lost its cache",
         file: CACHE_LOSS,
         edits: &[(
-            "if last {\n            state.untold = Moment::FOREVER;\n        }",
-            "let _: Moment = Moment::FOREVER;",
+            "Loss { noticed: now, untold: Moment::FOREVER }",
+            "Loss { noticed: now, untold: now }",
         )],
     },
     Mutant {
@@ -214,5 +223,26 @@ pub(super) const TABLE: &[Mutant] = &[
             "rebuilding.iter().for_each(|leg| regions.miss(leg, region));",
             "let _ = region;",
         )],
+    },
+    Mutant {
+        name: "under core, only what is recorded is copied again after a loss",
+        rule: "what no record bounds is copied again from the start",
+        file: REGION,
+        edits: &[(
+            "if !self.recorded {\n            return self.all()",
+            "if false {\n            return self.all()",
+        )],
+    },
+    Mutant {
+        name: "a leg is taken back while a page of its map is on its way",
+        rule: "a leg that owes requests is not taken back",
+        file: NEWCOMER,
+        edits: &[("is_none_or(Journal::is_settled)", "is_none_or(|_| true)")],
+    },
+    Mutant {
+        name: "a leg is taken back while a superblock is on its way to it",
+        rule: "a leg that owes requests is not taken back",
+        file: NEWCOMER,
+        edits: &[("membership.awaits(leg)", "membership.awaits(leg) && false")],
     },
 ];

@@ -15,7 +15,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a leg that failed a write stays",
         rule: "In-sync legs that do not are out by then",
         file: WRITE,
-        edits: &[("self.mirror.write_failed(leg, Some(self.cmd), step, error);", "let _ = step;")],
+        edits: &[("self.mirror.fail_leg(leg, failure(step, error));", "let _ = failure(step, error);")],
     },
     Mutant {
         name: "a forced write is not flushed",
