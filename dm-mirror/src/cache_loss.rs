@@ -52,10 +52,10 @@ impl Loss {
         if began > self.untold { Ok(()) } else { LOST }
     }
 
-    /// The user heard at `heard` that a FLUSH failed which `began` then.
-    fn told(&mut self, began: Moment, heard: Moment) {
+    /// The user hears `now` that a FLUSH failed which `began` then.
+    fn told(&mut self, began: Moment, now: Moment) {
         if began > self.noticed {
-            self.untold = self.untold.min(heard);
+            self.untold = self.untold.min(now);
         }
     }
 }
@@ -91,12 +91,12 @@ impl Mirror {
 
     /// The user's request ends, which `began` then.
     pub(crate) fn deliver(&self, bio: Bio, began: Moment, result: IoResult) {
-        if bio.cmd() != BufCmd::Flush || result.is_ok() {
-            return bio.biodone(result);
+        if bio.cmd() == BufCmd::Flush && result.is_err() {
+            let mut state = self.state.lock();
+            let now = state.tick();
+            state.loss.told(began, now);
         }
-        let heard = self.state.lock().tick();
         bio.biodone(result);
-        self.state.lock().loss.told(began, heard);
     }
 
     fn announce_loss(&self, leg: usize, why: Failure) {
@@ -128,7 +128,7 @@ impl State {
 
     /// A leg that stays may have lost what its cache held, if it is the last in sync.
     /// Legs being rebuilt may have some of that: it is copied to them again, whatever
-    /// it is now. False if the leg is out.
+    /// it is now. What is still to be acknowledged fails. False if the leg is out.
     fn last_leg_lost_cache(&mut self, leg: usize) -> bool {
         if self.legs[leg].state != LegState::InSync {
             return false;
@@ -142,10 +142,11 @@ impl State {
             for leg in promoted.iter() {
                 membership.set_state(regions.slot(leg), MemberState::Rebuilding);
             }
+            for parked in &mut membership.parked {
+                parked.result = parked.result.and(LOST);
+            }
         }
-        for region in regions.doubt_all() {
-            rebuilding.iter().for_each(|leg| regions.miss(leg, region));
-        }
+        regions.doubt_all(rebuilding);
         self.writable().iter().for_each(|leg| self.resync.forget(leg, |_| true));
         true
     }

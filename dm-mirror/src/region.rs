@@ -183,17 +183,20 @@ impl Regions {
     }
 
     /// A leg that stays may have lost what its cache held: nothing that was written
-    /// since it was flushed is certain. Gives where that may be: anywhere, unless that
-    /// is recorded.
-    pub(crate) fn doubt_all(&mut self) -> Vec<Region> {
-        if !self.recorded {
-            return self.all().collect();
-        }
+    /// since it was flushed is certain. Those `rebuilding` miss it: anywhere, unless
+    /// where that may be is recorded.
+    pub(crate) fn doubt_all(&mut self, rebuilding: LegSet) {
         self.active.values_mut().for_each(|activity| activity.doubtful = true);
-        self.active.keys().copied().collect()
+        for leg in rebuilding.iter() {
+            match self.recorded {
+                true => self.exclude(leg),
+                false => self.all().for_each(|region| self.miss(leg, region)),
+            }
+        }
     }
 
-    /// A leg goes out: where legs may differ, it may have missed something.
+    /// A leg goes out, or what it was made equal to is lost: where legs may differ, it
+    /// may have missed something.
     pub(crate) fn exclude(&mut self, leg: usize) {
         let dirty = self.active.keys().copied();
         let unsettled = self.unsettled.ones().map(|index| Region(index as u32));

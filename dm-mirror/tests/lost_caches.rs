@@ -6,11 +6,11 @@ mod rig;
 use std::sync::{Arc, Mutex};
 
 use Survives::Durable;
-use bio::{Bio, Buf, BufDone, ErrorKind, IoResult};
+use bio::{Bio, Buf, BufDone, ErrorKind, IoResult, Limits, WriteCache};
 use dm::Target;
 use dm_mirror::format::MemberState;
-use rig::Rig;
 use rig::recorded::{Ask, Recorded, Survives};
+use rig::{Rig, Tag};
 use sim::Outcome;
 
 fn end(rig: &Recorded, leg: usize, kind: Ask) {
@@ -226,6 +226,59 @@ fn a_flush_has_told_of_a_loss_only_when_its_end_is_heard() {
     rig.sync();
 }
 
+/// The last leg has it, and a superblock was on its way to the one that returned when
+/// that failed: the one that says so comes later, and is kept.
+#[test]
+fn a_write_that_is_lost_while_it_is_parked_is_not_acknowledged() {
+    let mut rig = Recorded::last_leg();
+    rig.put(8, 1, 1);
+    rig.sync();
+    rig.message("add 1").unwrap();
+    rig.until(|rig| rig.asks(1) == [Ask::Super]);
+    rig.message("fail 1").unwrap();
+    let write = rig.write(0, 1, 2);
+    while rig.asks(0) != [Ask::Data] {
+        rig.step_without(0, Ask::Data);
+    }
+    end(&rig, 0, Ask::Data);
+    assert_eq!(rig.end(write), None, "the exclusion is not durable");
+    lost_while_parked(rig, write);
+}
+
+/// The same where the exclusion of one is durable on the last leg already, and the
+/// other one has not reported.
+#[test]
+fn a_write_that_is_lost_while_two_exclusions_are_recorded_is_not_acknowledged() {
+    let mut rig = Recorded::new(3);
+    rig.put(0, 1, 1);
+    rig.put(8, 1, 1);
+    rig.sync();
+    let write = rig.write(0, 1, 2);
+    end(&rig, 2, Ask::Data);
+    rig.message("fail 2").unwrap();
+    end(&rig, 0, Ask::Super);
+    end(&rig, 0, Ask::Flush);
+    end(&rig, 0, Ask::Data);
+    rig.fail_ask(1, Ask::Data);
+    assert_eq!((rig.letters().as_str(), rig.end(write)), ("ADD", None));
+    lost_while_parked(rig, write);
+}
+
+/// A write of 2 to a sector of 1 is parked, and gone when the loss is noticed and told.
+fn lost_while_parked(mut rig: Recorded, write: Tag) {
+    rig.blink(0);
+    let read = rig.read(8, 1);
+    end(&rig, 0, Ask::Read);
+    assert_eq!(rig.end(read), Some(Ok(())));
+    let flush = rig.flush();
+    end(&rig, 0, Ask::Flush);
+    assert_eq!(rig.end(flush), None, "it is parked behind the write");
+    rig.settle();
+    assert_eq!((rig.error(flush), rig.get(0, 1)), (ErrorKind::Media, 1));
+    assert_eq!(rig.error(write), ErrorKind::Media);
+    rig.sync();
+}
+
 /// Somebody who asks again as soon as they hear asks after they were told.
 #[test]
 fn a_loss_is_told_once_to_a_user_who_asks_again_at_once() {
@@ -238,6 +291,20 @@ fn a_loss_is_told_once_to_a_user_who_asks_again_at_once() {
     let failed = |end: &IoResult| end.map_err(|error| error.kind);
     let ends: Vec<_> = retry.ends.lock().unwrap().iter().map(failed).collect();
     assert_eq!(ends, [Err(ErrorKind::Media), Ok(())]);
+}
+
+/// The same over a disk that ends a flush at once.
+#[test]
+fn a_loss_is_told_once_by_a_disk_without_a_cache_to_flush() {
+    let limits = Limits { write_cache: WriteCache::Unknown, ..Limits::default() };
+    let mut rig = Rig::new(1, "nosync", limits);
+    rig.disks[0].lose_cache(&mut *Durable.chooser());
+    let read = rig.read(0, 1);
+    rig.ok(0);
+    assert_eq!(rig.end(read), Some(Ok(())));
+    let retry = Arc::new(Retry { target: rig.target.clone(), ends: Mutex::default() });
+    rig.target.strategy(Bio::new(Buf::flush(), retry.clone(), 2));
+    assert_eq!(retry.ends.lock().unwrap().iter().filter(|end| end.is_err()).count(), 1);
 }
 
 /// Flushes again so often until one succeeds.
@@ -253,6 +320,37 @@ impl BufDone for Retry {
             self.target.strategy(Bio::new(buf, self.clone(), left - 1));
         }
     }
+}
+
+/// A disk whose flush fails may show for a while what it will not keep: a leg that is
+/// made equal to it would hold what is gone there later.
+#[test]
+fn what_the_last_leg_shows_after_a_failed_flush_is_written_there_again() {
+    let mut rig = Recorded::last_leg();
+    let flush = rig.flush();
+    rig.disks[0].forget_dirty();
+    rig.fail_ask(0, Ask::Flush);
+    assert_eq!(rig.error(flush), ErrorKind::Media);
+    rig.flush_fails();
+    rig.message("add 1").unwrap();
+    rig.rest();
+    assert_eq!((rig.letters().as_str(), rig.holds(1, 0)), ("AA", 1));
+    assert_eq!([rig.keeps(0, 0), rig.keeps(1, 0)], [1, 1]);
+}
+
+/// Whoever watches hears of it once, however often it fails until somebody was told.
+#[test]
+fn a_disk_that_fails_every_flush_is_no_news_each_time() {
+    let mut rig = Recorded::last_leg();
+    rig.rest();
+    rig.news();
+    for _ in 0..3 {
+        let flush = rig.flush();
+        rig.fail_ask(0, Ask::Flush);
+        rig.error(flush);
+    }
+    let news = rig.news();
+    assert!(matches!(&news[..], [one] if one.contains("may have lost")), "{news:?}");
 }
 
 /// A person takes a leg back, and it looks as if it owed nothing: its page is written

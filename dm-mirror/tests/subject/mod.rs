@@ -67,6 +67,9 @@ impl Subject for Mirror {
     fn device(&self) -> &dyn BlockDevice {
         &self.device
     }
+    fn decides_at_once(&self) -> bool {
+        true
+    }
     fn in_sync(&self, leg: usize) -> bool {
         let status = self.device.target.status();
         let letters = status.split(' ').rev().nth(2).expect("a status has letters");

@@ -77,6 +77,9 @@ impl Subject for Mirror {
     fn device(&self) -> &dyn BlockDevice {
         &self.device
     }
+    fn decides_at_once(&self) -> bool {
+        true
+    }
     fn in_sync(&self, leg: usize) -> bool {
         self.seen().letters[leg] == b'A'
     }

@@ -436,6 +436,7 @@ impl Past {
     fn fail(&mut self, stamp: Stamp) {
         let value = self.values.iter_mut().find(|value| value.stamp == stamp);
         value.into_iter().for_each(|value| value.failed = true);
+        self.undone.fail(stamp);
     }
 
     /// Forgets what is neither to be seen by a read since `read` nor, in a crash,

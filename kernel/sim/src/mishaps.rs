@@ -20,7 +20,7 @@ use crate::chooser::{Chooser, Replay};
 use crate::disk::{Outcome, Presence};
 use crate::scenario::{Fault, Faults};
 use crate::slot::{Landed, Pending};
-use crate::subject::Subject;
+use crate::subject::{Life, Subject};
 use crate::world::World;
 
 impl World<'_> {
@@ -99,12 +99,13 @@ impl World<'_> {
         subject: &dyn Subject,
         chooser: &mut dyn Chooser,
     ) -> Outcome {
-        match self.spared(leg, subject) {
-            Spared::Nothing => {}
-            Spared::Leaving => self.history.lose(),
-            Spared::AnyFault => return Outcome::Ok,
+        if self.spared(leg, subject) == Spared::AnyFault {
+            return Outcome::Ok;
         }
         self.legs[leg].drop_cache(chooser);
+        if self.is_last(leg, subject) {
+            self.history.lose();
+        }
         Outcome::Fail(ErrorKind::Media, Landed::None)
     }
 
@@ -126,22 +127,33 @@ impl World<'_> {
         if self.legs[leg].presence() != Presence::Ready {
             return;
         }
-        let spared = self.spared(leg, subject);
-        if spared == Spared::AnyFault {
+        if self.spared(leg, subject) == Spared::AnyFault {
             return;
         }
         self.history.note(|| format!("leg {leg} loses its cache without a word"));
         self.legs[leg].lose_cache(chooser);
         // The last one stays, and what is lost there is on no other.
         self.lost[leg] = (0..self.legs.len()).any(|other| other != leg && subject.in_sync(other));
-        if spared == Spared::Leaving {
+        if self.is_last(leg, subject) {
             self.history.lose();
         }
     }
 
+    /// Whether no other leg holds what this one may hold: what it loses is lost.
+    fn is_last(&self, leg: usize, subject: &dyn Subject) -> bool {
+        let holds = |other: usize| {
+            let disk = &self.legs[other];
+            let stays = subject.decides_at_once() || disk.failures() == 0;
+            let there = disk.presence() == Presence::Ready && stays;
+            there && !self.lost[other] && subject.in_sync(other)
+        };
+        let in_sync = subject.in_sync(leg) || subject.life() != Life::Running;
+        in_sync && !(0..self.legs.len()).any(|other| other != leg && holds(other))
+    }
+
     /// What must not happen to this leg now.
     fn spared(&self, leg: usize, subject: &dyn Subject) -> Spared {
-        let silent = self.scenario.returns > 0 || self.scenario.faults.kinds.contains(&Fault::Blip);
+        let silent = self.scenario.returns > 0 || self.scenario.loses_silently();
         if !silent {
             return Spared::Nothing;
         }

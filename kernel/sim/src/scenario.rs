@@ -142,8 +142,13 @@ impl Scenario {
 
     /// Whether acknowledged writes may be lost that no flush covers.
     pub(crate) fn loses(&self) -> bool {
-        let drops = |kind: &Fault| matches!(kind, Fault::Blip | Fault::Drop);
-        self.restarts() || self.faults.kinds.iter().any(drops)
+        self.restarts() || self.loses_silently()
+    }
+
+    /// Whether a leg may lose its cache and stay.
+    pub(crate) fn loses_silently(&self) -> bool {
+        let loses = |kind: &Fault| matches!(kind, Fault::Blip | Fault::Drop);
+        self.faults.kinds.iter().any(loses)
     }
 
     /// Whether the device may be started again.

@@ -34,6 +34,12 @@ pub trait Subject {
     /// from a leg that was in must be right.
     fn in_sync(&self, leg: usize) -> bool;
 
+    /// Whether a leg that fails goes out in that step, if at all; else who has failed
+    /// anything may still go.
+    fn decides_at_once(&self) -> bool {
+        false
+    }
+
     /// Whether this leg lacks nothing but a record that it is in sync, which is on
     /// its way. After a crash that record may hold, or not.
     fn is_whole(&self, leg: usize) -> bool {

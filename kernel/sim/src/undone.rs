@@ -37,6 +37,11 @@ impl Undone {
         lost.for_each(|lost| lost.acknowledged = lost.acknowledged.min(now));
     }
 
+    /// The write of `stamp` has failed: nobody relied on it.
+    pub(crate) fn fail(&mut self, stamp: Stamp) {
+        self.0.retain(|lost| lost.stamp != stamp);
+    }
+
     /// A flush that began at `begun` has failed.
     pub(crate) fn tell(&mut self, begun: Moment, now: Moment) {
         let told = self.0.iter_mut().filter(|lost| lost.acknowledged < begun);
