@@ -207,8 +207,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "such a region stays DIRTY until the next start",
         file: REGION,
         edits: &[(
-            "doubtful = true);\n        self.active.keys()",
-            "doubtful = false);\n        self.active.keys()",
+            "doubtful = true);\n        for leg in",
+            "doubtful = false);\n        for leg in",
         )],
     },
 ];

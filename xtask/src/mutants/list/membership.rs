@@ -8,6 +8,7 @@ const MEMBERSHIP: &str = "dm-mirror/src/membership.rs";
 const NEWCOMER: &str = "dm-mirror/src/newcomer.rs";
 const READ: &str = "dm-mirror/src/read.rs";
 const REGION: &str = "dm-mirror/src/region.rs";
+const RESYNC: &str = "dm-mirror/src/resync.rs";
 const SETTLE: &str = "dm-mirror/src/settle.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
@@ -175,8 +176,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "every FLUSH fails, those on their way",
         file: CACHE_LOSS,
         edits: &[(
-            "self.untold = self.untold.min(heard);",
-            "self.untold = { let _ = heard; Moment::default() };",
+            "self.untold = self.untold.min(now);",
+            "self.untold = { let _ = now; Moment::default() };",
         )],
     },
     Mutant {
@@ -189,7 +190,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a flush has told of a loss before its end is heard",
         rule: "until the end of one is heard that began after that moment",
         file: CACHE_LOSS,
-        edits: &[("told(began, heard);", "told(began, { let _ = heard; began });")],
+        edits: &[("told(began, now);", "told(began, { let _ = now; began });")],
     },
     Mutant {
         name: "a flush that failed has lost nothing",
@@ -220,18 +221,15 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "What a failed write left on a leg being rebuilt is copied again",
         file: CACHE_LOSS,
         edits: &[(
-            "rebuilding.iter().for_each(|leg| regions.miss(leg, region));",
-            "let _ = region;",
+            "regions.doubt_all(rebuilding);",
+            "{ let _ = rebuilding; regions.doubt_all(LegSet::EMPTY); }",
         )],
     },
     Mutant {
         name: "under core, only what is recorded is copied again after a loss",
         rule: "what no record bounds is copied again from the start",
         file: REGION,
-        edits: &[(
-            "if !self.recorded {\n            return self.all()",
-            "if false {\n            return self.all()",
-        )],
+        edits: &[("self.all().for_each(|region| self.miss(leg, region)),", "{}")],
     },
     Mutant {
         name: "a leg is taken back while a page of its map is on its way",
@@ -244,5 +242,17 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "a leg that owes requests is not taken back",
         file: NEWCOMER,
         edits: &[("membership.awaits(leg)", "membership.awaits(leg) && false")],
+    },
+    Mutant {
+        name: "what was parked before the last leg lost it is acknowledged",
+        rule: "Writes on their way when a loss is noticed fail as well",
+        file: CACHE_LOSS,
+        edits: &[("parked.result = parked.result.and(LOST);", "let _ = parked;")],
+    },
+    Mutant {
+        name: "a disk that failed a flush is taken to keep what it shows",
+        rule: "the copy is written to the leg that it was read from as well",
+        file: RESYNC,
+        edits: &[("(unsettled || !missed.is_empty());", "unsettled;")],
     },
 ];
