@@ -27,6 +27,7 @@ use crate::format::MemberState;
 use crate::leg::{Failure, LegSet, LegState};
 use crate::mirror::{LegRecord, Mirror, State};
 use crate::region::Moment;
+use crate::write::Origin;
 
 /// The cache was lost.
 pub(crate) const LOST: IoResult = Err(IoError { kind: ErrorKind::Media, resid: 0 });
@@ -142,8 +143,9 @@ impl State {
             for leg in promoted.iter() {
                 membership.set_state(regions.slot(leg), MemberState::Rebuilding);
             }
-            for parked in &mut membership.parked {
-                parked.result = parked.result.and(LOST);
+            let parked = membership.parked.iter_mut();
+            for user in parked.filter(|parked| matches!(parked.origin, Origin::User(_))) {
+                user.result = user.result.and(LOST);
             }
         }
         regions.doubt_all(rebuilding);

@@ -222,9 +222,11 @@ impl Membership {
         self.commit.is_none()
     }
 
-    /// Whether a superblock is on its way to this leg.
+    /// Whether a superblock is on its way to this leg, or has failed there and its
+    /// commit is not over.
     pub(crate) fn awaits(&self, leg: usize) -> bool {
-        self.commit.as_ref().is_some_and(|commit| commit.left.contains(leg))
+        let failed = |commit: &Commit| commit.failed.iter().any(|(it, _)| *it == leg);
+        self.commit.as_ref().is_some_and(|commit| commit.left.contains(leg) || failed(commit))
     }
 
     /// The superblocks to be written to `legs`, each with its leg and the slot on

@@ -336,16 +336,16 @@ impl State {
     }
 
     /// The legs that a region is to be copied to, the source among them where
-    /// all legs in sync are: also where it may show what it does not keep.
+    /// all legs in sync are.
     fn targets(&self, region: Region) -> LegSet {
         let Some(regions) = &self.regions else { return LegSet::EMPTY };
         let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
-        let missed: LegSet = rebuilding.iter().filter(|&leg| regions.missed(leg, region)).collect();
+        let missed = rebuilding.iter().filter(|&leg| regions.missed(leg, region)).collect();
         let in_sync = self.in_sync();
-        let unsettled = regions.is_unsettled(region);
-        let differ = unsettled && in_sync.iter().count() > 1;
-        let doubt = regions.is_doubtful(region) && (unsettled || !missed.is_empty());
-        if differ || doubt { in_sync.or(missed) } else { missed }
+        match regions.is_unsettled(region) {
+            true if in_sync.iter().count() > 1 || regions.is_doubtful(region) => in_sync.or(missed),
+            _ => missed,
+        }
     }
 
     /// The legs that a chunk just read goes to; the source too, if that is in doubt.

@@ -18,20 +18,11 @@ const OPS: u64 = 30_000;
 
 fn scenario(legs: usize) -> Scenario {
     let load = Load::Random { clients: 3, ops: OPS_PER_RUN, extent_max: Sectors(10) };
-    let kinds = vec![
-        Fault::Media,
-        Fault::MediaLanded,
-        Fault::MediaPartly,
-        Fault::Timeout,
-        Fault::Gone,
-        Fault::Blip,
-        Fault::Drop,
-    ];
     Scenario {
         leg_sectors: Sectors(SECTORS + DATA_START),
         limits: Limits { discard: true, ..Limits::default() },
         early_effects: true,
-        faults: Faults { budget: 3, one_in: 40, kinds },
+        faults: Faults { budget: 3, one_in: 40, kinds: Fault::ALL.into() },
         hurries: 20,
         crashes: 3,
         warm: 1,

@@ -22,16 +22,7 @@ fn busy(legs: usize) -> Scenario {
 
 /// Everything that can go wrong with a disk, `budget` times.
 fn anything(budget: u32) -> Faults {
-    let kinds = vec![
-        Fault::Media,
-        Fault::MediaLanded,
-        Fault::MediaPartly,
-        Fault::Timeout,
-        Fault::Gone,
-        Fault::Blip,
-        Fault::Drop,
-    ];
-    Faults { budget, one_in: 200, kinds }
+    Faults { budget, one_in: 200, kinds: Fault::ALL.into() }
 }
 
 #[track_caller]

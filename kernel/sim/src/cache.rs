@@ -182,13 +182,6 @@ impl Cache {
         self.dirty.retain(|&index| !self.cells[index].write_back(covered));
     }
 
-    /// No flush covers what it holds now.
-    pub(crate) fn forget_dirty(&mut self) {
-        for &index in &self.dirty {
-            self.cells[index].chain.iter_mut().for_each(|cached| cached.acknowledged = None);
-        }
-    }
-
     /// Power is lost: each sector keeps what the medium has, any of its cached
     /// writes, or one of those `in_flight`.
     pub(crate) fn cut(&mut self, chooser: &mut dyn Chooser, mut in_flight: Vec<(usize, Content)>) {

@@ -269,14 +269,6 @@ impl SimDisk {
         state.changes += 1;
     }
 
-    /// The disk takes what its cache holds for written, which it is not: it still shows
-    /// that, and no flush covers it. So does Linux after a write-back that failed.
-    pub fn forget_dirty(&self) {
-        let mut state = self.state.lock();
-        state.cache.forget_dirty();
-        state.changes += 1;
-    }
-
     /// The whole machine loses its power. Gives the disk that the next start
     /// finds, which has what survived; this one is gone for good, holds nothing,
     /// and fails what still waits.

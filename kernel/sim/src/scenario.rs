@@ -52,6 +52,19 @@ pub enum Fault {
     Drop,
 }
 
+impl Fault {
+    /// Each of them.
+    pub const ALL: [Fault; 7] = [
+        Fault::Media,
+        Fault::MediaLanded,
+        Fault::MediaPartly,
+        Fault::Timeout,
+        Fault::Gone,
+        Fault::Blip,
+        Fault::Drop,
+    ];
+}
+
 /// How much may go wrong in a run.
 #[derive(Clone, Debug)]
 pub struct Faults {

@@ -23,7 +23,7 @@ use super::welcome::{self, Begin};
 use super::{Failure, Input, Outcome, commands, stack, stop};
 use crate::arch::exit::{Verdict, exit};
 use crate::kprintln;
-use crate::task::{Completion, MaySleep};
+use crate::task::{Completion, MaySleep, with_reserve};
 
 const PROMPT: &str = "dmirror> ";
 
@@ -192,7 +192,7 @@ impl<'t> Session<'t> {
     pub fn settle(&mut self, begin: impl FnOnce(Done)) -> Outcome {
         let ended = Arc::new(Completion::new("dmwait"));
         let tell = ended.clone();
-        begin(Box::new(move |result| tell.complete(result)));
+        with_reserve(|| begin(Box::new(move |result| tell.complete(result))));
         loop {
             if let Ok(result) = ended.wait_timeout(self.may_sleep, LOOK_FOR_CTRL_C) {
                 return Ok(result?);

@@ -139,8 +139,7 @@ fn a_resync_at_any_moment(_: &MaySleep) -> Result<(), String> {
 
 fn by_chance(_: &MaySleep) -> Result<(), String> {
     let load = Load::Random { clients: 6, ops: 200, extent_max: Sectors(8) };
-    let kinds = [Fault::Media, Fault::MediaLanded, Fault::MediaPartly, Fault::Timeout, Fault::Gone];
-    let faults = Faults { budget: 3, one_in: 100, kinds: kinds.into() };
+    let faults = Faults { budget: 3, one_in: 100, kinds: Fault::ALL.into() };
     let scenario = Scenario { early_effects: true, faults, ..Scenario::new(3, 24, load) };
     clean(|| explore::seeded(&scenario, &mut mirror("nosync"), 0..20), false)
 }

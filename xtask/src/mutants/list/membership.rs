@@ -8,7 +8,6 @@ const MEMBERSHIP: &str = "dm-mirror/src/membership.rs";
 const NEWCOMER: &str = "dm-mirror/src/newcomer.rs";
 const READ: &str = "dm-mirror/src/read.rs";
 const REGION: &str = "dm-mirror/src/region.rs";
-const RESYNC: &str = "dm-mirror/src/resync.rs";
 const SETTLE: &str = "dm-mirror/src/settle.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
@@ -247,12 +246,6 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "what was parked before the last leg lost it is acknowledged",
         rule: "Writes on their way when a loss is noticed fail as well",
         file: CACHE_LOSS,
-        edits: &[("parked.result = parked.result.and(LOST);", "let _ = parked;")],
-    },
-    Mutant {
-        name: "a disk that failed a flush is taken to keep what it shows",
-        rule: "the copy is written to the leg that it was read from as well",
-        file: RESYNC,
-        edits: &[("(unsettled || !missed.is_empty());", "unsettled;")],
+        edits: &[("user.result = user.result.and(LOST);", "let _ = user;")],
     },
 ];

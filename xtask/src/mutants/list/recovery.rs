@@ -39,7 +39,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a dirty region is not copied",
         rule: "it is copied from any leg in sync to the others",
         file: RESYNC,
-        edits: &[("let differ = unsettled && in_sync", "let differ = false && in_sync")],
+        edits: &[("in_sync.or(missed),", "missed,")],
     },
     Mutant {
         name: "copied regions count before they are flushed",
