@@ -243,6 +243,12 @@ pub(super) const TABLE: &[Mutant] = &[
         edits: &[("membership.awaits(leg)", "membership.awaits(leg) && false")],
     },
     Mutant {
+        name: "a leg is taken back before the commit that failed there is over",
+        rule: "a leg that owes requests is not taken back",
+        file: MEMBERSHIP,
+        edits: &[("|| failed(commit))", "|| failed(commit) && false)")],
+    },
+    Mutant {
         name: "what was parked before the last leg lost it is acknowledged",
         rule: "Writes on their way when a loss is noticed fail as well",
         file: CACHE_LOSS,
