@@ -90,14 +90,18 @@ impl Mirror {
         }
     }
 
-    /// The user's request ends, which `began` then.
+    /// The user's request ends, which `began` then. If it failed nothing of it counts as
+    /// done, whatever some leg did.
     pub(crate) fn deliver(&self, bio: Bio, began: Moment, result: IoResult) {
         if bio.cmd() == BufCmd::Flush && result.is_err() {
             let mut state = self.state.lock();
             let now = state.tick();
             state.loss.told(began, now);
         }
-        bio.biodone(result);
+        match result {
+            Ok(()) => bio.biodone(Ok(())),
+            Err(error) => bio.fail(error.kind),
+        }
     }
 
     fn announce_loss(&self, leg: usize, why: Failure) {
