@@ -18,7 +18,9 @@ type Reader<'a> = gimli::EndianSlice<'a, gimli::LittleEndian>;
 #[derive(Debug, PartialEq, Eq)]
 struct Panic {
     message: String,
-    /// Return addresses, innermost first, relative to the kernel's base.
+    /// Where the code was, innermost first, relative to the kernel's base: at the
+    /// instruction that trapped or within a call, as the kernel has stepped back from
+    /// the return addresses.
     addresses: Vec<u64>,
 }
 
@@ -67,9 +69,7 @@ fn symbolize(addresses: &[u64], elf: &Path) -> Result<String> {
     let symbols = file.symbol_map();
     let mut text = String::new();
     for (number, &address) in addresses.iter().enumerate() {
-        // A return address is the instruction after the call, hence the step back.
-        let found = describe(&mut text, number, address.saturating_sub(1), &context)?;
-        if !found {
+        if !describe(&mut text, number, address, &context)? {
             // Assembly has no debug information, but it has a name.
             let name = symbols.before(address).map_or("?", |symbol| symbol.name());
             let name = addr2line::demangle_auto(Cow::Borrowed(name), None);
@@ -128,12 +128,12 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn our_own_function_is_found_in_our_own_binary() {
+    fn our_own_function_is_found_by_its_first_instruction() {
         let elf = std::env::current_exe().unwrap();
-        let here = our_own_function_is_found_in_our_own_binary as fn() as usize;
+        let here = our_own_function_is_found_by_its_first_instruction as fn() as usize;
         let maps = fs::read_to_string("/proc/self/maps").unwrap();
         let base = u64::from_str_radix(maps.split('-').next().unwrap(), 16).unwrap();
-        let text = symbolize(&[here as u64 - base + 1], &elf).unwrap();
+        let text = symbolize(&[here as u64 - base], &elf).unwrap();
         assert!(text.contains("our_own_function"), "{text}");
     }
 }
