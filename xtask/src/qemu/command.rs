@@ -178,11 +178,8 @@ impl Machine<'_> {
 
     /// Serial line, QMP, the port for verdicts and the kernel's command line.
     fn lines(&self, qemu: &mut Command, sockets: &Sockets) {
-        let log = self.logs.join(super::session::SERIAL_LOG);
-        qemu.arg("-chardev").arg(options(
-            "socket,id=serial,server=off",
-            &[("path", &sockets.serial), ("logfile", &log)],
-        ));
+        let serial = "socket,id=serial,server=off";
+        qemu.arg("-chardev").arg(options(serial, &[("path", &sockets.serial)]));
         qemu.args(["-serial", "chardev:serial"]);
         qemu.arg("-chardev").arg(options("socket,id=qmp,server=off", &[("path", &sockets.qmp)]));
         qemu.args(["-mon", "chardev=qmp,mode=control"]);

@@ -83,8 +83,8 @@ impl Session {
             .with_context(|| format!("{}", machine.tools.firmware.vars.display()))?;
         let (serial, qmp) = (listen(&sockets.serial)?, listen(&sockets.qmp)?);
 
-        let log = machine.logs.join(QEMU_LOG);
-        let said = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        let (guest_log, log) = (machine.logs.join(SERIAL_LOG), machine.logs.join(QEMU_LOG));
+        let (kept, said) = (create(&guest_log)?, create(&log)?);
         let qemu = machine.command(&sockets, &variables);
         let (mut guard, life) = guard::spawn(&qemu, Ending::AtOnce, said.try_clone()?, said)?;
         let serial = accept(&serial, &mut guard, &log)?;
@@ -97,7 +97,7 @@ impl Session {
             drop(life);
             return Err(did_not_start(guard.wait()?, &log));
         };
-        let readers = [read_serial(serial.try_clone()?, sender.clone()), qmp_thread];
+        let readers = [read_serial(serial.try_clone()?, kept, sender.clone()), qmp_thread];
         await_exit(guard, readers, sender.clone());
         let logs = machine.logs.clone();
         Ok(Self { events, sender, serial, qmp, life: Some(life), logs, _folder: folder })
@@ -135,6 +135,10 @@ impl Session {
     }
 }
 
+fn create(log: &Path) -> Result<File> {
+    File::create(log).with_context(|| format!("cannot write {}", log.display()))
+}
+
 fn listen(path: &Path) -> Result<UnixListener> {
     let listener = UnixListener::bind(path)
         .with_context(|| format!("cannot listen on {} (TMPDIR too long?)", path.display()))?;
@@ -170,10 +174,13 @@ fn did_not_start(status: ExitStatus, log: &Path) -> anyhow::Error {
     anyhow!("QEMU did not start ({status}): {}", said.trim())
 }
 
-fn read_serial(mut serial: UnixStream, sender: Sender<Event>) -> JoinHandle<()> {
+/// Passes on what the guest says and keeps it in `log`; a full disk costs the log alone.
+/// QEMU's own `logfile` would have a byte again for each time that the socket was full.
+fn read_serial(mut serial: UnixStream, mut log: File, sender: Sender<Event>) -> JoinHandle<()> {
     thread::spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(length @ 1..) = serial.read(&mut buffer) {
+            let _ = log.write_all(&buffer[..length]);
             let _ = sender.send(Event::Serial(buffer[..length].to_vec()));
         }
     })
