@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::hint::black_box;
 
 use super::Test;
+use crate::arch::irq_lock::InterruptsOff;
 use crate::check;
 use crate::mm::stack::{KernelStack, STACK_SIZE, is_guard};
 use crate::mm::{PAGE_SIZE, frames, heap, mmio, physical_address, probe};
@@ -28,7 +29,14 @@ pub const TESTS: &[Test] = &[
 
 const PAGE: u64 = PAGE_SIZE as u64;
 
+/// With interrupts off no other thread gets the CPU, and none takes memory or gives it
+/// back while the test counts.
+fn alone() -> InterruptsOff {
+    InterruptsOff::new()
+}
+
 fn frames_are_unique_and_come_back(_: &MaySleep) -> Result<(), String> {
+    let _alone = alone();
     let before = frames::stats();
     // Lengths around the bitmap's word size, so that runs begin and end everywhere.
     let mut runs = Vec::new();
@@ -54,6 +62,7 @@ fn frames_are_unique_and_come_back(_: &MaySleep) -> Result<(), String> {
 }
 
 fn frames_know_their_limit(_: &MaySleep) -> Result<(), String> {
+    let _alone = alone();
     let before = frames::stats();
     check!(frames::allocate(before.total + 1).is_none());
     check!(frames::stats() == before);
@@ -68,6 +77,7 @@ fn class(size: usize) -> heap::ClassStats {
 
 fn heap_reuses_freed_blocks(_: &MaySleep) -> Result<(), String> {
     const SIZE: usize = 65536;
+    let _alone = alone();
     drop(black_box(Vec::<u8>::with_capacity(SIZE)));
     let (misses, allocations) = (class(SIZE).misses, heap::allocations());
     for _ in 0..1000 {
@@ -79,6 +89,7 @@ fn heap_reuses_freed_blocks(_: &MaySleep) -> Result<(), String> {
 }
 
 fn heap_counts_what_is_held(_: &MaySleep) -> Result<(), String> {
+    let _alone = alone();
     let (before, blocks) = (heap::stats(), class(1000).in_use);
     let (small, large) = (black_box(Box::new([0u8; 1000])), Vec::<u8>::with_capacity(3 << 20));
     let held = heap::stats();
@@ -109,6 +120,7 @@ fn heap_keeps_alignment(_: &MaySleep) -> Result<(), String> {
 }
 
 fn heap_refuses_too_much(_: &MaySleep) -> Result<(), String> {
+    let _alone = alone();
     let before = heap::stats().in_use;
     let mut bytes = Vec::<u8>::new();
     check!(bytes.try_reserve_exact(heap::stats().capacity + 1).is_err());
@@ -163,6 +175,7 @@ fn devices_can_see_the_heap_only(_: &MaySleep) -> Result<(), String> {
 }
 
 fn dma_pages_are_zeroed(_: &MaySleep) -> Result<(), String> {
+    let _alone = alone();
     let before = frames::stats();
     probe::dma_pages_are_zeroed()?;
     check!(frames::stats() == before);
@@ -170,6 +183,7 @@ fn dma_pages_are_zeroed(_: &MaySleep) -> Result<(), String> {
 }
 
 fn stacks_are_guarded_and_reused(_: &MaySleep) -> Result<(), String> {
+    let _alone = alone();
     drop(KernelStack::new().ok_or("no stack")?);
     let free = frames::stats().free;
     let stack = KernelStack::new().ok_or("no stack")?;

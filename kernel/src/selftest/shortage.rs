@@ -13,6 +13,7 @@ use sim::Hit;
 use super::Test;
 use super::labelled::{Disks, all_run};
 use super::rig::extent;
+use crate::arch::irq_lock::InterruptsOff;
 use crate::check;
 use crate::console::session::Session;
 use crate::disks::{self, Order};
@@ -60,6 +61,8 @@ fn is_short() -> bool {
 }
 
 fn not_for_everybody(_: &MaySleep) -> Result<(), String> {
+    // No other thread gets the CPU, which might take of the reserve while it is counted.
+    let _alone = InterruptsOff::new();
     let hoard = hoard()?;
     let (short, spared) = (is_short(), with_reserve(is_short));
     let (again, stats) = (is_short(), heap::stats());
