@@ -75,6 +75,11 @@ pub(crate) fn make(folder: PathBuf) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// The log at `path`, made anew, in a folder that exists.
+pub(crate) fn fresh_log(path: &Path) -> Result<File> {
+    File::create(path).with_context(|| format!("cannot write {}", path.display()))
+}
+
 /// A folder for the images of this run, in `logs`, and the lock that says that the
 /// run lasts. Folders that killed runs left there are removed: they are large.
 pub(crate) fn fresh_folder(logs: &Path) -> Result<(TempDir, File)> {

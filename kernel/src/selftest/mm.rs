@@ -5,8 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::hint::black_box;
 
-use super::Test;
-use crate::arch::irq_lock::InterruptsOff;
+use super::{Test, alone};
 use crate::check;
 use crate::mm::stack::{KernelStack, STACK_SIZE, is_guard};
 use crate::mm::{PAGE_SIZE, frames, heap, mmio, physical_address, probe};
@@ -28,12 +27,6 @@ pub const TESTS: &[Test] = &[
 ];
 
 const PAGE: u64 = PAGE_SIZE as u64;
-
-/// With interrupts off no other thread gets the CPU, and none takes memory or gives it
-/// back while the test counts.
-fn alone() -> InterruptsOff {
-    InterruptsOff::new()
-}
 
 fn frames_are_unique_and_come_back(_: &MaySleep) -> Result<(), String> {
     let _alone = alone();

@@ -23,6 +23,7 @@ mod task;
 use alloc::string::String;
 
 use crate::arch::exit::Verdict;
+use crate::arch::irq_lock::InterruptsOff;
 use crate::task::MaySleep;
 use crate::{kprint, kprintln};
 
@@ -62,6 +63,12 @@ macro_rules! check {
             return Err(alloc::format!("{}, line {}", format_args!($($arg)+), line!()));
         }
     };
+}
+
+/// Gives the CPU to no other thread while it lives: none takes memory or gives it back
+/// while a test counts.
+fn alone() -> InterruptsOff {
+    InterruptsOff::new()
 }
 
 /// Runs the tests whose name contains `filter`, and says how they did.

@@ -10,10 +10,9 @@ use bytes::{Bytes, BytesMut};
 use shell::Mode;
 use sim::Hit;
 
-use super::Test;
 use super::labelled::{Disks, all_run};
 use super::rig::extent;
-use crate::arch::irq_lock::InterruptsOff;
+use super::{Test, alone};
 use crate::check;
 use crate::console::session::Session;
 use crate::disks::{self, Order};
@@ -43,6 +42,9 @@ const SIZES: [usize; 17] = {
 /// Long enough for other threads to do what they have to.
 const MOMENT: Duration = Duration::from_millis(10);
 
+/// How often memory is taken anew until it stays short.
+const ATTEMPTS: usize = 100;
+
 /// How many blocks are taken at most.
 const BLOCKS_MAX: usize = 16384;
 
@@ -62,13 +64,14 @@ fn hoard() -> Result<Vec<Vec<u8>>, String> {
 /// The same, once nobody gives memory back any more: what an earlier test used may still
 /// be on its way to its end.
 fn lasting_hoard(may_sleep: &MaySleep) -> Result<Vec<Vec<u8>>, String> {
-    loop {
+    for _ in 0..ATTEMPTS {
         let hoard = hoard()?;
         sleep(may_sleep, MOMENT);
         if is_short() {
             return Ok(hoard);
         }
     }
+    Err("memory does not stay short".into())
 }
 
 fn is_short() -> bool {
@@ -76,8 +79,7 @@ fn is_short() -> bool {
 }
 
 fn not_for_everybody(_: &MaySleep) -> Result<(), String> {
-    // No other thread gets the CPU, which might take of the reserve while it is counted.
-    let _alone = InterruptsOff::new();
+    let _alone = alone();
     let hoard = hoard()?;
     let (short, spared) = (is_short(), with_reserve(is_short));
     let (again, stats) = (is_short(), heap::stats());

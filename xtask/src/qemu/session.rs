@@ -21,6 +21,7 @@ use super::command::Machine;
 use super::qmp::Qmp;
 use crate::control::Request;
 use crate::guard::{self, Ending, Life};
+use crate::workspace;
 
 /// Name of the file in [`Machine::logs`] that keeps all that the guest said.
 pub(crate) const SERIAL_LOG: &str = "serial.log";
@@ -83,8 +84,9 @@ impl Session {
             .with_context(|| format!("{}", machine.tools.firmware.vars.display()))?;
         let (serial, qmp) = (listen(&sockets.serial)?, listen(&sockets.qmp)?);
 
-        let (guest_log, log) = (machine.logs.join(SERIAL_LOG), machine.logs.join(QEMU_LOG));
-        let (kept, said) = (create(&guest_log)?, create(&log)?);
+        let guest_log = workspace::fresh_log(&machine.logs.join(SERIAL_LOG))?;
+        let log = machine.logs.join(QEMU_LOG);
+        let said = workspace::fresh_log(&log)?;
         let qemu = machine.command(&sockets, &variables);
         let (mut guard, life) = guard::spawn(&qemu, Ending::AtOnce, said.try_clone()?, said)?;
         let serial = accept(&serial, &mut guard, &log)?;
@@ -97,7 +99,7 @@ impl Session {
             drop(life);
             return Err(did_not_start(guard.wait()?, &log));
         };
-        let readers = [read_serial(serial.try_clone()?, kept, sender.clone()), qmp_thread];
+        let readers = [read_serial(serial.try_clone()?, guest_log, sender.clone()), qmp_thread];
         await_exit(guard, readers, sender.clone());
         let logs = machine.logs.clone();
         Ok(Self { events, sender, serial, qmp, life: Some(life), logs, _folder: folder })
@@ -133,10 +135,6 @@ impl Session {
     pub(super) fn qemu_said(&self) -> String {
         fs::read_to_string(self.logs.join(QEMU_LOG)).unwrap_or_default()
     }
-}
-
-fn create(log: &Path) -> Result<File> {
-    File::create(log).with_context(|| format!("cannot write {}", log.display()))
 }
 
 fn listen(path: &Path) -> Result<UnixListener> {

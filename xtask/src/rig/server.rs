@@ -5,7 +5,7 @@
 //! with an I/O error: a disk whose cable was pulled. While it is stopped, nothing is
 //! answered; what was asked then is done, and answered late, when it goes on.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread;
@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use crate::guard::{self, Ending, Life};
 use crate::provision::Tools;
 use crate::qemu::{Disk, escaped};
+use crate::workspace;
 
 /// For how many seconds QEMU tries to reach the server when it opens the disk.
 const OPEN_TIMEOUT: u32 = 20;
@@ -45,7 +46,7 @@ impl Server {
     /// `log`.
     pub(crate) fn start(image: &Path, log: &Path, tools: &Tools) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("dmirror-").tempdir()?;
-        File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+        workspace::fresh_log(log)?;
         let mut server = Self {
             program: tools.qemu_nbd.clone(),
             image: image.to_owned(),

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::tally::{Tally, is_pass};
+use crate::workspace;
 
 /// How often the moving line moves.
 const TICK: Duration = Duration::from_millis(200);
@@ -32,8 +33,7 @@ pub(crate) struct Report {
 impl Report {
     /// Starts the suite `name`, whose logs go to `folder`.
     pub(crate) fn start(name: &str, folder: &Path) -> Result<Self> {
-        let log = folder.join(OUTPUT_LOG);
-        let log = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        let log = workspace::fresh_log(&folder.join(OUTPUT_LOG))?;
         let bar = ProgressBar::new_spinner();
         let style = ProgressStyle::with_template("{spinner} {prefix:<8} {elapsed:>4} {wide_msg}");
         bar.set_style(style.context("the template of the moving line")?);
