@@ -20,6 +20,7 @@
 use alloc::sync::Arc;
 use core::mem;
 
+use bio::sync::Guard;
 use bio::{Bio, BufCmd, ErrorKind, IoError, IoResult};
 use dm::Severity;
 
@@ -42,6 +43,24 @@ pub(crate) struct Loss {
 }
 
 impl Loss {
+    /// What of it is still to be told in a session whose moments begin anew.
+    pub(crate) fn in_a_new_session(&self) -> Loss {
+        match self.untold {
+            Moment::FOREVER => Loss::untold(),
+            _ => Loss::default(),
+        }
+    }
+
+    /// Something was lost before this session, and nobody was told.
+    pub(crate) fn untold() -> Loss {
+        Loss { noticed: Moment::default(), untold: Moment::FOREVER }
+    }
+
+    /// Whether a FLUSH that begins now has to tell of it.
+    pub(crate) fn is_untold(&self) -> bool {
+        self.untold == Moment::FOREVER
+    }
+
     /// Something is lost. Whether that is news to whoever watches.
     fn notice(&mut self, now: Moment) -> bool {
         let before = mem::replace(self, Loss { noticed: now, untold: Moment::FOREVER });
@@ -69,6 +88,22 @@ impl Mirror {
         let mut state = self.state.lock();
         let record = &mut state.legs[leg];
         record.outstanding -= 1;
+        let goes_on = cmd == BufCmd::Flush && record.flushes.ended(result);
+        self.lost_meanwhile(state, leg, (cmd, result), resets);
+        if goes_on {
+            self.go_on_flushing(leg);
+        }
+    }
+
+    /// What a leg that gave something back may have lost.
+    fn lost_meanwhile(
+        self: &Arc<Self>,
+        mut state: Guard<'_, State>,
+        leg: usize,
+        (cmd, result): (BufCmd, IoResult),
+        resets: u64,
+    ) {
+        let record = &mut state.legs[leg];
         record.counts.write_errors += u64::from(result.is_err() && cmd != BufCmd::Read);
         let why = match result {
             // Another thread may have seen more.
@@ -145,7 +180,7 @@ impl State {
         if let Some(membership) = membership {
             // They were whole; what they were copied from is so no more.
             for leg in promoted.iter() {
-                membership.set_state(regions.slot(leg), MemberState::Rebuilding);
+                membership.set_state(regions.member(leg), MemberState::Rebuilding);
             }
             let parked = membership.parked.iter_mut();
             for user in parked.filter(|parked| matches!(parked.origin, Origin::User(_))) {

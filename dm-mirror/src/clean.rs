@@ -24,6 +24,7 @@ use dm::{Severity, Work};
 use crate::counts::Cause;
 use crate::flush::{FlushFor, FlushGroup};
 use crate::format::Region;
+use crate::journal::Journal;
 use crate::leg::LegSet;
 use crate::mirror::{Mirror, State};
 use crate::region::page_of;
@@ -46,8 +47,19 @@ pub(crate) struct Cleaner {
 /// A clean stop on its way.
 struct Stop {
     done: Box<dyn FnOnce() + Send>,
-    /// Maps are clean as far as they can be; superblocks are to say so.
-    closing: bool,
+    stage: Stage,
+}
+
+/// What a stop waits for; in each stage also for whatever else is in flight, on legs
+/// that are out too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Maps become as clean as they can be.
+    Maps,
+    /// Superblocks come to say that it was a clean stop.
+    Closing,
+    /// Superblocks cannot say so.
+    GivenUp,
 }
 
 impl Cleaner {
@@ -123,12 +135,15 @@ impl Mirror {
         let legs = {
             let mut state = self.state.lock();
             state.cleaner.flushing = false;
-            if state.pending() {
-                return;
-            }
-            state.clean()
+            if state.pending() { LegSet::EMPTY } else { state.clean() }
         };
         legs.iter().for_each(|leg| self.record(leg));
+    }
+
+    /// The cleaner's own flush has ended.
+    pub(crate) fn cleaner_flushed(self: &Arc<Self>) {
+        self.clean_now();
+        self.check_stop();
     }
 
     /// Leaves everything clean that can be, calls `done`. No request is in
@@ -136,7 +151,7 @@ impl Mirror {
     pub(crate) fn stop(self: &Arc<Self>, done: Box<dyn FnOnce() + Send>) {
         let to_flush = {
             let mut state = self.state.lock();
-            state.cleaner.stop = Some(Stop { done, closing: false });
+            state.cleaner.stop = Some(Stop { done, stage: Stage::Maps });
             let flushed = state.flushed();
             let regions = state.regions.as_mut();
             regions.map_or(LegSet::EMPTY, |it| it.idle_legs_to_flush(&flushed, true).to_flush)
@@ -155,50 +170,77 @@ impl Mirror {
 
     /// Takes a clean stop further, if one is on its way.
     pub(crate) fn check_stop(self: &Arc<Self>) {
-        let (done, commit) = {
-            let mut state = self.state.lock();
-            let legs = state.writable();
-            let quiet =
-                |leg: usize| state.legs[leg].journal.as_ref().is_none_or(|it| it.is_quiet());
-            let maps_quiet = legs.iter().all(quiet);
-            let told = legs.or(state.marked());
-            let State { membership, cleaner, .. } = &mut *state;
-            match (&mut cleaner.stop, membership) {
-                (Some(stop), Some(membership)) if maps_quiet && !stop.closing => {
-                    stop.closing = true;
-                    membership.change_twice(|wanted| wanted.clean = true);
-                    (None, true)
-                }
-                (Some(stop), Some(membership)) if stop.closing && membership.is_quiet() => {
-                    let closed =
-                        !membership.is_half_done() && told.iter().all(|leg| membership.holds(leg));
-                    (if closed { cleaner.stop.take() } else { None }, false)
-                }
-                (Some(_), None) => (cleaner.stop.take(), false),
-                _ => (None, false),
+        let step = self.state.lock().next_of_stop();
+        match step {
+            StopStep::Wait => return,
+            StopStep::Close => {}
+            StopStep::Over(stop) => return self.stopped(stop),
+        }
+        self.commit();
+    }
+
+    fn stopped(&self, Stop { done, stage }: Stop) {
+        match stage {
+            Stage::Maps | Stage::Closing => {
+                self.note(Severity::Info, format_args!("stopped cleanly"));
             }
-        };
-        if commit {
-            self.commit();
+            Stage::GivenUp => {
+                let what = format_args!("stopped; that it was a clean stop cannot be recorded");
+                self.note(Severity::Warning, what);
+            }
         }
-        if let Some(stop) = done {
-            self.note(Severity::Info, format_args!("stopped cleanly"));
-            (stop.done)();
-        }
+        done();
     }
 
     /// The superblocks cannot say that the mirror was stopped.
     pub(crate) fn give_up_stop(self: &Arc<Self>) {
-        let stop = self.state.lock().cleaner.stop.take();
-        if let Some(stop) = stop {
-            let what = format_args!("stopped; that it was a clean stop cannot be recorded");
-            self.note(Severity::Warning, what);
-            (stop.done)();
+        if let Some(stop) = &mut self.state.lock().cleaner.stop {
+            stop.stage = Stage::GivenUp;
         }
+        self.check_stop();
     }
 }
 
+/// What a stop does next.
+enum StopStep {
+    /// Nothing yet, or there is no stop.
+    Wait,
+    /// Superblocks are to say that it was a clean stop.
+    Close,
+    /// It is over.
+    Over(Stop),
+}
+
 impl State {
+    fn next_of_stop(&mut self) -> StopStep {
+        let legs = self.writable();
+        let quiet = |leg: usize| self.legs[leg].journal.as_ref().is_none_or(Journal::is_quiet);
+        let maps_quiet = legs.iter().all(quiet);
+        let told = legs.or(self.marked());
+        let in_flight = self.cleaner.flushing || !self.nothing_in_flight();
+        let State { membership, cleaner, .. } = self;
+        let Some(stop) = &mut cleaner.stop else { return StopStep::Wait };
+        let over = match (stop.stage, membership) {
+            (Stage::Maps, Some(membership)) => {
+                if !maps_quiet {
+                    return StopStep::Wait;
+                }
+                stop.stage = Stage::Closing;
+                membership.change_twice(|wanted| wanted.clean = true);
+                return StopStep::Close;
+            }
+            (Stage::Closing, Some(membership)) => {
+                !membership.is_half_done() && told.iter().all(|leg| membership.holds(leg))
+            }
+            // Nothing is recorded, or no session runs.
+            (Stage::Maps | Stage::Closing, None) | (Stage::GivenUp, _) => true,
+        };
+        match cleaner.stop.take_if(|_| over && !in_flight) {
+            Some(stop) => StopStep::Over(stop),
+            None => StopStep::Wait,
+        }
+    }
+
     /// Makes clean what may be; gives the legs whose maps have changes to record.
     fn clean(&mut self) -> LegSet {
         let (flushed, writable) = (self.flushed(), self.writable());

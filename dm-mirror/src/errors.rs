@@ -85,7 +85,17 @@ impl Failure {
             | Failure::Write(ErrorKind::Media)
             | Failure::Flush(ErrorKind::Media)
             | Failure::Metadata(ErrorKind::Media) => MemberState::FailedMedia,
-            _ => MemberState::Out,
+            Failure::ByHand => MemberState::FailedByHand,
+            Failure::Write(_)
+            | Failure::Flush(_)
+            | Failure::Metadata(_)
+            | Failure::Read(_)
+            | Failure::Reset
+            | Failure::Source(_)
+            | Failure::Replaced
+            | Failure::KeptOut(_)
+            | Failure::Absent
+            | Failure::NoMember => MemberState::Out,
         }
     }
 }

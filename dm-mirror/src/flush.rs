@@ -5,7 +5,7 @@
 use alloc::sync::Arc;
 
 use bio::sync::{Lock, Rank};
-use bio::{Bio, Buf, BufCmd, BufDone, IoError, IoResult};
+use bio::{Bio, Buf, BufDone, IoError, IoResult};
 
 use crate::counts::Cause;
 use crate::leg::LegSet;
@@ -42,11 +42,10 @@ impl FlushGroup {
         for leg in legs.iter() {
             let when = {
                 let mut state = mirror.state.lock();
-                state.legs[leg].issued(BufCmd::Flush, cause);
                 state.regions.as_mut().map_or(Moment::default(), Regions::tick)
             };
             let info = when.number() << 8 | leg as u64;
-            mirror.legs[leg].strategy(Bio::new(Buf::flush(), group.clone(), info));
+            mirror.flush_leg(leg, Bio::new(Buf::flush(), group.clone(), info), cause);
         }
     }
 }
@@ -72,7 +71,7 @@ impl Drop for FlushGroup {
         match self.what {
             FlushFor::Copied => self.mirror.copies_flushed(flushed, error),
             FlushFor::Promotion(ticket) => self.mirror.promotion_flushed(ticket, flushed),
-            FlushFor::Cleaning => self.mirror.clean_now(),
+            FlushFor::Cleaning => self.mirror.cleaner_flushed(),
             FlushFor::Stop => self.mirror.stop_flushed(),
         }
     }

@@ -29,7 +29,7 @@ use crate::counts::Cause;
 use crate::format::{
     FoundPage, Geometry, MapPage, Marks, Member, REGIONS_PER_PAGE, Region, SLOTS, page_place,
 };
-use crate::leg::Failure;
+use crate::leg::{Failure, LegState};
 use crate::mirror::{LegRecord, Mirror, State};
 use crate::region::{Moment, Regions, page_of};
 use crate::write::{WriteGroup, WriteTx};
@@ -128,11 +128,16 @@ impl Journal {
         Some(marks[region.0 as usize % REGIONS_PER_PAGE])
     }
 
-    /// Whether the durable record has every `mark` that `regions` has.
+    /// Whether whatever survives a crash now has every `mark` that `regions` has: the
+    /// durable record and the one in flight. A user who never rests has one in flight
+    /// all the time, and nothing waits for that to end.
     pub(crate) fn has_recorded(&self, mark: Marks, regions: &Regions) -> bool {
-        let wanted = |region| regions.marks(region) & mark;
-        regions.all().all(|region| self.durable[region.0 as usize].contains(wanted(region)))
-            && self.flight.is_none()
+        let recorded = |region: Region| {
+            let wanted = regions.marks(region) & mark;
+            self.durable[region.0 as usize].contains(wanted)
+                && self.in_flight(region).is_none_or(|marks| marks.contains(wanted))
+        };
+        regions.all().all(recorded)
     }
 
     /// Whether nothing is on its way.
@@ -279,6 +284,7 @@ impl State {
         let flush = journal.committed();
         let go = journal.take_covered(regions.as_ref().expect("a map has regions"));
         legs[leg].flushed_since(flush);
+        self.retry.succeeded();
         go
     }
 }
@@ -297,8 +303,16 @@ impl Mirror {
     pub(crate) fn record(self: &Arc<Self>, leg: usize) {
         let commit = {
             let mut state = self.state.lock();
+            if state.torn_down {
+                return;
+            }
             let State { regions, legs, .. } = &mut *state;
-            let (Some(regions), Some(journal)) = (regions, &mut legs[leg].journal) else { return };
+            let LegRecord { state: leg_state, journal, .. } = &mut legs[leg];
+            let (Some(regions), Some(journal)) = (regions, journal) else { return };
+            if matches!(leg_state, LegState::Failed(_)) {
+                // Nobody reads its map any more.
+                journal.changed.clear();
+            }
             let Some((writes, cause)) = journal.next_commit(regions) else { return };
             writes.iter().for_each(|_| legs[leg].issued(BufCmd::Write { fua: false }, cause));
             writes
@@ -328,8 +342,7 @@ impl Mirror {
         if let Some(error) = failed {
             return self.map_failed(leg, error);
         }
-        self.state.lock().legs[leg].issued(BufCmd::Flush, cause);
-        self.legs[leg].strategy(Bio::new(Buf::flush(), io, leg as u64));
+        self.flush_leg(leg, Bio::new(Buf::flush(), io, leg as u64), cause);
     }
 
     /// The flush behind the pages has ended.

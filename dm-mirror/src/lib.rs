@@ -30,11 +30,16 @@
 //! 7. `region.rs`: what is known of each region. `journal.rs` records it on each
 //!    leg before that is written, `clean.rs` when nothing happens there any more.
 //! 8. `membership.rs`: who is in sync, as every superblock is to say it.
-//! 9. `probe.rs` reads members, `start.rs` begins a session with them,
+//! 9. `probe.rs` reads members, `start.rs` begins a session with them (`not_started.rs`
+//!    is what a mirror is otherwise),
 //!    `readmit.rs` takes back a leg that was out, `newcomer.rs` makes another disk
 //!    a member, `replace.rs` has it take the place of one that still serves.
 //!
-//! `leg.rs` has the states of a leg, `leg_reads.rs` reads several at once,
+//! `retry.rs` tries again what failed on the last leg, `inherit.rs` goes on where the
+//! mirror of an earlier table stopped.
+//!
+//! `leg.rs` has the states of a leg, `leg_flush.rs` its one flush at a time,
+//! `leg_reads.rs` reads several at once,
 //! `cache_loss.rs` knows what counts of a leg whose device was reset,
 //! `target.rs` is the face to the device mapper, `config.rs` the table grammar,
 //! `counts.rs` and `status.rs` are what a person sees, `news.rs` what is told.
@@ -67,14 +72,17 @@ mod counts;
 mod errors;
 mod flush;
 pub mod format;
+mod inherit;
 mod journal;
 pub mod label;
 mod leg;
+mod leg_flush;
 mod leg_reads;
 mod membership;
 mod mirror;
 mod newcomer;
 mod news;
+mod not_started;
 mod pace;
 mod probe;
 mod promote;
@@ -86,6 +94,7 @@ mod repair;
 mod replace;
 pub mod report;
 mod resync;
+mod retry;
 mod scrub;
 mod settle;
 mod start;

@@ -27,11 +27,12 @@ use uuid::Uuid;
 
 use crate::counts::Cause;
 use crate::format::{
-    HISTORY_MAX, Member, MemberEntry, MemberState, Minted, SLOTS, Superblock, superblock_place,
+    HISTORY_MAX, Member, MemberEntry, MemberId, MemberState, Minted, SLOTS, Superblock,
+    superblock_place,
 };
 use crate::label;
 use crate::leg::{Failure, LEGS_MAX, LegSet, LegState};
-use crate::mirror::{Ended, Life, Mirror, State};
+use crate::mirror::{Ended, Mirror, State};
 use crate::region::Moment;
 use crate::write::LegErrors;
 
@@ -94,13 +95,14 @@ impl Membership {
     /// A leg's disk holds this member; with a new `incarnation` all its map counts
     /// for nothing.
     pub(crate) fn found(&mut self, leg: usize, member: &Member, incarnation: u32) {
-        let Superblock { seq, generation, slot, .. } = member.superblock;
+        let Superblock { seq, generation, .. } = member.superblock;
+        let id = member.superblock.member();
         // One that was restored from a snapshot shows less than was seen of it.
-        let seen = self.wanted.members[usize::from(slot)].as_ref().map_or(0, |entry| entry.seen);
+        let seen = self.wanted.entry(id).map_or(0, |entry| entry.seen);
         let seq = seq.max(seen);
         self.disks[leg] =
             Disk { slot: member.slot, seq, incarnation, generation, ..Disk::default() };
-        self.saw(usize::from(member.superblock.slot), seq);
+        self.saw(id, seq);
     }
 
     /// A leg's wiped disk is to be a new member. Gives the incarnation of its map.
@@ -110,18 +112,18 @@ impl Membership {
         incarnation
     }
 
-    /// Whether some disk is the member in `slot`.
-    pub(crate) fn has_member(&self, slot: usize) -> bool {
-        self.wanted.members[slot].is_some()
+    /// Whether the mirror has this member.
+    pub(crate) fn has(&self, member: MemberId) -> bool {
+        self.wanted.entry(member).is_some()
     }
 
-    /// The member in `slot` is one no more.
-    pub(crate) fn forget(&mut self, slot: usize) {
-        self.change(|wanted| wanted.members[slot] = None);
+    /// The mirror no longer has this member.
+    pub(crate) fn forget(&mut self, member: MemberId) {
+        self.change(|wanted| wanted.members[member.index()] = None);
     }
 
-    fn saw(&mut self, slot: usize, seq: u64) {
-        if let Some(entry) = &mut self.wanted.members[slot] {
+    fn saw(&mut self, member: MemberId, seq: u64) {
+        if let Some(entry) = self.wanted.entry_mut(member) {
             entry.seen = entry.seen.max(seq);
         }
     }
@@ -143,26 +145,26 @@ impl Membership {
         self.twice
     }
 
-    /// What the members are to think of the member in `slot`.
-    pub(crate) fn state(&self, slot: usize) -> MemberState {
-        self.wanted.members[slot].as_ref().map_or(MemberState::Out, |entry| entry.state)
+    /// What all members are to hold of this one.
+    pub(crate) fn state(&self, member: MemberId) -> MemberState {
+        self.wanted.entry(member).map_or(MemberState::Out, |entry| entry.state)
     }
 
-    pub(crate) fn set_state(&mut self, slot: usize, state: MemberState) {
+    pub(crate) fn set_state(&mut self, member: MemberId, state: MemberState) {
         self.change(|wanted| {
-            if let Some(entry) = &mut wanted.members[slot] {
+            if let Some(entry) = wanted.entry_mut(member) {
                 entry.state = state;
             }
         });
     }
 
-    /// A new generation; `by` is the lowest slot in sync.
-    pub(crate) fn mint(&mut self, by: usize) {
+    /// A new generation; `by` is the lowest member in sync.
+    pub(crate) fn mint(&mut self, by: MemberId) {
         let generation = label::uuid_from(|| self.env.random());
         self.change(|wanted| {
             remember(&mut wanted.history, wanted.generation);
             wanted.generation = generation;
-            wanted.minted = Minted { by: by as u8, session: wanted.session };
+            wanted.minted = Minted { by: by.number(), session: wanted.session };
         });
     }
 
@@ -174,9 +176,15 @@ impl Membership {
     }
 
     /// A member goes out, and is so in `state`, in a new generation.
-    pub(crate) fn exclude(&mut self, leg: usize, slot: usize, by: usize, state: MemberState) {
+    pub(crate) fn exclude(
+        &mut self,
+        leg: usize,
+        member: MemberId,
+        by: MemberId,
+        state: MemberState,
+    ) {
         let Disk { seq, generation, newcomer, .. } = self.disks[leg];
-        if let Some(entry) = &mut self.wanted.members[slot]
+        if let Some(entry) = self.wanted.entry_mut(member)
             // Else the entry is still that of the member before it.
             && newcomer.is_none()
         {
@@ -188,11 +196,11 @@ impl Membership {
         self.mint(by);
     }
 
-    /// A member that was found to be in sync no more goes out; a new generation is
+    /// A member that a start finds no longer in sync goes out; a new generation is
     /// to follow. One that is there keeps no base: what it did since is not known.
-    pub(crate) fn exclude_found(&mut self, slot: usize, present: bool) {
+    pub(crate) fn exclude_found(&mut self, member: MemberId, present: bool) {
         let base = if present { Uuid::nil() } else { self.wanted.generation };
-        if let Some(entry) = &mut self.wanted.members[slot] {
+        if let Some(entry) = self.wanted.entry_mut(member) {
             (entry.state, entry.base) = (MemberState::Out, base);
         }
     }
@@ -202,15 +210,15 @@ impl Membership {
         self.disks[leg].marked
     }
 
-    /// Superblocks are to call the leg in `slot` rebuilding.
-    pub(crate) fn mark(&mut self, leg: usize, slot: usize) {
+    /// Superblocks are to call the member on `leg` rebuilding.
+    pub(crate) fn mark(&mut self, leg: usize, member: MemberId) {
         self.disks[leg].marked = true;
         if let Some(uuid) = self.disks[leg].newcomer.take() {
             let (state, base) = (MemberState::Rebuilding, Uuid::nil());
             let entry = MemberEntry { uuid, state, base, seen: 0 };
-            return self.change(|wanted| wanted.members[slot] = Some(entry));
+            return self.change(|wanted| wanted.members[member.index()] = Some(entry));
         }
-        self.set_state(slot, MemberState::Rebuilding);
+        self.set_state(member, MemberState::Rebuilding);
     }
 
     /// Whether this leg's disk durably holds what is wanted.
@@ -230,14 +238,19 @@ impl Membership {
     }
 
     /// The superblocks to be written to `legs`, each with its leg and the slot on
-    /// its disk; it is `now`. `slots` are the members' slots.
-    fn next(&mut self, legs: LegSet, now: Moment, slots: impl Fn(usize) -> usize) -> Vec<Write> {
+    /// its disk; it is `now`. `member` says which member a leg holds.
+    fn next(
+        &mut self,
+        legs: LegSet,
+        now: Moment,
+        member: impl Fn(usize) -> MemberId,
+    ) -> Vec<Write> {
         let legs: Vec<usize> = legs.iter().filter(|&leg| !self.holds(leg)).collect();
         let mut writes = Vec::new();
         for &leg in &legs {
             let disk = &mut self.disks[leg];
             disk.seq += 1;
-            let (slot, seq, incarnation) = (slots(leg) as u8, disk.seq, disk.incarnation);
+            let (slot, seq, incarnation) = (member(leg).number(), disk.seq, disk.incarnation);
             let superblock = Superblock { slot, seq, incarnation, ..self.wanted.clone() };
             writes.push((leg, (disk.slot + 1) % SLOTS, superblock));
         }
@@ -252,7 +265,7 @@ impl Membership {
 
     /// A superblock is durable on a leg, or could not be made so. When it was the
     /// last, gives the legs that failed.
-    fn done(&mut self, leg: usize, slot: usize, result: IoResult) -> Option<LegErrors> {
+    fn done(&mut self, leg: usize, member: MemberId, result: IoResult) -> Option<LegErrors> {
         let commit = self.commit.as_mut().expect("a superblock belongs to a commit");
         commit.left.remove(leg);
         let last = commit.left.is_empty();
@@ -263,7 +276,7 @@ impl Membership {
                 disk.version = commit.version;
                 disk.generation = commit.generation;
                 let seq = disk.seq;
-                self.saw(slot, seq);
+                self.saw(member, seq);
             }
             Err(error) => commit.failed.push((leg, error)),
         }
@@ -312,8 +325,7 @@ impl State {
 
     /// The superblocks to be written now, if none are on their way.
     fn next_superblocks(&mut self) -> Vec<Write> {
-        // A start that failed goes on from what it finds, not from what it wanted.
-        if self.probing || matches!(self.life, Life::Held(..) | Life::Refused(_)) {
+        if self.torn_down {
             return Vec::new();
         }
         let in_sync = self.in_sync();
@@ -326,9 +338,9 @@ impl State {
         if membership.commit.is_some() {
             return Vec::new();
         }
-        let slots = |leg| regions.slot(leg);
-        let writes = membership.next(in_sync, now, slots);
-        if writes.is_empty() { membership.next(followers, now, slots) } else { writes }
+        let member = |leg| regions.member(leg);
+        let writes = membership.next(in_sync, now, member);
+        if writes.is_empty() { membership.next(followers, now, member) } else { writes }
     }
 }
 
@@ -355,8 +367,7 @@ impl Mirror {
         if result.is_err() {
             return self.superblock_done(leg, result);
         }
-        self.state.lock().legs[leg].issued(BufCmd::Flush, Cause::Super);
-        self.legs[leg].strategy(Bio::new(Buf::flush(), io, leg as u64));
+        self.flush_leg(leg, Bio::new(Buf::flush(), io, leg as u64), Cause::Super);
     }
 
     /// A leg's superblock is durable, or could not be made so. The commit point
@@ -365,10 +376,10 @@ impl Mirror {
         let failed = {
             let mut state = self.state.lock();
             let state = &mut *state;
-            let slot = state.regions.as_ref().expect("a member has regions").slot(leg);
+            let member = state.regions.as_ref().expect("a member has regions").member(leg);
             let membership = state.membership.as_mut().expect("its commit is on its way");
             let since = membership.commit.as_ref().expect("it is on its way").since;
-            membership.done(leg, slot, result.and(state.legs[leg].kept(since)))
+            membership.done(leg, member, result.and(state.legs[leg].kept(since)))
         };
         if let Some(failed) = failed {
             self.commit_over(&failed);

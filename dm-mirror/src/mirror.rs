@@ -14,34 +14,37 @@
 //!   decides what came of it, then completes, then calls [`Mirror::grant`].
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use arrayvec::ArrayVec;
 use bio::sync::{Lock, Rank};
 use bio::{Bio, BufCmd, ErrorKind, Extent, IoError, IoResult, Sector, Sectors};
 use dm::{Context, Env, Events};
-use spin::Once;
 
 use crate::cache_loss::Loss;
 use crate::clean::Cleaner;
 use crate::config::{Config, Log, ReadPolicy};
 use crate::counts::{Cause, Counts};
 use crate::errors::{Errors, Threshold};
-use crate::format::Geometry;
+use crate::format::{Geometry, MemberId, MemberState};
 use crate::journal::Journal;
 use crate::leg::{Failure, LEGS_MAX, Leg, LegSet, LegState};
+use crate::leg_flush::Flushes;
 use crate::membership::Membership;
 use crate::news::News;
+use crate::not_started::{Consent, NotStarted};
 use crate::pace::Pace;
 use crate::range::{Mode, RangeLock, Ticket};
 use crate::read::Reader;
 use crate::region::{Flushed, Moment, Regions};
 use crate::replace::Replacement;
 use crate::resync::Resync;
+use crate::retry::Retry;
 use crate::scrub::{Job, Scrub};
-use crate::start::{Consent, Offer};
 use crate::write::{Group, Origin, WriteGroup};
 
 /// A mirror: what does not change, and the state that does.
@@ -53,18 +56,28 @@ pub(crate) struct Mirror {
     pub(crate) error_threshold: Threshold,
     pub(crate) env: Arc<dyn Env>,
     pub(crate) events: Arc<Events>,
-    /// Known once the mirror runs.
-    pub(crate) geometry: Once<Geometry>,
+    /// Where on each leg the data begins, by the members that were found last.
+    data_start: AtomicU64,
     pub(crate) state: Lock<State>,
 }
 
 /// What the mirror's lock protects.
 pub(crate) struct State {
     pub(crate) life: Life,
+    /// What a person said about the start that has not succeeded yet.
+    pub(crate) consent: Consent,
     /// The members are being read, for a start.
     pub(crate) probing: bool,
-    /// How many disks are being wiped, to be new members.
-    pub(crate) wiping: u32,
+    /// Legs that a person took out of a session that has not begun on any member: the
+    /// next session begins without them.
+    pub(crate) by_hand: LegSet,
+    /// Legs that are being read or wiped, to be taken back ...
+    pub(crate) looking: LegSet,
+    /// ... and those of them that a person failed meanwhile.
+    pub(crate) called_off: LegSet,
+    /// Nobody uses the mirror any more: nothing is written.
+    pub(crate) torn_down: bool,
+    pub(crate) retry: Retry,
     pub(crate) legs: ArrayVec<LegRecord, LEGS_MAX>,
     pub(crate) ranges: RangeLock<Waiter>,
     /// A thread is starting granted waiters; it will see those of others too.
@@ -95,11 +108,10 @@ pub(crate) enum Life {
     Starting(Vec<Bio>),
     /// It serves them.
     Running,
-    /// It waits for a member or a person, who is told why; requests fail. A
-    /// person's word is good for this offer, if any.
-    Held(String, Option<Offer>),
+    /// It waits for a member or a person, who is told why; requests fail.
+    Held(NotStarted),
     /// What it found cannot be started; requests fail.
-    Refused(String),
+    Refused(NotStarted),
 }
 
 /// What is believed and counted of a leg.
@@ -109,7 +121,8 @@ pub(crate) struct LegRecord {
     pub(crate) counts: Counts,
     /// Errors of its medium.
     pub(crate) errors: Errors,
-    /// Requests that the leg has, of whatever kind.
+    pub(crate) flushes: Flushes,
+    /// Requests that the leg was asked for, of whatever kind.
     pub(crate) outstanding: u32,
     /// When the last flush that succeeded was issued.
     pub(crate) flushed: Moment,
@@ -156,8 +169,13 @@ impl Mirror {
         let record = |(leg, it): (usize, &Leg)| LegRecord::new(first(leg), it.resets());
         let mut state = State {
             life: Life::Starting(Vec::new()),
+            consent: Consent::default(),
             probing: false,
-            wiping: 0,
+            by_hand: LegSet::EMPTY,
+            looking: LegSet::EMPTY,
+            called_off: LegSet::EMPTY,
+            torn_down: false,
+            retry: Retry::default(),
             legs: records.map(record).collect(),
             ranges: RangeLock::new(),
             granting: false,
@@ -175,11 +193,9 @@ impl Mirror {
             loss: Loss::default(),
             news: News::default(),
         };
-        let geometry = Once::new();
         if let Log::Core { region, .. } = config.log {
             let core = Geometry { region, data_start: Sector(0), length: context.length };
-            geometry.call_once(|| core);
-            let mut regions = Regions::new(core, core::array::from_fn(|leg| leg), false);
+            let mut regions = Regions::new(core, core::array::from_fn(MemberId::new), false);
             for leg in state.legs_that(|state| state == LegState::Rebuilding).iter() {
                 regions.all().for_each(|region| regions.miss(leg, region));
             }
@@ -194,7 +210,7 @@ impl Mirror {
             error_threshold: config.error_threshold,
             env: context.env.clone(),
             events: context.events.clone(),
-            geometry,
+            data_start: AtomicU64::new(0),
             state: Lock::new(Rank::TARGET, state),
         })
     }
@@ -213,7 +229,7 @@ impl Mirror {
             (!matches!(life, Life::Running), active && cleaner.wake())
         };
         if first {
-            return self.start_session(Consent::default());
+            return self.start_session();
         }
         if wake {
             self.schedule_cleaner();
@@ -253,7 +269,9 @@ impl Mirror {
     /// Nobody will use the mirror any more: background I/O ends with what is
     /// in flight.
     pub(crate) fn tear_down(&self) {
-        self.state.lock().resync.suspended = true;
+        let mut state = self.state.lock();
+        state.torn_down = true;
+        state.resync.suspended = true;
     }
 
     /// Takes over a request (`dmirror_strategy`).
@@ -264,7 +282,7 @@ impl Mirror {
             match &mut state.life {
                 Life::Running => Ok(bio),
                 Life::Starting(waiting) => return waiting.push(bio),
-                Life::Held(..) | Life::Refused(_) => Err(bio),
+                Life::Held(_) | Life::Refused(_) => Err(bio),
             }
         };
         let bio = match life {
@@ -327,10 +345,20 @@ impl Mirror {
         }
     }
 
+    /// What a person calls a leg: by its number in the table, and its device.
+    pub(crate) fn call(&self, leg: usize) -> String {
+        format!("leg {leg} ({})", self.legs[leg].name())
+    }
+
     /// Where on a leg's device-part the mirror's sector is.
     pub(crate) fn data_place(&self, sector: Sector) -> Sector {
-        let geometry = self.geometry.get().expect("a mirror that runs knows its members");
-        geometry.data_start + (sector - Sector(0))
+        Sector(self.data_start.load(Ordering::Relaxed)) + (sector - Sector(0))
+    }
+
+    /// The members that were found begin their data here. Called while no request is on
+    /// its way to them; the mirror's lock orders it before those that follow.
+    pub(crate) fn set_data_start(&self, start: Sector) {
+        self.data_start.store(start.0, Ordering::Relaxed);
     }
 
     /// Takes a leg out, unless it is the last one in sync. Returns what it is then.
@@ -343,6 +371,39 @@ impl Mirror {
             self.went_out(leg, why);
         }
         state
+    }
+
+    /// A person takes a leg out (`fail`). It stays out, also over restarts, until a
+    /// person takes it back; also if it was out before for another reason.
+    pub(crate) fn fail_by_hand(self: &Arc<Self>, leg: usize) -> Result<String, String> {
+        let (news, recorded) = {
+            let mut state = self.state.lock();
+            state.check_awake()?;
+            if !state.has_session() {
+                return Err("the mirror does not run: nothing is read from its legs, or written \
+                            to them"
+                    .into());
+            }
+            let news = state.fail(leg, Failure::ByHand);
+            let starting = !matches!(state.life, Life::Running);
+            if !matches!(state.legs[leg].state, LegState::Failed(_)) {
+                return Err(format!(
+                    "{} is the last one in sync; failing it would lose the data",
+                    self.call(leg)
+                ));
+            }
+            if starting {
+                state.by_hand.insert(leg);
+            }
+            state.call_off(leg);
+            (news, state.keep_out_by_hand(leg))
+        };
+        if news {
+            self.went_out(leg, Failure::ByHand);
+        } else if recorded {
+            self.commit();
+        }
+        Ok(format!("leg {leg} is out"))
     }
 
     /// A leg is out: a person hears of it, and superblocks must say so.
@@ -374,6 +435,7 @@ impl LegRecord {
             reads_pending: 0,
             counts: Counts::default(),
             errors: Errors::default(),
+            flushes: Flushes::default(),
             outstanding: 0,
             flushed: Moment::default(),
             journal: None,
@@ -383,7 +445,8 @@ impl LegRecord {
         }
     }
 
-    /// The leg is asked for something: to be told before the request is passed on.
+    /// The leg is asked for something but a flush: to be told before the request is
+    /// passed on.
     pub(crate) fn issued(&mut self, cmd: BufCmd, cause: Cause) {
         self.outstanding += 1;
         self.counts.issued(cmd, cause);
@@ -394,10 +457,15 @@ impl LegRecord {
         self.flushed = self.flushed.max(when);
     }
 
-    /// The leg is taken back: what its cache lost before is known to be missing,
-    /// and its errors count anew.
-    pub(crate) fn forgive(&mut self, resets: u64) {
+    /// A session begins with the leg, or it is taken back: what its cache lost before
+    /// is known to be missing.
+    pub(crate) fn begins(&mut self, resets: u64) {
         (self.resets, self.lost, self.flushed) = (resets, Moment::default(), Moment::default());
+    }
+
+    /// A person takes the leg back: its errors count anew, too.
+    pub(crate) fn forgive(&mut self, resets: u64) {
+        self.begins(resets);
         self.errors = Errors::default();
     }
 }
@@ -432,8 +500,41 @@ impl State {
     /// What waits for the end of background I/O, if it has come.
     pub(crate) fn take_quiet(&mut self) -> Option<Box<dyn FnOnce() + Send>> {
         let quiet =
-            !self.resync.running && !self.scrub.running && !self.probing && self.wiping == 0;
+            !self.resync.running && !self.scrub.running && !self.probing && self.looking.is_empty();
         self.resync.on_quiet.take_if(|_| quiet)
+    }
+
+    /// Whether no leg has a request of the mirror's, one that is out included, and no
+    /// record is between its write and its flush.
+    pub(crate) fn nothing_in_flight(&self) -> bool {
+        let idle = |leg: &LegRecord| {
+            leg.outstanding == 0 && leg.journal.as_ref().is_none_or(Journal::is_settled)
+        };
+        self.legs.iter().all(idle) && self.membership.as_ref().is_none_or(Membership::is_quiet)
+    }
+
+    /// Whether a session runs, or its first superblocks are on their way.
+    pub(crate) fn has_session(&self) -> bool {
+        match self.life {
+            Life::Running => true,
+            Life::Starting(_) => self.membership.is_some(),
+            Life::Held(_) | Life::Refused(_) => false,
+        }
+    }
+
+    /// A leg that is out stays so until a person takes it back, and superblocks are to
+    /// say so. Whether that is news to them.
+    pub(crate) fn keep_out_by_hand(&mut self, leg: usize) -> bool {
+        let (Some(regions), Some(membership)) = (&self.regions, &mut self.membership) else {
+            return false;
+        };
+        let member = regions.member(leg);
+        if !membership.has(member) || membership.state(member).needs_a_person() {
+            return false;
+        }
+        self.legs[leg].state = LegState::Failed(Failure::ByHand);
+        membership.set_state(member, MemberState::FailedByHand);
+        true
     }
 
     /// Takes a leg out and says whether that is news; not the last in sync.
@@ -450,11 +551,11 @@ impl State {
         let by = self.in_sync().iter().next().expect("the last one is never failed");
         if let Some(regions) = &mut self.regions {
             regions.exclude(leg);
-            let (slot, by) = (regions.slot(leg), regions.slot(by));
+            let (member, by) = (regions.member(leg), regions.member(by));
             if let Some(membership) = &mut self.membership {
-                membership.exclude(leg, slot, by, why.recorded_as());
+                membership.exclude(leg, member, by, why.recorded_as());
                 self.news.excluded(leg);
-                if !membership.has_member(slot) {
+                if !membership.has(member) {
                     self.legs[leg].state = LegState::Failed(Failure::NoMember);
                 }
             }

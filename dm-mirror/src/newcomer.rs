@@ -26,24 +26,17 @@ use crate::journal::Journal;
 use crate::label;
 use crate::leg::{Failure, LegState};
 use crate::mirror::{Life, Mirror, State};
-use crate::region::Moment;
+use crate::region::{Moment, Regions};
 
 const SUSPENDED: &str = "the mirror is suspended: resume it first";
 
 impl Mirror {
-    /// Refuses a change of members while somebody else may have the disks.
-    pub(crate) fn check_awake(&self) -> Result<(), String> {
-        self.state.lock().check_awake()
-    }
-
     /// Makes the disk of a leg that is out a new member: wipes it first.
     pub(crate) fn add_new(self: &Arc<Self>, leg: usize) -> Result<(), String> {
-        let geometry = *self.geometry.get().ok_or("the mirror does not run")?;
-        self.check_room(leg, geometry)?;
+        self.check_room(leg)?;
         let since = {
             let mut state = self.state.lock();
-            state.check_idle(leg)?;
-            state.wiping += 1;
+            state.check_look(leg)?;
             state.tick()
         };
         Arc::new(Wipe { mirror: self.clone(), leg, since }).next(0);
@@ -51,7 +44,9 @@ impl Mirror {
     }
 
     /// Refuses a disk on which the mirror's data would not fit.
-    pub(crate) fn check_room(&self, leg: usize, geometry: Geometry) -> Result<(), String> {
+    pub(crate) fn check_room(&self, leg: usize) -> Result<(), String> {
+        let geometry = self.state.lock().regions.as_ref().map(Regions::geometry);
+        let geometry = geometry.ok_or("the mirror does not run")?;
         let Some(device) = &self.legs[leg].device else {
             return Err(format!("the table names no device for leg {leg}; load one that does"));
         };
@@ -78,35 +73,34 @@ impl Mirror {
     }
 
     fn wiped(self: &Arc<Self>, leg: usize, since: Moment, result: IoResult) {
-        let (outcome, quiet) = {
+        let outcome = {
             let mut state = self.state.lock();
-            state.wiping -= 1;
-            let outcome = match result.and(state.legs[leg].kept(since)) {
+            match result.and(state.legs[leg].kept(since)) {
                 Err(IoError { kind, .. }) => Err(format!("it cannot be written: {kind}")),
                 Ok(()) => {
                     let uuid = label::uuid_from(|| self.env.random());
                     state.take_new(leg, uuid, self.legs[leg].resets())
                 }
-            };
-            (outcome, state.take_quiet())
+            }
         };
         self.looked_at(leg, outcome);
-        if let Some(quiet) = quiet {
-            quiet();
-        }
     }
 
-    /// What a person asked for a leg that is out could be begun, or not.
+    /// The look at a leg that is out is over: what a person asked for could be begun,
+    /// or not.
     pub(crate) fn looked_at(self: &Arc<Self>, leg: usize, outcome: Result<(), String>) {
         let stays_out = outcome.clone().err();
         let taken = outcome.is_ok();
-        {
+        let quiet = {
             let mut state = self.state.lock();
             if !taken {
                 state.replaces_no_more(leg);
             }
             state.legs[leg].stays_out = outcome.err();
-        }
+            state.looking.remove(leg);
+            state.called_off.remove(leg);
+            state.take_quiet()
+        };
         match stays_out {
             None => {
                 self.raise(Severity::Info, format_args!("leg {leg} is taken back"));
@@ -117,19 +111,26 @@ impl Mirror {
                 self.raise(Severity::Warning, format_args!("leg {leg} stays out: {why}"));
             }
         }
+        if let Some(quiet) = quiet {
+            quiet();
+        }
     }
 
     /// Removes a member that is out from the records.
     pub(crate) fn forget(self: &Arc<Self>, leg: usize) -> Result<String, String> {
-        self.check_awake()?;
-        self.state.lock().forget(leg)?;
+        {
+            let mut state = self.state.lock();
+            state.check_awake()?;
+            state.forget(leg)?;
+        }
         self.commit();
         Ok(format!("leg {leg} is no member any more"))
     }
 }
 
 impl State {
-    fn check_awake(&self) -> Result<(), String> {
+    /// Refuses a change of members while somebody else may have the disks.
+    pub(crate) fn check_awake(&self) -> Result<(), String> {
         if self.resync.suspended { Err(SUSPENDED.into()) } else { Ok(()) }
     }
 
@@ -159,9 +160,36 @@ impl State {
         Ok(())
     }
 
+    /// A leg that is out is going to be read, and perhaps wiped: a suspension waits for
+    /// the end, [`Mirror::looked_at`].
+    pub(crate) fn begin_look(&mut self, leg: usize) -> Result<(), String> {
+        self.check_idle(leg)?;
+        if self.looking.contains(leg) {
+            return Err(format!("leg {leg} is being looked at already"));
+        }
+        self.looking.insert(leg);
+        Ok(())
+    }
+
+    /// Refuses to go on with a leg that cannot be taken back any more.
+    pub(crate) fn check_look(&self, leg: usize) -> Result<(), String> {
+        self.check_idle(leg)?;
+        if self.called_off.contains(leg) {
+            return Err("it was failed by hand meanwhile".into());
+        }
+        Ok(())
+    }
+
+    /// A person failed a leg: whoever looks at it does not take it back.
+    pub(crate) fn call_off(&mut self, leg: usize) {
+        if self.looking.contains(leg) {
+            self.called_off.insert(leg);
+        }
+    }
+
     /// The wiped disk of a leg is to be a member called `uuid`.
     fn take_new(&mut self, leg: usize, uuid: uuid::Uuid, resets: u64) -> Result<(), String> {
-        self.check_idle(leg)?;
+        self.check_look(leg)?;
         let (Some(regions), Some(membership)) = (&mut self.regions, &mut self.membership) else {
             return Err("nothing is recorded".into());
         };
@@ -181,15 +209,15 @@ impl State {
         else {
             return Err("the mirror does not run with recorded members".into());
         };
-        let slot = regions.slot(leg);
+        let member = regions.member(leg);
         match state {
-            LegState::Failed(_) if membership.has_member(slot) => {}
+            LegState::Failed(_) if membership.has(member) => {}
             LegState::Failed(_) => return Err(format!("leg {leg} is no member")),
             LegState::InSync | LegState::Rebuilding | LegState::Returning => {
                 return Err(format!("leg {leg} is not out; `fail {leg}` takes it out"));
             }
         }
-        membership.forget(slot);
+        membership.forget(member);
         self.legs[leg].state = LegState::Failed(Failure::NoMember);
         Ok(())
     }
@@ -206,11 +234,11 @@ struct Wipe {
 impl Wipe {
     fn next(self: Arc<Self>, step: usize) {
         let leg = &self.mirror.legs[self.leg];
-        let buf = if step < SLOTS {
-            Buf::write(leg.place(superblock_place(step)), alloc::vec![0; UNIT].into())
-        } else {
-            Buf::flush()
-        };
+        if step == SLOTS {
+            let flush = Bio::new(Buf::flush(), self.clone(), step as u64);
+            return self.mirror.flush_leg(self.leg, flush, Cause::Super);
+        }
+        let buf = Buf::write(leg.place(superblock_place(step)), alloc::vec![0; UNIT].into());
         self.mirror.state.lock().legs[self.leg].issued(buf.cmd(), Cause::Super);
         leg.strategy(Bio::new(buf, self.clone(), step as u64));
     }

@@ -105,8 +105,7 @@ impl Mirror {
 impl LegProbe {
     fn flush(self: Arc<Self>) {
         let mirror = &self.probe.mirror;
-        mirror.state.lock().legs[self.leg].issued(BufCmd::Flush, Cause::Super);
-        mirror.legs[self.leg].strategy(Bio::new(Buf::flush(), self.clone(), 0));
+        mirror.flush_leg(self.leg, Bio::new(Buf::flush(), self.clone(), 0), Cause::Super);
     }
 
     /// Reads what comes next, or ends.

@@ -23,6 +23,7 @@ use crate::flush::{FlushFor, FlushGroup};
 use crate::format::{Marks, MemberState};
 use crate::leg::{Failure, LegSet, LegState};
 use crate::mirror::{Life, Mirror, State};
+use crate::not_started::Consent;
 use crate::range::Ticket;
 
 impl State {
@@ -74,9 +75,9 @@ impl Mirror {
             match (membership, regions) {
                 (Some(membership), Some(regions)) if !legs.is_empty() => {
                     for leg in legs.iter() {
-                        membership.set_state(regions.slot(leg), MemberState::InSync);
+                        membership.set_state(regions.member(leg), MemberState::InSync);
                     }
-                    membership.mint(regions.slot(by));
+                    membership.mint(regions.member(by));
                     *promotion = Some(ticket);
                     None
                 }
@@ -117,12 +118,13 @@ impl Mirror {
             if state.pending() {
                 return;
             }
+            state.retry.succeeded();
             let promoted = state.take_promoted();
             let still = state.legs_to_be_promoted();
             let ticket = if still.is_empty() { state.promotion.take() } else { None };
             let started = state.take_started();
             let rebuilding = state.take_rebuilding();
-            (promoted, ticket, started, rebuilding, state.go_on_replacing(promoted))
+            (promoted, ticket, started, rebuilding, state.go_on_replacing())
         };
         self.announce_durable();
         self.announce_in_sync(promoted);
@@ -149,7 +151,7 @@ impl Mirror {
             for leg in state.legs_to_be_promoted().iter() {
                 let State { regions, membership, .. } = &mut *state;
                 if let (Some(regions), Some(membership)) = (regions, membership) {
-                    membership.set_state(regions.slot(leg), MemberState::Rebuilding);
+                    membership.set_state(regions.member(leg), MemberState::Rebuilding);
                 }
             }
             state.promotion.take()
@@ -173,7 +175,7 @@ impl State {
         let (Some(regions), Some(membership)) = (&self.regions, &self.membership) else {
             return LegSet::EMPTY;
         };
-        let wanted = |leg: &usize| membership.state(regions.slot(*leg)) == MemberState::InSync;
+        let wanted = |leg: &usize| membership.state(regions.member(*leg)) == MemberState::InSync;
         rebuilding.iter().filter(wanted).collect()
     }
 
@@ -198,9 +200,10 @@ impl State {
 
     /// The session's first superblock is durable: requests that waited may begin.
     fn take_started(&mut self) -> Option<alloc::vec::Vec<bio::Bio>> {
-        if self.probing || !matches!(self.life, Life::Starting(_)) {
+        if !matches!(self.life, Life::Starting(_)) {
             return None;
         }
+        (self.consent, self.by_hand) = (Consent::default(), LegSet::EMPTY);
         match core::mem::replace(&mut self.life, Life::Running) {
             Life::Starting(waiting) => Some(waiting),
             _ => None,

@@ -28,10 +28,8 @@ impl Mirror {
     /// without a superblock becomes a new member, and by `force` any other too. The
     /// answer is that it is being looked at; events and status tell the rest.
     pub(crate) fn add(self: &Arc<Self>, leg: usize, force: bool) -> Result<String, String> {
-        self.state.lock().check_idle(leg)?;
-        if let Some(geometry) = self.geometry.get() {
-            self.check_room(leg, *geometry)?;
-        }
+        self.check_room(leg)?;
+        self.state.lock().begin_look(leg)?;
         let legs = [leg].into_iter().collect();
         let then = move |mirror: &Arc<Mirror>, found: [Found; LEGS_MAX]| {
             mirror.returned_leg_found(leg, force, found);
@@ -43,8 +41,8 @@ impl Mirror {
     fn returned_leg_found(self: &Arc<Self>, leg: usize, force: bool, mut found: [Found; LEGS_MAX]) {
         let found = core::mem::replace(&mut found[leg], Found::Absent);
         let resets = self.legs[leg].resets();
-        let idle = self.state.lock().check_idle(leg);
-        if let Err(why) = idle {
+        let goes_on = self.state.lock().check_look(leg);
+        if let Err(why) = goes_on {
             return self.looked_at(leg, Err(why));
         }
         let back = match &found {
@@ -124,11 +122,11 @@ impl State {
         let in_sync = self.in_sync();
         let State { regions, membership, legs, .. } = self;
         let (Some(regions), Some(membership)) = (regions, membership) else { return Ok(false) };
-        let slot = regions.slot(leg);
+        let member = regions.member(leg);
         let mut to_record = LegSet::EMPTY;
         for source in in_sync.iter() {
             let Some(journal) = &mut legs[source].journal else { continue };
-            if !journal.has_recorded(Marks::missed(slot), regions) {
+            if !journal.has_recorded(Marks::missed(member), regions) {
                 journal.change_differing(regions);
                 to_record.insert(source);
             }
@@ -136,9 +134,10 @@ impl State {
         if !to_record.is_empty() {
             return Err(to_record);
         }
-        let news = membership.state(slot) != MemberState::Rebuilding || !membership.is_marked(leg);
+        let news =
+            membership.state(member) != MemberState::Rebuilding || !membership.is_marked(leg);
         if news {
-            membership.mark(leg, slot);
+            membership.mark(leg, member);
         }
         Ok(news)
     }
@@ -152,29 +151,34 @@ impl State {
         resets: u64,
     ) -> Result<(), String> {
         let (member, _) = found;
-        self.check_idle(leg)?;
+        self.check_look(leg)?;
         let source = self.in_sync().iter().next().expect("one leg is always in sync");
         let (Some(regions), Some(membership)) = (&mut self.regions, &mut self.membership) else {
             return Err("nothing is recorded".into());
         };
-        if usize::from(member.superblock.slot) != regions.slot(leg) {
+        let id = regions.member(leg);
+        if member.superblock.member() != id {
             return Err("it is another member".into());
         }
         let mut now = as_found(membership.wanted(), regions, source);
-        let entry = now.superblock.members[regions.slot(leg)].as_mut();
         // A person takes it back, whatever it was out for.
-        if let Some(entry) = entry.filter(|entry| entry.state == MemberState::FailedMedia) {
+        if let Some(entry) = now.superblock.entry_mut(id)
+            && entry.state.needs_a_person()
+        {
             entry.state = MemberState::Out;
         }
         let verdict = assemble::assemble(&[Some(&now), Some(member)], None);
-        let plan = match verdict {
+        let plan = match &verdict {
             Verdict::Start(plan) | Verdict::Hold { plan, .. } => plan,
-            Verdict::Refuse(why) => return Err(why.to_string()),
+            Verdict::Refuse(_) => {
+                let names = |n| if n == 0 { "the mirror".into() } else { format!("leg {leg}") };
+                return Err(verdict.in_words(&names).to_string());
+            }
         };
         if plan.newest.generation != now.superblock.generation {
             return Err("it is newer than what runs; stop the mirror and start it again".into());
         }
-        let missed = match &plan.roles[regions.slot(leg)] {
+        let missed = match &plan.roles[id.index()] {
             Role::Return { missed, .. } => missed.clone(),
             Role::KeptOut { why, .. } => return Err((*why).into()),
             // It shows nothing newer than it was: it was out all the same.
@@ -206,6 +210,6 @@ fn as_found(wanted: &Superblock, regions: &crate::region::Regions, source: usize
     // What others saw of it is of no matter: it is here.
     let seq = wanted.members.iter().flatten().map(|entry| entry.seen).max().unwrap_or(0);
     let superblock =
-        Superblock { slot: regions.slot(source) as u8, seq: seq.max(1), ..wanted.clone() };
+        Superblock { slot: regions.member(source).number(), seq: seq.max(1), ..wanted.clone() };
     Member { superblock, slot: 0, pages: (0..geometry.pages()).map(page).collect() }
 }

@@ -23,7 +23,7 @@ use alloc::vec::Vec;
 use bio::Extent;
 use fixedbitset::FixedBitSet;
 
-use crate::format::{Geometry, Marks, REGIONS_PER_PAGE, Region};
+use crate::format::{Geometry, Marks, MemberId, REGIONS_PER_PAGE, Region};
 use crate::leg::{LEGS_MAX, LegSet};
 
 /// Counts completions and flushes, to tell which came first.
@@ -48,8 +48,8 @@ impl Moment {
 /// All regions of a mirror.
 pub(crate) struct Regions {
     geometry: Geometry,
-    /// The members' slots, by leg: marks are by slot.
-    slots: [usize; LEGS_MAX],
+    /// The member that each leg holds: marks are by member.
+    members: [MemberId; LEGS_MAX],
     /// The mirror keeps a record of where legs may differ.
     recorded: bool,
     marks: Vec<Marks>,
@@ -91,11 +91,15 @@ pub(crate) struct Flushed {
 impl Regions {
     /// Regions of which nothing is known but that all legs agree. Unless
     /// `recorded`, writes leave no mark.
-    pub(crate) fn new(geometry: Geometry, slots: [usize; LEGS_MAX], recorded: bool) -> Regions {
+    pub(crate) fn new(
+        geometry: Geometry,
+        members: [MemberId; LEGS_MAX],
+        recorded: bool,
+    ) -> Regions {
         let count = geometry.regions() as usize;
         Regions {
             geometry,
-            slots,
+            members,
             recorded,
             marks: vec![Marks::empty(); count],
             unsettled: FixedBitSet::with_capacity(count),
@@ -110,13 +114,13 @@ impl Regions {
         self.geometry
     }
 
-    /// The slot of a leg's member.
-    pub(crate) fn slot(&self, leg: usize) -> usize {
-        self.slots[leg]
+    /// The member that a leg holds, or whose place it has.
+    pub(crate) fn member(&self, leg: usize) -> MemberId {
+        self.members[leg]
     }
 
     fn missed_mark(&self, leg: usize) -> Marks {
-        Marks::missed(self.slots[leg])
+        Marks::missed(self.members[leg])
     }
 
     /// All regions in order.

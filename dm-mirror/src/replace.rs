@@ -11,12 +11,14 @@
 //! - Nothing on disk says that a member is to be replaced: a crash leaves one
 //!   member more, and a person repeats the request or forgets one.
 //! - If the new leg goes out, nothing becomes of it, and the old one stays.
+//! - Another table with both legs goes on with it (`inherit.rs`).
 
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
+use core::fmt;
 
-use crate::leg::{Failure, LegSet, LegState};
+use crate::leg::{Failure, LegState};
 use crate::mirror::{Mirror, State};
 
 /// A member that is to leave; part of the mirror's state.
@@ -26,6 +28,29 @@ pub(crate) enum Replacement {
     Rebuilding { old: usize, new: usize },
     /// Once it is durable that it is out.
     Leaving { old: usize },
+}
+
+impl Replacement {
+    /// The same under the legs' new numbers, if both have one.
+    pub(crate) fn renumbered(self, number: impl Fn(usize) -> Option<usize>) -> Option<Replacement> {
+        match self {
+            Replacement::Rebuilding { old, new } => {
+                Some(Replacement::Rebuilding { old: number(old)?, new: number(new)? })
+            }
+            Replacement::Leaving { old } => Some(Replacement::Leaving { old: number(old)? }),
+        }
+    }
+}
+
+impl fmt::Display for Replacement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Replacement::Rebuilding { old, new } => {
+                write!(f, "the replacement of leg {old} by leg {new}")
+            }
+            Replacement::Leaving { old } => write!(f, "the removal of leg {old}"),
+        }
+    }
 }
 
 impl Mirror {
@@ -80,12 +105,12 @@ impl State {
         }
     }
 
-    /// All legs in sync hold what is wanted, and `promoted` have become in sync: goes
-    /// on with a replacement. Gives the leg that goes out for it.
-    pub(crate) fn go_on_replacing(&mut self, promoted: LegSet) -> Option<usize> {
+    /// All legs in sync hold what is wanted: goes on with a replacement, if its new leg
+    /// is one of them. Gives the leg that goes out for it.
+    pub(crate) fn go_on_replacing(&mut self) -> Option<usize> {
         let mut out = None;
         if let Some(Replacement::Rebuilding { old, new }) = self.replacement
-            && promoted.contains(new)
+            && self.legs[new].state == LegState::InSync
         {
             self.replacement = Some(Replacement::Leaving { old });
             out = self.fail(old, Failure::Replaced).then_some(old);

@@ -45,9 +45,6 @@ pub(crate) const COPY_CHUNK: Sectors = Sectors(256);
 /// How many regions are copied before a flush, while no read waits for one.
 const REGIONS_PER_FLUSH: usize = 16;
 
-/// How long a resync waits that could not go on.
-const RETRY_DELAY: Duration = Duration::from_secs(1);
-
 /// Where a resync stands; part of the mirror's state.
 #[derive(Default)]
 pub(crate) struct Resync {
@@ -196,28 +193,6 @@ impl Work for Nap {
         if !woken {
             self.0.step();
         }
-    }
-}
-
-/// Another try of what failed on the last leg.
-struct Retry(Arc<Mirror>);
-
-impl Work for Retry {
-    fn run(self: Arc<Self>) {
-        // Whoever resumes it does all this.
-        if self.0.state.lock().resync.suspended {
-            return;
-        }
-        self.0.commit();
-        self.0.take_back();
-        self.0.resume_resync();
-    }
-}
-
-impl Mirror {
-    /// Background work goes on after a while: at once, it would only fail again.
-    pub(crate) fn try_again_later(self: &Arc<Self>) {
-        self.env.run_after(RETRY_DELAY, Arc::new(Retry(self.clone())));
     }
 }
 
@@ -450,7 +425,11 @@ impl Mirror {
     /// again later.
     pub(crate) fn chunk_copied(self: &Arc<Self>, copied: Copied, result: IoResult) {
         match result {
-            Ok(()) => self.state.lock().chunk_done(copied.extent, copied.reached),
+            Ok(()) => {
+                let mut state = self.state.lock();
+                state.chunk_done(copied.extent, copied.reached);
+                state.retry.succeeded();
+            }
             Err(error) => return self.resync_stuck(error),
         }
         self.next_step();

@@ -1,7 +1,8 @@
 //! The start of a session: finds the members, and goes on from what they say.
 //!
 //! Place: [`Target::resume`](dm::Target::resume) starts it, and a person who says
-//! to start without a member, or which half to keep. `assemble` decides.
+//! to start without a member, or which half to keep. `assemble` decides; what a mirror
+//! is that was not started, `not_started.rs` has.
 //!
 //! Rules:
 //!
@@ -11,75 +12,49 @@
 //!   of, are unsettled (R6, R7).
 //! - A leg that is to be rebuilt gets nothing yet: `readmit.rs` takes it back.
 
+use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem;
 
 use bio::{Bio, ErrorKind, IoError};
 use dm::Severity;
-use uuid::Uuid;
 
 use crate::assemble::{self, Missed, Plan, Role, Verdict};
-use crate::cache_loss::Loss;
-use crate::format::{Bad, MEMBERS_MAX, Marks, Member, MemberState, Superblock};
+use crate::format::{Bad, Marks, Member, MemberId, MemberState};
 use crate::journal::Journal;
 use crate::leg::{Failure, LEGS_MAX, LegSet, LegState};
 use crate::membership::Membership;
 use crate::mirror::{Life, Mirror, State};
+use crate::not_started::{Consent, NotStarted, Offer};
 use crate::probe::Found;
 use crate::region::Regions;
 
-/// What a person is asked to agree to: to go on from this record, without these.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Offer {
-    generation: Uuid,
-    version: u64,
-    missing: Vec<usize>,
-}
-
-impl Offer {
-    /// Whether a person who agreed to this agreed to the other: a disk that was
-    /// there when they were asked may be gone by now, and with it what made the
-    /// rest good enough.
-    fn covers(&self, other: &Offer) -> bool {
-        (self.generation, self.version) == (other.generation, other.version)
-            && other.missing.iter().all(|slot| self.missing.contains(slot))
-    }
-}
-
-/// What a person said about the start.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Consent {
-    /// Start though members are missing that were in sync.
-    pub(crate) degraded: Option<Offer>,
-    /// Of halves that ran apart, keep this slot's.
-    pub(crate) keep: Option<usize>,
-}
-
 impl Mirror {
-    /// Finds the members and starts, unless the mirror runs.
-    pub(crate) fn start_session(self: &Arc<Self>, consent: Consent) {
+    /// Finds the members and starts, unless the mirror runs or is about to.
+    pub(crate) fn start_session(self: &Arc<Self>) {
         {
             let mut state = self.state.lock();
             match &state.life {
                 Life::Running => return,
-                Life::Starting(_) if state.probing => return,
+                // It is being decided, or the first superblocks are on their way.
+                Life::Starting(_) if state.probing || state.membership.is_some() => return,
                 Life::Starting(_) => {}
-                Life::Held(..) | Life::Refused(_) => state.life = Life::Starting(Vec::new()),
+                Life::Held(_) | Life::Refused(_) => state.life = Life::Starting(Vec::new()),
             }
+            state.probing = true;
         }
-        self.state.lock().probing = true;
         let legs = (0..self.legs.len()).collect();
-        self.probe(legs, alloc::boxed::Box::new(move |mirror, found| mirror.found(found, consent)));
+        self.probe(legs, Box::new(|mirror, found| mirror.found(found)));
     }
 
-    fn found(self: &Arc<Self>, found: [Found; LEGS_MAX], consent: Consent) {
-        let suspended = {
+    fn found(self: &Arc<Self>, found: [Found; LEGS_MAX]) {
+        let (suspended, consent) = {
             let mut state = self.state.lock();
             state.probing = false;
-            state.resync.suspended.then(|| state.take_quiet())
+            (state.resync.suspended.then(|| state.take_quiet()), state.consent.clone())
         };
         if let Some(quiet) = suspended {
             // Nothing is written after a suspension; the resume starts anew.
@@ -87,10 +62,15 @@ impl Mirror {
         }
         match self.decide(&found, &consent) {
             Ok(plan) => {
-                self.geometry.call_once(|| plan.newest.geometry);
+                self.set_data_start(plan.newest.geometry.data_start);
                 let resets =
                     core::array::from_fn(|leg| self.legs.get(leg).map_or(0, |leg| leg.resets()));
-                self.state.lock().apply(&plan, &found, &resets, self);
+                let out = {
+                    let mut state = self.state.lock();
+                    state.apply(&plan, &found, &resets, self);
+                    state.without_those_failed_by_hand()
+                };
+                out.iter().for_each(|leg| self.announce(leg, Failure::ByHand));
                 self.commit();
             }
             Err(life) => self.not_started(life),
@@ -99,87 +79,121 @@ impl Mirror {
 
     /// What is to be done, or what the mirror is without.
     fn decide(&self, found: &[Found; LEGS_MAX], consent: &Consent) -> Result<Plan, Life> {
+        let refused = |why| Life::Refused(NotStarted::because(why, found));
         let mut members: [Option<&Member>; LEGS_MAX] = [None; LEGS_MAX];
-        for (leg, found) in found.iter().enumerate() {
-            match found {
+        for (leg, it) in found.iter().enumerate() {
+            match it {
                 Found::Member(member, _) if self.fits(leg, &member.superblock) => {
                     members[leg] = Some(member);
                 }
                 Found::Bad(Bad::Version(version)) => {
-                    let name = self.legs[leg].name();
-                    return Err(Life::Refused(format!(
-                        "`{name}` has metadata of version {version}, which is not known here; \
-                         use a newer program"
+                    return Err(refused(format!(
+                        "{} has metadata of version {version}, which is not known here; \
+                         use a newer program",
+                        self.call(leg)
                     )));
                 }
                 Found::Member(..) | Found::Bad(_) | Found::Absent => {}
             }
         }
-        let verdict = assemble::assemble(&members, consent.keep);
-        let words = verdict.to_string();
-        let plan = match verdict {
+        let verdict = assemble::assemble(&members, consent.kept(found));
+        let words = || verdict.in_words(&|leg| self.call(leg)).to_string();
+        let plan = match &verdict {
             Verdict::Start(plan) => plan,
             Verdict::Hold { plan, missing } => {
-                let Superblock { generation, version, .. } = plan.newest;
-                let offer = Offer { generation, version, missing };
+                let offer = Offer::of(&plan.newest, missing.clone());
                 let agreed = consent.degraded.as_ref().is_some_and(|it| it.covers(&offer));
                 if !agreed && !self.start_degraded {
-                    return Err(Life::Held(words, Some(offer)));
+                    return Err(Life::Held(NotStarted::held(words(), plan, offer, found)));
                 }
                 plan
             }
-            Verdict::Refuse(_) => return Err(Life::Refused(words)),
+            Verdict::Refuse(refusal) => {
+                return Err(Life::Refused(NotStarted::refused(words(), refusal, found)));
+            }
         };
-        self.check(&plan)?;
-        Ok(plan)
+        self.check(plan).map_err(refused)?;
+        Ok(plan.clone())
     }
 
     /// The table must describe the mirror that was found.
-    fn check(&self, plan: &Plan) -> Result<(), Life> {
+    fn check(&self, plan: &Plan) -> Result<(), String> {
         let (length, has) = (self.length, plan.newest.geometry.length);
         if length != has {
-            return Err(Life::Refused(format!(
-                "the table says {length} sectors, the mirror has {has}"
-            )));
+            return Err(format!("the table says {length} sectors, the mirror has {has}"));
         }
         let members = plan.newest.members.iter().flatten().count();
         if members > self.legs.len() {
             let legs = self.legs.len();
-            return Err(Life::Refused(format!(
+            return Err(format!(
                 "the mirror has {members} members, the table names {legs}; \
                  name `- 0` for one that is not there"
-            )));
+            ));
         }
         Ok(())
     }
 
     fn not_started(self: &Arc<Self>, life: Life) {
-        if let Life::Held(why, _) | Life::Refused(why) = &life {
+        if let Life::Held(not_started) | Life::Refused(not_started) = &life {
+            let why = &not_started.why;
             log::warn!("mirror: {why}");
             self.note(Severity::Error, format_args!("not started: {why}"));
         }
         let waiting = {
             let mut state = self.state.lock();
+            // The word was for an offer that does not hold; that for a half does.
+            if !matches!(&life, Life::Held(it) if it.has_failed()) {
+                state.consent.degraded = None;
+            }
             match mem::replace(&mut state.life, life) {
                 Life::Starting(waiting) => waiting,
-                Life::Running | Life::Held(..) | Life::Refused(_) => Vec::new(),
+                Life::Running | Life::Held(_) | Life::Refused(_) => Vec::new(),
             }
         };
         waiting.into_iter().for_each(|bio: Bio| bio.fail(ErrorKind::Gone));
         self.events.raise();
     }
 
-    /// The session's first superblock could not be written.
+    /// The session's first superblocks could not be written: the session is over
+    /// before it began, with all that belongs to it. It is tried again by itself.
     pub(crate) fn start_failed(self: &Arc<Self>, error: IoError) {
-        let starting = matches!(self.state.lock().life, Life::Starting(_));
-        if starting {
-            let why = format!("no superblock can be written: {}", error.kind);
-            self.not_started(Life::Held(why, None));
+        {
+            let mut state = self.state.lock();
+            if !matches!(state.life, Life::Starting(_)) {
+                return;
+            }
+            state.end_session();
         }
+        let why = format!("no superblock can be written: {}; it is tried again", error.kind);
+        self.not_started(Life::Held(NotStarted::failed(why)));
     }
 }
 
 impl State {
+    /// A person took legs out before this session, and was told that they are.
+    fn without_those_failed_by_hand(&mut self) -> LegSet {
+        let mut out = LegSet::EMPTY;
+        for leg in self.by_hand.iter() {
+            if self.fail(leg, Failure::ByHand) {
+                out.insert(leg);
+            }
+            // It may have been out already for another reason.
+            if matches!(self.legs[leg].state, LegState::Failed(_)) {
+                self.keep_out_by_hand(leg);
+            }
+        }
+        out
+    }
+
+    /// Forgets all that belongs to a session.
+    fn end_session(&mut self) {
+        (self.regions, self.membership) = (None, None);
+        for record in &mut self.legs {
+            record.state = LegState::Failed(Failure::Absent);
+            record.journal = None;
+        }
+    }
+
     /// Goes on from the newest superblock, with everybody in their role.
     fn apply(
         &mut self,
@@ -188,19 +202,19 @@ impl State {
         resets: &[u64; LEGS_MAX],
         mirror: &Mirror,
     ) {
-        let slots = slots_of_legs(plan);
+        let ids = members_of_legs(plan);
         let member = |leg: usize| match &found[leg] {
             Found::Member(member, unreadable) => Some((&**member, &unreadable[..])),
             Found::Absent | Found::Bad(_) => None,
         };
         let mut membership = Membership::new(plan.newest.clone(), mirror.env.clone());
-        let mut regions = Regions::new(plan.newest.geometry, slots, true);
-        self.loss = Loss::default();
-        for (leg, slot) in slots.iter().enumerate().take(self.legs.len()) {
+        let mut regions = Regions::new(plan.newest.geometry, ids, true);
+        self.loss = self.loss.in_a_new_session();
+        for (leg, id) in ids.iter().enumerate().take(self.legs.len()) {
             let record = &mut self.legs[leg];
-            record.forgive(resets[leg]);
+            record.begins(resets[leg]);
             record.journal = None;
-            record.state = match &plan.roles[*slot] {
+            record.state = match plan.role(*id) {
                 Role::InSync { .. } => LegState::InSync,
                 Role::Return { .. } => LegState::Returning,
                 Role::KeptOut { why, .. } => LegState::Failed(Failure::KeptOut(why)),
@@ -219,19 +233,19 @@ impl State {
         let others = self.legs_that(|_| true).without(in_sync);
         take_marks(&mut regions, &sources, others);
         for leg in self.legs_that(|state| state == LegState::Returning).iter() {
-            let (Some(found), Role::Return { missed, .. }) = (member(leg), &plan.roles[slots[leg]])
+            let (Some(found), Role::Return { missed, .. }) = (member(leg), plan.role(ids[leg]))
             else {
                 continue;
             };
             self.legs[leg].journal =
                 Some(returning(leg, found, missed, &mut membership, &mut regions));
         }
-        let by = slots[in_sync.iter().next().expect("a plan has a leg in sync")];
+        let by = ids[in_sync.iter().next().expect("a plan has a leg in sync")];
         let mut minted = !plan.adopt.is_empty();
-        for (leg, slot) in slots.iter().copied().enumerate().take(self.legs.len()) {
-            if !in_sync.contains(leg) && membership.state(slot) == MemberState::InSync {
-                let present = matches!(plan.roles[slot], Role::Return { .. });
-                membership.exclude_found(slot, present);
+        for (leg, id) in ids.iter().copied().enumerate().take(self.legs.len()) {
+            if !in_sync.contains(leg) && membership.state(id) == MemberState::InSync {
+                let present = matches!(plan.role(id), Role::Return { .. });
+                membership.exclude_found(id, present);
                 regions.exclude(leg);
                 minted = true;
             }
@@ -249,27 +263,27 @@ impl State {
     }
 }
 
-/// The slot of each leg: that of the member it holds; of the slots left, those
-/// that have a member come first.
-fn slots_of_legs(plan: &Plan) -> [usize; LEGS_MAX] {
-    let mut slots = [None; LEGS_MAX];
-    for (slot, role) in plan.roles.iter().enumerate() {
-        match *role {
+/// The member that each leg holds. A leg that holds none has the place of one that is
+/// not there, or else a free one.
+fn members_of_legs(plan: &Plan) -> [MemberId; LEGS_MAX] {
+    let mut ids = [None; LEGS_MAX];
+    for id in MemberId::all() {
+        match *plan.role(id) {
             Role::InSync { device }
             | Role::Return { device, .. }
             | Role::KeptOut { device, .. } => {
-                slots[device] = Some(slot);
+                ids[device] = Some(id);
             }
             Role::Empty | Role::Absent | Role::Missing => {}
         }
     }
-    let taken = slots;
-    let free = |slot: &usize| !taken.contains(&Some(*slot));
-    let has_member = |slot: &usize| plan.newest.members[*slot].is_some();
-    let (with, without): (Vec<usize>, Vec<usize>) =
-        (0..MEMBERS_MAX).filter(free).partition(has_member);
+    let taken = ids;
+    let free = |id: &MemberId| !taken.contains(&Some(*id));
+    let is_member = |id: &MemberId| plan.newest.entry(*id).is_some();
+    let (with, without): (Vec<MemberId>, Vec<MemberId>) =
+        MemberId::all().filter(free).partition(is_member);
     let mut left = with.into_iter().chain(without);
-    slots.map(|slot| slot.or_else(|| left.next()).expect("as many slots as legs"))
+    ids.map(|id| id.or_else(|| left.next()).expect("as many members as legs"))
 }
 
 /// What the maps of the legs in sync say together.
@@ -281,7 +295,7 @@ fn take_marks(regions: &mut Regions, sources: &[&Member], others: LegSet) {
             regions.unsettle(region);
         }
         for leg in others.iter() {
-            if said.contains(Marks::missed(regions.slot(leg))) {
+            if said.contains(Marks::missed(regions.member(leg))) {
                 regions.miss(leg, region);
             }
         }

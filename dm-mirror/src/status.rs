@@ -14,6 +14,7 @@ use crate::config::Log;
 use crate::counts::CAUSES;
 use crate::leg::{Failure, LegSet, LegState};
 use crate::mirror::{LegRecord, Life, Mirror, State};
+use crate::not_started::NotStarted;
 use crate::report::{Copying, Cost, Health, LegReport, Map, Report, Standing};
 
 impl LegState {
@@ -51,7 +52,7 @@ impl Mirror {
                 }
             }
             Life::Starting(_) => text.push_str(" starting"),
-            Life::Held(..) => text.push_str(" held"),
+            Life::Held(_) => text.push_str(" held"),
             Life::Refused(_) => text.push_str(" refused"),
         }
         text
@@ -79,13 +80,13 @@ impl Mirror {
 
 impl State {
     fn health(&self) -> (Health, String) {
-        let not_started = |why: &String| format!("not started: {why}");
+        let not_started = |it: &NotStarted| format!("not started: {}", it.why);
         match &self.life {
             Life::Starting(_) => {
                 return (Health::Starting, "starting: the members are being read".into());
             }
-            Life::Held(why, _) => return (Health::Held, not_started(why)),
-            Life::Refused(why) => return (Health::Refused, not_started(why)),
+            Life::Held(it) => return (Health::Held, not_started(it)),
+            Life::Refused(it) => return (Health::Refused, not_started(it)),
             Life::Running => {}
         }
         let in_sync = self.in_sync().iter().count();
@@ -168,6 +169,11 @@ impl State {
     }
 
     fn describe_state(&self, leg: usize) -> String {
+        if let Life::Held(it) | Life::Refused(it) = &self.life
+            && !it.legs[leg].is_empty()
+        {
+            return it.legs[leg].clone();
+        }
         match self.legs[leg].state {
             LegState::InSync => "in sync".into(),
             LegState::Rebuilding if self.legs_to_be_promoted().contains(leg) => {

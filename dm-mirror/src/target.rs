@@ -8,17 +8,16 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::any::Any;
 use core::mem;
 
 use bio::{Bio, Limits};
 use dm::{ArgError, Args, Context, DeviceRef, MessageError, Target, TargetType};
 
 use crate::config::{Config, NO_RATE, ReadPolicy};
-use crate::leg::{Failure, LegState};
 use crate::mirror::{Life, Mirror};
 use crate::pace::Rate;
 use crate::report::Report;
-use crate::start::Consent;
 
 /// The target type `mirror`; the grammar is in this crate's `config.rs` and in
 /// the message of every refusal.
@@ -94,13 +93,13 @@ impl Target for MirrorTarget {
             ["replace", old, new] => self.replace(old, new, false),
             ["replace", old, new, "force"] => self.replace(old, new, true),
             ["sync_rate", rate] => self.sync_rate(rate),
-            ["start_degraded"] => self.start_degraded(),
+            ["start_degraded"] => self.mirror.start_degraded().map_err(MessageError::Refused),
             ["check"] => self.check(false),
             ["repair"] => self.check(true),
             ["idle"] => self.idle(),
-            ["keep", slot] => {
-                let keep = Some(self.leg(slot)?);
-                self.start(Consent { degraded: None, keep })
+            ["keep", leg] => {
+                let leg = self.leg(leg)?;
+                self.mirror.keep(leg).map_err(MessageError::Refused)
             }
             _ => Err(MessageError::NotUnderstood),
         }
@@ -110,8 +109,23 @@ impl Target for MirrorTarget {
         self.devices.clone()
     }
 
+    fn serves(&self) -> bool {
+        !matches!(self.mirror.state.lock().life, Life::Held(_) | Life::Refused(_))
+    }
+
     fn limits(&self) -> Limits {
         self.mirror.limits()
+    }
+
+    fn take_over(&self, before: &[Arc<dyn Target>]) {
+        for target in before {
+            let target: &dyn Any = &**target;
+            if let Some(before) = target.downcast_ref::<MirrorTarget>()
+                && self.mirror.shares_leg_with(&before.mirror)
+            {
+                return self.mirror.take_over(&before.mirror);
+            }
+        }
     }
 
     fn suspend(&self, done: Box<dyn FnOnce() + Send>) {
@@ -179,23 +193,6 @@ impl MirrorTarget {
         self.mirror.add(self.leg(leg)?, force).map_err(MessageError::Refused)
     }
 
-    /// A person's word is good for what they were shown, and nothing else.
-    fn start_degraded(&self) -> Result<String, MessageError> {
-        let degraded = match &self.mirror.state.lock().life {
-            Life::Held(_, offer) => offer.clone(),
-            _ => return Err(MessageError::Refused("the mirror is not held for a member".into())),
-        };
-        self.start(Consent { degraded, keep: None })
-    }
-
-    fn start(&self, consent: Consent) -> Result<String, MessageError> {
-        if matches!(self.mirror.state.lock().life, Life::Running) {
-            return Err(MessageError::Refused("the mirror runs already".into()));
-        }
-        self.mirror.start_session(consent);
-        Ok("starting".into())
-    }
-
     fn check(&self, repairs: bool) -> Result<String, MessageError> {
         self.mirror.start_check(repairs).map_err(MessageError::Refused)?;
         self.mirror.resume_scrub();
@@ -208,16 +205,7 @@ impl MirrorTarget {
     }
 
     fn fail(&self, leg: &str) -> Result<String, MessageError> {
-        let index = self.leg(leg)?;
-        self.mirror.check_awake().map_err(MessageError::Refused)?;
-        match self.mirror.fail_leg(index, Failure::ByHand) {
-            LegState::Failed(_) => Ok(format!("leg {index} is out")),
-            LegState::InSync | LegState::Rebuilding | LegState::Returning => {
-                Err(MessageError::Refused(format!(
-                    "leg {index} is the last one in sync; failing it would lose the data"
-                )))
-            }
-        }
+        self.mirror.fail_by_hand(self.leg(leg)?).map_err(MessageError::Refused)
     }
 }
 

@@ -211,17 +211,18 @@ impl WriteGroup {
             }
             TxState::DataWrite | TxState::DataFlush => return bio.biodone(Ok(())),
         };
-        let flush = {
-            let mut state = self.mirror.state.lock();
-            state.legs[tx.leg].issued(bio.cmd(), self.cause);
-            match (&mut state.regions, bio.cmd()) {
-                (Some(regions), BufCmd::Flush) => regions.tick(),
-                _ => Moment::default(),
-            }
-        };
-        let tx = WriteTx { state, flush, ..tx };
-        let start = self.mirror.data_place(bio.extent().start());
-        self.mirror.legs[tx.leg].issue(bio, start, self.clone(), tx.to_info());
+        let mirror = &self.mirror;
+        if state == TxState::DataFlush {
+            let flush = mirror.state.lock().tick();
+            let tx = WriteTx { state, flush, ..tx };
+            let start = bio.extent().start();
+            let bio = bio.push_bio(start, self.clone(), tx.to_info());
+            return mirror.flush_leg(tx.leg, bio, self.cause);
+        }
+        mirror.state.lock().legs[tx.leg].issued(bio.cmd(), self.cause);
+        let tx = WriteTx { state, ..tx };
+        let start = mirror.data_place(bio.extent().start());
+        mirror.legs[tx.leg].issue(bio, start, self.clone(), tx.to_info());
     }
 
     /// Goes on to write as soon as the leg's own map allows it.

@@ -70,7 +70,7 @@ fn a_leg_that_is_promoted_says_who_is_out_and_what_that_one_missed() {
         }
         rig.until(|rig| {
             let promoted = rig.says(0, 1) == MemberState::InSync;
-            let present = rig.says(1, 2) == MemberState::Out;
+            let present = rig.says(1, 2) == MemberState::FailedByHand;
             assert!(!promoted || present, "the present superblock first");
             assert!(!promoted || [0, 4].iter().all(|region| rig.missed(1, *region, 2)));
             promoted

@@ -224,7 +224,7 @@ fn a_dirty_region_answers_no_read_while_an_exclusion_is_not_durable() {
         assert_eq!(rig.end(read), None);
     }
     rig.settle();
-    assert_eq!((rig.says(0, 1), rig.value(read)), (MemberState::Out, 2));
+    assert_eq!((rig.says(0, 1), rig.value(read)), (MemberState::FailedByHand, 2));
 }
 
 /// What is answered must be durable, also where there is nothing to copy.
@@ -234,7 +234,7 @@ fn a_dirty_region_is_not_settled_by_a_flush_that_failed() {
     rig.until(|rig| rig.runs());
     rig.message("fail 1").unwrap();
     let read = rig.read(0, 1);
-    rig.until(|rig| rig.says(0, 1) == MemberState::Out);
+    rig.until(|rig| rig.says(0, 1) == MemberState::FailedByHand);
     rig.until(|rig| rig.asks(0).contains(&Ask::Flush));
     rig.fail_ask(0, Ask::Flush);
     rig.settle();

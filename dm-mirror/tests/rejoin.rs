@@ -20,9 +20,8 @@ fn mirror(legs: usize) -> Recorded {
 }
 
 /// Takes a leg out, by hand.
-fn fail(rig: &Recorded, leg: usize) {
-    rig.message(&format!("fail {leg}")).unwrap();
-    rig.settle();
+fn fail(rig: &mut Recorded, leg: usize) {
+    rig.lose(leg);
 }
 
 /// Takes a leg back, and gives how many regions were copied for that.
@@ -55,8 +54,8 @@ fn whole(rig: &Recorded) {
 
 #[test]
 fn a_leg_that_missed_nothing_is_back_without_a_copy() {
-    let rig = mirror(2);
-    fail(&rig, 1);
+    let mut rig = mirror(2);
+    fail(&mut rig, 1);
     assert_eq!(add(&rig, 1), 0);
     whole(&rig);
     let rig = rig.stop_and_start(&[true, false]);
@@ -105,7 +104,7 @@ fn a_leg_that_vanished_under_a_read_is_out_in_a_new_generation_and_back_at_the_n
 fn what_a_leg_missed_is_remembered_however_long_and_gone_when_it_is_back() {
     let mut rig = mirror(3);
     assert!((0..3).all(|leg| map(&rig, leg).iter().all(|marks| marks.is_empty())));
-    fail(&rig, 1);
+    fail(&mut rig, 1);
     rig.put(REGION, 1, 2);
     rig.rest_for(20);
     for leg in [0, 2] {
@@ -120,7 +119,7 @@ fn what_a_leg_missed_is_remembered_however_long_and_gone_when_it_is_back() {
 fn what_a_leg_missed_outlives_starts_without_it() {
     for crash in [false, true] {
         let mut rig = mirror(2);
-        fail(&rig, 1);
+        fail(&mut rig, 1);
         rig.put(2 * REGION, 1, 2);
         rig.rest();
         let again = |rig: Recorded, there: &[bool]| match crash {
@@ -140,10 +139,10 @@ fn what_a_leg_missed_outlives_starts_without_it() {
 #[test]
 fn each_of_two_legs_that_were_away_is_given_what_it_missed_itself() {
     let mut rig = mirror(3);
-    fail(&rig, 1);
+    fail(&mut rig, 1);
     rig.put(REGION, 1, 2);
     rig.rest();
-    fail(&rig, 2);
+    fail(&mut rig, 2);
     rig.put(2 * REGION, 1, 3);
     rig.rest();
     assert_eq!(add(&rig, 2), 1);
@@ -177,9 +176,9 @@ fn a_leg_that_failed_a_write_is_believed_beside_no_survivor() {
 #[test]
 fn a_disk_that_was_zeroed_while_it_was_away_changes_no_data() {
     for out in [false, true] {
-        let rig = mirror(2);
+        let mut rig = mirror(2);
         if out {
-            fail(&rig, 1);
+            fail(&mut rig, 1);
         }
         let rig = rig.stop_and_start(&[true, true]);
         let zeroes = vec![0; rig.snapshot(1).len()];
@@ -220,7 +219,7 @@ fn one_bad_slot_of_a_superblock_costs_nothing_and_two_are_no_member() {
 #[test]
 fn a_leg_is_never_the_source_of_what_it_missed() {
     let mut rig = mirror(2);
-    fail(&rig, 1);
+    fail(&mut rig, 1);
     rig.put(0, 1, 2);
     rig.rest();
     let mut rig = rig.stop_and_start(&[true, true]);

@@ -4,10 +4,11 @@
 mod rig;
 
 use Survives::{All, Durable};
-use bio::{BufCmd, Extent, SECTOR_SIZE, Sector};
+use bio::{BufCmd, ErrorKind, Extent, SECTOR_SIZE, Sector};
 use dm_mirror::format::{MemberState, SLOTS, page_place, superblock_place};
 use rig::LENGTH;
 use rig::recorded::{Ask, DATA, Recorded, Survives};
+use sim::{Landed, Outcome};
 
 /// Runs until nothing is left to be done; `seen` gets the place of each write that a
 /// leg is asked for, as it comes.
@@ -247,8 +248,10 @@ fn a_leg_that_was_restored_and_rebuilt_is_a_member_like_any_other() {
 /// not find on the medium may be overtaken in its other slot, and then be lost.
 #[test]
 fn what_a_start_goes_by_is_durable_before_anything_is_written() {
-    let rig = Recorded::new(2);
-    rig.message("fail 1").unwrap();
+    let mut rig = Recorded::new(2);
+    rig.flush();
+    rig.end_ask(0, Ask::Flush, Outcome::Ok);
+    rig.end_ask(1, Ask::Flush, Outcome::Fail(ErrorKind::Gone, Landed::None));
     rig.until(|rig| rig.asks(0) == [Ask::Flush]);
     let next = superblock_place(1 - rig.member(0).slot).start();
     let out = rig.disks[0].contents(next);

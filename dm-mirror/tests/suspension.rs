@@ -45,7 +45,7 @@ fn no_member_is_changed_while_the_mirror_is_suspended() {
     rig.target.resume();
     rig.message("fail 0").unwrap();
     rig.settle();
-    assert_eq!((rig.letters().as_str(), rig.says(2, 0)), ("DDA", MemberState::Out));
+    assert_eq!((rig.letters().as_str(), rig.says(2, 0)), ("DDA", MemberState::FailedByHand));
 }
 
 /// It is the last that comes before another table.

@@ -88,12 +88,12 @@ fn superblock(input: &mut Unstructured<'_>) -> Result<Superblock> {
 }
 
 fn entry(input: &mut Unstructured<'_>, slot: usize) -> Result<MemberEntry> {
-    use MemberState::{FailedMedia, InSync, Out, Rebuilding};
+    use MemberState::{FailedByHand, FailedMedia, InSync, Out, Rebuilding};
     // Those of two slots are never the same.
     let uuid = (slot as u128 + 1) << 8 | input.int_in_range(0..=1)?;
     Ok(MemberEntry {
         uuid: Uuid::from_u128(uuid),
-        state: *input.choose(&[InSync, Out, Rebuilding, FailedMedia])?,
+        state: *input.choose(&[InSync, Out, Rebuilding, FailedMedia, FailedByHand])?,
         base: generation(input, 0)?,
         seen: count(input)?,
     })

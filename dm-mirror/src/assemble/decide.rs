@@ -1,4 +1,4 @@
-//! The decision: what becomes of each slot beside the newest record.
+//! The decision: what becomes of each member beside the newest record.
 //!
 //! Place: called by `assemble` with what `elect.rs` elected.
 
@@ -8,10 +8,11 @@ use core::array;
 use super::elect::Elected;
 use super::missed::Needs;
 use super::{Candidate, Missed, Plan, Role, Verdict};
-use crate::format::{Marks, MemberEntry, MemberState, Superblock};
+use crate::format::{Marks, MemberEntry, MemberId, MemberState, Superblock};
 
 const STRANGER: &str = "the mirror has another disk in its place";
 const FAILED_MEDIA: &str = "it is out for errors of its medium until a person adds it";
+const FAILED_BY_HAND: &str = "a person took it out; it stays out until a person adds it";
 
 /// The newest record, and who is there.
 struct Decision<'a> {
@@ -21,13 +22,13 @@ struct Decision<'a> {
     in_sync: Vec<Candidate<'a>>,
 }
 
-/// Gives each slot its role.
+/// Gives each member its role.
 pub(super) fn decide(present: &[Candidate<'_>], elected: Elected<'_>) -> Verdict {
     let Elected { newest, adopt } = elected;
     let mut decision = Decision { newest, present, in_sync: Vec::new() };
     decision.in_sync = present.iter().copied().filter(|it| decision.is_in_sync(*it)).collect();
-    let roles = array::from_fn(|slot| decision.role(slot));
-    let missing: Vec<usize> = (0..roles.len()).filter(|slot| decision.holds(*slot)).collect();
+    let roles = array::from_fn(|number| decision.role(MemberId::new(number)));
+    let missing: Vec<MemberId> = MemberId::all().filter(|id| decision.holds(*id)).collect();
     let plan = Plan { newest: newest.superblock().clone(), roles, adopt };
     if missing.is_empty() { Verdict::Start(plan) } else { Verdict::Hold { plan, missing } }
 }
@@ -37,27 +38,31 @@ impl<'a> Decision<'a> {
         self.newest.superblock()
     }
 
-    /// The disk that the newest record means by this slot, if it is there.
-    fn member(&self, slot: usize) -> Option<Candidate<'a>> {
-        let mut here = self.present.iter().copied().filter(|it| it.slot() == slot);
+    /// The disk that the newest record calls so, if it is there.
+    fn member(&self, id: MemberId) -> Option<Candidate<'a>> {
+        let mut here = self.present.iter().copied().filter(|it| it.id() == id);
         here.find(|it| self.newest.entry_of(*it).is_some())
     }
 
-    fn role(&self, slot: usize) -> Role {
-        let Some(entry) = &self.record().members[slot] else { return Role::Empty };
-        let Some(it) = self.member(slot) else { return self.role_without(slot, entry) };
+    fn role(&self, id: MemberId) -> Role {
+        let Some(entry) = self.record().entry(id) else { return Role::Empty };
+        let Some(it) = self.member(id) else { return self.role_without(id, entry) };
         let device = it.device;
         if self.is_in_sync(it) {
             Role::InSync { device }
-        } else if entry.state == MemberState::FailedMedia {
-            Role::KeptOut { device, why: FAILED_MEDIA }
         } else {
-            Role::Return { device, missed: self.missed(it, entry) }
+            match entry.state {
+                MemberState::FailedMedia => Role::KeptOut { device, why: FAILED_MEDIA },
+                MemberState::FailedByHand => Role::KeptOut { device, why: FAILED_BY_HAND },
+                MemberState::InSync | MemberState::Out | MemberState::Rebuilding => {
+                    Role::Return { device, missed: self.missed(it, entry) }
+                }
+            }
         }
     }
 
-    fn role_without(&self, slot: usize, entry: &MemberEntry) -> Role {
-        let stranger = self.present.iter().find(|it| it.slot() == slot);
+    fn role_without(&self, id: MemberId, entry: &MemberEntry) -> Role {
+        let stranger = self.present.iter().find(|it| it.id() == id);
         match (stranger, entry.state) {
             (Some(stranger), _) => Role::KeptOut { device: stranger.device, why: STRANGER },
             (None, MemberState::InSync) => Role::Missing,
@@ -84,7 +89,7 @@ impl<'a> Decision<'a> {
         let fits = match it.own().state {
             MemberState::InSync => same || ancestor,
             MemberState::Rebuilding => ancestor && self.was_a_source_of(it),
-            MemberState::Out | MemberState::FailedMedia => false,
+            MemberState::Out | MemberState::FailedMedia | MemberState::FailedByHand => false,
         };
         listed && fits && self.has_a_past_with(it)
     }
@@ -111,31 +116,31 @@ impl<'a> Decision<'a> {
         if !self.has_a_past_with(it) || torn_out || !(remembered || it.is_evidence()) {
             return Missed::Everything;
         }
-        let mine = Marks::missed(it.slot());
+        let mine = Marks::missed(it.id());
         let mut needs = Needs::new(self.record().geometry);
         let mut own = Marks::DIRTY | mine;
         for &source in &self.in_sync {
             needs.add(source, Marks::DIRTY | mine);
             // It may have run without them, in a time that a person decided against.
             if !same && it.generation() != entry.base {
-                own |= Marks::missed(source.slot());
+                own |= Marks::missed(source.id());
             }
         }
         needs.add(it, own);
         needs.finish()
     }
 
-    /// Whether the member of this slot may have what nobody else has.
+    /// Whether this member may have what nobody else has.
     ///
     /// One that is there and is evidence has not: it had written nothing when it
     /// lost the election, or a person decided against it. One that shows less than
     /// it did may have gone on before, excluded the newest, and left what it had to
     /// a member that is not there.
-    fn holds(&self, slot: usize) -> bool {
+    fn holds(&self, id: MemberId) -> bool {
         let listed = |entry: &MemberEntry| entry.state == MemberState::InSync;
-        let listed = self.record().members[slot].as_ref().is_some_and(listed);
+        let listed = self.record().entry(id).is_some_and(listed);
         let has_not =
             |it: Candidate<'_>| self.is_in_sync(it) || (it.is_evidence() && !it.rolled_back);
-        listed && !self.member(slot).is_some_and(has_not)
+        listed && !self.member(id).is_some_and(has_not)
     }
 }

@@ -50,9 +50,9 @@ pub(super) fn elect<'a>(
     if sides.is_empty() {
         return Err(Refusal::NoneInSync);
     }
-    one_side_for_each_slot(&sides)?;
-    let has = |side: &&Side<'_>, slot| side.members.iter().any(|it| it.slot() == slot);
-    let kept = keep.and_then(|slot| sides.iter().find(|side| has(side, slot)));
+    one_side_for_each_member(&sides)?;
+    let has = |side: &&Side<'_>, device| side.members.iter().any(|it| it.device == device);
+    let kept = keep.and_then(|device| sides.iter().find(|side| has(side, device)));
     let Some(Side { newest, .. }) = kept else { return Err(split_brain(&sides)) };
     Ok(Elected { newest: *newest, adopt: unknown_to(*newest, present) })
 }
@@ -60,7 +60,7 @@ pub(super) fn elect<'a>(
 /// What makes one record newer than another of the same generation; a member
 /// that shows less than it did comes last.
 fn rank(it: Candidate<'_>) -> impl Ord {
-    (!it.rolled_back, it.superblock().version, Reverse((it.slot(), it.own().uuid)))
+    (!it.rolled_back, it.superblock().version, Reverse((it.id(), it.own().uuid)))
 }
 
 fn sides<'a>(present: &[Candidate<'a>]) -> Vec<Side<'a>> {
@@ -77,7 +77,7 @@ fn sides<'a>(present: &[Candidate<'a>]) -> Vec<Side<'a>> {
             None => sides.push(Side { members: [it].to_vec(), newest: it }),
         }
     }
-    sides.sort_by_key(|side| (side.newest.slot(), side.newest.own().uuid));
+    sides.sort_by_key(|side| (side.newest.id(), side.newest.own().uuid));
     sides
 }
 
@@ -88,6 +88,10 @@ fn is_ahead(it: Candidate<'_>, other: Candidate<'_>) -> bool {
 }
 
 impl Side<'_> {
+    fn devices(&self) -> Vec<usize> {
+        self.members.iter().map(|it| it.device).collect()
+    }
+
     fn has_all_that(&self, sides: &[Side<'_>]) -> bool {
         let others = sides.iter().filter(|it| it.newest.generation() != self.newest.generation());
         !self.newest.rolled_back && { others }.all(|other| other.wrote_nothing_without(self))
@@ -108,15 +112,15 @@ impl Side<'_> {
 /// Where one member may have what the other lacks, by its own map.
 fn written_without(it: Candidate<'_>, other: Candidate<'_>) -> Missed {
     let mut needs = Needs::new(it.superblock().geometry);
-    needs.add(it, Marks::DIRTY | Marks::missed(other.slot()));
+    needs.add(it, Marks::DIRTY | Marks::missed(other.id()));
     needs.finish()
 }
 
-fn one_side_for_each_slot(sides: &[Side<'_>]) -> Result<(), Refusal> {
+fn one_side_for_each_member(sides: &[Side<'_>]) -> Result<(), Refusal> {
     let mut members: Vec<Candidate<'_>> =
         sides.iter().flat_map(|side| side.members.iter().copied()).collect();
-    members.sort_by_key(|it| (it.slot(), it.own().uuid));
-    match members.windows(2).find(|pair| pair[0].slot() == pair[1].slot()) {
+    members.sort_by_key(|it| (it.id(), it.own().uuid));
+    match members.windows(2).find(|pair| pair[0].id() == pair[1].id()) {
         Some(pair) => Err(Refusal::Twins(pair[0].device, pair[1].device)),
         None => Ok(()),
     }
@@ -124,7 +128,7 @@ fn one_side_for_each_slot(sides: &[Side<'_>]) -> Result<(), Refusal> {
 
 fn split_brain(sides: &[Side<'_>]) -> Refusal {
     Refusal::SplitBrain {
-        sides: sides.iter().map(|side| side.newest.slot()).collect(),
+        sides: sides.iter().map(|side| side.devices()).collect(),
         conflict: conflict(sides),
     }
 }
@@ -141,7 +145,7 @@ fn conflict(sides: &[Side<'_>]) -> Missed {
             if it.entry_of(other).is_none() || it.rolled_back {
                 return Missed::Everything;
             }
-            needs.add(it, Marks::DIRTY | Marks::missed(other.slot()));
+            needs.add(it, Marks::DIRTY | Marks::missed(other.id()));
         }
     }
     needs.finish()

@@ -2,43 +2,107 @@
 //!
 //! Place: console, log and tools print these.
 
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt::{self, Display, Formatter};
 
 use super::{Missed, Plan, Refusal, Role, Verdict};
-use crate::format::Region;
+use crate::format::{MemberId, Region};
 
 /// So many stretches of regions are named; the others are counted.
 const STRETCHES_SHOWN: usize = 8;
 
+/// How a device is called, by its index among those given.
+pub type Names<'a> = &'a dyn Fn(usize) -> String;
+
+/// A decision in words that call devices by names.
+pub struct InWords<'a> {
+    verdict: &'a Verdict,
+    name: Names<'a>,
+}
+
+impl Verdict {
+    /// The decision in words, with the devices called by `name`.
+    pub fn in_words<'a>(&'a self, name: Names<'a>) -> InWords<'a> {
+        InWords { verdict: self, name }
+    }
+}
+
+/// Devices are called by their index.
 impl Display for Verdict {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
+        self.in_words(&|device| format!("device {device}")).fmt(f)
+    }
+}
+
+impl Display for InWords<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self.verdict {
             Verdict::Start(plan) => write!(f, "can start: {plan}"),
-            Verdict::Hold { plan, missing } => {
-                f.write_str("held: ")?;
-                for slot in missing {
-                    write!(
-                        f,
-                        "member {slot} was in sync and {}; ",
-                        whereabouts(&plan.roles[*slot])
-                    )?;
-                }
-                let it = if missing.len() == 1 { "it" } else { "them" };
-                write!(f, "return {it}, or start without {it} by the message `start_degraded`")
+            Verdict::Hold { plan, missing } => self.fmt_hold(f, plan, missing),
+            Verdict::Refuse(refusal) => {
+                f.write_str("refused: ")?;
+                self.fmt_refusal(f, refusal)
             }
-            Verdict::Refuse(refusal) => write!(f, "refused: {refusal}"),
         }
     }
 }
 
-/// Where a member in sync is that holds a start.
-fn whereabouts(role: &Role) -> &'static str {
-    match role {
-        Role::KeptOut { .. } => "another disk has its place",
-        Role::Return { .. } => {
-            "is no longer as it was left (restored from a snapshot, or rebuilt elsewhere)"
+impl InWords<'_> {
+    fn fmt_hold(&self, f: &mut Formatter<'_>, plan: &Plan, missing: &[MemberId]) -> fmt::Result {
+        f.write_str("held: ")?;
+        for &member in missing {
+            write!(f, "member {member} was in sync and ")?;
+            match *plan.role(member) {
+                Role::KeptOut { device, .. } => {
+                    write!(f, "is not there: {} is another disk", (self.name)(device))?;
+                }
+                Role::Return { device, .. } => write!(
+                    f,
+                    "{} is no longer as it was left (restored from a snapshot, or rebuilt \
+                     elsewhere)",
+                    (self.name)(device)
+                )?,
+                Role::Empty | Role::Absent | Role::Missing | Role::InSync { .. } => {
+                    f.write_str("is not there")?;
+                }
+            }
+            f.write_str("; ")?;
         }
-        _ => "is not there",
+        let it = if missing.len() == 1 { "it" } else { "them" };
+        write!(f, "return {it}, or start without {it} by the message `start_degraded`")
+    }
+
+    fn fmt_refusal(&self, f: &mut Formatter<'_>, refusal: &Refusal) -> fmt::Result {
+        match refusal {
+            Refusal::NoneInSync => f.write_str(
+                "no device is a member that was in sync and shows all that others saw of it; \
+                 attach one that is",
+            ),
+            Refusal::Sets(sets) => {
+                f.write_str("the devices belong to different mirrors (set")?;
+                sets.iter().try_for_each(|set| write!(f, " {set}"))?;
+                f.write_str("); name those of one")
+            }
+            Refusal::Twins(a, b) => {
+                let (a, b) = ((self.name)(*a), (self.name)(*b));
+                write!(f, "{a} and {b} claim the same place; detach the one that is wrong")
+            }
+            Refusal::SplitBrain { sides, conflict } => {
+                for (n, side) in sides.iter().enumerate() {
+                    f.write_str(if n == 0 { "" } else { "; " })?;
+                    let names: Vec<String> = side.iter().map(|it| (self.name)(*it)).collect();
+                    f.write_str(&names.join(" with "))?;
+                }
+                write!(
+                    f,
+                    ": these ran apart, and each may have what the others lack, in {conflict}; \
+                     choose one by the message `keep <leg>`: what the others wrote apart is \
+                     overwritten"
+                )
+            }
+        }
     }
 }
 
@@ -95,32 +159,4 @@ fn write_regions(f: &mut Formatter<'_>, regions: &[Region]) -> fmt::Result {
         rest = &rest[length..];
     }
     if rest.is_empty() { Ok(()) } else { write!(f, " and {} more", rest.len()) }
-}
-
-impl Display for Refusal {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Refusal::NoneInSync => f.write_str(
-                "no device is a member that was in sync and shows all that others saw of it; \
-                 attach one that is",
-            ),
-            Refusal::Sets(sets) => {
-                f.write_str("the devices belong to different mirrors (set")?;
-                sets.iter().try_for_each(|set| write!(f, " {set}"))?;
-                f.write_str("); name those of one")
-            }
-            Refusal::Twins(a, b) => {
-                write!(f, "devices {a} and {b} claim the same place; detach the one that is wrong")
-            }
-            Refusal::SplitBrain { sides, conflict } => {
-                f.write_str("members")?;
-                sides.iter().try_for_each(|slot| write!(f, " {slot}"))?;
-                write!(
-                    f,
-                    " ran apart, and each may have what the others lack, in {conflict}; choose one \
-                     by `keep=<member>`: what the others wrote apart is overwritten"
-                )
-            }
-        }
-    }
 }

@@ -6,7 +6,7 @@
 //!
 //! Read it in the order of the decision: `elect.rs` finds the newest record among
 //! those that are evidence, or the sides that ran apart; `decide.rs` gives each
-//! slot its role beside that record; `missed.rs` says what a member needs that
+//! member its role beside that record; `missed.rs` says what a member needs that
 //! returns; `explain.rs` says it all to a person.
 //!
 //! Rules:
@@ -21,26 +21,28 @@ mod elect;
 mod explain;
 mod missed;
 
+pub use explain::{InWords, Names};
+
 use alloc::vec::Vec;
 
 use uuid::Uuid;
 
-use crate::format::{MEMBERS_MAX, Member, MemberEntry, MemberState, Region, Superblock};
+use crate::format::{MEMBERS_MAX, Member, MemberEntry, MemberId, MemberState, Region, Superblock};
 
 /// What is to be done with the devices that are there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Start.
     Start(Plan),
-    /// Wait for these slots, which may have what no present member has; a person
+    /// Wait for these members, which may have what no present member has; a person
     /// may say to start without them.
     Hold {
         /// What to do then.
         plan: Plan,
-        /// The slots of members in sync that are not there, or that are there and
-        /// no longer as they were left: restored from a snapshot, or rebuilt from
-        /// a member that is not there. To start without them is to mark them out.
-        missing: Vec<usize>,
+        /// Members in sync that are not there, or that are there and no longer as
+        /// they were left: restored from a snapshot, or rebuilt from a member that is
+        /// not there. To start without them is to mark them out.
+        missing: Vec<MemberId>,
     },
     /// Nothing can be started.
     Refuse(Refusal),
@@ -51,7 +53,7 @@ pub enum Verdict {
 pub struct Plan {
     /// The newest superblock among those that are evidence.
     pub newest: Superblock,
-    /// What becomes of each slot.
+    /// What becomes of each member, by its number.
     pub roles: [Role; MEMBERS_MAX],
     /// Generations of members that a person decided against: they belong into
     /// the history, and a new generation is to be minted, by the record that
@@ -60,7 +62,14 @@ pub struct Plan {
     pub adopt: Vec<Uuid>,
 }
 
-/// What becomes of a slot.
+impl Plan {
+    /// What becomes of a member.
+    pub fn role(&self, member: MemberId) -> &Role {
+        &self.roles[member.index()]
+    }
+}
+
+/// What becomes of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The mirror has no such member.
@@ -112,17 +121,18 @@ pub enum Refusal {
     Sets(Vec<Uuid>),
     /// Two devices say that they are the same member.
     Twins(usize, usize),
-    /// Two members each have what the other lacks.
+    /// Halves ran apart: each has what the others lack.
     SplitBrain {
-        /// The slots that ran apart, one for each side.
-        sides: Vec<usize>,
+        /// The halves, each as those of the devices given that make it up.
+        sides: Vec<Vec<usize>>,
         /// Where they may differ.
         conflict: Missed,
     },
 }
 
 /// Decides. `found` are the devices in any order, of which some are members;
-/// `keep` is the slot that a person chose where halves ran apart.
+/// `keep` is which of these devices a person chose where halves ran apart: the half
+/// that it belongs to is kept. It is no member's number.
 pub fn assemble(found: &[Option<&Member>], keep: Option<usize>) -> Verdict {
     decided(found, keep).unwrap_or_else(Verdict::Refuse)
 }
@@ -150,8 +160,8 @@ impl<'a> Candidate<'a> {
         &self.member.superblock
     }
 
-    fn slot(self) -> usize {
-        usize::from(self.superblock().slot)
+    fn id(self) -> MemberId {
+        self.superblock().member()
     }
 
     /// What it says of itself.
@@ -170,7 +180,7 @@ impl<'a> Candidate<'a> {
 
     /// What its record says of another member, if it means the same disk.
     fn entry_of(self, other: Candidate<'_>) -> Option<&'a MemberEntry> {
-        let entry = self.superblock().members[other.slot()].as_ref()?;
+        let entry = self.superblock().entry(other.id())?;
         (entry.uuid == other.own().uuid).then_some(entry)
     }
 
@@ -200,7 +210,7 @@ fn present<'a>(found: &[Option<&'a Member>]) -> Vec<Candidate<'a>> {
         found.iter().enumerate().filter_map(|(device, member)| Some((device, (*member)?)));
     let mut present: Vec<Candidate<'a>> =
         members.map(|(device, member)| Candidate { device, member, rolled_back: false }).collect();
-    present.sort_by_key(|it| (it.slot(), it.own().uuid, it.device));
+    present.sort_by_key(|it| (it.id(), it.own().uuid, it.device));
     let saw = |it: Candidate<'_>| present.iter().any(|by| by.is_evidence() && by.saw_more_of(it));
     let rolled_back: Vec<bool> = present.iter().map(|it| saw(*it)).collect();
     for (it, rolled_back) in present.iter_mut().zip(rolled_back) {
@@ -219,7 +229,7 @@ fn one_set(present: &[Candidate<'_>]) -> Result<(), Refusal> {
 /// Refuses two devices that say the same of who they are: a disk and its copy.
 fn no_twins(present: &[Candidate<'_>]) -> Result<(), Refusal> {
     let same =
-        |a: Candidate<'_>, b: Candidate<'_>| (a.slot(), a.own().uuid) == (b.slot(), b.own().uuid);
+        |a: Candidate<'_>, b: Candidate<'_>| (a.id(), a.own().uuid) == (b.id(), b.own().uuid);
     match present.windows(2).find(|pair| same(pair[0], pair[1])) {
         Some(pair) => Err(Refusal::Twins(pair[0].device, pair[1].device)),
         None => Ok(()),

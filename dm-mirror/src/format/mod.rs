@@ -79,22 +79,56 @@ bitflags! {
         const DIRTY = 1 << 0;
         /// Reserved: never written since the mirror was made.
         const UNWRITTEN = 1 << 1;
-        /// The member in slot 0 missed a write here; those of the other slots follow.
+        /// Member 0 missed a write here; the marks of the others follow.
         const MISSED_0 = 1 << 4;
-        /// Slot 1 missed a write.
+        /// Member 1 missed a write.
         const MISSED_1 = 1 << 5;
-        /// Slot 2 missed a write.
+        /// Member 2 missed a write.
         const MISSED_2 = 1 << 6;
-        /// Slot 3 missed a write.
+        /// Member 3 missed a write.
         const MISSED_3 = 1 << 7;
     }
 }
 
+/// The number of a member within its mirror, from 0: what superblocks and marks call
+/// it by. A table may name the members in any order, so this is never the number of
+/// a leg, which is a `usize`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemberId(u8);
+
+impl MemberId {
+    /// The member of this number. Panics past the last one that a mirror can have.
+    pub fn new(number: usize) -> MemberId {
+        assert!(number < MEMBERS_MAX, "there is no member {number}");
+        MemberId(number as u8)
+    }
+
+    /// All that a mirror can have, in order.
+    pub fn all() -> impl Iterator<Item = MemberId> + Clone {
+        (0..MEMBERS_MAX).map(MemberId::new)
+    }
+
+    /// Its place in an array by member.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// The number, as records have it.
+    pub fn number(self) -> u8 {
+        self.0
+    }
+}
+
+impl fmt::Display for MemberId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl Marks {
-    /// The mark that the member in `slot` missed a write. Panics past the last slot.
-    pub fn missed(slot: usize) -> Marks {
-        assert!(slot < MEMBERS_MAX, "there is no slot {slot}");
-        Marks::from_bits_retain(1 << (4 + slot))
+    /// The mark that this member missed a write.
+    pub fn missed(member: MemberId) -> Marks {
+        Marks::from_bits_retain(1 << (4 + member.index()))
     }
 
     /// Whether some member missed a write.

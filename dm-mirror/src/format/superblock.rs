@@ -9,7 +9,7 @@ use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned, transmute};
 
 use super::unit::{Head, all_zero, must, open, seal};
-use super::{Bad, COUNTER_MAX, Geometry, INCARNATION_MAX, MEMBERS_MAX, UNIT};
+use super::{Bad, COUNTER_MAX, Geometry, INCARNATION_MAX, MEMBERS_MAX, MemberId, UNIT};
 
 /// How many earlier generations a superblock remembers.
 pub const HISTORY_MAX: usize = 8;
@@ -28,6 +28,18 @@ pub enum MemberState {
     Rebuilding,
     /// It is out for errors of its medium, and comes back only if a person says so.
     FailedMedia,
+    /// A person took it out, and it comes back only if a person says so.
+    FailedByHand,
+}
+
+impl MemberState {
+    /// Whether only a person's word takes such a member back.
+    pub fn needs_a_person(self) -> bool {
+        match self {
+            MemberState::FailedMedia | MemberState::FailedByHand => true,
+            MemberState::InSync | MemberState::Out | MemberState::Rebuilding => false,
+        }
+    }
 }
 
 /// A member, as a superblock speaks of it.
@@ -197,9 +209,24 @@ impl Superblock {
         Ok(superblock)
     }
 
+    /// The member that this superblock lies on.
+    pub fn member(&self) -> MemberId {
+        MemberId::new(usize::from(self.slot))
+    }
+
     /// What this superblock says of the member that it lies on.
     pub fn own(&self) -> &MemberEntry {
-        self.members[usize::from(self.slot)].as_ref().expect("decode saw that it is there")
+        self.entry(self.member()).expect("decode saw that it is there")
+    }
+
+    /// What this superblock says of a member; `None` if the mirror has no such member.
+    pub fn entry(&self, member: MemberId) -> Option<&MemberEntry> {
+        self.members[member.index()].as_ref()
+    }
+
+    /// The same, to be changed.
+    pub fn entry_mut(&mut self, member: MemberId) -> Option<&mut MemberEntry> {
+        self.members[member.index()].as_mut()
     }
 
     /// Refuses what no writer of this version writes.
@@ -260,6 +287,7 @@ impl RawMember {
             2 => MemberState::Out,
             3 => MemberState::Rebuilding,
             4 => MemberState::FailedMedia,
+            5 => MemberState::FailedByHand,
             _ => return Err(Bad::Field("a member's state")),
         };
         must(all_zero(&self.reserved), "a reserved byte")?;
@@ -280,6 +308,7 @@ impl From<Option<MemberEntry>> for RawMember {
             MemberState::Out => 2,
             MemberState::Rebuilding => 3,
             MemberState::FailedMedia => 4,
+            MemberState::FailedByHand => 5,
         };
         RawMember {
             uuid: member.uuid.into_bytes(),

@@ -1,11 +1,11 @@
 //! Halves that ran apart.
 
 use dm_mirror::assemble::{Missed, Refusal, Role, Verdict};
-use dm_mirror::format::{Marks, Member, MemberState};
+use dm_mirror::format::{Marks, Member, MemberId, MemberState};
 
 use super::members::{
-    Written, decide, generation, given, given_everything, held, in_sync, mirror, refused, regions,
-    started,
+    Written, decide, generation, given, given_everything, held, in_sync, mirror, numbers, refused,
+    regions, started,
 };
 
 /// Both members, each started without the other.
@@ -17,14 +17,14 @@ fn halves() -> [Member; 2] {
 /// The same after each wrote somewhere, and both in one place.
 fn written() -> [Member; 2] {
     let [a, b] = halves();
-    let a = a.marks(3, Marks::missed(1)).marks(5, Marks::missed(1));
-    [a, b.marks(5, Marks::missed(0)).marks(9, Marks::DIRTY)]
+    let a = a.marks(3, Marks::missed(MemberId::new(1))).marks(5, Marks::missed(MemberId::new(1)));
+    [a, b.marks(5, Marks::missed(MemberId::new(0))).marks(9, Marks::DIRTY)]
 }
 
 #[test]
 fn both_halves_wrote_is_refused_and_shows_where() {
     let [a, b] = written();
-    let apart = Refusal::SplitBrain { sides: vec![0, 1], conflict: regions([3, 5, 9]) };
+    let apart = Refusal::SplitBrain { sides: vec![vec![0], vec![1]], conflict: regions([3, 5, 9]) };
     assert_eq!(refused(&[&a, &b]), apart);
 }
 
@@ -51,10 +51,10 @@ fn a_choice_of_nobody_that_is_there_is_none() {
 #[test]
 fn a_half_that_wrote_nothing_is_old() {
     let [a, b] = halves();
-    let b = b.marks(4, Marks::missed(0));
+    let b = b.marks(4, Marks::missed(MemberId::new(0)));
     assert_eq!(started(&[&a, &b]).roles[..2], [given(0, [4]), in_sync(1)]);
     let [a, b] = halves();
-    let a = a.marks(4, Marks::missed(1)).marks(6, Marks::DIRTY);
+    let a = a.marks(4, Marks::missed(MemberId::new(1))).marks(6, Marks::DIRTY);
     assert_eq!(started(&[&a, &b]).roles[..2], [in_sync(0), given(1, [4, 6])]);
     assert!(started(&[&a, &b]).adopt.is_empty());
 }
@@ -73,16 +73,16 @@ fn halves_of_which_neither_wrote_are_one_again() {
 fn a_dirty_region_is_a_write() {
     let [a, b] = halves();
     let (a, b) = (a.marks(1, Marks::DIRTY), b.marks(2, Marks::DIRTY));
-    let apart = Refusal::SplitBrain { sides: vec![0, 1], conflict: regions([1, 2]) };
+    let apart = Refusal::SplitBrain { sides: vec![vec![0], vec![1]], conflict: regions([1, 2]) };
     assert_eq!(refused(&[&a, &b]), apart);
 }
 
 #[test]
 fn a_bad_page_does_not_show_that_nothing_was_written() {
     let [a, b] = halves();
-    let (a, b) = (a.marks(1, Marks::missed(1)), b.bad_page(1));
+    let (a, b) = (a.marks(1, Marks::missed(MemberId::new(1))), b.bad_page(1));
     let conflict = regions([1, 4032, 4033, 4034, 4035]);
-    assert_eq!(refused(&[&a, &b]), Refusal::SplitBrain { sides: vec![0, 1], conflict });
+    assert_eq!(refused(&[&a, &b]), Refusal::SplitBrain { sides: vec![vec![0], vec![1]], conflict });
 }
 
 /// The mark is for the other side: who was out before is no sign of a write.
@@ -90,8 +90,9 @@ fn a_bad_page_does_not_show_that_nothing_was_written() {
 fn what_a_third_member_missed_before_is_no_write() {
     let [a, b, _] = mirror();
     let (a, b) = (a.excludes(2, 1), b.excludes(2, 1));
-    let (a, b) = (a.marks(1, Marks::missed(2)), b.marks(1, Marks::missed(2)));
-    let (a, b) = (a.excludes(1, 2).marks(4, Marks::missed(1)), b.excludes(0, 3));
+    let (a, b) =
+        (a.marks(1, Marks::missed(MemberId::new(2))), b.marks(1, Marks::missed(MemberId::new(2))));
+    let (a, b) = (a.excludes(1, 2).marks(4, Marks::missed(MemberId::new(1))), b.excludes(0, 3));
     assert_eq!(started(&[&a, &b]).roles[..3], [in_sync(0), given(1, [4]), Role::Absent]);
 }
 
@@ -102,8 +103,8 @@ fn a_survivor_that_went_on_is_no_older_than_those_that_were_started_without_it()
     let [a, b, c] = mirror();
     let a = a.excludes(2, 1).marks(1, Marks::DIRTY);
     let (b, c) = (b.excludes(0, 2), c.excludes(0, 2));
-    let c = c.marks(2, Marks::missed(0));
-    let apart = Refusal::SplitBrain { sides: vec![0, 1], conflict: regions([1, 2]) };
+    let c = c.marks(2, Marks::missed(MemberId::new(0)));
+    let apart = Refusal::SplitBrain { sides: vec![vec![0], vec![1, 2]], conflict: regions([1, 2]) };
     assert_eq!(refused(&[&a, &b, &c]), apart);
     let Verdict::Start(plan) = decide(&[&a, &b, &c], Some(2)) else { panic!("a choice") };
     assert_eq!(plan.roles[..3], [given(0, [1, 2]), in_sync(1), in_sync(2)]);
@@ -114,20 +115,35 @@ fn a_survivor_that_went_on_is_no_older_than_those_that_were_started_without_it()
 #[test]
 fn the_base_of_one_member_says_nothing_of_another_one() {
     let [a, b, _] = mirror();
-    let a = a.excludes(1, 1).lists(2, MemberState::Rebuilding).marks(1, Marks::missed(1));
-    let b = b.excludes(0, 2).excludes(2, 3).marks(2, Marks::missed(0));
+    let a = a
+        .excludes(1, 1)
+        .lists(2, MemberState::Rebuilding)
+        .marks(1, Marks::missed(MemberId::new(1)));
+    let b = b.excludes(0, 2).excludes(2, 3).marks(2, Marks::missed(MemberId::new(0)));
     let b = b.with(|it| it.members[2].as_mut().expect("a member").base = generation(1));
-    let apart = Refusal::SplitBrain { sides: vec![0, 1], conflict: regions([1, 2]) };
+    let apart = Refusal::SplitBrain { sides: vec![vec![0], vec![1]], conflict: regions([1, 2]) };
     assert_eq!(refused(&[&a, &b]), apart);
 }
 
 #[test]
 fn three_sides_are_shown_and_the_one_chosen_overwrites_the_others() {
     let [a, b, c] = mirror();
-    let a = a.excludes(1, 1).excludes(2, 1).marks(1, Marks::missed(1) | Marks::missed(2));
-    let b = b.excludes(0, 2).excludes(2, 2).marks(2, Marks::missed(0) | Marks::missed(2));
-    let c = c.excludes(0, 3).excludes(1, 3).marks(3, Marks::missed(0) | Marks::missed(1));
-    let apart = Refusal::SplitBrain { sides: vec![0, 1, 2], conflict: regions([1, 2, 3]) };
+    let a = a
+        .excludes(1, 1)
+        .excludes(2, 1)
+        .marks(1, Marks::missed(MemberId::new(1)) | Marks::missed(MemberId::new(2)));
+    let b = b
+        .excludes(0, 2)
+        .excludes(2, 2)
+        .marks(2, Marks::missed(MemberId::new(0)) | Marks::missed(MemberId::new(2)));
+    let c = c
+        .excludes(0, 3)
+        .excludes(1, 3)
+        .marks(3, Marks::missed(MemberId::new(0)) | Marks::missed(MemberId::new(1)));
+    let apart = Refusal::SplitBrain {
+        sides: vec![vec![0], vec![1], vec![2]],
+        conflict: regions([1, 2, 3]),
+    };
     assert_eq!(refused(&[&a, &b, &c]), apart);
     let Verdict::Start(plan) = decide(&[&a, &b, &c], Some(1)) else { panic!("a choice") };
     assert_eq!(plan.roles[..3], [given(0, [1, 2]), in_sync(1), given(2, [2, 3])]);
@@ -141,11 +157,11 @@ fn a_loser_that_comes_after_the_choice_is_given_what_it_wrote() {
     let [a, _, c] = mirror();
     let a = a.excludes(1, 1).excludes(2, 2).mints(3);
     let a = a.with(|superblock| superblock.history.insert(0, generation(9)));
-    let c = c.excludes(0, 9).marks(6, Marks::missed(0));
+    let c = c.excludes(0, 9).marks(6, Marks::missed(MemberId::new(0)));
     assert_eq!(started(&[&a, &c]).roles[2], given(1, [6]));
     // Without the choice it is a side.
     let a = a.with(|superblock| superblock.history.retain(|it| *it != generation(9)));
-    let a = a.marks(1, Marks::missed(2));
+    let a = a.marks(1, Marks::missed(MemberId::new(2)));
     assert!(matches!(refused(&[&a, &c]), Refusal::SplitBrain { .. }));
 }
 
@@ -168,10 +184,10 @@ fn a_promotion_is_not_completed_by_a_member_that_others_rebuilt_since() {
 #[test]
 fn a_choice_does_not_stand_for_members_that_are_not_there() {
     let [a, b, _] = mirror();
-    let a = a.excludes(1, 1).marks(1, Marks::missed(1));
-    let b = b.excludes(0, 2).marks(2, Marks::missed(0));
+    let a = a.excludes(1, 1).marks(1, Marks::missed(MemberId::new(1)));
+    let b = b.excludes(0, 2).marks(2, Marks::missed(MemberId::new(0)));
     let Verdict::Hold { plan, missing } = decide(&[&a, &b], Some(0)) else { panic!("a hold") };
-    assert_eq!(missing, [2]);
+    assert_eq!(numbers(&missing), [2]);
     assert_eq!(plan.adopt, [generation(2)]);
 }
 
@@ -180,7 +196,8 @@ fn a_choice_does_not_stand_for_members_that_are_not_there() {
 #[test]
 fn a_member_too_old_to_be_remembered_is_refused_if_it_may_have_written() {
     let [a, b] = mirror();
-    let a = (2..20).fold(a.excludes(1, 1), Written::mints).marks(7, Marks::missed(1));
+    let a =
+        (2..20).fold(a.excludes(1, 1), Written::mints).marks(7, Marks::missed(MemberId::new(1)));
     let a = a.with(|superblock| {
         superblock.members[1].as_mut().expect("a member").base = uuid::Uuid::nil();
     });
@@ -213,7 +230,7 @@ fn records_that_each_claim_to_follow_the_other_are_not_believed() {
 fn a_conflict_of_different_geometries_is_everywhere() {
     let [a, b] = written();
     let b = b.with(|superblock| superblock.geometry.length.0 -= 8);
-    let apart = Refusal::SplitBrain { sides: vec![0, 1], conflict: Missed::Everything };
+    let apart = Refusal::SplitBrain { sides: vec![vec![0], vec![1]], conflict: Missed::Everything };
     assert_eq!(refused(&[&a, &b]), apart);
 }
 
@@ -221,7 +238,7 @@ fn a_conflict_of_different_geometries_is_everywhere() {
 #[test]
 fn an_excluded_member_is_no_side() {
     let [a, b] = mirror();
-    let a = a.excludes(1, 1).marks(1, Marks::missed(1));
+    let a = a.excludes(1, 1).marks(1, Marks::missed(MemberId::new(1)));
     let b = b.marks(2, Marks::DIRTY);
     assert_eq!(started(&[&a, &b]).roles[..2], [in_sync(0), given(1, [1, 2])]);
     assert_eq!(held(&[&b]).0, [0]);

@@ -1,7 +1,7 @@
 //! Which record is the newest, and whether it may start without the others.
 
 use dm_mirror::assemble::{Refusal, Role, assemble};
-use dm_mirror::format::{Marks, MemberState};
+use dm_mirror::format::{Marks, MemberId, MemberState};
 
 use super::members::{Written, decide, generation, given, held, in_sync, mirror, refused, started};
 
@@ -29,7 +29,7 @@ fn without_any_member_nothing_starts() {
 #[test]
 fn a_stale_member_that_comes_first_is_dropped_when_the_newer_comes() {
     let [a, b] = mirror();
-    let a = a.excludes(1, 1).marks(3, Marks::missed(1));
+    let a = a.excludes(1, 1).marks(3, Marks::missed(MemberId::new(1)));
     assert_eq!(held(&[&b]).0, [0]);
     assert_eq!(started(&[&b, &a]).roles[..2], [in_sync(1), given(0, [3])]);
 }
@@ -134,7 +134,8 @@ fn no_source_is_chosen_among_those_in_sync() {
 #[test]
 fn a_generation_older_than_the_history_is_known_by_the_base() {
     let [a, b] = mirror();
-    let a = (2..20).fold(a.excludes(1, 1), Written::mints).marks(7, Marks::missed(1));
+    let a =
+        (2..20).fold(a.excludes(1, 1), Written::mints).marks(7, Marks::missed(MemberId::new(1)));
     assert!(!a.superblock.history.contains(&generation(0)));
     let b = b.marks(8, Marks::DIRTY);
     assert_eq!(started(&[&a, &b]).roles[..2], [in_sync(0), given(1, [7, 8])]);

@@ -8,7 +8,7 @@ use dm_mirror::format::{MEMBERS_MAX, Marks, Member, MemberEntry, MemberState};
 use sim::Random;
 use uuid::Uuid;
 
-use super::members::{Written, disk, generation, mirror, orders, renamed};
+use super::members::{Written, disk, generation, mirror, moved, orders, renamed};
 
 /// So many sets of devices are made.
 const SETS: u64 = 3000;
@@ -25,6 +25,7 @@ fn entry(random: &mut Random, slot: usize) -> MemberEntry {
         MemberState::Out,
         MemberState::Rebuilding,
         MemberState::FailedMedia,
+        MemberState::FailedByHand,
     ];
     MemberEntry {
         uuid: disk(slot + 10 * usize::from(few(random, 8) / 7)),
@@ -85,7 +86,7 @@ fn whatever_is_decoded_is_decided_and_the_same_way_in_every_order() {
         starts += u32::from(!matches!(verdict, Verdict::Refuse(_)));
         for order in orders(found.len()) {
             let reordered: Vec<_> = order.iter().map(|device| found[*device]).collect();
-            let same = renamed(assemble(&reordered, keep), &order);
+            let same = renamed(assemble(&reordered, moved(keep, &order)), &order);
             let what = format!("replay: SIM_SEED={seed}; in order {order:?}");
             assert_eq!(comparable(same), comparable(verdict.clone()), "{what}");
         }

@@ -3,7 +3,7 @@
 use bio::{Sector, Sectors};
 use dm_mirror::assemble::{Missed, Plan, Refusal, Role, Verdict, assemble};
 use dm_mirror::format::{
-    FoundPage, Geometry, MEMBERS_MAX, Marks, Member, MemberEntry, MemberState, Minted,
+    FoundPage, Geometry, MEMBERS_MAX, Marks, Member, MemberEntry, MemberId, MemberState, Minted,
     REGIONS_PER_PAGE, Region, Superblock,
 };
 use uuid::Uuid;
@@ -139,10 +139,15 @@ pub(crate) fn decide(found: &[&Member], keep: Option<usize>) -> Verdict {
     let verdict = assemble(&devices, keep);
     for order in orders(found.len()) {
         let reordered: Vec<_> = order.iter().map(|device| devices[*device]).collect();
-        let told = renamed(assemble(&reordered, keep), &order);
+        let told = renamed(assemble(&reordered, moved(keep, &order)), &order);
         assert_eq!(told, renamed(verdict.clone(), &identity(found.len())), "in order {order:?}");
     }
     verdict
+}
+
+/// A choice names a device, wherever that stands.
+pub(crate) fn moved(keep: Option<usize>, order: &[usize]) -> Option<usize> {
+    keep.map(|keep| order.iter().position(|device| *device == keep).unwrap_or(keep))
 }
 
 fn identity(count: usize) -> Vec<usize> {
@@ -182,7 +187,10 @@ pub(crate) fn renamed(mut verdict: Verdict, order: &[usize]) -> Verdict {
             let (one, other) = (order[*a], order[*b]);
             (*a, *b) = (one.min(other), one.max(other));
         }
-        Verdict::Refuse(_) => {}
+        Verdict::Refuse(Refusal::SplitBrain { sides, .. }) => {
+            sides.iter_mut().flatten().for_each(|device| *device = order[*device]);
+        }
+        Verdict::Refuse(Refusal::NoneInSync | Refusal::Sets(_)) => {}
     }
     verdict
 }
@@ -196,13 +204,17 @@ pub(crate) fn started(found: &[&Member]) -> Plan {
     }
 }
 
-/// The slots waited for, and the plan without them.
+/// The members waited for, by number, and the plan without them.
 #[track_caller]
 pub(crate) fn held(found: &[&Member]) -> (Vec<usize>, Plan) {
     match decide(found, None) {
-        Verdict::Hold { plan, missing } => (missing, plan),
+        Verdict::Hold { plan, missing } => (numbers(&missing), plan),
         other => panic!("{other}"),
     }
+}
+
+pub(crate) fn numbers(members: &[MemberId]) -> Vec<usize> {
+    members.iter().map(|member| member.index()).collect()
 }
 
 #[track_caller]

@@ -1,7 +1,7 @@
 //! What a returning member is given.
 
 use dm_mirror::assemble::Role;
-use dm_mirror::format::{Marks, Member, MemberState};
+use dm_mirror::format::{Marks, Member, MemberId, MemberState};
 use uuid::Uuid;
 
 use super::members::{
@@ -23,8 +23,8 @@ fn without_a_write_nothing_is_copied() {
 #[test]
 fn only_what_was_written_meanwhile_is_copied() {
     let [a, b] = excluded();
-    let a = a.marks(2, Marks::missed(1)).marks(3, Marks::DIRTY);
-    let a = a.marks(SECOND_PAGE + 3, Marks::missed(1));
+    let a = a.marks(2, Marks::missed(MemberId::new(1))).marks(3, Marks::DIRTY);
+    let a = a.marks(SECOND_PAGE + 3, Marks::missed(MemberId::new(1)));
     assert_eq!(started(&[&a, &b]).roles[1], given(1, [2, 3, SECOND_PAGE + 3]));
 }
 
@@ -40,15 +40,18 @@ fn a_returning_members_own_dirty_regions_are_copied() {
 #[test]
 fn what_a_returning_members_own_map_says_it_missed_is_copied() {
     let [a, b] = excluded();
-    let b = b.marks(5, Marks::missed(1));
+    let b = b.marks(5, Marks::missed(MemberId::new(1)));
     assert_eq!(started(&[&a, &b]).roles[1], given(1, [5]));
 }
 
 #[test]
 fn each_of_two_absent_members_is_given_what_it_missed() {
     let [a, b, c] = mirror();
-    let (a, b) = (a.excludes(2, 1), b.excludes(2, 1).marks(1, Marks::missed(2)));
-    let a = a.marks(1, Marks::missed(2)).excludes(1, 2).marks(2, Marks::missed(1));
+    let (a, b) = (a.excludes(2, 1), b.excludes(2, 1).marks(1, Marks::missed(MemberId::new(2))));
+    let a = a
+        .marks(1, Marks::missed(MemberId::new(2)))
+        .excludes(1, 2)
+        .marks(2, Marks::missed(MemberId::new(1)));
     let roles = started(&[&a, &b, &c]).roles;
     assert_eq!(roles[..3], [in_sync(0), given(1, [2]), given(2, [1])]);
 }
@@ -57,7 +60,8 @@ fn each_of_two_absent_members_is_given_what_it_missed() {
 fn the_marks_of_every_member_in_sync_count() {
     let [a, b, c] = mirror();
     let (a, b) = (a.excludes(2, 1), b.excludes(2, 1));
-    let (a, b) = (a.marks(1, Marks::missed(2)), b.marks(2, Marks::missed(2)));
+    let (a, b) =
+        (a.marks(1, Marks::missed(MemberId::new(2))), b.marks(2, Marks::missed(MemberId::new(2))));
     let b = b.marks(3, Marks::DIRTY);
     assert_eq!(started(&[&a, &b, &c]).roles[2], given(2, [1, 2, 3]));
 }
@@ -67,7 +71,7 @@ fn the_marks_of_every_member_in_sync_count() {
 #[test]
 fn the_marks_of_a_member_that_is_out_do_not_count() {
     let [a, b, c] = mirror();
-    let (a, b) = (a.excludes(2, 1), b.excludes(2, 1).marks(7, Marks::missed(2)));
+    let (a, b) = (a.excludes(2, 1), b.excludes(2, 1).marks(7, Marks::missed(MemberId::new(2))));
     let a = a.excludes(1, 2);
     assert_eq!(started(&[&a, &b, &c]).roles[1..3], [given(1, []), given(2, [])]);
 }
@@ -110,8 +114,11 @@ fn without_a_whole_map_of_the_newest_everything_is_copied() {
 fn a_rebuild_that_was_interrupted_goes_on_where_it_was() {
     let [a, b] = excluded();
     let b = b.excludes(1, 1);
-    let a = a.lists(1, MemberState::Rebuilding).marks(8, Marks::missed(1));
-    let b = b.lists(1, MemberState::Rebuilding).marks(8, Marks::missed(1)).marks(2, Marks::DIRTY);
+    let a = a.lists(1, MemberState::Rebuilding).marks(8, Marks::missed(MemberId::new(1)));
+    let b = b
+        .lists(1, MemberState::Rebuilding)
+        .marks(8, Marks::missed(MemberId::new(1)))
+        .marks(2, Marks::DIRTY);
     assert_eq!(started(&[&a, &b]).roles[..2], [in_sync(0), given(1, [2, 8])]);
     // Also if another member was excluded meanwhile, of which it was not told.
     assert_eq!(started(&[&a.mints(2), &b]).roles[..2], [in_sync(0), given(1, [2, 8])]);
@@ -150,7 +157,12 @@ fn a_member_that_failed_for_its_medium_stays_out() {
 /// members of one generation can say this.
 #[test]
 fn a_member_that_calls_itself_rebuilding_where_it_is_listed_in_sync_is_waited_for() {
-    for state in [MemberState::Rebuilding, MemberState::Out, MemberState::FailedMedia] {
+    for state in [
+        MemberState::Rebuilding,
+        MemberState::Out,
+        MemberState::FailedMedia,
+        MemberState::FailedByHand,
+    ] {
         let [a, b] = mirror();
         let b = b.lists(1, state);
         let (missing, plan) = held(&[&a, &b]);

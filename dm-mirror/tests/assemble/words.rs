@@ -1,7 +1,7 @@
 //! The words that a person gets.
 
 use dm_mirror::assemble::Missed;
-use dm_mirror::format::{Marks, MemberState, Region};
+use dm_mirror::format::{Marks, MemberId, MemberState, Region};
 
 use super::members::{Written, decide, mirror};
 
@@ -16,8 +16,8 @@ fn a_hold_says_for_whom_and_what_can_be_done() {
     let c = c.mints(9).lists(2, MemberState::Rebuilding);
     assert_eq!(
         decide(&[&b, &c], None).to_string(),
-        "held: member 0 was in sync and is not there; member 2 was in sync and is no longer as it \
-         was left (restored from a snapshot, or rebuilt elsewhere); return them, or start without \
+        "held: member 0 was in sync and is not there; member 2 was in sync and device 1 is no \
+         longer as it was left (restored from a snapshot, or rebuilt elsewhere); return them, or start without \
          them by the message `start_degraded`"
     );
 }
@@ -26,7 +26,10 @@ fn a_hold_says_for_whom_and_what_can_be_done() {
 fn a_start_says_what_becomes_of_each_member() {
     let [a, b, c, _] = mirror();
     let a = a.excludes(1, 1).excludes(2, 2).excludes(3, 3).lists(2, MemberState::FailedMedia);
-    let a = a.marks(3, Marks::missed(1)).marks(4, Marks::missed(1)).marks(9, Marks::missed(1));
+    let a = a
+        .marks(3, Marks::missed(MemberId::new(1)))
+        .marks(4, Marks::missed(MemberId::new(1)))
+        .marks(9, Marks::missed(MemberId::new(1)));
     assert_eq!(
         decide(&[&a, &b, &c], None).to_string(),
         "can start: member 0 is in sync; member 1 is to be given regions 3-4, 9; member 2 is kept \
@@ -38,12 +41,13 @@ fn a_start_says_what_becomes_of_each_member() {
 #[test]
 fn halves_that_ran_apart_are_told_where_and_how_to_choose() {
     let [a, b] = mirror();
-    let a = a.excludes(1, 1).marks(3, Marks::missed(1));
-    let b = b.excludes(0, 2).marks(4, Marks::missed(0));
+    let a = a.excludes(1, 1).marks(3, Marks::missed(MemberId::new(1)));
+    let b = b.excludes(0, 2).marks(4, Marks::missed(MemberId::new(0)));
     assert_eq!(
         decide(&[&a, &b], None).to_string(),
-        "refused: members 0 1 ran apart, and each may have what the others lack, in regions 3-4; \
-         choose one by `keep=<member>`: what the others wrote apart is overwritten"
+        "refused: device 0; device 1: these ran apart, and each may have what the others lack, in \
+         regions 3-4; choose one by the message `keep <leg>`: what the others wrote apart is \
+         overwritten"
     );
 }
 
@@ -57,7 +61,7 @@ fn other_refusals_say_what_to_do() {
     );
     assert_eq!(
         decide(&[&a, &b, &b], None).to_string(),
-        "refused: devices 1 and 2 claim the same place; detach the one that is wrong"
+        "refused: device 1 and device 2 claim the same place; detach the one that is wrong"
     );
     let other = b.with(|superblock| superblock.set = uuid::Uuid::from_u128(2));
     assert_eq!(

@@ -262,6 +262,20 @@ impl Rig {
         Rig { target, ..self }
     }
 
+    /// The mirror is stopped, and goes on by another table over the same disks.
+    pub fn exchange_table(self, args: &str) -> Rig {
+        let over = self.suspend();
+        self.drain();
+        assert!(over(), "it is suspended");
+        let devices: Vec<_> = self.disks.iter().map(|disk| disk.clone() as _).collect();
+        let (later, events) = (self.later.clone(), self.events.clone());
+        let target = create(args, &devices, self.disks[0].capacity().0, later, events).unwrap();
+        at_once(&*target);
+        target.take_over(std::slice::from_ref(&self.target));
+        target.resume();
+        Rig { target, ..self }
+    }
+
     fn submit(&mut self, buf: Buf) -> Tag {
         self.tags += 1;
         self.target.strategy(Bio::new(buf, self.client.clone(), self.tags));

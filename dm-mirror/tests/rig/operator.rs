@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bio::{Extent, Limits, SECTOR_SIZE, Sector, Sectors};
-use sim::SimDisk;
+use bio::{ErrorKind, Extent, Limits, SECTOR_SIZE, Sector, Sectors};
+use sim::{Landed, Outcome, SimDisk};
 
 use super::LENGTH;
 use super::recorded::{Ask, DATA, Recorded, Survives};
@@ -20,6 +20,16 @@ impl Recorded {
         rig.settle();
         rig.put(0, 1, 1);
         rig
+    }
+
+    /// A leg goes out by itself: it was gone when it was to flush. The other legs do
+    /// what they are asked.
+    pub fn lose(&mut self, leg: usize) {
+        let flush = self.flush();
+        self.until(|rig| rig.asks(leg).contains(&Ask::Flush));
+        self.end_ask(leg, Ask::Flush, Outcome::Fail(ErrorKind::Gone, Landed::None));
+        self.settle();
+        assert_eq!(self.end(flush), Some(Ok(())));
     }
 
     /// A leg loses its power for a moment, and what its cache held.
@@ -77,6 +87,30 @@ impl Recorded {
         drop(self);
         let there = vec![true; disks.len()];
         Recorded::over(disks, &there, features, dice)
+    }
+
+    /// The mirror, which is stopped, goes on by another table: its legs are these disks
+    /// of today's, by their legs now. Legs have the new numbers from then on.
+    pub fn with_legs(mut self, legs: &[Option<usize>], features: &str) -> Recorded {
+        let devices: Vec<_> = self.disks.iter().map(|disk| disk.clone() as _).collect();
+        let name = |leg: &Option<usize>| match leg {
+            Some(disk) => format!(" vbd{disk} 0"),
+            None => " - 0".into(),
+        };
+        let names: String = legs.iter().map(name).collect();
+        let args = format!("internal 0 {}{names}{features}", legs.len());
+        let (later, events) = (self.later.clone(), self.events.clone());
+        let target = super::create(&args, &devices, LENGTH, later, events).unwrap();
+        super::at_once(&*target);
+        target.take_over(std::slice::from_ref(&self.target));
+        target.resume();
+        let absent = (0..self.disks.len()).filter(|disk| !legs.contains(&Some(*disk)));
+        let mut absent: Vec<usize> = absent.collect();
+        let order: Vec<usize> =
+            legs.iter().map(|leg| leg.unwrap_or_else(|| absent.remove(0))).collect();
+        self.disks = order.iter().map(|disk| self.disks[*disk].clone()).collect();
+        self.target = target;
+        self
     }
 
     /// The time on the mirror's clock.

@@ -13,7 +13,8 @@ use std::sync::atomic::Ordering;
 use bio::{BlockDevice, BufCmd, ErrorKind, Limits, SECTOR_SIZE, Sector};
 use dm::Events;
 use dm_mirror::format::{
-    Marks, Member, MemberState, Region, SLOTS, Superblock, newest_superblock, superblock_place,
+    Marks, Member, MemberId, MemberState, Region, SLOTS, Superblock, newest_superblock,
+    superblock_place,
 };
 use dm_mirror::label::{Ids, uuid_from};
 use sim::{Chooser, Landed, Outcome, Replay, SimDisk, Trace};
@@ -133,8 +134,7 @@ impl Recorded {
         let mut rig = Recorded::new(legs);
         rig.put(0, LENGTH, 1);
         rig.rest();
-        rig.message("fail 1").unwrap();
-        rig.settle();
+        rig.lose(1);
         rig.put(0, 1, 2);
         rig.put(32, 1, 2);
         rig.sync();
@@ -458,7 +458,7 @@ impl Recorded {
     }
 
     pub fn missed(&self, leg: usize, region: u32, by: usize) -> bool {
-        self.marks(leg, region).contains(Marks::missed(by))
+        self.marks(leg, region).contains(Marks::missed(MemberId::new(by)))
     }
 
     /// The first byte of a data sector, as a leg would read it.

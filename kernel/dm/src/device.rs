@@ -22,7 +22,7 @@ use alloc::vec::Vec;
 use core::any::Any;
 
 use bio::sync::{self, Lock, Rank};
-use bio::{Bio, BlockDevice, ErrorKind, Limits, Sector, Sectors};
+use bio::{Bio, BlockDevice, BufCmd, ErrorKind, Limits, Sector, Sectors};
 
 use crate::error::{DmError, TableError};
 use crate::events::Events;
@@ -54,6 +54,8 @@ struct State {
     /// What is to be added to the active table's count of
     /// [`resets`](BlockDevice::resets), so that a new table goes on from the old one's.
     resets: u64,
+    /// A flush failed in a suspension, and the user was not told yet.
+    flush_failed: Option<ErrorKind>,
     /// To be called when nothing is in flight.
     idle: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -110,6 +112,7 @@ impl MappedDevice {
             calls: 0,
             held: VecDeque::new(),
             resets: 0,
+            flush_failed: None,
             idle: None,
         };
         let events = Arc::new(events);
@@ -121,6 +124,14 @@ impl MappedDevice {
         table.strategy(bio);
         drop(table);
         self.leave(|state| &mut state.calls);
+    }
+
+    fn go_on(&self, admission: Admission) {
+        match admission {
+            Admission::Passed(bio, table) => self.pass(table, bio),
+            Admission::Refused(bio, kind) => bio.fail(kind),
+            Admission::Held => {}
+        }
     }
 
     /// A request has completed, and its completion returned.
@@ -262,12 +273,21 @@ impl State {
         self.in_flight == 0 && self.calls == 0
     }
 
+    /// Passes a request on, but for a FLUSH that has to tell of one that failed in a
+    /// suspension.
+    fn pass(&mut self, bio: Bio) -> Admission {
+        match self.flush_failed.take_if(|_| bio.cmd() == BufCmd::Flush) {
+            Some(kind) => Admission::Refused(bio, kind),
+            None => Admission::Passed(bio, self.enter()),
+        }
+    }
+
     /// What becomes of a new request.
     fn admit(&mut self, bio: Bio) -> Admission {
         match self.mode {
             Mode::Removed => Admission::Refused(bio, ErrorKind::Gone),
             _ if self.active.is_none() => Admission::Refused(bio, ErrorKind::Invalid),
-            Mode::Running => Admission::Passed(bio, self.enter()),
+            Mode::Running => self.pass(bio),
             Mode::Suspending | Mode::Suspended | Mode::Resuming => {
                 self.held.push_back(bio);
                 Admission::Held
@@ -297,11 +317,7 @@ impl BlockDevice for MappedDevice {
     fn strategy(&self, bio: Bio) {
         sync::assert_unlocked("strategy");
         let admission = self.state.lock().admit(bio);
-        match admission {
-            Admission::Passed(bio, table) => self.pass(table, bio),
-            Admission::Refused(bio, kind) => bio.fail(kind),
-            Admission::Held => {}
-        }
+        self.go_on(admission);
     }
 
     /// The sum over the active table's devices. A new table goes on counting

@@ -101,8 +101,22 @@ pub trait Target: Any + Send + Sync {
     /// The devices it uses, each once, in the order of its arguments.
     fn devices(&self) -> Vec<DeviceRef>;
 
+    /// Whether it serves requests now. One that does not fails them for a reason that a
+    /// person sees in its status; such a failure tells of no loss.
+    fn serves(&self) -> bool {
+        true
+    }
+
     /// What it can do; constant. [`stack`](crate::stack) helps.
     fn limits(&self) -> Limits;
+
+    /// The table of this target takes the place of another one, whose targets are
+    /// `before`; they are suspended and get no request any more. What a person was
+    /// promised there, and no table says, goes over to this target. Called once, before
+    /// the first [`resume`](Target::resume); nothing may be issued yet.
+    fn take_over(&self, before: &[Arc<dyn Target>]) {
+        let _ = before;
+    }
 
     /// The device is about to be suspended: requests that the target holds back
     /// go on now, and until [`resume`](Target::resume) none is held back, for

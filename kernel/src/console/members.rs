@@ -84,6 +84,7 @@ pub fn describe(superblock: &Superblock) -> String {
         MemberState::Out => "out",
         MemberState::Rebuilding => "being rebuilt",
         MemberState::FailedMedia => "out for errors of its medium",
+        MemberState::FailedByHand => "failed by hand",
     };
     let Superblock { slot, name, set, .. } = superblock;
     format!("member {slot} of the mirror `{name}` ({set}), {state} as it last knew")

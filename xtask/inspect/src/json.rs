@@ -93,12 +93,16 @@ fn verdict(report: &Report, list: bool) -> Value {
     match &report.verdict {
         Ok(Verdict::Start(it)) => json!({ "decision": "start", "plan": plan(report, it, list) }),
         Ok(Verdict::Hold { plan: it, missing }) => {
+            let missing: Vec<u8> = missing.iter().map(|member| member.number()).collect();
             json!({ "decision": "hold", "missing": missing, "plan": plan(report, it, list) })
         }
         Ok(Verdict::Refuse(refusal)) => {
             let mut value = json!({ "decision": "refuse", "why": report.refusal(refusal) });
             if let Refusal::SplitBrain { sides, conflict } = refusal {
-                value["sides"] = json!(sides);
+                let paths = |side: &Vec<usize>| -> Vec<String> {
+                    side.iter().map(|disk| report.path(*disk).display().to_string()).collect()
+                };
+                value["sides"] = sides.iter().map(paths).collect();
                 value["conflict"] = missed(conflict, list);
             }
             value

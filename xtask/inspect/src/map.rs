@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use dm_mirror::format::{MEMBERS_MAX, Marks, Member, REGIONS_PER_PAGE, Region};
+use dm_mirror::format::{MEMBERS_MAX, Marks, Member, MemberId, REGIONS_PER_PAGE, Region};
 
 /// Regions, in ascending order.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Map {
         Map {
             regions,
             dirty: marked(Marks::DIRTY),
-            missed: std::array::from_fn(|slot| marked(Marks::missed(slot))),
+            missed: std::array::from_fn(|slot| marked(Marks::missed(MemberId::new(slot)))),
             bad_pages: member.pages.iter().enumerate().filter_map(bad).collect(),
             unknown: all().filter(|region| member.marks(*region).is_none()).collect(),
         }

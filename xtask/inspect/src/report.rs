@@ -95,6 +95,7 @@ pub(crate) fn state(state: MemberState) -> &'static str {
         MemberState::Out => "out",
         MemberState::Rebuilding => "rebuilding",
         MemberState::FailedMedia => "failed for its medium",
+        MemberState::FailedByHand => "failed by hand",
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use bio::{Extent, SECTOR_SIZE, Sectors};
 use dm_mirror::assemble::{Missed, Plan, Refusal, Role, Verdict};
 use dm_mirror::format::{
-    Bad, MapPage, Marks, Region, Superblock, UNIT, page_place, superblock_place,
+    Bad, MapPage, Marks, MemberId, Region, Superblock, UNIT, page_place, superblock_place,
 };
 use dm_mirror::label::{self, Device, Ids, LabelOptions, Phase};
 use tempfile::TempDir;
@@ -67,7 +67,7 @@ fn a_member_is_told_in_full() {
         marks: page.marks.clone(),
     };
     page.marks[3] = Marks::empty();
-    page.marks[4..6].fill(Marks::missed(1));
+    page.marks[4..6].fill(Marks::missed(MemberId::new(1)));
     put(&paths[0], page_place(0, 1), &page.encode());
     let second = Superblock { seq: 2, session: 1, ..newest.superblock.clone() };
     put(&paths[0], superblock_place(1), &second.encode());

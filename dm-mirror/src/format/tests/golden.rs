@@ -167,7 +167,7 @@ fn a_superblock_that_cannot_be_so_is_refused() {
         (320, &[0xa2; 16], "a member's uuid"),
         (352, &most, "the sequence number seen of a member"),
         (360, &[0], "a member's state"),
-        (360, &[5], "a member's state"),
+        (360, &[6], "a member's state"),
         (361, &[1], "a reserved byte"),
         (384, &[1], "a member's state"),
         (576, &[1], "a reserved byte"),

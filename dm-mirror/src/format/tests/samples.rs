@@ -7,7 +7,8 @@ use bio::{Sector, Sectors};
 use uuid::Uuid;
 
 use crate::format::{
-    Geometry, MapPage, Marks, MemberEntry, MemberState, Minted, REGIONS_PER_PAGE, Superblock,
+    Geometry, MapPage, Marks, MemberEntry, MemberId, MemberState, Minted, REGIONS_PER_PAGE,
+    Superblock,
 };
 
 /// The uuid `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` of this byte.
@@ -48,7 +49,7 @@ pub(super) fn superblock() -> Superblock {
 pub(super) fn page() -> MapPage {
     let mut marks = Box::new([Marks::empty(); REGIONS_PER_PAGE]);
     marks[0] = Marks::DIRTY;
-    marks[1] = Marks::DIRTY | Marks::missed(2);
-    marks[REGIONS_PER_PAGE - 1] = Marks::missed(3);
+    marks[1] = Marks::DIRTY | Marks::missed(MemberId::new(2));
+    marks[REGIONS_PER_PAGE - 1] = Marks::missed(MemberId::new(3));
     MapPage { member: uuid(0xa0), number: 7, incarnation: 3, seq: 9, marks }
 }

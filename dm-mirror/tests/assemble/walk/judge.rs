@@ -5,7 +5,7 @@ use dm_mirror::format::{HISTORY_MAX, Marks, MemberState, Region};
 
 use super::disk::{Disk, REGIONS};
 use super::world::{Person, World};
-use crate::assemble::members::{orders, renamed};
+use crate::assemble::members::{moved, orders, renamed};
 
 type Judgement = Result<(), String>;
 
@@ -37,7 +37,7 @@ impl World {
                 let evidence = part.iter().any(|slot| is_evidence(&self.disks[*slot]));
                 must(!evidence, || format!("{part:?}: evidence is not believed"))
             }
-            Verdict::Refuse(refusal) => Err(format!("{part:?}: {refusal}")),
+            Verdict::Refuse(refusal) => Err(format!("{part:?}: {refusal:?}")),
         }
     }
 
@@ -47,7 +47,7 @@ impl World {
         let verdict = assemble(&members, keep);
         for order in orders(part.len()) {
             let reordered: Vec<_> = order.iter().map(|device| members[*device]).collect();
-            let same = renamed(assemble(&reordered, keep), &order) == verdict;
+            let same = renamed(assemble(&reordered, moved(keep, &order)), &order) == verdict;
             must(same, || format!("{part:?}: another verdict in order {order:?}"))?;
         }
         Ok(verdict)
@@ -145,27 +145,29 @@ impl World {
         Ok(())
     }
 
-    fn judge_split(&self, part: &[usize], sides: &[usize], conflict: &Missed) -> Judgement {
+    fn judge_split(&self, part: &[usize], sides: &[Vec<usize>], conflict: &Missed) -> Judgement {
         let apart = self.person == Person::Reckless || self.is_forgotten(part);
         must(apart, || format!("{part:?}: apart without a cause"))?;
         must(sides.len() > 1, || format!("{part:?}: one side"))?;
-        for (a, b) in sides.iter().flat_map(|a| sides.iter().map(move |b| (*a, *b))) {
+        let devices = || sides.iter().flatten().copied();
+        for (a, b) in devices().flat_map(|a| devices().map(move |b| (a, b))) {
             for region in 0..REGIONS {
-                let differs = self.disks[a].data[region] != self.disks[b].data[region];
+                let (a, b) = (&self.disks[part[a]], &self.disks[part[b]]);
+                let differs = a.data[region] != b.data[region];
                 must(!differs || is_in(conflict, region), || {
                     format!("{part:?}: region {region} is in conflict and not shown")
                 })?;
             }
         }
         // Whoever keeps a snapshot of a disk wants it as it is.
-        for keep in sides.iter().filter(|slot| !self.disks[**slot].restored) {
-            match self.verdict(part, Some(*keep))? {
+        for keep in devices().filter(|device| !self.disks[part[*device]].restored) {
+            match self.verdict(part, Some(keep))? {
                 Verdict::Start(plan) | Verdict::Hold { plan, .. } => {
                     self.judge_plan(part, &plan)?;
-                    let kept = plan.newest.generation == self.disks[*keep].generation();
+                    let kept = plan.newest.generation == self.disks[part[keep]].generation();
                     must(kept, || format!("{part:?}: {keep} was chosen and is not kept"))?;
                 }
-                Verdict::Refuse(refusal) => Err(format!("{part:?}, {keep} chosen: {refusal}"))?,
+                Verdict::Refuse(refusal) => Err(format!("{part:?}, {keep} chosen: {refusal:?}"))?,
             }
         }
         Ok(())

@@ -5,7 +5,7 @@
 //! assembly has to know.
 
 use dm_mirror::assemble::{Missed, Plan, Role};
-use dm_mirror::format::{Marks, MemberState, Superblock};
+use dm_mirror::format::{Marks, MemberId, MemberState, Superblock};
 use uuid::Uuid;
 
 use super::disk::REGIONS;
@@ -57,7 +57,9 @@ impl<'w> Session<'w> {
         let in_sync: Vec<usize> =
             slots.filter(|slot| matches!(plan.roles[*slot], Role::InSync { .. })).collect();
         let durable = world.disks.iter().map(|disk| disk.generation()).collect();
-        let known = in_sync.iter().fold(Marks::empty(), |marks, slot| marks | Marks::missed(*slot));
+        let known = in_sync
+            .iter()
+            .fold(Marks::empty(), |marks, slot| marks | Marks::missed(MemberId::new(*slot)));
         let merged = |region| {
             let all = in_sync.iter().map(|slot| world.disks[*slot].marks(region));
             all.fold(Marks::empty(), |marks, more| marks | more).difference(known)
@@ -117,11 +119,11 @@ impl<'w> Session<'w> {
             returning.push((slot, *missed == Missed::Everything));
             for region in 0..REGIONS {
                 if needs(missed, region) {
-                    self.marks[region] |= Marks::missed(slot);
+                    self.marks[region] |= Marks::missed(MemberId::new(slot));
                 }
             }
         }
-        let missed = returning.iter().map(|(slot, _)| Marks::missed(*slot));
+        let missed = returning.iter().map(|(slot, _)| Marks::missed(MemberId::new(*slot)));
         let missed = missed.fold(Marks::empty(), |marks, more| marks | more);
         for leg in self.in_sync.clone() {
             self.step()?;
@@ -317,7 +319,8 @@ impl<'w> Session<'w> {
         }
         let others = (0..self.world.disks.len())
             .filter(|slot| !self.in_sync.contains(slot) && !self.rebuilding.contains(slot));
-        let missed = others.fold(Marks::empty(), |marks, slot| marks | Marks::missed(slot));
+        let missed =
+            others.fold(Marks::empty(), |marks, slot| marks | Marks::missed(MemberId::new(slot)));
         self.marks[region] = self.marks[region].difference(Marks::DIRTY) | missed;
         for leg in self.writable() {
             if self.answers(leg)? {
@@ -353,7 +356,8 @@ impl<'w> Session<'w> {
     /// A copy is a write to the rebuilding leg, and it is what a clean record is
     /// about too.
     fn copy(&mut self, region: usize) -> Alive {
-        let missing = |slot: &&usize| self.marks[region].contains(Marks::missed(**slot));
+        let missing =
+            |slot: &&usize| self.marks[region].contains(Marks::missed(MemberId::new(**slot)));
         let Some(&leg) = self.rebuilding.iter().find(missing) else { return Ok(()) };
         if self.needsync[region] {
             return Ok(());
@@ -364,7 +368,7 @@ impl<'w> Session<'w> {
         self.put(leg, region, value)?;
         if self.answers(leg)? {
             self.world.disks[leg].flush();
-            self.marks[region].remove(Marks::missed(leg));
+            self.marks[region].remove(Marks::missed(MemberId::new(leg)));
         }
         Ok(())
     }
@@ -373,7 +377,8 @@ impl<'w> Session<'w> {
     /// member in sync first, on the target after them, and on
     /// others that are being rebuilt: they are of the present generation.
     fn promote(&mut self) -> Alive {
-        let missing = |slot| self.marks.iter().any(|it| it.contains(Marks::missed(slot)));
+        let missing =
+            |slot| self.marks.iter().any(|it| it.contains(Marks::missed(MemberId::new(slot))));
         let Some(&leg) = self.rebuilding.iter().find(|it| !missing(**it)) else { return Ok(()) };
         self.write_map(leg)?;
         if !self.answers(leg)? {

@@ -141,12 +141,13 @@ impl World {
             }
             Verdict::Refuse(Refusal::SplitBrain { sides, .. }) => {
                 self.seen.refused += 1;
-                let chosen = sides[self.chooser.choose(sides.len(), "keep")];
-                let last = |slot: &&usize| self.is_last(self.disks[**slot].generation());
-                let keep = match self.person {
+                let chosen = &sides[self.chooser.choose(sides.len(), "keep")];
+                let is_last = |device: usize| self.is_last(self.disks[part[device]].generation());
+                let side = match self.person {
                     Person::Reckless => chosen,
-                    _ => *sides.iter().find(last)?,
+                    _ => sides.iter().find(|side| is_last(side[0]))?,
                 };
+                let keep = *side.last().expect("a half has members");
                 self.seen.chosen += 1;
                 match assemble(&self.members(part), Some(keep)) {
                     Verdict::Start(plan) | Verdict::Hold { plan, .. } => Some(plan),

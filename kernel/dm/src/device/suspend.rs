@@ -9,21 +9,29 @@
 //! the targets, and passes on the held requests in order. An end is a suspension
 //! without flush and without a way back.
 //!
-//! Rule: a callback runs in the caller's thread or in the one that completed
-//! the last request. It holds no lock and must not sleep.
+//! Rules:
+//!
+//! - A flush that failed in a suspension is told to the device's user too, by the next
+//!   FLUSH that it issues: whoever suspended it is not the one whose writes are lost.
+//! - What belongs to a person and no table says goes over when tables are exchanged
+//!   ([`Target::take_over`]).
+//! - A callback runs in the caller's thread or in the one that completed
+//!   the last request. It holds no lock and must not sleep.
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::mem;
 
 use bio::sync::{Lock, Rank};
 use bio::{Bio, Buf, BufDone, ErrorKind, IoResult};
 
-use super::{MappedDevice, Mode};
+use super::{Admission, MappedDevice, Mode};
 use crate::error::DmError;
 use crate::events::Severity;
 use crate::table::Table;
+use crate::target::Target;
 
 /// Hears of the end of a suspend, resume or remove.
 pub type Done = Box<dyn FnOnce(Result<(), DmError>) + Send>;
@@ -103,13 +111,17 @@ impl MappedDevice {
             state.mode = Mode::Resuming;
             (table, old)
         };
-        drop(old);
+        if let Some(old) = old {
+            let before: Vec<Arc<dyn Target>> =
+                old.entries().iter().map(|entry| entry.target.clone()).collect();
+            table.entries().iter().for_each(|entry| entry.target.take_over(&before));
+        }
         for entry in table.entries() {
             entry.target.resume();
         }
         drop(table);
-        while let Some((table, bio)) = self.next_held() {
-            self.pass(table, bio);
+        while let Some(held) = self.next_held() {
+            self.go_on(held);
         }
         self.events.note(Severity::Info, format_args!("running"));
         Ok(())
@@ -129,14 +141,14 @@ impl MappedDevice {
         (loaded, more)
     }
 
-    /// The next held request, counted; without one the device runs.
-    fn next_held(&self) -> Option<(Arc<Table>, Bio)> {
+    /// The next held request; without one the device runs.
+    fn next_held(&self) -> Option<Admission> {
         let mut state = self.state.lock();
         let Some(bio) = state.held.pop_front() else {
             state.mode = Mode::Running;
             return None;
         };
-        Some((state.enter(), bio))
+        Some(state.pass(bio))
     }
 
     /// Ends the device, unless it is between suspended and running: from now
@@ -154,10 +166,12 @@ impl MappedDevice {
         Ok(End { device: self.clone(), held, inactive, running })
     }
 
-    /// Nothing is in flight and all targets are quiet.
-    fn quiesced(&self) {
+    /// Nothing is in flight and all targets are quiet; a flush before that ended so.
+    fn quiesced(&self, flushed: IoResult) {
         let ended = {
             let mut state = self.state.lock();
+            // A target tells of a loss once; this flush was not its user's.
+            state.flush_failed = state.flush_failed.or(flushed.err().map(|error| error.kind));
             if state.mode != Mode::Removed {
                 state.mode = Mode::Suspended;
                 drop(state);
@@ -191,7 +205,7 @@ impl End {
         match self.running {
             Some(table) => Quiesce::new(&self.device, table, Suspend::NoFlush, done).start(),
             None => {
-                self.device.quiesced();
+                self.device.quiesced(Ok(()));
                 done(Ok(()));
             }
         }
@@ -251,8 +265,9 @@ impl Quiesce {
     }
 
     fn finish(self) {
+        let serve = self.table.entries().iter().all(|entry| entry.target.serves());
         drop(self.table);
-        self.device.quiesced();
+        self.device.quiesced(if serve { self.flushed } else { Ok(()) });
         (self.done)(self.flushed.map_err(DmError::Flush));
     }
 }

@@ -368,3 +368,33 @@ fn a_device_counts_the_resets_of_its_disks_over_a_new_table() {
     b.lose_cache(&mut sim::Replay::new(Vec::new()));
     assert_eq!((lower.resets(), upper.resets()), (2, 2));
 }
+
+/// Whoever suspended the device heard of it; those whose writes are lost did not.
+#[test]
+fn a_flush_that_failed_in_a_suspension_is_told_to_the_next_one_of_the_user() {
+    for held in [false, true] {
+        let dm = dm();
+        let a = disk(&dm, "a", 64);
+        let device = running(&dm, "d", "0 64 linear a 0");
+        let originator = Originator::new(&dm, "d");
+        let suspended = suspend(&device, Suspend::Flush);
+        complete(&a, Outcome::Fail(ErrorKind::Media, Landed::None));
+        assert!(suspended.now().is_err());
+        if held {
+            originator.issue(Buf::flush(), 1);
+        }
+        dm.load("d", "0 64 linear a 0").unwrap();
+        resume(&device).now().unwrap();
+        originator.write(0, 1);
+        complete(&a, Outcome::Ok);
+        if !held {
+            originator.issue(Buf::flush(), 1);
+        }
+        originator.issue(Buf::flush(), 2);
+        complete_all(&[&a]);
+        let mut ends = originator.ends();
+        ends.sort_by_key(|(info, _)| *info);
+        let failed = Err(IoError { kind: ErrorKind::Media, resid: 0 });
+        assert_eq!(ends, [(0, Ok(())), (1, failed), (2, Ok(()))], "held: {held}");
+    }
+}

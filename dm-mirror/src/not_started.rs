@@ -1,0 +1,223 @@
+//! A mirror that was not started: why, what lies on each leg, and what a person may say.
+//!
+//! Place: `start.rs` makes it of what it found; it lives in [`Life::Held`] and
+//! [`Life::Refused`], and goes with them. `status.rs` shows it.
+//!
+//! Rules:
+//!
+//! - A person's word is good for what they were shown, and nothing else: for the record
+//!   and the missing members of an offer, for the generation that the chosen leg showed.
+//! - Every answer is kept. A word that could not be followed now is refused with what to
+//!   do first; one that was taken holds until the mirror runs, or is held anew.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use arrayvec::ArrayVec;
+use uuid::Uuid;
+
+use crate::assemble::{Plan, Refusal, Role};
+use crate::format::{MemberId, Superblock};
+use crate::leg::LEGS_MAX;
+use crate::mirror::{Life, Mirror, State};
+use crate::probe::Found;
+
+/// What a person is asked to agree to: to go on from this record, without these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Offer {
+    generation: Uuid,
+    version: u64,
+    missing: Vec<MemberId>,
+}
+
+impl Offer {
+    /// To go on from `newest` without the `missing`.
+    pub(crate) fn of(newest: &Superblock, missing: Vec<MemberId>) -> Offer {
+        Offer { generation: newest.generation, version: newest.version, missing }
+    }
+
+    /// Whether a person who agreed to this agreed to the other: a disk that was
+    /// there when they were asked may be gone by now, and with it what made the
+    /// rest good enough.
+    pub(crate) fn covers(&self, other: &Offer) -> bool {
+        (self.generation, self.version) == (other.generation, other.version)
+            && other.missing.iter().all(|member| self.missing.contains(member))
+    }
+}
+
+/// The half that a person chose where halves ran apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Choice {
+    leg: usize,
+    /// What the leg showed when they chose.
+    generation: Uuid,
+}
+
+/// What a person said about a start that has not succeeded yet.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Consent {
+    /// Start though members are missing that were in sync.
+    pub(crate) degraded: Option<Offer>,
+    keep: Option<Choice>,
+}
+
+impl Consent {
+    /// The leg whose half is kept, if it still shows what the person saw.
+    pub(crate) fn kept(&self, found: &[Found; LEGS_MAX]) -> Option<usize> {
+        let Choice { leg, generation } = self.keep?;
+        (generation_of(&found[leg]) == Some(generation)).then_some(leg)
+    }
+}
+
+/// Why a mirror does not run.
+#[derive(Debug, Default)]
+pub(crate) struct NotStarted {
+    /// In words, and what to do.
+    pub(crate) why: String,
+    /// What a person may agree to.
+    offer: Option<Offer>,
+    /// The legs among whose halves a person may choose, each with what it shows.
+    halves: ArrayVec<Choice, LEGS_MAX>,
+    /// What lies on each leg, and why it is not used.
+    pub(crate) legs: [String; LEGS_MAX],
+    /// The first superblocks could not be written: it is tried again by itself.
+    failed: bool,
+}
+
+impl NotStarted {
+    /// Something else than a decision stands in the way.
+    pub(crate) fn because(why: String, found: &[Found; LEGS_MAX]) -> NotStarted {
+        let legs = core::array::from_fn(|leg| describe(&found[leg], None));
+        NotStarted { why, legs, ..NotStarted::default() }
+    }
+
+    /// Members are missing, and a person may agree to start without them.
+    pub(crate) fn held(
+        why: String,
+        plan: &Plan,
+        offer: Offer,
+        found: &[Found; LEGS_MAX],
+    ) -> NotStarted {
+        let role = |leg: usize| MemberId::all().map(|id| plan.role(id)).find(|it| is_of(it, leg));
+        let legs = core::array::from_fn(|leg| {
+            describe(&found[leg], role(leg).map(|role| format!("{role}")))
+        });
+        NotStarted { why, offer: Some(offer), legs, ..NotStarted::default() }
+    }
+
+    /// Nothing can be started.
+    pub(crate) fn refused(why: String, refusal: &Refusal, found: &[Found; LEGS_MAX]) -> NotStarted {
+        let mut this = NotStarted::because(why, found);
+        if let Refusal::SplitBrain { sides, .. } = refusal {
+            for &leg in sides.iter().flatten() {
+                if let Some(generation) = generation_of(&found[leg]) {
+                    this.halves.push(Choice { leg, generation });
+                }
+                this.legs[leg] = describe(&found[leg], Some("ran apart".into()));
+            }
+        }
+        this
+    }
+
+    /// The first superblocks could not be written.
+    pub(crate) fn failed(why: String) -> NotStarted {
+        NotStarted { why, failed: true, ..NotStarted::default() }
+    }
+
+    /// Whether it is tried again by itself.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed
+    }
+}
+
+fn is_of(role: &Role, leg: usize) -> bool {
+    match *role {
+        Role::InSync { device } | Role::Return { device, .. } | Role::KeptOut { device, .. } => {
+            device == leg
+        }
+        Role::Empty | Role::Absent | Role::Missing => false,
+    }
+}
+
+fn generation_of(found: &Found) -> Option<Uuid> {
+    match found {
+        Found::Member(member, _) => Some(member.superblock.generation),
+        Found::Bad(_) | Found::Absent => None,
+    }
+}
+
+/// What lies on a leg; `role` says what it would be to the mirror.
+fn describe(found: &Found, role: Option<String>) -> String {
+    let Found::Member(member, _) = found else {
+        return match found {
+            Found::Bad(bad) => format!("no member: {bad}"),
+            _ => "not there, or cannot be read".to_string(),
+        };
+    };
+    let Superblock { session, generation, name, .. } = &member.superblock;
+    let (id, (short, ..)) = (member.superblock.member(), generation.as_fields());
+    let role = role.map_or(String::new(), |role| format!("{role}; "));
+    format!("member {id} of `{name}`, {role}session {session}, generation {short:08x}")
+}
+
+impl Mirror {
+    /// Starts without the members that the mirror is held for (`start_degraded`).
+    pub(crate) fn start_degraded(self: &Arc<Self>) -> Result<String, String> {
+        self.say(|not_started, consent| match &not_started.offer {
+            Some(offer) => {
+                consent.degraded = Some(offer.clone());
+                Ok(())
+            }
+            None => Err("the mirror is not held for a member".into()),
+        })
+    }
+
+    /// Keeps the half of `leg`, of halves that ran apart (`keep`).
+    pub(crate) fn keep(self: &Arc<Self>, leg: usize) -> Result<String, String> {
+        self.say(|not_started, consent| {
+            let choice = not_started.halves.iter().find(|half| half.leg == leg);
+            match (choice, not_started.halves.is_empty()) {
+                (Some(choice), _) => {
+                    consent.keep = Some(*choice);
+                    Ok(())
+                }
+                (None, true) => Err("no halves ran apart: there is nothing to choose".into()),
+                (None, false) => Err(format!("{} is none of the halves", self.call(leg))),
+            }
+        })
+    }
+
+    /// Takes a person's word about a mirror that was not started, and starts it.
+    fn say(
+        self: &Arc<Self>,
+        word: impl FnOnce(&NotStarted, &mut Consent) -> Result<(), String>,
+    ) -> Result<String, String> {
+        {
+            let mut state = self.state.lock();
+            let State { life, consent, .. } = &mut *state;
+            match life {
+                Life::Running => return Err("the mirror runs already".into()),
+                Life::Starting(_) => {
+                    return Err("the mirror is starting: wait for what comes of that".into());
+                }
+                Life::Held(not_started) | Life::Refused(not_started) => {
+                    let mut said = consent.clone();
+                    word(not_started, &mut said)?;
+                    state.check_awake()?;
+                    state.consent = said;
+                }
+            }
+        }
+        self.start_session();
+        Ok("starting".into())
+    }
+}
+
+impl State {
+    /// Whether the first superblocks of a start could not be written.
+    pub(crate) fn start_failed(&self) -> bool {
+        matches!(&self.life, Life::Held(not_started) if not_started.has_failed())
+    }
+}
