@@ -70,7 +70,7 @@ impl Busy {
         panic!("{what} is starved after {ROUNDS_MAX} writes:\n{report}");
     }
 
-    fn line<'a>(report: &'a str, leg: usize) -> &'a str {
+    fn line(report: &str, leg: usize) -> &str {
         report.lines().nth(2 + leg).expect("a line for each leg")
     }
 }
