@@ -16,6 +16,9 @@ const SECTORS: u64 = 24;
 const OPS_PER_RUN: u64 = 60;
 const OPS: u64 = 30_000;
 
+/// What a person does in a run, whatever life the mirror is in.
+const ACTS: u32 = 12;
+
 fn scenario(legs: usize) -> Scenario {
     let load = Load::Random { clients: 3, ops: OPS_PER_RUN, extent_max: Sectors(10) };
     Scenario {
@@ -29,13 +32,14 @@ fn scenario(legs: usize) -> Scenario {
         stops: 1,
         absences: 2,
         returns: 2,
+        acts: 0,
         steps_max: 20_000,
         ..Scenario::new(legs, SECTORS, load)
     }
 }
 
 fn mirror() -> Recorded {
-    Recorded { cared_for: true, ..Recorded::new(SECTORS) }
+    Recorded { shuffled: true, ..Recorded::new(SECTORS) }
 }
 
 #[track_caller]

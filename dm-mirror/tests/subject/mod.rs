@@ -4,6 +4,7 @@
 //! that run again.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+mod mapped;
 pub mod recorded;
 
 use std::sync::Arc;

@@ -55,6 +55,7 @@
 extern crate alloc;
 
 mod actions;
+mod acts;
 mod cache;
 mod chooser;
 mod clients;
@@ -79,6 +80,7 @@ mod violation;
 mod world;
 
 pub use actions::{Action, sequences};
+pub use acts::{ACT_BESIDES_ONE_IN, ACT_ONE_IN, TUNES, Word};
 pub use cache::{CACHED_PER_SECTOR_MAX, Content};
 pub use chooser::{Chooser, Decision, Exhaustive, NoReplay, Random, Replay, Seeded, Trace, replay};
 pub use clients::FAILURES_MAX;

@@ -152,8 +152,9 @@ impl World<'_> {
     }
 
     /// What must not happen to this leg now.
-    fn spared(&self, leg: usize, subject: &dyn Subject) -> Spared {
-        let silent = self.scenario.returns > 0 || self.scenario.loses_silently();
+    pub(crate) fn spared(&self, leg: usize, subject: &dyn Subject) -> Spared {
+        let silent =
+            self.scenario.returns + self.scenario.acts > 0 || self.scenario.loses_silently();
         if !silent {
             return Spared::Nothing;
         }
@@ -172,7 +173,7 @@ impl World<'_> {
 
 /// What a leg is spared, from little to much.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Spared {
+pub(crate) enum Spared {
     Nothing,
     /// To go: there is no other.
     Leaving,

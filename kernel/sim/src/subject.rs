@@ -10,6 +10,8 @@ use alloc::string::String;
 
 use bio::{BlockDevice, Sector};
 
+use crate::acts::{self, Word};
+
 /// Where a device stands between its start and its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Life {
@@ -83,6 +85,47 @@ pub trait Subject {
     fn stop(&self) -> bool {
         false
     }
+
+    /// A person says something. The answer, or why it is refused.
+    fn say(&self, word: Word) -> Result<String, String> {
+        let _ = word;
+        acts::not_understood()
+    }
+
+    /// Asks it to be suspended. False if that is not possible now.
+    fn suspend(&self, flush: bool) -> bool {
+        let _ = flush;
+        false
+    }
+
+    /// Whether it is suspended, after [`suspend`](Subject::suspend).
+    fn suspended(&self) -> bool {
+        false
+    }
+
+    /// Loads a table that names the legs in this order. False if it knows no such thing.
+    fn load(&self, order: &[usize]) -> bool {
+        let _ = order;
+        false
+    }
+
+    /// Lets it go on after a suspension; whether that is by a table that was loaded.
+    fn resume(&self) -> bool {
+        false
+    }
+
+    /// Has it removed. False if that is not possible now.
+    fn remove(&self) -> bool {
+        false
+    }
+
+    /// Whether it is gone, after [`remove`](Subject::remove).
+    fn removed(&self) -> bool {
+        false
+    }
+
+    /// Makes it anew, once it is gone.
+    fn make(&self) {}
 
     /// Whether it has become quiet after [`stop`](Subject::stop).
     fn stopped(&self) -> bool {
