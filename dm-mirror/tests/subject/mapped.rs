@@ -13,7 +13,8 @@ use dm::{Dm, DmError, MappedDevice, MessageError, Slot, Suspend};
 use dm_mirror::LEGS_MAX;
 use sim::{Life, Subject, Word};
 
-use super::recorded::DATA_START;
+use super::hush;
+use super::recorded::{DATA_START, REGION};
 
 /// The device as its users see it, whichever it is now.
 struct Through(Mutex<Arc<MappedDevice>>);
@@ -45,6 +46,24 @@ pub(super) struct Mapped {
     device: Through,
     settings: Settings,
     state: Mutex<State>,
+    /// Dropped last.
+    _off: Loud,
+}
+
+/// Prints errors again, once all is dropped.
+struct Loud;
+
+impl Drop for Loud {
+    fn drop(&mut self) {
+        hush(false);
+    }
+}
+
+/// The machine is off: that requests are dropped is as it should be.
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        hush(true);
+    }
 }
 
 /// What tables say, but for the order of the legs.
@@ -108,7 +127,7 @@ impl Mapped {
     pub(super) fn start(dm: Arc<Dm>, settings: Settings, order: Vec<usize>) -> Mapped {
         let device = Through(Mutex::new(dm.create("m").expect("a free name")));
         let state = State { name: "m", order, ..State::default() };
-        let mapped = Mapped { dm, device, settings, state: Mutex::new(state) };
+        let mapped = Mapped { dm, device, settings, state: Mutex::new(state), _off: Loud };
         mapped.begin();
         mapped
     }
@@ -124,15 +143,15 @@ impl Mapped {
         look(&mut self.state.lock().expect("nobody panics with it"))
     }
 
-    /// The status, which is asked for many times at each step. Once a mirror has
-    /// come to a start or not, it raises an event when anything here changes.
+    /// The status, which is asked for many times at each step. A mirror that runs raises
+    /// an event when anything here changes.
     fn seen(&self) -> Seen {
         let device = self.device.get();
         let events = device.events().count();
         let last = self.with(|state| state.seen);
         if let Some((when, seen)) = last
             && when == events
-            && seen.life != Life::Starting
+            && seen.life == Life::Running
         {
             return seen;
         }
@@ -240,7 +259,8 @@ impl Subject for Mapped {
         self.report()
     }
     fn start_degraded(&self) {
-        self.message(&["start_degraded"]).expect("it is held");
+        // Refused where no member is missing: it is held for something else.
+        let _ = self.message(&["start_degraded"]);
     }
     fn returned(&self, leg: usize) {
         // Refused where the leg is not out, or owes requests.
@@ -270,6 +290,36 @@ impl Subject for Mapped {
             Word::Idle => self.message(&["idle"]),
         };
         answer.map_err(|error| error.to_string())
+    }
+    /// From what the report says.
+    fn tasks(&self, in_use: Sectors) -> Vec<String> {
+        let report = self.report();
+        let mut tasks = Vec::new();
+        for (place, line) in report.lines().skip(2).take(self.settings.hidden.len()).enumerate() {
+            let coming = ["returning", "rebuilding", "whole"];
+            let word = coming.iter().find(|word| line.contains(**word));
+            tasks.extend(word.map(|word| format!("leg {place}, {word},")));
+        }
+        if let Some(map) = report.lines().find(|line| line.starts_with("regions: ")) {
+            let number = |word| {
+                let before = map.split(word).next().and_then(|text| text.split(' ').next_back());
+                before.and_then(|it| it.parse::<u64>().ok()).expect("a number")
+            };
+            if number(" to be resynced") > 0 {
+                tasks.push("a resync".into());
+            }
+            if number(" dirty,") > in_use.0.div_ceil(REGION) {
+                tasks.push("the cleaning of a region".into());
+            }
+        }
+        let runs = |it: &str| {
+            report
+                .lines()
+                .any(|line| line.strip_prefix(it).is_some_and(|rest| rest.contains(" of ")))
+        };
+        let checks = ["check: ", "repair: "].into_iter().filter(|it| runs(it));
+        tasks.extend(checks.map(|word| format!("a {word}")));
+        tasks
     }
     fn load(&self, order: &[usize]) -> bool {
         let name = self.with(|state| state.name);

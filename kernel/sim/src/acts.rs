@@ -33,6 +33,9 @@ use crate::world::World;
 /// By chance, a person does something at one step in so many while the device runs.
 pub const ACT_ONE_IN: u32 = 32;
 
+/// The same beside a user who never rests: most of the time things are to end.
+pub(crate) const ACT_BESIDE_RESTLESS_ONE_IN: u32 = 1_000;
+
 /// The same while it starts, stops, or is held.
 pub const ACT_BESIDES_ONE_IN: u32 = 6;
 
@@ -104,7 +107,11 @@ impl World<'_> {
     /// Whether a person does something now.
     pub(crate) fn is_acted_on(&self, life: Life, chooser: &mut dyn Chooser) -> bool {
         let runs = life == Life::Running && self.acts.pause == Pause::No;
-        let one_in = if runs { ACT_ONE_IN } else { ACT_BESIDES_ONE_IN };
+        let one_in = match runs {
+            true if self.is_restless() => ACT_BESIDE_RESTLESS_ONE_IN,
+            true => ACT_ONE_IN,
+            false => ACT_BESIDES_ONE_IN,
+        };
         let may = self.left.acts > 0 && self.stage.stop == Stop::No;
         may && chooser.rarely(one_in, "a person acts")
     }
@@ -112,6 +119,7 @@ impl World<'_> {
     /// A person does something.
     pub(crate) fn act(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
         self.left.acts -= 1;
+        self.excuse();
         match (self.acts.pause, chooser.choose(12, "what a person does")) {
             (Pause::No, 8) => self.load(subject, chooser),
             (Pause::No, 9 | 10) => self.suspend(subject, chooser),

@@ -121,6 +121,7 @@ impl World<'_> {
     /// Sees what the last event has made of the device.
     pub(crate) fn look(&mut self, subject: &dyn Subject) {
         self.look_at_acts(subject);
+        self.look_for_starved(subject);
         for leg in 0..self.lost.len() {
             self.lost[leg] = self.lost[leg] && subject.in_sync(leg);
             self.behind[leg] = self.behind[leg] && subject.in_sync(leg);
@@ -291,6 +292,7 @@ impl World<'_> {
         self.boots += 1;
         self.lives += 1;
         self.forget_acts();
+        self.excuse();
         self.absent.fill(false);
         let kept = self.legs.iter().map(next).collect();
         let dead = mem::replace(&mut self.legs, kept);

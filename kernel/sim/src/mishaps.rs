@@ -56,6 +56,7 @@ impl World<'_> {
             return Outcome::Ok;
         }
         self.left.faults -= 1;
+        self.excuse();
         let nth = chooser.choose(possible.clone().count(), "which fault");
         let fault = possible.clone().nth(nth).expect("one of those counted");
         self.hit(fault, leg, request, subject, chooser)

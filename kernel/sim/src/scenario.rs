@@ -129,6 +129,8 @@ pub struct Scenario {
     pub acts: u32,
     /// What a person said holds over another start, too.
     pub recalls: bool,
+    /// For so many steps the user never rests: whoever can ask does, without end.
+    pub restless: u64,
     /// A run of more steps never comes to rest.
     pub steps_max: u64,
 }
@@ -155,6 +157,7 @@ impl Scenario {
             exchanges: 0,
             acts: 0,
             recalls: false,
+            restless: 0,
             steps_max: 100_000,
         }
     }

@@ -7,8 +7,9 @@
 //! [`life`](Subject::life), which the world looks at after each event.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
-use bio::{BlockDevice, Sector};
+use bio::{BlockDevice, Sector, Sectors};
 
 use crate::acts::{self, Word};
 
@@ -126,6 +127,13 @@ pub trait Subject {
 
     /// Makes it anew, once it is gone.
     fn make(&self) {}
+
+    /// What it is doing beside what clients ask for, and is to come to an end, each in
+    /// words of its own. Clients ask for the first `in_use` sectors only.
+    fn tasks(&self, in_use: Sectors) -> Vec<String> {
+        let _ = in_use;
+        Vec::new()
+    }
 
     /// Whether it has become quiet after [`stop`](Subject::stop).
     fn stopped(&self) -> bool {

@@ -27,6 +27,7 @@ use crate::clock::{Clock, Work};
 use crate::disk::{Held, Outcome, Presence, SimDisk};
 use crate::history::History;
 use crate::lives::{Books, Stage, Stop};
+use crate::restless::{Restless, Turn};
 use crate::scenario::Scenario;
 use crate::stamp::Stamp;
 use crate::subject::{Life, Subject};
@@ -74,6 +75,7 @@ pub struct World<'a> {
     /// The first promise about starts and stops that was broken.
     pub(crate) broken: Option<Violation>,
     pub(crate) acts: Acts,
+    pub(crate) restless: Restless,
     pub(crate) boots: u32,
     /// How often another device was made over the legs, by a start or a table.
     pub(crate) lives: u32,
@@ -159,6 +161,7 @@ impl<'a> World<'a> {
             stage: Stage::default(),
             broken: None,
             acts: Acts::new(scenario.legs),
+            restless: Restless::default(),
             boots: 0,
             lives: 0,
             steps: 0,
@@ -227,15 +230,17 @@ impl<'a> World<'a> {
         match event {
             Event::Request(leg, index) => self.get_on(leg, index, subject, chooser),
             Event::Work(index) => {
+                self.worked();
                 self.history.note(|| "delayed work is done".into());
                 self.clock.run(index);
             }
             Event::Ask(client) => {
                 let discard = subject.device().limits().discard;
-                let op = self.clients.next(client, self.scenario.sectors, discard, chooser);
+                let op = self.clients.next(client, self.in_use(), discard, chooser);
                 let begun = op.map(|op| self.history.begin(op));
                 self.clients.asked(client, begun.as_ref().map(|(id, _)| *id));
                 if let Some((_, bio)) = begun {
+                    self.ripen();
                     subject.device().strategy(bio);
                 }
             }
@@ -257,7 +262,7 @@ impl<'a> World<'a> {
 
     /// One of all the events that can happen now; none if the run is at rest.
     fn choose_event(&mut self, life: Life, chooser: &mut dyn Chooser) -> Option<Event> {
-        self.clients.look(&self.history);
+        self.clients.look(&self.history, self.is_restless());
         self.held.clear();
         self.held.extend(self.legs.iter().map(|leg| leg.held()));
         let requests: usize = self.held.iter().map(|held| held.waiting).sum();
@@ -267,13 +272,16 @@ impl<'a> World<'a> {
         let asks = (life == Life::Running || early) && here;
         let asking = if asks { self.clients.ready().len() } else { 0 };
         let Work { due, later } = self.clock.work();
-        if self.scenario.ask_first && asking > 0 {
+        if (self.scenario.ask_first || self.is_restless()) && asking > 0 {
             return Some(Event::Ask(self.clients.ready()[0]));
         }
         let comes = life == Life::Held && !self.stage.told && self.acts.pause == Pause::No;
         let comes = usize::from(comes);
         if requests + due + asking + comes == 0 {
             return self.last_event(life, later);
+        }
+        if self.is_restless() {
+            return Some(self.fair_event(due, later, comes, chooser));
         }
         let hurry = usize::from(later > 0 && self.left.hurries > 0);
         let gone = self.gone().count();
@@ -306,6 +314,29 @@ impl<'a> World<'a> {
         }
         let back = among(gone).and_then(|nth| self.gone().nth(nth));
         Some(back.map_or(Event::Person, Event::Return))
+    }
+
+    /// The same beside a user who never rests, who asks for nothing more just now.
+    fn fair_event(
+        &mut self,
+        due: usize,
+        later: usize,
+        comes: usize,
+        chooser: &mut dyn Chooser,
+    ) -> Event {
+        let worked = due + usize::from(later > 0);
+        match self.overdue(worked) {
+            Some(Turn::Leg(leg, index)) => return Event::Request(leg, index),
+            Some(Turn::Work) => return Event::Work(0),
+            None => {}
+        }
+        let may_end = self.may_end(worked + comes == 0);
+        let nth = chooser.choose(may_end.len() + worked + comes, "event");
+        match may_end.get(nth) {
+            Some(&(leg, index)) => Event::Request(leg, index),
+            None if nth < may_end.len() + worked => Event::Work(nth - may_end.len()),
+            None => Event::Person,
+        }
     }
 
     /// What happens when nothing happens by itself. Time passes only for

@@ -185,6 +185,7 @@ impl<'a> World<'a> {
             stage: Default::default(),
             broken: None,
             acts: Acts::new(count),
+            restless: Default::default(),
             boots: self.boots + 1,
             lives: self.lives + 1,
             steps: 0,
