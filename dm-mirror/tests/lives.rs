@@ -16,6 +16,9 @@ const SECTORS: u64 = 24;
 const OPS_PER_RUN: u64 = 60;
 const OPS: u64 = 30_000;
 
+/// What a person does in a run, whatever life the mirror is in.
+const ACTS: u32 = 12;
+
 fn scenario(legs: usize) -> Scenario {
     let load = Load::Random { clients: 3, ops: OPS_PER_RUN, extent_max: Sectors(10) };
     Scenario {
@@ -29,6 +32,7 @@ fn scenario(legs: usize) -> Scenario {
         stops: 1,
         absences: 2,
         returns: 2,
+        acts: ACTS,
         steps_max: 20_000,
         ..Scenario::new(legs, SECTORS, load)
     }
@@ -102,6 +106,7 @@ fn restless(legs: usize) -> Scenario {
         leg_sectors: Sectors(RESTLESS_SECTORS + DATA_START),
         limits: Limits { discard: true, ..Limits::default() },
         faults: Faults { budget: 2, one_in: 4_000, kinds: Fault::ALL.into() },
+        acts: ACTS,
         returns: 2,
         restless: RESTLESS_STEPS,
         steps_max: 4 * RESTLESS_STEPS,
