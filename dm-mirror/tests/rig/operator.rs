@@ -118,6 +118,11 @@ impl Recorded {
         self.later.time()
     }
 
+    /// How much work waits for its time.
+    pub fn put_off(&self) -> usize {
+        self.later.len()
+    }
+
     /// Time passes to when the next thing is due that was put off; false if
     /// there is none before `end`, and then it is `end`.
     pub fn tick_until(&self, end: Duration) -> bool {

@@ -177,12 +177,7 @@ impl Recorded {
 
     /// A mirror over these disks, of which the table names those that are
     /// `there`, with a table that ends in `features`; about to start.
-    pub(super) fn over(
-        disks: Vec<Arc<SimDisk>>,
-        there: &[bool],
-        features: &str,
-        dice: u64,
-    ) -> Recorded {
+    pub fn over(disks: Vec<Arc<SimDisk>>, there: &[bool], features: &str, dice: u64) -> Recorded {
         watch_locks();
         let devices: Vec<_> =
             disks.iter().map(|disk| disk.clone() as Arc<dyn BlockDevice>).collect();

@@ -4,8 +4,10 @@
 //! that run again.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+mod mapped;
 pub mod recorded;
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,6 +79,10 @@ impl Subject for Mirror {
     }
 }
 
+thread_local! {
+    static HUSHED: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Prints errors: the line of a run that a panic has ended is logged as one.
 struct Errors;
 
@@ -85,11 +91,16 @@ impl log::Log for Errors {
         metadata.level() == log::Level::Error
     }
     fn log(&self, record: &log::Record<'_>) {
-        if self.enabled(record.metadata()) {
+        if self.enabled(record.metadata()) && !HUSHED.get() {
             println!("{}", record.args());
         }
     }
     fn flush(&self) {}
+}
+
+/// Prints no errors meanwhile.
+pub(crate) fn hush(hushed: bool) {
+    HUSHED.set(hushed);
 }
 
 pub(crate) fn print_errors() {

@@ -41,14 +41,14 @@ impl<'a> Clients<'a> {
         }
     }
 
-    /// Finds out who is ready.
-    pub(crate) fn look(&mut self, history: &History) {
+    /// Finds out who is ready; by chance, and if it `goes_on`, without end.
+    pub(crate) fn look(&mut self, history: &History, goes_on: bool) {
         let failures = history.keep_open(&mut self.open);
         self.ready.clear();
         for (client, open) in self.open.iter().enumerate() {
             let more = match self.load {
                 Load::Script(scripts) => self.made[client] < scripts[client].len(),
-                Load::Random { ops, .. } => self.made_by_all < *ops,
+                Load::Random { ops, .. } => goes_on || self.made_by_all < *ops,
             };
             if more && open.is_none() && failures < FAILURES_MAX {
                 self.ready.push(client);

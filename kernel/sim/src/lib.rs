@@ -55,6 +55,7 @@
 extern crate alloc;
 
 mod actions;
+mod acts;
 mod cache;
 mod chooser;
 mod clients;
@@ -69,6 +70,7 @@ mod image;
 mod linear;
 mod lives;
 mod mishaps;
+mod restless;
 mod scenario;
 mod slot;
 pub mod stamp;
@@ -79,6 +81,7 @@ mod violation;
 mod world;
 
 pub use actions::{Action, sequences};
+pub use acts::{ACT_BESIDES_ONE_IN, ACT_ONE_IN, TUNES, Word};
 pub use cache::{CACHED_PER_SECTOR_MAX, Content};
 pub use chooser::{Chooser, Decision, Exhaustive, NoReplay, Random, Replay, Seeded, Trace, replay};
 pub use clients::FAILURES_MAX;
@@ -91,6 +94,7 @@ pub use history::{History, Op, OpId};
 pub use image::LEG_IMAGES_MAX;
 pub use linear::{Moment, OPEN_WRITES_MAX, Register, WriteEnd};
 pub use lives::ABSENT_ONE_IN;
+pub use restless::STARVED_AFTER;
 pub use scenario::{Fault, Faults, Load, Scenario};
 pub use slot::{Landed, Pending, RequestId};
 pub use stamp::Stamp;

@@ -30,6 +30,7 @@ use core::mem;
 
 use bio::Sector;
 
+use crate::acts::Pause;
 use crate::chooser::Chooser;
 use crate::clock::Clock;
 use crate::disk::{Presence, SimDisk};
@@ -86,6 +87,13 @@ pub(crate) enum Stop {
     Asked,
 }
 
+impl Stage {
+    /// Another life begins, when so much was acknowledged and these legs came back.
+    pub(crate) fn anew(acknowledged: u64, back: u64) -> Stage {
+        Stage { acknowledged, back, ..Stage::default() }
+    }
+}
+
 impl World<'_> {
     /// The device has started: to be told before the first step, and after
     /// each crash.
@@ -112,6 +120,8 @@ impl World<'_> {
 
     /// Sees what the last event has made of the device.
     pub(crate) fn look(&mut self, subject: &dyn Subject) {
+        self.look_at_acts(subject);
+        self.look_for_starved(subject);
         for leg in 0..self.lost.len() {
             self.lost[leg] = self.lost[leg] && subject.in_sync(leg);
             self.behind[leg] = self.behind[leg] && subject.in_sync(leg);
@@ -123,7 +133,7 @@ impl World<'_> {
                 self.believed = legs.map(|leg| self.is_in(leg, subject)).collect();
                 self.out = self.believed.iter().map(|believed| !believed).collect();
                 let mut legs = self.believed.iter().zip(&self.books.stale);
-                if self.boots > 0 && legs.all(|(believed, stale)| !believed || *stale) {
+                if self.lives > 0 && legs.all(|(believed, stale)| !believed || *stale) {
                     self.broken.get_or_insert(Violation::StaleStart);
                 }
             }
@@ -159,12 +169,12 @@ impl World<'_> {
     pub(crate) fn rests(&mut self, subject: &dyn Subject) {
         if subject.life() != Life::Running {
             self.broken.get_or_insert_with(|| Violation::NoStart(subject.why()));
-        } else if self.stage.stop == Stop::Asked {
+        } else if self.stage.stop == Stop::Asked || self.acts.pause != Pause::No {
             self.broken.get_or_insert(Violation::NoStop);
         }
     }
 
-    fn is_in(&self, leg: usize, subject: &dyn Subject) -> bool {
+    pub(crate) fn is_in(&self, leg: usize, subject: &dyn Subject) -> bool {
         !self.absent[leg] && subject.in_sync(leg)
     }
 
@@ -184,12 +194,16 @@ impl World<'_> {
         self.is_there(leg) && disk.failures() == 0 && bio::BlockDevice::resets(&**disk) == 0
     }
 
-    /// The device does not start by itself, and somebody comes to see.
-    pub(crate) fn person(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) -> Step {
+    /// Whether a person may have a held device start with what is there.
+    pub(crate) fn may_start(&self, subject: &dyn Subject) -> bool {
         let may = |leg| self.books.standing[leg] && self.counts(leg);
         let enough = !self.books.unsettled && (0..self.legs.len()).any(may);
-        let held = subject.life() == Life::Held && !self.stage.told;
-        if !held || !enough || chooser.choose(2, "plug all in") == 1 {
+        enough && subject.life() == Life::Held && !self.stage.told
+    }
+
+    /// The device does not start by itself, and somebody comes to see.
+    pub(crate) fn person(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) -> Step {
+        if !self.may_start(subject) || chooser.choose(2, "plug all in") == 1 {
             return Step::PowerCycle;
         }
         self.history.note(|| "a person starts it degraded".into());
@@ -211,6 +225,7 @@ impl World<'_> {
             return;
         }
         self.left.exchanges -= 1;
+        self.acts.forgive(leg);
         self.history.note(|| format!("leg {leg} is another disk, a blank one"));
         let size = bio::BlockDevice::capacity(&*self.legs[leg]).bytes();
         self.legs[leg].preset(Sector(0), &vec![0; size]);
@@ -223,6 +238,7 @@ impl World<'_> {
         }
         self.history.note(|| format!("leg {leg} is there again"));
         self.absent[leg] = false;
+        self.acts.forgive(leg);
         self.stage.back |= 1 << leg;
         self.legs[leg].set_presence(Presence::Ready);
         subject.returned(leg);
@@ -274,6 +290,9 @@ impl World<'_> {
     ) {
         self.books = self.closed_books(subject);
         self.boots += 1;
+        self.lives += 1;
+        self.forget_acts();
+        self.excuse();
         self.absent.fill(false);
         let kept = self.legs.iter().map(next).collect();
         let dead = mem::replace(&mut self.legs, kept);

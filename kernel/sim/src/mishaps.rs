@@ -56,6 +56,7 @@ impl World<'_> {
             return Outcome::Ok;
         }
         self.left.faults -= 1;
+        self.excuse();
         let nth = chooser.choose(possible.clone().count(), "which fault");
         let fault = possible.clone().nth(nth).expect("one of those counted");
         self.hit(fault, leg, request, subject, chooser)
@@ -152,8 +153,9 @@ impl World<'_> {
     }
 
     /// What must not happen to this leg now.
-    fn spared(&self, leg: usize, subject: &dyn Subject) -> Spared {
-        let silent = self.scenario.returns > 0 || self.scenario.loses_silently();
+    pub(crate) fn spared(&self, leg: usize, subject: &dyn Subject) -> Spared {
+        let silent =
+            self.scenario.returns + self.scenario.acts > 0 || self.scenario.loses_silently();
         if !silent {
             return Spared::Nothing;
         }
@@ -172,7 +174,7 @@ impl World<'_> {
 
 /// What a leg is spared, from little to much.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Spared {
+pub(crate) enum Spared {
     Nothing,
     /// To go: there is no other.
     Leaving,

@@ -125,6 +125,12 @@ pub struct Scenario {
     /// How often another disk, a blank one, comes back in its place: only where the
     /// device has run without the leg since it started.
     pub exchanges: u32,
+    /// How often a person does something to the device, in whatever life.
+    pub acts: u32,
+    /// What a person said holds over another start, too.
+    pub recalls: bool,
+    /// For so many steps the user never rests: whoever can ask does, without end.
+    pub restless: u64,
     /// A run of more steps never comes to rest.
     pub steps_max: u64,
 }
@@ -149,6 +155,9 @@ impl Scenario {
             absences: 0,
             returns: 0,
             exchanges: 0,
+            acts: 0,
+            recalls: false,
+            restless: 0,
             steps_max: 100_000,
         }
     }
@@ -166,6 +175,6 @@ impl Scenario {
 
     /// Whether the device may be started again.
     pub(crate) fn restarts(&self) -> bool {
-        self.crashes + self.stops > 0
+        self.crashes + self.stops + self.acts > 0
     }
 }

@@ -7,8 +7,11 @@
 //! [`life`](Subject::life), which the world looks at after each event.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
-use bio::{BlockDevice, Sector};
+use bio::{BlockDevice, Sector, Sectors};
+
+use crate::acts::{self, Word};
 
 /// Where a device stands between its start and its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -82,6 +85,54 @@ pub trait Subject {
     /// request of a client is open. False if it knows no such thing.
     fn stop(&self) -> bool {
         false
+    }
+
+    /// A person says something. The answer, or why it is refused.
+    fn say(&self, word: Word) -> Result<String, String> {
+        let _ = word;
+        acts::not_understood()
+    }
+
+    /// Asks it to be suspended. False if that is not possible now.
+    fn suspend(&self, flush: bool) -> bool {
+        let _ = flush;
+        false
+    }
+
+    /// Whether it is suspended, after [`suspend`](Subject::suspend).
+    fn suspended(&self) -> bool {
+        false
+    }
+
+    /// Loads a table that names the legs in this order. False if it knows no such thing.
+    fn load(&self, order: &[usize]) -> bool {
+        let _ = order;
+        false
+    }
+
+    /// Lets it go on after a suspension; whether that is by a table that was loaded.
+    fn resume(&self) -> bool {
+        false
+    }
+
+    /// Has it removed. False if that is not possible now.
+    fn remove(&self) -> bool {
+        false
+    }
+
+    /// Whether it is gone, after [`remove`](Subject::remove).
+    fn removed(&self) -> bool {
+        false
+    }
+
+    /// Makes it anew, once it is gone.
+    fn make(&self) {}
+
+    /// What it is doing beside what clients ask for, and is to come to an end, each in
+    /// words of its own. Clients ask for the first `in_use` sectors only.
+    fn tasks(&self, in_use: Sectors) -> Vec<String> {
+        let _ = in_use;
+        Vec::new()
     }
 
     /// Whether it has become quiet after [`stop`](Subject::stop).

@@ -19,6 +19,9 @@ impl World<'_> {
         let (violation, error) = self.history.news();
         let needless = || {
             let (op, kind) = error?;
+            if self.acts.excused.contains(&op) {
+                return None;
+            }
             // Whatever else failed, this leg could have done it.
             let needless = (0..self.legs.len()).any(|leg| self.believed[leg] && self.is_well(leg));
             needless.then_some(Violation::NeedlessError(op, kind))

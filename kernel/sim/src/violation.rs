@@ -59,6 +59,12 @@ pub enum Violation {
     NoStart(String),
     /// The device was asked to stop, and nothing more happens.
     NoStop,
+    /// What a person was told is not so.
+    NotKept(String),
+    /// The device is suspended, and a leg has a request of its.
+    NotStill(usize, String),
+    /// This goes on for ever beside a user who never rests.
+    Starved(String),
     /// At rest, legs that are in sync hold different sectors.
     LegsDiffer(Sector, Vec<(usize, Content)>),
 }
@@ -93,6 +99,11 @@ impl fmt::Display for Violation {
                 write!(f, "the device does not start, though no leg is missing: {why}")
             }
             Violation::NoStop => f.write_str("the device never stops"),
+            Violation::NotKept(word) => write!(f, "`{word}` was answered, and is not so"),
+            Violation::NotStill(leg, request) => {
+                write!(f, "the device is suspended, and leg {leg} is asked for {request}")
+            }
+            Violation::Starved(what) => write!(f, "{what} never ends beside a busy user"),
             Violation::LegsDiffer(sector, contents) => {
                 write!(f, "at rest sector {sector} differs:")?;
                 contents.iter().try_for_each(|(leg, content)| write!(f, " leg {leg}: {content};"))

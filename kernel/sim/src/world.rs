@@ -19,6 +19,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use bio::Sector;
 
+use crate::acts::{Acts, Pause};
 use crate::cache::Content;
 use crate::chooser::Chooser;
 use crate::clients::Clients;
@@ -26,6 +27,7 @@ use crate::clock::{Clock, Work};
 use crate::disk::{Held, Outcome, Presence, SimDisk};
 use crate::history::History;
 use crate::lives::{Books, Stage, Stop};
+use crate::restless::{Restless, Turn};
 use crate::scenario::Scenario;
 use crate::stamp::Stamp;
 use crate::subject::{Life, Subject};
@@ -72,7 +74,11 @@ pub struct World<'a> {
     pub(crate) stage: Stage,
     /// The first promise about starts and stops that was broken.
     pub(crate) broken: Option<Violation>,
+    pub(crate) acts: Acts,
+    pub(crate) restless: Restless,
     pub(crate) boots: u32,
+    /// How often another device was made over the legs, by a start or a table.
+    pub(crate) lives: u32,
     pub(crate) steps: u64,
 }
 
@@ -93,6 +99,7 @@ pub(crate) struct Left {
     pub(crate) returns: u32,
     pub(crate) exchanges: u32,
     pub(crate) stops: u32,
+    pub(crate) acts: u32,
 }
 
 /// One thing that can happen now.
@@ -109,6 +116,8 @@ enum Event {
     Return(usize),
     /// A person sees to a device that does not start.
     Person,
+    /// A person resumes one that is suspended.
+    Resume,
 }
 
 impl<'a> World<'a> {
@@ -139,6 +148,7 @@ impl<'a> World<'a> {
                 returns: scenario.returns,
                 exchanges: scenario.exchanges,
                 stops: scenario.stops,
+                acts: scenario.acts,
             },
             held: Vec::new(),
             believed: vec![false; scenario.legs],
@@ -150,7 +160,10 @@ impl<'a> World<'a> {
             behind: vec![false; scenario.legs],
             stage: Stage::default(),
             broken: None,
+            acts: Acts::new(scenario.legs),
+            restless: Restless::default(),
             boots: 0,
+            lives: 0,
             steps: 0,
         }
     }
@@ -186,13 +199,22 @@ impl<'a> World<'a> {
             return Step::Crash;
         }
         let life = subject.life();
-        let may_stop = self.left.stops > 0 && life == Life::Running && self.stage.stop == Stop::No;
+        let may_stop = self.left.stops > 0
+            && self.acts.pause == Pause::No
+            && life == Life::Running
+            && self.stage.stop == Stop::No;
         if may_stop && chooser.rarely(STOP_ONE_IN, "clean stop") {
             self.left.stops -= 1;
             self.stage.stop = Stop::Draining;
         }
         if self.stop(subject) {
             return Step::Stopped;
+        }
+        if self.is_acted_on(life, chooser) {
+            self.steps += 1;
+            self.act(subject, chooser);
+            self.look(subject);
+            return Step::Event;
         }
         let Some(event) = self.choose_event(life, chooser) else {
             self.rests(subject);
@@ -208,15 +230,17 @@ impl<'a> World<'a> {
         match event {
             Event::Request(leg, index) => self.get_on(leg, index, subject, chooser),
             Event::Work(index) => {
+                self.worked();
                 self.history.note(|| "delayed work is done".into());
                 self.clock.run(index);
             }
             Event::Ask(client) => {
                 let discard = subject.device().limits().discard;
-                let op = self.clients.next(client, self.scenario.sectors, discard, chooser);
+                let op = self.clients.next(client, self.in_use(), discard, chooser);
                 let begun = op.map(|op| self.history.begin(op));
                 self.clients.asked(client, begun.as_ref().map(|(id, _)| *id));
                 if let Some((_, bio)) = begun {
+                    self.ripen();
                     subject.device().strategy(bio);
                 }
             }
@@ -231,26 +255,33 @@ impl<'a> World<'a> {
                 self.give_back(leg, subject);
             }
             Event::Person => return self.person(subject, chooser),
+            Event::Resume => self.resume(subject),
         }
         Step::Event
     }
 
     /// One of all the events that can happen now; none if the run is at rest.
     fn choose_event(&mut self, life: Life, chooser: &mut dyn Chooser) -> Option<Event> {
-        self.clients.look(&self.history);
+        self.clients.look(&self.history, self.is_restless());
         self.held.clear();
         self.held.extend(self.legs.iter().map(|leg| leg.held()));
         let requests: usize = self.held.iter().map(|held| held.waiting).sum();
         let late: usize = self.held.iter().map(|held| held.late).sum();
-        let asks = life == Life::Running && self.stage.stop == Stop::No;
+        let early = self.scenario.acts > 0 && life == Life::Starting;
+        let here = self.acts.pause != Pause::Removing && self.stage.stop == Stop::No;
+        let asks = (life == Life::Running || early) && here;
         let asking = if asks { self.clients.ready().len() } else { 0 };
         let Work { due, later } = self.clock.work();
-        if self.scenario.ask_first && asking > 0 {
+        if (self.scenario.ask_first || self.is_restless()) && asking > 0 {
             return Some(Event::Ask(self.clients.ready()[0]));
         }
-        let comes = usize::from(life == Life::Held && !self.stage.told);
+        let comes = life == Life::Held && !self.stage.told && self.acts.pause == Pause::No;
+        let comes = usize::from(comes);
         if requests + due + asking + comes == 0 {
             return self.last_event(life, later);
+        }
+        if self.is_restless() {
+            return Some(self.fair_event(due, later, comes, chooser));
         }
         let hurry = usize::from(later > 0 && self.left.hurries > 0);
         let gone = self.gone().count();
@@ -285,15 +316,42 @@ impl<'a> World<'a> {
         Some(back.map_or(Event::Person, Event::Return))
     }
 
+    /// The same beside a user who never rests, who asks for nothing more just now.
+    fn fair_event(
+        &mut self,
+        due: usize,
+        later: usize,
+        comes: usize,
+        chooser: &mut dyn Chooser,
+    ) -> Event {
+        let worked = due + usize::from(later > 0);
+        match self.overdue(worked) {
+            Some(Turn::Leg(leg, index)) => return Event::Request(leg, index),
+            Some(Turn::Work) => return Event::Work(0),
+            None => {}
+        }
+        let may_end = self.may_end(worked + comes == 0);
+        let nth = chooser.choose(may_end.len() + worked + comes, "event");
+        match may_end.get(nth) {
+            Some(&(leg, index)) => Event::Request(leg, index),
+            None if nth < may_end.len() + worked => Event::Work(nth - may_end.len()),
+            None => Event::Person,
+        }
+    }
+
     /// What happens when nothing happens by itself. Time passes only for
     /// somebody who waits.
     fn last_event(&self, life: Life, later: usize) -> Option<Event> {
-        let stops = self.stage.stop == Stop::Asked;
+        if self.acts.pause == Pause::Still {
+            return Some(Event::Resume);
+        }
+        let stops = self.stage.stop == Stop::Asked || self.acts.pause != Pause::No;
+        let comes = !stops && matches!(life, Life::Held | Life::Refused);
         let waits = self.history.open() > 0 || life == Life::Starting || stops;
         if later > 0 && waits {
             return Some(Event::Work(0));
         }
-        matches!(life, Life::Held | Life::Refused).then_some(Event::Person)
+        comes.then_some(Event::Person)
     }
 
     /// The legs that may come back.

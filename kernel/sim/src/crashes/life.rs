@@ -10,6 +10,7 @@ use core::fmt::Write;
 use bio::{Extent, Sector};
 
 use super::{After, Crashes};
+use crate::acts::Acts;
 use crate::chooser::{Chooser, Replay};
 use crate::clients::Clients;
 use crate::clock::Clock;
@@ -183,7 +184,10 @@ impl<'a> World<'a> {
             behind: vec![false; count],
             stage: Default::default(),
             broken: None,
+            acts: Acts::new(count),
+            restless: Default::default(),
             boots: self.boots + 1,
+            lives: self.lives + 1,
             steps: 0,
         }
     }

@@ -1,0 +1,370 @@
+//! A mirror that keeps records, in a mapped device: as people use it.
+//!
+//! Place: `recorded.rs` makes one at each start. What a person does goes through the
+//! device mapper: messages, suspensions, tables that are exchanged, names, removal.
+//!
+//! Rule: the world counts legs by their disks; a table names them in any order, and a
+//! message by their places in it.
+
+use std::sync::{Arc, Mutex};
+
+use bio::{Bio, BlockDevice, Limits, Sector, Sectors};
+use dm::{Dm, DmError, MappedDevice, MessageError, Slot, Suspend};
+use dm_mirror::LEGS_MAX;
+use sim::{Life, Subject, Word};
+
+use super::hush;
+use super::recorded::{DATA_START, REGION};
+
+/// The device as its users see it, whichever it is now.
+struct Through(Mutex<Arc<MappedDevice>>);
+
+impl Through {
+    fn get(&self) -> Arc<MappedDevice> {
+        self.0.lock().expect("nobody panics with it").clone()
+    }
+}
+
+impl BlockDevice for Through {
+    fn capacity(&self) -> Sectors {
+        self.get().capacity()
+    }
+    fn limits(&self) -> Limits {
+        self.get().limits()
+    }
+    fn strategy(&self, bio: Bio) {
+        self.get().strategy(bio);
+    }
+}
+
+/// How a suspension or a removal ended, once it has.
+type End = Arc<Mutex<Option<Result<(), DmError>>>>;
+
+/// A mirror in a mapped device.
+pub(super) struct Mapped {
+    dm: Arc<Dm>,
+    device: Through,
+    settings: Settings,
+    state: Mutex<State>,
+    /// Dropped last.
+    _off: Loud,
+}
+
+/// Prints errors again, once all is dropped.
+struct Loud;
+
+impl Drop for Loud {
+    fn drop(&mut self) {
+        hush(false);
+    }
+}
+
+/// The machine is off: that requests are dropped is as it should be.
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        hush(true);
+    }
+}
+
+/// What tables say, but for the order of the legs.
+pub(super) struct Settings {
+    pub length: u64,
+    pub rate: &'static str,
+    /// Legs that no table names.
+    pub hidden: Vec<bool>,
+}
+
+#[derive(Default)]
+struct State {
+    name: &'static str,
+    /// The legs in the order in which the table names them.
+    order: Vec<usize>,
+    /// The same of a table that was loaded.
+    loaded: Option<Vec<usize>>,
+    end: End,
+    /// What the status said when there had been so many events.
+    seen: Option<(u64, Seen)>,
+}
+
+/// What a status says.
+#[derive(Clone, Copy)]
+struct Seen {
+    life: Life,
+    /// A letter for each place of the table.
+    letters: [u8; LEGS_MAX],
+}
+
+impl Seen {
+    /// A device without a table is about to be made anew.
+    const NOTHING: Seen = Seen { life: Life::Starting, letters: [b'D'; LEGS_MAX] };
+
+    fn of(status: &str) -> Seen {
+        let life = match status.trim_end().rsplit(' ').next() {
+            Some("starting") => Life::Starting,
+            Some("held") => Life::Held,
+            Some("refused") => Life::Refused,
+            _ => Life::Running,
+        };
+        let is_letters = |word: &&str| word.bytes().all(|byte| b"ASD".contains(&byte));
+        let word = status.split(' ').rev().find(is_letters).expect("a status has letters");
+        let mut letters = [0; LEGS_MAX];
+        letters[..word.len()].copy_from_slice(word.as_bytes());
+        Seen { life, letters }
+    }
+}
+
+impl Settings {
+    fn table(&self, order: &[usize]) -> String {
+        let Settings { length, rate, hidden } = self;
+        let name = |leg: &usize| if hidden[*leg] { " - 0".into() } else { format!(" vbd{leg} 0") };
+        let names: String = order.iter().map(name).collect();
+        format!("0 {length} mirror internal 0 {}{names} 1 sync_rate={rate}", order.len())
+    }
+}
+
+impl Mapped {
+    /// A mirror with its legs in this order, about to start.
+    pub(super) fn start(dm: Arc<Dm>, settings: Settings, order: Vec<usize>) -> Mapped {
+        let device = Through(Mutex::new(dm.create("m").expect("a free name")));
+        let state = State { name: "m", order, ..State::default() };
+        let mapped = Mapped { dm, device, settings, state: Mutex::new(state), _off: Loud };
+        mapped.begin();
+        mapped
+    }
+
+    /// Loads the first table of a device, and lets it go.
+    fn begin(&self) {
+        let (name, order) = self.with(|state| (state.name, state.order.clone()));
+        self.dm.load(name, &self.settings.table(&order)).expect("a right table");
+        self.device.get().resume(Box::new(|end| assert_eq!(end, Ok(()))));
+    }
+
+    fn with<R>(&self, look: impl FnOnce(&mut State) -> R) -> R {
+        look(&mut self.state.lock().expect("nobody panics with it"))
+    }
+
+    /// The status, which is asked for many times at each step. A mirror that runs raises
+    /// an event when anything here changes.
+    fn seen(&self) -> Seen {
+        let device = self.device.get();
+        let events = device.events().count();
+        let last = self.with(|state| state.seen);
+        if let Some((when, seen)) = last
+            && when == events
+            && seen.life == Life::Running
+        {
+            return seen;
+        }
+        let seen = device.status().map_or(Seen::NOTHING, |status| Seen::of(&status));
+        self.with(|state| state.seen = Some((events, seen)));
+        seen
+    }
+
+    /// Where the table names this leg.
+    fn place(&self, leg: usize) -> usize {
+        let place = |state: &mut State| state.order.iter().position(|it| *it == leg);
+        self.with(place).expect("each leg has a place")
+    }
+
+    fn message(&self, words: &[&str]) -> Result<String, MessageError> {
+        let answer = self.device.get().message(Sector(0), words);
+        // Some change what is seen and raise no event.
+        self.with(|state| state.seen = None);
+        answer
+    }
+
+    fn report(&self) -> String {
+        self.message(&["show"]).unwrap_or_default()
+    }
+
+    /// A callback for a request of this device, whose end is asked for later.
+    fn ends(&self) -> dm::Done {
+        let end = End::default();
+        self.with(|state| state.end = end.clone());
+        Box::new(move |result| *end.lock().expect("nobody panics with it") = Some(result))
+    }
+
+    fn end(&self) -> Option<Result<(), DmError>> {
+        let end = self.with(|state| state.end.clone());
+        let end = end.lock().expect("nobody panics with it");
+        end.clone()
+    }
+
+    /// Whether the request was taken: over or on its way.
+    fn is_taken(&self) -> bool {
+        matches!(self.end(), None | Some(Ok(()) | Err(DmError::Flush(_))))
+    }
+
+    /// Another name for the device.
+    fn rename(&self) {
+        let name = self.with(|state| state.name);
+        let other = if name == "m" { "n" } else { "m" };
+        if self.dm.rename(name, other).is_ok() {
+            self.with(|state| state.name = other);
+        }
+    }
+
+    fn tune(&self, way: usize) -> Result<String, MessageError> {
+        let last = (self.with(|state| state.order.len()) - 1).to_string();
+        match way {
+            0 => self.message(&["read_policy", "round_robin"]),
+            1 => self.message(&["read_policy", &format!("prefer={last}")]),
+            2 => self.message(&["write_mostly", &last, "on"]),
+            3 => self.message(&["write_mostly", &last, "off"]),
+            _ => {
+                self.rename();
+                self.message(&["sync_rate", self.settings.rate])
+            }
+        }
+    }
+
+    /// Has a look. Legs in sync differ only where the map says that they may.
+    fn look(&self) -> Result<String, MessageError> {
+        let report = self.message(&["show"])?;
+        let mut findings = report.lines().filter(|line| line.ends_with(" differs"));
+        assert_eq!(findings.next(), None, "{report}");
+        Ok(report)
+    }
+}
+
+impl Subject for Mapped {
+    fn device(&self) -> &dyn BlockDevice {
+        &self.device
+    }
+    fn decides_at_once(&self) -> bool {
+        true
+    }
+    fn in_sync(&self, leg: usize) -> bool {
+        self.seen().letters[self.place(leg)] == b'A'
+    }
+    fn is_whole(&self, leg: usize) -> bool {
+        let place = self.place(leg);
+        if self.seen().letters[place] != b'S' {
+            return false;
+        }
+        let report = self.report();
+        let line = report.lines().nth(2 + place).expect("a line for each leg");
+        line.ends_with("whole, being recorded as in sync")
+    }
+    fn data_start(&self, _leg: usize) -> Sector {
+        Sector(DATA_START)
+    }
+    fn is_record(&self, _leg: usize, sector: Sector) -> bool {
+        sector < Sector(16)
+    }
+    fn life(&self) -> Life {
+        self.seen().life
+    }
+    fn why(&self) -> String {
+        self.report()
+    }
+    fn start_degraded(&self) {
+        // Refused where no member is missing: it is held for something else.
+        let _ = self.message(&["start_degraded"]);
+    }
+    fn returned(&self, leg: usize) {
+        // Refused where the leg is not out, or owes requests.
+        let _ = self.message(&["add", &self.place(leg).to_string()]);
+    }
+    fn stop(&self) -> bool {
+        self.suspend(false)
+    }
+    fn stopped(&self) -> bool {
+        self.suspended()
+    }
+
+    fn say(&self, word: Word) -> Result<String, String> {
+        let place = |leg| self.place(leg).to_string();
+        let answer = match word {
+            Word::Look => self.look(),
+            Word::Tune(way) => self.tune(way),
+            Word::Fail(leg) => self.message(&["fail", &place(leg)]),
+            Word::Add(leg, false) => self.message(&["add", &place(leg)]),
+            Word::Add(leg, true) => self.message(&["add", &place(leg), "force"]),
+            Word::Forget(leg) => self.message(&["forget", &place(leg)]),
+            Word::Replace(old, new) => self.message(&["replace", &place(old), &place(new)]),
+            Word::StartDegraded => self.message(&["start_degraded"]),
+            Word::Keep(leg) => self.message(&["keep", &place(leg)]),
+            Word::Check => self.message(&["check"]),
+            Word::Repair => self.message(&["repair"]),
+            Word::Idle => self.message(&["idle"]),
+        };
+        answer.map_err(|error| error.to_string())
+    }
+    /// From what the report says.
+    fn tasks(&self, in_use: Sectors) -> Vec<String> {
+        let report = self.report();
+        let mut tasks = Vec::new();
+        for (place, line) in report.lines().skip(2).take(self.settings.hidden.len()).enumerate() {
+            let coming = ["returning", "rebuilding", "whole"];
+            let word = coming.iter().find(|word| line.contains(**word));
+            tasks.extend(word.map(|word| format!("leg {place}, {word},")));
+        }
+        if let Some(map) = report.lines().find(|line| line.starts_with("regions: ")) {
+            let number = |word| {
+                let before = map.split(word).next().and_then(|text| text.split(' ').next_back());
+                before.and_then(|it| it.parse::<u64>().ok()).expect("a number")
+            };
+            if number(" to be resynced") > 0 {
+                tasks.push("a resync".into());
+            }
+            if number(" dirty,") > in_use.0.div_ceil(REGION) {
+                tasks.push("the cleaning of a region".into());
+            }
+        }
+        let runs = |it: &str| {
+            report
+                .lines()
+                .any(|line| line.strip_prefix(it).is_some_and(|rest| rest.contains(" of ")))
+        };
+        let checks = ["check: ", "repair: "].into_iter().filter(|it| runs(it));
+        tasks.extend(checks.map(|word| format!("a {word}")));
+        tasks
+    }
+    fn load(&self, order: &[usize]) -> bool {
+        let name = self.with(|state| state.name);
+        self.dm.load(name, &self.settings.table(order)).expect("a right table");
+        self.with(|state| state.loaded = Some(order.into()));
+        true
+    }
+    fn suspend(&self, flush: bool) -> bool {
+        let how = if flush { Suspend::Flush } else { Suspend::NoFlush };
+        self.device.get().suspend(how, self.ends());
+        self.is_taken()
+    }
+    fn suspended(&self) -> bool {
+        self.end().is_some()
+    }
+    fn resume(&self) -> bool {
+        let loaded = self.with(|state| {
+            state.seen = None;
+            state.loaded.take()
+        });
+        let another = loaded.is_some();
+        if let Some(order) = loaded {
+            self.with(|state| state.order = order);
+        }
+        self.device.get().resume(Box::new(|end| assert_eq!(end, Ok(()))));
+        another
+    }
+    fn remove(&self) -> bool {
+        let name = self.with(|state| state.name);
+        self.dm.remove(name, self.ends());
+        self.is_taken()
+    }
+    fn removed(&self) -> bool {
+        let gone = self.end().is_some();
+        assert!(!gone || self.device.get().table(Slot::Active).is_err(), "a table is left");
+        gone
+    }
+    fn make(&self) {
+        let name = self.with(|state| {
+            state.order.reverse();
+            (state.loaded, state.seen) = (None, None);
+            state.name
+        });
+        *self.device.0.lock().expect("nobody panics with it") =
+            self.dm.create(name).expect("a free name");
+        self.begin();
+    }
+}

@@ -1,0 +1,328 @@
+//! What a person does to a device, in whatever life it is: says something, suspends
+//! and resumes it, loads another table, removes it and makes it anew.
+//!
+//! Place: part of a [`World`]; by choice, as often as [`Scenario::acts`](crate::Scenario)
+//! says. The [`Subject`] carries it out, or refuses.
+//!
+//! Rules:
+//!
+//! - The person may ask for anything at any time, but loses no data on purpose: takes
+//!   a leg out only while another one holds everything, and lets a held device start
+//!   only as `lives.rs` has it.
+//! - *An answer is kept.* A leg that was said to be out is out until the person takes
+//!   that leg back; over a crash, once something was acknowledged since; and over
+//!   another start if [`Scenario::recalls`](crate::Scenario) says so.
+//! - *A suspended device is still*: from the moment at which it says that it is
+//!   suspended to the resume, no leg has a request of its.
+//! - A device that is removed fails what waits for a resume: no needless error.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::chooser::Chooser;
+use crate::history::OpId;
+use crate::lives::{Books, Stage, Stop};
+use crate::mishaps::Spared;
+use crate::subject::{Life, Subject};
+use crate::violation::Violation;
+use crate::world::World;
+
+/// By chance, a person does something at one step in so many while the device runs.
+pub const ACT_ONE_IN: u32 = 32;
+
+/// The same beside a user who never rests: most of the time things are to end.
+pub(crate) const ACT_BESIDE_RESTLESS_ONE_IN: u32 = 1_000;
+
+/// The same while it starts, stops, or is held.
+pub const ACT_BESIDES_ONE_IN: u32 = 6;
+
+/// What a person may say to a device, of its legs by their numbers in the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// What is there to see?
+    Look,
+    /// Something that changes no data: so many ways there may be.
+    Tune(usize),
+    /// The leg is to be out.
+    Fail(usize),
+    /// The leg is to be taken back; `force`: whatever it holds.
+    Add(usize, bool),
+    /// The leg that is out is no member any more.
+    Forget(usize),
+    /// The second leg is to take the first one's place.
+    Replace(usize, usize),
+    /// It is to start with what is there.
+    StartDegraded,
+    /// It is to start with this leg's half.
+    Keep(usize),
+    /// All legs are to be compared.
+    Check,
+    /// They are to be made equal.
+    Repair,
+    /// That is to end.
+    Idle,
+}
+
+/// The ways there are to [tune](Word::Tune) a device.
+pub const TUNES: usize = 5;
+
+/// How a device may go on from a moment at which it is asked to be still.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Pause {
+    #[default]
+    No,
+    /// It was asked to be suspended.
+    Asked,
+    /// It is.
+    Still,
+    /// It was asked to go.
+    Removing,
+}
+
+/// What is known of what the person did.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Acts {
+    pub(crate) pause: Pause,
+    /// The legs that the person took out: how much was acknowledged then.
+    out: Vec<Option<u64>>,
+    /// Requests that were open when the device was removed.
+    pub(crate) excused: Vec<OpId>,
+}
+
+impl Acts {
+    pub(crate) fn new(legs: usize) -> Acts {
+        Acts { out: vec![None; legs], ..Acts::default() }
+    }
+
+    /// The leg is taken back, or is another disk.
+    pub(crate) fn forgive(&mut self, leg: usize) {
+        self.out[leg] = None;
+    }
+}
+
+impl World<'_> {
+    /// Whether a person does something now.
+    pub(crate) fn is_acted_on(&self, life: Life, chooser: &mut dyn Chooser) -> bool {
+        let runs = life == Life::Running && self.acts.pause == Pause::No;
+        let one_in = match runs {
+            true if self.is_restless() => ACT_BESIDE_RESTLESS_ONE_IN,
+            true => ACT_ONE_IN,
+            false => ACT_BESIDES_ONE_IN,
+        };
+        let may = self.left.acts > 0 && self.stage.stop == Stop::No;
+        may && chooser.rarely(one_in, "a person acts")
+    }
+
+    /// A person does something.
+    pub(crate) fn act(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
+        self.left.acts -= 1;
+        self.excuse();
+        match (self.acts.pause, chooser.choose(12, "what a person does")) {
+            (Pause::No, 8) => self.load(subject, chooser),
+            (Pause::No, 9 | 10) => self.suspend(subject, chooser),
+            (Pause::Still, 6 | 7) => self.load(subject, chooser),
+            (Pause::Still, 8..=10) => self.resume(subject),
+            (Pause::No | Pause::Still, 11) => self.remove(subject),
+            _ => self.say(subject, chooser),
+        }
+    }
+
+    fn say(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
+        let Some(word) = self.choose_word(subject, chooser) else { return };
+        let acknowledged = self.history.acknowledged();
+        let answer = subject.say(word);
+        self.history.note(|| match &answer {
+            Ok(text) => format!("a person says `{word}`: {}", text.lines().next().unwrap_or("")),
+            Err(why) => format!("a person says `{word}`, and is refused: {why}"),
+        });
+        if answer.is_err() {
+            return;
+        }
+        match word {
+            Word::Fail(leg) => {
+                self.acts.out[leg] = Some(acknowledged);
+                self.believed[leg] = false;
+            }
+            Word::Forget(leg) => self.believed[leg] = false,
+            Word::Add(leg, _) => self.acts.forgive(leg),
+            Word::Replace(old, new) => {
+                self.acts.forgive(new);
+                self.believed[old] = false;
+            }
+            Word::StartDegraded => self.stage.told = true,
+            Word::Look | Word::Tune(_) | Word::Keep(_) => {}
+            Word::Check | Word::Repair | Word::Idle => {}
+        }
+    }
+
+    /// What the person says, if it is nothing that loses data.
+    fn choose_word(&self, subject: &dyn Subject, chooser: &mut dyn Chooser) -> Option<Word> {
+        let legs = self.legs.len();
+        let kind = chooser.choose(14, "what is said");
+        let leg = chooser.choose(legs, "of which leg");
+        Some(match kind {
+            0 => Word::Look,
+            1 => Word::Tune(chooser.choose(TUNES, "how")),
+            2 | 3 => {
+                let known = (0..legs).any(|leg| subject.in_sync(leg));
+                let may = !known || self.spared(leg, subject) == Spared::Nothing;
+                return may.then_some(Word::Fail(leg));
+            }
+            4 | 5 => Word::Add(leg, false),
+            6 => Word::Add(leg, true),
+            7 => Word::Forget(leg),
+            8 => Word::Replace(leg, chooser.choose(legs, "by which leg")),
+            9 => {
+                let held = matches!(subject.life(), Life::Held | Life::Refused);
+                return (!held || self.may_start(subject)).then_some(Word::StartDegraded);
+            }
+            10 => Word::Keep(leg),
+            11 => Word::Check,
+            12 => Word::Repair,
+            _ => Word::Idle,
+        })
+    }
+
+    fn suspend(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
+        let flush = chooser.choose(2, "without a flush") == 0;
+        if subject.suspend(flush) {
+            self.history.note(|| format!("a person suspends it{}", without(flush)));
+            self.acts.pause = Pause::Asked;
+        }
+    }
+
+    /// Another table, with the legs in another order, is to be used from the next
+    /// resume on.
+    fn load(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
+        let order = self.choose_order(chooser);
+        if subject.load(&order) {
+            self.history.note(|| format!("a person loads a table with the legs {order:?}"));
+        }
+    }
+
+    fn choose_order(&self, chooser: &mut dyn Chooser) -> Vec<usize> {
+        let mut left: Vec<usize> = (0..self.legs.len()).collect();
+        let mut order = Vec::new();
+        while !left.is_empty() {
+            order.push(left.remove(chooser.choose(left.len(), "which leg is next")));
+        }
+        order
+    }
+
+    /// A device that is suspended goes on.
+    pub(crate) fn resume(&mut self, subject: &dyn Subject) {
+        let books = self.closed_books(subject);
+        self.acts.pause = Pause::No;
+        let another = subject.resume();
+        self.history.note(|| {
+            let what = if another { ", by another table" } else { "" };
+            format!("a person resumes it{what}")
+        });
+        if another {
+            self.begin_anew(books);
+        }
+    }
+
+    fn remove(&mut self, subject: &dyn Subject) {
+        self.acts.excused = self.history.open_ops();
+        if subject.remove() {
+            self.history.note(|| "a person removes it".into());
+            self.acts.pause = Pause::Removing;
+        }
+    }
+
+    /// Another mirror is made over the same legs, which nobody switched off.
+    fn begin_anew(&mut self, books: Books) {
+        self.books = books;
+        let acknowledged = self.history.acknowledged();
+        let back = self.stage.back;
+        self.stage = Stage::anew(acknowledged, back);
+        self.believed.fill(false);
+        self.lost.fill(false);
+        self.behind.fill(false);
+        self.lives += 1;
+        if !self.scenario.recalls {
+            self.acts.out.fill(None);
+        }
+    }
+
+    /// The machine goes down: what was answered and is not known to be recorded may be
+    /// forgotten.
+    pub(crate) fn forget_acts(&mut self) {
+        let acknowledged = self.history.acknowledged();
+        let recalls = self.scenario.recalls;
+        for out in &mut self.acts.out {
+            *out = out.filter(|since| recalls && *since < acknowledged);
+        }
+        (self.acts.pause, self.acts.excused) = (Pause::No, Vec::new());
+    }
+
+    /// Sees how far a suspension or a removal has come, and whether what was answered
+    /// is kept.
+    pub(crate) fn look_at_acts(&mut self, subject: &dyn Subject) {
+        match self.acts.pause {
+            Pause::Asked if subject.suspended() => {
+                self.history.note(|| "it is suspended".into());
+                self.acts.pause = Pause::Still;
+            }
+            Pause::Removing if subject.removed() => {
+                let books = self.closed_books(subject);
+                self.look_whether_still();
+                self.acts.pause = Pause::No;
+                subject.make();
+                self.history.note(|| "it is gone, and made anew".into());
+                self.begin_anew(books);
+            }
+            _ => {}
+        }
+        if self.acts.pause == Pause::Still {
+            self.look_whether_still();
+        }
+        let is_in = |leg: &usize| self.acts.out[*leg].is_some() && self.is_in(*leg, subject);
+        if let Some(leg) = (0..self.legs.len()).find(is_in) {
+            let word = Word::Fail(leg).to_string();
+            self.broken.get_or_insert(Violation::NotKept(word));
+        }
+    }
+
+    /// A suspended device has nothing on its way.
+    fn look_whether_still(&mut self) {
+        for leg in 0..self.legs.len() {
+            if let Some(pending) = self.legs[leg].pending(0) {
+                self.broken.get_or_insert_with(|| Violation::NotStill(leg, pending.to_string()));
+            }
+        }
+    }
+}
+
+fn without(flush: bool) -> &'static str {
+    if flush { "" } else { " without a flush" }
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = match self {
+            Word::Look => "show",
+            Word::Tune(way) => return write!(f, "tune {way}"),
+            Word::Fail(leg) => return write!(f, "fail {leg}"),
+            Word::Add(leg, false) => return write!(f, "add {leg}"),
+            Word::Add(leg, true) => return write!(f, "add {leg} force"),
+            Word::Forget(leg) => return write!(f, "forget {leg}"),
+            Word::Replace(old, new) => return write!(f, "replace {old} {new}"),
+            Word::Keep(leg) => return write!(f, "keep {leg}"),
+            Word::StartDegraded => "start_degraded",
+            Word::Check => "check",
+            Word::Repair => "repair",
+            Word::Idle => "idle",
+        };
+        f.pad(plain)
+    }
+}
+
+/// What a device answers that knows nothing of all that.
+pub(crate) fn not_understood() -> Result<String, String> {
+    Err("not understood".into())
+}

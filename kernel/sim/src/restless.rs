@@ -1,0 +1,155 @@
+//! A user who never rests, and what such a user must not starve.
+//!
+//! Place: part of a [`World`], where [`Scenario::restless`](crate::Scenario) says for
+//! how many steps the user goes on; then the run comes to rest like any other.
+//!
+//! Rules:
+//!
+//! - Whoever can ask does so at once. A leg ends a flush only when another write has
+//!   begun since the flush came, unless nothing else can happen: so whatever the flush
+//!   was to record, there is always more to record.
+//! - Legs and delayed work are served fairly: each that waits is as likely as another,
+//!   and none waits for more than [`PATIENCE`] steps.
+//! - *What was begun ends*, within [`STARVED_AFTER`] steps in which nothing goes wrong
+//!   and no person does anything.
+//! - After a while the user keeps to the first three quarters of the device: what lies
+//!   behind may become clean.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bio::{BufCmd, Sectors};
+
+use crate::slot::RequestId;
+use crate::subject::{Life, Subject};
+use crate::violation::Violation;
+use crate::world::World;
+
+/// What takes longer is starved.
+pub const STARVED_AFTER: u64 = 6_000;
+
+/// Who waits for so many steps is next, a flush too.
+const PATIENCE: u64 = 200;
+
+/// How often is looked for it.
+const LOOK_EVERY: u64 = 16;
+
+/// After so many steps the user keeps to a part of the device.
+const WHOLE_FOR: u64 = 400;
+
+/// Whose turn it is.
+pub(crate) enum Turn {
+    /// This request's of this leg.
+    Leg(usize, usize),
+    /// That of the first delayed work.
+    Work,
+}
+
+/// A user who never rests.
+#[derive(Default)]
+pub(crate) struct Restless {
+    /// The flushes that waited when the last write began.
+    ripe: Vec<(usize, RequestId)>,
+    /// The requests that wait, and since which step.
+    waits: BTreeMap<(usize, RequestId), u64>,
+    /// When delayed work was done last.
+    worked: u64,
+    /// What the device is doing, and since which step.
+    doing: BTreeMap<String, u64>,
+}
+
+impl World<'_> {
+    /// Whether the user goes on.
+    pub(crate) fn is_restless(&self) -> bool {
+        self.steps < self.scenario.restless
+    }
+
+    /// How much of the device the user asks for.
+    pub(crate) fn in_use(&self) -> Sectors {
+        let all = self.scenario.sectors;
+        let part = self.scenario.restless > 0 && self.steps > WHOLE_FOR;
+        if part { Sectors(all.0 / 4 * 3) } else { all }
+    }
+
+    /// A write has begun: what was to be recorded before is not all.
+    pub(crate) fn ripen(&mut self) {
+        if self.scenario.restless == 0 {
+            return;
+        }
+        self.restless.ripe.clear();
+        for (leg, disk) in self.legs.iter().enumerate() {
+            let pending = (0..disk.queued()).filter_map(|index| disk.pending(index));
+            let flushes = pending.filter(|it| it.cmd == BufCmd::Flush);
+            self.restless.ripe.extend(flushes.map(|it| (leg, it.id)));
+        }
+    }
+
+    /// Who has waited for too long: a request of a leg, or work of which `worked` pieces
+    /// may be done.
+    pub(crate) fn overdue(&mut self, worked: usize) -> Option<Turn> {
+        let Restless { waits, worked: last, .. } = &mut self.restless;
+        let now = self.steps;
+        let mut first = None;
+        let mut seen = BTreeMap::new();
+        for (leg, disk) in self.legs.iter().enumerate() {
+            for index in 0..disk.queued() {
+                let Some(pending) = disk.pending(index) else { continue };
+                let since = waits.get(&(leg, pending.id)).copied().unwrap_or(now);
+                seen.insert((leg, pending.id), since);
+                if now - since > PATIENCE && first.is_none() {
+                    first = Some(Turn::Leg(leg, index));
+                }
+            }
+        }
+        *waits = seen;
+        if worked > 0 && now.saturating_sub(*last) > PATIENCE {
+            first = Some(Turn::Work);
+        }
+        first
+    }
+
+    /// Delayed work is done.
+    pub(crate) fn worked(&mut self) {
+        self.restless.worked = self.steps;
+    }
+
+    /// The requests of legs that may end now, each with its leg.
+    pub(crate) fn may_end(&self, nothing_else: bool) -> Vec<(usize, usize)> {
+        let all = self.legs.iter().enumerate().flat_map(|(leg, disk)| {
+            (0..disk.queued()).filter_map(move |index| Some((leg, index, disk.pending(index)?)))
+        });
+        let all: Vec<_> = all.collect();
+        let ripe = |it: &&(usize, usize, crate::slot::Pending)| {
+            it.2.cmd != BufCmd::Flush || self.restless.ripe.contains(&(it.0, it.2.id))
+        };
+        let place = |it: &(usize, usize, crate::slot::Pending)| (it.0, it.1);
+        let may: Vec<_> = all.iter().filter(ripe).map(place).collect();
+        match may.is_empty() && nothing_else {
+            true => all.iter().map(place).collect(),
+            false => may,
+        }
+    }
+
+    /// Something came between: what was begun may begin anew.
+    pub(crate) fn excuse(&mut self) {
+        self.restless.doing.clear();
+    }
+
+    /// Finds what goes on for too long.
+    pub(crate) fn look_for_starved(&mut self, subject: &dyn Subject) {
+        if !self.is_restless() || !self.steps.is_multiple_of(LOOK_EVERY) {
+            return;
+        }
+        let now = self.steps;
+        let runs = subject.life() == Life::Running;
+        let tasks = if runs { subject.tasks(self.in_use()) } else { Vec::new() };
+        self.restless.doing.retain(|task, _| tasks.contains(task));
+        for task in tasks {
+            let since = *self.restless.doing.entry(task.clone()).or_insert(now);
+            if now - since > STARVED_AFTER {
+                self.broken.get_or_insert(Violation::Starved(task));
+            }
+        }
+    }
+}
