@@ -44,7 +44,7 @@ pub enum Delivery {
     Messages,
     /// By an interrupt line, shared with others.
     Line(u8),
-    /// Not at all: the watchdog finds what is done, late.
+    /// Not at all: glances find what is done, some milliseconds late.
     None,
 }
 

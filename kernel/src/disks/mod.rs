@@ -2,7 +2,7 @@
 //!
 //! Place: `main` calls `init` once, when threads run; the console and the device mapper
 //! look disks up by name. What drives them is the crate `drivers`; this folder gives it
-//! the machine: interrupts and their threads (`interrupts`), a watchdog, and the slots
+//! the machine: interrupts and their threads (`interrupts`), glances and a watchdog, and the slots
 //! that disks come and go by (`slots`).
 //!
 //! Rule: a name belongs to one disk for good. A disk that was taken out has it again when
@@ -23,7 +23,7 @@ use core::time::Duration;
 
 use bio::BlockDevice;
 use drivers::pci::{Function, Pci};
-use drivers::virtio::blk::{Options, State, Status, TICK_MS, VirtioBlk};
+use drivers::virtio::blk::{GLANCE_MS, Options, State, Status, TICK_MS, VirtioBlk};
 use drivers::virtio::transport::VirtioPci;
 use drivers::virtio::{Failure, SetupError};
 use spin::Once;
@@ -44,6 +44,7 @@ pub const DISKS_MAX: usize = 16;
 
 static DISKS: [Once<Disk>; DISKS_MAX] = [const { Once::new() }; DISKS_MAX];
 static WATCHDOG: Once<Callout> = Once::new();
+static GLANCE: Once<Callout> = Once::new();
 
 type Block = VirtioBlk<KernelHal, VirtioPci<ConfigSpace>>;
 
@@ -135,6 +136,7 @@ pub fn init(cmdline: &Cmdline) -> Option<Slots> {
     });
     interrupts::listen();
     each().for_each(announce);
+    GLANCE.call_once(|| Callout::new(glance)).reset(Duration::from_millis(GLANCE_MS));
     WATCHDOG.call_once(|| Callout::new(watch)).reset(Duration::from_millis(TICK_MS));
     slots
 }
@@ -190,6 +192,14 @@ fn announce(disk: &Disk) {
 
 fn ticks(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX) / TICK_MS
+}
+
+/// Looks for kicks and interrupts that were lost.
+fn glance() {
+    each().for_each(|disk| disk.block.glance());
+    if let Some(glance) = GLANCE.get() {
+        glance.reset(Duration::from_millis(GLANCE_MS));
+    }
 }
 
 /// The watchdog's round. A slot does not notice by itself that its power is gone.

@@ -86,6 +86,29 @@ fn no_kick_or_interrupt_is_lost_past_the_wrap() {
 }
 
 #[test]
+fn a_wish_that_is_seen_too_late_is_granted_at_the_next_look() {
+    for at in [0, 65_535] {
+        let (mut ring, transport) = pair(Features::EVENT_IDX, 128);
+        ring.skip_to(at);
+        transport.device().skip_to(at);
+        (0..2).for_each(|value| read(&mut ring, value));
+        assert!(ring.wants_kick(), "it sleeps");
+        // It goes to sleep while the next is pushed, and neither sees the other's word.
+        assert_eq!(transport.device().serve(1), 1);
+        read(&mut ring, 2);
+        assert!(!ring.wants_kick(), "its wish is not seen yet");
+        assert_eq!(transport.device().serve(1), 1);
+        transport.device().sleep();
+        assert!(ring.reap().unwrap().is_some());
+        assert!(ring.wants_kick(), "it asks for what it was not told of");
+        assert!(!ring.wants_kick(), "it was told");
+        assert_eq!(transport.device().serve(1), 1);
+        (0..2).for_each(|_| assert!(ring.reap().unwrap().is_some()));
+        assert!(!ring.wants_kick(), "nothing is left to tell");
+    }
+}
+
+#[test]
 fn event_comparison_agrees_with_counting() {
     for old in [0u16, 1, 100, 32_767, 32_768, 65_000, 65_535] {
         for step in [0u16, 1, 2, 8, 128, 40_000] {
