@@ -86,23 +86,18 @@ fn summary(disks: &[Load], before: &[Counts], elapsed: Duration) -> Result<Strin
         let (name, status) = (disk.name(), disk.status());
         check!(status.state == State::Ready, "{name} is {:?}", status.state);
         let requests = status.counts.requests - before.requests;
-        let kicks = status.counts.kicks - before.kicks;
-        let again = status.counts.repeated_kicks - before.repeated_kicks;
-        let unheard = status.counts.unheard_interrupts - before.unheard_interrupts;
-        kprintln!(
-            "{name}: {requests} requests, {kicks} kicks, {again} repeated, {unheard} interrupts \
-             unheard"
-        );
+        kprintln!("{name}: {requests} requests");
         sum.requests += requests;
-        sum.kicks += kicks;
-        sum.repeated_kicks += again;
-        sum.unheard_interrupts += unheard;
+        sum.kicks += status.counts.kicks - before.kicks;
+        sum.late_kicks += status.counts.late_kicks - before.late_kicks;
+        sum.repeated_kicks += status.counts.repeated_kicks - before.repeated_kicks;
+        sum.unheard_interrupts += status.counts.unheard_interrupts - before.unheard_interrupts;
     }
-    let Counts { requests, kicks, repeated_kicks, unheard_interrupts, .. } = sum;
+    let Counts { requests, kicks, late_kicks, repeated_kicks, unheard_interrupts, .. } = sum;
     let seconds = elapsed.as_secs();
     Ok(format!(
-        "{requests} requests answered in {seconds} s; {kicks} kicks, and {repeated_kicks} more \
-         for kicks that were lost; {unheard_interrupts} interrupts were lost"
+        "{requests} requests answered in {seconds} s; {kicks} kicks, {late_kicks} of them late, \
+         and {repeated_kicks} repeated; {unheard_interrupts} interrupts unheard"
     ))
 }
 

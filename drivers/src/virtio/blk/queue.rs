@@ -17,7 +17,7 @@ use bio::{Bio, BufCmd, ErrorKind, IoError, IoResult, Memory, Sectors, WriteCache
 use bytes::BytesMut;
 use virtio_drivers::Hal;
 
-use super::super::ring::{Agreement, HEADER_WORDS_MAX, Look, Ring, Used};
+use super::super::ring::{Agreement, HEADER_WORDS_MAX, Kick, Look, Ring, Used};
 use super::super::{Device, Failure, SetupError};
 use super::config::{Config, Features};
 use super::status::{Counts, SERIAL_BYTES, Serial, State};
@@ -215,8 +215,9 @@ impl<H: Hal, D: Device> Queue<H, D> {
     }
 
     fn kick(&mut self) {
-        if self.ring.wants_kick() {
+        if let Some(kick) = self.ring.wants_kick() {
             self.counts.kicks += 1;
+            self.counts.late_kicks += u64::from(kick == Kick::Late);
             self.device.notify(QUEUE);
         }
     }

@@ -85,6 +85,9 @@ pub struct Counts {
     pub kicks: u64,
     /// Times that it interrupted.
     pub interrupts: u64,
+    /// Those of the kicks for which it had asked too late to be seen at once: with barriers
+    /// that are kept, there are next to none.
+    pub late_kicks: u64,
     /// Times that it was told once more, because nothing had moved from one glance to the
     /// next: each is a kick that was lost, or a device that was late.
     pub repeated_kicks: u64,

@@ -85,6 +85,8 @@ pub struct Ring<H: Hal, T> {
     pushed: u64,
     /// The device knows, or need not be told, of requests under indexes before this one.
     told: u16,
+    /// `next` when the device was last asked whether it wants a kick.
+    asked: u16,
     /// The index of the next answer.
     last_used: u16,
 }
@@ -98,6 +100,15 @@ struct Slot<H: Hal, T> {
     value: Option<T>,
     /// How many requests were pushed before it.
     number: u64,
+}
+
+/// A kick that the device wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kick {
+    /// For what was pushed since it was last asked.
+    Prompt,
+    /// For something older: when it was pushed, the wish was not to be seen yet.
+    Late,
 }
 
 /// A request that the device gave back.
@@ -151,6 +162,7 @@ impl<H: Hal, T> Ring<H, T> {
             stride,
             pushed: 0,
             told: 0,
+            asked: 0,
             last_used: 0,
         })
     }
@@ -164,7 +176,8 @@ impl<H: Hal, T> Ring<H, T> {
     #[cfg(test)]
     pub(super) fn skip_to(&mut self, index: u16) {
         assert_eq!(self.in_flight(), 0);
-        (self.pushed, self.told, self.last_used) = (index.into(), index, index);
+        (self.pushed, self.last_used) = (index.into(), index);
+        (self.told, self.asked) = (index, index);
         self.shared.avail[1].store(index, Ordering::Relaxed);
         let _ = self.unmute();
     }
@@ -221,24 +234,28 @@ impl<H: Hal, T> Ring<H, T> {
     /// With EVENT_IDX this is worth asking again when nothing was pushed since: the device
     /// may ask by now for what it was not told of.
     #[must_use]
-    pub fn wants_kick(&mut self) -> bool {
+    pub fn wants_kick(&mut self) -> Option<Kick> {
         let new = self.next();
         let untold = new.wrapping_sub(self.told).min(new.wrapping_sub(self.last_used));
         if untold == 0 {
-            return false;
+            return None;
         }
         let old = new.wrapping_sub(untold);
         // The device writes its wish, then looks at our index; we wrote our
         // index, now look at its wish. Without the barrier both could miss.
         full_barrier();
-        let wanted = if self.agreed.event_idx {
-            passes(self.shared.avail_event.load(Ordering::Relaxed), old, new)
-        } else {
-            self.shared.used[0].load(Ordering::Relaxed) & NO_NOTIFY == 0
-        };
-        // Without EVENT_IDX a later look could not tell what was fetched meanwhile.
-        self.told = if wanted || !self.agreed.event_idx { new } else { old };
-        wanted
+        let asked = core::mem::replace(&mut self.asked, new);
+        if !self.agreed.event_idx {
+            // A later look could not tell what was fetched meanwhile.
+            self.told = new;
+            let wanted = self.shared.used[0].load(Ordering::Relaxed) & NO_NOTIFY == 0;
+            return wanted.then_some(Kick::Prompt);
+        }
+        let wish = self.shared.avail_event.load(Ordering::Relaxed);
+        let wanted = passes(wish, old, new);
+        self.told = if wanted { new } else { old };
+        let late = new.wrapping_sub(wish) > new.wrapping_sub(asked);
+        wanted.then_some(if late { Kick::Late } else { Kick::Prompt })
     }
 
     /// The indexes as they are now.

@@ -66,11 +66,12 @@ fn list_disks(session: &Session<'_>, disks: &[&Disk]) {
             );
         }
     }
-    for (name, Counts { repeated_kicks, unheard_interrupts, .. }) in all().map(counted) {
-        if repeated_kicks + unheard_interrupts > 0 {
+    for (name, Counts { late_kicks, repeated_kicks, unheard_interrupts, .. }) in all().map(counted)
+    {
+        if late_kicks + repeated_kicks + unheard_interrupts > 0 {
             kprintln!(
-                "{name}: told again {repeated_kicks} times of requests that it did not take, \
-                 found {unheard_interrupts} times to have answered without being heard"
+                "{name}: told late of requests {late_kicks} times, and again {repeated_kicks} \
+                 times; answers were found without an interrupt {unheard_interrupts} times"
             );
         }
     }

@@ -4,10 +4,7 @@
 //! says that it does and looks for requests. Where a store passes a load, each may miss what
 //! the other wrote, and both wait.
 
-use anyhow::Result;
-
 use super::super::Case;
-use super::super::bench::Bench;
 
 pub(super) const CASES: &[Case] = &[Case {
     name: "lost-kicks",
