@@ -109,6 +109,25 @@ fn a_wish_that_is_seen_too_late_is_granted_at_the_next_look() {
 }
 
 #[test]
+fn a_device_that_was_awake_for_as_long_as_an_index_lasts_is_kicked_when_it_sleeps() {
+    let (mut ring, transport) = pair(Features::EVENT_IDX, 128);
+    let mut push = |awake: bool| {
+        ring.push(&[4, 0], Memory::None, 0..0, 0);
+        let wanted = ring.wants_kick();
+        assert_eq!(transport.device().serve(1), 1);
+        assert!(ring.reap().unwrap().is_some());
+        if !awake {
+            transport.device().sleep();
+        }
+        wanted
+    };
+    assert_eq!(push(true), Some(Kick::Prompt), "it sleeps at first");
+    (0..65_534).for_each(|_| assert_eq!(push(true), None));
+    assert_eq!(push(false), None, "it still polls");
+    (0..8).for_each(|_| assert_eq!(push(false), Some(Kick::Prompt), "it sleeps"));
+}
+
+#[test]
 fn event_comparison_agrees_with_counting() {
     for old in [0u16, 1, 100, 32_767, 32_768, 65_000, 65_535] {
         for step in [0u16, 1, 2, 8, 128, 40_000] {

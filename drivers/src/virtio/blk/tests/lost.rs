@@ -157,6 +157,36 @@ fn a_slow_disk_is_not_kicked_if_it_says_that_it_has_all_and_seldom_if_it_does_no
 }
 
 #[test]
+fn a_disk_that_fetches_slowly_is_not_kicked() {
+    let bench = bench((Features::all(), false), 65_535);
+    (0..40).for_each(|number| bench.issue(number, read(number, 1)));
+    let mut chains = Vec::new();
+    for _ in 0..40 {
+        let mut device = bench.device();
+        chains.extend(device.take());
+        device.sleep();
+        drop(device);
+        bench.disk.glance();
+    }
+    assert_eq!((chains.len(), bench.disk.status().counts.repeated_kicks), (40, 0));
+}
+
+#[test]
+fn a_line_whose_interrupt_was_lost_is_heard_the_next_time() {
+    let bench = bench((Features::all(), true), 0);
+    let mut events = 0;
+    // The kick arrives, the interrupt does not.
+    bench.lose(move || {
+        events += 1;
+        events == 2
+    });
+    bench.issue(0, read(0, 1));
+    assert!(bench.until_ended(1) > 0);
+    bench.issue(1, read(1, 1));
+    assert_eq!(bench.until_ended(1), 0, "nothing else was lost");
+}
+
+#[test]
 fn the_watchdog_tells_a_request_that_was_never_fetched_from_one_not_answered() {
     type Case = (Features, usize, Fetched, &'static str);
     let all = Features::all();
