@@ -1,12 +1,14 @@
 //! Virtio devices (virtio 1.2): the queue, the PCI transport, the disk.
 //!
 //! Place: `ring` moves requests to any device and back; `transport` is how a
-//! PCI device is told about it; `blk` makes a disk of the two.
+//! PCI device is told about it; `blk` makes a disk of the two. `lossy` is a fault to be had
+//! on purpose.
 
 pub mod blk;
 #[cfg(test)]
 #[allow(unsafe_code)]
 mod fake;
+pub mod lossy;
 pub mod ring;
 pub mod transport;
 

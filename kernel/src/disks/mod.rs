@@ -9,9 +9,10 @@
 //! it comes back to its place; another disk gets the next name that nobody has had.
 //!
 //! Words of the command line: `interrupts=line` keeps MSI-X off; `disk_timeout=SECONDS`
-//! bars a disk earlier or later than usual.
+//! bars a disk earlier or later than usual; `lose=N` loses kicks and interrupts (`losses`).
 
 mod interrupts;
+mod losses;
 mod slots;
 
 use alloc::format;
@@ -24,6 +25,7 @@ use core::time::Duration;
 use bio::BlockDevice;
 use drivers::pci::{Function, Pci};
 use drivers::virtio::blk::{GLANCE_MS, Options, State, Status, TICK_MS, VirtioBlk};
+use drivers::virtio::lossy::Lossy;
 use drivers::virtio::transport::VirtioPci;
 use drivers::virtio::{Failure, SetupError};
 use spin::Once;
@@ -46,7 +48,7 @@ static DISKS: [Once<Disk>; DISKS_MAX] = [const { Once::new() }; DISKS_MAX];
 static WATCHDOG: Once<Callout> = Once::new();
 static GLANCE: Once<Callout> = Once::new();
 
-type Block = VirtioBlk<KernelHal, VirtioPci<ConfigSpace>>;
+type Block = VirtioBlk<KernelHal, Lossy<VirtioPci<ConfigSpace>>>;
 
 /// A disk of the machine.
 pub struct Disk {
@@ -117,6 +119,7 @@ pub fn find(name: &str) -> Option<&'static Disk> {
 /// its number unused: the names of the others do not depend on it. Returns the slots that
 /// others may come by.
 pub fn init(cmdline: &Cmdline) -> Option<Slots> {
+    losses::init(cmdline);
     let settings = Settings::new(cmdline);
     let slots = platform().ecam.map(|ecam| {
         let mut pci = Pci::new(ConfigSpace::new(ecam));
@@ -167,6 +170,7 @@ fn attach(
     let line = interrupts::Pin { line, wanted: settings.want_line };
     let (delivery, wiring) = interrupts::choose(pci, at, number, line)?;
     let device = VirtioPci::new::<KernelHal>(pci, at, wiring)?;
+    let device = Lossy::new(device, losses::lost);
     let block = Block::new(format!("vbd{number}"), device, settings.options)?;
     Ok((delivery, block))
 }

@@ -300,9 +300,9 @@ impl<'a> Bench<'a> {
         Ok(last)
     }
 
-    /// The guest loads so many new disks on a machine without barriers; they all answer.
-    /// Returns what it said in the end.
-    pub(super) fn load_unordered(&self, disks: usize) -> Result<String> {
+    /// The guest loads so many new disks, which all answer. Returns what it said in the end.
+    /// The machine keeps no barriers if it is `unordered`.
+    pub(super) fn load(&self, disks: usize, unordered: bool, words: &str) -> Result<String> {
         let seconds = self.lab.load_seconds;
         let disk = |number| {
             let image = self.folder.join(format!("load{number}.img"));
@@ -311,9 +311,9 @@ impl<'a> Bench<'a> {
         };
         let machine = Machine {
             tools: &self.lab.tools,
-            accel: Accel::TcgUnordered,
+            accel: if unordered { Accel::TcgUnordered } else { self.lab.accel },
             image: &self.lab.kernel.image,
-            cmdline: format!("mode=soak seconds={seconds}"),
+            cmdline: format!("mode=soak seconds={seconds} {words}"),
             disks: (0..disks).map(disk).collect::<Result<_>>()?,
             logs: self.folder.clone(),
         };

@@ -35,7 +35,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "WORD")]
     filter: Option<String>,
 
-    /// How long `lost-kicks` loads its disks; a kick is lost once in minutes
+    /// How long `no-barriers` and `lost-kicks` load their disks
     #[arg(long, value_name = "SECONDS", default_value_t = LOAD_SECONDS)]
     load_seconds: u64,
 
@@ -48,8 +48,8 @@ pub(crate) struct Options {
     accel: Choice,
 }
 
-/// How long `lost-kicks` loads its disks as a part of the tests.
-const LOAD_SECONDS: u64 = 20;
+/// How long disks are loaded as a part of the tests.
+const LOAD_SECONDS: u64 = 15;
 
 /// A fault, and what is promised under it.
 pub(crate) struct Case {
