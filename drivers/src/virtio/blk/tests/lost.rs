@@ -101,7 +101,7 @@ fn requests_flow_past_the_wrap_while_half_of_all_kicks_and_interrupts_are_lost()
             chance
         };
         bench.lose({
-            let mut draw = draw.clone();
+            let mut draw = draw;
             move || draw() & 1 == 0
         });
         let mut issued = 0;
