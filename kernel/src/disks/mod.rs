@@ -2,8 +2,8 @@
 //!
 //! Place: `main` calls `init` once, when threads run; the console and the device mapper
 //! look disks up by name. What drives them is the crate `drivers`; this folder gives it
-//! the machine: interrupts and their threads (`interrupts`), glances and a watchdog, and the slots
-//! that disks come and go by (`slots`).
+//! the machine: interrupts and their threads (`interrupts`), glances and a watchdog, and
+//! the slots that disks come and go by (`slots`).
 //!
 //! Rule: a name belongs to one disk for good. A disk that was taken out has it again when
 //! it comes back to its place; another disk gets the next name that nobody has had.

@@ -134,7 +134,7 @@ const FIRMWARE_PAIRS: [(&str, &str); 6] = [
 const FIRMWARE_OF_QEMU: (&str, &str) =
     ("share/qemu/edk2-x86_64-code.fd", "share/qemu/edk2-i386-vars.fd");
 
-/// The versions that all tests were run with.
+/// The versions that the suites which boot were run with; README.md has them too.
 const QEMU_TRIED: &str = "7.2 (Debian 12) and 10.0 (Debian 13)";
 
 /// Used when present, never installed by us; with the command that gets them.
