@@ -18,6 +18,7 @@ mod mm;
 mod rig;
 mod shortage;
 mod sim;
+mod soak;
 mod task;
 
 use alloc::string::String;
@@ -28,6 +29,7 @@ use crate::task::MaySleep;
 use crate::{kprint, kprintln};
 
 pub use crash::crash;
+pub use soak::soak;
 
 /// One test.
 pub struct Test {

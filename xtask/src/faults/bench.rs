@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::Lab;
+use crate::qemu::accel::Accel;
 use crate::qemu::{Disk, Guest, Machine, Step};
 use crate::rig::{Rig, Server};
 use crate::soak;
@@ -297,6 +298,33 @@ impl<'a> Bench<'a> {
         let mut last = String::new();
         soak::run(&options, &mut |line| line.clone_into(&mut last))?;
         Ok(last)
+    }
+
+    /// The guest loads so many new disks, which all answer. Returns what it said in the end.
+    /// The machine keeps no barriers if it is `unordered`.
+    pub(super) fn load(&self, disks: usize, unordered: bool, words: &str) -> Result<String> {
+        let seconds = self.lab.load_seconds;
+        let disk = |number| {
+            let image = self.folder.join(format!("load{number}.img"));
+            File::create(&image).and_then(|image| image.set_len(LEG_BYTES))?;
+            Ok(Disk::raw(&image))
+        };
+        let machine = Machine {
+            tools: &self.lab.tools,
+            accel: if unordered { Accel::TcgUnordered } else { self.lab.accel },
+            image: &self.lab.kernel.image,
+            cmdline: format!("mode=soak seconds={seconds} {words}"),
+            disks: (0..disks).map(disk).collect::<Result<_>>()?,
+            logs: self.folder.clone(),
+        };
+        let mut guest = Guest::boot(&machine, LIMIT + Duration::from_secs(seconds))?;
+        let mut summary = None;
+        let verdict = guest.run(|line| {
+            summary = line.strip_prefix("soak: ").map(str::to_owned).or(summary.take());
+        });
+        let summary = summary.unwrap_or_else(|| "nothing of its disks".into());
+        ensure!(verdict == Verdict::Passed, "{verdict}; the guest said: {summary}");
+        Ok(summary)
     }
 
     /// The data of a leg, from its image.

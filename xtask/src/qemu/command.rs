@@ -165,7 +165,8 @@ impl Machine<'_> {
     pub(super) fn command(&self, sockets: &Sockets, variables: &Path) -> Command {
         let mut qemu = Command::new(&self.tools.qemu);
         qemu.args(["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]);
-        qemu.args(["-machine", "q35", "-smp", "1", "-cpu", "max", "-m"]);
+        // Room for a second CPU, so that TCG keeps barriers: see `Accel::cpus`.
+        qemu.args(["-machine", "q35", "-smp", self.accel.cpus(), "-cpu", "max", "-m"]);
         qemu.arg(format!("{MEMORY_MIB}M")).args(["-accel", self.accel.name()]);
         self.lines(&mut qemu, sockets);
         self.boot(&mut qemu, variables);
