@@ -14,15 +14,19 @@ mod demo;
 mod faults;
 mod figures;
 mod guard;
+mod guests;
 mod inspect;
 mod lines;
 mod mutants;
 mod outside;
+mod patience;
 mod provision;
 mod qemu;
 mod rig;
 mod run;
+mod scratch;
 mod script;
+mod signals;
 mod sim;
 mod soak;
 mod suites;
@@ -63,11 +67,10 @@ enum Xtask {
     Run(run::Options),
 
     /// Make a disk of the running guest fail, hang or slow down, or well again
-    #[command(subcommand)]
     Disk(outside::Disk),
 
     /// Attach to the console of the running guest; Ctrl-] leaves
-    Console,
+    Console(outside::Which),
 
     /// Have the QEMU of the running guest execute a command of QMP
     Qmp(outside::Qmp),
@@ -135,7 +138,11 @@ const BROKEN_PIPE: i32 = 128 + 13;
 
 fn main() -> ExitCode {
     end_with_the_reader();
-    match dispatch(Xtask::parse()) {
+    let verb = Xtask::parse();
+    // A guard has an end of its own.
+    let guards = matches!(verb, Xtask::Guard { .. });
+    let ready = if guards { Ok(()) } else { signals::install() };
+    match ready.and_then(|()| dispatch(verb)) {
         Ok(code) => code,
         Err(why) => {
             eprintln!("xtask: {why:#}");
@@ -151,6 +158,7 @@ fn end_with_the_reader() {
     panic::set_hook(Box::new(move |why| {
         let what = why.payload_as_str().unwrap_or_default();
         if what.starts_with("failed printing to ") && what.contains("Broken pipe") {
+            scratch::remove_all();
             process::exit(BROKEN_PIPE);
         }
         report(why);
@@ -161,7 +169,7 @@ fn dispatch(verb: Xtask) -> Result<ExitCode> {
     match verb {
         Xtask::Run(options) => run::main(&options),
         Xtask::Disk(verb) => outside::disk(&verb),
-        Xtask::Console => outside::console(),
+        Xtask::Console(which) => outside::console(&which),
         Xtask::Qmp(options) => outside::qmp(&options),
         Xtask::Demo(options) => demo::main(&options),
         Xtask::Test(options) => suites::main(&options),

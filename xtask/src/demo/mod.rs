@@ -24,6 +24,7 @@ use crate::provision::{self, Tools};
 use crate::qemu::accel::Choice;
 use crate::qemu::{Disk, Guest, Machine, PROMPT, SERIAL_LOG};
 use crate::rig::Server;
+use crate::scratch::Scratch;
 use crate::verdict::Verdict;
 use crate::{build, workspace};
 use tree::Tree;
@@ -88,7 +89,7 @@ pub(crate) fn tell(options: &Options, line: &mut dyn FnMut(&str)) -> Result<Stri
     let kernel = build::image(&options.build)?;
     let accel = options.accel.resolve(&tools, &kernel)?;
     let logs = workspace::make(workspace::runs().join("demo"))?;
-    let (folder, _lock) = workspace::fresh_folder(&logs)?;
+    let folder = Scratch::below(&logs)?;
     let mut story = Story { line, chapter: 0 };
 
     let tree = Tree::gather(options.dir.as_deref(), &folder.path().join("tree"))?;
@@ -233,6 +234,7 @@ fn ask(guest: &mut Guest, command: &str, story: &mut Story<'_>) -> Result<Vec<St
         story.quote(&line);
         answer.push(line);
     }
+    ensure!(!guest.has_failed(), "`{command}` failed: {}", answer.join("\n"));
     Ok(answer)
 }
 

@@ -28,9 +28,6 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const LEG_BYTES: u64 = 32 << 20;
 const DATA_START: usize = 1 << 20;
 
-/// How the console begins what it says of a command that failed.
-const REFUSAL: &str = "error:";
-
 /// A guest and its two disks.
 pub(super) struct Bench<'a> {
     lab: &'a Lab,
@@ -199,7 +196,7 @@ impl<'a> Bench<'a> {
     /// Waits for the end of a command that was begun, as [`Bench::does`].
     pub(super) fn did(&mut self, command: &str, words: &str) -> Result<()> {
         let answer = self.listen().with_context(|| format!("`{command}`"))?;
-        let failed = answer.iter().any(|line| line.starts_with(REFUSAL));
+        let failed = self.guest()?.has_failed();
         let told = answer.iter().any(|line| line.contains(words));
         let answer = answer.join("\n    ");
         ensure!(
@@ -213,8 +210,8 @@ impl<'a> Bench<'a> {
     pub(super) fn fails(&mut self, command: &str, words: &str) -> Result<()> {
         self.begin(command)?;
         let answer = self.listen().with_context(|| format!("`{command}`"))?;
-        let refusal = answer.iter().position(|line| line.starts_with(REFUSAL));
-        let told = refusal.is_some_and(|at| answer[at..].iter().any(|line| line.contains(words)));
+        let failed = self.guest()?.has_failed();
+        let told = failed && answer.iter().any(|line| line.contains(words));
         let answer = answer.join("\n    ");
         ensure!(told, "`{command}` was to fail and say `{words}`; it said\n    {answer}");
         Ok(())

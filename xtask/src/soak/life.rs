@@ -300,10 +300,7 @@ impl Life<'_, '_> {
                     lines.push(line);
                 }
                 Heard::Prompt => {
-                    let refused = lines.iter().position(|line| line.starts_with("error: "));
-                    if let Some(at) = refused {
-                        bail!("{}", lines[at..].join("\n"));
-                    }
+                    ensure!(!guest.has_failed(), "{}", lines.join("\n"));
                     return Ok((Talk::Prompt, lines));
                 }
                 Heard::Ended(Verdict::PoweredOff) => return Ok((Talk::Dark, lines)),

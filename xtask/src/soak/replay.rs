@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use fastrand::Rng;
 
@@ -263,12 +263,10 @@ fn ask(guest: &mut Guest, command: &str, ledger: &mut Ledger, record: &Record) -
     guest.set_limit(Some(LIMIT));
     guest.send(command);
     while let Some(line) = guest.next_line()? {
-        if line.starts_with("error: ") {
-            bail!("`{command}`: {line}");
-        }
         ledger.note(&line)?;
         record.push(Entry::Line(line));
     }
+    ensure!(!guest.has_failed(), "`{command}` failed: {}", guest.last_words());
     Ok(())
 }
 

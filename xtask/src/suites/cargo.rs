@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail};
 
 use super::Options;
 use super::report::Report;
@@ -21,7 +21,7 @@ pub(super) fn fmt(options: &Options, report: &mut Report) -> Result<Tally> {
         if let Some(folder) = package {
             cargo.arg("--manifest-path").arg(folder.join("Cargo.toml"));
         }
-        tally += Tally::of(run(&cargo, options.limit(), report, |_| ())?);
+        tally += Tally::of(run(&cargo, options.silence(), report, |_| ())?);
     }
     Ok(tally)
 }
@@ -30,9 +30,9 @@ pub(super) fn fmt(options: &Options, report: &mut Report) -> Result<Tally> {
 pub(super) fn clippy(options: &Options, report: &mut Report) -> Result<Tally> {
     let mut host = workspace::cargo();
     host.args(["clippy", "--all-targets", "--", "-D", "warnings"]);
-    let mut tally = Tally::of(run(&host, options.limit(), report, |_| ())?);
+    let mut tally = Tally::of(run(&host, options.silence(), report, |_| ())?);
     let kernel = build::clippy(&options.build)?;
-    tally += Tally::of(run(&kernel, options.limit(), report, |_| ())?);
+    tally += Tally::of(run(&kernel, options.silence(), report, |_| ())?);
     Ok(tally)
 }
 
@@ -43,17 +43,17 @@ pub(super) fn host(options: &Options, report: &mut Report) -> Result<Tally> {
         // That a filter fits none of these tests is no failure: main sees to it that
         // something was tested.
         cargo.args(["nextest", "run", "--no-fail-fast", "--no-tests=pass"]).args(&options.filter);
-        return tests(&cargo, nextest_line, options.limit(), report);
+        return tests(&cargo, nextest_line, options.silence(), report);
     }
     cargo.args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]).args(&options.filter);
-    tests(&cargo, cargo_test_line, options.limit(), report)
+    tests(&cargo, cargo_test_line, options.silence(), report)
 }
 
 /// The examples in the documentation; nextest cannot run these.
 pub(super) fn doc(options: &Options, report: &mut Report) -> Result<Tally> {
     let mut cargo = workspace::cargo();
     cargo.args(["test", "--no-fail-fast", "--doc"]);
-    tests(&cargo, cargo_test_line, options.limit(), report)
+    tests(&cargo, cargo_test_line, options.silence(), report)
 }
 
 fn has_nextest() -> bool {
@@ -67,11 +67,11 @@ fn has_nextest() -> bool {
 fn tests(
     command: &Command,
     closing_line: fn(&str) -> Option<Tally>,
-    limit: Duration,
+    silence: Duration,
     report: &mut Report,
 ) -> Result<Tally> {
     let mut tally = Tally::default();
-    let ended_well = run(command, limit, report, |line| {
+    let ended_well = run(command, silence, report, |line| {
         if let Some(more) = closing_line(line) {
             tally += more;
         }
@@ -82,19 +82,22 @@ fn tests(
     Ok(tally)
 }
 
-/// Runs `command` within `limit`; true if it ended well. Each line of its output
+/// Runs `command`, which may be silent for so long; true if it ended well. Each line of its output
 /// goes to `report` and to `line`.
 fn run(
     command: &Command,
-    limit: Duration,
+    silence: Duration,
     report: &mut Report,
     mut line: impl FnMut(&str),
 ) -> Result<bool> {
     report.line(&format!("$ {}", workspace::shown(command)));
-    let end = lines::run(command, limit, |text| {
+    let end = lines::run(command, silence, |text| {
         report.line(text);
         line(text);
     })?;
-    ensure!(end != End::Killed, "no end within {} s, killed", limit.as_secs());
-    Ok(end == End::Well)
+    match end {
+        End::Well => Ok(true),
+        End::Badly => Ok(false),
+        End::Killed(lost) => bail!("{lost}, killed"),
+    }
 }

@@ -10,6 +10,7 @@ use super::lab::{Lab, failing_disk, scratch_disks, slow_disk};
 use super::report::Report;
 use super::tally::{Outcome, Tally, kernel_line};
 use crate::qemu::Guest;
+use crate::scratch::Scratch;
 use crate::verdict::Verdict;
 
 /// How long the self-tests may take; on an idle host they take seconds.
@@ -39,7 +40,7 @@ const CRASHES: &[(&str, &str)] = &[
 /// and by line.
 pub(super) fn selftest(options: &Options, report: &mut Report) -> Result<Tally> {
     let lab = report.aside(|| Lab::open(options))?;
-    let folder = tempfile::tempdir_in(report.folder())?;
+    let folder = Scratch::below(report.folder())?;
     let mut tally = Tally::default();
     for interrupts in ["msix", "line"] {
         let mut cmdline = format!("mode=selftest interrupts={interrupts}");

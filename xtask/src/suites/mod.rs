@@ -44,13 +44,13 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value = "tcg")]
     accel: Choice,
 
-    /// How long a run of cargo may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 1200)]
+    /// How long a run of cargo may say nothing: a slow one is waited for, a stuck one not
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     limit: u64,
 }
 
 impl Options {
-    fn limit(&self) -> Duration {
+    fn silence(&self) -> Duration {
         Duration::from_secs(self.limit)
     }
 }
