@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 /// How names of folders in the system's temporary folder begin: what else is there is
 /// not looked at.
-const IN_TEMP: &str = "dmirror-";
+pub(crate) const IN_TEMP: &str = "dmirror-";
 
 /// How they begin elsewhere.
 const BELOW: &str = "run-";

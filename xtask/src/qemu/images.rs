@@ -8,6 +8,8 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use rustix::fs::{FlockOperation, fcntl_lock};
@@ -15,6 +17,10 @@ use rustix::io::Errno;
 use serde_json::Value;
 
 use super::Disk;
+
+/// How often a disk in use is looked at, and how long to wait between.
+const LOOKS: u32 = 40;
+const BETWEEN: Duration = Duration::from_millis(50);
 
 /// An image file of a disk.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,12 +69,13 @@ fn is_openable(image: &Image) -> Result<(u64, u64)> {
         file => file?,
     };
     // Readers share an image with each other, which this lock cannot ask for.
-    if !image.read_only {
-        // Another error is that of a file system without locks: then nobody can tell.
-        let locked = fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive);
-        let used = matches!(locked, Err(Errno::AGAIN | Errno::ACCESS));
-        ensure!(!used, "it is in use by another program, as a guest that runs already");
-    }
+    // Another error is that of a file system without locks: then nobody can tell.
+    let lock = || fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive);
+    let is_used = || matches!(lock(), Err(Errno::AGAIN | Errno::ACCESS));
+    // The QEMU of a run that was killed just now is about to be gone.
+    let stays_used = || (0..LOOKS).inspect(|_| thread::sleep(BETWEEN)).all(|_| is_used());
+    let used = !image.read_only && is_used() && stays_used();
+    ensure!(!used, "it is in use by another program, as a guest that runs already");
     Ok((about.dev(), about.ino()))
 }
 

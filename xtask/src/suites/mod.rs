@@ -13,6 +13,7 @@ mod kernel;
 mod lab;
 mod plug;
 mod report;
+mod run;
 pub(crate) mod tally;
 
 use std::process::ExitCode;
@@ -70,6 +71,7 @@ const SUITES: &[Suite] = &[
     ("crash", kernel::crash),
     ("console", console::script),
     ("fuzz", fuzz::lines),
+    ("run", run::promises),
     ("plug", plug::plug),
     ("faults", faults::cases),
     ("demo", demo),
