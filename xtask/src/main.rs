@@ -2,9 +2,12 @@
 //!
 //! This file is the manual (`cargo xtask --help` prints it); each verb is a
 //! module. xtask uses none of the project's own crates: it must start on a
-//! machine where nothing else builds yet.
+//! machine where nothing else builds yet. One file of theirs is compiled into it, which
+//! knows how the console tells a line that begins a here-document.
 
 #![forbid(unsafe_code)]
+
+extern crate alloc;
 
 mod build;
 mod clean;
@@ -34,6 +37,9 @@ mod symbolize;
 mod table;
 mod terminal;
 mod tidy;
+#[path = "../../kernel/shell/src/token.rs"]
+#[expect(unreachable_pub, reason = "public to others in the crate that it belongs to")]
+mod token;
 mod verdict;
 mod workspace;
 

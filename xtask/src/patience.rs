@@ -59,6 +59,33 @@ impl Patience {
     }
 }
 
+/// Something that is looked at until it is as wanted, as long as it changes.
+pub(crate) struct Watch<T> {
+    patience: Patience,
+    seen: Option<T>,
+}
+
+impl<T: PartialEq> Watch<T> {
+    /// It may stay as it is for so long.
+    pub(crate) fn of(silence: Duration) -> Self {
+        Self { patience: Patience::of(silence, Instant::now()), seen: None }
+    }
+
+    /// It is so now; false if it was waited for in vain.
+    pub(crate) fn sees(&mut self, what: T) -> bool {
+        self.sees_at(what, Instant::now())
+    }
+
+    fn sees_at(&mut self, what: T, now: Instant) -> bool {
+        let what = Some(what);
+        if self.seen != what {
+            self.patience.hear(now);
+            self.seen = what;
+        }
+        now < self.patience.deadline()
+    }
+}
+
 impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -84,6 +111,17 @@ mod tests {
             patience.hear(now);
         }
         assert_eq!(patience.lost(), Lost::Silent(10 * SECOND));
+    }
+
+    #[test]
+    fn what_changes_is_watched_and_what_stays_is_not() {
+        let mut watch = Watch::of(10 * SECOND);
+        let start = watch.patience.began;
+        for second in (9..99).step_by(9) {
+            assert!(watch.sees_at(second, start + second * SECOND), "{second} s");
+        }
+        assert!(watch.sees_at(90, start + 99 * SECOND));
+        assert!(!watch.sees_at(90, start + 109 * SECOND));
     }
 
     #[test]

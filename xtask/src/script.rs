@@ -4,13 +4,14 @@
 //! Pure bookkeeping; `console` moves it between its source and the guest. Rules: the
 //! console says for what it waits and how the line before ended (`qemu::Frame`); nothing
 //! is guessed from text, and whether a line belongs to a here-document is the console's to
-//! know. Nothing of the script is sent after a command that failed. A line with a control
+//! know: it says so, and a whole script is asked before by the console's own rule. Nothing of the script is sent after a command that failed. A line with a control
 //! character is not sent: that would be a key, and mean something else than it says.
 
 use std::collections::VecDeque;
 use std::fmt;
 
 use crate::qemu::Frame;
+use crate::token::here_document;
 
 /// What ends a session.
 const LAST: &str = "poweroff";
@@ -77,14 +78,34 @@ impl Script {
     /// The whole script of that name.
     ///
     /// # Errors
-    /// It has a line that cannot be sent.
+    /// It has a line that cannot be sent, or a here-document without end: in words for a
+    /// person. The console would say the same, after the commands before it.
     pub(crate) fn whole(name: &str, text: &str) -> Result<Self, String> {
         let mut script = Self::new(name);
         script.push(text.as_bytes());
         script.push(b"");
         let bad = script.lines.iter().find_map(|(line, text)| Some((line, unsendable(text)?)));
-        let why = bad.map(|(line, key)| format!("{name}, line {line}: {}", How::Unsendable(key)));
-        why.map_or(Ok(script), Err)
+        if let Some((line, key)) = bad {
+            return Err(format!("{name}, line {line}: {}", How::Unsendable(key)));
+        }
+        match script.opened() {
+            Some((line, text)) => Err(format!("{name}, line {line}: `{text}` {}", How::Open)),
+            None => Ok(script),
+        }
+    }
+
+    /// The line whose here-document is open at the end, if one is.
+    fn opened(&self) -> Option<(usize, &str)> {
+        let mut open = None;
+        for (line, text) in &self.lines {
+            let text = text.trim();
+            match &open {
+                Some((_, end)) if text == *end => open = None,
+                Some(_) => {}
+                None => open = here_document(text).map(|end| ((*line, text), end)),
+            }
+        }
+        open.map(|(place, _)| place)
     }
 
     /// These commands come before those of the script; they are on no line of it.
@@ -366,6 +387,20 @@ mod tests {
             "standard input, line 2: `x <<END` opens a here-document, and the script ends in it; \
              it was not run"
         );
+    }
+
+    #[test]
+    fn a_whole_script_that_ends_in_a_here_document_is_refused_where_it_begins() {
+        let why = |text: &str| Script::whole("a.script", text).err().unwrap();
+        for text in ["disks\nx <<END", "disks\n x <<END \n\ny <<E\nE\n"] {
+            let opened = "a.script, line 2: `x <<END` opens a here-document";
+            assert!(why(text).starts_with(opened), "{}", why(text));
+        }
+        assert!(why("x <<E # <<F\nF\n").contains("line 1: `x <<E # <<F` opens"));
+        let whole = ["# <<END", "x '<<END'", "x \\<<END", "x <<", "a <<E\nx <<END\n E \n"];
+        for text in whole {
+            assert!(Script::whole("a.script", text).is_ok(), "{text}");
+        }
     }
 
     #[test]

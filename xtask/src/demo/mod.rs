@@ -29,10 +29,10 @@ use crate::verdict::Verdict;
 use crate::{build, workspace};
 use tree::Tree;
 
-/// How long the guest may take to get ready.
+/// How long the guest may say nothing before it is ready.
 const BOOT_LIMIT: Duration = Duration::from_secs(60);
 
-/// How long a command in the guest may take.
+/// How long a command in the guest may say nothing.
 const COMMAND_LIMIT: Duration = Duration::from_secs(300);
 
 /// How fast disks are, in bytes a second: slow as disks once were, so that a copy has a

@@ -7,18 +7,19 @@
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::Lab;
+use crate::patience::Watch;
 use crate::qemu::{Disk, Guest, Machine, Step};
 use crate::rig::{Rig, Server};
 use crate::soak;
 use crate::verdict::Verdict;
 
-/// How long the guest may take for anything; far above the watchdog's bound.
+/// How long the guest may say nothing; far above the watchdog's bound.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// How often something is looked at again.
@@ -155,10 +156,10 @@ impl<'a> Bench<'a> {
 
     /// Has a command carried out as soon as it can be.
     pub(super) fn does_in_time(&mut self, command: &str, words: &str) -> Result<()> {
-        let deadline = Instant::now() + LIMIT;
+        let mut watch = Watch::of(LIMIT);
         loop {
             match self.does(command, words) {
-                Err(_) if Instant::now() < deadline => thread::sleep(LOOK_AGAIN),
+                Err(why) if watch.sees(format!("{why:#}")) => thread::sleep(LOOK_AGAIN),
                 done => return done,
             }
         }
@@ -176,12 +177,15 @@ impl<'a> Bench<'a> {
 
     /// Waits until the guest has written more to a disk than that.
     pub(super) fn until_written(&mut self, disk: usize, bytes: u64) -> Result<()> {
-        let deadline = Instant::now() + LIMIT;
-        while self.written(disk)? <= bytes {
-            ensure!(Instant::now() < deadline, "nothing is written to vbd{disk}");
+        let mut watch = Watch::of(LIMIT);
+        loop {
+            let written = self.written(disk)?;
+            if written > bytes {
+                return Ok(());
+            }
+            ensure!(watch.sees(written), "nothing is written to vbd{disk}");
             thread::sleep(LOOK_AGAIN);
         }
-        Ok(())
     }
 
     /// What `mirror status` says of a leg in the column with this title.

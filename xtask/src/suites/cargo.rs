@@ -36,16 +36,32 @@ pub(super) fn clippy(options: &Options, report: &mut Report) -> Result<Tally> {
     Ok(tally)
 }
 
+/// What `--quick` leaves out of the host's tests, each a part of their names: every crash,
+/// every order, and what needs programs that a machine may lack.
+const LONG: &[&str] =
+    &["no_promise_is_broken", "every_order_of_completion", "an_image_gives_the_tree_back"];
+
+/// What `--quick` gives those that go by chance: a tenth of what they have otherwise.
+const SHARE: &[(&str, &str)] = &[("SIM_OPS", "3000"), ("SIM_RUNS", "20000")];
+
 /// The host's tests, by nextest where it is installed.
 pub(super) fn host(options: &Options, report: &mut Report) -> Result<Tally> {
     let mut cargo = workspace::cargo();
+    let left_out = if options.quick { LONG } else { &[] };
+    if options.quick {
+        cargo.envs(SHARE.iter().copied());
+    }
     if has_nextest() {
         // That a filter fits none of these tests is no failure: main sees to it that
         // something was tested.
         cargo.args(["nextest", "run", "--no-fail-fast", "--no-tests=pass"]).args(&options.filter);
+        if !left_out.is_empty() {
+            cargo.arg("-E").arg(format!("not (test({}))", left_out.join(") or test(")));
+        }
         return tests(&cargo, nextest_line, options.silence(), report);
     }
     cargo.args(["test", "--no-fail-fast", "--lib", "--bins", "--tests"]).args(&options.filter);
+    cargo.arg("--").args(left_out.iter().flat_map(|test| ["--skip", test]));
     tests(&cargo, cargo_test_line, options.silence(), report)
 }
 
@@ -99,5 +115,34 @@ fn run(
         End::Well => Ok(true),
         End::Badly => Ok(false),
         End::Killed(lost) => bail!("{lost}, killed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Whether a source below `folder` has this text.
+    fn is_below(folder: &Path, text: &str) -> bool {
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).any(|path| {
+            match path.is_dir() {
+                true => is_below(&path, text),
+                false => fs::read_to_string(&path).is_ok_and(|source| source.contains(text)),
+            }
+        })
+    }
+
+    #[test]
+    fn what_is_left_out_of_the_quick_tests_is_there() {
+        for name in LONG {
+            let test = format!("fn {name}");
+            let found = ["dm-mirror/tests", "xtask/src/demo"]
+                .into_iter()
+                .any(|folder| is_below(&workspace::root().join(folder), &test));
+            assert!(found, "no test `{name}`");
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::qemu::Guest;
 use crate::scratch::Scratch;
 use crate::verdict::Verdict;
 
-/// How long the kernel may take to its prompt, and then each command.
+/// How long the kernel may say nothing before its prompt, and in each command.
 const STEP_LIMIT: Duration = Duration::from_secs(300);
 
 /// How many lines.

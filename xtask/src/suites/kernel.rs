@@ -13,13 +13,13 @@ use crate::qemu::Guest;
 use crate::scratch::Scratch;
 use crate::verdict::Verdict;
 
-/// How long the self-tests may take; on an idle host they take seconds.
+/// How long the self-tests may say nothing; on an idle host all of them take seconds.
 const SELFTEST_LIMIT: Duration = Duration::from_secs(300);
 
 /// How long the disk that hangs does so, longer than any driver is patient.
 const HANG: Duration = Duration::from_secs(5);
 
-/// How long a boot that is to crash may take.
+/// How long a boot that is to crash may say nothing.
 const CRASH_LIMIT: Duration = Duration::from_secs(60);
 
 /// Every way to go down that the kernel can be asked for (`mode=crash how=WAY`),

@@ -37,6 +37,11 @@ pub(crate) struct Options {
     #[arg(long = "suite", value_name = "NAME", value_parser = names())]
     suites: Vec<String>,
 
+    /// Only what takes a few minutes and boots nothing: fmt, tidy, and host without its long
+    /// simulations
+    #[arg(long, conflicts_with = "suites")]
+    quick: bool,
+
     /// Only tests whose name contains this, in the suites host, kernel and faults
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
@@ -79,6 +84,9 @@ const SUITES: &[Suite] = &[
     ("replay", replay),
 ];
 
+/// The suites that `--quick` leaves.
+const QUICK: &[&str] = &["fmt", "tidy", "host"];
+
 /// The suites that know single tests by name.
 const FILTERED: &[&str] = &["host", "kernel", "faults"];
 
@@ -88,9 +96,12 @@ fn names() -> Vec<&'static str> {
 
 /// Runs the suites asked for, or all.
 pub(crate) fn main(options: &Options) -> Result<ExitCode> {
-    // Some of xtask's own tests use the tools too.
-    provision::tools()?;
+    // Some of xtask's own tests use the tools too; those are not among the quick ones.
+    if !options.quick {
+        provision::tools()?;
+    }
     let asked_for = |name: &str| match (options.suites.as_slice(), &options.filter) {
+        _ if options.quick => QUICK.contains(&name),
         ([], None) => true,
         ([], Some(_)) => FILTERED.contains(&name),
         (suites, _) => suites.iter().any(|it| it == name),

@@ -19,7 +19,7 @@ use crate::qemu::{Disk, Guest, Step};
 use crate::scratch::Scratch;
 use crate::verdict::Verdict;
 
-/// How long the guest may take for anything.
+/// How long the guest may say nothing.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// Size of a leg, and where its data begin.

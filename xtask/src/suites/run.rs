@@ -83,9 +83,17 @@ fn names(person: &Person) -> Result<()> {
 }
 
 fn open_document(person: &Person) -> Result<()> {
-    let ran = person.script("disks\ndmsetup create d <<END\n0 8 zero\n\ndisks\n", &[])?;
+    let text = "disks\ndmsetup create d <<END\n0 8 zero\n\ndisks\n";
+    let opened = "line 2: `dmsetup create d <<END` opens a here-document";
+    let ran = person.script(text, &[])?;
     ran.ends_with_code(1)?;
-    ran.told("line 2: `dmsetup create d <<END` opens a here-document")
+    ran.told(opened)?;
+    ran.told_nothing_of("booting guest")?;
+    // Of what is typed the end is not known before.
+    let ran = person.types(text)?;
+    ran.ends_with_code(1)?;
+    ran.told(opened)?;
+    ran.printed("the input ends before the line `END`")
 }
 
 fn refused(person: &Person) -> Result<()> {

@@ -115,6 +115,14 @@ impl Person {
         self.run(&[words, disks, &["--script", &file]].concat())
     }
 
+    /// A run whose script comes from standard input.
+    pub(super) fn types(&self, text: &str) -> Result<Ran> {
+        let file = self.folder().join("typed");
+        fs::write(&file, text)?;
+        let mut xtask = self.booting("run", &["--disk", NO_DISK])?;
+        Ran::of(xtask.stdin(File::open(file)?))
+    }
+
     /// A run whose script has not been typed yet.
     pub(super) fn wait_at_prompt(&self, words: &[&str]) -> Result<Waiting> {
         let disks: &[&str] = if words.contains(&"--disk") { &[] } else { &["--disk", NO_DISK] };
