@@ -310,6 +310,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_discarded_reaches_the_image_through_all_layers() {
+        let raw = || Disk::raw(Path::new("/a"));
+        for disk in [raw(), raw().with_rate(1), raw().switched()] {
+            let mut qemu = Command::new("qemu");
+            attach(&mut qemu, 0, &disk);
+            let args: Vec<_> = qemu.get_args().map(|arg| arg.to_str().unwrap()).collect();
+            let nodes = args.windows(2).filter(|pair| pair[0] == "-blockdev");
+            for node in nodes.map(|pair| serde_json::from_str::<Value>(pair[1]).unwrap()) {
+                let mut layer = &node;
+                while layer.is_object() {
+                    assert_eq!(layer["discard"], "unmap", "{layer} in {node}");
+                    layer = &layer["file"];
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_disk_that_cannot_be_is_refused_with_its_text() {
         for text in ["json:[]", "json:{", "no/such/file.img"] {
             let why = Disk::parse(text).unwrap_err().to_string();

@@ -42,7 +42,7 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with = "suites")]
     quick: bool,
 
-    /// Only tests whose name contains this, in the suites host, kernel and faults
+    /// Only tests whose name contains this, in the suites host, kernel, run and faults
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
 
@@ -88,7 +88,7 @@ const SUITES: &[Suite] = &[
 const QUICK: &[&str] = &["fmt", "tidy", "host"];
 
 /// The suites that know single tests by name.
-const FILTERED: &[&str] = &["host", "kernel", "faults"];
+const FILTERED: &[&str] = &["host", "kernel", "run", "faults"];
 
 fn names() -> Vec<&'static str> {
     SUITES.iter().map(|(name, _)| *name).collect()
