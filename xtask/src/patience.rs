@@ -7,6 +7,10 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+/// How long a guest of a suite may say nothing. The firmware has no word for its first two
+/// seconds, and these are minutes where ten others want the same CPU.
+pub(crate) const OF_A_GUEST: Duration = Duration::from_secs(300);
+
 /// The whole may take so many times what a silence may.
 const WHOLE: u32 = 20;
 

@@ -65,7 +65,7 @@ pub(crate) struct Options {
     append: String,
 
     /// How long the guest may say nothing before it is ready
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
     boot_limit: u64,
 
     /// How long the guest may say nothing while a script's command runs

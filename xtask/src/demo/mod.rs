@@ -20,6 +20,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
+use crate::patience;
 use crate::provision::{self, Tools};
 use crate::qemu::accel::Choice;
 use crate::qemu::{Disk, Guest, Machine, PROMPT, SERIAL_LOG};
@@ -30,10 +31,10 @@ use crate::{build, workspace};
 use tree::Tree;
 
 /// How long the guest may say nothing before it is ready.
-const BOOT_LIMIT: Duration = Duration::from_secs(60);
+const BOOT_LIMIT: Duration = patience::OF_A_GUEST;
 
 /// How long a command in the guest may say nothing.
-const COMMAND_LIMIT: Duration = Duration::from_secs(300);
+const COMMAND_LIMIT: Duration = patience::OF_A_GUEST;
 
 /// How fast disks are, in bytes a second: slow as disks once were, so that a copy has a
 /// middle to die in, however busy the host.

@@ -13,14 +13,14 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::Lab;
-use crate::patience::Watch;
+use crate::patience::{self, Watch};
 use crate::qemu::{Disk, Guest, Machine, Step};
 use crate::rig::{Rig, Server};
 use crate::soak;
 use crate::verdict::Verdict;
 
 /// How long the guest may say nothing; far above the watchdog's bound.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = patience::OF_A_GUEST;
 
 /// How often something is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);

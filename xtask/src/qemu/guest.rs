@@ -23,7 +23,7 @@ use crate::verdict::Verdict;
 const END_OF_INPUT: u8 = 0x04;
 
 /// How long a killed QEMU may take to be gone.
-const KILL_TIMEOUT: Duration = Duration::from_secs(10);
+const KILL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What happened next.
 pub(crate) enum Step {

@@ -32,7 +32,7 @@ const QEMU_LOG: &str = "qemu.log";
 
 /// How long QEMU may take to dial its sockets; on a laden host it does take
 /// seconds to load.
-const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
+const DIAL_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// What happened, from whichever side.
 pub(crate) enum Event {

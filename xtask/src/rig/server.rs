@@ -25,7 +25,7 @@ use crate::workspace;
 const OPEN_TIMEOUT: u32 = 20;
 
 /// How long the server may take until it listens.
-const START_TIMEOUT: Duration = Duration::from_secs(20);
+const START_TIMEOUT: Duration = Duration::from_secs(120);
 
 const SOCKET: &str = "nbd.sock";
 const PID: &str = "nbd.pid";

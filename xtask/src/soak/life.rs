@@ -18,12 +18,12 @@ use super::ledger::Ledger;
 use super::power::Power;
 use super::serve::Served;
 use crate::figures;
-use crate::patience::Watch;
+use crate::patience::{self, Watch};
 use crate::qemu::{self, Guest, Heard, Machine};
 use crate::verdict::Verdict;
 
 /// How long the guest may say nothing in each command, the boot included.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = patience::OF_A_GUEST;
 
 /// Requests of a torture.
 const REQUESTS: u64 = 500;

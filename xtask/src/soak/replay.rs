@@ -26,7 +26,7 @@ use super::ledger::Ledger;
 use super::record::{Change, Entry, Record};
 use super::serve::Served;
 use crate::inspect::Program;
-use crate::patience::Watch;
+use crate::patience::{self, Watch};
 use crate::qemu::accel::Choice;
 use crate::qemu::{self, Guest, Machine};
 use crate::verdict::Verdict;
@@ -39,7 +39,7 @@ const REGION_SECTORS: usize = 128;
 const LEGS: usize = 2;
 
 /// How long the guest may say nothing in each command, the boot included.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = patience::OF_A_GUEST;
 
 /// How often the guest is asked whether its regions are clean.
 const LOOK_AGAIN: Duration = Duration::from_millis(300);

@@ -11,12 +11,13 @@ use super::Options;
 use super::lab::{Lab, blank_disk, failing_disk, scratch_disks};
 use super::report::Report;
 use super::tally::Tally;
+use crate::patience;
 use crate::qemu::Guest;
 use crate::scratch::Scratch;
 use crate::verdict::Verdict;
 
 /// How long the kernel may say nothing before its prompt, and in each command.
-const STEP_LIMIT: Duration = Duration::from_secs(120);
+const STEP_LIMIT: Duration = patience::OF_A_GUEST;
 
 /// A command, with its here-document if it has one; whether it is carried out, and words
 /// that its answer must have.

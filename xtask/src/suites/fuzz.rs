@@ -13,12 +13,13 @@ use super::Options;
 use super::lab::{Lab, blank_disk, scratch_disks};
 use super::report::Report;
 use super::tally::Tally;
+use crate::patience;
 use crate::qemu::Guest;
 use crate::scratch::Scratch;
 use crate::verdict::Verdict;
 
 /// How long the kernel may say nothing before its prompt, and in each command.
-const STEP_LIMIT: Duration = Duration::from_secs(300);
+const STEP_LIMIT: Duration = patience::OF_A_GUEST;
 
 /// How many lines.
 const LINES: usize = 10_000;

@@ -15,12 +15,13 @@ use super::Options;
 use super::lab::Lab;
 use super::report::Report;
 use super::tally::Tally;
+use crate::patience;
 use crate::qemu::{Disk, Guest, Step};
 use crate::scratch::Scratch;
 use crate::verdict::Verdict;
 
 /// How long the guest may say nothing.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = patience::OF_A_GUEST;
 
 /// Size of a leg, and where its data begin.
 const LEG_BYTES: u64 = 48 << 20;
