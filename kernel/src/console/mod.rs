@@ -44,13 +44,15 @@ type Outcome = Result<(), Failure>;
 /// Starts the console's thread. Words of the command line:
 ///
 /// - `session=script`: nobody sits at the other end. Lines are echoed once and no key
-///   edits; at their end (Ctrl-D) the machine is powered off; the verdict tells whether a
-///   command failed.
+///   edits; a frame behind each prompt tells how the line before it ended
+///   (`shell::frame`); at their end (Ctrl-D) the machine is powered off; the verdict tells
+///   whether a command failed.
 /// - `color=on`: states are shown in colours, as after `color on`.
 /// - `mirror=none`: do not assemble the mirrors whose members are there.
 /// - `mirror=auto`: if no disk is a member, make a mirror of the first two, unless they
 ///   hold two different things; `mirror=nosync`: take them to be the same, and do not
-///   compare them first.
+///   compare them first. In a script, which has no Ctrl-C, disks of more than
+///   `welcome::COMPARED_MAX` are not compared: then none is made.
 pub fn start(dm: &'static Dm, cmdline: &Cmdline) {
     let mode = match cmdline.get("session") {
         Some("script") => Mode::Plain,

@@ -9,16 +9,20 @@
 //!   flushed by itself.
 //! - What is suspended, or lies on what is, would wait for ever: it is named, and what it
 //!   lies on is flushed in its place.
+//! - A disk that has left cannot be flushed, and nobody expects it: it is named, and the
+//!   session does not fail for it.
 
 use alloc::vec::Vec;
 
 use bio::Sectors;
 use dm::{DeviceRef, Mode, Suspend};
+use drivers::virtio::Failure;
+use drivers::virtio::blk::State;
 
 use super::commands::{self, Life, life};
 use super::session::Session;
 use super::stack;
-use crate::kprintln;
+use crate::{disks, kprintln};
 
 /// Suspends all mapped devices, and flushes the disks that this leaves out.
 pub fn stop_all(session: &mut Session<'_>) {
@@ -31,6 +35,10 @@ pub fn stop_all(session: &mut Session<'_>) {
         stop(session, &name);
     }
     for disk in disks {
+        if has_left(&disk) {
+            kprintln!("{}: not flushed, as it has left", disk.name());
+            continue;
+        }
         if let Err(failure) = commands::flush_quietly(session, &disk) {
             session.report(&failure);
         }
@@ -50,4 +58,10 @@ fn stop(session: &mut Session<'_>, name: &str) {
     if let Err(failure) = session.settle(|done| device.suspend(how, done)) {
         session.report(&failure);
     }
+}
+
+/// Whether a disk is no longer in its slot.
+fn has_left(disk: &DeviceRef) -> bool {
+    let state = disks::find(&disk.name()).map(|disk| disk.status().state);
+    matches!(state, Some(State::Leaving | State::Barred(Failure::Gone)))
 }

@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 use bio::{Extent, Sector, Sectors};
 use dm::{DeviceRef, Dm, Listed};
 use shell::Mode;
+use shell::format::Amount;
 
 use super::commands::{self, Assembled};
 use super::session::Session;
@@ -26,6 +27,10 @@ use crate::kprintln;
 
 /// The name of the mirror that is made by itself.
 const MIRROR: &str = "m0";
+
+/// The largest disks that are compared in a script's session, where nobody can press
+/// Ctrl-C: 4 GiB, some tens of seconds of QEMU's interpreter.
+pub const COMPARED_MAX: Sectors = Sectors(8 << 20);
 
 /// The size from which a script's log shows how far a comparison is: about a second's.
 const LOGGED: Sectors = Sectors(1 << 19);
@@ -151,6 +156,9 @@ fn pair(dm: &Dm) -> Result<[DeviceRef; 2], Failure> {
 fn compare(session: &mut Session<'_>, a: &DeviceRef, b: &DeviceRef) -> Result<Contents, Failure> {
     let whole = Extent::new(Sector(0), a.capacity());
     let (first, second) = (a.name(), b.name());
+    if session.mode == Mode::Plain && whole.count() > COMPARED_MAX {
+        return Err(too_large(&first, &second, whole.count()));
+    }
     kprintln!("comparing `{first}` and `{second}`; Ctrl-C ends it, and no mirror is made");
     let (mut same, mut blank) = (true, true);
     let brief = session.mode == Mode::Plain && whole.count() < LOGGED;
@@ -188,4 +196,15 @@ fn compare(session: &mut Session<'_>, a: &DeviceRef, b: &DeviceRef) -> Result<Co
     Err(Failure::new(format!("`{second}` holds data, and other data than `{first}`"))
         .and(&keep(&first, &second))
         .and(&keep(&second, &first)))
+}
+
+/// Nobody waits for hours at the beginning of a script.
+fn too_large(first: &str, second: &str, size: Sectors) -> Failure {
+    let amount = |size: Sectors| Amount(size.0.saturating_mul(bio::SECTOR_SIZE as u64));
+    let [size, most] = [size, COMPARED_MAX].map(amount);
+    Failure::new(format!(
+        "`{first}` and `{second}` have {size}; in a script, disks of more than {most} are not \
+         compared"
+    ))
+    .and(&format!("`mirror label {MIRROR} {first} {second}` copies all of `{first}` instead"))
 }

@@ -84,6 +84,16 @@ pub(crate) enum Choice {
 }
 
 impl Choice {
+    /// The word for it on xtask's command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Kvm => Accel::Kvm.name(),
+            Self::Hvf => Accel::Hvf.name(),
+            Self::Tcg => Accel::Tcg.name(),
+        }
+    }
+
     /// The accelerator to use; `auto` may boot `kernel` to find out.
     pub(crate) fn resolve(self, tools: &Tools, kernel: &Kernel) -> Result<Accel> {
         match self {

@@ -11,14 +11,13 @@ use super::Options;
 use super::lab::{Lab, blank_disk, failing_disk, scratch_disks};
 use super::report::Report;
 use super::tally::Tally;
+use crate::patience;
 use crate::qemu::Guest;
+use crate::scratch::Scratch;
 use crate::verdict::Verdict;
 
-/// How long the kernel may take to its prompt, and then each command.
-const STEP_LIMIT: Duration = Duration::from_secs(120);
-
-/// How every refusal of the console begins.
-const REFUSAL: &str = "error:";
+/// How long the kernel may say nothing before its prompt, and in each command.
+const STEP_LIMIT: Duration = patience::OF_A_GUEST;
 
 /// A command, with its here-document if it has one; whether it is carried out, and words
 /// that its answer must have.
@@ -349,7 +348,7 @@ const SCRIPT: &[Step] = &[
 /// Runs the script; each command is a test.
 pub(super) fn script(options: &Options, report: &mut Report) -> Result<Tally> {
     let lab = report.aside(|| Lab::open(options))?;
-    let folder = tempfile::tempdir_in(report.folder())?;
+    let folder = Scratch::below(report.folder())?;
     let mut disks = scratch_disks(folder.path())?;
     disks.push(failing_disk(folder.path(), "broken", &json!({}))?);
     disks.push(blank_disk(folder.path(), "spare")?);
@@ -377,10 +376,13 @@ fn holds(step: &Step, guest: &mut Guest, report: &mut Report) -> Result<bool> {
         answer.push(line);
     }
     let title = step.line.lines().next().unwrap_or_default();
-    let echoed = answer.first().is_some_and(|line| line == title);
-    let carried_out = !answer.iter().any(|line| line.starts_with(REFUSAL));
-    let has_words = answer.iter().skip(1).any(|line| line.contains(step.words));
-    let held = echoed && carried_out == step.carried_out && (has_words || step.words.is_empty());
+    // A line of the log may come between the prompt and the echo, which then follows both.
+    let echo = answer.iter().position(|line| line.ends_with(title));
+    let carried_out = !guest.has_failed();
+    let said = echo.map_or(&[][..], |echo| &answer[echo + 1..]);
+    let has_words = said.iter().any(|line| line.contains(step.words));
+    let as_wanted = carried_out == step.carried_out;
+    let held = echo.is_some() && as_wanted && (has_words || step.words.is_empty());
     report.line(&format!("test console: {title} ... {}", if held { "ok" } else { "FAILED" }));
     if !held {
         let wanted = if step.carried_out { "be carried out" } else { "be refused" };

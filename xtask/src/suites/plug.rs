@@ -15,11 +15,13 @@ use super::Options;
 use super::lab::Lab;
 use super::report::Report;
 use super::tally::Tally;
+use crate::patience;
 use crate::qemu::{Disk, Guest, Step};
+use crate::scratch::Scratch;
 use crate::verdict::Verdict;
 
-/// How long the guest may take for anything.
-const LIMIT: Duration = Duration::from_secs(120);
+/// How long the guest may say nothing.
+const LIMIT: Duration = patience::OF_A_GUEST;
 
 /// Size of a leg, and where its data begin.
 const LEG_BYTES: u64 = 48 << 20;
@@ -31,9 +33,6 @@ const RATE: u64 = 4 << 20;
 
 /// Its rate where it hangs: for what it holds then it takes half a minute.
 const CRAWL: u64 = 40 << 10;
-
-/// How the console begins what it says of a command that failed.
-const REFUSAL: &str = "error:";
 
 /// A name, words for the kernel, and what is done.
 type Case = (&'static str, &'static str, fn(&mut Bench) -> Result<()>);
@@ -52,7 +51,7 @@ pub(super) fn plug(options: &Options, report: &mut Report) -> Result<Tally> {
     let lab = report.aside(|| Lab::open(options))?;
     let mut tally = Tally::default();
     for (name, words, case) in CASES {
-        let folder = tempfile::tempdir_in(report.folder())?;
+        let folder = Scratch::below(report.folder())?;
         let done = Bench::boot(&lab, words, folder.path(), report).and_then(|mut bench| {
             let done = case(&mut bench);
             bench.said.iter().for_each(|line| report.line(line));
@@ -110,15 +109,10 @@ impl Bench {
     /// The end of a command that was begun: it did it, and said this.
     fn did(&mut self, words: &str) -> Result<()> {
         let mut answer: Vec<String> = Vec::new();
-        loop {
-            match self.guest.next_line()? {
-                Some(line) => answer.push(line),
-                None if answer.iter().any(|line| line.ends_with(&self.command)) => break,
-                // The prompt before the command, shown again below a message.
-                None => drop(self.guest.step()),
-            }
+        while let Some(line) = self.guest.next_line()? {
+            answer.push(line);
         }
-        let refused = answer.iter().any(|line| line.starts_with(REFUSAL));
+        let refused = self.guest.has_failed();
         let told = answer.iter().any(|line| line.contains(words));
         self.said.extend(answer.iter().cloned());
         ensure!(!refused && told, "it was to say `{words}`, and said\n{}", answer.join("\n"));
