@@ -150,13 +150,22 @@ impl State {
                 "leg {leg} has not given back {count} earlier requests; try again later"
             ));
         }
-        // Between a write and the flush behind it there is nothing to give back.
-        let recorded = record.journal.as_ref().is_none_or(Journal::is_settled)
-            && !self.membership.as_ref().is_some_and(|membership| membership.awaits(leg));
-        if !recorded {
+        if !self.is_recorded(leg) {
             return Err(format!("leg {leg} has metadata on its way; try again later"));
         }
         Ok(())
+    }
+
+    /// Whether a leg that is out still owes something, for which
+    /// [`check_idle`](State::check_idle) refuses it.
+    pub(crate) fn owes(&self, leg: usize) -> bool {
+        self.legs[leg].outstanding > 0 || !self.is_recorded(leg)
+    }
+
+    /// Between a write and the flush behind it there is nothing to give back.
+    fn is_recorded(&self, leg: usize) -> bool {
+        self.legs[leg].journal.as_ref().is_none_or(Journal::is_settled)
+            && !self.membership.as_ref().is_some_and(|membership| membership.awaits(leg))
     }
 
     /// The wiped disk of a leg is to be a member called `uuid`.

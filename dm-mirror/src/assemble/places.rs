@@ -1,0 +1,110 @@
+//! Who has the place of each member, by superblocks alone.
+//!
+//! Place: asked before a mirror is made of disks, by a console and by tools that look at
+//! images: a table names one device for each slot. Pure, and by the relations of
+//! `elect.rs`, so that whoever asks here and whoever decides the start agree.
+//!
+//! Rules:
+//!
+//! - The newest generation says which disk a slot means, not the largest count of
+//!   sessions: a disk that was replaced can have been started alone ever so often.
+//! - A disk that the newest generation does not mean is left out, and left alone.
+//! - Where no generation is the newest and two disks claim one slot, nobody is chosen:
+//!   all who are concerned are named. So are two that say that they are the same disk.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::elect::{Side, rank, sides};
+use super::{Candidate, present};
+use crate::format::{MEMBERS_MAX, Member, Superblock};
+
+/// Which device has which place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// By slot: which of the devices given has the member's place.
+    pub holders: [Option<usize>; MEMBERS_MAX],
+    /// The devices that have none, in order: the newest generation means another disk
+    /// by their slots, or none.
+    pub left_out: Vec<usize>,
+    /// The device with the newest record; it says what the mirror is called, and how
+    /// large it is.
+    pub newest: usize,
+}
+
+/// Devices that contest places, of those given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contest {
+    /// Two say that they are the same member: one is a copy of the other.
+    Copies(usize, usize),
+    /// Halves ran apart, and two disks claim one slot: which it means depends on the
+    /// half that is kept.
+    Apart {
+        /// The slot.
+        slot: usize,
+        /// The devices of each half, in order.
+        sides: Vec<Vec<usize>>,
+    },
+}
+
+/// Says which of these devices has which place of their mirror. All are of one set.
+/// `None` if there are none.
+pub fn places(found: &[Option<&Superblock>]) -> Option<Result<Places, Contest>> {
+    // The relations are those of members; their maps are not asked.
+    let member = |it: &Superblock| Member { superblock: it.clone(), slot: 0, pages: Vec::new() };
+    let members: Vec<Option<Member>> = found.iter().map(|it| it.map(member)).collect();
+    let members: Vec<Option<&Member>> = members.iter().map(Option::as_ref).collect();
+    let present = present(&members);
+    (!present.is_empty()).then(|| placed(&present))
+}
+
+fn placed(present: &[Candidate<'_>]) -> Result<Places, Contest> {
+    let mut heads = sides(present);
+    if heads.is_empty() {
+        // Nobody is evidence: the mirror will refuse them, and says why.
+        let newest = newest(present.iter().copied());
+        heads = vec![Side { members: present.to_vec(), newest }];
+    }
+    let mut holders = [None::<Candidate<'_>>; MEMBERS_MAX];
+    let mut left_out = Vec::new();
+    for &it in present {
+        if !heads.iter().any(|side| side.newest.entry_of(it).is_some()) {
+            left_out.push(it.device);
+            continue;
+        }
+        match holders[it.slot()].replace(it) {
+            None => {}
+            Some(other) if other.own().uuid == it.own().uuid => {
+                return Err(Contest::Copies(other.device, it.device));
+            }
+            Some(_) => return Err(apart(it.slot(), present, &heads)),
+        }
+    }
+    left_out.sort_unstable();
+    let newest = newest(heads.iter().map(|side| side.newest)).device;
+    Ok(Places { holders: holders.map(|it| it.map(|it| it.device)), left_out, newest })
+}
+
+fn newest<'a>(of: impl Iterator<Item = Candidate<'a>>) -> Candidate<'a> {
+    of.max_by_key(|it| rank(*it)).expect("one is there")
+}
+
+/// Each half with those who go with it: members that it knows and that lead no other.
+fn apart(slot: usize, present: &[Candidate<'_>], heads: &[Side<'_>]) -> Contest {
+    let in_side = |side: &Side<'_>, it: Candidate<'_>| {
+        side.members.iter().any(|member| member.device == it.device)
+    };
+    let goes_with = |side: &Side<'_>, it: Candidate<'_>| {
+        let leads = heads.iter().any(|head| in_side(head, it));
+        in_side(side, it) || (!leads && side.newest.entry_of(it).is_some())
+    };
+    let devices = |side: &Side<'_>| {
+        let its = present.iter().filter(|it| goes_with(side, **it));
+        let mut devices: Vec<usize> = its.map(|it| it.device).collect();
+        devices.sort_unstable();
+        devices
+    };
+    let mut sides: Vec<Vec<usize>> = heads.iter().map(devices).collect();
+    sides.sort();
+    Contest::Apart { slot, sides }
+}
