@@ -14,6 +14,7 @@ use core::array;
 use bio::{Buf, ErrorKind, Sectors};
 use bytes::BytesMut;
 use dm::{DeviceRef, Dm};
+use dm_mirror::assemble::{self, Contest, Places};
 use dm_mirror::format::{
     Bad, MemberState, SLOTS, Superblock, UNIT, UNIT_SECTORS, newest_superblock, superblock_place,
 };
@@ -95,6 +96,7 @@ pub fn disks(dm: &Dm) -> Vec<DeviceRef> {
 }
 
 /// A device that is a member.
+#[derive(Clone)]
 pub struct Member {
     /// The device.
     pub device: DeviceRef,
@@ -125,31 +127,68 @@ impl Set {
     /// The superblock to read the mirror's name and size from. Whom to believe the mirror
     /// decides itself.
     pub fn newest(&self) -> &Superblock {
-        let age = |it: &&Superblock| (it.session, it.version);
-        let superblocks = self.members.iter().map(|it| &it.superblock);
-        superblocks.max_by_key(age).expect("a set has a member")
+        // Where places are contested, any may speak of the name.
+        let newest = self.decided().map_or(0, |places| places.newest);
+        &self.members[newest].superblock
     }
 
-    /// The members by their slots. Refuses two that claim to be the same one.
-    pub fn places(&self) -> Result<Vec<Option<&Member>>, Failure> {
-        let newest = self.newest();
-        let slots = newest.members.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
-        let mut places = vec![None; slots];
-        for member in &self.members {
-            let (own, slot) = (member.superblock.own(), usize::from(member.superblock.slot));
-            let known = newest.members[slot].as_ref().is_some_and(|it| it.uuid == own.uuid);
-            let Some(place) = places.get_mut(slot).filter(|_| known) else { continue };
-            if let Some(Member { device: other, .. }) = place.replace(member) {
-                let (this, other) = (member.device.name(), other.name());
-                return Err(Failure::new(format!(
-                    "`{other}` and `{this}` both claim to be member {slot}: one is a copy"
+    /// Whether all are there whom the newest record calls in sync.
+    pub fn is_complete(&self) -> bool {
+        let mut wanted = self.newest().members.iter().flatten();
+        wanted.all(|it| {
+            let mut here = self.members.iter().map(|member| member.superblock.own().uuid);
+            it.state != MemberState::InSync || here.any(|uuid| uuid == it.uuid)
+        })
+    }
+
+    fn decided(&self) -> Result<Places, Contest> {
+        let superblocks: Vec<Option<&Superblock>> =
+            self.members.iter().map(|it| Some(&it.superblock)).collect();
+        assemble::places(&superblocks).expect("a set has a member")
+    }
+
+    /// The members by their slots, and those who have none; refuses those who contest one.
+    pub fn places(&self) -> Result<(Vec<Option<&Member>>, Vec<&Member>), Failure> {
+        let places = self.decided().map_err(|contest| self.contested(&contest))?;
+        let member = |device: usize| &self.members[device];
+        let slots = self.newest().members.iter().rposition(Option::is_some);
+        let slots = slots.map_or(0, |last| last + 1);
+        let holders = places.holders.iter().take(slots);
+        let holders = holders.map(|it| it.map(member)).collect();
+        Ok((holders, places.left_out.into_iter().map(member).collect()))
+    }
+
+    /// The refusal of devices of which nobody can say who has a place.
+    fn contested(&self, contest: &Contest) -> Failure {
+        let name = |device: usize| self.members[device].device.name();
+        let list = |devices: &[usize], around: &str, between: &str| {
+            let names = devices.iter().map(|it| format!("{around}{}{around}", name(*it)));
+            names.collect::<Vec<_>>().join(between)
+        };
+        match contest {
+            Contest::Copies(this, other) => {
+                let slot = self.members[*this].superblock.slot;
+                let (this, other) = (name(*this), name(*other));
+                Failure::new(format!(
+                    "`{this}` and `{other}` both claim to be member {slot}: one is a copy"
                 ))
                 .and(&format!(
-                    "detach the copy, or `mirror forget DISK --force`: {other} or {this}"
-                )));
+                    "detach the copy, or `mirror forget DISK --force`: {this} or {other}"
+                ))
+            }
+            Contest::Apart { slot, sides } => {
+                let halves: Vec<String> =
+                    sides.iter().map(|side| list(side, "`", " and ")).collect();
+                let what = format!(
+                    "{} ran apart, and two disks have the place of member {slot}",
+                    halves.join(", and ")
+                );
+                let failure = Failure::new(what).and("each may have what the others lack; choose:");
+                sides.iter().fold(failure, |failure, side| {
+                    failure.and(&format!("`mirror assemble {}`", list(side, "", " ")))
+                })
             }
         }
-        Ok(places)
     }
 }
 
