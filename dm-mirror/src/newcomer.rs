@@ -78,6 +78,8 @@ impl Mirror {
     }
 
     fn wiped(self: &Arc<Self>, leg: usize, since: Moment, result: IoResult) {
+        // Without the lock: the leg may be a mapped device, which takes its own.
+        let resets = self.legs[leg].resets();
         let (outcome, quiet) = {
             let mut state = self.state.lock();
             state.wiping -= 1;
@@ -85,7 +87,7 @@ impl Mirror {
                 Err(IoError { kind, .. }) => Err(format!("it cannot be written: {kind}")),
                 Ok(()) => {
                     let uuid = label::uuid_from(|| self.env.random());
-                    state.take_new(leg, uuid, self.legs[leg].resets())
+                    state.take_new(leg, uuid, resets)
                 }
             };
             (outcome, state.take_quiet())

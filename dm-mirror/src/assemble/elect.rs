@@ -107,7 +107,7 @@ impl Side<'_> {
 }
 
 /// Where one member may have what the other lacks, by its own map.
-fn written_without(it: Candidate<'_>, other: Candidate<'_>) -> Missed {
+pub(super) fn written_without(it: Candidate<'_>, other: Candidate<'_>) -> Missed {
     let mut needs = Needs::new(it.superblock().geometry);
     needs.add(it, Marks::DIRTY | Marks::missed(other.slot()));
     needs.finish()

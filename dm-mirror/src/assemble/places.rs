@@ -1,4 +1,4 @@
-//! Who has the place of each member, by superblocks alone.
+//! Who has the place of each member.
 //!
 //! Place: asked before a mirror is made of disks, by a console and by tools that look at
 //! images: a table names one device for each slot. Pure, and by the relations of
@@ -9,15 +9,17 @@
 //! - The newest generation says which disk a slot means, not the largest count of
 //!   sessions: a disk that was replaced can have been started alone ever so often.
 //! - A disk that the newest generation does not mean is left out, and left alone.
-//! - Where no generation is the newest and two disks claim one slot, nobody is chosen:
-//!   all who are concerned are named. So are two that say that they are the same disk.
+//! - Where no generation is the newest and two disks claim one slot, the maps are asked: a
+//!   half that shows that it wrote nothing since it ran alone is old. Else nobody is
+//!   chosen, and all who are concerned are named.
+//! - Two that say that they are the same disk are both named.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::elect::{Side, rank, sides};
-use super::{Candidate, present};
-use crate::format::{MEMBERS_MAX, Member, Superblock};
+use super::elect::{Side, rank, sides, written_without};
+use super::{Candidate, Missed, present};
+use crate::format::{MEMBERS_MAX, Member};
 
 /// Which device has which place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,14 +49,10 @@ pub enum Contest {
     },
 }
 
-/// Says which of these devices has which place of their mirror. All are of one set.
-/// `None` if there are none.
-pub fn places(found: &[Option<&Superblock>]) -> Option<Result<Places, Contest>> {
-    // The relations are those of members; their maps are not asked.
-    let member = |it: &Superblock| Member { superblock: it.clone(), slot: 0, pages: Vec::new() };
-    let members: Vec<Option<Member>> = found.iter().map(|it| it.map(member)).collect();
-    let members: Vec<Option<&Member>> = members.iter().map(Option::as_ref).collect();
-    let present = present(&members);
+/// Says which of these devices has which place of their mirror. All are of one set; a
+/// member without pages shows nothing by its map. `None` if there are none.
+pub fn places(found: &[Option<&Member>]) -> Option<Result<Places, Contest>> {
+    let present = present(found);
     (!present.is_empty()).then(|| placed(&present))
 }
 
@@ -65,6 +63,17 @@ fn placed(present: &[Candidate<'_>]) -> Result<Places, Contest> {
         let newest = newest(present.iter().copied());
         heads = vec![Side { members: present.to_vec(), newest }];
     }
+    match held(present, &heads) {
+        Err(Contest::Apart { slot, sides }) => match winner(&heads) {
+            Some(winner) => held(present, core::slice::from_ref(winner)),
+            None => Err(Contest::Apart { slot, sides }),
+        },
+        places => places,
+    }
+}
+
+/// The places as these sides know them.
+fn held(present: &[Candidate<'_>], heads: &[Side<'_>]) -> Result<Places, Contest> {
     let mut holders = [None::<Candidate<'_>>; MEMBERS_MAX];
     let mut left_out = Vec::new();
     for &it in present {
@@ -77,7 +86,7 @@ fn placed(present: &[Candidate<'_>]) -> Result<Places, Contest> {
             Some(other) if other.own().uuid == it.own().uuid => {
                 return Err(Contest::Copies(other.device, it.device));
             }
-            Some(_) => return Err(apart(it.slot(), present, &heads)),
+            Some(_) => return Err(apart(it.slot(), present, heads)),
         }
     }
     left_out.sort_unstable();
@@ -87,6 +96,32 @@ fn placed(present: &[Candidate<'_>]) -> Result<Places, Contest> {
 
 fn newest<'a>(of: impl Iterator<Item = Candidate<'a>>) -> Candidate<'a> {
     of.max_by_key(|it| rank(*it)).expect("one is there")
+}
+
+/// The side that has all that the others have, by their maps; the newest of several.
+fn winner<'s, 'a>(heads: &'s [Side<'a>]) -> Option<&'s Side<'a>> {
+    let has_all = |side: &&Side<'_>| {
+        let others = heads.iter().filter(|it| it.newest.device != side.newest.device);
+        !side.newest.rolled_back && { others }.all(|other| has_all_of(side, other))
+    };
+    heads.iter().filter(has_all).max_by_key(|side| rank(side.newest))
+}
+
+/// Whether one side has all that each member of the other has: with one of its members
+/// that member had a past in common, and by its own map it wrote nothing without it since.
+fn has_all_of(side: &Side<'_>, other: &Side<'_>) -> bool {
+    let common = |it: Candidate<'_>, by: Candidate<'_>| {
+        let (past, its) = (&it.superblock().history, by.superblock());
+        past.iter().any(|was| *was == its.generation || its.history.contains(was))
+    };
+    let wrote_nothing = |it: Candidate<'_>, by: Candidate<'_>| {
+        it.entry_of(by).is_some()
+            && common(it, by)
+            && !it.rolled_back
+            && !by.rolled_back
+            && written_without(it, by) == Missed::Regions(Vec::new())
+    };
+    other.members.iter().all(|it| side.members.iter().any(|by| wrote_nothing(*it, *by)))
 }
 
 /// Each half with those who go with it: members that it knows and that lead no other.

@@ -1,7 +1,7 @@
 //! Which disk has a member's place, where several claim it.
 
 use dm_mirror::assemble::{Contest, Places, places};
-use dm_mirror::format::{Member, MemberState, Superblock};
+use dm_mirror::format::{Marks, Member, MemberState, Superblock};
 
 use super::members::{Written, disk, mirror, orders};
 
@@ -9,8 +9,8 @@ use super::members::{Written, disk, mirror, orders};
 #[track_caller]
 fn placed(found: &[&Member]) -> Result<Places, Contest> {
     let of = |order: &[usize]| -> Result<Places, Contest> {
-        let devices: Vec<Option<&Superblock>> =
-            order.iter().map(|device| Some(&found[*device].superblock)).collect();
+        let devices: Vec<Option<&Member>> =
+            order.iter().map(|device| Some(found[*device])).collect();
         places(&devices).expect("there is a device")
     };
     let all: Vec<usize> = (0..found.len()).collect();
@@ -71,12 +71,29 @@ fn a_disk_that_was_replaced_is_left_out_whatever_it_counts() {
 #[test]
 fn a_replaced_disk_that_ran_alone_and_all_whom_it_contests_are_named() {
     let [old, b, new] = replaced();
-    let old = old.excludes(1, 7).with(|it| it.session = 3);
+    let old = old.excludes(1, 7).with(|it| it.session = 3).marks(4, Marks::missed(1));
     let apart = Contest::Apart { slot: 0, sides: vec![vec![0], vec![1, 2]] };
     assert_eq!(placed(&[&old, &b, &new]), Err(apart.clone()));
     // Also while the successor is still being rebuilt, when it is evidence of nothing.
     let comes = MemberState::Rebuilding;
     assert_eq!(placed(&[&old, &b.lists(0, comes), &new.lists(0, comes)]), Err(apart));
+}
+
+#[test]
+fn a_replaced_disk_that_ran_alone_and_wrote_nothing_is_left_out() {
+    let [old, b, new] = replaced();
+    let old = old.excludes(1, 7).with(|it| it.session = 3);
+    let found = placed(&[&old, &b, &new]).expect("nobody contests");
+    assert_eq!((found.holders, found.left_out), ([Some(2), Some(1), None, None], vec![0]));
+    // What was being written, or cannot be seen, may have been written.
+    let blind = |member: &Member| Member { pages: Vec::new(), ..member.clone() };
+    let dirty = old.clone().marks(4, Marks::DIRTY);
+    for old in [dirty, old.clone().bad_page(1), blind(&old)] {
+        assert!(matches!(placed(&[&old, &b, &new]), Err(Contest::Apart { .. })));
+    }
+    // A disk that has no past in common with the others shows nothing by a clean map.
+    let other = old.with(|it| it.history.clear());
+    assert!(matches!(placed(&[&other, &b, &new]), Err(Contest::Apart { .. })));
 }
 
 #[test]

@@ -16,12 +16,14 @@ use bytes::BytesMut;
 use dm::{DeviceRef, Dm};
 use dm_mirror::assemble::{self, Contest, Places};
 use dm_mirror::format::{
-    Bad, MemberState, SLOTS, Superblock, UNIT, UNIT_SECTORS, newest_superblock, superblock_place,
+    self as on_disk, Bad, FoundPage, MemberState, SLOTS, Superblock, UNIT, UNIT_SECTORS,
+    newest_superblock, superblock_place,
 };
 
 use super::job::Ticket;
 use super::session::Session;
-use super::{Failure, stack};
+use super::stream::Reader;
+use super::{Failure, Outcome, stack};
 
 /// What the places of both superblocks hold.
 pub type Slots = [Vec<u8>; SLOTS];
@@ -102,6 +104,8 @@ pub struct Member {
     pub device: DeviceRef,
     /// Its newest superblock.
     pub superblock: Superblock,
+    /// Its map, if that was asked for.
+    pub map: Vec<Option<FoundPage>>,
 }
 
 /// The members of one mirror that are there.
@@ -142,9 +146,42 @@ impl Set {
     }
 
     fn decided(&self) -> Result<Places, Contest> {
-        let superblocks: Vec<Option<&Superblock>> =
-            self.members.iter().map(|it| Some(&it.superblock)).collect();
-        assemble::places(&superblocks).expect("a set has a member")
+        let member = |it: &Member| on_disk::Member {
+            superblock: it.superblock.clone(),
+            slot: 0,
+            pages: it.map.clone(),
+        };
+        let members: Vec<on_disk::Member> = self.members.iter().map(member).collect();
+        let members: Vec<Option<&on_disk::Member>> = members.iter().map(Some).collect();
+        assemble::places(&members).expect("a set has a member")
+    }
+
+    /// Reads the maps, if the superblocks alone cannot tell who has a place. A map that
+    /// cannot be read shows nothing.
+    pub fn look_closer(&mut self, session: &mut Session<'_>) -> Outcome {
+        if !matches!(self.decided(), Err(Contest::Apart { .. })) {
+            return Ok(());
+        }
+        for Member { device, superblock, map } in &mut self.members {
+            let place = superblock.geometry.map_place();
+            if !place.fits(device.capacity()) {
+                continue;
+            }
+            let mut bytes = Vec::new();
+            let read = session.job(Sectors::ZERO, |job| {
+                let mut reader = Reader::new(device, place);
+                while let Some((_, data)) = reader.next(job)? {
+                    bytes.extend_from_slice(&data);
+                    job.recycle(data);
+                }
+                Ok(())
+            });
+            session.go_on()?;
+            if read.is_ok() {
+                *map = on_disk::Member::from_bytes(superblock.clone(), 0, &bytes).pages;
+            }
+        }
+        Ok(())
     }
 
     /// The members by their slots, and those who have none; refuses those who contest one.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use dm_mirror::assemble::{Contest, Missed, Places, Refusal, Role, Verdict, assemble, places};
-use dm_mirror::format::{Bad, Member, MemberState, Superblock};
+use dm_mirror::format::{Bad, Member, MemberState};
 
 use crate::disk::Disk;
 use crate::map::Regions;
@@ -106,12 +106,10 @@ fn placed(disks: &[Disk]) -> Result<(Vec<Option<&Member>>, Vec<usize>), Undecide
             member => found.push(member.as_ref().ok()),
         }
     }
-    let superblocks: Vec<Option<&Superblock>> =
-        found.iter().map(|it| it.map(|member| &member.superblock)).collect();
-    let mut sets = superblocks.iter().flatten().map(|it| it.set);
+    let mut sets = found.iter().flatten().map(|it| it.superblock.set);
     let first = sets.next();
     let of_one = sets.all(|set| Some(set) == first);
-    let places = if of_one { places(&superblocks) } else { None };
+    let places = if of_one { places(&found) } else { None };
     let Places { left_out, .. } = match places {
         None => return Ok((found, Vec::new())),
         Some(places) => places.map_err(Undecided::Contest)?,

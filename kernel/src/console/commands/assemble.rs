@@ -179,7 +179,7 @@ fn look(
             }
         };
         match superblock {
-            Ok(superblock) => all.push(Member { device, superblock }),
+            Ok(superblock) => all.push(Member { device, superblock, map: Vec::new() }),
             Err(Bad::Blank | Bad::Magic) if asked => kprintln!("{name}: a member of no mirror"),
             Err(Bad::Blank | Bad::Magic) => {}
             Err(bad) => {
@@ -235,6 +235,7 @@ fn assemble_set(session: &mut Session<'_>, mut set: Set) -> Result<Option<String
             stays
         });
     }
+    set.look_closer(session)?;
     let (places, left_out) = set.places()?;
     left_out.into_iter().for_each(left_alone);
     let places: Vec<Option<String>> =
@@ -377,7 +378,15 @@ pub fn swap(
     // One that is held would fail the flush.
     let runs = mirror::life(device) == mirror::Life::Running;
     let how = if runs { Suspend::Flush } else { Suspend::NoFlush };
-    session.settle(|done| device.suspend(how, done))?;
+    if let Err(failure) = session.settle(|done| device.suspend(how, done)) {
+        // Nobody is to find the table that was to be, nor a mirror at rest.
+        device.clear()?;
+        if device.info().mode == Mode::Suspended {
+            session.settle(|done| device.resume(done))?;
+            return Err(failure.and(&format!("`{name}` goes on as it was")));
+        }
+        return Err(failure.and(&format!("`dmsetup resume {name}` once it is suspended")));
+    }
     session.settle(|done| device.resume(done))?;
     mirror::await_start(session, device)
 }

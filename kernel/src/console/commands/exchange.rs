@@ -25,7 +25,7 @@ use super::mirror::{Place, life, only_mirror, progress};
 use super::{assemble, label, mirror};
 use crate::console::session::Session;
 use crate::console::{Failure, Outcome, devices, members};
-use crate::kprintln;
+use crate::{events, kprintln};
 
 /// The words of a mirror's table line, with its legs.
 struct Line<'l>(Vec<&'l str>);
@@ -341,10 +341,17 @@ pub fn tell(
 ) -> Outcome {
     let leg = message.iter().filter_map(|word| word.parse().ok()).next_back().unwrap_or(0);
     given_back(session, device, place, leg)?;
-    let seen = device.events().count();
+    let before = events::since(0).last().map_or(0, |last| last.number + 1);
     device.message(place.start, message)?;
-    session.wait_until(|| !is_out(device, leg) || device.events().count() != seen)?;
-    if !is_out(device, leg) {
+    // Other events may come, as that of the exclusion; and a leg may be out again at once.
+    let told = |what: &str| {
+        let what = format!("leg {leg} {what}");
+        let mut news = events::since(before).into_iter();
+        news.any(|entry| entry.device == name && entry.what.starts_with(&what))
+    };
+    let taken = || !is_out(device, leg) || told("is taken back");
+    session.wait_until(|| taken() || told("stays out: "))?;
+    if taken() {
         return Ok(());
     }
     let report = device.message(place.start, &["show"])?;
