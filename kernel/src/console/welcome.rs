@@ -5,6 +5,8 @@
 //!
 //! - Nothing of a person's is overwritten: only disks that were read to their ends, and
 //!   hold nothing but zeroes, are labelled without being asked.
+//! - Data behind a blank begin may be those of a mirror whose superblocks were wiped. They
+//!   begin at another place then than the disk does, so no mirror is made of such disks.
 //! - A mirror that keeps its state in memory only does not know after a boot which leg is
 //!   the newer one. Of two disks that are no members, and equal, it takes the legs as they
 //!   are; over a disk of nothing but zeroes it copies the other's contents; two that
@@ -22,7 +24,7 @@ use shell::format::Amount;
 use super::commands::{self, Assembled};
 use super::session::Session;
 use super::stream::Reader;
-use super::{Failure, Outcome, plural};
+use super::{Failure, Outcome, members, plural};
 use crate::kprintln;
 
 /// The name of the mirror that is made by itself.
@@ -85,14 +87,10 @@ fn begin_with(session: &mut Session<'_>, begin: Begin) -> Outcome {
     if begin == Begin::Nothing {
         return Ok(());
     }
-    let Assembled { mirrors, labelled, failures } = commands::assemble(session, None)?;
+    let Assembled { mirrors, labelled, failures, .. } = commands::assemble(session, None)?;
     failures.iter().for_each(|failure| kprintln!("{failure}"));
     match (begin, mirrors.first()) {
-        (Begin::Mirror(_), Some(name)) => {
-            commands::show_status(session, None, false)?;
-            suggest(name, true);
-            Ok(())
-        }
+        (Begin::Mirror(_), Some(_)) => commands::show_status(session, None, false),
         (Begin::Mirror(legs), None) if !labelled => make_mirror(session, legs),
         _ => Ok(()),
     }
@@ -108,28 +106,45 @@ pub fn make_mirror(session: &mut Session<'_>, legs: Legs) -> Outcome {
     let sync = match contents {
         Contents::Blank => {
             commands::label_blank(session, MIRROR, [a, b])?;
-            suggest(MIRROR, true);
+            suggest(MIRROR);
             return Ok(());
         }
         Contents::Same => NOSYNC,
         Contents::SecondBlank => SYNC,
     };
+    if legs == Legs::Unknown {
+        refuse_blank_begin(session, &a, &b)?;
+    }
     let table = table(a.capacity(), sync, &a.name(), &b.name());
     drop([a, b]);
     commands::create(session, MIRROR, &table)?;
-    commands::show_status(session, None, false)?;
-    suggest(MIRROR, false);
-    Ok(())
+    commands::show_status(session, None, false)
 }
 
-/// Commands to try; those of a mirror that remembers end with what only it can do.
-fn suggest(name: &str, remembers: bool) {
+/// Commands to try on a mirror that holds nothing: they overwrite it.
+fn suggest(name: &str) {
     kprintln!("try:  fill {name} 0 16M random=7");
     kprintln!("      mirror fail {name} 1");
     kprintln!("      verify {name} 0 16M random=7");
-    if remembers {
-        kprintln!("      mirror add {name} 1");
+    kprintln!("      mirror add {name} 1");
+}
+
+/// Refuses two disks that hold something, of which the first begins with nothing where
+/// superblocks would be.
+fn refuse_blank_begin(session: &mut Session<'_>, a: &DeviceRef, b: &DeviceRef) -> Outcome {
+    let slots = members::read_slots(session, core::slice::from_ref(a))?.remove(0);
+    let blank = slots.is_ok_and(|slots| slots.iter().flatten().all(|&byte| byte == 0));
+    if !blank {
+        return Ok(());
     }
+    let (first, second) = (a.name(), b.name());
+    let table = table(a.capacity(), SYNC, &first, &second);
+    Err(Failure::new(format!("`{first}` holds data behind a blank begin"))
+        .and("were they a mirror's whose superblocks were wiped, they would begin elsewhere")
+        .and(&format!(
+            "to mirror `{first}` as it is, over `{second}`: \
+             dmsetup create {MIRROR} --table \"{table}\""
+        )))
 }
 
 fn table(length: Sectors, sync: &str, first: &str, second: &str) -> String {

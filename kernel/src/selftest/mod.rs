@@ -15,6 +15,7 @@ mod drivers;
 mod labelled;
 mod mirror;
 mod mm;
+mod operator;
 mod rig;
 mod shortage;
 mod sim;
@@ -52,6 +53,7 @@ const TOPICS: &[&[Test]] = &[
     shortage::TESTS,
     sim::TESTS,
     console::TESTS,
+    operator::TESTS,
 ];
 
 /// Fails the test at hand unless the condition holds: `check!(a == b, "a is {a}")`.

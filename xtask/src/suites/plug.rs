@@ -44,6 +44,8 @@ const CASES: &[Case] = &[
     ("a_disk_that_hangs_keeps_its_power_until_it_has_answered", "disk_timeout=3", hung),
     ("a_disk_that_was_away_unnoticed_is_no_leg_in_sync", "", unnoticed),
     ("another_disk_in_the_slot_gets_another_name", "", stranger),
+    ("a_machine_whose_leg_has_left_powers_off_well", "", off_without_a_leg),
+    ("a_machine_whose_disk_has_left_powers_off_well", "", off_without_a_disk),
 ];
 
 /// Runs the cases.
@@ -187,13 +189,18 @@ impl Bench {
         self.does("mirror check m0 --wait", "0 differ")
     }
 
-    /// Powers off; then both legs have the same data.
-    fn legs_are_equal(&mut self) -> Result<()> {
+    /// Powers off, and no command had failed, nor did that.
+    fn powers_off(&mut self) -> Result<()> {
         self.begin("poweroff");
         match self.guest.run(|_| ()) {
-            Verdict::Passed => {}
+            Verdict::Passed => Ok(()),
             verdict => bail!("poweroff: {verdict}\n{}", self.guest.last_words()),
         }
+    }
+
+    /// Powers off; then both legs have the same data.
+    fn legs_are_equal(&mut self) -> Result<()> {
+        self.powers_off()?;
         let data = |leg: &PathBuf| fs::read(leg).map(|mut data| data.split_off(DATA_START));
         let (one, other) = (data(&self.legs[0])?, data(&self.legs[1])?);
         ensure!(
@@ -263,6 +270,22 @@ fn unnoticed(bench: &mut Bench) -> Result<()> {
     bench.is_healthy()?;
     bench.does("mirror check m0 --wait", "0 differ")?;
     bench.legs_are_equal()
+}
+
+fn off_without_a_leg(bench: &mut Bench) -> Result<()> {
+    bench.does("fill m0 0 1M random=1", "filled 1 MiB")?;
+    bench.does("slot eject 2 --force", "slot 2 is off")?;
+    bench.guest.until_left("vbd1")?;
+    bench.powers_off()
+}
+
+/// Of one that is used by itself, and of what lies on it, nothing can be flushed.
+fn off_without_a_disk(bench: &mut Bench) -> Result<()> {
+    bench.does("mirror remove m0 1 --force", "`vbd1` is free")?;
+    bench.does("dmsetup create part --table \"0 8 linear vbd1 65536\"", "part: 4 KiB")?;
+    bench.does("slot eject 2 --force", "slot 2 is off")?;
+    bench.guest.until_left("vbd1")?;
+    bench.powers_off()
 }
 
 fn stranger(bench: &mut Bench) -> Result<()> {
