@@ -23,7 +23,6 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use dm_mirror::assemble::Verdict;
-use dm_mirror::format::MEMBERS_MAX;
 
 use report::Report;
 

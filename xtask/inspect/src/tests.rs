@@ -231,8 +231,9 @@ fn a_replaced_disk_that_ran_alone_is_no_copy_and_all_are_named() {
         old.generation = Uuid::from_u128(99);
     });
     let text = told(&report(&paths), &folder);
-    let expected = "Nothing starts: halves ran apart, and two disks have the place of slot 0: on \
-                    one side disk0.img, on another disk1.img and disk2.img; give those of one.\n";
+    let expected = "Nothing starts: halves ran apart, disk0.img on one side, disk1.img and \
+                    disk2.img on another side, and two disks have the place of member 0; give \
+                    those of one.\n";
     assert!(text.ends_with(expected), "{text}");
 }
 
