@@ -73,13 +73,15 @@ impl Mirror {
     }
 
     fn wiped(self: &Arc<Self>, leg: usize, since: Moment, result: IoResult) {
+        // Without the lock: the leg may be a mapped device, which takes its own.
+        let resets = self.legs[leg].resets();
         let outcome = {
             let mut state = self.state.lock();
             match result.and(state.legs[leg].kept(since)) {
                 Err(IoError { kind, .. }) => Err(format!("it cannot be written: {kind}")),
                 Ok(()) => {
                     let uuid = label::uuid_from(|| self.env.random());
-                    state.take_new(leg, uuid, self.legs[leg].resets())
+                    state.take_new(leg, uuid, resets)
                 }
             }
         };
@@ -151,10 +153,7 @@ impl State {
                 "leg {leg} has not given back {count} earlier requests; try again later"
             ));
         }
-        // Between a write and the flush behind it there is nothing to give back.
-        let recorded = record.journal.as_ref().is_none_or(Journal::is_settled)
-            && !self.membership.as_ref().is_some_and(|membership| membership.awaits(leg));
-        if !recorded {
+        if !self.is_recorded(leg) {
             return Err(format!("leg {leg} has metadata on its way; try again later"));
         }
         Ok(())
@@ -185,6 +184,18 @@ impl State {
         if self.looking.contains(leg) {
             self.called_off.insert(leg);
         }
+    }
+
+    /// Whether a leg that is out still owes something, for which
+    /// [`check_idle`](State::check_idle) refuses it.
+    pub(crate) fn owes(&self, leg: usize) -> bool {
+        self.legs[leg].outstanding > 0 || !self.is_recorded(leg)
+    }
+
+    /// Between a write and the flush behind it there is nothing to give back.
+    fn is_recorded(&self, leg: usize) -> bool {
+        self.legs[leg].journal.as_ref().is_none_or(Journal::is_settled)
+            && !self.membership.as_ref().is_some_and(|membership| membership.awaits(leg))
     }
 
     /// The wiped disk of a leg is to be a member called `uuid`.

@@ -20,7 +20,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use bio::Extent;
+use bio::{Extent, Sectors};
 use fixedbitset::FixedBitSet;
 
 use crate::format::{Geometry, Marks, MemberId, REGIONS_PER_PAGE, Region};
@@ -234,6 +234,11 @@ impl Regions {
         self.missing[leg]
     }
 
+    /// How many sectors the regions have that a leg missed.
+    pub(crate) fn missing_sectors(&self, leg: usize) -> Sectors {
+        self.sectors(self.missing[leg], self.missed(leg, self.last()))
+    }
+
     /// A region was DIRTY when the mirror started.
     pub(crate) fn unsettle(&mut self, region: Region) {
         self.marks[region.0 as usize].insert(Marks::DIRTY);
@@ -259,6 +264,23 @@ impl Regions {
     /// How many regions are unsettled.
     pub(crate) fn unsettled_count(&self) -> u32 {
         self.unsettled_count
+    }
+
+    /// How many sectors the unsettled regions have.
+    pub(crate) fn unsettled_sectors(&self) -> Sectors {
+        self.sectors(self.unsettled_count, self.is_unsettled(self.last()))
+    }
+
+    fn last(&self) -> Region {
+        Region(self.geometry.regions() - 1)
+    }
+
+    /// How many sectors so many regions have, the last one among them or not: that one
+    /// may be short.
+    fn sectors(&self, regions: u32, with_last: bool) -> Sectors {
+        let whole = u64::from(regions) - u64::from(with_last);
+        let last = if with_last { self.geometry.extent(self.last()).count().0 } else { 0 };
+        Sectors(whole * self.geometry.region.0 + last)
     }
 
     /// The unsettled regions that an extent touches.
@@ -352,4 +374,37 @@ pub(crate) struct Idle {
 /// The page of the map that a region is on.
 pub(crate) fn page_of(region: Region) -> u32 {
     region.0 / REGIONS_PER_PAGE as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use bio::Sector;
+
+    use super::*;
+
+    #[test]
+    fn amounts_count_sectors_and_the_last_region_may_be_short() {
+        for (region, length, missed, sectors) in [
+            (8, 19, &[2][..], 3),
+            (8, 19, &[0, 2], 11),
+            (8, 19, &[0, 1], 16),
+            (8, 16, &[1], 8),
+            // A region that is larger than the mirror.
+            (1 << 63, 32768, &[0], 32768),
+        ] {
+            let geometry = Geometry {
+                region: Sectors(region),
+                data_start: Sector(2048),
+                length: Sectors(length),
+            };
+            let mut regions = Regions::new(geometry, core::array::from_fn(MemberId::new), true);
+            for &missed in missed {
+                regions.miss(1, Region(missed));
+                regions.unsettle(Region(missed));
+            }
+            let amounts = [regions.missing_sectors(1), regions.unsettled_sectors()];
+            assert_eq!(amounts, [Sectors(sectors); 2], "{region}, {length}: {missed:?}");
+            assert_eq!(regions.missing_sectors(0), Sectors::ZERO);
+        }
+    }
 }

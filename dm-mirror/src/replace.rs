@@ -98,6 +98,13 @@ impl State {
         }
     }
 
+    /// The leg that is to leave for another one, or that leaves.
+    pub(crate) fn replaced(&self) -> Option<usize> {
+        self.replacement.map(|it| match it {
+            Replacement::Rebuilding { old, .. } | Replacement::Leaving { old } => old,
+        })
+    }
+
     /// A leg is out, or was not taken back: it replaces nobody.
     pub(crate) fn replaces_no_more(&mut self, leg: usize) {
         if self.replaces(leg).is_some() {

@@ -52,6 +52,8 @@ pub struct Report {
     pub summary: String,
     /// Its legs, by their numbers.
     pub legs: Vec<LegReport>,
+    /// The leg that is to leave once another one has taken its place, or that leaves.
+    pub replacing: Option<usize>,
     /// What is still to be copied; `None` if nothing is.
     pub copying: Option<Copying>,
     /// The size of a region, once it is known.
@@ -93,8 +95,12 @@ pub struct LegReport {
     pub repaired: u64,
     /// Requests that it has.
     pub outstanding: u32,
-    /// Regions that it missed.
+    /// It is out, and still owes requests or metadata: it cannot come back before.
+    pub owes: bool,
+    /// Regions that it missed, ...
     pub missed: u32,
+    /// ... and how many sectors they have.
+    pub missed_sectors: Sectors,
     /// Writes and flushes by cause.
     pub costs: Vec<Cost>,
 }
@@ -113,10 +119,14 @@ pub struct Cost {
 /// A resync or a rebuild on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Copying {
-    /// Regions that every leg holds.
+    /// Regions that every leg holds, ...
     pub done: u32,
-    /// Regions in all.
+    /// ... and how many sectors they have: the last region may be short.
+    pub done_sectors: Sectors,
+    /// Regions in all, ...
     pub all: u32,
+    /// ... and sectors.
+    pub all_sectors: Sectors,
     /// How fast, in KiB/s, if that is known.
     pub speed: Option<u64>,
     /// How long it will take at that speed.
@@ -154,7 +164,7 @@ impl fmt::Display for Report {
                  {write_errors:>9} {repaired:>8} {metadata:>5}  {state}"
             )?;
         }
-        if let Some(Copying { done, all, speed, left }) = &self.copying {
+        if let Some(Copying { done, all, speed, left, .. }) = &self.copying {
             write!(f, "copying: {done} of {all} regions done")?;
             if let (Some(speed), Some(left)) = (speed, left) {
                 write!(f, ", {speed} KiB/s, {} s left", left.as_secs())?;

@@ -9,6 +9,8 @@ use alloc::sync::Arc;
 use core::fmt::Write;
 use core::time::Duration;
 
+use bio::Sectors;
+
 use crate::check::Check;
 use crate::config::Log;
 use crate::counts::CAUSES;
@@ -68,6 +70,7 @@ impl Mirror {
             health,
             summary,
             legs: legs.collect(),
+            replacing: state.replaced(),
             copying: state.copying(now),
             region: state.regions.as_ref().map(|regions| regions.geometry().region),
             map: state.map(),
@@ -113,7 +116,9 @@ impl State {
             LegState::Failed(Failure::NoMember) => Standing::NoMember,
             LegState::Failed(_) => Standing::Out,
         };
-        let missed = self.regions.as_ref().map_or(0, |regions| regions.missing(leg));
+        let regions = self.regions.as_ref();
+        let missed = regions.map_or(0, |regions| regions.missing(leg));
+        let missed_sectors = regions.map_or(Sectors::ZERO, |it| it.missing_sectors(leg));
         let cost = |(cause, name)| Cost {
             cause: name,
             writes: counts.writes(cause),
@@ -132,7 +137,13 @@ impl State {
             write_errors: counts.write_errors,
             repaired: counts.repaired,
             outstanding: self.legs[leg].outstanding,
+            owes: standing == Standing::Out && self.owes(leg),
             missed: if standing == Standing::NoMember { 0 } else { missed },
+            missed_sectors: if standing == Standing::NoMember {
+                Sectors::ZERO
+            } else {
+                missed_sectors
+            },
             costs: CAUSES.map(cost).into(),
         }
     }
@@ -142,9 +153,13 @@ impl State {
         let (done, all) = self.regions_in_sync();
         let regions = self.regions.as_ref().filter(|_| done < all)?;
         let speed = self.pace.speed(now).filter(|speed| *speed > 0);
-        let left = u64::from(all - done) * regions.geometry().region.0 / 2;
-        let left = speed.map(|speed| Duration::from_secs(left.div_ceil(speed)));
-        Some(Copying { done, all, speed, left })
+        let missing = self.coming().iter().map(|leg| regions.missing_sectors(leg)).max();
+        let missing = missing.unwrap_or_default().max(regions.unsettled_sectors());
+        let all_sectors = regions.geometry().length;
+        let kib = missing.0.div_ceil(2);
+        let left = speed.map(|speed| Duration::from_secs(kib.div_ceil(speed)));
+        let done_sectors = all_sectors - missing;
+        Some(Copying { done, done_sectors, all, all_sectors, speed, left })
     }
 
     /// What the map says.

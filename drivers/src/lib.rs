@@ -12,7 +12,9 @@
 //!   with [`pci::HalfWords`];
 //! - an address and data for each interrupt ([`pci::Message`]), and a call of
 //!   [`interrupt`](virtio::blk::VirtioBlk::interrupt) in a thread when it comes;
-//! - a call of [`tick`](virtio::blk::VirtioBlk::tick) every [`TICK_MS`](virtio::blk::TICK_MS).
+//! - a call of [`glance`](virtio::blk::VirtioBlk::glance) every
+//!   [`GLANCE_MS`](virtio::blk::GLANCE_MS), and of
+//!   [`tick`](virtio::blk::VirtioBlk::tick) every [`TICK_MS`](virtio::blk::TICK_MS).
 //!
 //! ```no_run
 //! use drivers::pci::Pci;

@@ -2,8 +2,8 @@
 //!
 //! This file is the composition root: it brings the parts up in order and decides, by the
 //! command line, what this boot is for. `mode=console` (the default; `console` tells its
-//! words), `mode=selftest [filter=TEXT]`, `mode=crash how=WAY`, or `mode=poweroff`, which
-//! ends the run at the ready line; `log=LEVEL` in any mode says how much is logged.
+//! words), `mode=selftest [filter=TEXT]`, `mode=soak seconds=N`, `mode=crash how=WAY`, or
+//! `mode=poweroff`, which ends the run at the ready line; `log=LEVEL` in any mode says how much is logged.
 
 #![no_std]
 #![no_main]
@@ -84,6 +84,10 @@ fn main(may_sleep: &MaySleep) {
         "crash" => {
             selftest::crash(cmdline.get("how").unwrap_or("panic"));
             Verdict::Failed
+        }
+        "soak" => {
+            let seconds = cmdline.get("seconds").and_then(|text| text.parse().ok());
+            selftest::soak(may_sleep, seconds.unwrap_or_default())
         }
         "poweroff" => Verdict::Success,
         _ => {

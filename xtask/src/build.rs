@@ -5,6 +5,7 @@
 //! in the environment of the cargo it spawns: `-Zbuild-std` and the boot
 //! loader's build need it, our own code stays on the stable language.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -37,6 +38,17 @@ pub(crate) struct Sources {
     /// rust-src of rustc's release: a folder `library`, a .tar.xz or a .deb
     #[arg(long, env = "RUST_SRC", value_name = "PATH")]
     rust_src: Option<PathBuf>,
+}
+
+impl Options {
+    /// The words that say the same on xtask's command line.
+    pub(crate) fn args(&self) -> Vec<OsString> {
+        let mut args: Vec<OsString> = vec!["--profile".into(), self.profile.clone().into()];
+        if let Some(path) = &self.sources.rust_src {
+            args.extend(["--rust-src".into(), path.into()]);
+        }
+        args
+    }
 }
 
 impl Sources {

@@ -3,13 +3,16 @@
 use std::path::Path;
 use std::{fs, io};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
-use crate::workspace;
+use crate::{guests, workspace};
 
 /// Removes disks, boot images, logs, and the memory of which accelerator works.
 pub(crate) fn main() -> Result<()> {
-    for folder in [workspace::disks(), workspace::runs()] {
+    let running = guests::running();
+    let one = running.first().map(|guest| guest.number).unwrap_or_default();
+    ensure!(running.is_empty(), "guest {one} runs and uses what would go; end it first");
+    for folder in [workspace::disks(), workspace::runs(), workspace::guests()] {
         remove(&folder, |path| fs::remove_dir_all(path))?;
     }
     remove(&workspace::accel_memory(), |path| fs::remove_file(path))?;

@@ -1,22 +1,21 @@
 //! The console: between the person, or a script, and the guest's serial line.
 //!
 //! A person's keys go to the guest as they are, once it is ready for them. The
-//! lines of a script go one by one, each when the prompt is back; at its end, or
+//! lines of a script go one by one, each when the console asks for one; at its end, or
 //! after a command that failed, the guest is told to power off. What other xtasks ask
 //! for meanwhile is `outside`'s. Rule: whichever way it ends, the terminal is as it was.
 
 use std::collections::VecDeque;
-use std::fs;
 use std::io::{Write, stdout};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::outside::Helper;
 use crate::qemu::{Guest, Step};
-use crate::script::Script;
+use crate::script::{Next, Script};
+use crate::signals;
 use crate::terminal::{self, Raw};
 use crate::verdict::Verdict;
 
@@ -52,7 +51,7 @@ pub(crate) fn interactive(
     helper: &mut Helper<'_>,
 ) -> Result<End> {
     let _raw = Raw::enter()?;
-    terminal::listen_to_signals(guest.sender())?;
+    signals::listen(guest.sender());
     terminal::listen_to_keys(guest.sender());
     eprintln!("xtask: Ctrl-] quits; every other key goes to the guest, Ctrl-C too");
     let (mut first, mut held_back) = (VecDeque::from(first), Vec::new());
@@ -60,6 +59,7 @@ pub(crate) fn interactive(
         let was_ready = guest.is_ready();
         match guest.step() {
             Step::Output(bytes) => show(&bytes, helper)?,
+            Step::Waits => {}
             Step::Keys(keys) if keys.contains(&QUIT_KEY) => return Ok(End::Quit),
             Step::Keys(keys) => held_back.extend(keys),
             Step::Signal(signal) => return Ok(End::Signal(signal)),
@@ -80,58 +80,63 @@ pub(crate) fn interactive(
     }
 }
 
-/// Feeds a script to the guest line by line, then powers it off; all of it within `limit`,
-/// counted from the ready line. It is read from `file`, or from standard input as it comes.
+/// Feeds a script to the guest line by line, then powers it off. The guest may be silent
+/// for as long as `silence`, from its ready line on. Without a `whole` script it is read
+/// from standard input as it comes.
 pub(crate) fn script(
     guest: &mut Guest,
     first: Vec<String>,
-    file: Option<&PathBuf>,
-    limit: Duration,
+    whole: Option<Script>,
+    silence: Duration,
     helper: &mut Helper<'_>,
 ) -> Result<End> {
-    terminal::listen_to_signals(guest.sender())?;
-    let mut script = Script::new(&file.map_or("standard input".into(), |it| it.to_string_lossy()));
-    script.begin_with(first);
-    if let Some(file) = file {
-        let text = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-        script.push(&text);
-        script.push(b"");
-    } else {
+    signals::listen(guest.sender());
+    let mut script = whole.unwrap_or_else(|| {
         terminal::listen_to_keys(guest.sender());
-    }
-    let end = feed(guest, &mut script, limit, helper)?;
-    if let Some(stopped) = script.stopped() {
-        eprintln!("\nxtask: {stopped}");
-    }
-    Ok(end)
+        Script::new("standard input")
+    });
+    script.begin_with(first);
+    let end = feed(guest, &mut script, silence, helper)?;
+    script.end(matches!(&end, End::Guest(verdict) if verdict.is_the_guests_own()));
+    let Some(stopped) = script.stopped() else { return Ok(end) };
+    eprintln!("\nxtask: {stopped}");
+    Ok(match end {
+        End::Guest(Verdict::Passed) if stopped.is_failure() => End::Guest(Verdict::Failed),
+        end => end,
+    })
 }
 
 fn feed(
     guest: &mut Guest,
     script: &mut Script,
-    limit: Duration,
+    silence: Duration,
     helper: &mut Helper<'_>,
 ) -> Result<End> {
     loop {
         let was_ready = guest.is_ready();
         match guest.step() {
             Step::Output(bytes) => show(&bytes, helper)?,
+            Step::Waits => {}
             Step::Keys(keys) => script.push(&keys),
             Step::Signal(signal) => return Ok(End::Signal(signal)),
             Step::Asked(request) => helper.serve(guest, request),
             Step::Ended(verdict) => return Ok(End::Guest(verdict)),
         }
-        while let Some(line) = guest.take_line() {
-            script.hear(&line);
-        }
+        while guest.take_line().is_some() {}
         if guest.is_ready() && !was_ready {
-            guest.set_limit(Some(limit));
+            guest.wait_endlessly(silence);
         }
-        if guest.at_prompt()
-            && let Some(line) = script.next_line()
-        {
-            guest.send(&line);
+        let Some(frame) = guest.answer() else { continue };
+        match script.next(frame) {
+            Some(Next::Line(line)) => guest.send(&line),
+            Some(Next::End) => guest.end_input(),
+            None => {
+                // It is the script that is waited for.
+                guest.set_limit(None);
+                continue;
+            }
         }
+        guest.wait_endlessly(silence);
     }
 }
 

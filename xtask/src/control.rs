@@ -1,14 +1,14 @@
 //! Between a `cargo xtask run` and another xtask that asks something of its guest.
 //!
-//! The run listens on a socket, whose place a link below `target/xtask` knows: that of the
-//! run that began last. A conversation is a line of JSON, an array of words; the answer is
+//! The run listens on a socket, whose place a link in the folder of its guest knows
+//! (`guests`). A conversation is a line of JSON, an array of words; the answer is
 //! a line of JSON, `{"ok": TEXT}` or `{"error": TEXT}`. After `["console"]` the
 //! connection is the guest's serial line instead.
 //!
 //! Rule: everything is done by the run's own thread, between two events of its guest.
 
 use std::fs;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -18,10 +18,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
+use crate::guests::{self, Place};
 use crate::qemu::Event;
-use crate::workspace;
+use crate::scratch::Scratch;
 
 const SOCKET: &str = "guest.sock";
 
@@ -71,15 +71,14 @@ impl Request {
 
 /// The listening side; the socket is there as long as this.
 pub(crate) struct Door {
-    socket: PathBuf,
-    _folder: TempDir,
+    link: PathBuf,
+    _folder: Scratch,
 }
 
 impl Door {
     /// Opens it; what is asked arrives as events.
-    pub(crate) fn open(events: Sender<Event>) -> Result<Self> {
-        // Not below the target folder: a socket's path has 108 bytes at most.
-        let folder = tempfile::Builder::new().prefix("dmirror-").tempdir()?;
+    pub(crate) fn open(events: Sender<Event>, place: &Place) -> Result<Self> {
+        let folder = Scratch::in_temp()?;
         let socket = folder.path().join(SOCKET);
         let listener = UnixListener::bind(&socket)
             .with_context(|| format!("cannot listen on {}", socket.display()))?;
@@ -89,20 +88,15 @@ impl Door {
                 thread::spawn(move || drop(take_question(stream, &events)));
             }
         });
-        let link = workspace::guest();
-        let _ = fs::remove_file(&link);
+        let link = place.control();
         symlink(&socket, &link).with_context(|| format!("cannot make {}", link.display()))?;
-        Ok(Self { socket, _folder: folder })
+        Ok(Self { link, _folder: folder })
     }
 }
 
 impl Drop for Door {
     fn drop(&mut self) {
-        let link = workspace::guest();
-        // Another run may have begun since.
-        if fs::read_link(&link).is_ok_and(|to| to == self.socket) {
-            let _ = fs::remove_file(link);
-        }
+        let _ = fs::remove_file(&self.link);
     }
 }
 
@@ -118,9 +112,9 @@ fn take_question(stream: UnixStream, events: &Sender<Event>) -> Result<()> {
         .map_err(|_| anyhow!("nobody listens"))
 }
 
-/// Asks the guest that runs; returns its answer.
-pub(crate) fn ask(words: &[&str]) -> Result<String> {
-    let stream = begin(words)?;
+/// Asks the guest with this number, or the one that runs; returns its answer.
+pub(crate) fn ask(guest: Option<u32>, words: &[&str]) -> Result<String> {
+    let stream = begin(guest, words)?;
     let mut answer = String::new();
     BufReader::new(stream).read_line(&mut answer)?;
     let answer: Value = serde_json::from_str(&answer)
@@ -131,20 +125,13 @@ pub(crate) fn ask(words: &[&str]) -> Result<String> {
     }
 }
 
-/// Begins a conversation with the guest that runs.
-pub(crate) fn begin(words: &[&str]) -> Result<UnixStream> {
-    const NONE: &str = "no guest runs: `cargo xtask run` starts one";
-    let Ok(socket) = fs::read_link(workspace::guest()) else { bail!(NONE) };
-    let mut stream = match UnixStream::connect(&socket) {
-        Ok(stream) => stream,
-        // A run that was killed leaves its link.
-        Err(error)
-            if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) =>
-        {
-            bail!(NONE)
-        }
-        Err(error) => return Err(error).with_context(|| socket.display().to_string()),
-    };
+/// Begins a conversation with the guest with this number, or the one that runs.
+pub(crate) fn begin(guest: Option<u32>, words: &[&str]) -> Result<UnixStream> {
+    let guest = guests::choose(guest)?;
+    let stream = fs::read_link(&guest.control).and_then(UnixStream::connect);
+    let mut stream = stream.with_context(|| {
+        format!("guest {} begins or ends just now, and takes no orders", guest.number)
+    })?;
     writeln!(stream, "{}", json!(words))?;
     Ok(stream)
 }

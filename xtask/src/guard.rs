@@ -70,7 +70,7 @@ pub(crate) fn spawn(
 }
 
 /// The program that runs now; on Linux also if cargo has replaced its file since.
-fn ourselves() -> Result<PathBuf> {
+pub(crate) fn ourselves() -> Result<PathBuf> {
     if cfg!(target_os = "linux") {
         return Ok("/proc/self/exe".into());
     }

@@ -28,9 +28,9 @@ pub(crate) struct Options {
     #[arg(long)]
     map: bool,
 
-    /// Where halves ran apart: decide as if this slot had been chosen
-    #[arg(long, value_name = "SLOT")]
-    keep: Option<String>,
+    /// Where halves ran apart: decide as if the half of this disk had been chosen
+    #[arg(long, value_name = "DISK")]
+    keep: Option<PathBuf>,
 }
 
 /// The package's program, built: for those who ask often, and do not want to wait for a
@@ -62,8 +62,8 @@ pub(crate) fn main(options: &Options) -> Result<ExitCode> {
     cargo.args(["run", "--quiet", "--package", "inspect", "--manifest-path"]);
     cargo.arg(workspace::root().join("Cargo.toml")).arg("--");
     cargo.args(options.json.then_some("--json")).args(options.map.then_some("--map"));
-    if let Some(slot) = &options.keep {
-        cargo.args(["--keep", slot]);
+    if let Some(disk) = &options.keep {
+        cargo.arg("--keep").arg(disk);
     }
     cargo.arg("--").args(&options.disks);
     let status = cargo.status().with_context(|| workspace::shown(&cargo))?;

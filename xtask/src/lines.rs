@@ -1,7 +1,8 @@
-//! Programs whose output is read line by line, within a time limit.
+//! Programs whose output is read line by line, as long as it comes.
 //!
 //! Place: between `guard`, which makes sure that a program ends, and the verbs
-//! that run others' tests.
+//! that run others' tests. Rule: a program that only says that it is slow has said
+//! nothing, so that a test which hangs is no sign of life.
 
 use std::io::{BufRead, BufReader, Read, pipe};
 use std::process::Command;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::guard::{self, Ending};
+use crate::patience::{Lost, Patience};
 
 /// How a program ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,20 +22,25 @@ pub(crate) enum End {
     Well,
     /// Without.
     Badly,
-    /// It did not end in time, and was killed with all that it had started.
-    Killed,
+    /// It was waited for no longer, and killed with all that it had started.
+    Killed(Lost),
 }
 
-/// Runs `command` within `limit`; `line` gets each line of both its outputs, also
-/// a last one that it did not end.
-pub(crate) fn run(command: &Command, limit: Duration, mut line: impl FnMut(&str)) -> Result<End> {
+/// Runs `command`, which may say nothing for as long as `silence` (see `patience`);
+/// `line` gets each line of both its outputs, also a last one that it did not end.
+pub(crate) fn run(command: &Command, silence: Duration, mut line: impl FnMut(&str)) -> Result<End> {
     let (output, theirs) = pipe()?;
     let (mut child, life) = guard::spawn(command, Ending::Gently, theirs.try_clone()?, theirs)?;
     let lines = lines_of(output);
-    let deadline = Instant::now() + limit;
-    while Instant::now() < deadline {
-        match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(text) => line(&text),
+    let mut patience = Patience::of(silence, Instant::now());
+    while Instant::now() < patience.deadline() {
+        match lines.recv_timeout(patience.deadline().saturating_duration_since(Instant::now())) {
+            Ok(text) => {
+                if is_news(&text) {
+                    patience.hear(Instant::now());
+                }
+                line(&text);
+            }
             Err(RecvTimeoutError::Disconnected) => {
                 return Ok(if child.wait()?.success() { End::Well } else { End::Badly });
             }
@@ -43,7 +50,13 @@ pub(crate) fn run(command: &Command, limit: Duration, mut line: impl FnMut(&str)
     drop(life);
     lines.iter().for_each(|text| line(&text));
     child.wait()?;
-    Ok(End::Killed)
+    Ok(End::Killed(patience.lost()))
+}
+
+/// Whether a line is more than the word of a runner that a test still runs: nextest's
+/// `SLOW [> 60.000s]`, cargo's `test a has been running for over 60 seconds`.
+fn is_news(line: &str) -> bool {
+    !line.trim_start().starts_with("SLOW [") && !line.contains(" has been running for over ")
 }
 
 /// The lines read from `output`, until its end.
@@ -58,4 +71,16 @@ fn lines_of(output: impl Read + Send + 'static) -> Receiver<String> {
         }
     });
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_news;
+
+    #[test]
+    fn that_a_test_still_runs_is_no_news() {
+        assert!(!is_news("        SLOW [> 60.000s] dm-mirror::random a"));
+        assert!(!is_news("test a has been running for over 60 seconds"));
+        assert!(is_news("        PASS [   0.033s] a::b") && is_news("test a ... ok"));
+    }
 }

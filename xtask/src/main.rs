@@ -2,9 +2,12 @@
 //!
 //! This file is the manual (`cargo xtask --help` prints it); each verb is a
 //! module. xtask uses none of the project's own crates: it must start on a
-//! machine where nothing else builds yet.
+//! machine where nothing else builds yet. One file of theirs is compiled into it, which
+//! knows how the console tells a line that begins a here-document.
 
 #![forbid(unsafe_code)]
+
+extern crate alloc;
 
 mod build;
 mod clean;
@@ -14,15 +17,19 @@ mod demo;
 mod faults;
 mod figures;
 mod guard;
+mod guests;
 mod inspect;
 mod lines;
 mod mutants;
 mod outside;
+mod patience;
 mod provision;
 mod qemu;
 mod rig;
 mod run;
+mod scratch;
 mod script;
+mod signals;
 mod sim;
 mod soak;
 mod suites;
@@ -30,6 +37,9 @@ mod symbolize;
 mod table;
 mod terminal;
 mod tidy;
+#[path = "../../kernel/shell/src/token.rs"]
+#[expect(unreachable_pub, reason = "public to others in the crate that it belongs to")]
+mod token;
 mod verdict;
 mod workspace;
 
@@ -63,11 +73,10 @@ enum Xtask {
     Run(run::Options),
 
     /// Make a disk of the running guest fail, hang or slow down, or well again
-    #[command(subcommand)]
     Disk(outside::Disk),
 
     /// Attach to the console of the running guest; Ctrl-] leaves
-    Console,
+    Console(outside::Which),
 
     /// Have the QEMU of the running guest execute a command of QMP
     Qmp(outside::Qmp),
@@ -135,7 +144,11 @@ const BROKEN_PIPE: i32 = 128 + 13;
 
 fn main() -> ExitCode {
     end_with_the_reader();
-    match dispatch(Xtask::parse()) {
+    let verb = Xtask::parse();
+    // A guard has an end of its own.
+    let guards = matches!(verb, Xtask::Guard { .. });
+    let ready = if guards { Ok(()) } else { signals::install() };
+    match ready.and_then(|()| dispatch(verb)) {
         Ok(code) => code,
         Err(why) => {
             eprintln!("xtask: {why:#}");
@@ -151,6 +164,7 @@ fn end_with_the_reader() {
     panic::set_hook(Box::new(move |why| {
         let what = why.payload_as_str().unwrap_or_default();
         if what.starts_with("failed printing to ") && what.contains("Broken pipe") {
+            scratch::remove_all();
             process::exit(BROKEN_PIPE);
         }
         report(why);
@@ -161,7 +175,7 @@ fn dispatch(verb: Xtask) -> Result<ExitCode> {
     match verb {
         Xtask::Run(options) => run::main(&options),
         Xtask::Disk(verb) => outside::disk(&verb),
-        Xtask::Console => outside::console(),
+        Xtask::Console(which) => outside::console(&which),
         Xtask::Qmp(options) => outside::qmp(&options),
         Xtask::Demo(options) => demo::main(&options),
         Xtask::Test(options) => suites::main(&options),

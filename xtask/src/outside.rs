@@ -19,9 +19,27 @@ use crate::qemu::Guest;
 use crate::rig::Rig;
 use crate::terminal::{self, Raw};
 
+/// Of several guests, which one.
+#[derive(Args)]
+pub(crate) struct Which {
+    /// The guest, if several run
+    #[arg(long, value_name = "N", global = true)]
+    guest: Option<u32>,
+}
+
+/// What is done to a disk, and of which guest.
+#[derive(Args)]
+pub(crate) struct Disk {
+    #[command(flatten)]
+    which: Which,
+
+    #[command(subcommand)]
+    verb: Verb,
+}
+
 /// What is done to a disk.
 #[derive(Subcommand)]
-pub(crate) enum Disk {
+enum Verb {
     /// Every request fails, as if the cable had been pulled
     Pull(Number),
     /// Nothing is answered
@@ -44,7 +62,7 @@ pub(crate) enum Disk {
 
 /// Which disk.
 #[derive(Args)]
-pub(crate) struct Number {
+struct Number {
     /// The disk: 1 or vbd1
     #[arg(value_name = "N", value_parser = disk_number)]
     number: usize,
@@ -64,39 +82,42 @@ pub(crate) struct Qmp {
     /// Its arguments, an object of JSON
     #[arg(value_name = "JSON", default_value = "{}")]
     arguments: String,
+
+    #[command(flatten)]
+    which: Which,
 }
 
 /// `cargo xtask disk`.
-pub(crate) fn disk(verb: &Disk) -> Result<ExitCode> {
-    let (word, number, rate) = match verb {
-        Disk::Pull(Number { number }) => ("pull", *number, None),
-        Disk::Hang(Number { number }) => ("hang", *number, None),
-        Disk::Slow { number: Number { number }, rate } => ("slow", *number, Some(*rate)),
-        Disk::Heal(Number { number }) => ("heal", *number, None),
-        Disk::Return(Number { number }) => ("return", *number, None),
-        Disk::List => return tell(&["disk", "list"]),
+pub(crate) fn disk(disk: &Disk) -> Result<ExitCode> {
+    let (word, number, rate) = match &disk.verb {
+        Verb::Pull(Number { number }) => ("pull", *number, None),
+        Verb::Hang(Number { number }) => ("hang", *number, None),
+        Verb::Slow { number: Number { number }, rate } => ("slow", *number, Some(*rate)),
+        Verb::Heal(Number { number }) => ("heal", *number, None),
+        Verb::Return(Number { number }) => ("return", *number, None),
+        Verb::List => return tell(&disk.which, &["disk", "list"]),
     };
     let (number, rate) = (number.to_string(), rate.map(|rate| rate.to_string()));
     let mut words = vec!["disk", word, &number];
     words.extend(rate.as_deref());
-    tell(&words)
+    tell(&disk.which, &words)
 }
 
 /// `cargo xtask qmp`.
 pub(crate) fn qmp(options: &Qmp) -> Result<ExitCode> {
     let arguments: Value = serde_json::from_str(&options.arguments).context("no JSON")?;
     ensure!(arguments.is_object(), "arguments are an object of JSON, as {{\"id\": \"vbd1\"}}");
-    tell(&["qmp", &options.command, &options.arguments])
+    tell(&options.which, &["qmp", &options.command, &options.arguments])
 }
 
-fn tell(words: &[&str]) -> Result<ExitCode> {
-    println!("{}", control::ask(words)?.trim_end());
+fn tell(which: &Which, words: &[&str]) -> Result<ExitCode> {
+    println!("{}", control::ask(which.guest, words)?.trim_end());
     Ok(ExitCode::SUCCESS)
 }
 
 /// `cargo xtask console`: until the person or the guest leaves.
-pub(crate) fn console() -> Result<ExitCode> {
-    let mut stream = control::begin(&["console"])?;
+pub(crate) fn console(which: &Which) -> Result<ExitCode> {
+    let mut stream = control::begin(which.guest, &["console"])?;
     let raw = if terminal::is_interactive() { Some(Raw::enter()?) } else { None };
     if raw.is_some() {
         eprintln!("xtask: Ctrl-] leaves; the guest goes on, and gets every other key");

@@ -1,19 +1,22 @@
 //! `cargo xtask run`: the main job. Two disks, one mirror, a prompt.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 
 use crate::console::{self, End};
 use crate::control::Door;
+use crate::guests::{self, Place};
 use crate::outside::Helper;
 use crate::qemu::accel::Choice;
-use crate::qemu::{Disk, Guest, Machine, SERIAL_LOG};
+use crate::qemu::{self, Disk, Guest, Machine, SERIAL_LOG};
 use crate::rig::Rig;
+use crate::script::Script;
 use crate::verdict::Verdict;
 use crate::{build, provision, symbolize, table, terminal, workspace};
 
@@ -41,6 +44,15 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     script: Option<PathBuf>,
 
+    /// Put no mirror together and make none, so that no disk is looked at by itself
+    ///
+    /// Otherwise the mirrors whose members are there are put together; and if no disk is a
+    /// member, the first two are compared, and become one unless they hold two different
+    /// things. Large ones take long: Ctrl-C ends the comparison, and in a script disks of
+    /// more than 4 GiB are not compared.
+    #[arg(long)]
+    no_mirror: bool,
+
     /// A table of dmsetup's, from which a device is made first; repeatable
     ///
     /// The device has the name that is given, or the file's without its ending. No mirror
@@ -52,53 +64,101 @@ pub(crate) struct Options {
     #[arg(long, value_name = "WORDS", default_value = "")]
     append: String,
 
-    /// How long the guest may take to get ready
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    /// How long the guest may say nothing before it is ready
+    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
     boot_limit: u64,
 
-    /// How long a script may take
+    /// How long the guest may say nothing while a script's command runs
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     script_limit: u64,
 }
 
 /// Boots the kernel and hands its console to the person, or feeds it a script.
+///
+/// What can be refused is refused before anything is built or booted.
 pub(crate) fn main(options: &Options) -> Result<ExitCode> {
-    let disks: Vec<_> = disks(&options.disks)?.into_iter().map(Disk::switched).collect();
+    let script = options.script.as_deref().map(read_script).transpose()?;
     let first = options.tables.iter().map(|text| table::command(text));
     let first = first.collect::<Result<Vec<_>>>()?;
+    let disks: Vec<_> = disks(&options.disks)?.into_iter().map(Disk::switched).collect();
+    qemu::check_images(&disks).map_err(with_the_guests)?;
     let tools = provision::tools()?;
     let kernel = build::image(&options.build)?;
     let accel = options.accel.resolve(&tools, &kernel)?;
-    let interactive = options.script.is_none() && terminal::is_interactive();
-    let session = if interactive { "interactive" } else { "script" };
-    let color = if interactive && terminal::shows_colors() { "on" } else { "off" };
-    let mirror = if first.is_empty() { "auto" } else { "none" };
-    let logs = workspace::make(workspace::runs())?;
-    let rig = Rig::new(&disks, &logs, &tools);
+    let interactive = script.is_none() && terminal::is_interactive();
+    let place = Place::claim(&about(&disks))?;
+    let rig = Rig::new(&disks, place.folder(), &tools);
     let machine = Machine {
         tools: &tools,
         accel,
         image: &kernel.image,
-        cmdline: format!(
-            "mode=console session={session} color={color} mirror={mirror} {}",
-            options.append
-        ),
+        cmdline: cmdline(options, interactive),
         disks,
-        logs,
+        logs: place.folder().to_owned(),
     };
     let log = machine.logs.join(SERIAL_LOG);
-    eprintln!("xtask: booting ({}); all the guest says is kept in {}", accel.name(), log.display());
+    eprintln!(
+        "xtask: booting guest {} ({}); all it says is kept in {}",
+        place.number(),
+        accel.name(),
+        log.display()
+    );
     let mut guest = Guest::boot(&machine, Duration::from_secs(options.boot_limit))?;
-    let _door = Door::open(guest.sender())?;
+    let _door = Door::open(guest.sender(), &place)?;
     let mut helper = Helper::new(rig, interactive);
     let end = if interactive {
         console::interactive(&mut guest, first, &mut helper)?
     } else {
-        let limit = Duration::from_secs(options.script_limit);
-        console::script(&mut guest, first, options.script.as_ref(), limit, &mut helper)?
+        let silence = Duration::from_secs(options.script_limit);
+        console::script(&mut guest, first, script, silence, &mut helper)?
     };
     report(&end, &guest, &log, &kernel.elf);
     Ok(end.exit_code())
+}
+
+/// The kernel's command line. Of a word that comes twice the last one counts: a person may
+/// say something else of colours and mirrors, not of who is at the other end.
+fn cmdline(options: &Options, interactive: bool) -> String {
+    let color = if interactive && terminal::shows_colors() { "on" } else { "off" };
+    let none = options.no_mirror || !options.tables.is_empty();
+    let mirror = if none { "none" } else { "auto" };
+    let session = if interactive { "interactive" } else { "script" };
+    format!("color={color} mirror={mirror} {} mode=console session={session}", options.append)
+}
+
+/// The script in this file.
+fn read_script(file: &Path) -> Result<Script> {
+    let name = file.display();
+    let bytes = fs::read(file).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => anyhow!("--script {name}: no such file"),
+        ErrorKind::IsADirectory => anyhow!("--script {name}: that is a folder"),
+        _ => anyhow!("--script {name}: {error}"),
+    })?;
+    let text = match str::from_utf8(&bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let line = bytes[..error.valid_up_to()].split(|&byte| byte == b'\n').count();
+            bail!("--script {name}, line {line}: that is no text in UTF-8");
+        }
+    };
+    Script::whole(&name.to_string(), text).map_err(|why| anyhow!("--script {why}"))
+}
+
+/// What tells a guest from others, for a person.
+fn about(disks: &[Disk]) -> String {
+    let disks: Vec<String> = disks.iter().map(Disk::told).collect();
+    if disks.is_empty() { "no disks".to_owned() } else { disks.join(" ") }
+}
+
+/// Why a disk cannot be used, and which guests of this checkout run.
+fn with_the_guests(why: anyhow::Error) -> anyhow::Error {
+    let running = guests::running();
+    let told = running.iter().map(|guest| format!("\n  guest {}: {}", guest.number, guest.about));
+    let told: String = told.collect();
+    if told.is_empty() {
+        return why;
+    }
+    anyhow!("{why:#}\nof this checkout there run:{told}\n`--disk PATH` gives a guest its own disks")
 }
 
 /// Says how it ended, where the guest did not say it itself.
@@ -135,4 +195,27 @@ fn own_disk(file: &Path) -> Result<Disk> {
         made.with_context(|| format!("cannot make {}", file.display()))?;
     }
     Ok(Disk::raw(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_that_cannot_be_is_refused_in_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, bytes: &[u8]| {
+            let file = folder.path().join(name);
+            fs::write(&file, bytes).unwrap();
+            file
+        };
+        let why = |file: &Path| read_script(file).err().unwrap().to_string();
+        assert!(why(&folder.path().join("none")).ends_with("none: no such file"));
+        assert!(why(folder.path()).ends_with(": that is a folder"));
+        let binary = file("binary", b"disks\nwrite d 0 \xff\n");
+        assert!(why(&binary).ends_with("binary, line 2: that is no text in UTF-8"));
+        let keys = file("keys", b"disks\n\n\x04\n");
+        assert!(why(&keys).contains("keys, line 3: the control character"));
+        assert!(read_script(&file("good", "write d 0 \"\u{e9}\"\n".as_bytes())).is_ok());
+    }
 }

@@ -1,16 +1,17 @@
 //! A script for the guest's console: lines that are sent one by one, up to the first
 //! that fails.
 //!
-//! Pure bookkeeping; `console` moves it between its source and the guest. Rules: a line
-//! goes to a prompt, and a here-document goes with the line that opens it; a command has
-//! failed when the guest says `error: ` before its prompt is back; nothing of the script
-//! is sent after that. What is sent last is `poweroff`.
+//! Pure bookkeeping; `console` moves it between its source and the guest. Rules: the
+//! console says for what it waits and how the line before ended (`qemu::Frame`); nothing
+//! is guessed from text, and whether a line belongs to a here-document is the console's to
+//! know: it says so, and a whole script is asked before by the console's own rule. Nothing of the script is sent after a command that failed. A line with a control
+//! character is not sent: that would be a key, and mean something else than it says.
 
 use std::collections::VecDeque;
 use std::fmt;
 
-/// How the console begins what it says of a command that failed.
-const FAILED: &str = "error: ";
+use crate::qemu::Frame;
+use crate::token::here_document;
 
 /// What ends a session.
 const LAST: &str = "poweroff";
@@ -24,9 +25,9 @@ pub(crate) struct Script {
     read: usize,
     unfinished: Vec<u8>,
     ended: bool,
-    /// What the guest carries out.
+    /// What the guest carries out, up to its end.
     running: Option<Place>,
-    failed: Option<Place>,
+    stop: Option<(Place, How)>,
 }
 
 /// A command and where it stands.
@@ -34,6 +35,30 @@ pub(crate) struct Script {
 struct Place {
     line: usize,
     command: String,
+}
+
+/// How a script comes to an end before its last line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum How {
+    /// The command failed, or was refused.
+    Failed,
+    /// The guest did not finish it.
+    DidNotEnd,
+    /// It powered the guest off.
+    WasLast,
+    /// Its here-document has no end.
+    Open,
+    /// It has a character that cannot be sent.
+    Unsendable(char),
+}
+
+/// What is done next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// This line is sent.
+    Line(String),
+    /// The input ends: the console drops the here-document that is open, and powers off.
+    End,
 }
 
 impl Script {
@@ -46,13 +71,46 @@ impl Script {
             unfinished: Vec::new(),
             ended: false,
             running: None,
-            failed: None,
+            stop: None,
         }
+    }
+
+    /// The whole script of that name.
+    ///
+    /// # Errors
+    /// It has a line that cannot be sent, or a here-document without end: in words for a
+    /// person. The console would say the same, after the commands before it.
+    pub(crate) fn whole(name: &str, text: &str) -> Result<Self, String> {
+        let mut script = Self::new(name);
+        script.push(text.as_bytes());
+        script.push(b"");
+        let bad = script.lines.iter().find_map(|(line, text)| Some((line, unsendable(text)?)));
+        if let Some((line, key)) = bad {
+            return Err(format!("{name}, line {line}: {}", How::Unsendable(key)));
+        }
+        match script.opened() {
+            Some((line, text)) => Err(format!("{name}, line {line}: `{text}` {}", How::Open)),
+            None => Ok(script),
+        }
+    }
+
+    /// The line whose here-document is open at the end, if one is.
+    fn opened(&self) -> Option<(usize, &str)> {
+        let mut open = None;
+        for (line, text) in &self.lines {
+            let text = text.trim();
+            match &open {
+                Some((_, end)) if text == *end => open = None,
+                Some(_) => {}
+                None => open = here_document(text).map(|end| ((*line, text), end)),
+            }
+        }
+        open.map(|(place, _)| place)
     }
 
     /// These commands come before those of the script; they are on no line of it.
     pub(crate) fn begin_with(&mut self, commands: Vec<String>) {
-        self.lines.extend(commands.into_iter().map(|command| (0, command)));
+        commands.into_iter().rev().for_each(|command| self.lines.push_front((0, command)));
     }
 
     /// Takes what was read; nothing at all is the end of the script.
@@ -60,7 +118,6 @@ impl Script {
         for &byte in bytes {
             match byte {
                 b'\n' => self.end_line(),
-                b'\r' => {}
                 _ => self.unfinished.push(byte),
             }
         }
@@ -74,65 +131,79 @@ impl Script {
 
     fn end_line(&mut self) {
         self.read += 1;
-        self.lines.push_back((self.read, String::from_utf8_lossy(&self.unfinished).into_owned()));
+        let line = self.unfinished.strip_suffix(b"\r").unwrap_or(&self.unfinished);
+        self.lines.push_back((self.read, String::from_utf8_lossy(line).into_owned()));
         self.unfinished.clear();
     }
 
-    /// Hears a line that the guest said.
-    pub(crate) fn hear(&mut self, said: &str) {
-        let echo = |it: &Place| it.command.lines().any(|line| line == said);
-        let is_echo = self.running.as_ref().is_some_and(echo);
-        if said.starts_with(FAILED) && !is_echo && self.failed.is_none() {
-            self.failed = self.running.clone();
+    /// What the console gets that says this of itself: a line, or the end. `None` if more
+    /// has to be read first.
+    pub(crate) fn next(&mut self, frame: Frame) -> Option<Next> {
+        if frame == Frame::More {
+            return self.next_of_document();
         }
-    }
-
-    /// What the prompt that is back gets: a line of the script, with the here-document
-    /// that it opens, or the end. `None` if more has to be read first.
-    pub(crate) fn next_line(&mut self) -> Option<String> {
-        self.running = None;
-        if self.failed.is_some() {
-            return Some(LAST.to_owned());
+        if let Some(ended) = self.running.take()
+            && frame != Frame::Done
+        {
+            self.stop = Some((ended, How::Failed));
+        }
+        if self.stop.is_some() {
+            return Some(Next::Line(LAST.to_owned()));
         }
         while self.lines.pop_front_if(|(_, text)| text.trim().is_empty()).is_some() {}
-        let Some((line, command)) = self.lines.front() else {
-            return self.ended.then(|| LAST.to_owned());
+        let Some((line, command)) = self.lines.pop_front() else {
+            return self.ended.then(|| Next::Line(LAST.to_owned()));
         };
-        let (line, end) = (*line, here_document(command).map(str::to_owned));
-        let mut count = 1;
-        if let Some(end) = end {
-            let closing = self.lines.iter().skip(1).position(|(_, text)| text.trim() == end);
-            // One that nothing closes goes whole, for the console to complain about.
-            count = match closing {
-                Some(at) => at + 2,
-                None if self.ended => self.lines.len(),
-                None => return None,
-            };
+        let place = Place { line, command: command.clone() };
+        if let Some(key) = unsendable(&command) {
+            self.stop = Some((place, How::Unsendable(key)));
+            return Some(Next::Line(LAST.to_owned()));
         }
-        let texts: Vec<_> = self.lines.drain(..count).map(|(_, text)| text).collect();
-        let command = texts.join("\n");
-        self.running = Some(Place { line, command: command.clone() });
-        Some(command)
+        self.running = Some(place);
+        Some(Next::Line(command))
     }
 
-    /// Where it came to an end before its last line, if it did: at a command that failed,
-    /// or in one that the guest did not finish.
+    /// The next line of the here-document of what is running, whatever it is.
+    fn next_of_document(&mut self) -> Option<Next> {
+        match self.lines.pop_front() {
+            Some((line, text)) => {
+                let Some(key) = unsendable(&text) else { return Some(Next::Line(text)) };
+                self.stop = Some((Place { line, command: text }, How::Unsendable(key)));
+            }
+            None if self.ended => {
+                self.stop = self.running.take().map(|opened| (opened, How::Open));
+            }
+            None => return None,
+        }
+        self.running = None;
+        Some(Next::End)
+    }
+
+    /// The guest has ended; `properly` if that was its own doing.
+    pub(crate) fn end(&mut self, properly: bool) {
+        let Some(running) = self.running.take() else { return };
+        match (properly, self.left()) {
+            (true, 0) => {}
+            (true, _) => self.stop = Some((running, How::WasLast)),
+            (false, _) => self.stop = Some((running, How::DidNotEnd)),
+        }
+    }
+
+    /// Commands that were not sent.
+    fn left(&self) -> usize {
+        self.lines.iter().filter(|(_, text)| is_command(text)).count()
+    }
+
+    /// Where it came to an end before its last line, if it did.
     pub(crate) fn stopped(&self) -> Option<Stopped<'_>> {
-        let (at, how) = match (&self.failed, &self.running) {
-            (Some(failed), _) => (failed, "failed"),
-            (None, Some(running)) => (running, "did not end"),
-            (None, None) => return None,
-        };
-        let left = self.lines.iter().filter(|(_, text)| is_command(text)).count();
-        Some(Stopped { script: &self.name, at, how, left })
+        let (at, how) = self.stop.as_ref()?;
+        Some(Stopped { script: &self.name, at, how: *how, left: self.left() })
     }
 }
 
-/// The word that ends the here-document which `command` opens: `... <<WORD`.
-fn here_document(command: &str) -> Option<&str> {
-    let word = command.rsplit_once("<<")?.1.trim();
-    let is_word = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    is_word.then_some(word)
+/// The first character of a line that a console would take for a key.
+fn unsendable(line: &str) -> Option<char> {
+    line.chars().find(|&character| character.is_control() && character != '\t')
 }
 
 /// Whether a line does something.
@@ -145,8 +216,31 @@ fn is_command(text: &str) -> bool {
 pub(crate) struct Stopped<'a> {
     script: &'a str,
     at: &'a Place,
-    how: &'static str,
+    how: How,
     left: usize,
+}
+
+impl Stopped<'_> {
+    /// Whether that is a failure.
+    pub(crate) fn is_failure(&self) -> bool {
+        self.how != How::WasLast
+    }
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed => write!(f, "failed"),
+            Self::DidNotEnd => write!(f, "did not end"),
+            Self::WasLast => write!(f, "ended the guest"),
+            Self::Open => {
+                write!(f, "opens a here-document, and the script ends in it; it was not run")
+            }
+            Self::Unsendable(key) => {
+                write!(f, "the control character {key:?} cannot be sent: it would be a key")
+            }
+        }
+    }
 }
 
 impl fmt::Display for Stopped<'_> {
@@ -156,7 +250,10 @@ impl fmt::Display for Stopped<'_> {
             0 => write!(f, "before {script}: ")?,
             _ => write!(f, "{script}, line {line}: ")?,
         }
-        write!(f, "`{}` {how}", command.lines().next().unwrap_or_default().trim())?;
+        match how {
+            How::Unsendable(_) => write!(f, "{how}")?,
+            _ => write!(f, "`{}` {how}", command.trim())?,
+        }
         match left {
             0 => Ok(()),
             1 => write!(f, "; the command after it was not run"),
@@ -170,66 +267,58 @@ mod tests {
     use super::*;
 
     fn script(text: &str) -> Script {
-        let mut script = Script::new("a.script");
-        script.push(text.as_bytes());
-        script.push(b"");
-        script
+        Script::whole("a.script", text).unwrap()
+    }
+
+    fn line(text: &str) -> Option<Next> {
+        Some(Next::Line(text.to_owned()))
     }
 
     #[test]
     fn a_script_gives_its_lines_then_poweroff() {
         let mut script = Script::new("standard input");
         script.push(b"disks\r\n \r\nsta");
-        assert_eq!(script.next_line().as_deref(), Some("disks"));
-        assert_eq!(script.next_line(), None, "half a line is no line yet");
+        assert_eq!(script.next(Frame::Ready), line("disks"));
+        assert_eq!(script.next(Frame::Done), None, "half a line is no line yet");
         script.push(b"tus m0");
         script.push(b"");
-        assert_eq!(script.next_line().as_deref(), Some("status m0"));
-        assert_eq!(script.next_line().as_deref(), Some("poweroff"));
+        assert_eq!(script.next(Frame::Done), line("status m0"));
+        assert_eq!(script.next(Frame::Done), line("poweroff"));
+        script.end(true);
         assert!(script.stopped().is_none());
     }
 
     #[test]
     fn nothing_is_sent_after_a_command_that_failed() {
         let mut script = script("# first\nflush m0\nflush m9\n\n# a note\nflush m0\ndisks\n");
-        for line in ["# first", "flush m0", "flush m9"] {
-            assert_eq!(script.next_line().as_deref(), Some(line));
-        }
-        script.hear("flush m9");
-        script.hear("error: there is no device `m9`");
-        assert_eq!(script.next_line().as_deref(), Some("poweroff"));
-        script.hear("error: of something else");
+        assert_eq!(script.next(Frame::Ready), line("# first"));
+        assert_eq!(script.next(Frame::Done), line("flush m0"));
+        assert_eq!(script.next(Frame::Done), line("flush m9"));
+        assert_eq!(script.next(Frame::Failed), line("poweroff"));
+        script.end(true);
+        let stopped = script.stopped().unwrap();
+        assert!(stopped.is_failure());
         assert_eq!(
-            script.stopped().unwrap().to_string(),
+            stopped.to_string(),
             "a.script, line 3: `flush m9` failed; the 2 commands after it were not run"
         );
     }
 
     #[test]
     fn what_comes_before_a_script_stops_it_too() {
-        let mut script = script("disks\n");
-        script.lines.clear();
+        let mut script = script("");
         script.begin_with(vec!["dmsetup create a".into()]);
-        script.next_line();
-        script.hear("error: no");
+        script.next(Frame::Ready);
+        script.next(Frame::Failed);
         let stopped = script.stopped().unwrap().to_string();
         assert_eq!(stopped, "before a.script: `dmsetup create a` failed");
     }
 
     #[test]
-    fn what_is_only_echoed_is_no_failure() {
-        let mut script = script("error: no\n");
-        script.next_line();
-        script.hear("error: no");
-        assert!(script.failed.is_none());
-        script.hear("error: column 1: `error:` is no command");
-        assert!(script.failed.is_some());
-    }
-
-    #[test]
     fn a_command_that_the_guest_did_not_finish_is_named() {
         let mut script = script("panic\ndisks\n");
-        script.next_line();
+        script.next(Frame::Ready);
+        script.end(false);
         assert_eq!(
             script.stopped().unwrap().to_string(),
             "a.script, line 1: `panic` did not end; the command after it was not run"
@@ -237,15 +326,103 @@ mod tests {
     }
 
     #[test]
-    fn a_here_document_goes_with_its_command_once_it_is_whole() {
-        let mut script = Script::new("a.script");
-        script.push(b"dmsetup create z0 <<END\n0 8 zero\n");
-        assert_eq!(script.next_line(), None);
-        script.push(b" END\ndisks\n");
-        assert_eq!(script.next_line().as_deref(), Some("dmsetup create z0 <<END\n0 8 zero\n END"));
-        assert_eq!(script.next_line().as_deref(), Some("disks"));
-        script.hear("error: out of order");
-        assert_eq!(script.stopped().unwrap().at.line, 4);
-        assert_eq!(here_document("read vbd0 0 1 << 2x y"), None);
+    fn a_poweroff_of_the_scripts_own_is_no_failure() {
+        let mut all = script("disks\npoweroff\n# that was it\n");
+        all.next(Frame::Ready);
+        all.next(Frame::Done);
+        all.end(true);
+        assert!(all.stopped().is_none());
+        let mut early = script("poweroff\ndisks\n");
+        early.next(Frame::Ready);
+        early.end(true);
+        let stopped = early.stopped().unwrap();
+        assert!(!stopped.is_failure());
+        assert_eq!(
+            stopped.to_string(),
+            "a.script, line 1: `poweroff` ended the guest; the command after it was not run"
+        );
+    }
+
+    #[test]
+    fn the_console_decides_what_belongs_to_a_here_document() {
+        let texts = ["# tables end with <<END", "write d 0 \"<<END\"", "x \\<<END", "x 'a' <<"];
+        for text in texts {
+            let mut script = script(&format!("{text}\nflush nosuchdevice\nEND\n"));
+            assert_eq!(script.next(Frame::Ready), line(text));
+            assert_eq!(script.next(Frame::Done), line("flush nosuchdevice"));
+            assert_eq!(script.next(Frame::Failed), line("poweroff"));
+            assert_eq!(script.stopped().unwrap().at.line, 2);
+        }
+    }
+
+    #[test]
+    fn a_here_documents_lines_go_one_by_one_as_they_are() {
+        let mut script = script("dmsetup create z0 <<END\n\n# 0 8 zero\n END\ndisks\n");
+        assert_eq!(script.next(Frame::Ready), line("dmsetup create z0 <<END"));
+        assert_eq!(script.next(Frame::More), line(""));
+        assert_eq!(script.next(Frame::More), line("# 0 8 zero"));
+        assert_eq!(script.next(Frame::More), line(" END"));
+        assert_eq!(script.next(Frame::Failed), line("poweroff"));
+        assert_eq!(
+            script.stopped().unwrap().to_string(),
+            "a.script, line 1: `dmsetup create z0 <<END` failed; the command after it was not run"
+        );
+    }
+
+    #[test]
+    fn a_here_document_without_end_is_named_where_it_begins() {
+        let mut script = Script::new("standard input");
+        script.push(b"disks\nx <<END\n0 8 zero\n");
+        script.next(Frame::Ready);
+        script.next(Frame::Done);
+        assert_eq!(script.next(Frame::More), line("0 8 zero"));
+        assert_eq!(script.next(Frame::More), None);
+        script.push(b"");
+        assert_eq!(script.next(Frame::More), Some(Next::End));
+        script.end(true);
+        let stopped = script.stopped().unwrap();
+        assert!(stopped.is_failure());
+        assert_eq!(
+            stopped.to_string(),
+            "standard input, line 2: `x <<END` opens a here-document, and the script ends in it; \
+             it was not run"
+        );
+    }
+
+    #[test]
+    fn a_whole_script_that_ends_in_a_here_document_is_refused_where_it_begins() {
+        let why = |text: &str| Script::whole("a.script", text).err().unwrap();
+        for text in ["disks\nx <<END", "disks\n x <<END \n\ny <<E\nE\n"] {
+            let opened = "a.script, line 2: `x <<END` opens a here-document";
+            assert!(why(text).starts_with(opened), "{}", why(text));
+        }
+        assert!(why("x <<E # <<F\nF\n").contains("line 1: `x <<E # <<F` opens"));
+        let whole = ["# <<END", "x '<<END'", "x \\<<END", "x <<", "a <<E\nx <<END\n E \n"];
+        for text in whole {
+            assert!(Script::whole("a.script", text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_control_character_is_never_sent() {
+        for key in ['\x03', '\x04', '\r', '\x1b', '\x7f', '\u{85}'] {
+            let text = format!("disks\nwrite d 0 \"a{key}b\"\ndisks\n");
+            let why = Script::whole("a.script", &text).err().unwrap();
+            assert!(why.starts_with("a.script, line 2: the control character"), "{why}");
+            let mut script = Script::new("standard input");
+            script.push(text.as_bytes());
+            script.next(Frame::Ready);
+            assert_eq!(script.next(Frame::Done), line("poweroff"));
+            assert!(script.stopped().unwrap().is_failure());
+        }
+        assert!(Script::whole("a.script", "write d 0 \"a\tb\"\r\n").is_ok());
+    }
+
+    #[test]
+    fn a_line_that_was_thrown_away_is_no_success() {
+        let mut script = script("disks\ndisks\n");
+        script.next(Frame::Ready);
+        assert_eq!(script.next(Frame::Ready), line("poweroff"));
+        assert!(script.stopped().unwrap().is_failure());
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Raw: every key goes to the guest, Ctrl-C too. Rule: the terminal is restored
 //! on every way out that a program can see: [`Raw`] dropped, panic, and the
-//! signals that end a process, which arrive as events instead.
+//! signals that end a process (`signals`).
 
 use std::io::{IsTerminal, Read, stdin, stdout};
 use std::sync::Mutex;
@@ -11,8 +11,6 @@ use std::{env, panic, thread};
 
 use anyhow::{Context, Result};
 use rustix::termios::{OptionalActions, OutputModes, Termios, tcgetattr, tcsetattr};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use crate::qemu::Event;
 
@@ -70,17 +68,6 @@ pub(crate) fn shows_colors() -> bool {
     let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
     let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
     stdout().is_terminal() && !set("NO_COLOR") && !dumb
-}
-
-/// From now on the signals that would end us are events.
-pub(crate) fn listen_to_signals(events: Sender<Event>) -> Result<()> {
-    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
-    thread::spawn(move || {
-        for signal in signals.forever() {
-            let _ = events.send(Event::Signal(signal));
-        }
-    });
-    Ok(())
 }
 
 /// From now on standard input arrives as events.

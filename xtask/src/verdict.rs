@@ -6,7 +6,8 @@
 
 use std::fmt;
 use std::process::ExitCode;
-use std::time::Duration;
+
+use crate::patience::Lost;
 
 /// How a guest ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +18,8 @@ pub(crate) enum Verdict {
     Failed,
     /// The kernel wrote 0x12 after printing a panic.
     Panicked,
-    /// Nothing of the above within the time allowed; QEMU was killed.
-    Hung(Duration),
+    /// None of the above, and no patience was left; QEMU was killed.
+    Hung(Lost),
     /// The machine reset itself, as a triple fault does.
     Reset,
     /// The machine was powered off without a verdict.
@@ -66,9 +67,7 @@ impl fmt::Display for Verdict {
             Self::Passed => write!(f, "the guest ended well"),
             Self::Failed => write!(f, "the guest reported a failure"),
             Self::Panicked => write!(f, "the kernel panicked"),
-            Self::Hung(after) => {
-                write!(f, "the guest hung: no end within {} s, QEMU killed", after.as_secs())
-            }
+            Self::Hung(lost) => write!(f, "the guest hung: {lost}, QEMU killed"),
             Self::Reset => write!(f, "the guest reset the machine: a triple fault, most likely"),
             Self::PoweredOff => write!(f, "the guest powered off without a verdict"),
             Self::InternalError => {

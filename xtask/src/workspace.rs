@@ -7,15 +7,36 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, exit};
+use std::sync::OnceLock;
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail};
-use tempfile::TempDir;
 
-/// The folder of the workspace's `Cargo.toml`.
+/// The folder of the workspace's `Cargo.toml`, found when xtask runs: a checkout that was
+/// copied or moved takes along an xtask that cargo does not build again.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+        let current = env::current_dir().unwrap_or_default();
+        root_of(package.as_deref(), &current).unwrap_or_else(|| {
+            eprintln!("xtask: {} lies in no checkout of this project", current.display());
+            exit(1);
+        })
+    })
+}
+
+/// The workspace of the package that cargo runs, if that is xtask; else the first above the
+/// `current` folder.
+fn root_of(package: Option<&Path>, current: &Path) -> Option<PathBuf> {
+    let is_root = |folder: &&Path| {
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+        manifest.contains("[workspace]") && folder.join("xtask/Cargo.toml").is_file()
+    };
+    let of_package = package.filter(|folder| folder.ends_with("xtask")).and_then(Path::parent);
+    let root = of_package.filter(is_root).or_else(|| current.ancestors().find(is_root));
+    root.map(Path::to_owned)
 }
 
 /// Cargo's target folder: `CARGO_TARGET_DIR`, or `target` in the workspace.
@@ -54,9 +75,9 @@ pub(crate) fn runs() -> PathBuf {
     own().join("run")
 }
 
-/// The link that leads to the socket of the guest that runs; see `control`.
-pub(crate) fn guest() -> PathBuf {
-    own().join("guest")
+/// The guests that run or ran, a folder for each; see `guests`.
+pub(crate) fn guests() -> PathBuf {
+    own().join("guests")
 }
 
 /// What provisioning fetched, kept from run to run.
@@ -75,29 +96,12 @@ pub(crate) fn make(folder: PathBuf) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The log at `path`, made anew, in a folder that exists.
+/// The log at `path`, made anew, in a folder that exists. What was there is left to who
+/// still reads it, or has it by another name.
 pub(crate) fn fresh_log(path: &Path) -> Result<File> {
+    let _ = fs::remove_file(path);
     File::create(path).with_context(|| format!("cannot write {}", path.display()))
 }
-
-/// A folder for the images of this run, in `logs`, and the lock that says that the
-/// run lasts. Folders that killed runs left there are removed: they are large.
-pub(crate) fn fresh_folder(logs: &Path) -> Result<(TempDir, File)> {
-    for entry in fs::read_dir(logs)? {
-        let path = entry?.path();
-        let lock = File::open(path.join(LOCK));
-        if lock.is_ok_and(|lock| lock.try_lock().is_ok()) {
-            fs::remove_dir_all(&path).with_context(|| format!("removing {}", path.display()))?;
-        }
-    }
-    let folder = tempfile::Builder::new().prefix("run-").tempdir_in(logs)?;
-    let lock = File::create(folder.path().join(LOCK))?;
-    lock.lock().context("locking the folder of this run")?;
-    Ok((folder, lock))
-}
-
-/// The file in a run's folder that is locked while the run lasts.
-pub(crate) const LOCK: &str = "lock";
 
 /// The cargo that runs us, told to work in the workspace.
 pub(crate) fn cargo() -> Command {
@@ -119,4 +123,32 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 pub(crate) fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkout_that_was_copied_works_in_its_own_folder() {
+        let place = tempfile::tempdir().unwrap();
+        let [original, copy] = ["original", "copy"].map(|name| place.path().join(name));
+        for checkout in [&original, &copy] {
+            fs::create_dir_all(checkout.join("xtask/src")).unwrap();
+            fs::write(checkout.join("Cargo.toml"), "[workspace]\n").unwrap();
+            fs::write(checkout.join("xtask/Cargo.toml"), "[package]\n").unwrap();
+        }
+        let of = |package: Option<PathBuf>, current: &Path| root_of(package.as_deref(), current);
+        // Cargo says which package it runs, wherever the person is.
+        assert_eq!(of(Some(copy.join("xtask")), &original), Some(copy.clone()));
+        // Without cargo, or under that of another project, the person's folder decides.
+        assert_eq!(of(None, &copy.join("xtask/src")), Some(copy.clone()));
+        assert_eq!(of(Some(place.path().join("other")), &copy), Some(copy.clone()));
+        assert_eq!(of(None, place.path()), None);
+    }
+
+    #[test]
+    fn we_run_in_the_folder_that_cargo_names() {
+        assert_eq!(root(), Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap());
+    }
 }

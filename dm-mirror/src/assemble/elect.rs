@@ -26,9 +26,9 @@ pub(super) struct Elected<'a> {
 }
 
 /// Members of one generation that nobody is ahead of.
-struct Side<'a> {
-    members: Vec<Candidate<'a>>,
-    newest: Candidate<'a>,
+pub(super) struct Side<'a> {
+    pub(super) members: Vec<Candidate<'a>>,
+    pub(super) newest: Candidate<'a>,
 }
 
 /// Elects the newest among those present, which are of one set, in order, and
@@ -59,11 +59,12 @@ pub(super) fn elect<'a>(
 
 /// What makes one record newer than another of the same generation; a member
 /// that shows less than it did comes last.
-fn rank(it: Candidate<'_>) -> impl Ord {
+pub(super) fn rank(it: Candidate<'_>) -> impl Ord {
     (!it.rolled_back, it.superblock().version, Reverse((it.id(), it.own().uuid)))
 }
 
-fn sides<'a>(present: &[Candidate<'a>]) -> Vec<Side<'a>> {
+/// The sides among those present, in an order that does not depend on theirs.
+pub(super) fn sides<'a>(present: &[Candidate<'a>]) -> Vec<Side<'a>> {
     let evidence: Vec<_> = present.iter().copied().filter(|it| it.is_evidence()).collect();
     let behind = |it| evidence.iter().any(|other| is_ahead(*other, it) && !is_ahead(it, *other));
     let mut sides: Vec<Side<'a>> = Vec::new();
@@ -110,7 +111,7 @@ impl Side<'_> {
 }
 
 /// Where one member may have what the other lacks, by its own map.
-fn written_without(it: Candidate<'_>, other: Candidate<'_>) -> Missed {
+pub(super) fn written_without(it: Candidate<'_>, other: Candidate<'_>) -> Missed {
     let mut needs = Needs::new(it.superblock().geometry);
     needs.add(it, Marks::DIRTY | Marks::missed(other.id()));
     needs.finish()

@@ -7,7 +7,8 @@
 //! Read it in the order of the decision: `elect.rs` finds the newest record among
 //! those that are evidence, or the sides that ran apart; `decide.rs` gives each
 //! member its role beside that record; `missed.rs` says what a member needs that
-//! returns; `explain.rs` says it all to a person.
+//! returns; `explain.rs` says it all to a person. `places.rs` is asked before: which disk
+//! a member's number means, where several claim it.
 //!
 //! Rules:
 //!
@@ -20,8 +21,10 @@ mod decide;
 mod elect;
 mod explain;
 mod missed;
+mod places;
 
 pub use explain::{InWords, Names};
+pub use places::{Contest, Places, places};
 
 use alloc::vec::Vec;
 

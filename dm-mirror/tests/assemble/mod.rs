@@ -5,6 +5,7 @@ mod apart;
 mod elections;
 mod hostile;
 mod members;
+mod places;
 mod returns;
 mod strangers;
 mod walk;

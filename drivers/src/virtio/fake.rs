@@ -133,6 +133,10 @@ pub(super) struct FakeDevice {
     /// It interrupts.
     pub(super) interrupting: bool,
     pub(super) isr: InterruptStatus,
+    /// It interrupts by a line, which is heard when it is raised.
+    pub(super) by_line: bool,
+    /// Whether the next kick or interrupt is lost on its way.
+    pub(super) loses: Box<dyn FnMut() -> bool + Send>,
     size: u16,
     descriptors: PhysAddr,
     avail: PhysAddr,
@@ -167,6 +171,8 @@ impl FakeTransport {
             kicks: 0,
             interrupting: false,
             isr: InterruptStatus::empty(),
+            by_line: false,
+            loses: Box::new(|| false),
             size: 0,
             descriptors: 0,
             avail: 0,
@@ -215,7 +221,8 @@ impl FakeDevice {
             load::<u16>(self.avail) & 1 == 0
         };
         if wanted {
-            self.interrupting = true;
+            let raised = self.by_line && !self.isr.is_empty();
+            self.interrupting |= !raised && !(self.loses)();
             self.isr |= InterruptStatus::QUEUE_INTERRUPT;
         }
     }
@@ -232,6 +239,23 @@ impl FakeDevice {
         if self.event_idx() {
             store(self.used + 4 + 8 * u64::from(self.size), self.next_avail);
         }
+    }
+
+    /// If it was kicked: wakes up, serves all there is, and goes to sleep.
+    pub(super) fn wake(&mut self) {
+        if self.kicked {
+            self.want_kicks(false);
+            self.serve(usize::MAX);
+            self.want_kicks(true);
+            self.sleep();
+        }
+    }
+
+    /// Goes on at another index, as if so many requests had been served.
+    pub(super) fn skip_to(&mut self, index: u16) {
+        self.next_avail = index;
+        self.set_used(index);
+        self.sleep();
     }
 
     /// Without EVENT_IDX: whether it wants to be kicked.
@@ -316,7 +340,7 @@ impl Transport for FakeTransport {
 
     fn notify(&mut self, _: u16) {
         let mut device = self.device();
-        device.kicked = true;
+        device.kicked |= !(device.loses)();
         device.kicks += 1;
     }
 

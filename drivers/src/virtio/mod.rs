@@ -1,12 +1,14 @@
 //! Virtio devices (virtio 1.2): the queue, the PCI transport, the disk.
 //!
 //! Place: `ring` moves requests to any device and back; `transport` is how a
-//! PCI device is told about it; `blk` makes a disk of the two.
+//! PCI device is told about it; `blk` makes a disk of the two. `lossy` is a fault to be had
+//! on purpose.
 
 pub mod blk;
 #[cfg(test)]
 #[allow(unsafe_code)]
 mod fake;
+pub mod lossy;
 pub mod ring;
 pub mod transport;
 
@@ -15,6 +17,7 @@ use core::fmt;
 use virtio_drivers::transport::Transport;
 use virtio_drivers::transport::pci::VirtioPciError;
 
+use self::ring::Fetched;
 use crate::pci::PciFault;
 
 /// What a driver asks of its device beyond `virtio_drivers`' [`Transport`].
@@ -27,8 +30,9 @@ pub trait Device: Transport + Send {
 /// Why a device is not used any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// It did not answer a request in time. It may still do so.
-    Timeout,
+    /// It did not answer a request in time. It may still do so. As far as it says, it had
+    /// fetched the request, or it never did though it was told again and again.
+    Timeout(Fetched),
     /// It is not on its bus any more.
     Gone,
     /// It breaks the rules of virtio.
@@ -102,7 +106,11 @@ impl From<PciFault> for SetupError {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Timeout => f.write_str("did not answer in time"),
+            Failure::Timeout(fetched) => f.write_str(match fetched {
+                Fetched::Yes => "did not answer in time a request that it had fetched",
+                Fetched::No => "did not answer in time: it never fetched the request",
+                Fetched::Unknown => "did not answer in time",
+            }),
             Failure::Gone => f.write_str("is gone"),
             Failure::Fault(fault) => fault.fmt(f),
         }

@@ -9,6 +9,7 @@ use core::fmt;
 use bio::IoError;
 
 use crate::args::ArgError;
+use crate::name::NameFault;
 
 /// Why a table was refused. Nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ impl core::error::Error for TableError {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DmError {
     /// The text is no name for a device.
-    BadName(String),
+    BadName(String, NameFault),
     /// The name is taken, by a device or a target type.
     Exists(Arc<str>),
     /// There is no mapped device of that name.
@@ -61,11 +62,7 @@ pub enum DmError {
 impl fmt::Display for DmError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            DmError::BadName(name) => write!(
-                f,
-                "`{name}` is no device name; use 1 to {} printable ASCII characters without `/`",
-                crate::NAME_MAX
-            ),
+            DmError::BadName(name, why) => write!(f, "`{name}` is no device name: {why}"),
             DmError::Exists(name) => write!(f, "`{name}` exists already; choose another name"),
             DmError::NotFound(name) => {
                 write!(f, "there is no mapped device `{name}`; create it first")

@@ -5,7 +5,7 @@
 //!
 //! Rules:
 //!
-//! - A name belongs to one device, disk or mapped.
+//! - A name belongs to one device, disk or mapped; `name.rs` says what can be one.
 //! - No mapped device contains itself, and at most [`DEPTH_MAX`] are stacked:
 //!   a load that would break this is refused.
 
@@ -22,6 +22,7 @@ use crate::devices::{DeviceRef, Devices};
 use crate::env::Env;
 use crate::error::{DmError, TableError};
 use crate::events::Events;
+use crate::name::check_name;
 use crate::parse::{Scope, parse};
 use crate::table::Place;
 use crate::target::{FRAMES_PER_TARGET, TargetType};
@@ -30,9 +31,6 @@ use crate::targets;
 /// How many mapped devices may be stacked on a disk. Each takes a frame for its
 /// table and those of its target; an originator above them pushes none.
 pub const DEPTH_MAX: usize = NBUF_BIO / (1 + FRAMES_PER_TARGET);
-
-/// The length of a device's name, in bytes (Linux: `DM_NAME_LEN`, less its end).
-pub const NAME_MAX: usize = 127;
 
 /// The devices and target types of a system.
 pub struct Dm {
@@ -82,13 +80,13 @@ impl Dm {
 
     /// Adds a disk. Refused if the name is taken or none.
     pub fn add_disk(&self, name: &str, disk: Arc<dyn BlockDevice>) -> Result<(), DmError> {
-        self.add(DeviceRef::new(check_name(name)?, disk))
+        self.add(DeviceRef::new(good(name)?, disk))
     }
 
     /// Adds a mapped device without a table. Refused if the name is taken or none.
     pub fn create(&self, name: &str) -> Result<Arc<MappedDevice>, DmError> {
         let device = MappedDevice::new(Events::logged(self.env.clone(), name));
-        self.add(DeviceRef::mapped(check_name(name)?, device.clone()))?;
+        self.add(DeviceRef::mapped(good(name)?, device.clone()))?;
         Ok(device)
     }
 
@@ -138,7 +136,7 @@ impl Dm {
 
     /// Gives the mapped device `old` the name `new`; it may be open.
     pub fn rename(&self, old: &str, new: &str) -> Result<(), DmError> {
-        let new = check_name(new)?;
+        let new = good(new)?;
         let registry = self.registry.lock();
         let (index, device) = registry.mapped(old)?;
         registry.check_free(new)?;
@@ -169,11 +167,9 @@ impl Devices for Dm {
     }
 }
 
-fn check_name(name: &str) -> Result<&str, DmError> {
-    let good = |byte: u8| byte.is_ascii_graphic() && byte != b'/';
-    if name.is_empty() || name.len() > NAME_MAX || !name.bytes().all(good) {
-        return Err(DmError::BadName(name.to_string()));
-    }
+/// The name, if a device can be called so.
+fn good(name: &str) -> Result<&str, DmError> {
+    check_name(name).map_err(|why| DmError::BadName(name.to_string(), why))?;
     Ok(name)
 }
 

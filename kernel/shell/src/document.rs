@@ -9,8 +9,7 @@
 //! is refused. A document that has a line which was not received whole, or is
 //! longer than [`DOCUMENT_BYTES_MAX`], is not run.
 
-use crate::token::tokenize;
-use crate::usage::is_here;
+use crate::token::here_document;
 use alloc::string::String;
 use core::mem;
 
@@ -85,7 +84,7 @@ impl Documents {
     }
 
     fn begin(&mut self, line: String) -> Taken {
-        match end_of(&line) {
+        match here_document(&line) {
             Some(end) => {
                 self.open = Some(Open { line, end, text: String::new(), spoilt: false });
                 Taken::More
@@ -108,12 +107,6 @@ impl Documents {
     pub fn is_open(&self) -> bool {
         self.open.is_some()
     }
-}
-
-/// How the document ends that a line begins.
-fn end_of(line: &str) -> Option<String> {
-    let tokens = tokenize(line).ok()?;
-    tokens.iter().find(|token| is_here(token)).map(|token| token.text[2..].into())
 }
 
 #[cfg(test)]

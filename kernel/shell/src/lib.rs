@@ -34,6 +34,7 @@ pub mod complete;
 pub mod document;
 pub mod editor;
 pub mod format;
+pub mod frame;
 pub mod fuzz;
 pub mod help;
 pub mod hexdump;

@@ -1,6 +1,7 @@
 //! Words out of a line: spaces separate, quotes join, `#` starts a comment.
 //!
-//! Place: the first stage of [`crate::parse()`].
+//! Place: the first stage of [`crate::parse()`]. `cargo xtask` has this file too, to find
+//! a here-document without end before it boots; so nothing else of the crate is used here.
 //!
 //! Rules, close to a POSIX shell's: between single quotes every character is
 //! itself. Between double quotes `\\`, `\"`, `\n` and `\t` are a backslash, a
@@ -80,6 +81,23 @@ pub fn tokenize(line: &str) -> Result<Vec<Token>, TokenError> {
             Some(_) => tokens.push(word(&mut cursor)?),
         }
     }
+}
+
+/// Whether a word begins a here-document.
+pub fn is_here(word: &Token) -> bool {
+    !word.quoted && word.text.starts_with("<<") && word.text.len() > 2
+}
+
+/// The line that ends the here-document which `line` begins, if it begins one.
+///
+/// ```
+/// use shell::token::here_document;
+/// assert_eq!(here_document("dmsetup create d <<END").as_deref(), Some("END"));
+/// assert_eq!(here_document("disks # as in <<END"), None);
+/// ```
+pub fn here_document(line: &str) -> Option<String> {
+    let tokens = tokenize(line).ok()?;
+    tokens.iter().find(|token| is_here(token)).map(|token| token.text[2..].into())
 }
 
 /// The characters not yet read, and the column of the next.

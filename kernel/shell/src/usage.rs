@@ -20,7 +20,7 @@
 use crate::parse::{ParseError, shown};
 use crate::size::{Size, SizeError, Span, number};
 use crate::spec::CommandSpec;
-use crate::token::Token;
+use crate::token::{Token, is_here};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -302,11 +302,6 @@ impl<'t> Args<'t> {
 
 fn is_option(word: &Token) -> bool {
     !word.quoted && word.text.starts_with("--")
-}
-
-/// Whether a word begins a here-document.
-pub(crate) fn is_here(word: &Token) -> bool {
-    !word.quoted && word.text.starts_with("<<") && word.text.len() > 2
 }
 
 #[cfg(test)]

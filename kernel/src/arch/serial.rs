@@ -5,10 +5,14 @@
 //! and rings the bell given to `start_receiving`; a reader thread then calls `read`.
 //! When the ring is full the bytes stay in the UART and its interrupt is switched off,
 //! which holds the sender back; `read` switches it on again. No input is ever dropped.
+//!
+//! All text passes `Output`, which lets no mark of a frame through (`shell::frame`): only
+//! `print_frame` writes those.
 
 use core::fmt;
 
 use heapless::Deque;
+use shell::frame::{Frame, without_marks};
 use spin::Once;
 use uart_16550::backend::PioBackend;
 use uart_16550::spec::registers::{IER, LSR};
@@ -60,6 +64,11 @@ pub fn init() {
 /// Writes `args` in one piece, each line feed preceded by one carriage return.
 pub fn print(args: fmt::Arguments) {
     let _ = fmt::write(&mut Output(&mut PORT.lock().uart), args);
+}
+
+/// Writes a frame in one piece.
+pub fn print_frame(frame: Frame) {
+    let _ = fmt::write(&mut Marks(&mut PORT.lock().uart), format_args!("{frame}"));
 }
 
 /// Waits until all that was printed is on the line, for a moment at most: a witness then
@@ -144,13 +153,29 @@ impl fmt::Write for Output<'_> {
         for piece in text.split_inclusive('\n') {
             match piece.strip_suffix('\n') {
                 Some(line) => {
-                    let line = line.strip_suffix('\r').unwrap_or(line);
-                    self.0.send_bytes_exact(line.as_bytes());
+                    self.text(line.strip_suffix('\r').unwrap_or(line));
                     self.0.send_bytes_exact(b"\r\n");
                 }
-                None => self.0.send_bytes_exact(piece.as_bytes()),
+                None => self.text(piece),
             }
         }
+        Ok(())
+    }
+}
+
+impl Output<'_> {
+    /// Text within a line.
+    fn text(&mut self, text: &str) {
+        without_marks(text).for_each(|piece| self.0.send_bytes_exact(piece.as_bytes()));
+    }
+}
+
+/// The line for a frame: what is written here goes out as it is.
+struct Marks<'a>(&'a mut Uart16550<PioBackend>);
+
+impl fmt::Write for Marks<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.send_bytes_exact(text.as_bytes());
         Ok(())
     }
 }

@@ -11,9 +11,11 @@
 //!   and now that.
 
 use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use bio::{Extent, SECTOR_SIZE, Sector, Sectors};
-use dm::{DeviceRef, Devices, Dm, Mode};
+use dm::{DeviceRef, Devices, Dm, Mode, Slot};
 use shell::Size;
 use shell::format::Amount;
 
@@ -41,29 +43,56 @@ pub fn open_for_writing(dm: &Dm, name: &str) -> Result<DeviceRef, Failure> {
         return Err(Failure::new(format!("`{name}` is read-only")));
     }
     if let [user, ..] = &stack::users(dm, name)[..] {
-        return Err(Failure::new(format!(
+        let mut failure = Failure::new(format!(
             "`{name}` is part of `{user}`, which would not learn of the write"
         ))
-        .and(&format!(
-            "write to `{user}`; to see a leg fail: `mirror fail {user} LEG`; \
-             to take it apart: `dmsetup remove {user}`"
-        )));
+        .and(&format!("write to `{user}`"));
+        if has_mirror(dm, user) {
+            failure = failure.and(&format!("to see a leg fail: `mirror fail {user} LEG`"));
+        }
+        return Err(failure.and(&format!("to take it apart: {}", stack::removal(dm, user))));
     }
     match stack::clash(dm, name) {
         None => Ok(device),
         Some(Clash { below, user }) => Err(Failure::new(format!(
             "`{name}` lies on `{below}` where `{user}` does too, which would not learn of the write"
         ))
-        .and(&format!("write to `{user}`, or remove it first: `dmsetup remove {user}`"))),
+        .and(&format!("write to `{user}`, or remove it first: {}", stack::removal(dm, &user)))),
     }
 }
 
+/// Whether the active table of a device has a mirror in it.
+fn has_mirror(dm: &Dm, name: &str) -> bool {
+    let table = dm.get(name).and_then(|device| device.table(Slot::Active)).unwrap_or_default();
+    table.lines().any(|line| line.split(' ').nth(2) == Some("mirror"))
+}
+
 /// Refuses a device that is suspended, or lies on one that is.
-fn check_awake(dm: &Dm, name: &str) -> Result<(), Failure> {
-    stack::asleep(dm, name).map_or(Ok(()), |asleep| {
-        Err(Failure::new(format!("`{asleep}` is suspended: the request would wait"))
-            .and(&format!("`dmsetup resume {asleep}` lets it go on")))
-    })
+pub fn check_awake(dm: &Dm, name: &str) -> Result<(), Failure> {
+    stack::asleep(dm, name).map_or(Ok(()), |name| Err(asleep(&name)))
+}
+
+/// The refusal of a request that would meet this suspended device.
+pub fn asleep(name: &str) -> Failure {
+    Failure::new(format!("`{name}` is suspended: the request would wait"))
+        .and(&format!("`dmsetup resume {name}` lets it go on"))
+}
+
+/// Opens each of these, which may be read. One that is named twice is refused: it would
+/// be taken for its own copy.
+pub fn open_each(dm: &Dm, names: &[String]) -> Result<Vec<DeviceRef>, Failure> {
+    check_each_once(names)?;
+    names.iter().map(|name| open(dm, name)).collect()
+}
+
+/// Refuses a device that is named twice.
+pub fn check_each_once(names: &[String]) -> Result<(), Failure> {
+    let twice = |(index, name): &(usize, &String)| names[..*index].contains(name);
+    match names.iter().enumerate().find(twice) {
+        None => Ok(()),
+        Some((_, name)) => Err(Failure::new(format!("`{name}` is named twice"))
+            .and("nothing was changed; name each device once")),
+    }
 }
 
 /// The part of `device` from `offset` on that is `length` long.

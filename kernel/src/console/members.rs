@@ -14,13 +14,16 @@ use core::array;
 use bio::{Buf, ErrorKind, Sectors};
 use bytes::BytesMut;
 use dm::{DeviceRef, Dm};
+use dm_mirror::assemble::{self, Contest, Places};
 use dm_mirror::format::{
-    Bad, MemberState, SLOTS, Superblock, UNIT, UNIT_SECTORS, newest_superblock, superblock_place,
+    self as on_disk, Bad, FoundPage, MemberState, SLOTS, Superblock, UNIT, UNIT_SECTORS,
+    newest_superblock, superblock_place,
 };
 
 use super::job::Ticket;
 use super::session::Session;
-use super::{Failure, stack};
+use super::stream::Reader;
+use super::{Failure, Outcome, stack};
 
 /// What the places of both superblocks hold.
 pub type Slots = [Vec<u8>; SLOTS];
@@ -96,11 +99,14 @@ pub fn disks(dm: &Dm) -> Vec<DeviceRef> {
 }
 
 /// A device that is a member.
+#[derive(Clone)]
 pub struct Member {
     /// The device.
     pub device: DeviceRef,
     /// Its newest superblock.
     pub superblock: Superblock,
+    /// Its map, if that was asked for.
+    pub map: Vec<Option<FoundPage>>,
 }
 
 /// The members of one mirror that are there.
@@ -126,31 +132,101 @@ impl Set {
     /// The superblock to read the mirror's name and size from. Whom to believe the mirror
     /// decides itself.
     pub fn newest(&self) -> &Superblock {
-        let age = |it: &&Superblock| (it.session, it.version);
-        let superblocks = self.members.iter().map(|it| &it.superblock);
-        superblocks.max_by_key(age).expect("a set has a member")
+        // Where places are contested, any may speak of the name.
+        let newest = self.decided().map_or(0, |places| places.newest);
+        &self.members[newest].superblock
     }
 
-    /// The members by their slots. Refuses two that claim to be the same one.
-    pub fn places(&self) -> Result<Vec<Option<&Member>>, Failure> {
-        let newest = self.newest();
-        let slots = newest.members.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
-        let mut places = vec![None; slots];
-        for member in &self.members {
-            let (own, slot) = (member.superblock.own(), usize::from(member.superblock.slot));
-            let known = newest.members[slot].as_ref().is_some_and(|it| it.uuid == own.uuid);
-            let Some(place) = places.get_mut(slot).filter(|_| known) else { continue };
-            if let Some(Member { device: other, .. }) = place.replace(member) {
-                let (this, other) = (member.device.name(), other.name());
-                return Err(Failure::new(format!(
-                    "`{other}` and `{this}` both claim to be member {slot}: one is a copy"
-                ))
-                .and(&format!(
-                    "detach the copy, or `mirror forget DISK --force`: {other} or {this}"
-                )));
+    /// Whether all are there whom the newest record calls in sync.
+    pub fn is_complete(&self) -> bool {
+        let mut wanted = self.newest().members.iter().flatten();
+        wanted.all(|it| {
+            let mut here = self.members.iter().map(|member| member.superblock.own().uuid);
+            it.state != MemberState::InSync || here.any(|uuid| uuid == it.uuid)
+        })
+    }
+
+    fn decided(&self) -> Result<Places, Contest> {
+        let member = |it: &Member| on_disk::Member {
+            superblock: it.superblock.clone(),
+            slot: 0,
+            pages: it.map.clone(),
+        };
+        let members: Vec<on_disk::Member> = self.members.iter().map(member).collect();
+        let members: Vec<Option<&on_disk::Member>> = members.iter().map(Some).collect();
+        assemble::places(&members).expect("a set has a member")
+    }
+
+    /// Reads the maps, if the superblocks alone cannot tell who has a place. A map that
+    /// cannot be read shows nothing.
+    pub fn look_closer(&mut self, session: &mut Session<'_>) -> Outcome {
+        if !matches!(self.decided(), Err(Contest::Apart { .. })) {
+            return Ok(());
+        }
+        for Member { device, superblock, map } in &mut self.members {
+            let place = superblock.geometry.map_place();
+            if !place.fits(device.capacity()) {
+                continue;
+            }
+            let mut bytes = Vec::new();
+            let read = session.job(Sectors::ZERO, |job| {
+                let mut reader = Reader::new(device, place);
+                while let Some((_, data)) = reader.next(job)? {
+                    bytes.extend_from_slice(&data);
+                    job.recycle(data);
+                }
+                Ok(())
+            });
+            session.go_on()?;
+            if read.is_ok() {
+                *map = on_disk::Member::from_bytes(superblock.clone(), 0, &bytes).pages;
             }
         }
-        Ok(places)
+        Ok(())
+    }
+
+    /// The members by their slots, and those who have none; refuses those who contest one.
+    pub fn places(&self) -> Result<(Vec<Option<&Member>>, Vec<&Member>), Failure> {
+        let places = self.decided().map_err(|contest| self.contested(&contest))?;
+        let member = |device: usize| &self.members[device];
+        let slots = self.newest().members.iter().rposition(Option::is_some);
+        let slots = slots.map_or(0, |last| last + 1);
+        let holders = places.holders.iter().take(slots);
+        let holders = holders.map(|it| it.map(member)).collect();
+        Ok((holders, places.left_out.into_iter().map(member).collect()))
+    }
+
+    /// The refusal of devices of which nobody can say who has a place.
+    fn contested(&self, contest: &Contest) -> Failure {
+        let name = |device: usize| self.members[device].device.name();
+        let list = |devices: &[usize], around: &str, between: &str| {
+            let names = devices.iter().map(|it| format!("{around}{}{around}", name(*it)));
+            names.collect::<Vec<_>>().join(between)
+        };
+        match contest {
+            Contest::Copies(this, other) => {
+                let slot = self.members[*this].superblock.slot;
+                let (this, other) = (name(*this), name(*other));
+                Failure::new(format!(
+                    "`{this}` and `{other}` both claim to be member {slot}: one is a copy"
+                ))
+                .and(&format!(
+                    "detach the copy, or `mirror forget DISK --force`: {this} or {other}"
+                ))
+            }
+            Contest::Apart { member, sides } => {
+                let halves: Vec<String> =
+                    sides.iter().map(|side| list(side, "`", " and ")).collect();
+                let what = format!(
+                    "{} ran apart, and two disks have the place of member {member}",
+                    halves.join(", and ")
+                );
+                let failure = Failure::new(what).and("each may have what the others lack; choose:");
+                sides.iter().fold(failure, |failure, side| {
+                    failure.and(&format!("`mirror assemble {}`", list(side, "", " ")))
+                })
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The serial console: a person, or a script, runs commands.
 //!
-//! `session` reads lines and runs them; `commands` does what they say; `job` and `stream`
-//! move data; `devices` finds devices and refuses what would do harm, `stack` knows what
+//! `session` reads lines and runs them; `commands` does what they say, and its `door`
+//! knows what each needs; `job` and `stream` move data; `devices` finds devices and refuses what would do harm, `stack` knows what
 //! lies on what. The grammar, the editor and the formats are the `shell` crate's.
 //!
 //! Rules:
@@ -9,7 +9,8 @@
 //! - One thread is the console. It may sleep, and everything it waits for ends with
 //!   Ctrl-C.
 //! - A command that is refused changes nothing, and says what to do instead.
-//! - A script goes on after a failed command; the exit code tells that one failed.
+//! - The console goes on after a failed command, and the exit code tells that one failed:
+//!   whoever sends a script ends it there.
 
 mod commands;
 mod devices;
@@ -44,13 +45,15 @@ type Outcome = Result<(), Failure>;
 /// Starts the console's thread. Words of the command line:
 ///
 /// - `session=script`: nobody sits at the other end. Lines are echoed once and no key
-///   edits; at their end (Ctrl-D) the machine is powered off; the verdict tells whether a
-///   command failed.
+///   edits; a frame behind each prompt tells how the line before it ended
+///   (`shell::frame`); at their end (Ctrl-D) the machine is powered off; the verdict tells
+///   whether a command failed.
 /// - `color=on`: states are shown in colours, as after `color on`.
 /// - `mirror=none`: do not assemble the mirrors whose members are there.
 /// - `mirror=auto`: if no disk is a member, make a mirror of the first two, unless they
-///   hold two different things; `mirror=nosync`: take them to be the same, and do not
-///   compare them first.
+///   hold two different things, or something behind a blank beginning; `mirror=nosync`:
+///   take them to be the same, and do not compare them first. In a script, which has no
+///   Ctrl-C, disks of more than `welcome::COMPARED_MAX` are not compared: then none is made.
 pub fn start(dm: &'static Dm, cmdline: &Cmdline) {
     let mode = match cmdline.get("session") {
         Some("script") => Mode::Plain,

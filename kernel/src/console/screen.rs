@@ -22,7 +22,7 @@ pub struct Screen(pub Mode);
 /// When a job shows its progress.
 #[derive(Debug, Default)]
 pub struct Pace {
-    /// When it did so last.
+    /// When it did so last, from its start.
     shown: Option<Duration>,
     /// The tenths that a script was told of.
     tenths: u64,
@@ -33,8 +33,11 @@ impl Pace {
     const FIRST: Duration = Duration::from_secs(1);
     const EVERY: Duration = Duration::from_millis(500);
 
-    /// A script's log gets a line for each tenth of a job that moves so many bytes.
+    /// A script's log gets a line for each tenth of a job that moves so many bytes, ...
     const LOGGED_BYTES: u64 = 32 << 20;
+
+    /// ... and one when it has moved on in so long: who reads it can tell slow from stuck.
+    const LOGGED_EVERY: Duration = Duration::from_secs(30);
 
     /// Shows `progress`, if it is time to.
     pub fn show(&mut self, screen: Screen, progress: &Progress) {
@@ -49,8 +52,10 @@ impl Pace {
             }
             Mode::Plain => {
                 let tenths = progress.percent() / 10;
-                if progress.total >= Self::LOGGED_BYTES && tenths > self.tenths {
-                    self.tenths = tenths;
+                let next = progress.total >= Self::LOGGED_BYTES && tenths > self.tenths;
+                let due = self.shown.unwrap_or_default() + Self::LOGGED_EVERY;
+                if progress.total > 0 && (next || progress.elapsed >= due) {
+                    (self.tenths, self.shown) = (tenths, Some(progress.elapsed));
                     kprintln!("{progress}");
                 }
             }

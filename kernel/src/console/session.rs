@@ -1,6 +1,8 @@
 //! A session: lines in, commands run, until the machine is powered off.
 //!
-//! Place: the whole of the console's thread.
+//! Place: the whole of the console's thread. Rule: a script's session sends a frame
+//! (`shell::frame`) behind each prompt, which says how the line before it ended; whoever
+//! types a script has nothing to guess from text.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -12,6 +14,7 @@ use core::time::Duration;
 use bio::Sectors;
 use dm::{Dm, Done};
 use shell::color::Paint;
+use shell::frame::Frame;
 use shell::{
     CommandCompleter, Completer, Documents, Entered, Event, LineEditor, Mode, Names, Taken,
     parse_with,
@@ -22,13 +25,13 @@ use super::screen::Screen;
 use super::welcome::{self, Begin};
 use super::{Failure, Input, Outcome, commands, stack, stop};
 use crate::arch::exit::{Verdict, exit};
+use crate::arch::serial;
 use crate::kprintln;
 use crate::task::{Completion, MaySleep, with_reserve};
 
 const PROMPT: &str = "dmirror> ";
 
-/// Asks for the next line of a here-document. It does not end as the other one, by which
-/// whoever sends a script knows that a command has ended.
+/// Asks for the next line of a here-document.
 const PROMPT_MORE: &str = "> ";
 
 /// What commands work with.
@@ -74,7 +77,7 @@ impl<'t> Session<'t> {
         let table_names = names.of_table();
         let (mut editor, mut documents) =
             (LineEditor::new(PROMPT, self.mode), Documents::default());
-        prompt(screen, &editor);
+        prompt(screen, &editor, Frame::Ready);
         loop {
             let byte = self.input.next(self.may_sleep);
             let mut echo = String::new();
@@ -85,20 +88,25 @@ impl<'t> Session<'t> {
             };
             screen.echo(&echo, "");
             let outcome = match event {
-                Event::Line(line) => self.take(&mut documents, line),
-                Event::Overlong if documents.spoil() => Ok(()),
+                Event::Line(line) => self.take(&mut documents, line).map(|()| Frame::Done),
+                Event::Overlong if documents.spoil() => Ok(Frame::More),
                 Event::Overlong => Err(overlong()),
                 Event::Interrupt => {
                     documents.abandon();
-                    Ok(())
+                    Ok(Frame::Ready)
                 }
                 Event::Eof => self.end(&mut documents),
             };
-            if let Err(failure) = outcome {
+            let ended = outcome.unwrap_or_else(|failure| {
                 self.report(&failure);
-            }
-            editor.set_prompt(if documents.is_open() { PROMPT_MORE } else { PROMPT });
-            prompt(screen, &editor);
+                Frame::Failed
+            });
+            let (text, frame) = match documents.is_open() {
+                true => (PROMPT_MORE, Frame::More),
+                false => (PROMPT, ended),
+            };
+            editor.set_prompt(text);
+            prompt(screen, &editor, frame);
         }
     }
 
@@ -211,9 +219,13 @@ fn overlong() -> Failure {
         .and("split it into several commands")
 }
 
-fn prompt(screen: Screen, editor: &LineEditor) {
+/// Asks for a line, and tells a script how the one before it ended.
+fn prompt(screen: Screen, editor: &LineEditor, frame: Frame) {
     let row = row(editor);
     screen.echo(&row, &row);
+    if let Mode::Plain = screen.0 {
+        serial::print_frame(frame);
+    }
 }
 
 /// The row of the line that is being edited.

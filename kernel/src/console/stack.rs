@@ -4,9 +4,11 @@
 //!
 //! Rule: tables are read as text. In a line of any target that maps devices, a device's
 //! name is followed by the sector where its part begins; the part is as long as the line
-//! says, divided among the stripes if there are some. A name that no sector follows stands for the whole device, and so does that of a
-//! mirror's member.
+//! says, divided among the stripes if there are some. A name that no sector follows stands
+//! for the whole device, and so does that of a mirror's member.
 
+use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -40,6 +42,21 @@ pub fn users(dm: &Dm, name: &str) -> Vec<Arc<str>> {
         below.any(|names| names.iter().any(|below| **below == *name))
     };
     mapped(dm).iter().map(|device| device.name()).filter(uses).collect()
+}
+
+/// Whether the tables of `upper`, or of what it lies on, use `lower`.
+pub fn lies_on(dm: &Dm, upper: &str, lower: &str) -> bool {
+    let Ok(device) = dm.get(upper) else { return false };
+    let mut below = [Slot::Active, Slot::Inactive].into_iter().flat_map(|slot| device.deps(slot));
+    below.any(|names| names.iter().any(|name| **name == *lower || lies_on(dm, name, lower)))
+}
+
+/// The commands that remove `name`, and before it what lies on it.
+pub fn removal(dm: &Dm, name: &str) -> String {
+    let order = from_the_top(dm).into_iter();
+    let order = order.filter(|it| **it == *name || lies_on(dm, it, name));
+    let commands: Vec<String> = order.map(|it| format!("`dmsetup remove {it}`")).collect();
+    commands.join(", then ")
 }
 
 /// Two that would not learn of each other's writes.
@@ -112,7 +129,7 @@ fn parts(dm: &Dm, name: &str) -> Vec<Part> {
             let sectors = |at: usize| words.get(at)?.parse().ok();
             // A member's metadata comes before its data, which ends the later.
             let member = words.get(2..4) == Some(&["mirror", "internal"]);
-            for (at, word) in words.iter().enumerate() {
+            for (at, word) in words.iter().enumerate().skip(first_device(&words)) {
                 let Some(below) = below.iter().find(|below| ***below == **word) else { continue };
                 let count = sectors(1).map(|count: u64| match words[2] {
                     "striped" => count / sectors(3).unwrap_or(1).max(1),
@@ -128,4 +145,14 @@ fn parts(dm: &Dm, name: &str) -> Vec<Part> {
         }
     }
     parts
+}
+
+/// Before which word of a table's line no device can be named: not in its place, length
+/// and target, nor in what a mirror has before the number of its legs.
+fn first_device(words: &[&str]) -> usize {
+    let log_arguments = || words.get(4)?.parse::<usize>().ok();
+    match words.get(2) {
+        Some(&"mirror") => log_arguments().map_or(3, |count| count.saturating_add(6)),
+        _ => 3,
+    }
 }

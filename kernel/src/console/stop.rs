@@ -9,16 +9,22 @@
 //!   flushed by itself.
 //! - What is suspended, or lies on what is, would wait for ever: it is named, and what it
 //!   lies on is flushed in its place.
+//! - A disk that has left cannot be flushed, and is named: nobody is to wait for it, or
+//!   to call the end of the session a failure for it. A mirror knows itself what became
+//!   of its legs.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bio::Sectors;
-use dm::{DeviceRef, Mode, Suspend};
+use dm::{DeviceRef, MappedDevice, Mode, Slot, Suspend};
+use drivers::virtio::Failure::Gone;
+use drivers::virtio::blk::State;
 
 use super::commands::{self, Life, life};
 use super::session::Session;
 use super::stack;
-use crate::kprintln;
+use crate::{disks, kprintln};
 
 /// Suspends all mapped devices, and flushes the disks that this leaves out.
 pub fn stop_all(session: &mut Session<'_>) {
@@ -26,11 +32,15 @@ pub fn stop_all(session: &mut Session<'_>) {
     let apart = |device: &DeviceRef| {
         device.capacity() != Sectors::ZERO && !stack::flushed_from_above(dm, &device.name())
     };
-    let disks: Vec<DeviceRef> = super::members::disks(dm).into_iter().filter(apart).collect();
+    let apart: Vec<DeviceRef> = super::members::disks(dm).into_iter().filter(apart).collect();
     for name in stack::from_the_top(dm) {
         stop(session, &name);
     }
-    for disk in disks {
+    for disk in apart {
+        if has_left(&disk.name()) {
+            kprintln!("{}: not flushed, as it has left", disk.name());
+            continue;
+        }
         if let Err(failure) = commands::flush_quietly(session, &disk) {
             session.report(&failure);
         }
@@ -45,9 +55,29 @@ fn stop(session: &mut Session<'_>, name: &str) {
     if device.info().mode != Mode::Running {
         return;
     }
+    let left = left_below(session, &device);
+    if let Some(left) = &left {
+        kprintln!("{name}: not flushed, as `{left}` has left");
+    }
     // A mirror that is held has nothing to flush, and would call that an error.
-    let how = if life(&device) == Life::Running { Suspend::Flush } else { Suspend::NoFlush };
+    let flush = life(&device) == Life::Running && left.is_none();
+    let how = if flush { Suspend::Flush } else { Suspend::NoFlush };
     if let Err(failure) = session.settle(|done| device.suspend(how, done)) {
         session.report(&failure);
     }
+}
+
+/// Whether a disk is out of its slot, or on its way.
+fn has_left(disk: &str) -> bool {
+    let state = disks::find(disk).map(|disk| disk.status().state);
+    matches!(state, Some(State::Leaving | State::Barred(Gone)))
+}
+
+/// A disk that has left, of those that a device without a mirror in it lies on directly.
+fn left_below(session: &Session<'_>, device: &MappedDevice) -> Option<Arc<str>> {
+    if !commands::mirrors(device).is_empty() {
+        return None;
+    }
+    let below = device.deps(Slot::Active).unwrap_or_default().into_iter();
+    below.filter(|name| session.dm.get(name).is_err()).find(|name| has_left(name))
 }

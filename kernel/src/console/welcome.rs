@@ -5,6 +5,8 @@
 //!
 //! - Nothing of a person's is overwritten: only disks that were read to their ends, and
 //!   hold nothing but zeroes, are labelled without being asked.
+//! - Data behind a blank begin may be those of a mirror whose superblocks were wiped. They
+//!   begin at another place then than the disk does, so no mirror is made of such disks.
 //! - A mirror that keeps its state in memory only does not know after a boot which leg is
 //!   the newer one. Of two disks that are no members, and equal, it takes the legs as they
 //!   are; over a disk of nothing but zeroes it copies the other's contents; two that
@@ -17,15 +19,20 @@ use alloc::vec::Vec;
 use bio::{Extent, Sector, Sectors};
 use dm::{DeviceRef, Dm, Listed};
 use shell::Mode;
+use shell::format::Amount;
 
 use super::commands::{self, Assembled};
 use super::session::Session;
 use super::stream::Reader;
-use super::{Failure, Outcome, plural};
+use super::{Failure, Outcome, members, plural};
 use crate::kprintln;
 
 /// The name of the mirror that is made by itself.
 const MIRROR: &str = "m0";
+
+/// The largest disks that are compared in a script's session, where nobody can press
+/// Ctrl-C: 4 GiB, some tens of seconds of QEMU's interpreter.
+pub const COMPARED_MAX: Sectors = Sectors(8 << 20);
 
 /// The size from which a script's log shows how far a comparison is: about a second's.
 const LOGGED: Sectors = Sectors(1 << 19);
@@ -80,14 +87,10 @@ fn begin_with(session: &mut Session<'_>, begin: Begin) -> Outcome {
     if begin == Begin::Nothing {
         return Ok(());
     }
-    let Assembled { mirrors, labelled, failures } = commands::assemble(session, None)?;
+    let Assembled { mirrors, labelled, failures, .. } = commands::assemble(session, None)?;
     failures.iter().for_each(|failure| kprintln!("{failure}"));
     match (begin, mirrors.first()) {
-        (Begin::Mirror(_), Some(name)) => {
-            commands::show_status(session, None, false)?;
-            suggest(name, true);
-            Ok(())
-        }
+        (Begin::Mirror(_), Some(_)) => commands::show_status(session, None, false),
         (Begin::Mirror(legs), None) if !labelled => make_mirror(session, legs),
         _ => Ok(()),
     }
@@ -103,28 +106,45 @@ pub fn make_mirror(session: &mut Session<'_>, legs: Legs) -> Outcome {
     let sync = match contents {
         Contents::Blank => {
             commands::label_blank(session, MIRROR, [a, b])?;
-            suggest(MIRROR, true);
+            suggest(MIRROR);
             return Ok(());
         }
         Contents::Same => NOSYNC,
         Contents::SecondBlank => SYNC,
     };
+    if legs == Legs::Unknown {
+        refuse_blank_begin(session, &a, &b)?;
+    }
     let table = table(a.capacity(), sync, &a.name(), &b.name());
     drop([a, b]);
     commands::create(session, MIRROR, &table)?;
-    commands::show_status(session, None, false)?;
-    suggest(MIRROR, false);
-    Ok(())
+    commands::show_status(session, None, false)
 }
 
-/// Commands to try; those of a mirror that remembers end with what only it can do.
-fn suggest(name: &str, remembers: bool) {
+/// Commands to try on a mirror that holds nothing: they overwrite it.
+fn suggest(name: &str) {
     kprintln!("try:  fill {name} 0 16M random=7");
     kprintln!("      mirror fail {name} 1");
     kprintln!("      verify {name} 0 16M random=7");
-    if remembers {
-        kprintln!("      mirror add {name} 1");
+    kprintln!("      mirror add {name} 1");
+}
+
+/// Refuses two disks that hold something, of which the first begins with nothing where
+/// superblocks would be.
+fn refuse_blank_begin(session: &mut Session<'_>, a: &DeviceRef, b: &DeviceRef) -> Outcome {
+    let slots = members::read_slots(session, core::slice::from_ref(a))?.remove(0);
+    let blank = slots.is_ok_and(|slots| slots.iter().flatten().all(|&byte| byte == 0));
+    if !blank {
+        return Ok(());
     }
+    let (first, second) = (a.name(), b.name());
+    let table = table(a.capacity(), SYNC, &first, &second);
+    Err(Failure::new(format!("`{first}` holds data behind a blank begin"))
+        .and("were they a mirror's whose superblocks were wiped, they would begin elsewhere")
+        .and(&format!(
+            "to mirror `{first}` as it is, over `{second}`: \
+             dmsetup create {MIRROR} --table \"{table}\""
+        )))
 }
 
 fn table(length: Sectors, sync: &str, first: &str, second: &str) -> String {
@@ -151,6 +171,9 @@ fn pair(dm: &Dm) -> Result<[DeviceRef; 2], Failure> {
 fn compare(session: &mut Session<'_>, a: &DeviceRef, b: &DeviceRef) -> Result<Contents, Failure> {
     let whole = Extent::new(Sector(0), a.capacity());
     let (first, second) = (a.name(), b.name());
+    if session.mode == Mode::Plain && whole.count() > COMPARED_MAX {
+        return Err(too_large(&first, &second, whole.count()));
+    }
     kprintln!("comparing `{first}` and `{second}`; Ctrl-C ends it, and no mirror is made");
     let (mut same, mut blank) = (true, true);
     let brief = session.mode == Mode::Plain && whole.count() < LOGGED;
@@ -188,4 +211,15 @@ fn compare(session: &mut Session<'_>, a: &DeviceRef, b: &DeviceRef) -> Result<Co
     Err(Failure::new(format!("`{second}` holds data, and other data than `{first}`"))
         .and(&keep(&first, &second))
         .and(&keep(&second, &first)))
+}
+
+/// Nobody waits for hours at the beginning of a script.
+fn too_large(first: &str, second: &str, size: Sectors) -> Failure {
+    let amount = |size: Sectors| Amount(size.0.saturating_mul(bio::SECTOR_SIZE as u64));
+    let [size, most] = [size, COMPARED_MAX].map(amount);
+    Failure::new(format!(
+        "`{first}` and `{second}` have {size}; in a script, disks of more than {most} are not \
+         compared"
+    ))
+    .and(&format!("`mirror label {MIRROR} {first} {second}` copies all of `{first}` instead"))
 }

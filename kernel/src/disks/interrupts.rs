@@ -20,7 +20,7 @@ use drivers::virtio::transport::{Interrupts, VECTORS};
 use spin::Once;
 use virtio_drivers::transport::pci::bus::DeviceFunction;
 
-use super::{Block, DISKS_MAX, Disk, each};
+use super::{Block, DISKS_MAX, Disk, each, losses};
 use crate::arch::interrupts::Vector;
 use crate::arch::ioapic::{self, Wiring};
 use crate::arch::pci::ConfigSpace;
@@ -44,7 +44,7 @@ pub enum Delivery {
     Messages,
     /// By an interrupt line, shared with others.
     Line(u8),
-    /// Not at all: the watchdog finds what is done, late.
+    /// Not at all: glances find what is done, some milliseconds late.
     None,
 }
 
@@ -191,7 +191,9 @@ fn serve(source: &Source, block: &Block) {
 // The handlers: interrupts are off.
 
 fn queue_answered(disk: usize) {
-    DISKS[disk].raise(QUEUE);
+    if !losses::lost() {
+        DISKS[disk].raise(QUEUE);
+    }
 }
 
 fn config_changed(disk: usize) {

@@ -2,16 +2,17 @@
 //!
 //! Place: `main` calls `init` once, when threads run; the console and the device mapper
 //! look disks up by name. What drives them is the crate `drivers`; this folder gives it
-//! the machine: interrupts and their threads (`interrupts`), a watchdog, and the slots
-//! that disks come and go by (`slots`).
+//! the machine: interrupts and their threads (`interrupts`), glances and a watchdog, and
+//! the slots that disks come and go by (`slots`).
 //!
 //! Rule: a name belongs to one disk for good. A disk that was taken out has it again when
 //! it comes back to its place; another disk gets the next name that nobody has had.
 //!
 //! Words of the command line: `interrupts=line` keeps MSI-X off; `disk_timeout=SECONDS`
-//! bars a disk earlier or later than usual.
+//! bars a disk earlier or later than usual; `lose=N` loses kicks and interrupts (`losses`).
 
 mod interrupts;
+mod losses;
 mod slots;
 
 use alloc::format;
@@ -23,7 +24,8 @@ use core::time::Duration;
 
 use bio::BlockDevice;
 use drivers::pci::{Function, Pci};
-use drivers::virtio::blk::{Options, State, Status, TICK_MS, VirtioBlk};
+use drivers::virtio::blk::{GLANCE_MS, Options, State, Status, TICK_MS, VirtioBlk};
+use drivers::virtio::lossy::Lossy;
 use drivers::virtio::transport::VirtioPci;
 use drivers::virtio::{Failure, SetupError};
 use spin::Once;
@@ -44,8 +46,9 @@ pub const DISKS_MAX: usize = 16;
 
 static DISKS: [Once<Disk>; DISKS_MAX] = [const { Once::new() }; DISKS_MAX];
 static WATCHDOG: Once<Callout> = Once::new();
+static GLANCE: Once<Callout> = Once::new();
 
-type Block = VirtioBlk<KernelHal, VirtioPci<ConfigSpace>>;
+type Block = VirtioBlk<KernelHal, Lossy<VirtioPci<ConfigSpace>>>;
 
 /// A disk of the machine.
 pub struct Disk {
@@ -116,6 +119,7 @@ pub fn find(name: &str) -> Option<&'static Disk> {
 /// its number unused: the names of the others do not depend on it. Returns the slots that
 /// others may come by.
 pub fn init(cmdline: &Cmdline) -> Option<Slots> {
+    losses::init(cmdline);
     let settings = Settings::new(cmdline);
     let slots = platform().ecam.map(|ecam| {
         let mut pci = Pci::new(ConfigSpace::new(ecam));
@@ -135,6 +139,7 @@ pub fn init(cmdline: &Cmdline) -> Option<Slots> {
     });
     interrupts::listen();
     each().for_each(announce);
+    GLANCE.call_once(|| Callout::new(glance)).reset(Duration::from_millis(GLANCE_MS));
     WATCHDOG.call_once(|| Callout::new(watch)).reset(Duration::from_millis(TICK_MS));
     slots
 }
@@ -165,6 +170,7 @@ fn attach(
     let line = interrupts::Pin { line, wanted: settings.want_line };
     let (delivery, wiring) = interrupts::choose(pci, at, number, line)?;
     let device = VirtioPci::new::<KernelHal>(pci, at, wiring)?;
+    let device = Lossy::new(device, losses::lost);
     let block = Block::new(format!("vbd{number}"), device, settings.options)?;
     Ok((delivery, block))
 }
@@ -190,6 +196,14 @@ fn announce(disk: &Disk) {
 
 fn ticks(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX) / TICK_MS
+}
+
+/// Looks for kicks and interrupts that were lost.
+fn glance() {
+    each().for_each(|disk| disk.block.glance());
+    if let Some(glance) = GLANCE.get() {
+        glance.reset(Duration::from_millis(GLANCE_MS));
+    }
 }
 
 /// The watchdog's round. A slot does not notice by itself that its power is gone.

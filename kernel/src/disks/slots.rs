@@ -368,6 +368,7 @@ impl House<'_> {
         let limit = now() + IDENTIFY_MAX;
         while block.status().in_flight > 0 && now() < limit {
             block.interrupt(Interrupt::Queue);
+            block.glance();
             sleep(self.may_sleep, IDENTIFY_GLANCE);
         }
         Ok((delivery, block))

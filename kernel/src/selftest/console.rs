@@ -35,7 +35,7 @@ const DEVICES: &[&str] = &[
 ];
 
 /// Runs lines that must not fail.
-fn all_run(session: &mut Session<'_>, lines: &[&str]) -> Result<(), String> {
+pub(super) fn all_run(session: &mut Session<'_>, lines: &[&str]) -> Result<(), String> {
     for line in lines {
         let outcome = session.execute(line);
         check!(outcome.is_ok(), "{line}: {outcome:?}");
@@ -44,7 +44,7 @@ fn all_run(session: &mut Session<'_>, lines: &[&str]) -> Result<(), String> {
 }
 
 /// Runs a line that must fail, and tell `why`.
-fn fails(session: &mut Session<'_>, line: &str, why: &str) -> Result<(), String> {
+pub(super) fn fails(session: &mut Session<'_>, line: &str, why: &str) -> Result<(), String> {
     match session.execute(line) {
         Ok(()) => Err(alloc::format!("{line}: it did not fail")),
         Err(failure) => {
@@ -209,14 +209,28 @@ fn made_by_itself(may_sleep: &MaySleep) -> Result<(), String> {
     all_run(&mut session, &["fill vbd0 0 64M 0", "fill vbd1 0 64M 0"])?;
     begins(&mut session, " internal 0 2 vbd0 0 vbd1 0")?;
     all_run(&mut session, &["fill vbd0 0 1M 0", "fill vbd1 0 1M 0"])?;
-    // Far from the start, in the last sector.
+    // Far from the start, in the last sector: what begins with nothing may be the rest of
+    // a mirror whose superblocks were wiped, on one disk or on both.
+    let behind_nothing = |session: &mut Session<'_>| {
+        let Err(failure) = welcome::make_mirror(session, Legs::Unknown) else {
+            return Err("a mirror was made of data that may be shifted".to_string());
+        };
+        let told = failure.to_string();
+        check!(told.contains("`vbd0` holds data behind a blank begin"), "{told:?}");
+        check!(rig.dm.get("m0").is_err());
+        Ok(())
+    };
     all_run(&mut session, &["write vbd0 131071s x"])?;
+    behind_nothing(&mut session)?;
+    all_run(&mut session, &["write vbd1 131071s x"])?;
+    behind_nothing(&mut session)?;
+    all_run(&mut session, &["write vbd1 131071s --hex 00", "write vbd0 0 x"])?;
     begins(&mut session, " sync ")?;
-    all_run(&mut session, &["write vbd1 131071s y"])?;
+    all_run(&mut session, &["fill vbd1 0 1M 0", "write vbd1 131071s y"])?;
     refused(&mut session)?;
     all_run(&mut session, &["write vbd0 131071s --hex 00"])?;
     refused(&mut session)?;
-    all_run(&mut session, &["write vbd0 131071s y"])?;
+    all_run(&mut session, &["write vbd1 0 x", "write vbd0 131071s y"])?;
     begins(&mut session, " nosync ")
 }
 

@@ -20,6 +20,7 @@ use bio::{
 use bytes::{Bytes, BytesMut};
 use drivers::virtio::Failure;
 use drivers::virtio::blk::{Features, State};
+use drivers::virtio::ring::Fetched;
 
 use super::Test;
 use crate::check;
@@ -51,7 +52,7 @@ fn disk(name: &str) -> Result<&'static Disk, String> {
 
 /// Requests in flight, waited for together. What came back is under the number it was
 /// issued with.
-struct Flight {
+pub(super) struct Flight {
     landed: Lock<Vec<(u64, Buf, IoResult)>>,
     chan: WaitChan,
 }
@@ -64,17 +65,17 @@ impl BufDone for Flight {
 }
 
 impl Flight {
-    fn new() -> Arc<Flight> {
+    pub(super) fn new() -> Arc<Flight> {
         let landed = Lock::new(Rank::ORIGINATOR, Vec::with_capacity(4096));
         Arc::new(Flight { landed, chan: WaitChan::new("flight") })
     }
 
-    fn issue(self: &Arc<Self>, device: &dyn BlockDevice, number: u64, buf: Buf) {
+    pub(super) fn issue(self: &Arc<Self>, device: &dyn BlockDevice, number: u64, buf: Buf) {
         device.strategy(Bio::new(buf, self.clone(), number));
     }
 
     /// Waits until `count` have landed, and takes them, by number.
-    fn land(&self, may_sleep: &MaySleep, count: usize) -> Vec<(u64, Buf, IoResult)> {
+    pub(super) fn land(&self, may_sleep: &MaySleep, count: usize) -> Vec<(u64, Buf, IoResult)> {
         let mut landed = self.chan.wait_until(may_sleep, || {
             let mut landed = self.landed.lock();
             (landed.len() >= count).then(|| core::mem::take(&mut *landed))
@@ -261,7 +262,7 @@ fn a_read_only_disk(may_sleep: &MaySleep) -> Result<(), String> {
     Ok(())
 }
 
-/// The watchdog would find them too, a second late; it counts no interrupts.
+/// A glance would find them too, some milliseconds late; it counts no interrupts.
 fn completions_by_interrupt(may_sleep: &MaySleep) -> Result<(), String> {
     for disk in disks::all().iter().take(5) {
         check!(disk.delivery() != Delivery::None, "{} has no interrupt", disk.name());
@@ -330,7 +331,8 @@ fn a_hanging_disk(may_sleep: &MaySleep) -> Result<(), String> {
         check!(result == Err(IoError { kind, resid: 512 }), "request {number}: {result:?}");
         check!(buf.into_read().is_none() == lent, "request {number}: its memory");
     }
-    check!(disk.status().state == State::Barred(Failure::Timeout));
+    // It has fetched what it holds, and says so.
+    check!(disk.status().state == State::Barred(Failure::Timeout(Fetched::Yes)));
     check!(disk.status().in_flight == held, "the device has given something back");
     let (_, result) = biowait(may_sleep, &*disk.device(), Buf::flush());
     check!(result == Err(IoError { kind: ErrorKind::Gone, resid: 0 }), "{result:?}");
@@ -338,6 +340,9 @@ fn a_hanging_disk(may_sleep: &MaySleep) -> Result<(), String> {
         sleep(may_sleep, Duration::from_millis(100));
     }
     check!(flight.landed.lock().is_empty(), "a request ended twice");
-    check!(disk.status().state == State::Barred(Failure::Timeout), "it came back by itself");
+    check!(
+        disk.status().state == State::Barred(Failure::Timeout(Fetched::Yes)),
+        "it came back by itself"
+    );
     Ok(())
 }

@@ -15,9 +15,11 @@ mod drivers;
 mod labelled;
 mod mirror;
 mod mm;
+mod operator;
 mod rig;
 mod shortage;
 mod sim;
+mod soak;
 mod task;
 
 use alloc::string::String;
@@ -28,6 +30,7 @@ use crate::task::MaySleep;
 use crate::{kprint, kprintln};
 
 pub use crash::crash;
+pub use soak::soak;
 
 /// One test.
 pub struct Test {
@@ -50,6 +53,7 @@ const TOPICS: &[&[Test]] = &[
     shortage::TESTS,
     sim::TESTS,
     console::TESTS,
+    operator::TESTS,
 ];
 
 /// Fails the test at hand unless the condition holds: `check!(a == b, "a is {a}")`.

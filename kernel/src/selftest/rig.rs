@@ -86,6 +86,12 @@ impl<'t> Rig<'t> {
         Ok(biowait(self.may_sleep, &**self.open(name)?, buf).1)
     }
 
+    /// Writes zeroes to a part of a device.
+    pub fn wipe(&self, name: &str, at: Extent) -> Result<IoResult, String> {
+        let buf = Buf::write(at, BytesMut::zeroed(at.count().bytes()).freeze());
+        Ok(biowait(self.may_sleep, &**self.open(name)?, buf).1)
+    }
+
     /// Makes a device durable.
     pub fn flush(&self, name: &str) -> Result<IoResult, String> {
         Ok(biowait(self.may_sleep, &**self.open(name)?, Buf::flush()).1)

@@ -11,7 +11,9 @@ use crate::report::{self, Report};
 /// The whole report; with `map`, regions are listed and not only counted.
 pub(crate) fn of(report: &Report, map: bool) -> Value {
     let disks: Vec<Value> = report.disks.iter().map(|it| disk(it, map)).collect();
-    json!({ "disks": disks, "verdict": verdict(report, map) })
+    let left_out = report.left_out.iter().map(|disk| report.path(*disk).display().to_string());
+    let left_out: Vec<String> = left_out.collect();
+    json!({ "disks": disks, "left_out": left_out, "verdict": verdict(report, map) })
 }
 
 fn disk(disk: &Disk, map: bool) -> Value {
@@ -107,10 +109,7 @@ fn verdict(report: &Report, list: bool) -> Value {
             }
             value
         }
-        Err((disk, version)) => {
-            let why = report::unknown_version(report.path(*disk), *version);
-            json!({ "decision": "refuse", "why": why })
-        }
+        Err(why) => json!({ "decision": "refuse", "why": report.undecided(why) }),
     }
 }
 

@@ -23,7 +23,6 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 use dm_mirror::assemble::Verdict;
-use dm_mirror::format::MEMBERS_MAX;
 
 use report::Report;
 
@@ -45,19 +44,14 @@ struct Options {
     #[arg(long)]
     map: bool,
 
-    /// Where halves ran apart: decide as if this slot had been chosen
-    #[arg(long, value_name = "SLOT", value_parser = slot)]
-    keep: Option<usize>,
-}
-
-fn slot(text: &str) -> Result<usize, String> {
-    let slot = text.parse().ok().filter(|slot| *slot < MEMBERS_MAX);
-    slot.ok_or_else(|| format!("slots are 0 to {}", MEMBERS_MAX - 1))
+    /// Where halves ran apart: decide as if the half of this disk had been chosen
+    #[arg(long, value_name = "DISK")]
+    keep: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    match Report::of(&options.disks, options.keep) {
+    match Report::of(&options.disks, options.keep.as_deref()) {
         Ok(report) => {
             let text = if options.json {
                 format!("{:#}\n", json::of(&report, options.map))

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-use dm_mirror::assemble::{Missed, Refusal, Role, Verdict, assemble};
+use anyhow::{Context, Result};
+use dm_mirror::assemble::{Contest, Missed, Places, Refusal, Role, Verdict, assemble, places};
 use dm_mirror::format::{Bad, Member, MemberState};
 
 use crate::disk::Disk;
@@ -11,32 +11,78 @@ use crate::map::Regions;
 
 pub(crate) struct Report {
     pub(crate) disks: Vec<Disk>,
-    /// What a start would decide; an error is the disk whose version is not
-    /// known: whoever wrote it may know better who is in sync.
-    pub(crate) verdict: Result<Verdict, (usize, u32)>,
+    /// The disks that have no place in the mirror: another one has it.
+    pub(crate) left_out: Vec<usize>,
+    /// What a start would decide of the others.
+    pub(crate) verdict: Result<Verdict, Undecided>,
+}
+
+/// Why nobody is asked how to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Undecided {
+    /// A disk's version is not known: whoever wrote it may know better who is in sync.
+    Version(usize, u32),
+    /// Disks contest a place.
+    Contest(Contest),
 }
 
 impl Report {
-    /// Reads the disks, and decides as if `keep` had been chosen.
-    pub(crate) fn of(paths: &[PathBuf], keep: Option<usize>) -> Result<Report> {
-        let disks = paths.iter().map(|path| Disk::read(path)).collect::<Result<Vec<_>>>()?;
-        let newer = disks.iter().enumerate().find_map(|(index, disk)| match disk.member {
-            Err(Bad::Version(version)) => Some((index, version)),
-            _ => None,
-        });
-        let verdict = match newer {
-            Some(newer) => Err(newer),
-            None => {
-                let found: Vec<Option<&Member>> =
-                    disks.iter().map(|disk| disk.member.as_ref().ok()).collect();
-                Ok(assemble(&found, keep))
-            }
+    /// Reads the disks, and decides as if the half of `keep`, one of them, had been chosen.
+    pub(crate) fn of(paths: &[PathBuf], keep: Option<&Path>) -> Result<Report> {
+        let place = |keep: &Path| {
+            let place = paths.iter().position(|path| path == keep);
+            place.with_context(|| format!("--keep {}: name one of the disks", keep.display()))
         };
-        Ok(Report { disks, verdict })
+        let keep = keep.map(place).transpose()?;
+        let disks = paths.iter().map(|path| Disk::read(path)).collect::<Result<Vec<_>>>()?;
+        let (left_out, verdict) = match placed(&disks) {
+            Ok((found, left_out)) => (left_out, Ok(assemble(&found, keep))),
+            Err(undecided) => (Vec::new(), Err(undecided)),
+        };
+        Ok(Report { disks, left_out, verdict })
     }
 
     pub(crate) fn path(&self, disk: usize) -> &Path {
         &self.disks[disk].path
+    }
+
+    /// Disks by their paths.
+    fn names(&self, disks: &[usize]) -> String {
+        let names: Vec<_> = disks.iter().map(|disk| self.path(*disk).display()).collect();
+        match &names[..] {
+            [a, b] => format!("{a} and {b}"),
+            names => list(names),
+        }
+    }
+
+    /// Halves that ran apart, each with its disks.
+    fn halves(&self, sides: &[Vec<usize>]) -> String {
+        let half = |(n, side): (usize, &Vec<usize>)| {
+            let which = if n == 0 { "one" } else { "another" };
+            format!("{} on {which} side", self.names(side))
+        };
+        sides.iter().enumerate().map(half).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Why nobody is asked how to start, and what to do.
+    pub(crate) fn undecided(&self, why: &Undecided) -> String {
+        match why {
+            Undecided::Version(disk, version) => format!(
+                "{} is of version {version}, which is not known here; use what wrote it",
+                self.path(*disk).display()
+            ),
+            Undecided::Contest(Contest::Copies(a, b)) => format!(
+                "{} say that they are the same member; one is a copy, give the other",
+                self.names(&[*a, *b])
+            ),
+            Undecided::Contest(Contest::Apart { member, sides }) => {
+                format!(
+                    "halves ran apart, {}, and two disks have the place of member {member}; give \
+                     those of one",
+                    self.halves(sides)
+                )
+            }
+        }
     }
 
     /// Why nothing starts, and what to do.
@@ -50,27 +96,39 @@ impl Report {
                 sets.len(),
                 list(sets)
             ),
-            Refusal::Twins(a, b) => format!(
-                "{} and {} say that they are the same member; one is a copy, give the other",
-                self.path(*a).display(),
-                self.path(*b).display()
-            ),
+            Refusal::Twins(a, b) => {
+                format!("{} have one place; give one of them", self.names(&[*a, *b]))
+            }
             Refusal::SplitBrain { sides, conflict } => format!(
-                "halves ran apart: slots {} each have what the other lacks; they may differ in {}; \
-                 choose the one to keep (--keep SLOT shows what becomes of the others)",
-                list(sides),
+                "halves ran apart, {}: each has what the others lack; they may differ in {}; \
+                 choose the one to keep (--keep DISK shows what becomes of the others)",
+                self.halves(sides),
                 missed(conflict)
             ),
         }
     }
 }
 
-/// What a refusal for this version says.
-pub(crate) fn unknown_version(path: &Path, version: u32) -> String {
-    format!(
-        "{} is of version {version}, which is not known here; use what wrote it",
-        path.display()
-    )
+/// The members that have places, and the disks that have none, as whoever makes a mirror of
+/// them decides. Disks of several mirrors are all handed on: the start refuses them.
+fn placed(disks: &[Disk]) -> Result<(Vec<Option<&Member>>, Vec<usize>), Undecided> {
+    let mut found: Vec<Option<&Member>> = Vec::new();
+    for (index, disk) in disks.iter().enumerate() {
+        match &disk.member {
+            Err(Bad::Version(version)) => return Err(Undecided::Version(index, *version)),
+            member => found.push(member.as_ref().ok()),
+        }
+    }
+    let mut sets = found.iter().flatten().map(|it| it.superblock.set);
+    let first = sets.next();
+    let of_one = sets.all(|set| Some(set) == first);
+    let places = if of_one { places(&found) } else { None };
+    let Places { left_out, .. } = match places {
+        None => return Ok((found, Vec::new())),
+        Some(places) => places.map_err(Undecided::Contest)?,
+    };
+    left_out.iter().for_each(|disk| found[*disk] = None);
+    Ok((found, left_out))
 }
 
 /// How much is missed, in words.

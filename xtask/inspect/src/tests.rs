@@ -11,6 +11,7 @@ use dm_mirror::format::{
 };
 use dm_mirror::label::{self, Device, Ids, LabelOptions, Phase};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use crate::report::Report;
 use crate::{json, text};
@@ -169,11 +170,14 @@ fn refusals_are_told_in_plain_words() {
     let cases = [
         (Refusal::NoneInSync, "none of the disks is a member in sync; give the one that is"),
         (Refusal::Sets(vec![set; 2]), "the disks belong to 2 mirrors ("),
-        (Refusal::Twins(0, 1), "disk0.img and disk1.img say that they are the same member; one"),
+        (Refusal::Twins(0, 1), "disk0.img and disk1.img have one place; give one of them"),
         (
-            Refusal::SplitBrain { sides: vec![0, 1], conflict: Missed::Regions(vec![Region(7)]) },
-            "halves ran apart: slots 0, 1 each have what the other lacks; they may differ in \
-             1 region; choose",
+            Refusal::SplitBrain {
+                sides: vec![vec![0], vec![1]],
+                conflict: Missed::Regions(vec![Region(7)]),
+            },
+            "halves ran apart, disk0.img on one side, disk1.img on another side: each has what the \
+             others lack; they may differ in 1 region; choose",
         ),
     ];
     for (refusal, words) in cases {
@@ -182,6 +186,64 @@ fn refusals_are_told_in_plain_words() {
         assert!(text.contains(&format!("Nothing starts: {words}")), "{text}");
         assert_eq!(json::of(&report, true)["verdict"]["decision"], "refuse");
     }
+}
+
+/// Slot 0 was given to another disk, which is the third image; `change` is made to the old
+/// one.
+fn replaced(change: impl FnOnce(&mut Superblock)) -> (TempDir, Vec<PathBuf>) {
+    let (folder, mut paths) = images();
+    let found = report(&paths);
+    let of = |disk: usize| found.disks[disk].member.as_ref().unwrap().superblock.clone();
+    let (mut old, mut newer) = (of(0), of(1));
+    let first = newer.generation;
+    newer.history.push(first);
+    newer.generation = Uuid::from_u128(77);
+    newer.members[0].as_mut().unwrap().uuid = Uuid::from_u128(78);
+    newer.seq += 1;
+    let mut new = newer.clone();
+    new.slot = 0;
+    change(&mut old);
+    paths.push(folder.path().join("disk2.img"));
+    fs::copy(&paths[0], &paths[2]).unwrap();
+    for (path, superblock) in paths.iter().zip([old, newer, new]) {
+        put(path, superblock_place(0), &superblock.encode());
+    }
+    (folder, paths)
+}
+
+#[test]
+fn a_disk_that_was_replaced_is_left_out_and_the_others_start() {
+    let (folder, paths) = replaced(|old| (old.session, old.version) = (9, 9));
+    let report = report(&paths);
+    let text = told(&report, &folder);
+    let expected = "\ndisk0.img is left out: another disk has its place.\nTogether they start:\n";
+    assert!(text.contains(expected), "{text}");
+    assert!(text.contains("  slot 0: disk2.img is in sync\n"), "{text}");
+    let left_out = paths[0].display().to_string();
+    assert_eq!(json::of(&report, false)["left_out"], serde_json::json!([left_out]));
+}
+
+#[test]
+fn a_replaced_disk_that_ran_alone_is_no_copy_and_all_are_named() {
+    let (folder, paths) = replaced(|old| {
+        let first = old.generation;
+        old.history.push(first);
+        old.generation = Uuid::from_u128(99);
+    });
+    let text = told(&report(&paths), &folder);
+    let expected = "Nothing starts: halves ran apart, disk0.img on one side, disk1.img and \
+                    disk2.img on another side, and two disks have the place of member 0; give \
+                    those of one.\n";
+    assert!(text.ends_with(expected), "{text}");
+}
+
+#[test]
+fn a_copy_is_called_a_copy() {
+    let (folder, mut paths) = images();
+    paths.push(folder.path().join("copy.img"));
+    fs::copy(&paths[0], &paths[2]).unwrap();
+    let text = told(&report(&paths), &folder);
+    assert!(text.contains("disk0.img and copy.img say that they are the same member"), "{text}");
 }
 
 #[test]

@@ -84,6 +84,10 @@ impl Text<'_> {
     }
 
     fn verdict(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for disk in &self.report.left_out {
+            let path = self.report.path(*disk).display();
+            writeln!(f, "{path} is left out: another disk has its place.")?;
+        }
         match &self.report.verdict {
             Ok(Verdict::Start(plan)) => {
                 writeln!(f, "Together they start:")?;
@@ -101,10 +105,7 @@ impl Text<'_> {
             Ok(Verdict::Refuse(refusal)) => {
                 writeln!(f, "Nothing starts: {}.", self.report.refusal(refusal))
             }
-            Err((disk, version)) => {
-                let why = report::unknown_version(self.report.path(*disk), *version);
-                writeln!(f, "Nothing starts: {why}.")
-            }
+            Err(why) => writeln!(f, "Nothing starts: {}.", self.report.undecided(why)),
         }
     }
 

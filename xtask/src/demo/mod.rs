@@ -20,19 +20,21 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
+use crate::patience;
 use crate::provision::{self, Tools};
 use crate::qemu::accel::Choice;
 use crate::qemu::{Disk, Guest, Machine, PROMPT, SERIAL_LOG};
 use crate::rig::Server;
+use crate::scratch::Scratch;
 use crate::verdict::Verdict;
 use crate::{build, workspace};
 use tree::Tree;
 
-/// How long the guest may take to get ready.
-const BOOT_LIMIT: Duration = Duration::from_secs(60);
+/// How long the guest may say nothing before it is ready.
+const BOOT_LIMIT: Duration = patience::OF_A_GUEST;
 
-/// How long a command in the guest may take.
-const COMMAND_LIMIT: Duration = Duration::from_secs(300);
+/// How long a command in the guest may say nothing.
+const COMMAND_LIMIT: Duration = patience::OF_A_GUEST;
 
 /// How fast disks are, in bytes a second: slow as disks once were, so that a copy has a
 /// middle to die in, however busy the host.
@@ -88,7 +90,7 @@ pub(crate) fn tell(options: &Options, line: &mut dyn FnMut(&str)) -> Result<Stri
     let kernel = build::image(&options.build)?;
     let accel = options.accel.resolve(&tools, &kernel)?;
     let logs = workspace::make(workspace::runs().join("demo"))?;
-    let (folder, _lock) = workspace::fresh_folder(&logs)?;
+    let folder = Scratch::below(&logs)?;
     let mut story = Story { line, chapter: 0 };
 
     let tree = Tree::gather(options.dir.as_deref(), &folder.path().join("tree"))?;
@@ -233,6 +235,7 @@ fn ask(guest: &mut Guest, command: &str, story: &mut Story<'_>) -> Result<Vec<St
         story.quote(&line);
         answer.push(line);
     }
+    ensure!(!guest.has_failed(), "`{command}` failed: {}", answer.join("\n"));
     Ok(answer)
 }
 

@@ -7,19 +7,21 @@
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use super::Lab;
+use crate::patience::{self, Watch};
+use crate::qemu::accel::Accel;
 use crate::qemu::{Disk, Guest, Machine, Step};
 use crate::rig::{Rig, Server};
 use crate::soak;
 use crate::verdict::Verdict;
 
-/// How long the guest may take for anything; far above the watchdog's bound.
-const LIMIT: Duration = Duration::from_secs(120);
+/// How long the guest may say nothing; far above the watchdog's bound.
+const LIMIT: Duration = patience::OF_A_GUEST;
 
 /// How often something is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -27,9 +29,6 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Size of a leg, and where its data begin.
 const LEG_BYTES: u64 = 32 << 20;
 const DATA_START: usize = 1 << 20;
-
-/// How the console begins what it says of a command that failed.
-const REFUSAL: &str = "error:";
 
 /// A guest and its two disks.
 pub(super) struct Bench<'a> {
@@ -158,10 +157,10 @@ impl<'a> Bench<'a> {
 
     /// Has a command carried out as soon as it can be.
     pub(super) fn does_in_time(&mut self, command: &str, words: &str) -> Result<()> {
-        let deadline = Instant::now() + LIMIT;
+        let mut watch = Watch::of(LIMIT);
         loop {
             match self.does(command, words) {
-                Err(_) if Instant::now() < deadline => thread::sleep(LOOK_AGAIN),
+                Err(why) if watch.sees(format!("{why:#}")) => thread::sleep(LOOK_AGAIN),
                 done => return done,
             }
         }
@@ -179,12 +178,15 @@ impl<'a> Bench<'a> {
 
     /// Waits until the guest has written more to a disk than that.
     pub(super) fn until_written(&mut self, disk: usize, bytes: u64) -> Result<()> {
-        let deadline = Instant::now() + LIMIT;
-        while self.written(disk)? <= bytes {
-            ensure!(Instant::now() < deadline, "nothing is written to vbd{disk}");
+        let mut watch = Watch::of(LIMIT);
+        loop {
+            let written = self.written(disk)?;
+            if written > bytes {
+                return Ok(());
+            }
+            ensure!(watch.sees(written), "nothing is written to vbd{disk}");
             thread::sleep(LOOK_AGAIN);
         }
-        Ok(())
     }
 
     /// What `mirror status` says of a leg in the column with this title.
@@ -199,7 +201,7 @@ impl<'a> Bench<'a> {
     /// Waits for the end of a command that was begun, as [`Bench::does`].
     pub(super) fn did(&mut self, command: &str, words: &str) -> Result<()> {
         let answer = self.listen().with_context(|| format!("`{command}`"))?;
-        let failed = answer.iter().any(|line| line.starts_with(REFUSAL));
+        let failed = self.guest()?.has_failed();
         let told = answer.iter().any(|line| line.contains(words));
         let answer = answer.join("\n    ");
         ensure!(
@@ -213,8 +215,8 @@ impl<'a> Bench<'a> {
     pub(super) fn fails(&mut self, command: &str, words: &str) -> Result<()> {
         self.begin(command)?;
         let answer = self.listen().with_context(|| format!("`{command}`"))?;
-        let refusal = answer.iter().position(|line| line.starts_with(REFUSAL));
-        let told = refusal.is_some_and(|at| answer[at..].iter().any(|line| line.contains(words)));
+        let failed = self.guest()?.has_failed();
+        let told = failed && answer.iter().any(|line| line.contains(words));
         let answer = answer.join("\n    ");
         ensure!(told, "`{command}` was to fail and say `{words}`; it said\n    {answer}");
         Ok(())
@@ -297,6 +299,33 @@ impl<'a> Bench<'a> {
         let mut last = String::new();
         soak::run(&options, &mut |line| line.clone_into(&mut last))?;
         Ok(last)
+    }
+
+    /// The guest loads so many new disks, which all answer. Returns what it said in the end.
+    /// The machine keeps no barriers if it is `unordered`.
+    pub(super) fn load(&self, disks: usize, unordered: bool, words: &str) -> Result<String> {
+        let seconds = self.lab.load_seconds;
+        let disk = |number| {
+            let image = self.folder.join(format!("load{number}.img"));
+            File::create(&image).and_then(|image| image.set_len(LEG_BYTES))?;
+            Ok(Disk::raw(&image))
+        };
+        let machine = Machine {
+            tools: &self.lab.tools,
+            accel: if unordered { Accel::TcgUnordered } else { self.lab.accel },
+            image: &self.lab.kernel.image,
+            cmdline: format!("mode=soak seconds={seconds} {words}"),
+            disks: (0..disks).map(disk).collect::<Result<_>>()?,
+            logs: self.folder.clone(),
+        };
+        let mut guest = Guest::boot(&machine, LIMIT + Duration::from_secs(seconds))?;
+        let mut summary = None;
+        let verdict = guest.run(|line| {
+            summary = line.strip_prefix("soak: ").map(str::to_owned).or(summary.take());
+        });
+        let summary = summary.unwrap_or_else(|| "nothing of its disks".into());
+        ensure!(verdict == Verdict::Passed, "{verdict}; the guest said: {summary}");
+        Ok(summary)
     }
 
     /// The data of a leg, from its image.

@@ -35,6 +35,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "WORD")]
     filter: Option<String>,
 
+    /// How long `no-barriers` and `lost-kicks` load their disks
+    #[arg(long, value_name = "SECONDS", default_value_t = LOAD_SECONDS)]
+    load_seconds: u64,
+
     /// List the cases
     #[arg(long)]
     list: bool,
@@ -43,6 +47,9 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value = "auto")]
     accel: Choice,
 }
+
+/// How long disks are loaded as a part of the tests.
+const LOAD_SECONDS: u64 = 15;
 
 /// A fault, and what is promised under it.
 pub(crate) struct Case {
@@ -61,6 +68,8 @@ pub(crate) struct Lab {
     tools: Tools,
     kernel: Kernel,
     accel: Accel,
+    /// How long disks are loaded, in seconds.
+    load_seconds: u64,
     /// What these come from.
     build: build::Options,
     choice: Choice,
@@ -71,7 +80,8 @@ impl Lab {
         let tools = provision::tools()?;
         let kernel = build::image(build)?;
         let accel = choice.resolve(&tools, &kernel)?;
-        Ok(Self { tools, kernel, accel, build: build.clone(), choice })
+        let (load_seconds, build) = (LOAD_SECONDS, build.clone());
+        Ok(Self { tools, kernel, accel, load_seconds, build, choice })
     }
 }
 
@@ -105,7 +115,8 @@ pub(crate) fn main(options: &Options) -> Result<ExitCode> {
         print_table(&["CASE", "FAULT", "PROMISED"], &rows.collect::<Vec<_>>());
         return Ok(ExitCode::SUCCESS);
     }
-    let lab = Lab::open(&options.build, options.accel)?;
+    let mut lab = Lab::open(&options.build, options.accel)?;
+    lab.load_seconds = options.load_seconds;
     let logs = workspace::make(workspace::runs().join("faults"))?;
     let (mut rows, mut broken) = (Vec::new(), 0);
     for case in cases {

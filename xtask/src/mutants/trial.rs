@@ -7,7 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::list::Mutant;
 use super::tree::Tree;
@@ -135,10 +135,10 @@ fn compile(tree: &Tree, stage: &Stage) -> Result<Option<String>> {
             error = Some(line.to_owned());
         }
     })?;
-    ensure!(end != End::Killed, "no build within {} s", BUILD_LIMIT.as_secs());
     Ok(match end {
         End::Well => None,
-        _ => Some(error.unwrap_or_else(|| "no reason given".to_owned())),
+        End::Killed(lost) => bail!("building: {lost}"),
+        End::Badly => Some(error.unwrap_or_else(|| "no reason given".to_owned())),
     })
 }
 
@@ -155,7 +155,7 @@ fn failing(tree: &Tree, stage: &Stage) -> Result<Option<Vec<String>>> {
         (_, Some(test)) => tests.push(format!("{target}: {test}")),
         _ => {}
     })?;
-    if end == End::Killed
+    if matches!(end, End::Killed(_))
         && let Some(last) = tests.last_mut()
     {
         last.push_str(" (hung)");

@@ -75,6 +75,26 @@ impl Manager {
         }
     }
 
+    /// The command that prints which version of a part's package is installed.
+    fn version_query(self, part: Part) -> Words {
+        let mut query = words(match self {
+            Manager::Apt => "dpkg-query --show",
+            Manager::Dnf => "rpm --query",
+            Manager::Pacman => "pacman -Q",
+            Manager::Brew => "brew list --versions",
+        });
+        query.push(self.package(part).into());
+        query
+    }
+
+    /// Name and version of a part's package, if this machine has it as one.
+    pub(super) fn installed(self, part: Part) -> Option<String> {
+        let query = self.version_query(part);
+        let said = capture(Command::new(&query[0]).args(&query[1..])).ok()?;
+        let words: Vec<_> = said.lines().next()?.split_whitespace().collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    }
+
     /// The command before the one that installs: apt knows of no package before
     /// it has lists, and the packages of old lists may be gone.
     fn refresh(self) -> Option<Words> {

@@ -78,3 +78,12 @@ fn a_chosen_version_of_qemu_is_for_apt_and_never_removes() {
 fn a_package_that_holds_several_parts_is_named_once() {
     assert_eq!(command(Manager::Brew, &Part::ALL), "brew install qemu e2fsprogs");
 }
+
+#[test]
+fn the_version_of_the_firmware_is_asked_of_the_manager_that_installs_it() {
+    let query = |manager: Manager| manager.version_query(Part::Firmware).join(" ");
+    assert_eq!(query(Manager::Apt), "dpkg-query --show ovmf");
+    assert_eq!(query(Manager::Dnf), "rpm --query edk2-ovmf");
+    assert_eq!(query(Manager::Pacman), "pacman -Q edk2-ovmf");
+    assert_eq!(query(Manager::Brew), "brew list --versions qemu");
+}

@@ -134,6 +134,9 @@ const FIRMWARE_PAIRS: [(&str, &str); 6] = [
 const FIRMWARE_OF_QEMU: (&str, &str) =
     ("share/qemu/edk2-x86_64-code.fd", "share/qemu/edk2-i386-vars.fd");
 
+/// The versions that the suites which boot were run with; README.md has them too.
+const QEMU_TRIED: &str = "7.2 (Debian 12) and 10.0 (Debian 13)";
+
 /// Used when present, never installed by us; with the command that gets them.
 const OPTIONAL: [(&str, &str); 1] = [("cargo-nextest", "cargo install --locked cargo-nextest")];
 
@@ -177,9 +180,17 @@ pub(super) fn report() -> bool {
     }
     let label = Part::Firmware.label();
     match find_firmware() {
-        Some(firmware) => println!("present  {label}: {}", firmware.code.display()),
+        Some(firmware) => println!(
+            "present  {label}: {} ({})",
+            firmware.code.display(),
+            // The files do not say.
+            Manager::here()
+                .and_then(|manager| manager.installed(Part::Firmware))
+                .unwrap_or_else(|| "of no package, version unknown".into())
+        ),
         None => println!("missing  {label}"),
     }
+    println!("  tried with QEMU {QEMU_TRIED}, each with the firmware of its distribution");
     let missing = missing();
     if !missing.is_empty() {
         println!("  to install: {}", Manager::advice(&missing));

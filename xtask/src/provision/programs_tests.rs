@@ -60,3 +60,8 @@ fn no_qemu_is_no_obstacle_to_finding_firmware() {
     let found = choose_firmware(None, &|path| path.starts_with("/usr/share/OVMF"));
     assert_eq!(found.unwrap().vars, Path::new("/usr/share/OVMF/OVMF_VARS_4M.fd"));
 }
+
+#[test]
+fn doctor_and_the_readme_name_the_same_versions() {
+    assert!(include_str!("../../../README.md").contains(&format!("QEMU {QEMU_TRIED}")));
+}

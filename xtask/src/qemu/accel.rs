@@ -31,6 +31,8 @@ pub(crate) enum Accel {
     Hvf,
     /// Interpretation: everywhere, slow.
     Tcg,
+    /// The same for a guest that can have one CPU only. Faults only: see [`Accel::cpus`].
+    TcgUnordered,
 }
 
 impl Accel {
@@ -41,7 +43,17 @@ impl Accel {
         match self {
             Self::Kvm => "kvm",
             Self::Hvf => "hvf",
-            Self::Tcg => "tcg",
+            Self::Tcg | Self::TcgUnordered => "tcg",
+        }
+    }
+
+    /// The guest's CPUs, as `-smp` takes them: one, and room for another. Without that room
+    /// TCG takes the guest's CPU to be alone and leaves barriers out of what it translates,
+    /// though devices run on other threads of the host.
+    pub(super) fn cpus(self) -> &'static str {
+        match self {
+            Self::Kvm | Self::Hvf | Self::Tcg => "1,maxcpus=2",
+            Self::TcgUnordered => "1",
         }
     }
 
@@ -72,6 +84,16 @@ pub(crate) enum Choice {
 }
 
 impl Choice {
+    /// The word for it on xtask's command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Kvm => Accel::Kvm.name(),
+            Self::Hvf => Accel::Hvf.name(),
+            Self::Tcg => Accel::Tcg.name(),
+        }
+    }
+
     /// The accelerator to use; `auto` may boot `kernel` to find out.
     pub(crate) fn resolve(self, tools: &Tools, kernel: &Kernel) -> Result<Accel> {
         match self {

@@ -14,6 +14,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::accel::Accel;
+use super::images::{self, Image};
 use super::session::Sockets;
 use super::switch::Switch;
 use crate::provision::Tools;
@@ -74,7 +75,12 @@ impl Disk {
 
     /// A raw image file.
     pub(crate) fn raw(file: &Path) -> Self {
-        Self::blockdev(json!({"driver": "raw", "file": {"driver": "file", "filename": file}}))
+        // What the guest discards the host gets back: an image that is sparse stays so.
+        Self::blockdev(json!({
+            "driver": "raw",
+            "discard": "unmap",
+            "file": {"driver": "file", "filename": file, "discard": "unmap"},
+        }))
     }
 
     /// A raw image file that the guest can only read.
@@ -130,6 +136,23 @@ impl Disk {
         Self { switched, ..self }
     }
 
+    /// The image file that has its data, if one has.
+    pub(super) fn image(&self) -> Option<Image> {
+        let Backend::Blockdev(value) = &self.backend else { return None };
+        images::below(value)
+    }
+
+    /// What a person would call it.
+    pub(crate) fn told(&self) -> String {
+        match (&self.backend, self.image()) {
+            (_, Some(image)) => image.file.display().to_string(),
+            (Backend::Blockdev(value), None) => {
+                value["driver"].as_str().unwrap_or("a block device").to_owned()
+            }
+            (Backend::Uri(uri), None) => uri.clone(),
+        }
+    }
+
     /// The same disk without a cache, and without the command that empties one.
     pub(crate) fn without_flush(self) -> Self {
         Self { flushes: false, ..self }
@@ -160,12 +183,19 @@ impl Disk {
 }
 
 impl Machine<'_> {
+    /// Whether its console gets a script: the last word about that counts.
+    pub(super) fn is_for_a_script(&self) -> bool {
+        let mut words = self.cmdline.split_whitespace().rev();
+        words.find_map(|word| word.strip_prefix("session=")) == Some("script")
+    }
+
     /// The command that boots this machine; its serial line and QMP dial the
     /// `sockets`, its variable store is `variables` (written to).
     pub(super) fn command(&self, sockets: &Sockets, variables: &Path) -> Command {
         let mut qemu = Command::new(&self.tools.qemu);
         qemu.args(["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none"]);
-        qemu.args(["-machine", "q35", "-smp", "1", "-cpu", "max", "-m"]);
+        // Room for a second CPU, so that TCG keeps barriers: see `Accel::cpus`.
+        qemu.args(["-machine", "q35", "-smp", self.accel.cpus(), "-cpu", "max", "-m"]);
         qemu.arg(format!("{MEMORY_MIB}M")).args(["-accel", self.accel.name()]);
         self.lines(&mut qemu, sockets);
         self.boot(&mut qemu, variables);
@@ -218,13 +248,17 @@ fn attach(qemu: &mut Command, number: usize, disk: &Disk) {
                 let limits = json!({"bps-total": rate});
                 let object = json!({"qom-type": "throttle-group", "id": group, "limits": limits});
                 qemu.arg("-object").arg(object.to_string());
-                value = json!({"driver": "throttle", "throttle-group": group, "file": value});
+                value = json!({
+                    "driver": "throttle", "throttle-group": group, "file": value,
+                    "discard": "unmap",
+                });
             }
             value["node-name"] = json!(name);
             qemu.arg("-blockdev").arg(value.to_string());
         }
         Backend::Uri(uri) => {
-            qemu.arg("-drive").arg(format!("if=none,id={name},format=raw,file={}", escaped(uri)));
+            let options = format!("if=none,id={name},format=raw,discard=unmap");
+            qemu.arg("-drive").arg(format!("{options},file={}", escaped(uri)));
         }
     }
     let (place, slot) = (FIRST_PORT + number, number + 1);
@@ -274,6 +308,24 @@ mod tests {
         assert_eq!(uri.backend, Backend::Uri("nbd://localhost/disk".into()));
         let null = Disk::parse(r#"json:{"driver":"null-co"}"#).unwrap();
         assert_eq!(null, Disk::blockdev(json!({"driver": "null-co"})));
+    }
+
+    #[test]
+    fn what_is_discarded_reaches_the_image_through_all_layers() {
+        let raw = || Disk::raw(Path::new("/a"));
+        for disk in [raw(), raw().with_rate(1), raw().switched()] {
+            let mut qemu = Command::new("qemu");
+            attach(&mut qemu, 0, &disk);
+            let args: Vec<_> = qemu.get_args().map(|arg| arg.to_str().unwrap()).collect();
+            let nodes = args.windows(2).filter(|pair| pair[0] == "-blockdev");
+            for node in nodes.map(|pair| serde_json::from_str::<Value>(pair[1]).unwrap()) {
+                let mut layer = &node;
+                while layer.is_object() {
+                    assert_eq!(layer["discard"], "unmap", "{layer} in {node}");
+                    layer = &layer["file"];
+                }
+            }
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! Two ways to use one: [`Guest::step`] gives raw output as it comes (console,
 //! tests), [`Guest::send`] with [`Guest::next_line`] talks to the prompt
-//! (demo, scripts). Rule: a guest always has a deadline, except while a person
-//! sits at its console; when it passes, the guest is killed and was hung.
+//! (demo, scripts). Rule: it is waited for with patience (see there), except while a
+//! person sits at its console; when that is lost, the guest is killed and was hung.
 
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
@@ -12,18 +12,25 @@ use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use super::command::Machine;
+use super::frames::Frame;
 use super::session::{Event, Session};
 use super::transcript::Transcript;
 use crate::control::Request;
+use crate::patience::Patience;
 use crate::verdict::Verdict;
 
+/// Ctrl-D.
+const END_OF_INPUT: u8 = 0x04;
+
 /// How long a killed QEMU may take to be gone.
-const KILL_TIMEOUT: Duration = Duration::from_secs(10);
+const KILL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What happened next.
 pub(crate) enum Step {
     /// The guest said this: escape sequences are left out until it is ready.
     Output(Vec<u8>),
+    /// The console waits for a line of a script; see [`Guest::answer`].
+    Waits,
     /// The person typed this; nothing at all means the end of the input.
     Keys(Vec<u8>),
     /// xtask itself received this signal.
@@ -48,8 +55,7 @@ pub(crate) enum Heard {
 pub(crate) struct Guest {
     session: Session,
     transcript: Transcript,
-    limit: Option<Duration>,
-    since: Instant,
+    patience: Option<Patience>,
     /// Why the machine stopped, in QMP's words, if it said so.
     shutdown: Option<String>,
     /// Devices that left the machine, by QEMU's names.
@@ -58,30 +64,51 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    /// Boots `machine`; it must end, or get another limit, within `limit`.
-    pub(crate) fn boot(machine: &Machine<'_>, limit: Duration) -> Result<Self> {
+    /// Boots `machine`, which may be silent for as long as `silence`.
+    pub(crate) fn boot(machine: &Machine<'_>, silence: Duration) -> Result<Self> {
+        let transcript = match machine.is_for_a_script() {
+            true => Transcript::of_script(),
+            false => Transcript::default(),
+        };
         Ok(Self {
             session: Session::start(machine)?,
-            transcript: Transcript::default(),
-            limit: Some(limit),
-            since: Instant::now(),
+            transcript,
+            patience: Some(Patience::of(silence, Instant::now())),
             shutdown: None,
             left: Vec::new(),
             ended: None,
         })
     }
 
-    /// From now on the guest has `limit`, or all the time there is.
-    pub(crate) fn set_limit(&mut self, limit: Option<Duration>) {
-        (self.limit, self.since) = (limit, Instant::now());
+    /// From now on the guest may be silent for so long, or has all the time there is.
+    pub(crate) fn set_limit(&mut self, silence: Option<Duration>) {
+        self.patience = silence.map(|silence| Patience::of(silence, Instant::now()));
+    }
+
+    /// From now on the guest may be silent for so long, and go on for ever if it is not.
+    pub(crate) fn wait_endlessly(&mut self, silence: Duration) {
+        self.patience = Some(Patience::endless(silence, Instant::now()));
     }
 
     /// Waits for the next thing to happen.
     pub(crate) fn step(&mut self) -> Step {
         loop {
-            let deadline = self.limit.map(|limit| self.since + limit);
-            match self.session.next(deadline) {
-                None => return Step::Ended(self.kill(Verdict::Hung(self.since.elapsed()))),
+            let deadline = self.patience.map(|patience| patience.deadline());
+            let event = self.session.next(deadline);
+            if let (Some(Event::Serial(_) | Event::Frame(_)), Some(patience)) =
+                (&event, &mut self.patience)
+            {
+                patience.hear(Instant::now());
+            }
+            match event {
+                None => {
+                    let patience = self.patience.expect("without a deadline there are events");
+                    return Step::Ended(self.kill(Verdict::Hung(patience.lost())));
+                }
+                Some(Event::Frame(frame)) => {
+                    self.transcript.frame(frame);
+                    return Step::Waits;
+                }
                 Some(Event::Serial(bytes)) => {
                     let was_ready = self.transcript.is_ready();
                     let plain = self.transcript.push(&bytes);
@@ -137,6 +164,7 @@ impl Guest {
                 Event::Serial(bytes) => drop(self.transcript.push(&bytes)),
                 Event::Exited(_) => break,
                 Event::Qmp(_)
+                | Event::Frame(_)
                 | Event::Keys(_)
                 | Event::Signal(_)
                 | Event::PowerCut
@@ -178,15 +206,31 @@ impl Guest {
 
     /// Sends raw bytes, as keys that are pressed.
     pub(crate) fn write(&mut self, bytes: &[u8]) {
-        self.transcript.sent();
+        self.transcript.sent(0);
         self.session.write(bytes);
     }
 
-    /// Sends one line to the prompt, or several at once; not an empty one, whose echo
-    /// nobody would notice.
+    /// Sends one line to the prompt, or several at once: a command and its here-document.
+    /// They have no control characters, whose meaning is another.
     pub(crate) fn send(&mut self, line: &str) {
         while self.transcript.take_line().is_some() {}
-        self.write(format!("{}\r", line.replace('\n', "\r")).as_bytes());
+        self.transcript.sent(line.split('\n').count());
+        self.session.write(format!("{}\r", line.replace('\n', "\r")).as_bytes());
+    }
+
+    /// Ends the input of a script's console, which powers off then.
+    pub(crate) fn end_input(&mut self) {
+        self.write(&[END_OF_INPUT]);
+    }
+
+    /// What a script's console said to the last line, once it has ended.
+    pub(crate) fn answer(&self) -> Option<Frame> {
+        self.transcript.answer()
+    }
+
+    /// Whether the last command of a script failed, or was refused.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.answer() == Some(Frame::Failed)
     }
 
     /// The next whole line the guest says, or `None` when the prompt is back.

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 /// How long QEMU may take for an answer. It answers from its main loop, which
 /// the guest cannot hold up, but a request stuck in a device reset can.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(10);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The asking side of a QMP connection.
 pub(crate) struct Qmp {

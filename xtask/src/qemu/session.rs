@@ -15,12 +15,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
-use tempfile::TempDir;
 
 use super::command::Machine;
+use super::frames::{Frame, Frames, Piece};
 use super::qmp::Qmp;
 use crate::control::Request;
 use crate::guard::{self, Ending, Life};
+use crate::scratch::Scratch;
 use crate::workspace;
 
 /// Name of the file in [`Machine::logs`] that keeps all that the guest said.
@@ -31,12 +32,14 @@ const QEMU_LOG: &str = "qemu.log";
 
 /// How long QEMU may take to dial its sockets; on a laden host it does take
 /// seconds to load.
-const DIAL_TIMEOUT: Duration = Duration::from_secs(30);
+const DIAL_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// What happened, from whichever side.
 pub(crate) enum Event {
-    /// The guest wrote this to its serial line.
+    /// The guest wrote this to its serial line, ...
     Serial(Vec<u8>),
+    /// ... and its console this, of a script.
+    Frame(Frame),
     /// QEMU sent this QMP event.
     Qmp(Value),
     /// QEMU ended with this exit status; nothing follows.
@@ -69,14 +72,13 @@ pub(super) struct Session {
     life: Option<Life>,
     logs: PathBuf,
     /// Holds sockets and the firmware's variables.
-    _folder: TempDir,
+    _folder: Scratch,
 }
 
 impl Session {
     /// Starts QEMU and waits until both its sockets are connected.
     pub(super) fn start(machine: &Machine<'_>) -> Result<Self> {
-        // Not below the target folder: a socket's path has 108 bytes at most.
-        let folder = tempfile::Builder::new().prefix("dmirror-").tempdir()?;
+        let folder = Scratch::in_temp()?;
         let sockets =
             Sockets { serial: folder.path().join("serial"), qmp: folder.path().join("qmp") };
         let variables = folder.path().join("variables.fd");
@@ -169,17 +171,32 @@ fn accept(listener: &UnixListener, guard: &mut Child, log: &Path) -> Result<Unix
 /// QEMU ended before it ran the guest; it has said why.
 fn did_not_start(status: ExitStatus, log: &Path) -> anyhow::Error {
     let said = fs::read_to_string(log).unwrap_or_default();
-    anyhow!("QEMU did not start ({status}): {}", said.trim())
+    anyhow!("{}QEMU did not start ({status}): {}", meaning(&said), said.trim())
+}
+
+/// What a person has to know of it, if QEMU's own words do not tell.
+fn meaning(said: &str) -> &'static str {
+    match said.contains(" lock") && said.contains("Failed to get ") {
+        true => "a disk is in use by another program: ",
+        false => "",
+    }
 }
 
 /// Passes on what the guest says and keeps it in `log`; a full disk costs the log alone.
 /// QEMU's own `logfile` would have a byte again for each time that the socket was full.
 fn read_serial(mut serial: UnixStream, mut log: File, sender: Sender<Event>) -> JoinHandle<()> {
     thread::spawn(move || {
-        let mut buffer = [0; 4096];
+        let (mut buffer, mut frames) = ([0; 4096], Frames::default());
         while let Ok(length @ 1..) = serial.read(&mut buffer) {
-            let _ = log.write_all(&buffer[..length]);
-            let _ = sender.send(Event::Serial(buffer[..length].to_vec()));
+            for piece in frames.push(&buffer[..length]) {
+                let _ = sender.send(match piece {
+                    Piece::Text(text) => {
+                        let _ = log.write_all(&text);
+                        Event::Serial(text)
+                    }
+                    Piece::Frame(frame) => Event::Frame(frame),
+                });
+            }
         }
     })
 }

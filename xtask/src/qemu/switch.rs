@@ -66,6 +66,7 @@ impl Switch {
             "throttle-group": self.group(),
             "file": self.store(),
             "node-name": self.top(),
+            "discard": "unmap",
             "read-only": store["read-only"] == true,
         });
         let args = [("-object", group), ("-blockdev", store), ("-blockdev", top)];

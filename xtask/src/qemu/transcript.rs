@@ -1,10 +1,14 @@
 //! What the guest said, as lines: the ready line, the prompt, the last words.
 //!
-//! Pure bookkeeping over the serial line's bytes, fed by `guest`. The firmware
+//! Pure bookkeeping over the serial line's bytes, fed by `guest`. A script's console says
+//! by frames when it waits for a line, and how the one before ended; only a person's, which
+//! has none, is known by its prompt. The firmware
 //! plays with the cursor before the kernel starts; escape sequences are dropped
 //! so that a line is what a person would read.
 
 use std::collections::VecDeque;
+
+use super::frames::Frame;
 
 /// The kernel says this when it will take input.
 const READY: &str = "dmirror: ready";
@@ -30,9 +34,39 @@ pub(super) struct Transcript {
     /// A line came since input was last sent, its echo at least, so a prompt is a new
     /// one and not redrawn: by the editor, or behind a line of the log.
     answered: bool,
+    /// What a script's console waits for; `None` if there is no script.
+    script: Option<Waits>,
+}
+
+/// What a script's console said last.
+#[derive(Default)]
+struct Waits {
+    /// Lines that were sent, and have not led to a frame.
+    sent: usize,
+    /// The last frame.
+    last: Option<Frame>,
 }
 
 impl Transcript {
+    /// What a guest says whose console gets a script.
+    pub(super) fn of_script() -> Self {
+        Self { script: Some(Waits::default()), ..Self::default() }
+    }
+
+    /// Takes note of a frame.
+    pub(super) fn frame(&mut self, frame: Frame) {
+        if let Some(waits) = &mut self.script {
+            waits.sent = waits.sent.saturating_sub(1);
+            waits.last = Some(frame);
+        }
+    }
+
+    /// The frame that answers the last line that was sent, if it has come.
+    pub(super) fn answer(&self) -> Option<Frame> {
+        let waits = self.script.as_ref()?;
+        waits.last.filter(|_| waits.sent == 0)
+    }
+
     /// Takes note of `bytes`; returns them without escape sequences.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut plain = Vec::with_capacity(bytes.len());
@@ -66,13 +100,19 @@ impl Transcript {
 
     /// Whether the kernel waits at a prompt for the next line.
     pub(super) fn at_prompt(&self) -> bool {
+        if self.script.is_some() {
+            return self.answer().is_some_and(|frame| frame != Frame::More);
+        }
         self.ready && self.answered && self.unfinished.ends_with(PROMPT.as_bytes())
     }
 
-    /// Input was sent: the prompt that stands there is used up.
-    pub(super) fn sent(&mut self) {
+    /// Input of so many lines was sent: the prompt that stands there is used up.
+    pub(super) fn sent(&mut self, lines: usize) {
         self.unfinished.clear();
         self.answered = false;
+        if let Some(waits) = &mut self.script {
+            *waits = Waits { sent: lines, last: None };
+        }
     }
 
     /// The oldest whole line that was not taken yet.
@@ -132,7 +172,7 @@ mod tests {
     #[test]
     fn an_echo_redrawn_after_the_prompt_is_no_new_prompt() {
         let mut transcript = ready();
-        transcript.sent();
+        transcript.sent(1);
         transcript.push(b"\rdmirror> ");
         assert!(!transcript.at_prompt());
         transcript.push(b"disks\r\nvbd0\r\ndmirror> ");
@@ -142,11 +182,41 @@ mod tests {
     #[test]
     fn a_prompt_redrawn_behind_a_line_of_the_log_is_no_new_prompt() {
         let mut transcript = ready();
-        transcript.sent();
+        transcript.sent(1);
         transcript.push(b"\n[    1.0] WARN  m: a leg is out\r\ndmirror> ");
         assert!(!transcript.at_prompt());
         transcript.push(b"flush m0\r\ndmirror> ");
         assert!(transcript.at_prompt());
+    }
+
+    #[test]
+    fn a_script_s_console_is_believed_by_its_frames_only() {
+        let mut transcript = Transcript::of_script();
+        transcript.push(b"dmirror: ready\r\ndmirror> ");
+        assert!(!transcript.at_prompt());
+        transcript.frame(Frame::Ready);
+        assert!(transcript.at_prompt());
+        transcript.sent(1);
+        transcript.push(b"disks\r\nerror: a name\r\ndmirror> ");
+        assert!(!transcript.at_prompt());
+        transcript.frame(Frame::Done);
+        assert_eq!((transcript.at_prompt(), transcript.answer()), (true, Some(Frame::Done)));
+    }
+
+    #[test]
+    fn each_line_of_a_here_document_has_a_frame_and_the_last_one_counts() {
+        let mut transcript = Transcript::of_script();
+        transcript.sent(3);
+        for frame in [Frame::More, Frame::More] {
+            transcript.frame(frame);
+            assert!(!transcript.at_prompt());
+            assert_eq!(transcript.answer(), None);
+        }
+        transcript.frame(Frame::Failed);
+        assert_eq!((transcript.at_prompt(), transcript.answer()), (true, Some(Frame::Failed)));
+        transcript.sent(1);
+        transcript.frame(Frame::More);
+        assert_eq!((transcript.at_prompt(), transcript.answer()), (false, Some(Frame::More)));
     }
 
     #[test]

@@ -14,18 +14,18 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::guard::{self, Ending, Life};
 use crate::provision::Tools;
 use crate::qemu::{Disk, escaped};
+use crate::scratch::Scratch;
 use crate::workspace;
 
 /// For how many seconds QEMU tries to reach the server when it opens the disk.
 const OPEN_TIMEOUT: u32 = 20;
 
 /// How long the server may take until it listens.
-const START_TIMEOUT: Duration = Duration::from_secs(20);
+const START_TIMEOUT: Duration = Duration::from_secs(120);
 
 const SOCKET: &str = "nbd.sock";
 const PID: &str = "nbd.pid";
@@ -36,7 +36,7 @@ pub(crate) struct Server {
     image: PathBuf,
     log: PathBuf,
     /// Holds the socket: its path must be short, so it is not below the target.
-    folder: TempDir,
+    folder: Scratch,
     /// None while it is dead.
     process: Option<(Child, Life)>,
 }
@@ -45,7 +45,7 @@ impl Server {
     /// Serves `image`, also while QEMU has it open itself; what the server says goes to
     /// `log`.
     pub(crate) fn start(image: &Path, log: &Path, tools: &Tools) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("dmirror-").tempdir()?;
+        let folder = Scratch::in_temp()?;
         workspace::fresh_log(log)?;
         let mut server = Self {
             program: tools.qemu_nbd.clone(),

@@ -124,7 +124,7 @@ pub(super) fn run(
         match heard.recv()? {
             Event::Ended(job, report) => match report? {
                 (End::Well, report) => well(&job, report),
-                (End::Badly | End::Killed, report) => return Ok(Ending::Failed(job, report)),
+                (End::Badly | End::Killed(_), report) => return Ok(Ending::Failed(job, report)),
             },
             Event::Idle => running -= 1,
             Event::Signal => return Ok(Ending::Interrupted),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use fastrand::Rng;
@@ -18,11 +18,12 @@ use super::ledger::Ledger;
 use super::power::Power;
 use super::serve::Served;
 use crate::figures;
+use crate::patience::{self, Watch};
 use crate::qemu::{self, Guest, Heard, Machine};
 use crate::verdict::Verdict;
 
-/// How long the guest may take for each command, the boot included.
-const LIMIT: Duration = Duration::from_secs(120);
+/// How long the guest may say nothing in each command, the boot included.
+const LIMIT: Duration = patience::OF_A_GUEST;
 
 /// Requests of a torture.
 const REQUESTS: u64 = 500;
@@ -255,14 +256,14 @@ impl Life<'_, '_> {
 
     /// Waits until all regions are clean.
     fn rest(&mut self, guest: &mut Guest) -> Result<Talk> {
-        let deadline = Instant::now() + LIMIT;
+        let mut watch = Watch::of(LIMIT);
         loop {
             let (talk, status) = self.ask(guest, "mirror status m0")?;
-            let clean = figures::number_before(&status, " dirty,") == Some(0);
-            if talk == Talk::Dark || clean {
+            let dirty = figures::number_before(&status, " dirty,");
+            if talk == Talk::Dark || dirty == Some(0) {
                 return Ok(talk);
             }
-            ensure!(Instant::now() < deadline, "idle, and not clean:\n{}", status.join("\n"));
+            ensure!(watch.sees(dirty), "idle, and not clean:\n{}", status.join("\n"));
             thread::sleep(LOOK_AGAIN);
         }
     }
@@ -300,10 +301,7 @@ impl Life<'_, '_> {
                     lines.push(line);
                 }
                 Heard::Prompt => {
-                    let refused = lines.iter().position(|line| line.starts_with("error: "));
-                    if let Some(at) = refused {
-                        bail!("{}", lines[at..].join("\n"));
-                    }
+                    ensure!(!guest.has_failed(), "{}", lines.join("\n"));
                     return Ok((Talk::Prompt, lines));
                 }
                 Heard::Ended(Verdict::PoweredOff) => return Ok((Talk::Dark, lines)),

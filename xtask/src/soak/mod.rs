@@ -22,7 +22,6 @@ pub(crate) mod replay;
 mod serve;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -35,6 +34,7 @@ use fastrand::Rng;
 use crate::inspect::Program;
 use crate::qemu::accel::Choice;
 use crate::qemu::{Disk, Machine};
+use crate::scratch::Scratch;
 use crate::{build, provision, workspace};
 use mirror::{Mirror, REGIONS, Round};
 
@@ -88,7 +88,7 @@ pub(crate) fn run(options: &Options, line: &mut dyn FnMut(&str)) -> Result<()> {
     let kernel = build::image(&options.build)?;
     let accel = options.accel.resolve(&tools, &kernel)?;
     let logs = workspace::make(workspace::runs().join("soak"))?;
-    let (folder, lock) = workspace::fresh_folder(&logs)?;
+    let folder = Scratch::below(&logs)?;
     let seed = options.seed.unwrap_or_else(|| UNIX_EPOCH.elapsed().map_or(0, |it| it.as_secs()));
     let machine = |disks: Vec<Disk>| Machine {
         tools: &tools,
@@ -104,10 +104,7 @@ pub(crate) fn run(options: &Options, line: &mut dyn FnMut(&str)) -> Result<()> {
     let told = told.with_context(|| format!("{replay} (a seed replays the plan, not the times)"));
     if told.is_err() {
         let kept = logs.join("failed");
-        let _ = fs::remove_dir_all(&kept);
-        fs::rename(folder.keep(), &kept).context("keeping the images")?;
-        fs::remove_file(kept.join(workspace::LOCK))?;
-        drop(lock);
+        folder.keep_as(&kept)?;
         line(&format!("soak: images and console are kept in {}", kept.display()));
     }
     told

@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use fastrand::Rng;
 
@@ -26,6 +26,7 @@ use super::ledger::Ledger;
 use super::record::{Change, Entry, Record};
 use super::serve::Served;
 use crate::inspect::Program;
+use crate::patience::{self, Watch};
 use crate::qemu::accel::Choice;
 use crate::qemu::{self, Guest, Machine};
 use crate::verdict::Verdict;
@@ -37,8 +38,8 @@ const REGION_SECTORS: usize = 128;
 
 const LEGS: usize = 2;
 
-/// How long the guest may take for each command, the boot included.
-const LIMIT: Duration = Duration::from_secs(120);
+/// How long the guest may say nothing in each command, the boot included.
+const LIMIT: Duration = patience::OF_A_GUEST;
 
 /// How often the guest is asked whether its regions are clean.
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
@@ -243,17 +244,19 @@ fn tell(
 
 /// Waits until all regions are clean: then the first write of each has to say that it is not.
 fn rest(guest: &mut Guest) -> Result<()> {
-    let deadline = Instant::now() + LIMIT;
+    let mut watch = Watch::of(LIMIT);
     loop {
+        guest.set_limit(Some(LIMIT));
         guest.send("mirror status m0");
         let mut status = Vec::new();
         while let Some(line) = guest.next_line()? {
             status.push(line);
         }
-        if figures::number_before(&status, " dirty,") == Some(0) {
+        let dirty = figures::number_before(&status, " dirty,");
+        if dirty == Some(0) {
             return Ok(());
         }
-        ensure!(Instant::now() < deadline, "idle, and not clean:\n{}", status.join("\n"));
+        ensure!(watch.sees(dirty), "idle, and not clean:\n{}", status.join("\n"));
         thread::sleep(LOOK_AGAIN);
     }
 }
@@ -263,12 +266,10 @@ fn ask(guest: &mut Guest, command: &str, ledger: &mut Ledger, record: &Record) -
     guest.set_limit(Some(LIMIT));
     guest.send(command);
     while let Some(line) = guest.next_line()? {
-        if line.starts_with("error: ") {
-            bail!("`{command}`: {line}");
-        }
         ledger.note(&line)?;
         record.push(Entry::Line(line));
     }
+    ensure!(!guest.has_failed(), "`{command}` failed: {}", guest.last_words());
     Ok(())
 }
 

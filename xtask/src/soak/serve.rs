@@ -16,12 +16,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::json;
-use tempfile::TempDir;
 
 use super::disk::Disk;
 use super::power::Power;
 use super::record::{Change, Record};
 use crate::qemu;
+use crate::scratch::Scratch;
 
 /// For how many seconds QEMU tries to reach the server.
 const OPEN_TIMEOUT: u32 = 20;
@@ -34,7 +34,7 @@ pub(super) struct Served {
     shared: Arc<Shared>,
     /// Returns the connection, which is open until then, and how the service ended.
     thread: JoinHandle<Result<(UnixStream, End)>>,
-    folder: TempDir,
+    folder: Scratch,
 }
 
 /// How a service ended.
@@ -84,8 +84,7 @@ impl Served {
         lag: Duration,
         record: Option<(Arc<Record>, usize)>,
     ) -> Result<Self> {
-        // Not below the target folder: a socket's path has 108 bytes at most.
-        let folder = tempfile::Builder::new().prefix("dmirror-").tempdir()?;
+        let folder = Scratch::in_temp()?;
         let listener = UnixListener::bind(folder.path().join(SOCKET))?;
         let (disk, power) = (Mutex::new(disk), power.clone());
         let shared =

@@ -13,11 +13,13 @@ use super::Options;
 use super::lab::{Lab, blank_disk, scratch_disks};
 use super::report::Report;
 use super::tally::Tally;
+use crate::patience;
 use crate::qemu::Guest;
+use crate::scratch::Scratch;
 use crate::verdict::Verdict;
 
-/// How long the kernel may take to its prompt, and then each command.
-const STEP_LIMIT: Duration = Duration::from_secs(300);
+/// How long the kernel may say nothing before its prompt, and in each command.
+const STEP_LIMIT: Duration = patience::OF_A_GUEST;
 
 /// How many lines.
 const LINES: usize = 10_000;
@@ -28,7 +30,7 @@ const SEED: u64 = 20_110_407;
 /// Runs the lines; that they end and that they changed nothing are two tests.
 pub(super) fn lines(options: &Options, report: &mut Report) -> Result<Tally> {
     let lab = report.aside(|| Lab::open(options))?;
-    let folder = tempfile::tempdir_in(report.folder())?;
+    let folder = Scratch::below(report.folder())?;
     let members = ["member0", "member1"];
     let mut disks = vec![blank_disk(folder.path(), members[0])?];
     disks.push(blank_disk(folder.path(), members[1])?);
@@ -76,7 +78,7 @@ fn answer(guest: &mut Guest, line: &str) -> Result<Vec<String>> {
     while let Some(line) = guest.next_line()? {
         answer.push(line);
     }
-    ensure!(!answer.iter().any(|line| line.starts_with("error:")), "{}", answer.join("\n"));
+    ensure!(!guest.has_failed(), "{}", answer.join("\n"));
     Ok(answer.split_off(1.min(answer.len())))
 }
 

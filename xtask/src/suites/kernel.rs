@@ -9,17 +9,19 @@ use super::Options;
 use super::lab::{Lab, failing_disk, scratch_disks, slow_disk};
 use super::report::Report;
 use super::tally::{Outcome, Tally, kernel_line};
+use crate::patience;
 use crate::qemu::Guest;
+use crate::scratch::Scratch;
 use crate::verdict::Verdict;
 
-/// How long the self-tests may take; on an idle host they take seconds.
-const SELFTEST_LIMIT: Duration = Duration::from_secs(300);
+/// How long the self-tests may say nothing; on an idle host all of them take seconds.
+const SELFTEST_LIMIT: Duration = patience::OF_A_GUEST;
 
 /// How long the disk that hangs does so, longer than any driver is patient.
 const HANG: Duration = Duration::from_secs(5);
 
-/// How long a boot that is to crash may take.
-const CRASH_LIMIT: Duration = Duration::from_secs(60);
+/// How long a boot that is to crash may say nothing.
+const CRASH_LIMIT: Duration = patience::OF_A_GUEST;
 
 /// Every way to go down that the kernel can be asked for (`mode=crash how=WAY`),
 /// with words that its symbolized report must have.
@@ -39,7 +41,7 @@ const CRASHES: &[(&str, &str)] = &[
 /// and by line.
 pub(super) fn selftest(options: &Options, report: &mut Report) -> Result<Tally> {
     let lab = report.aside(|| Lab::open(options))?;
-    let folder = tempfile::tempdir_in(report.folder())?;
+    let folder = Scratch::below(report.folder())?;
     let mut tally = Tally::default();
     for interrupts in ["msix", "line"] {
         let mut cmdline = format!("mode=selftest interrupts={interrupts}");

@@ -15,11 +15,13 @@ use super::Options;
 use super::lab::Lab;
 use super::report::Report;
 use super::tally::Tally;
+use crate::patience;
 use crate::qemu::{Disk, Guest, Step};
+use crate::scratch::Scratch;
 use crate::verdict::Verdict;
 
-/// How long the guest may take for anything.
-const LIMIT: Duration = Duration::from_secs(120);
+/// How long the guest may say nothing.
+const LIMIT: Duration = patience::OF_A_GUEST;
 
 /// Size of a leg, and where its data begin.
 const LEG_BYTES: u64 = 48 << 20;
@@ -32,9 +34,6 @@ const RATE: u64 = 4 << 20;
 /// Its rate where it hangs: for what it holds then it takes half a minute.
 const CRAWL: u64 = 40 << 10;
 
-/// How the console begins what it says of a command that failed.
-const REFUSAL: &str = "error:";
-
 /// A name, words for the kernel, and what is done.
 type Case = (&'static str, &'static str, fn(&mut Bench) -> Result<()>);
 
@@ -45,6 +44,8 @@ const CASES: &[Case] = &[
     ("a_disk_that_hangs_keeps_its_power_until_it_has_answered", "disk_timeout=3", hung),
     ("a_disk_that_was_away_unnoticed_is_no_leg_in_sync", "", unnoticed),
     ("another_disk_in_the_slot_gets_another_name", "", stranger),
+    ("a_machine_whose_leg_has_left_powers_off_well", "", off_without_a_leg),
+    ("a_machine_whose_disk_has_left_powers_off_well", "", off_without_a_disk),
 ];
 
 /// Runs the cases.
@@ -52,7 +53,7 @@ pub(super) fn plug(options: &Options, report: &mut Report) -> Result<Tally> {
     let lab = report.aside(|| Lab::open(options))?;
     let mut tally = Tally::default();
     for (name, words, case) in CASES {
-        let folder = tempfile::tempdir_in(report.folder())?;
+        let folder = Scratch::below(report.folder())?;
         let done = Bench::boot(&lab, words, folder.path(), report).and_then(|mut bench| {
             let done = case(&mut bench);
             bench.said.iter().for_each(|line| report.line(line));
@@ -110,15 +111,10 @@ impl Bench {
     /// The end of a command that was begun: it did it, and said this.
     fn did(&mut self, words: &str) -> Result<()> {
         let mut answer: Vec<String> = Vec::new();
-        loop {
-            match self.guest.next_line()? {
-                Some(line) => answer.push(line),
-                None if answer.iter().any(|line| line.ends_with(&self.command)) => break,
-                // The prompt before the command, shown again below a message.
-                None => drop(self.guest.step()),
-            }
+        while let Some(line) = self.guest.next_line()? {
+            answer.push(line);
         }
-        let refused = answer.iter().any(|line| line.starts_with(REFUSAL));
+        let refused = self.guest.has_failed();
         let told = answer.iter().any(|line| line.contains(words));
         self.said.extend(answer.iter().cloned());
         ensure!(!refused && told, "it was to say `{words}`, and said\n{}", answer.join("\n"));
@@ -193,13 +189,18 @@ impl Bench {
         self.does("mirror check m0 --wait", "0 differ")
     }
 
-    /// Powers off; then both legs have the same data.
-    fn legs_are_equal(&mut self) -> Result<()> {
+    /// Powers off, and no command had failed, nor did that.
+    fn powers_off(&mut self) -> Result<()> {
         self.begin("poweroff");
         match self.guest.run(|_| ()) {
-            Verdict::Passed => {}
+            Verdict::Passed => Ok(()),
             verdict => bail!("poweroff: {verdict}\n{}", self.guest.last_words()),
         }
+    }
+
+    /// Powers off; then both legs have the same data.
+    fn legs_are_equal(&mut self) -> Result<()> {
+        self.powers_off()?;
         let data = |leg: &PathBuf| fs::read(leg).map(|mut data| data.split_off(DATA_START));
         let (one, other) = (data(&self.legs[0])?, data(&self.legs[1])?);
         ensure!(
@@ -269,6 +270,22 @@ fn unnoticed(bench: &mut Bench) -> Result<()> {
     bench.is_healthy()?;
     bench.does("mirror check m0 --wait", "0 differ")?;
     bench.legs_are_equal()
+}
+
+fn off_without_a_leg(bench: &mut Bench) -> Result<()> {
+    bench.does("fill m0 0 1M random=1", "filled 1 MiB")?;
+    bench.does("slot eject 2 --force", "slot 2 is off")?;
+    bench.guest.until_left("vbd1")?;
+    bench.powers_off()
+}
+
+/// Of one that is used by itself, and of what lies on it, nothing can be flushed.
+fn off_without_a_disk(bench: &mut Bench) -> Result<()> {
+    bench.does("mirror remove m0 1 --force", "`vbd1` is free")?;
+    bench.does("dmsetup create part --table \"0 8 linear vbd1 65536\"", "part: 4 KiB")?;
+    bench.does("slot eject 2 --force", "slot 2 is off")?;
+    bench.guest.until_left("vbd1")?;
+    bench.powers_off()
 }
 
 fn stranger(bench: &mut Bench) -> Result<()> {

@@ -6,7 +6,9 @@
 //! - [`strategy`](BlockDevice::strategy), in whoever has a bio: issues it.
 //! - [`interrupt`](VirtioBlk::interrupt), in the disk's interrupt thread: reaps
 //!   what is done and completes it.
-//! - [`tick`](VirtioBlk::tick), in a callout: bars a device that hangs or is gone.
+//! - [`glance`](VirtioBlk::glance) and [`tick`](VirtioBlk::tick), in callouts: the one
+//!   makes up for a kick or an interrupt that was lost, the other bars a device that
+//!   hangs or is gone.
 //!
 //! A device may leave, and the same one come back (`exchange`): the disk stays what it
 //! was to those who use it.
@@ -21,6 +23,7 @@
 
 mod config;
 mod exchange;
+mod glance;
 mod queue;
 mod status;
 #[cfg(test)]
@@ -36,6 +39,7 @@ use virtio_drivers::transport::{DeviceStatus, InterruptStatus};
 
 use self::config::Config;
 pub use self::config::Features;
+pub use self::glance::GLANCE_MS;
 use self::queue::{Batch, Ended, Queue};
 pub use self::status::{Counts, Serial, State, Status};
 use super::{Device, Failure, SetupError};
@@ -92,7 +96,7 @@ pub struct VirtioBlk<H: Hal, D: Device> {
 impl<H: Hal, D: Device> VirtioBlk<H, D> {
     /// Resets `device`, agrees on features and starts it. It may interrupt from
     /// then on; an interrupt that comes before anybody listens is made up for
-    /// by the next tick. `name` is for messages.
+    /// by a glance. `name` is for messages.
     pub fn new(name: String, mut device: D, options: Options) -> Result<Self, SetupError> {
         let features = negotiate(&mut device, options.features)?;
         let config = Config::read(&device, features)?;
@@ -123,6 +127,11 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
             queue.counts.interrupts += u64::from(!reasons.is_empty());
             reasons
         };
+        self.act_on(reasons);
+    }
+
+    /// Does what the device interrupted for.
+    fn act_on(&self, reasons: InterruptStatus) {
         if reasons.contains(InterruptStatus::DEVICE_CONFIGURATION_INTERRUPT) {
             self.reconfigure();
         }
@@ -140,6 +149,8 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
     pub fn tick(&self) {
         let timeout = self.timeout_ticks.load(Ordering::Relaxed);
         self.with_queue(|queue| queue.tick(timeout));
+        // Its word that the capacity changed may be lost like any other.
+        self.reconfigure();
         self.service();
     }
 
@@ -172,10 +183,16 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
 
     /// The device says that its capacity or its health changed.
     fn reconfigure(&self) {
-        let mut changed = None;
-        self.with_queue(|queue| match queue.device.health() {
-            Ok(()) => changed = config::capacity(&queue.device).ok(),
-            Err(failure) => queue.bar(failure),
+        let changed = self.with_queue(|queue| {
+            let capacity = config::capacity(&queue.device);
+            // Asked last: a device that is gone says that it is as large as can be.
+            match queue.device.health() {
+                Ok(()) => capacity.ok(),
+                Err(failure) => {
+                    queue.bar(failure);
+                    None
+                }
+            }
         });
         if let Some(capacity) = changed {
             let before = self.capacity.swap(capacity.0, Ordering::Relaxed);

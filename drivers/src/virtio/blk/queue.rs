@@ -17,7 +17,7 @@ use bio::{Bio, BufCmd, ErrorKind, IoError, IoResult, Memory, Sectors, WriteCache
 use bytes::BytesMut;
 use virtio_drivers::Hal;
 
-use super::super::ring::{Agreement, HEADER_WORDS_MAX, Ring, Used};
+use super::super::ring::{Agreement, HEADER_WORDS_MAX, Kick, Look, Ring, Used};
 use super::super::{Device, Failure, SetupError};
 use super::config::{Config, Features};
 use super::status::{Counts, SERIAL_BYTES, Serial, State};
@@ -27,7 +27,7 @@ const WAITING_RESERVE: usize = 1024;
 /// Bios completed for each time the lock is taken.
 const BATCH: usize = 32;
 /// The disk's only queue.
-const QUEUE: u16 = 0;
+pub(super) const QUEUE: u16 = 0;
 
 // Request types (virtio 1.2, 5.2.6).
 const IN: u64 = 0;
@@ -55,7 +55,7 @@ pub(super) enum Ended {
 }
 
 /// A request at the device.
-struct Job {
+pub(super) struct Job {
     work: Work,
     /// The tick at which the device got it.
     since: u64,
@@ -80,13 +80,17 @@ struct Transfer {
 
 pub(super) struct Queue<H: Hal, D: Device> {
     pub(super) device: D,
-    ring: Ring<H, Job>,
+    pub(super) ring: Ring<H, Job>,
     config: Config,
     /// Bios that found no slot, the oldest first. Empty while a slot is free.
     waiting: VecDeque<Bio>,
     pub(super) state: State,
     /// How often the watchdog came.
     ticks: u64,
+    /// The ring at the last glance.
+    pub(super) looked: Look,
+    /// Glances since it moved.
+    pub(super) still: u64,
     pub(super) serial: Serial,
     pub(super) counts: Counts,
 }
@@ -108,6 +112,8 @@ impl<H: Hal, D: Device> Queue<H, D> {
             waiting: VecDeque::with_capacity(WAITING_RESERVE),
             state: State::Ready,
             ticks: 0,
+            looked: Look::default(),
+            still: 0,
             serial: Serial::new(),
             counts: Counts::default(),
         })
@@ -200,14 +206,18 @@ impl<H: Hal, D: Device> Queue<H, D> {
         self.ticks += 1;
         if let Err(failure) = self.device.health() {
             self.bar(failure);
-        } else if self.ring.values().any(|job| self.ticks - job.since > timeout) {
-            self.bar(Failure::Timeout);
+            return;
+        }
+        let overdue = self.ring.held().filter(|(job, _)| self.ticks - job.since > timeout);
+        if let Some((_, fetched)) = overdue.min_by_key(|(job, _)| job.since) {
+            self.bar(Failure::Timeout(fetched));
         }
     }
 
     fn kick(&mut self) {
-        if self.ring.wants_kick() {
+        if let Some(kick) = self.ring.wants_kick() {
             self.counts.kicks += 1;
+            self.counts.late_kicks += u64::from(kick == Kick::Late);
             self.device.notify(QUEUE);
         }
     }

@@ -24,7 +24,7 @@ impl State {
     pub(super) fn error(self) -> Option<ErrorKind> {
         match self {
             State::Ready | State::Leaving => None,
-            State::Barred(Failure::Timeout) => Some(ErrorKind::Timeout),
+            State::Barred(Failure::Timeout(_)) => Some(ErrorKind::Timeout),
             State::Barred(Failure::Gone) => Some(ErrorKind::Gone),
             State::Barred(Failure::Fault(_)) => Some(ErrorKind::Media),
         }
@@ -85,4 +85,13 @@ pub struct Counts {
     pub kicks: u64,
     /// Times that it interrupted.
     pub interrupts: u64,
+    /// Those of the kicks for which it had asked too late to be seen at once: with barriers
+    /// that are kept, there are next to none.
+    pub late_kicks: u64,
+    /// Times that it was told once more, because nothing had moved from one glance to the
+    /// next: each is a kick that was lost, or a device that was late.
+    pub repeated_kicks: u64,
+    /// Times that a glance found answers which had waited for their interrupt since the
+    /// one before.
+    pub unheard_interrupts: u64,
 }

@@ -16,24 +16,29 @@
 //!   checked; a device that breaks the rules is a [`DeviceFault`], never a panic.
 //! - A device is kicked only when it asked for it, once for any number of
 //!   pushes; a full fence stands between publishing and asking.
+//! - With EVENT_IDX its wish is a level: a request that it asks to be told of, and was
+//!   not, is seen whenever the ring is asked. Kicks and interrupts that are lost all the
+//!   same show in a [`Look`].
 
 #[allow(unsafe_code)]
 mod loan;
+mod look;
 #[allow(unsafe_code)]
 mod shared;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ops::Range;
-use core::sync::atomic::{Ordering, fence};
+use core::sync::atomic::Ordering;
 
 use bio::Memory;
 use virtio_drivers::Hal;
 use virtio_drivers::transport::Transport;
 
 use self::loan::Loan;
+pub use self::look::{Fetched, Look, Overdue};
 pub use self::shared::HEADER_WORDS_MAX;
-use self::shared::{Chain, ENDS, Shared, TABLE_LEN};
+use self::shared::{Chain, ENDS, Shared, TABLE_LEN, full_barrier};
 use super::{DeviceFault, SetupError};
 
 /// The most requests a device holds at a time.
@@ -76,10 +81,12 @@ pub struct Ring<H: Hal, T> {
     agreed: Agreement,
     /// Descriptors of the queue's table for each slot.
     stride: u16,
-    /// The index that the next request is published under.
-    next: u16,
-    /// `next` when the device was last considered for a kick.
-    announced: u16,
+    /// How many requests were pushed: the low bits are the index of the next one.
+    pushed: u64,
+    /// The device knows, or need not be told, of requests under indexes before this one.
+    told: u16,
+    /// `next` when the device was last asked whether it wants a kick.
+    asked: u16,
     /// The index of the next answer.
     last_used: u16,
 }
@@ -91,6 +98,17 @@ struct Slot<H: Hal, T> {
     writable: u32,
     /// The driver's; `None` when free or abandoned.
     value: Option<T>,
+    /// How many requests were pushed before it.
+    number: u64,
+}
+
+/// A kick that the device wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kick {
+    /// For what was pushed since it was last asked.
+    Prompt,
+    /// For something older: when it was pushed, the wish was not to be seen yet.
+    Late,
 }
 
 /// A request that the device gave back.
@@ -136,12 +154,15 @@ impl<H: Hal, T> Ring<H, T> {
         device.queue_set(queue, size.into(), descriptors, driver, device_area);
         Ok(Ring {
             shared,
-            slots: (0..depth).map(|_| Slot { loan: None, writable: 0, value: None }).collect(),
+            slots: (0..depth)
+                .map(|_| Slot { loan: None, writable: 0, value: None, number: 0 })
+                .collect(),
             free: (0..depth).rev().collect(),
             agreed: Agreement { segments, ..agreed },
             stride,
-            next: 0,
-            announced: 0,
+            pushed: 0,
+            told: 0,
+            asked: 0,
             last_used: 0,
         })
     }
@@ -149,6 +170,16 @@ impl<H: Hal, T> Ring<H, T> {
     /// The longest payload that one request can carry, in bytes.
     pub fn payload_max(&self) -> usize {
         self.agreed.segments * self.agreed.segment_bytes as usize
+    }
+
+    /// Goes on at another index, with nothing in flight; the device has to do the same.
+    #[cfg(test)]
+    pub(super) fn skip_to(&mut self, index: u16) {
+        assert_eq!(self.in_flight(), 0);
+        (self.pushed, self.last_used) = (index.into(), index);
+        (self.told, self.asked) = (index, index);
+        self.shared.avail[1].store(index, Ordering::Relaxed);
+        let _ = self.unmute();
     }
 
     /// Whether there is room for one more request.
@@ -191,27 +222,50 @@ impl<H: Hal, T> Ring<H, T> {
             loan: Some(loan),
             writable: 1 + if writes { length } else { 0 },
             value: Some(value),
+            number: self.pushed,
         };
-        self.shared.publish(self.next, index * self.stride);
-        self.next = self.next.wrapping_add(1);
+        self.shared.publish(self.next(), index * self.stride);
+        self.pushed += 1;
     }
 
-    /// Whether the device is to be told of what was pushed since this was last
-    /// asked. It may poll by itself, and then wants no kick.
+    /// Whether the device is to be told of what was pushed. It may poll by itself, and
+    /// then wants no kick. Says so once: the caller kicks.
+    ///
+    /// With EVENT_IDX this is worth asking again when nothing was pushed since: the device
+    /// may ask by now for what it was not told of.
     #[must_use]
-    pub fn wants_kick(&mut self) -> bool {
-        let (old, new) = (self.announced, self.next);
-        if old == new {
-            return false;
+    pub fn wants_kick(&mut self) -> Option<Kick> {
+        let new = self.next();
+        let untold = new.wrapping_sub(self.told).min(new.wrapping_sub(self.last_used));
+        if untold == 0 {
+            return None;
         }
-        self.announced = new;
+        let old = new.wrapping_sub(untold);
         // The device writes its wish, then looks at our index; we wrote our
-        // index, now look at its wish. Without the fence both could miss.
-        fence(Ordering::SeqCst);
-        if self.agreed.event_idx {
-            passes(self.shared.avail_event.load(Ordering::Relaxed), old, new)
-        } else {
-            self.shared.used[0].load(Ordering::Relaxed) & NO_NOTIFY == 0
+        // index, now look at its wish. Without the barrier both could miss.
+        full_barrier();
+        let asked = core::mem::replace(&mut self.asked, new);
+        if !self.agreed.event_idx {
+            // A later look could not tell what was fetched meanwhile.
+            self.told = new;
+            let wanted = self.shared.used[0].load(Ordering::Relaxed) & NO_NOTIFY == 0;
+            return wanted.then_some(Kick::Prompt);
+        }
+        let wish = self.shared.avail_event.load(Ordering::Relaxed);
+        let wanted = passes(wish, old, new);
+        self.told = if wanted { new } else { old };
+        let late = new.wrapping_sub(wish) > new.wrapping_sub(asked);
+        wanted.then_some(if late { Kick::Late } else { Kick::Prompt })
+    }
+
+    /// The indexes as they are now.
+    pub fn look(&self) -> Look {
+        let wish = &self.shared.avail_event;
+        Look {
+            published: self.next(),
+            used: self.last_used.wrapping_add(self.answers()),
+            reaped: self.last_used,
+            wish: self.agreed.event_idx.then(|| wish.load(Ordering::Relaxed)),
         }
     }
 
@@ -267,8 +321,8 @@ impl<H: Hal, T> Ring<H, T> {
         } else {
             self.shared.avail[0].store(0, Ordering::Relaxed);
         }
-        // The mirror image of the fence in `wants_kick`.
-        fence(Ordering::SeqCst);
+        // The mirror image of the barrier in `wants_kick`.
+        full_barrier();
         self.answers() != 0
     }
 
@@ -277,10 +331,27 @@ impl<H: Hal, T> Ring<H, T> {
         self.slots.iter().filter_map(|slot| slot.value.as_ref())
     }
 
+    /// The same, each with whether the device has fetched it by now.
+    pub fn held(&self) -> impl Iterator<Item = (&T, Fetched)> {
+        let unfetched = self.look().unfetched();
+        let fetched = move |number: u64| match unfetched {
+            None => Fetched::Unknown,
+            Some(count) if self.pushed - number <= count.into() => Fetched::No,
+            Some(_) => Fetched::Yes,
+        };
+        let held = self.slots.iter().filter_map(|slot| Some((slot.value.as_ref()?, slot.number)));
+        held.map(move |(value, number)| (value, fetched(number)))
+    }
+
     /// Gives requests up: each `T` comes back as the iterator advances, its
     /// slot and memory stay with the device.
     pub fn abandon(&mut self) -> impl Iterator<Item = T> {
         self.slots.iter_mut().filter_map(|slot| slot.value.take())
+    }
+
+    /// The index that the next request is published under.
+    fn next(&self) -> u16 {
+        self.pushed as u16
     }
 
     /// How many requests the device says it used and we have not reaped.

@@ -160,6 +160,21 @@ impl Shared {
     }
 }
 
+/// Every store before it is seen by the device before any load after it looks.
+///
+/// An `mfence`, and not what `fence(SeqCst)` is without SSE, a `lock`-prefixed instruction:
+/// QEMU's TCG takes that for no barrier where a guest has one CPU.
+pub(super) fn full_barrier() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: it touches no register and no memory. The compiler takes it to touch all
+    // memory, and moves no access past it.
+    unsafe {
+        core::arch::asm!("mfence", options(nostack, preserves_flags));
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    core::sync::atomic::fence(Ordering::SeqCst);
+}
+
 impl Chain {
     /// Writes the chain into `table`, whose first descriptor has number `base`,
     /// for the slot whose area is at `area`. Returns how many it took.

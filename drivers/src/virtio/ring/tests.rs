@@ -56,7 +56,7 @@ fn run_past_the_wrap(features: Features, batch: usize) {
             ring.push(&[4, 0], Memory::None, 0..0, round * batch as u64 + i);
         }
         let mut device = transport.device();
-        if ring.wants_kick() {
+        if ring.wants_kick().is_some() {
             device.kicked = true;
         }
         assert!(device.kicked, "the device was not told of round {round}");
@@ -86,6 +86,48 @@ fn no_kick_or_interrupt_is_lost_past_the_wrap() {
 }
 
 #[test]
+fn a_wish_that_is_seen_too_late_is_granted_at_the_next_look() {
+    for at in [0, 65_535] {
+        let (mut ring, transport) = pair(Features::EVENT_IDX, 128);
+        ring.skip_to(at);
+        transport.device().skip_to(at);
+        (0..2).for_each(|value| read(&mut ring, value));
+        assert_eq!(ring.wants_kick(), Some(Kick::Prompt), "it sleeps");
+        // It goes to sleep while the next is pushed, and neither sees the other's word.
+        assert_eq!(transport.device().serve(1), 1);
+        read(&mut ring, 2);
+        assert_eq!(ring.wants_kick(), None, "its wish is not seen yet");
+        assert_eq!(transport.device().serve(1), 1);
+        transport.device().sleep();
+        assert!(ring.reap().unwrap().is_some());
+        assert_eq!(ring.wants_kick(), Some(Kick::Late), "it asks for what it was not told of");
+        assert_eq!(ring.wants_kick(), None, "it was told");
+        assert_eq!(transport.device().serve(1), 1);
+        (0..2).for_each(|_| assert!(ring.reap().unwrap().is_some()));
+        assert_eq!(ring.wants_kick(), None, "nothing is left to tell");
+    }
+}
+
+#[test]
+fn a_device_that_was_awake_for_as_long_as_an_index_lasts_is_kicked_when_it_sleeps() {
+    let (mut ring, transport) = pair(Features::EVENT_IDX, 128);
+    let mut push = |awake: bool| {
+        ring.push(&[4, 0], Memory::None, 0..0, 0);
+        let wanted = ring.wants_kick();
+        assert_eq!(transport.device().serve(1), 1);
+        assert!(ring.reap().unwrap().is_some());
+        if !awake {
+            transport.device().sleep();
+        }
+        wanted
+    };
+    assert_eq!(push(true), Some(Kick::Prompt), "it sleeps at first");
+    (0..65_534).for_each(|_| assert_eq!(push(true), None));
+    assert_eq!(push(false), None, "it still polls");
+    (0..8).for_each(|_| assert_eq!(push(false), Some(Kick::Prompt), "it sleeps"));
+}
+
+#[test]
 fn event_comparison_agrees_with_counting() {
     for old in [0u16, 1, 100, 32_767, 32_768, 65_000, 65_535] {
         for step in [0u16, 1, 2, 8, 128, 40_000] {
@@ -104,11 +146,11 @@ fn a_batch_costs_one_kick_and_an_awake_device_none() {
         let (mut ring, transport) = pair(features, 128);
         transport.device().sleep();
         (0..5).for_each(|value| read(&mut ring, value));
-        assert!(ring.wants_kick(), "it sleeps");
-        assert!(!ring.wants_kick(), "it was told");
+        assert_eq!(ring.wants_kick(), Some(Kick::Prompt), "it sleeps");
+        assert_eq!(ring.wants_kick(), None, "it was told");
         transport.device().want_kicks(false);
         read(&mut ring, 5);
-        assert!(!ring.wants_kick(), "it is awake: {features:?}");
+        assert_eq!(ring.wants_kick(), None, "it is awake: {features:?}");
     }
 }
 

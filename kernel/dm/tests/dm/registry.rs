@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use bio::BlockDevice;
-use dm::{DEPTH_MAX, Devices, Dm, DmError, NAME_MAX, Slot};
+use bio::{BlockDevice, Limits, Sectors};
+use dm::{DEPTH_MAX, Devices, Dm, DmError, NAME_MAX, NameFault, Slot};
+
+use sim::SimDisk;
 
 use crate::bench::{Originator, complete_all, disk, dm, extent, pattern, remove, running, waiting};
 
@@ -27,9 +29,35 @@ fn a_name_is_one_word() {
     let dm = dm();
     let longest = "x".repeat(NAME_MAX);
     dm.create(&longest).unwrap();
-    for name in ["", "a b", "a/b", "a\n", "\u{7f}", "ä", &"x".repeat(NAME_MAX + 1)] {
-        assert_eq!(dm.create(name).err(), Some(DmError::BadName(name.to_string())));
-        assert_eq!(dm.rename(&longest, name), Err(DmError::BadName(name.to_string())));
+    let too_long = "x".repeat(NAME_MAX + 1);
+    for (name, why) in [
+        ("", NameFault::Length),
+        (&too_long, NameFault::Length),
+        ("a b", NameFault::Character(' ')),
+        ("a/b", NameFault::Character('/')),
+        ("a\n", NameFault::Character('\n')),
+        ("\u{7f}", NameFault::Character('\u{7f}')),
+        ("ä", NameFault::Character('ä')),
+        ("it's", NameFault::Quote('\'')),
+        ("\"", NameFault::Quote('"')),
+        ("a\\", NameFault::Quote('\\')),
+        ("-", NameFault::Dash),
+        ("-f", NameFault::Dash),
+        ("--force", NameFault::Dash),
+        ("#", NameFault::Comment),
+        ("#1", NameFault::Comment),
+        ("<<END", NameFault::Document),
+        ("0", NameFault::Number),
+        ("4096", NameFault::Number),
+    ] {
+        let refused = || DmError::BadName(name.to_string(), why);
+        assert_eq!(dm.create(name).err(), Some(refused()));
+        assert_eq!(dm.rename(&longest, name), Err(refused()));
+        let disk = SimDisk::new(Sectors(8), Limits::default());
+        assert_eq!(dm.add_disk(name, disk), Err(refused()));
+    }
+    for name in ["error", "mirror", "core", "a-b", "a#", "8:0", "vbd0", "all"] {
+        dm.create(name).unwrap();
     }
 }
 

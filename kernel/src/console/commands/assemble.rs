@@ -6,16 +6,19 @@
 //!   out which disks it is made of.
 //! - A mirror that runs is not lost to a disk that comes back: if it does not start with
 //!   it, it goes on without.
+//! - A mirror may be a member of another one: what is complete is assembled first, and a
+//!   mirror that runs then is looked at as any disk.
 
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 
-use dm::{DeviceRef, Devices, Dm, MappedDevice, Slot, Suspend};
+use dm::{DeviceRef, Devices, Dm, MappedDevice, Mode, Slot, Suspend, check_name};
 use dm_mirror::format::Bad;
 
-use super::{dmsetup, mirror};
+use super::{Need, dmsetup, mirror};
 use crate::console::members::{self, Member, Set};
 use crate::console::session::Session;
 use crate::console::{Failure, Outcome, devices, stack};
@@ -26,51 +29,142 @@ use crate::kprintln;
 pub struct Assembled {
     /// The mapped devices that were made, or that a member was given back to.
     pub mirrors: Vec<String>,
+    /// Those of them that do not run.
+    pub idle: Vec<String>,
     /// Some device holds something of a mirror.
     pub labelled: bool,
     /// Why mirrors could not be assembled.
     pub failures: Vec<Failure>,
 }
 
-/// Assembles what is there and not in use; of `disks` only, if it names some.
+/// Assembles what is there and not in use; of `disks` only, if it names some. Fails if a
+/// mirror does not run then, when all have been tried.
 pub fn run(session: &mut Session<'_>, disks: &[String]) -> Outcome {
-    let named: Result<Vec<DeviceRef>, Failure> =
-        disks.iter().map(|disk| devices::open(session.dm, disk)).collect();
-    let named = named?;
-    let mut found = assemble(session, if disks.is_empty() { None } else { Some(named) })?;
-    let last = found.failures.pop();
-    found.failures.iter().for_each(|failure| session.report(failure));
+    let named = devices::open_each(session.dm, disks)?;
+    let found = assemble(session, if disks.is_empty() { None } else { Some(named) })?;
+    let Assembled { mirrors, idle, labelled, mut failures } = found;
+    failures.extend(idle.iter().map(|name| does_not_run(session.dm, name)));
+    let last = failures.pop();
+    failures.iter().for_each(|failure| session.report(failure));
     match last {
-        Some(last) => Err(last),
-        None if !found.labelled => {
+        Some(last) => return Err(last),
+        None if !labelled => {
             kprintln!("no disk is a member of a mirror; `help mirror label` shows how to make one");
-            Ok(())
         }
-        None => {
-            if found.mirrors.is_empty() {
-                kprintln!("every member that can be used is in use; `mirror status` shows them");
-            }
-            Ok(())
+        None if mirrors.is_empty() => {
+            kprintln!("every member that can be used is in use; `mirror status` shows them");
         }
+        None => {}
     }
+    Ok(())
 }
 
-/// Assembles what is there and not in use, of these devices or of all disks.
+/// The refusal of a mirror that is there and serves nobody; what to do was told before.
+pub fn does_not_run(dm: &Dm, name: &str) -> Failure {
+    let health = dm.get(name).map(|device| mirror::health(&device)).unwrap_or_default();
+    Failure::new(format!("`{name}` is there and does not run: {health}"))
+}
+
+/// Assembles what is there and not in use, of these devices or of all. A mirror that runs
+/// then is looked at too, as it may be a member of another one: the lowest come first.
 pub fn assemble(
     session: &mut Session<'_>,
     named: Option<Vec<DeviceRef>>,
 ) -> Result<Assembled, Failure> {
     let asked = named.is_some();
-    let mut devices = named.unwrap_or_else(|| members::disks(session.dm));
-    // Of mirrors that are assembled too, so that their members get back to them.
-    let in_use = session.dm.list().into_iter().map(|listed| listed.device).filter(|device| {
-        let name = device.name();
-        let listed = devices.iter().any(|other| other.name() == name);
-        !listed && members::owner(session.dm, &name).is_some()
-    });
-    let in_use: Vec<DeviceRef> = in_use.collect();
-    devices.extend(in_use);
     let mut found = Assembled::default();
+    let devices = candidates(session.dm, named)?;
+    let mut there = look(session, devices, asked, &mut found)?;
+    let mut done = Vec::new();
+    loop {
+        let sets = Set::sort(there.clone()).into_iter();
+        let left: Vec<Set> =
+            sets.filter(|set| !done.contains(&set.members[0].superblock.set)).collect();
+        // One that lacks a member may find it on a mirror that is still to be assembled.
+        let next = left.iter().position(Set::is_complete).unwrap_or(0);
+        let Some(set) = left.into_iter().nth(next) else { break };
+        done.push(set.members[0].superblock.set);
+        let name = set.newest().name.clone();
+        match assemble_set(session, set) {
+            Ok(None) => {}
+            Ok(Some(mirror)) => {
+                for member in look_at_mirror(session, &mirror, &mut found)? {
+                    if there.iter().any(|it| it.device.name() == member.device.name()) {
+                        continue;
+                    }
+                    // Whoever was assembled without it gets it.
+                    done.retain(|set| *set != member.superblock.set);
+                    there.push(member);
+                }
+                if !found.mirrors.contains(&mirror) {
+                    found.mirrors.push(mirror);
+                }
+            }
+            Err(mut failure) => {
+                failure.add(&format!("so the mirror `{name}` was not assembled"));
+                found.failures.push(failure);
+            }
+        }
+    }
+    found.idle = found.mirrors.iter().filter(|name| !runs(session.dm, name)).cloned().collect();
+    Ok(found)
+}
+
+fn runs(dm: &Dm, name: &str) -> bool {
+    dm.get(name).is_ok_and(|device| mirror::life(&device) == mirror::Life::Running)
+}
+
+/// The devices that may be members: those that a person named, or all, but for mirrors
+/// that answer nobody. Those in use as members come along, so that others of their mirrors
+/// get back to them. Refused if one of them is suspended.
+pub fn candidates(dm: &Dm, named: Option<Vec<DeviceRef>>) -> Result<Vec<DeviceRef>, Failure> {
+    let asked = named.is_some();
+    let mut devices = named.unwrap_or_default();
+    for listed in dm.list() {
+        let name = listed.device.name();
+        let is_there = devices.iter().any(|other| other.name() == name);
+        let in_use = || members::owner(dm, &name).is_some();
+        if is_there || (asked && !in_use()) || (listed.mapped && !answers(dm, &name)) {
+            continue;
+        }
+        if let Some(asleep) = stack::asleep(dm, &name) {
+            let failure = devices::asleep(&asleep);
+            return Err(if asked || in_use() {
+                failure
+            } else {
+                failure.and("`mirror assemble DISK...` looks at the disks that it names alone")
+            });
+        }
+        devices.push(listed.device);
+    }
+    Ok(devices)
+}
+
+/// Whether a mapped device has something to look at: not a mirror that does not run.
+fn answers(dm: &Dm, name: &str) -> bool {
+    let Ok(device) = dm.get(name) else { return false };
+    device.info().active && (mirror::mirrors(&device).is_empty() || runs(dm, name))
+}
+
+/// Looks at a mirror that runs, which may be a member of another one.
+fn look_at_mirror(
+    session: &mut Session<'_>,
+    name: &str,
+    found: &mut Assembled,
+) -> Result<Vec<Member>, Failure> {
+    match session.dm.open(name) {
+        Some(device) if runs(session.dm, name) => look(session, vec![device], false, found),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Which of these are members. `asked`: a person named them, and is told of each.
+fn look(
+    session: &mut Session<'_>,
+    devices: Vec<DeviceRef>,
+    asked: bool,
+    found: &mut Assembled,
+) -> Result<Vec<Member>, Failure> {
     let mut all = Vec::new();
     let slots = members::read_slots(session, &devices)?;
     for (device, slots) in devices.into_iter().zip(slots) {
@@ -78,56 +172,77 @@ pub fn assemble(
         let superblock = match slots {
             Ok(slots) => members::superblock(&slots),
             Err(bio::ErrorKind::Invalid) => continue,
+            Err(_) if !asked && session.dm.get(&name).is_ok() => continue,
             Err(kind) => {
                 kprintln!("{name}: not looked at for a mirror's member: {kind}");
                 continue;
             }
         };
         match superblock {
-            Ok(superblock) => all.push(Member { device, superblock }),
+            Ok(superblock) => all.push(Member { device, superblock, map: Vec::new() }),
             Err(Bad::Blank | Bad::Magic) if asked => kprintln!("{name}: a member of no mirror"),
             Err(Bad::Blank | Bad::Magic) => {}
             Err(bad) => {
                 found.labelled = true;
                 kprintln!("{name}: left alone, as its superblocks are bad: {bad}");
-                kprintln!("{name}: `mirror forget {name}` frees it for something else");
+                match bad {
+                    Bad::Version(_) => kprintln!("{name}: use what wrote it"),
+                    _ => kprintln!("{name}: `mirror forget {name}` frees it for something else"),
+                }
             }
         }
     }
     found.labelled |= !all.is_empty();
-    for set in Set::sort(all) {
-        let name = set.newest().name.clone();
-        match assemble_set(session, set) {
-            Ok(mirror) => found.mirrors.extend(mirror),
-            Err(mut failure) => {
-                failure.add(&format!("so the mirror `{name}` was not assembled"));
-                found.failures.push(failure);
-            }
-        }
-    }
-    Ok(found)
+    Ok(without_those_below(session.dm, all))
+}
+
+/// Members but for those on which another one lies that shows the same superblock: a disk
+/// below a partition is no copy of it.
+fn without_those_below(dm: &Dm, members: Vec<Member>) -> Vec<Member> {
+    let shows = |member: &Member| (member.superblock.set, member.superblock.own().uuid);
+    let is_below = |member: &Member| {
+        let name = member.device.name();
+        let over = |other: &&Member| {
+            shows(other) == shows(member) && stack::lies_on(dm, &other.device.name(), &name)
+        };
+        members.iter().any(|other| over(&other))
+    };
+    let keep: Vec<bool> = members.iter().map(|member| !is_below(member)).collect();
+    members.into_iter().zip(keep).filter_map(|(member, keep)| keep.then_some(member)).collect()
 }
 
 /// Assembles one mirror, or gives its members back to it. `None` if all that can be used
 /// is in use.
-fn assemble_set(session: &mut Session<'_>, set: Set) -> Result<Option<String>, Failure> {
+fn assemble_set(session: &mut Session<'_>, mut set: Set) -> Result<Option<String>, Failure> {
     let dm = session.dm;
+    let owner_of = |member: &Member| members::owner(dm, &member.device.name());
+    let owner = set.members.iter().find_map(owner_of);
     let (name, length) = (set.newest().name.clone(), set.newest().geometry.length);
-    let places = set.places()?;
-    let in_place = |member: &Member| {
-        let same = |it: &&&Member| it.device.name() == member.device.name();
-        places.iter().flatten().any(|it| same(&it))
-    };
-    for member in set.members.iter().filter(|member| !in_place(member)) {
+    let left_alone = |member: &Member| {
         let disk = member.device.name();
         kprintln!("{disk}: left alone, as another disk has its place in `{name}`");
+    };
+    if owner.is_some() {
+        // Who serves has its place; nobody contests it by being attached.
+        let serves = |it: &&Member| owner_of(it).is_some();
+        let taken: Vec<u8> =
+            set.members.iter().filter(serves).map(|it| it.superblock.slot).collect();
+        set.members.retain(|it| {
+            let stays = owner_of(it).is_some() || !taken.contains(&it.superblock.slot);
+            if !stays {
+                left_alone(it);
+            }
+            stays
+        });
     }
+    set.look_closer(session)?;
+    let (places, left_out) = set.places()?;
+    left_out.into_iter().for_each(left_alone);
     let places: Vec<Option<String>> =
         places.iter().map(|it| it.and_then(|it| usable(dm, it))).collect();
     if places.iter().all(Option::is_none) {
         return Ok(None);
     }
-    let owner = set.members.iter().find_map(|it| members::owner(dm, &it.device.name()));
     drop(set);
     match owner {
         Some(owner) => give_back(session, &owner, &places).map(Some),
@@ -176,8 +291,15 @@ fn make(
 
 /// `name`, or `name-2`, ... if that is taken; what no device can be called is replaced.
 fn free_name(dm: &Dm, name: &str) -> String {
-    let graphic = |c: char| if c.is_ascii_graphic() { c } else { '_' };
-    let name: String = name.chars().map(graphic).collect();
+    // A letter before it makes a word of what is none.
+    let plain = |c: char| {
+        let good = check_name(&format!("m{c}")).is_ok();
+        if good { c } else { '_' }
+    };
+    let mut name: String = name.chars().map(plain).collect();
+    if check_name(&name).is_err() {
+        name.insert(0, 'm');
+    }
     let mut free = name.clone();
     let mut number = 1;
     while dm.open(&free).is_some() {
@@ -194,6 +316,7 @@ fn give_back(
     places: &[Option<String>],
 ) -> Result<String, Failure> {
     let device = session.dm.get(name)?;
+    Need::Exchange.check(session.dm, name)?;
     let before = device.table(Slot::Active)?;
     let after = with_members(name, &before, places)?;
     let ran = mirror::life(&device) == mirror::Life::Running;
@@ -202,11 +325,15 @@ fn give_back(
         let why = mirror::health(&device);
         swap(session, name, &device, &before)?;
         explain(session.dm, name)?;
-        return Err(Failure::new(format!("`{name}` does not start with it: {why}"))
-            .and(&format!("`{name}` goes on without. To start with both and choose:"))
-            .and(&format!(
-                "`dmsetup remove {name}`, `mirror assemble`, `mirror keep {name} LEG`"
-            )));
+        let failure = Failure::new(format!("`{name}` does not start with it: {why}"))
+            .and(&format!("`{name}` goes on without"));
+        return Err(if mirror::ran_apart(&why) {
+            failure.and(&format!(
+                "to start with both and choose: `mirror stop {name}`, then `mirror assemble`"
+            ))
+        } else {
+            failure
+        });
     }
     explain(session.dm, name)?;
     Ok(name.into())
@@ -234,13 +361,15 @@ fn with_members(name: &str, table: &str, places: &[Option<String>]) -> Result<St
     Ok(words.join(" "))
 }
 
-/// Lets a device go on with another table.
+/// Lets a device go on with another table. The caller has made sure that it runs, and that
+/// nobody has loaded one of their own ([`Need::Exchange`]).
 pub fn swap(
     session: &mut Session<'_>,
     name: &str,
     device: &Arc<MappedDevice>,
     table: &str,
 ) -> Outcome {
+    Need::Exchange.check(session.dm, name)?;
     session.dm.load(name, table)?;
     if let Err(failure) = dmsetup::check_legs(session, name, table) {
         device.clear()?;
@@ -249,7 +378,15 @@ pub fn swap(
     // One that is held would fail the flush.
     let runs = mirror::life(device) == mirror::Life::Running;
     let how = if runs { Suspend::Flush } else { Suspend::NoFlush };
-    session.settle(|done| device.suspend(how, done))?;
+    if let Err(failure) = session.settle(|done| device.suspend(how, done)) {
+        // Nobody is to find the table that was to be, nor a mirror at rest.
+        device.clear()?;
+        if device.info().mode == Mode::Suspended {
+            session.settle(|done| device.resume(done))?;
+            return Err(failure.and(&format!("`{name}` goes on as it was")));
+        }
+        return Err(failure.and(&format!("`dmsetup resume {name}` once it is suspended")));
+    }
     session.settle(|done| device.resume(done))?;
     mirror::await_start(session, device)
 }
@@ -263,22 +400,40 @@ pub fn explain(dm: &Dm, name: &str) -> Outcome {
     let legs: Vec<&str> = words.iter().skip(6).step_by(2).take(legs).copied().collect();
     let health = mirror::health(&device);
     kprintln!("{name}: {}: {health}", legs.join(", "));
-    advise(name, &device, &health);
+    advise(name, &device);
     Ok(())
 }
 
 /// Says what to do about a mirror that does not run.
-pub fn advise(name: &str, device: &MappedDevice, health: &str) {
-    match mirror::life(device) {
-        mirror::Life::Held => {
-            kprintln!("{name}: a member that comes back: `mirror assemble`");
-            kprintln!("{name}: to start without: `mirror start-degraded {name}`");
+pub fn advise(name: &str, device: &MappedDevice) {
+    let life = mirror::life(device);
+    if matches!(life, mirror::Life::Starting | mirror::Life::Running) {
+        return;
+    }
+    if device.info().mode != Mode::Running {
+        return kprintln!("{name}: it is suspended: `dmsetup resume {name}` first");
+    }
+    let mirrors = mirror::mirrors(device);
+    let [place] = &mirrors[..] else {
+        return kprintln!(
+            "{name}: `dmsetup message {name} SECTOR start_degraded`, or `keep LEG`, tells one"
+        );
+    };
+    if life == mirror::Life::Held {
+        kprintln!("{name}: a member that comes back: `mirror assemble`");
+        kprintln!("{name}: to start without: `mirror start-degraded {name}`");
+        return;
+    }
+    let legs = mirror::report(device, place).map(|report| report.legs).unwrap_or_default();
+    let legs = legs.iter().map(|leg| &*leg.device).enumerate().filter(|(_, disk)| *disk != "-");
+    let legs: Vec<(usize, &str)> = legs.collect();
+    if mirror::ran_apart(&mirror::health(device)) {
+        kprintln!("{name}: one half can be kept, and what the others wrote apart is lost:");
+        for (leg, disk) in legs {
+            kprintln!("{name}: to keep what `{disk}` holds: `mirror keep {name} {leg}`");
         }
-        mirror::Life::Refused if health.contains("ran apart") => {
-            kprintln!(
-                "{name}: to keep one leg's half and lose the others': `mirror keep {name} LEG`"
-            );
-        }
-        mirror::Life::Refused | mirror::Life::Starting | mirror::Life::Running => {}
+    } else {
+        let disks: Vec<&str> = legs.into_iter().map(|(_, disk)| disk).collect();
+        kprintln!("{name}: what they are to mirrors: `mirror examine {}`", disks.join(" "));
     }
 }

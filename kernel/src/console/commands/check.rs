@@ -48,7 +48,8 @@ pub fn end(dm: &Dm, name: &str) -> Outcome {
 /// if it is over.
 fn progress(device: &MappedDevice, action: &str) -> Option<Sectors> {
     let status = device.status().ok()?;
-    let mut words = status.lines().find(|line| line.contains(" mirror "))?.rsplit(' ');
+    let is_mirror = |line: &&str| line.split(' ').nth(2) == Some("mirror");
+    let mut words = status.lines().find(is_mirror)?.rsplit(' ');
     let done = words.nth(1)?.split('/').next()?;
     (words.next()? == action).then(|| done.parse().ok().map(Sectors))?
 }

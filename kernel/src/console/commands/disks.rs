@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use bio::{SECTOR_SIZE, Sectors, WriteCache};
 use dm::Slot;
 use drivers::virtio::Failure;
-use drivers::virtio::blk::{State, Status};
+use drivers::virtio::blk::{Counts, State, Status};
 use shell::format::{Align, Amount, Table};
 
 use super::{or_dash, print_lines};
@@ -54,6 +54,7 @@ fn list_disks(session: &Session<'_>, disks: &[&Disk]) {
         ]);
     }
     print_lines(&table.to_string());
+    let counted = |(name, status): (_, Status)| (name, status.counts);
     let barred =
         |it: &Status| matches!(it.state, State::Barred(failure) if failure != Failure::Gone);
     for (name, _) in all().filter(|(_, it)| barred(it)) {
@@ -62,6 +63,15 @@ fn list_disks(session: &Session<'_>, disks: &[&Disk]) {
             let number = slot.number;
             kprintln!(
                 "{name}: once nothing is in flight, `slot reset {number}` makes it ready again"
+            );
+        }
+    }
+    for (name, Counts { late_kicks, repeated_kicks, unheard_interrupts, .. }) in all().map(counted)
+    {
+        if late_kicks + repeated_kicks + unheard_interrupts > 0 {
+            kprintln!(
+                "{name}: told late of requests {late_kicks} times, and again {repeated_kicks} \
+                 times; answers were found without an interrupt {unheard_interrupts} times"
             );
         }
     }

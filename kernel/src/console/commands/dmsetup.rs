@@ -16,7 +16,7 @@ use dm::{DmError, Done, MappedDevice, Mode, Slot, Suspend};
 use shell::Dmsetup;
 use shell::format::Amount;
 
-use super::{or_dash, print_lines};
+use super::{Need, or_dash, print_lines};
 use crate::console::session::Session;
 use crate::console::stack::{self, Clash};
 use crate::console::{Failure, Outcome, devices, plural};
@@ -93,10 +93,10 @@ pub fn make(
 pub fn check_legs(session: &Session<'_>, name: &str, table: &str) -> Outcome {
     let is_mirror = |line: &str| line.split_whitespace().nth(2) == Some("mirror");
     match stack::clash(session.dm, name) {
-        Some(Clash { below, user }) if table.lines().any(is_mirror) => {
-            Err(Failure::new(format!("`{user}` uses the same place of `{below}`"))
-                .and(&format!("take another device, or `dmsetup remove {user}` first")))
-        }
+        Some(Clash { below, user }) if table.lines().any(is_mirror) => Err(Failure::new(format!(
+            "`{user}` uses the same place of `{below}`"
+        ))
+        .and(&format!("take another device, or first: {}", stack::removal(session.dm, &user)))),
         _ => Ok(()),
     }
 }
@@ -160,13 +160,13 @@ fn wipe_table(session: &mut Session<'_>, name: &str) -> Outcome {
 }
 
 fn remove(session: &mut Session<'_>, name: &str) -> Outcome {
-    session.dm.get(name)?;
-    let users = stack::users(session.dm, name);
-    if let [user, ..] = &users[..] {
-        return Err(Failure::new(format!("`{name}` is part of `{user}`"))
-            .and(&format!("`dmsetup remove {user}` first")));
-    }
     let dm = session.dm;
+    dm.get(name)?;
+    Need::Ends.check(dm, name)?;
+    if let [user, ..] = &stack::users(dm, name)[..] {
+        return Err(Failure::new(format!("`{name}` is part of `{user}`"))
+            .and(&format!("first: {}", stack::removal(dm, user))));
+    }
     session.settle(|done| dm.remove(name, done))
 }
 

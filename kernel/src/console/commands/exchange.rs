@@ -17,15 +17,15 @@ use alloc::vec::Vec;
 
 use bio::{BlockDevice, Sector};
 use dm::{DeviceRef, Devices, MappedDevice, Slot};
+use dm_mirror::LEGS_MAX;
 use dm_mirror::format::DATA_ALIGN;
-use dm_mirror::report::Standing;
-use dm_mirror::{LEGS_MAX, MirrorTarget};
+use dm_mirror::report::{LegReport, Report, Standing};
 
 use super::mirror::{Place, life, only_mirror, progress};
 use super::{assemble, label, mirror};
 use crate::console::session::Session;
 use crate::console::{Failure, Outcome, devices, members};
-use crate::kprintln;
+use crate::{events, kprintln};
 
 /// The words of a mirror's table line, with its legs.
 struct Line<'l>(Vec<&'l str>);
@@ -83,12 +83,22 @@ pub fn add(
     };
     let line = Line::of(name, &place)?;
     if leg > line.legs() || leg >= LEGS_MAX {
-        let legs = line.legs();
-        return Err(Failure::new(format!("`{name}` has no leg {leg}; the next one is {legs}")));
+        return Err(no_leg(name, leg, line.legs()));
     }
-    if leg < line.legs() && !is_out(&device, leg) {
-        return Err(Failure::new(format!("leg {leg} of `{name}` is not out"))
-            .and(&format!("to exchange its disk: `mirror replace {name} {leg} {disk}`")));
+    check_runs(name, &device)?;
+    let report = mirror::report(&device, &place).ok_or_else(|| mirror::no_mirror(name))?;
+    check_not_replaced(name, &report, leg)?;
+    if let Some(it) = report.legs.get(leg)
+        && !is_out(&device, leg)
+    {
+        let failure = Failure::new(format!("leg {leg} of `{name}` is not out"));
+        return Err(match it.standing {
+            Standing::Coming => failure.and(&by_failing(name, leg, disk)),
+            _ if can_grow(&report) => {
+                failure.and(&format!("to exchange its disk: `mirror replace {name} {leg} {disk}`"))
+            }
+            _ => exchange_hint(failure, name, &report, leg, disk),
+        });
     }
     let after = line.with(leg, disk);
     put(session, name, &place, disk, &after, force)?;
@@ -113,20 +123,29 @@ pub fn replace(
     check_remembers(name, &place)?;
     let line = Line::of(name, &place)?;
     if leg >= line.legs() {
-        return Err(Failure::new(format!("`{name}` has no leg {leg}")));
+        return Err(Failure::new(format!("`{name}` has no leg {leg}"))
+            .and(&format!("`mirror status {name}` lists them")));
+    }
+    check_runs(name, &device)?;
+    let report = mirror::report(&device, &place).ok_or_else(|| mirror::no_mirror(name))?;
+    if let Some(old) = report.replacing {
+        return Err(Failure::new(format!("leg {old} of `{name}` is being replaced"))
+            .and(&format!("`mirror wait {name}` waits for the end of that")));
     }
     if is_out(&device, leg) {
         return add(session, name, leg, Some(disk), force);
     }
+    if report.legs.get(leg).is_some_and(|it| it.standing == Standing::Coming) {
+        return Err(Failure::new(format!("leg {leg} of `{name}` is not in sync yet"))
+            .and(&by_failing(name, leg, disk)));
+    }
     let free = (0..line.legs()).find(|leg| is_free(&device, &place, *leg));
     let new = free.unwrap_or(line.legs());
     if new >= LEGS_MAX {
-        return Err(Failure::new(format!("`{name}` has {LEGS_MAX} members, and room for no more"))
-            .and("a leg that serves is replaced beside a new one, which needs a free slot")
-            .and(&format!(
-                "`mirror fail {name} {leg}`, then `mirror add {name} {leg} {disk}`: meanwhile \
-                 the data are on one disk less"
-            )));
+        let failure =
+            Failure::new(format!("`{name}` has {LEGS_MAX} members, and room for no more"))
+                .and("a leg that serves is replaced beside a new one, which needs a free slot");
+        return Err(exchange_hint(failure, name, &report, leg, disk));
     }
     let old = line.device(leg);
     let after = line.with(new, disk);
@@ -147,11 +166,11 @@ pub fn forget(session: &mut Session<'_>, name: &str, leg: usize) -> Outcome {
     let message = ["forget", &*leg_word];
     let (device, place) = only_mirror(session.dm, name, &message)?;
     check_remembers(name, &place)?;
+    let line = Line::of(name, &place)?;
     if !is_free(&device, &place, leg) {
         device.message(place.start, &message)?;
         kprintln!("{name}: leg {leg} is no member any more");
     }
-    let line = Line::of(name, &place)?;
     let disk = line.device(leg);
     if disk != "-" {
         let after = line.with(leg, "-");
@@ -159,6 +178,62 @@ pub fn forget(session: &mut Session<'_>, name: &str, leg: usize) -> Outcome {
         kprintln!("{name}: `{disk}` is free; `mirror forget {disk} --force` wipes what it was");
     }
     assemble::explain(session.dm, name)
+}
+
+/// The refusal of a leg that is not there, nor the next one.
+fn no_leg(name: &str, leg: usize, legs: usize) -> Failure {
+    let failure = Failure::new(format!("`{name}` has no leg {leg}"));
+    if legs < LEGS_MAX {
+        return failure.and(&format!("the next one is {legs}"));
+    }
+    failure.and(&format!("{LEGS_MAX} are the most; one that is out can get another disk"))
+}
+
+/// Whether a new leg has room beside those that there are.
+fn can_grow(report: &Report) -> bool {
+    let free = |leg: &LegReport| leg.standing == Standing::NoMember;
+    report.legs.len() < LEGS_MAX || report.legs.iter().any(free)
+}
+
+/// How a leg gets another disk that cannot stay meanwhile.
+fn by_failing(name: &str, leg: usize, disk: &str) -> String {
+    format!("`mirror fail {name} {leg}`, then `mirror add {name} {leg} {disk}`")
+}
+
+/// The same, of one that serves: unless it is the last one that does.
+fn exchange_hint(failure: Failure, name: &str, report: &Report, leg: usize, disk: &str) -> Failure {
+    let serves = |(at, it): &(usize, &LegReport)| *at != leg && it.standing == Standing::InSync;
+    if report.legs.iter().enumerate().any(|it| serves(&it)) {
+        let how = by_failing(name, leg, disk);
+        return failure.and(&format!("{how}: meanwhile the data are on one disk less"));
+    }
+    failure.and(&format!("no other leg is in sync: `mirror wait {name}` first"))
+}
+
+/// Refuses a leg that is to leave for another one, or is that one's: what becomes of both
+/// was said already.
+pub fn check_not_replaced(name: &str, report: &Report, leg: usize) -> Outcome {
+    match report.replacing {
+        Some(old) if old == leg => {
+            Err(Failure::new(format!("leg {old} of `{name}` is being replaced"))
+                .and(&format!("`mirror wait {name}` waits for the end of that")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a mirror that does not run: no leg comes or goes.
+fn check_runs(name: &str, device: &MappedDevice) -> Outcome {
+    if life(device) == mirror::Life::Running {
+        return Ok(());
+    }
+    Err(Failure::new(format!("`{name}` does not run: {}", mirror::health(device)))
+        .and(&format!("`mirror status {name}` says what to do")))
+}
+
+/// Refuses a device with more than one mirror, whose table is a person's own.
+pub fn check_alone(name: &str, place: &Place) -> Outcome {
+    Line::of(name, place).map(drop)
 }
 
 fn forced(force: bool) -> &'static str {
@@ -181,7 +256,7 @@ fn is_out(device: &MappedDevice, leg: usize) -> bool {
 
 /// Whether a leg is no member.
 fn is_free(device: &MappedDevice, place: &Place, leg: usize) -> bool {
-    let report = device.look_at(place.start, MirrorTarget::report);
+    let report = mirror::report(device, place);
     report.is_some_and(|it| it.legs.get(leg).is_some_and(|it| it.standing == Standing::NoMember))
 }
 
@@ -241,7 +316,22 @@ fn check_size(session: &mut Session<'_>, name: &str, disk: &DeviceRef) -> Outcom
     .and("nothing was changed"))
 }
 
-/// Tells the mirror about a leg that is out, and waits until that has been looked at.
+/// Waits until a leg that is out has given back what it was doing.
+fn given_back(
+    session: &mut Session<'_>,
+    device: &MappedDevice,
+    place: &Place,
+    leg: usize,
+) -> Outcome {
+    let owes = || {
+        let report = mirror::report(device, place);
+        report.and_then(|it| Some(it.legs.get(leg)?.owes)).unwrap_or(false)
+    };
+    session.wait_until(|| !owes())
+}
+
+/// Tells the mirror about a leg that is out, and waits until that has been looked at. A
+/// leg that went out just now still owes something; that is waited for first.
 pub fn tell(
     session: &mut Session<'_>,
     name: &str,
@@ -250,15 +340,26 @@ pub fn tell(
     message: &[&str],
 ) -> Outcome {
     let leg = message.iter().filter_map(|word| word.parse().ok()).next_back().unwrap_or(0);
-    let seen = device.events().count();
+    given_back(session, device, place, leg)?;
+    let before = events::since(0).last().map_or(0, |last| last.number + 1);
     device.message(place.start, message)?;
-    session.wait_until(|| !is_out(device, leg) || device.events().count() != seen)?;
-    if !is_out(device, leg) {
+    // Other events may come, as that of the exclusion; and a leg may be out again at once.
+    let told = |what: &str| {
+        let what = format!("leg {leg} {what}");
+        let mut news = events::since(before).into_iter();
+        news.any(|entry| entry.device == name && entry.what.starts_with(&what))
+    };
+    let taken = || !is_out(device, leg) || told("is taken back");
+    session.wait_until(|| taken() || told("stays out: "))?;
+    if taken() {
         return Ok(());
     }
     let report = device.message(place.start, &["show"])?;
     let why = report.lines().find_map(|line| line.split_once("; stays out: "));
     let why = why.map_or("the log says why", |(_, why)| why);
+    // The mirror speaks of its message; here is a command for it.
+    let command = format!("`mirror add {name} {leg} --force`");
+    let why = why.replace(&format!("`add {leg} force`"), &command);
     Err(Failure::new(format!("leg {leg} of `{name}` stays out: {why}"))
         .and(&format!("`mirror status {name}` shows its state, `disks` that of its disk")))
 }

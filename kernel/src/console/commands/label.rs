@@ -6,13 +6,13 @@ use alloc::vec::Vec;
 
 use bio::{Buf, BufCmd, Extent, Sector, Sectors};
 use bytes::Bytes;
-use dm::{DeviceRef, Devices, Env};
+use dm::{DeviceRef, Devices, DmError, Env};
 use dm_mirror::format::{Bad, MemberState, SLOTS, UNIT, UNIT_SECTORS, is_name, superblock_place};
 use dm_mirror::label::{self, Ids, Label, LabelError, LabelOptions, Occupied, Phase};
 use shell::Size;
 use shell::format::Amount;
 
-use super::mirror;
+use super::{assemble, mirror};
 use crate::console::job::Job;
 use crate::console::session::Session;
 use crate::console::stream::{Reader, io_failure};
@@ -36,7 +36,7 @@ pub fn label(
     let options = LabelOptions { region, ..LabelOptions::new(name) };
     let label = plan(&options, &devices)?;
     if !force {
-        check_blank(session, name, &devices, &label)?;
+        check_blank(session, name, &devices, &label, region)?;
     }
     write_and_start(session, name, devices, &label)
 }
@@ -71,7 +71,12 @@ fn write_and_start(
     let (length, count) = (geometry.length, legs.len());
     let table = format!("0 {length} mirror internal 0 {count} {}", legs.join(" "));
     mirror::start(session, name, &table)?;
-    super::show_status(session, Some(name), false)
+    super::show_status(session, Some(name), false)?;
+    let device = session.dm.get(name)?;
+    if mirror::life(&device) == mirror::Life::Running {
+        return Ok(());
+    }
+    Err(assemble::does_not_run(session.dm, name))
 }
 
 /// The devices of these names, if a mirror called `name` can be made of them.
@@ -84,16 +89,12 @@ fn candidates(
         return Err(Failure::new(format!("there is a device `{name}` already"))
             .and("take another name; `disks` lists those that are taken"));
     }
-    if !is_name(name) || !name.is_ascii() {
+    dm::check_name(name).map_err(|why| DmError::BadName(name.into(), why))?;
+    if !is_name(name) {
         let why = LabelError::Name(name.into());
         return Err(Failure::new(why.to_string()));
     }
-    for (index, disk) in disks.iter().enumerate() {
-        if disks[..index].contains(disk) {
-            return Err(Failure::new(format!("`{disk}` is named twice"))
-                .and("a mirror on one disk outlives nothing; name another disk"));
-        }
-    }
+    devices::check_each_once(disks)?;
     disks.iter().map(|disk| devices::open_for_writing(session.dm, disk)).collect()
 }
 
@@ -123,6 +124,7 @@ fn check_blank(
     name: &str,
     devices: &[DeviceRef],
     label: &Label,
+    region: Option<Sectors>,
 ) -> Outcome {
     let end = label.geometry().data_start;
     let mut found = Vec::new();
@@ -142,8 +144,9 @@ fn check_blank(
         failure = failure.and("`mirror assemble` puts a mirror together that has its members");
     }
     let disks: Vec<String> = devices.iter().map(|it| it.name().to_string()).collect();
+    let region = region.map_or(String::new(), |region| format!(" --region {region}s"));
     Err(failure.and(&format!(
-        "nothing was changed; to overwrite it: `mirror label {name} {} --force`",
+        "nothing was changed; to overwrite it: `mirror label {name} {}{region} --force`",
         disks.join(" ")
     )))
 }
@@ -255,7 +258,7 @@ pub fn forget(session: &mut Session<'_>, disk: &str, force: bool) -> Outcome {
         Ok(it) => (members::describe(&it), it.own().state == MemberState::InSync),
         Err(Bad::Blank | Bad::Magic) => {
             return Err(Failure::new(format!("`{disk}` is a member of no mirror"))
-                .and("nothing was changed; `mirror assemble` says what there is"));
+                .and(&format!("nothing was changed; `mirror examine {disk}` says what it is")));
         }
         Err(Bad::Version(version)) => {
             (format!("a member of a mirror, of the unknown version {version}"), true)

@@ -7,8 +7,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use dm::{MappedDevice, Suspend};
-use dm_mirror::MirrorTarget;
+use dm::{DeviceRef, Devices, MappedDevice, Mode, Suspend};
 use dm_mirror::format::{Bad, Superblock};
 use dm_mirror::report::{Report, Standing};
 
@@ -21,6 +20,10 @@ use crate::kprintln;
 /// Starts the mirror of this name from the disks that are its members.
 pub fn start(session: &mut Session<'_>, name: &str) -> Outcome {
     if let Ok(device) = session.dm.get(name) {
+        if mirror::mirrors(&device).is_empty() {
+            return Err(Failure::new(format!("`{name}` is another device's name"))
+                .and("`mirror assemble` starts the mirror under a name like it"));
+        }
         let what = format!("`{name}` is there: {}", mirror::health(&device));
         let next = match life(&device) {
             Life::Held => {
@@ -31,7 +34,7 @@ pub fn start(session: &mut Session<'_>, name: &str) -> Outcome {
         };
         return Err(Failure::new(what).and(&next));
     }
-    let disks = members::disks(session.dm);
+    let disks = assemble::candidates(session.dm, None)?;
     let slots = members::read_slots(session, &disks)?;
     let found = disks.iter().zip(slots).filter_map(|(disk, slots)| {
         let superblock = members::superblock(&slots.ok()?).ok()?;
@@ -40,6 +43,7 @@ pub fn start(session: &mut Session<'_>, name: &str) -> Outcome {
     let found: Vec<(String, String)> = found.collect();
     let named = found.iter().filter(|(_, of)| of == name);
     let named: Vec<String> = named.map(|(disk, _)| disk.clone()).collect();
+    drop(disks);
     if !named.is_empty() {
         return assemble::run(session, &named);
     }
@@ -61,19 +65,56 @@ pub fn stop(session: &mut Session<'_>, name: &str) -> Outcome {
     }
     if let [user, ..] = &stack::users(session.dm, name)[..] {
         return Err(Failure::new(format!("`{name}` is part of `{user}`"))
-            .and(&format!("`dmsetup remove {user}` first")));
+            .and(&format!("first: {}", stack::removal(session.dm, user))));
     }
     let runs = life(&device) == Life::Running;
+    let again = again(session, &device)?;
     let how = if runs { Suspend::Flush } else { Suspend::NoFlush };
     session.settle(|done| device.suspend(how, done)).map_err(|failure| {
+        if device.info().mode != Mode::Suspended {
+            return failure;
+        }
         failure.and(&format!("it is suspended now; to go on: `dmsetup resume {name}`")).and(
             &format!("to end it all the same, losing what is not durable: `dmsetup remove {name}`"),
         )
     })?;
+    drop(device);
     let dm = session.dm;
     session.settle(|done| dm.remove(name, done))?;
-    kprintln!("{name}: stopped; `mirror start {name}` starts it again");
+    kprintln!("{name}: stopped{again}");
     Ok(())
+}
+
+/// How a mirror that is to stop is started again, if a command can do that: its members
+/// know it by the name that it was given first.
+fn again(session: &mut Session<'_>, device: &MappedDevice) -> Result<String, Failure> {
+    let mirrors = mirror::mirrors(device);
+    let [place] = &mirrors[..] else { return Ok(String::new()) };
+    if !place.alone {
+        return Ok(String::new());
+    }
+    if !place.remembers() {
+        return Ok("; it kept no records, so whoever creates it again says by `sync` or \
+                   `nosync` whether its legs are the same"
+            .into());
+    }
+    let by_members = "; `mirror assemble` looks for its members again";
+    if life(device) != Life::Running {
+        return Ok(by_members.into());
+    }
+    // Legs that are out may not answer.
+    let legs = mirror::report(device, place).map(|report| report.legs).unwrap_or_default();
+    let serves = legs.iter().filter(|leg| leg.standing == Standing::InSync);
+    let legs: Vec<DeviceRef> = serves.filter_map(|leg| session.dm.open(&leg.device)).collect();
+    let slots = members::read_slots(session, &legs)?;
+    let superblock = slots.iter().flatten().find_map(|slots| members::superblock(slots).ok());
+    let Some(label) = superblock.map(|it| it.name) else { return Ok(String::new()) };
+    let is_word = dm::check_name(&label).is_ok();
+    Ok(if is_word {
+        format!("; `mirror start {label}` starts it again")
+    } else {
+        by_members.into()
+    })
 }
 
 /// Takes a leg out for good.
@@ -82,6 +123,7 @@ pub fn remove(session: &mut Session<'_>, name: &str, leg: usize, force: bool) ->
     let (device, place) = only_mirror(session.dm, name, &["forget", &leg_word])?;
     exchange::check_remembers(name, &place)?;
     let report = report(&device, &place, name)?;
+    exchange::check_not_replaced(name, &report, leg)?;
     let in_sync = |at: &usize| report.legs[*at].standing == Standing::InSync;
     let left = (0..report.legs.len()).filter(|at| *at != leg && in_sync(at)).count();
     let serves = report.legs.get(leg).is_some_and(|it| it.standing == Standing::InSync);
@@ -92,6 +134,7 @@ pub fn remove(session: &mut Session<'_>, name: &str, leg: usize, force: bool) ->
         .and(&format!("to exchange its disk: `mirror replace {name} {leg} DISK`"))
         .and(&format!("to do it all the same: `mirror remove {name} {leg} --force`")));
     }
+    exchange::check_alone(name, &place)?;
     take_out(&device, &place, &report, leg)?;
     exchange::forget(session, name, leg)
 }
@@ -110,7 +153,6 @@ pub fn rebuild(session: &mut Session<'_>, name: &str, leg: usize) -> Outcome {
     if report.legs.get(leg).is_some_and(|it| it.standing != Standing::NoMember) {
         device.message(place.start, &["forget", &leg_word])?;
     }
-    given_back(session, &device, &place, leg)?;
     exchange::tell(session, name, &device, &place, &["add", &leg_word, "force"])?;
     kprintln!("{name}: all is copied to leg {leg}; `mirror wait {name}` waits for the end");
     Ok(())
@@ -125,22 +167,8 @@ fn take_out(device: &MappedDevice, place: &Place, report: &Report, leg: usize) -
     Ok(())
 }
 
-/// Waits until a leg that was failed has given back what it was doing.
-fn given_back(
-    session: &mut Session<'_>,
-    device: &MappedDevice,
-    place: &Place,
-    leg: usize,
-) -> Outcome {
-    let owes = || {
-        let report = device.look_at(place.start, MirrorTarget::report);
-        report.and_then(|it| Some(it.legs.get(leg)?.outstanding > 0)).unwrap_or(false)
-    };
-    session.wait_until(|| !owes())
-}
-
 fn report(device: &MappedDevice, place: &Place, name: &str) -> Result<Report, Failure> {
-    device.look_at(place.start, MirrorTarget::report).ok_or_else(|| mirror::no_mirror(name))
+    mirror::report(device, place).ok_or_else(|| mirror::no_mirror(name))
 }
 
 /// Tells a mirror something that it answers in a line.
@@ -153,9 +181,8 @@ pub fn tell(session: &Session<'_>, name: &str, message: &[&str]) -> Outcome {
 
 /// Says what disks are to mirrors, by their own records.
 pub fn examine(session: &mut Session<'_>, disks: &[String]) -> Outcome {
-    let named: Result<Vec<_>, Failure> =
-        disks.iter().map(|disk| devices::open(session.dm, disk)).collect();
-    let devices = if disks.is_empty() { members::disks(session.dm) } else { named? };
+    let named = devices::open_each(session.dm, disks)?;
+    let devices = if disks.is_empty() { members::disks(session.dm) } else { named };
     let slots = members::read_slots(session, &devices)?;
     for (device, slots) in devices.iter().zip(slots) {
         let disk = device.name();

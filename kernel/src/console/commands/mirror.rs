@@ -9,11 +9,13 @@ use alloc::vec::Vec;
 
 use bio::{Sector, Sectors};
 use dm::{Dm, MappedDevice, Mode, Slot};
+use dm_mirror::MirrorTarget;
+use dm_mirror::report::Report;
 use shell::Mirror;
 
 use super::{assemble, check, dmsetup, exchange, label, lifecycle, status};
 use crate::console::session::Session;
-use crate::console::{Failure, Outcome, devices};
+use crate::console::{Failure, Outcome, devices, stack};
 use crate::kprintln;
 
 /// Does what a `mirror` command says.
@@ -128,12 +130,32 @@ pub fn life(device: &MappedDevice) -> Life {
     }
 }
 
-/// The first line of a mirror's report.
+/// The mirror at a place of a device, at a glance.
+pub fn report(device: &MappedDevice, place: &Place) -> Option<Report> {
+    device.look_at(place.start, MirrorTarget::report)
+}
+
+/// How the first mirror of a device does, in words.
 pub fn health(device: &MappedDevice) -> String {
-    let mirrors = mirrors(device);
-    let report = mirrors.first().map(|it| device.message(it.start, &["show"]));
-    let report = report.and_then(Result::ok).unwrap_or_default();
-    report.lines().next().unwrap_or_default().into()
+    let report = mirrors(device).first().and_then(|place| report(device, place));
+    report.map(|report| in_words(&report.summary)).unwrap_or_default()
+}
+
+/// Whether a mirror was refused because its halves ran apart.
+pub fn ran_apart(health: &str) -> bool {
+    health.contains(" ran apart")
+}
+
+/// A mirror's summary for the console, which has commands of its own and knows legs by
+/// their devices: what speaks of messages and of slots is left out, as hints follow.
+pub fn in_words(summary: &str) -> String {
+    let mut text = summary.replace(" by the message `start_degraded`", "");
+    let tail = "; choose one by `keep=<member>`: what the others wrote apart is overwritten";
+    text = text.replace(tail, "");
+    if let (Some(start), Some(end)) = (text.find("members "), text.find(" ran apart")) {
+        text.replace_range(start..end, "its halves");
+    }
+    text
 }
 
 /// Makes a mirror's device and waits until it has read its members.
@@ -153,12 +175,11 @@ fn fail(dm: &Dm, name: &str, leg: usize) -> Outcome {
     let (device, mirror) = only_mirror(dm, name, &message)?;
     let answer = device.message(mirror.start, &message)?;
     kprintln!("{name}: {answer}; nothing is read from it or written to it any more");
+    let removal = stack::removal(dm, name);
     if mirror.remembers() {
         kprintln!("to take it back: `mirror add {name} {leg}`");
     } else {
-        kprintln!(
-            "to rebuild it: `dmsetup remove {name}`, then create it with `sync`, a good leg first"
-        );
+        kprintln!("to rebuild it: {removal}, then create it with `sync`, a good leg first");
     }
     Ok(())
 }
@@ -198,7 +219,8 @@ impl Progress {
 /// Of the first mirror in a device: `.. mirror <#legs> <leg>... <done>/<all> 1 <letters> ..`.
 pub fn progress(device: &MappedDevice) -> Option<Progress> {
     let status = device.status().ok()?;
-    let words: Vec<&str> = status.lines().find(|it| it.contains(" mirror "))?.split(' ').collect();
+    let mut lines = status.lines().map(|line| line.split(' ').collect::<Vec<&str>>());
+    let words = lines.find(|words| words.get(2) == Some(&"mirror"))?;
     let legs: usize = words.get(3)?.parse().ok()?;
     let (done, all) = words.get(4 + legs)?.split_once('/')?;
     let letters = (*words.get(6 + legs)?).into();

@@ -9,6 +9,7 @@ mod check;
 mod difference;
 mod disks;
 mod dmsetup;
+mod door;
 mod events;
 mod exchange;
 mod fuzz;
@@ -31,13 +32,15 @@ use crate::kprintln;
 
 pub use assemble::{Assembled, assemble};
 pub use dmsetup::create;
+pub use door::Need;
 pub use label::label_blank;
-pub use mirror::{Life, life};
+pub use mirror::{Life, life, mirrors};
 pub use sectors::flush_quietly;
 pub use status::show as show_status;
 
 /// Does what `command` says.
 pub fn run(session: &mut Session<'_>, command: Command) -> Outcome {
+    door::check(session.dm, &command)?;
     match command {
         Command::Help { topic } => {
             print_lines(&help::text(topic.as_deref()));

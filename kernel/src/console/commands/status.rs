@@ -7,7 +7,7 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use bio::{SECTOR_SIZE, Sector};
+use bio::{SECTOR_SIZE, Sector, Sectors};
 use dm::MappedDevice;
 use dm_mirror::MirrorTarget;
 use dm_mirror::report::{Copying, Health, LegReport, Map, Report, Standing};
@@ -61,7 +61,7 @@ pub fn explain(paint: Paint, name: &str, device: &Arc<MappedDevice>) {
         }
         print_lines(&text(paint, report));
     }
-    assemble::advise(name, device, &mirror::health(device));
+    assemble::advise(name, device);
 }
 
 /// The mapped devices with a mirror.
@@ -91,9 +91,10 @@ fn health(paint: Paint, report: &Report) -> String {
         Health::Starting | Health::Resyncing | Health::Rebuilding => Tone::Doubtful,
         Health::Degraded | Health::Held | Health::Refused => Tone::Bad,
     };
-    match report.summary.split_once(':') {
+    let summary = mirror::in_words(&report.summary);
+    match summary.split_once(':') {
         Some((word, rest)) => format!("{}:{rest}", paint.paint(tone, word)),
-        None => paint.paint(tone, &report.summary),
+        None => paint.paint(tone, &summary),
     }
 }
 
@@ -108,7 +109,7 @@ fn text(paint: Paint, report: &Report) -> String {
         line(format!(
             "regions: {regions} of {}; {dirty} dirty, {unsettled} to be resynced; \
              session {session}, generation {generation}",
-            amount(report, 1)
+            amount(report.region.unwrap_or_default())
         ));
     }
     line(format!(
@@ -116,7 +117,7 @@ fn text(paint: Paint, report: &Report) -> String {
         report.read_policy, report.sync_rate
     ));
     if let Some(copying) = &report.copying {
-        line(progress(report, copying));
+        line(progress(copying));
     }
     line(legs(paint, report).trim_end().into());
     if report.map.is_some() {
@@ -127,10 +128,10 @@ fn text(paint: Paint, report: &Report) -> String {
 }
 
 /// How far a resync or a rebuild is.
-fn progress(report: &Report, copying: &Copying) -> String {
-    let Copying { done, all, speed, left } = *copying;
+fn progress(copying: &Copying) -> String {
+    let Copying { done, done_sectors, all, all_sectors, speed, left } = *copying;
     let percent = u64::from(done) * 100 / u64::from(all.max(1));
-    let (done, all) = (amount(report, done), amount(report, all));
+    let (done, all) = (amount(done_sectors), amount(all_sectors));
     let mut text = format!("copying: {percent}%  {done} of {all}");
     if let (Some(speed), Some(left)) = (speed, left) {
         text.push_str(&format!("  {}/s  {} left", Amount(speed << 10), Elapsed(left)));
@@ -153,7 +154,7 @@ fn legs(paint: Paint, report: &Report) -> String {
         ("STATE", Left),
     ]);
     for (index, leg) in report.legs.iter().enumerate() {
-        let missed = if leg.missed > 0 { amount(report, leg.missed) } else { String::new() };
+        let missed = if leg.missed > 0 { amount(leg.missed_sectors) } else { String::new() };
         table.row([
             index.to_string(),
             leg.device.to_string(),
@@ -200,10 +201,8 @@ fn costs(report: &Report) -> String {
     table.to_string()
 }
 
-/// The size of so many regions.
-fn amount(report: &Report, regions: u32) -> String {
-    let sectors = u64::from(regions) * report.region.map_or(0, |region| region.0);
-    Amount(sectors.saturating_mul(SECTOR_SIZE as u64)).to_string()
+fn amount(sectors: Sectors) -> String {
+    Amount(sectors.0.saturating_mul(SECTOR_SIZE as u64)).to_string()
 }
 
 /// The same for programs; sizes in sectors of 512 bytes.
@@ -221,6 +220,8 @@ fn to_json(name: &str, start: Sector, report: &Report) -> Value {
         "copying": report.copying.map(|it| json!({
             "regions_done": it.done,
             "regions": it.all,
+            "sectors_done": it.done_sectors.0,
+            "sectors": it.all_sectors.0,
             "kib_per_second": it.speed,
             "seconds_left": it.left.map(|left| left.as_secs()),
         })),
@@ -260,6 +261,7 @@ fn leg_json((index, leg): (usize, &LegReport)) -> Value {
         "write_errors": leg.write_errors,
         "repaired": leg.repaired,
         "missed_regions": leg.missed,
+        "missed_sectors": leg.missed_sectors.0,
         "by_cause": costs,
     })
 }

@@ -5,6 +5,7 @@
 
 mod media;
 mod network;
+mod order;
 mod power;
 mod shape;
 mod time;
@@ -13,7 +14,9 @@ use super::Case;
 
 /// All cases.
 pub(super) fn all() -> impl Iterator<Item = &'static Case> {
-    [media::CASES, time::CASES, network::CASES, shape::CASES, power::CASES].into_iter().flatten()
+    [media::CASES, time::CASES, network::CASES, order::CASES, shape::CASES, power::CASES]
+        .into_iter()
+        .flatten()
 }
 
 /// So many bytes.

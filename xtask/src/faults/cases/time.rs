@@ -75,7 +75,7 @@ fn hang_long(bench: &mut Bench<'_>) -> Result<String> {
     bench.does("flush m0", "flushed")?;
     bench.does("verify m0 0 2M 0x22", "verified 2 MiB")?;
     bench.does("disks", "vbd1")?;
-    bench.saw("not used any more: it did not answer in time")?;
+    bench.saw("not used any more: it did not answer in time a request that it had fetched")?;
     bench.fails("slot reset 2", "it is reset once it has answered")?;
     bench.heal(1)?;
     bench.does("verify m0 0 2M 0x22", "verified 2 MiB")?;

@@ -6,8 +6,24 @@ const MOD: &str = "dm-mirror/src/assemble/mod.rs";
 const ELECT: &str = "dm-mirror/src/assemble/elect.rs";
 const DECIDE: &str = "dm-mirror/src/assemble/decide.rs";
 const MISSED: &str = "dm-mirror/src/assemble/missed.rs";
+const PLACES: &str = "dm-mirror/src/assemble/places.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
+    Mutant {
+        name: "a disk that was replaced has its place",
+        rule: "The newest generation says which disk a slot means",
+        file: PLACES,
+        edits: &[("any(|side| side.newest.entry_of(it).is_some()) {", "any(|_| true) {")],
+    },
+    Mutant {
+        name: "of two that contest a place the last has it",
+        rule: "Else two disks claim one slot, and nobody is",
+        file: PLACES,
+        edits: &[
+            ("Some(_) => return", "Some(_) if heads.is_empty() => return"),
+            ("present, heads)),\n", "present, heads)),\n            Some(_) => {}\n"),
+        ],
+    },
     Mutant {
         name: "the order of the devices counts",
         rule: "from the superblocks and the region maps alone",

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::virtio::Failure;
+use crate::virtio::ring::Fetched;
 
 /// Another device with the same contents of its configuration.
 fn newcomer(model: Model) -> (Disk, FakeTransport) {
@@ -53,7 +54,7 @@ fn a_disk_that_hangs_while_it_is_to_leave_is_barred() {
     bench.disk.tick();
     assert_eq!(bench.endings.try_recv().unwrap().2, error(ErrorKind::Timeout, 1));
     assert_eq!(bench.disk.leave(), 1, "the device still has it");
-    assert_eq!(bench.state(), State::Barred(Failure::Timeout));
+    assert_eq!(bench.state(), State::Barred(Failure::Timeout(Fetched::Unknown)));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The disk against a device of plain memory: `requests` that go well, `faults`,
-//! `exchange`.
+//! `exchange`, kicks and interrupts that are `lost`.
 
 mod exchange;
 mod faults;
+mod lost;
 mod requests;
 
 use std::cell::Cell;

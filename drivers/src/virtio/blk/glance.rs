@@ -1,0 +1,70 @@
+//! The look at a disk that has gone quiet: was a kick or an interrupt lost?
+//!
+//! Place: beside the queue, called by the kernel every [`GLANCE_MS`]. The watchdog
+//! ([`VirtioBlk::tick`]) gives a device up; this keeps it from having to.
+//!
+//! Rules:
+//!
+//! - What has stood still from one glance to the next is told or fetched once more. What
+//!   began since is left alone, so a disk that works hears nothing.
+//! - A device that says it has fetched everything is only waited for. One that does not
+//!   say is told again at glances 1, 2, 4, 8, ... and each [`GLANCES_APART_MAX`] of the
+//!   standstill, so that a slow one is not pestered.
+
+use virtio_drivers::Hal;
+use virtio_drivers::transport::InterruptStatus;
+
+use super::super::ring::Overdue;
+use super::super::{Device, Failure};
+use super::queue::{QUEUE, Queue};
+use super::{State, VirtioBlk};
+
+/// How often [`VirtioBlk::glance`] is to be called, in milliseconds. A lost kick or
+/// interrupt costs at most two glances; a healthy disk answers in less than one.
+pub const GLANCE_MS: u64 = 10;
+/// The longest pause between two kicks of a device that stands still, in glances.
+const GLANCES_APART_MAX: u64 = 128;
+
+impl<H: Hal, D: Device> VirtioBlk<H, D> {
+    /// Looks for what was lost on the way, to be called every [`GLANCE_MS`]. Never waits.
+    pub fn glance(&self) {
+        let reasons = {
+            let mut queue = self.queue.lock();
+            match queue.glance() {
+                // A line that stays raised would not be heard when it is raised again.
+                true => queue.device.ack_interrupt() | InterruptStatus::QUEUE_INTERRUPT,
+                false => InterruptStatus::empty(),
+            }
+        };
+        self.act_on(reasons);
+    }
+}
+
+impl<H: Hal, D: Device> Queue<H, D> {
+    /// Kicks the device once more if it does not move. True if answers have waited for
+    /// their interrupt since the last glance.
+    fn glance(&mut self) -> bool {
+        let look = self.ring.look();
+        let overdue = look.overdue(&self.looked);
+        self.looked = look;
+        match (overdue, self.state) {
+            (None, _) | (_, State::Barred(Failure::Gone | Failure::Fault(_))) => {
+                self.still = 0;
+                false
+            }
+            (Some(Overdue::Interrupt), _) => {
+                self.still = 0;
+                self.counts.unheard_interrupts += 1;
+                true
+            }
+            (Some(Overdue::Kick), _) => {
+                self.still += 1;
+                if self.still.is_power_of_two() || self.still.is_multiple_of(GLANCES_APART_MAX) {
+                    self.counts.repeated_kicks += 1;
+                    self.device.notify(QUEUE);
+                }
+                false
+            }
+        }
+    }
+}
