@@ -33,6 +33,7 @@ fn scenario(legs: usize) -> Scenario {
         absences: 2,
         returns: 2,
         acts: ACTS,
+        recalls: true,
         steps_max: 20_000,
         ..Scenario::new(legs, SECTORS, load)
     }
@@ -107,6 +108,7 @@ fn restless(legs: usize) -> Scenario {
         limits: Limits { discard: true, ..Limits::default() },
         faults: Faults { budget: 2, one_in: 4_000, kinds: Fault::ALL.into() },
         acts: ACTS,
+        recalls: true,
         returns: 2,
         restless: RESTLESS_STEPS,
         steps_max: 4 * RESTLESS_STEPS,

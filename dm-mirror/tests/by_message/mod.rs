@@ -239,6 +239,10 @@ impl Case {
         if self.way == Way::SuspendedAtOnce && self.fine && word {
             return;
         }
+        // So it ends the search of a leg that was to be added, which is told.
+        if self.way == Way::SuspendedAtOnce && report.contains("stays out: the mirror is") {
+            return;
+        }
         let expected = self.expected();
         assert_eq!(self.rig.states(), expected, "after a resume:\n{report}");
         assert_eq!(self.rig.runs(), expected != "DD", "after a resume:\n{report}");

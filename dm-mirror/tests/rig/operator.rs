@@ -61,6 +61,13 @@ impl Recorded {
         bytes
     }
 
+    /// The power fails, and everything is durable; the next table names the legs in this
+    /// order, those that are `there` of them.
+    pub fn crash_in_order(mut self, order: &[usize], there: &[bool], features: &str) -> Recorded {
+        self.disks = order.iter().map(|leg| self.disks[*leg].clone()).collect();
+        self.crash_and_start(&vec![Survives::All; order.len()], there, features)
+    }
+
     /// A clean stop, and a start with another disk of this size in a leg's place.
     pub fn stop_and_start_with(mut self, leg: usize, size: Sectors) -> Recorded {
         assert!(self.stop());

@@ -14,7 +14,8 @@
 //!   another start if [`Scenario::recalls`](crate::Scenario) says so.
 //! - *A suspended device is still*: from the moment at which it says that it is
 //!   suspended to the resume, no leg has a request of its.
-//! - A device that is removed fails what waits for a resume: no needless error.
+//! - A device that is removed fails what waits for a resume: no needless error. The one
+//!   that is made then knows of no loss before it.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -273,6 +274,7 @@ impl World<'_> {
                 self.look_whether_still();
                 self.acts.pause = Pause::No;
                 subject.make();
+                self.history.part();
                 self.history.note(|| "it is gone, and made anew".into());
                 self.begin_anew(books);
             }

@@ -13,6 +13,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::mem;
 use core::ops::Range;
 
 use bio::BlockDevice;
@@ -170,7 +171,7 @@ impl Drop for Unfinished<'_> {
     }
 }
 
-/// Finds a short run that fails too, and tells it.
+/// Finds a short run that fails in the same way, and tells it.
 fn report(
     scenario: &Scenario,
     factory: &mut Factory<'_>,
@@ -184,7 +185,9 @@ fn report(
         let found = if steps_left == 0 { None } else { run(&mut world, factory, &mut replay) };
         // A step for the run itself, lest runs without any are free.
         steps_left = steps_left.saturating_sub(1 + world.steps());
-        found.map(|_| path_of(replay.trace()))
+        // Another promise that such a run breaks would hide this one.
+        let same = |it: &Violation| mem::discriminant(it) == mem::discriminant(&violation);
+        found.filter(same).map(|_| path_of(replay.trace()))
     };
     let shortest = shrink(path_of(chooser.trace()), fails);
     let mut again = Replay::new(shortest);

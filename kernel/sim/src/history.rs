@@ -237,6 +237,17 @@ impl History {
         state.sectors.iter_mut().for_each(|sector| sector.lose(now));
     }
 
+    /// The device is gone, and another one is made over the same legs, which knows of no
+    /// loss: whoever used this one takes what no flush covers for lost.
+    pub(crate) fn part(&self) {
+        let mut state = self.0.lock();
+        let now = state.tick();
+        for sector in &mut state.sectors {
+            // As if a flush had told; one that fails denies nothing.
+            let _ = sector.end_flush(now, true, now);
+        }
+    }
+
     /// The machine crashes.
     pub fn crash(&self) {
         let mut state = self.0.lock();
