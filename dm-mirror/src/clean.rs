@@ -68,6 +68,11 @@ impl Cleaner {
         !mem::replace(&mut self.awake, true)
     }
 
+    /// Whether a clean stop is on its way.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop.is_some()
+    }
+
     /// What is to be recorded of a region changed, without a hurry.
     pub(crate) fn changed(&mut self, region: Region) {
         self.pages.insert(page_of(region));

@@ -411,6 +411,7 @@ impl Mirror {
         if !out.is_empty() {
             self.leg_went_out();
         }
+        self.check_stop();
     }
 
     /// All superblocks of a commit are durable, or their legs are out.

@@ -68,6 +68,9 @@ pub(crate) struct State {
     pub(crate) consent: Consent,
     /// The members are being read, for a start.
     pub(crate) probing: bool,
+    /// Legs of which it is not known which member they hold: they could not be read when
+    /// the session began, and several members were missing.
+    pub(crate) unknown: LegSet,
     /// Legs that a person took out of a session that has not begun on any member: the
     /// next session begins without them.
     pub(crate) by_hand: LegSet,
@@ -176,6 +179,7 @@ impl Mirror {
             life: Life::Starting(Vec::new()),
             consent: Consent::default(),
             probing: false,
+            unknown: LegSet::EMPTY,
             by_hand: LegSet::EMPTY,
             looking: LegSet::EMPTY,
             forced: LegSet::EMPTY,
@@ -393,6 +397,7 @@ impl Mirror {
                             to them"
                     .into());
             }
+            state.check_known(leg)?;
             let news = state.fail(leg, Failure::ByHand);
             let starting = !matches!(state.life, Life::Running);
             if !matches!(state.legs[leg].state, LegState::Failed(_)) {
@@ -522,6 +527,17 @@ impl State {
         self.legs.iter().all(idle) && self.membership.as_ref().is_none_or(Membership::is_quiet)
     }
 
+    /// Refuses to record something of a member by a leg that may hold another one.
+    pub(crate) fn check_known(&self, leg: usize) -> Result<(), String> {
+        if self.unknown.contains(leg) {
+            return Err(format!(
+                "leg {leg} could not be read when the mirror started, and several members were \
+                 missing: which one it is, is not known; `add {leg}` looks at it"
+            ));
+        }
+        Ok(())
+    }
+
     /// Whether a session runs, or its first superblocks are on their way.
     pub(crate) fn has_session(&self) -> bool {
         match self.life {
@@ -538,7 +554,8 @@ impl State {
             return false;
         };
         let member = regions.member(leg);
-        if !membership.has(member) || membership.state(member).needs_a_person() {
+        let recorded = membership.state(member).needs_a_person();
+        if !membership.has(member) || recorded || self.unknown.contains(leg) {
             return false;
         }
         self.legs[leg].state = LegState::Failed(Failure::ByHand);

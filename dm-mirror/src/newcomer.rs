@@ -234,6 +234,7 @@ impl State {
             return Err("nothing is recorded".into());
         };
         regions.all().for_each(|region| regions.miss(leg, region));
+        self.unknown.remove(leg);
         let incarnation = membership.newcomer(leg, uuid);
         let record = &mut self.legs[leg];
         record.journal = Some(Journal::blank(regions.geometry(), uuid, incarnation));
@@ -243,6 +244,7 @@ impl State {
     }
 
     pub(crate) fn forget(&mut self, leg: usize) -> Result<(), String> {
+        self.check_known(leg)?;
         let state = self.legs[leg].state;
         let (Life::Running, Some(regions), Some(membership)) =
             (&self.life, &self.regions, &mut self.membership)

@@ -147,7 +147,7 @@ impl Mirror {
 
     /// The last leg cannot write its superblock: a promotion is off, for now.
     pub(crate) fn could_not_commit(self: &Arc<Self>, error: IoError) {
-        let ticket = {
+        let (ticket, stopping) = {
             let mut state = self.state.lock();
             for leg in state.legs_to_be_promoted().iter() {
                 let State { regions, membership, .. } = &mut *state;
@@ -155,7 +155,7 @@ impl Mirror {
                     membership.set_state(regions.member(leg), MemberState::Rebuilding);
                 }
             }
-            state.promotion.take()
+            (state.promotion.take(), state.cleaner.is_stopping())
         };
         if let Some(ticket) = ticket {
             self.release(ticket);
@@ -165,7 +165,10 @@ impl Mirror {
         self.fail_readers(error);
         self.try_again_later();
         self.start_failed(error);
-        self.give_up_stop();
+        // One that begins only now has not failed.
+        if stopping {
+            self.give_up_stop();
+        }
     }
 }
 

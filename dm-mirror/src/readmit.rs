@@ -156,9 +156,15 @@ impl State {
         let (Some(regions), Some(membership)) = (&mut self.regions, &mut self.membership) else {
             return Err("nothing is recorded".into());
         };
-        let id = regions.member(leg);
-        if member.superblock.member() != id {
-            return Err("it is another member".into());
+        let id = member.superblock.member();
+        if regions.member(leg) != id {
+            // Where several were missing, a leg has the place of any of them at first.
+            let unknown = self.unknown;
+            let other = unknown.iter().find(|&other| regions.member(other) == id);
+            match other.filter(|_| unknown.contains(leg)) {
+                Some(other) => regions.exchange_members(leg, other),
+                None => return Err("it is another member".into()),
+            }
         }
         let mut now = as_found(membership.wanted(), regions, source);
         // A person takes it back, whatever it was out for.

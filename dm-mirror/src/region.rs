@@ -119,6 +119,12 @@ impl Regions {
         self.members[leg]
     }
 
+    /// Two legs turn out to hold each other's members.
+    pub(crate) fn exchange_members(&mut self, a: usize, b: usize) {
+        self.members.swap(a, b);
+        self.missing.swap(a, b);
+    }
+
     fn missed_mark(&self, leg: usize) -> Marks {
         Marks::missed(self.members[leg])
     }

@@ -202,7 +202,8 @@ impl State {
         resets: &[u64; LEGS_MAX],
         mirror: &Mirror,
     ) {
-        let ids = members_of_legs(plan);
+        let (ids, unknown) = members_of_legs(plan, self.legs.len());
+        self.unknown = unknown;
         let member = |leg: usize| match &found[leg] {
             Found::Member(member, unreadable) => Some((&**member, &unreadable[..])),
             Found::Absent | Found::Bad(_) => None,
@@ -263,9 +264,10 @@ impl State {
     }
 }
 
-/// The member that each leg holds. A leg that holds none has the place of one that is
-/// not there, or else a free one.
-fn members_of_legs(plan: &Plan) -> [MemberId; LEGS_MAX] {
+/// The member that each leg holds, and the legs of which that is not known. A leg that
+/// holds none has the place of one that is not there, of the same number if possible; or
+/// else a free place.
+fn members_of_legs(plan: &Plan, legs: usize) -> ([MemberId; LEGS_MAX], LegSet) {
     let mut ids = [None; LEGS_MAX];
     for id in MemberId::all() {
         match *plan.role(id) {
@@ -277,13 +279,24 @@ fn members_of_legs(plan: &Plan) -> [MemberId; LEGS_MAX] {
             Role::Empty | Role::Absent | Role::Missing => {}
         }
     }
+    let is_missing = |id: &MemberId| matches!(plan.role(*id), Role::Absent | Role::Missing);
+    let missing = MemberId::all().filter(is_missing).count();
+    let holds_none = |leg: &usize| ids[*leg].is_none();
+    let without: LegSet = (0..legs).filter(holds_none).collect();
+    for (leg, id) in MemberId::all().enumerate().take(legs) {
+        if ids[leg].is_none() && is_missing(&id) {
+            ids[leg] = Some(id);
+        }
+    }
     let taken = ids;
     let free = |id: &MemberId| !taken.contains(&Some(*id));
-    let is_member = |id: &MemberId| plan.newest.entry(*id).is_some();
-    let (with, without): (Vec<MemberId>, Vec<MemberId>) =
-        MemberId::all().filter(free).partition(is_member);
-    let mut left = with.into_iter().chain(without);
-    ids.map(|id| id.or_else(|| left.next()).expect("as many members as legs"))
+    let (with, free): (Vec<MemberId>, Vec<MemberId>) =
+        MemberId::all().filter(free).partition(is_missing);
+    let mut left = with.into_iter().chain(free);
+    let ids = ids.map(|id| id.or_else(|| left.next()).expect("as many members as legs"));
+    let is_unknown = |leg: &usize| is_missing(&ids[*leg]) && missing > 1;
+    let unknown = without.iter().filter(is_unknown).collect();
+    (ids, unknown)
 }
 
 /// What the maps of the legs in sync say together.

@@ -5,7 +5,7 @@ mod rig;
 
 use bio::ErrorKind;
 use dm_mirror::format::MemberState;
-use rig::recorded::{Ask, Recorded};
+use rig::recorded::{Ask, Recorded, Survives};
 use rig::{LENGTH, Rig};
 use sim::{Landed, Outcome};
 
@@ -180,4 +180,81 @@ fn a_new_leg_of_a_core_mirror_is_given_the_data_wherever_it_stands() {
     rig.drain();
     assert_eq!((rig.letters().as_str(), rig.read_back(0, 64)), ("AAA", 1));
     assert!(rig.same(0, 1) && rig.same(1, 2));
+}
+
+/// Which of the members that are missing a leg holds is known once it has been read. Until
+/// then a word about the leg would be one about another member.
+#[test]
+fn nothing_is_said_of_a_member_by_a_leg_that_may_hold_another_one() {
+    let mut rig = Recorded::new(3);
+    rig.put(0, LENGTH, 1);
+    rig.rest();
+    assert!(rig.stop());
+    let rig = rig.with_legs(&[Some(0), Some(2), Some(1)], "");
+    // Legs 1 and 2 cannot be read, and the mirror is started without them.
+    rig.until(|rig| (1..3).all(|leg| rig.asks(leg) == [Ask::Flush]));
+    rig.fail_ask(1, Ask::Flush);
+    rig.fail_ask(2, Ask::Flush);
+    rig.settle();
+    rig.message("start_degraded").unwrap();
+    rig.until(|rig| (1..3).all(|leg| rig.asks(leg) == [Ask::Flush]));
+    rig.fail_ask(1, Ask::Flush);
+    rig.fail_ask(2, Ask::Flush);
+    rig.settle();
+    assert_eq!(rig.letters(), "ADD");
+    for word in ["fail 1", "forget 1", "fail 2", "forget 2"] {
+        assert!(rig.message(word).is_err(), "{word}");
+    }
+    rig.message("add 1").unwrap();
+    rig.rest();
+    assert_eq!((rig.letters().as_str(), rig.says(0, 2)), ("AAD", MemberState::InSync));
+    rig.message("add 2").unwrap();
+    rig.rest();
+    assert_eq!(rig.letters(), "AAA");
+}
+
+#[test]
+fn the_half_of_the_leg_that_is_named_is_kept_in_every_order_of_legs() {
+    for order in [[0, 1], [1, 0]] {
+        for kept in 0..2 {
+            let mut rig = Recorded::new(2);
+            rig.put(0, 1, 1);
+            rig.rest();
+            let all = [Survives::All; 2];
+            let alone = " 1 start_degraded=run";
+            let mut rig = rig.crash_and_start(&all, &[true, false], alone);
+            rig.settle();
+            rig.put(0, 1, 2);
+            rig.sync();
+            let mut rig = rig.crash_and_start(&all, &[false, true], alone);
+            rig.settle();
+            rig.put(0, 1, 3);
+            rig.sync();
+            assert!(rig.stop());
+            let mut rig = rig.with_legs(&order.map(Some), "");
+            rig.settle();
+            let holds = rig.holds(kept, 0);
+            let report = rig.message("show").unwrap();
+            assert!(report.contains("ran apart"), "{report}");
+            rig.message(&format!("keep {kept}")).unwrap();
+            rig.rest();
+            assert_eq!((rig.letters().as_str(), rig.get(0, 1)), ("AA", holds), "{order:?}");
+            assert!(rig.agree(0, 1) && holds == [2, 3][order[kept]]);
+        }
+    }
+}
+
+/// A stop that begins because a commit has failed has not failed itself.
+#[test]
+fn a_stop_that_waited_for_a_promotion_ends_when_that_fails() {
+    let rig = Recorded::leg_out(2);
+    rig.message("add 1").unwrap();
+    rig.until(|rig| {
+        let promotion = rig.asks(0) == [Ask::Super] && rig.letters() == "AS";
+        promotion && rig.message("show").unwrap().contains("being recorded as in sync")
+    });
+    let over = rig.suspend();
+    rig.fail_ask(0, Ask::Super);
+    rig.settle();
+    assert!(over());
 }
