@@ -71,7 +71,8 @@ fn a_disk_that_was_replaced_is_left_out_whatever_it_counts() {
 #[test]
 fn a_replaced_disk_that_ran_alone_and_all_whom_it_contests_are_named() {
     let [old, b, new] = replaced();
-    let old = old.excludes(1, 7).with(|it| it.session = 3).marks(4, Marks::missed(MemberId::new(1)));
+    let old =
+        old.excludes(1, 7).with(|it| it.session = 3).marks(4, Marks::missed(MemberId::new(1)));
     let apart = Contest::Apart { member: MemberId::new(0), sides: vec![vec![0], vec![1, 2]] };
     assert_eq!(placed(&[&old, &b, &new]), Err(apart.clone()));
     // Also while the successor is still being rebuilt, when it is evidence of nothing.
