@@ -235,10 +235,11 @@ impl State {
             // Nothing is recorded, or no session runs.
             (Stage::Maps | Stage::Closing, None) | (Stage::GivenUp, _) => true,
         };
-        match cleaner.stop.take_if(|_| over && !in_flight) {
-            Some(stop) => StopStep::Over(stop),
-            None => StopStep::Wait,
-        }
+        let given_up = stop.stage == Stage::GivenUp;
+        let stop = cleaner.stop.take_if(|_| over && !in_flight);
+        // From here on nothing may follow from what has just ended.
+        self.still |= given_up || stop.is_some();
+        stop.map_or(StopStep::Wait, StopStep::Over)
     }
 
     /// Makes clean what may be; gives the legs whose maps have changes to record.

@@ -10,7 +10,7 @@
 //! |---|---|
 //! | read policy, write-mostly, rate, error threshold | in the table: a new one says them anew |
 //! | who is in sync, who was failed by hand, what was missed | on the members |
-//! | a loss that no FLUSH told of; a replacement on its way; errors of a medium; counts; why a leg stays out | goes over, from leg to leg |
+//! | a loss that no FLUSH told of; a replacement on its way; a leg that is to be taken back; errors of a medium; counts; why a leg stays out | goes over, from leg to leg |
 //! | legs of a mirror without records that are out | goes over: their content is old |
 //! | a check on its way | ends with the suspension, with a word |
 //!
@@ -45,6 +45,8 @@ struct Leg {
     stays_out: Option<String>,
     /// A person took it out, and no member says so yet.
     by_hand: bool,
+    /// A person wants it back, whatever lies on it or not.
+    put_off: Option<bool>,
 }
 
 /// What one mirror leaves to the next.
@@ -82,6 +84,7 @@ impl Mirror {
                 errors: record.errors,
                 stays_out: record.stays_out.clone(),
                 by_hand: state.by_hand.contains(leg),
+                put_off: state.put_off.contains(leg).then_some(state.forced.contains(leg)),
             })
         };
         Estate {
@@ -114,6 +117,12 @@ impl Mirror {
                 record.stays_out.clone_from(&it.stays_out);
                 if it.by_hand {
                     state.by_hand.insert(leg);
+                }
+                if let Some(force) = it.put_off {
+                    state.put_off.insert(leg);
+                    if force {
+                        state.forced.insert(leg);
+                    }
                 }
             }
             if let Log::Core { .. } = self.log {

@@ -303,7 +303,7 @@ impl Mirror {
     pub(crate) fn record(self: &Arc<Self>, leg: usize) {
         let commit = {
             let mut state = self.state.lock();
-            if state.torn_down {
+            if state.still {
                 return;
             }
             let State { regions, legs, .. } = &mut *state;

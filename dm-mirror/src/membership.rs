@@ -325,7 +325,7 @@ impl State {
 
     /// The superblocks to be written now, if none are on their way.
     fn next_superblocks(&mut self) -> Vec<Write> {
-        if self.torn_down {
+        if self.still {
             return Vec::new();
         }
         let in_sync = self.in_sync();

@@ -73,10 +73,15 @@ pub(crate) struct State {
     pub(crate) by_hand: LegSet,
     /// Legs that are being read or wiped, to be taken back ...
     pub(crate) looking: LegSet,
+    /// ... whatever lies on them, ...
+    pub(crate) forced: LegSet,
     /// ... and those of them that a person failed meanwhile.
     pub(crate) called_off: LegSet,
-    /// Nobody uses the mirror any more: nothing is written.
-    pub(crate) torn_down: bool,
+    /// Legs that are to be taken back, and will be looked at when the mirror runs.
+    pub(crate) put_off: LegSet,
+    /// No record is written: whoever suspended the mirror was told that nothing comes, or
+    /// nobody uses it any more. A request ends that, and so does a resume.
+    pub(crate) still: bool,
     pub(crate) retry: Retry,
     pub(crate) legs: ArrayVec<LegRecord, LEGS_MAX>,
     pub(crate) ranges: RangeLock<Waiter>,
@@ -173,8 +178,10 @@ impl Mirror {
             probing: false,
             by_hand: LegSet::EMPTY,
             looking: LegSet::EMPTY,
+            forced: LegSet::EMPTY,
             called_off: LegSet::EMPTY,
-            torn_down: false,
+            put_off: LegSet::EMPTY,
+            still: false,
             retry: Retry::default(),
             legs: records.map(record).collect(),
             ranges: RangeLock::new(),
@@ -220,7 +227,7 @@ impl Mirror {
     pub(crate) fn resume(self: &Arc<Self>) {
         let (first, wake) = {
             let mut state = self.state.lock();
-            state.resync.suspended = false;
+            (state.resync.suspended, state.still) = (false, false);
             let State { membership, regions, cleaner, life, .. } = &mut *state;
             if let Some(membership) = membership {
                 membership.change_twice(|wanted| wanted.clean = false);
@@ -236,6 +243,7 @@ impl Mirror {
         }
         self.commit();
         self.take_back();
+        self.look_at_those_put_off();
         self.resume_resync();
         self.resume_scrub();
     }
@@ -270,7 +278,7 @@ impl Mirror {
     /// in flight.
     pub(crate) fn tear_down(&self) {
         let mut state = self.state.lock();
-        state.torn_down = true;
+        state.still = true;
         state.resync.suspended = true;
     }
 
@@ -278,6 +286,7 @@ impl Mirror {
     pub(crate) fn strategy(self: &Arc<Self>, bio: Bio) {
         let life = {
             let mut state = self.state.lock();
+            state.still = false;
             state.pace.asked();
             match &mut state.life {
                 Life::Running => Ok(bio),

@@ -16,6 +16,7 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
+use core::mem;
 
 use bio::{Bio, Buf, BufCmd, BufDone, IoError, IoResult, Sector};
 use dm::Severity;
@@ -91,19 +92,27 @@ impl Mirror {
     /// The look at a leg that is out is over: what a person asked for could be begun,
     /// or not.
     pub(crate) fn looked_at(self: &Arc<Self>, leg: usize, outcome: Result<(), String>) {
-        let stays_out = outcome.clone().err();
-        let taken = outcome.is_ok();
-        let quiet = {
+        let (quiet, put_off) = {
             let mut state = self.state.lock();
-            if !taken {
-                state.replaces_no_more(leg);
+            let put_off = outcome.is_err()
+                && state.resync.suspended
+                && state.looking.contains(leg)
+                && !state.called_off.contains(leg);
+            if put_off {
+                state.put_off.insert(leg);
+            } else {
+                if outcome.is_err() {
+                    state.replaces_no_more(leg);
+                }
+                state.legs[leg].stays_out = outcome.clone().err();
             }
-            state.legs[leg].stays_out = outcome.err();
             state.looking.remove(leg);
             state.called_off.remove(leg);
-            state.take_quiet()
+            (state.take_quiet(), put_off)
         };
-        match stays_out {
+        match outcome.err() {
+            // A person's word holds over a suspension.
+            Some(_) if put_off => {}
             None => {
                 self.raise(Severity::Info, format_args!("leg {leg} is taken back"));
                 self.take_back();
@@ -115,6 +124,20 @@ impl Mirror {
         }
         if let Some(quiet) = quiet {
             quiet();
+        }
+    }
+
+    /// Looks at the legs that a person wanted back before the mirror was suspended.
+    pub(crate) fn look_at_those_put_off(self: &Arc<Self>) {
+        let (legs, forced) = {
+            let mut state = self.state.lock();
+            let out = state.legs_that(|state| matches!(state, LegState::Failed(_)));
+            (mem::take(&mut state.put_off).and(out), state.forced)
+        };
+        for leg in legs.iter() {
+            if let Err(why) = self.add(leg, forced.contains(leg)) {
+                self.looked_at(leg, Err(why));
+            }
         }
     }
 
@@ -161,12 +184,17 @@ impl State {
 
     /// A leg that is out is going to be read, and perhaps wiped: a suspension waits for
     /// the end, [`Mirror::looked_at`].
-    pub(crate) fn begin_look(&mut self, leg: usize) -> Result<(), String> {
+    pub(crate) fn begin_look(&mut self, leg: usize, force: bool) -> Result<(), String> {
         self.check_idle(leg)?;
         if self.looking.contains(leg) {
             return Err(format!("leg {leg} is being looked at already"));
         }
         self.looking.insert(leg);
+        if force {
+            self.forced.insert(leg);
+        } else {
+            self.forced.remove(leg);
+        }
         Ok(())
     }
 
@@ -181,6 +209,7 @@ impl State {
 
     /// A person failed a leg: whoever looks at it does not take it back.
     pub(crate) fn call_off(&mut self, leg: usize) {
+        self.put_off.remove(leg);
         if self.looking.contains(leg) {
             self.called_off.insert(leg);
         }

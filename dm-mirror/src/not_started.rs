@@ -23,6 +23,7 @@ use crate::format::{MemberId, Superblock};
 use crate::leg::LEGS_MAX;
 use crate::mirror::{Life, Mirror, State};
 use crate::probe::Found;
+use crate::report::Question;
 
 /// What a person is asked to agree to: to go on from this record, without these.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,6 +125,15 @@ impl NotStarted {
     /// The first superblocks could not be written.
     pub(crate) fn failed(why: String) -> NotStarted {
         NotStarted { why, failed: true, ..NotStarted::default() }
+    }
+
+    /// What a person may say for it to start.
+    pub(crate) fn question(&self) -> Option<Question> {
+        match (&self.offer, &self.halves[..]) {
+            (Some(_), _) => Some(Question::Degraded),
+            (None, []) => None,
+            (None, halves) => Some(Question::Halves(halves.iter().map(|it| it.leg).collect())),
+        }
     }
 
     /// Whether it is tried again by itself.

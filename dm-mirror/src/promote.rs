@@ -138,6 +138,7 @@ impl Mirror {
             self.announce_start();
             waiting.into_iter().for_each(|bio| self.strategy(bio));
             self.take_back();
+            self.look_at_those_put_off();
         }
         self.announce_rebuilding(rebuilding);
         self.resume_resync();

@@ -29,7 +29,7 @@ impl Mirror {
     /// answer is that it is being looked at; events and status tell the rest.
     pub(crate) fn add(self: &Arc<Self>, leg: usize, force: bool) -> Result<String, String> {
         self.check_room(leg)?;
-        self.state.lock().begin_look(leg)?;
+        self.state.lock().begin_look(leg, force)?;
         let legs = [leg].into_iter().collect();
         let then = move |mirror: &Arc<Mirror>, found: [Found; LEGS_MAX]| {
             mirror.returned_leg_found(leg, force, found);

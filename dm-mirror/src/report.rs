@@ -43,6 +43,15 @@ pub enum Standing {
     NoMember,
 }
 
+/// What a mirror that was not started asks a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Whether to start without the members that are missing (`start_degraded`).
+    Degraded,
+    /// Which of these legs' halves to keep (`keep`): they ran apart.
+    Halves(Vec<usize>),
+}
+
 /// A mirror at a moment.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -50,6 +59,8 @@ pub struct Report {
     pub health: Health,
     /// ... in words.
     pub summary: String,
+    /// What a person may say for it to start.
+    pub question: Option<Question>,
     /// Its legs, by their numbers.
     pub legs: Vec<LegReport>,
     /// The leg that is to leave once another one has taken its place, or that leaves.

@@ -69,6 +69,10 @@ impl Mirror {
         Report {
             health,
             summary,
+            question: match &state.life {
+                Life::Held(it) | Life::Refused(it) => it.question(),
+                Life::Starting(_) | Life::Running => None,
+            },
             legs: legs.collect(),
             replacing: state.replaced(),
             copying: state.copying(now),

@@ -61,11 +61,11 @@ enum Xtask {
     ///
     /// At a terminal, keys go to the guest as they are; Ctrl-] quits. Otherwise
     /// standard input is a script, or a file is (--script): its lines are sent one
-    /// by one when the prompt is back. The first command that fails ends it, and
+    /// by one as the console asks for them. The first command that fails ends it, and
     /// its line is named; at the end the guest is powered off.
     ///
     /// Meanwhile `cargo xtask disk`, `qmp` and `console` act on the guest from
-    /// another terminal.
+    /// another terminal; of several guests, on that of `--guest N`.
     ///
     /// Exit code: 0 all went well, 1 a command failed (or xtask could not do its
     /// work), 101 the kernel panicked, 124 the guest hung, 125 it reset itself

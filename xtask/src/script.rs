@@ -6,6 +6,8 @@
 //! is guessed from text, and whether a line belongs to a here-document is the console's to
 //! know: it says so, and a whole script is asked before by the console's own rule. Nothing of the script is sent after a command that failed. A line with a control
 //! character is not sent: that would be a key, and mean something else than it says.
+//! A command that leaves a mirror waiting for a person's word has failed, unless the next
+//! command of the script is that word.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -142,6 +144,10 @@ impl Script {
         if frame == Frame::More {
             return self.next_of_document();
         }
+        let frame = match frame {
+            Frame::Asks => self.answered()?,
+            frame => frame,
+        };
         if let Some(ended) = self.running.take()
             && frame != Frame::Done
         {
@@ -161,6 +167,16 @@ impl Script {
         }
         self.running = Some(place);
         Some(Next::Line(command))
+    }
+
+    /// How a command ended that left a mirror waiting for a person's word: the script goes
+    /// on if its next command is that word. `None` if that has to be read first.
+    fn answered(&self) -> Option<Frame> {
+        match self.lines.iter().find(|(_, text)| is_command(text)) {
+            Some((_, text)) if is_word(text) => Some(Frame::Done),
+            Some(_) => Some(Frame::Failed),
+            None => self.ended.then_some(Frame::Failed),
+        }
     }
 
     /// The next line of the here-document of what is running, whatever it is.
@@ -210,6 +226,12 @@ fn unsendable(line: &str) -> Option<char> {
 fn is_command(text: &str) -> bool {
     let text = text.trim_start();
     !text.is_empty() && !text.starts_with('#')
+}
+
+/// Whether a command is a person's word on a mirror that waits for one.
+fn is_word(text: &str) -> bool {
+    let mut words = text.split_whitespace();
+    words.next() == Some("mirror") && matches!(words.next(), Some("start-degraded" | "keep"))
 }
 
 /// Where and how a script came to an early end, for a person.
@@ -286,6 +308,28 @@ mod tests {
         assert_eq!(script.next(Frame::Done), line("poweroff"));
         script.end(true);
         assert!(script.stopped().is_none());
+    }
+
+    #[test]
+    fn a_mirror_that_waits_for_a_word_is_a_failure_unless_the_word_follows() {
+        for (text, goes_on) in [
+            ("mirror assemble vbd0\n# without\nmirror start-degraded m0\n", true),
+            ("mirror start m0\nmirror keep m0 1\n", true),
+            ("mirror assemble vbd0\nmirror status\nmirror start-degraded m0\n", false),
+            ("mirror assemble vbd0\n", false),
+        ] {
+            let mut script = script(text);
+            script.next(Frame::Ready);
+            let next = script.next(Frame::Asks);
+            assert_eq!(next != line("poweroff"), goes_on, "{text}");
+            assert_eq!(script.stopped().is_none(), goes_on, "{text}");
+        }
+        let mut read = Script::new("standard input");
+        read.push(b"mirror assemble vbd0\n");
+        read.next(Frame::Ready);
+        assert_eq!(read.next(Frame::Asks), None, "the next line may be the word");
+        read.push(b"mirror start-degraded m0\n");
+        assert_eq!(read.next(Frame::Asks), line("mirror start-degraded m0"));
     }
 
     #[test]

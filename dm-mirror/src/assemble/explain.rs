@@ -13,6 +13,14 @@ use crate::format::{MemberId, Region};
 /// So many stretches of regions are named; the others are counted.
 const STRETCHES_SHOWN: usize = 8;
 
+/// How a target's user answers a hold: what a console that has a command of its own
+/// leaves out.
+pub const BY_START_DEGRADED: &str = " by the message `start_degraded`";
+
+/// How a target's user chooses between halves; likewise.
+pub const BY_KEEP: &str =
+    "; choose one by the message `keep <leg>`: what the others wrote apart is overwritten";
+
 /// How a device is called, by its index among those given.
 pub type Names<'a> = &'a dyn Fn(usize) -> String;
 
@@ -71,7 +79,7 @@ impl InWords<'_> {
             f.write_str("; ")?;
         }
         let it = if missing.len() == 1 { "it" } else { "them" };
-        write!(f, "return {it}, or start without {it} by the message `start_degraded`")
+        write!(f, "return {it}, or start without {it}{BY_START_DEGRADED}")
     }
 
     fn fmt_refusal(&self, f: &mut Formatter<'_>, refusal: &Refusal) -> fmt::Result {
@@ -97,9 +105,8 @@ impl InWords<'_> {
                 }
                 write!(
                     f,
-                    ": these ran apart, and each may have what the others lack, in {conflict}; \
-                     choose one by the message `keep <leg>`: what the others wrote apart is \
-                     overwritten"
+                    ": these ran apart, and each may have what the others lack, in \
+                     {conflict}{BY_KEEP}"
                 )
             }
         }

@@ -23,7 +23,7 @@ mod explain;
 mod missed;
 mod places;
 
-pub use explain::{InWords, Names};
+pub use explain::{BY_KEEP, BY_START_DEGRADED, InWords, Names};
 pub use places::{Contest, Places, places};
 
 use alloc::vec::Vec;

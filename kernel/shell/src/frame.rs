@@ -31,13 +31,17 @@ pub enum Frame {
     Done,
     /// For a command; the one before failed, or was refused.
     Failed,
+    /// For a command; the one before left a mirror that waits for a person's word, and
+    /// failed unless this command is that word.
+    Asks,
     /// For the next line of a here-document.
     More,
 }
 
 impl Frame {
     /// All of them.
-    pub const ALL: [Frame; 4] = [Frame::Ready, Frame::Done, Frame::Failed, Frame::More];
+    pub const ALL: [Frame; 5] =
+        [Frame::Ready, Frame::Done, Frame::Failed, Frame::Asks, Frame::More];
 
     /// The word that stands for it.
     pub fn word(self) -> &'static str {
@@ -45,6 +49,7 @@ impl Frame {
             Frame::Ready => "ready",
             Frame::Done => "done",
             Frame::Failed => "failed",
+            Frame::Asks => "asks",
             Frame::More => "more",
         }
     }

@@ -11,7 +11,7 @@ const SIZES: &str = "\
 OFFSET and LENGTH are in bytes; with the suffix s in sectors of 512 bytes; with
 K, M or G in powers of 1024; always whole sectors. Quotes '..' and \"..\" join
 words; # starts a comment. Tab completes; up and down recall lines.
-A script ends at the first command that fails, and its exit code tells that.
+Of a script nothing is sent after a command that failed.
 A table of several lines: dmsetup create NAME <<END, the lines, and then END.
 ";
 

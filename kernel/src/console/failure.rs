@@ -13,18 +13,31 @@ pub struct Failure {
     what: String,
     /// Empty, or lines that each begin with a line end.
     next: String,
+    /// A mirror is left that waits for a person's word.
+    asks: bool,
 }
 
 impl Failure {
     /// What happened, and where.
     pub fn new(what: String) -> Failure {
-        Failure { what, next: String::new() }
+        Failure { what, next: String::new(), asks: false }
     }
 
     /// Tells more of what happened, in a line of its own.
     pub fn add(&mut self, line: &str) {
         self.what.push('\n');
         self.what.push_str(line);
+    }
+
+    /// The same, of a mirror that waits for a person's word: a script that gives it in its
+    /// next command has not failed.
+    pub fn asking(self) -> Failure {
+        Failure { asks: true, ..self }
+    }
+
+    /// Whether the next command may answer it.
+    pub fn asks(&self) -> bool {
+        self.asks
     }
 
     /// The same with a line of what to do next.

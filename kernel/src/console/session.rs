@@ -99,7 +99,7 @@ impl<'t> Session<'t> {
             };
             let ended = outcome.unwrap_or_else(|failure| {
                 self.report(&failure);
-                Frame::Failed
+                if failure.asks() { Frame::Asks } else { Frame::Failed }
             });
             let (text, frame) = match documents.is_open() {
                 true => (PROMPT_MORE, Frame::More),

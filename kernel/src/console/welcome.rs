@@ -100,7 +100,7 @@ fn begin_with(session: &mut Session<'_>, begin: Begin) -> Outcome {
 pub fn make_mirror(session: &mut Session<'_>, legs: Legs) -> Outcome {
     let [a, b] = pair(session.dm)?;
     let contents = match legs {
-        Legs::Unknown => compare(session, &a, &b)?,
+        Legs::Unknown => compared(session, &a, &b)?,
         Legs::Same => Contents::Same,
     };
     let sync = match contents {
@@ -112,9 +112,6 @@ pub fn make_mirror(session: &mut Session<'_>, legs: Legs) -> Outcome {
         Contents::Same => NOSYNC,
         Contents::SecondBlank => SYNC,
     };
-    if legs == Legs::Unknown {
-        refuse_blank_begin(session, &a, &b)?;
-    }
     let table = table(a.capacity(), sync, &a.name(), &b.name());
     drop([a, b]);
     commands::create(session, MIRROR, &table)?;
@@ -129,22 +126,32 @@ fn suggest(name: &str) {
     kprintln!("      mirror add {name} 1");
 }
 
-/// Refuses two disks that hold something, of which the first begins with nothing where
-/// superblocks would be.
-fn refuse_blank_begin(session: &mut Session<'_>, a: &DeviceRef, b: &DeviceRef) -> Outcome {
-    let slots = members::read_slots(session, core::slice::from_ref(a))?.remove(0);
-    let blank = slots.is_ok_and(|slots| slots.iter().flatten().all(|&byte| byte == 0));
-    if !blank {
-        return Ok(());
+/// What two disks have in common; refused if they hold something behind a blank begin.
+fn compared(session: &mut Session<'_>, a: &DeviceRef, b: &DeviceRef) -> Result<Contents, Failure> {
+    let blank_begin = begins_blank(session, a)?;
+    let why = "data behind a blank begin may be those of a mirror whose superblocks were wiped: \
+               they begin elsewhere then";
+    let contents = compare(session, a, b);
+    match contents {
+        Ok(Contents::Blank) => contents,
+        _ if !blank_begin => contents,
+        Err(failure) => Err(failure.and(why)),
+        Ok(Contents::Same | Contents::SecondBlank) => {
+            let (first, second) = (a.name(), b.name());
+            let table = table(a.capacity(), SYNC, &first, &second);
+            let failure = Failure::new(format!("`{first}` holds data behind a blank begin"));
+            Err(failure.and(why).and(&format!(
+                "to mirror `{first}` as it is, over `{second}`: \
+                 dmsetup create {MIRROR} --table \"{table}\""
+            )))
+        }
     }
-    let (first, second) = (a.name(), b.name());
-    let table = table(a.capacity(), SYNC, &first, &second);
-    Err(Failure::new(format!("`{first}` holds data behind a blank begin"))
-        .and("were they a mirror's whose superblocks were wiped, they would begin elsewhere")
-        .and(&format!(
-            "to mirror `{first}` as it is, over `{second}`: \
-             dmsetup create {MIRROR} --table \"{table}\""
-        )))
+}
+
+/// Whether a disk begins with nothing where superblocks would be.
+fn begins_blank(session: &mut Session<'_>, disk: &DeviceRef) -> Result<bool, Failure> {
+    let slots = members::read_slots(session, core::slice::from_ref(disk))?.remove(0);
+    Ok(slots.is_ok_and(|slots| slots.iter().flatten().all(|&byte| byte == 0)))
 }
 
 fn table(length: Sectors, sync: &str, first: &str, second: &str) -> String {

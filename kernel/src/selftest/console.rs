@@ -220,10 +220,18 @@ fn made_by_itself(may_sleep: &MaySleep) -> Result<(), String> {
         check!(rig.dm.get("m0").is_err());
         Ok(())
     };
+    let fails_to_begin = |session: &mut Session<'_>, why: &str| {
+        let made = welcome::make_mirror(session, Legs::Unknown);
+        let told = made.err().map(|failure| failure.to_string()).unwrap_or_default();
+        check!(told.contains(why), "{told:?}");
+        Ok::<(), String>(())
+    };
     all_run(&mut session, &["write vbd0 131071s x"])?;
     behind_nothing(&mut session)?;
     all_run(&mut session, &["write vbd1 131071s x"])?;
     behind_nothing(&mut session)?;
+    all_run(&mut session, &["write vbd1 131071s y"])?;
+    fails_to_begin(&mut session, "data behind a blank begin")?;
     all_run(&mut session, &["write vbd1 131071s --hex 00", "write vbd0 0 x"])?;
     begins(&mut session, " sync ")?;
     all_run(&mut session, &["fill vbd1 0 1M 0", "write vbd1 131071s y"])?;

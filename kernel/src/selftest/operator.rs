@@ -410,10 +410,7 @@ fn fail_then_add(may_sleep: &MaySleep) -> Result<(), String> {
     for _ in 0..3 {
         all_run(&mut session, &["mirror fail m0 1", "mirror add m0 1"])?;
     }
-    all_run(
-        &mut session,
-        &["mirror rate m0 none,256", "mirror fail m0 1", "mirror add m0 1 slow"],
-    )?;
+    all_run(&mut session, &["mirror rate m0 none,256", "mirror fail m0 1", "mirror add m0 1"])?;
     all_run(&mut session, &["mirror fail m0 1", "dmsetup remove m0"])
 }
 

@@ -49,7 +49,7 @@ pub(crate) struct Options {
 }
 
 /// How long disks are loaded as a part of the tests.
-const LOAD_SECONDS: u64 = 15;
+const LOAD_SECONDS: u64 = 10;
 
 /// A fault, and what is promised under it.
 pub(crate) struct Case {

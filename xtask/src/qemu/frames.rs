@@ -20,6 +20,9 @@ pub(crate) enum Frame {
     Done,
     /// For a command; the one before failed, or was refused.
     Failed,
+    /// For a command; the one before left a mirror that waits for a person's word, and
+    /// failed unless this command is that word.
+    Asks,
     /// For the next line of a here-document.
     More,
 }
@@ -30,6 +33,7 @@ impl Frame {
             b"ready" => Some(Self::Ready),
             b"done" => Some(Self::Done),
             b"failed" => Some(Self::Failed),
+            b"asks" => Some(Self::Asks),
             b"more" => Some(Self::More),
             _ => None,
         }

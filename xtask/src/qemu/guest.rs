@@ -230,7 +230,7 @@ impl Guest {
 
     /// Whether the last command of a script failed, or was refused.
     pub(crate) fn has_failed(&self) -> bool {
-        self.answer() == Some(Frame::Failed)
+        matches!(self.answer(), Some(Frame::Failed | Frame::Asks))
     }
 
     /// The next whole line the guest says, or `None` when the prompt is back.

@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 
 use dm::{DeviceRef, Devices, Dm, MappedDevice, Mode, Slot, Suspend, check_name};
 use dm_mirror::format::Bad;
+use dm_mirror::report::{Question, Report};
 
 use super::{Need, dmsetup, mirror};
 use crate::console::members::{self, Member, Set};
@@ -47,7 +48,9 @@ pub fn run(session: &mut Session<'_>, disks: &[String]) -> Outcome {
     let last = failures.pop();
     failures.iter().for_each(|failure| session.report(failure));
     match last {
-        Some(last) => return Err(last),
+        // One question can be answered, no more.
+        Some(last) if failures.is_empty() => return Err(last),
+        Some(last) => return Err(Failure::new(format!("{last}"))),
         None if !labelled => {
             kprintln!("no disk is a member of a mirror; `help mirror label` shows how to make one");
         }
@@ -62,7 +65,9 @@ pub fn run(session: &mut Session<'_>, disks: &[String]) -> Outcome {
 /// The refusal of a mirror that is there and serves nobody; what to do was told before.
 pub fn does_not_run(dm: &Dm, name: &str) -> Failure {
     let health = dm.get(name).map(|device| mirror::health(&device)).unwrap_or_default();
-    Failure::new(format!("`{name}` is there and does not run: {health}"))
+    let failure = Failure::new(format!("`{name}` is there and does not run: {health}"));
+    let asks = dm.get(name).is_ok_and(|device| mirror::question(&device).is_some());
+    if asks { failure.asking() } else { failure }
 }
 
 /// Assembles what is there and not in use, of these devices or of all. A mirror that runs
@@ -322,17 +327,16 @@ fn give_back(
     let ran = mirror::life(&device) == mirror::Life::Running;
     swap(session, name, &device, &after)?;
     if ran && mirror::life(&device) != mirror::Life::Running {
-        let why = mirror::health(&device);
+        let (why, question) = (mirror::health(&device), mirror::question(&device));
         swap(session, name, &device, &before)?;
         explain(session.dm, name)?;
         let failure = Failure::new(format!("`{name}` does not start with it: {why}"))
             .and(&format!("`{name}` goes on without"));
-        return Err(if mirror::ran_apart(&why) {
-            failure.and(&format!(
+        return Err(match question {
+            Some(Question::Halves(_)) => failure.and(&format!(
                 "to start with both and choose: `mirror stop {name}`, then `mirror assemble`"
-            ))
-        } else {
-            failure
+            )),
+            Some(Question::Degraded) | None => failure,
         });
     }
     explain(session.dm, name)?;
@@ -419,21 +423,23 @@ pub fn advise(name: &str, device: &MappedDevice) {
             "{name}: `dmsetup message {name} SECTOR start_degraded`, or `keep LEG`, tells one"
         );
     };
-    if life == mirror::Life::Held {
-        kprintln!("{name}: a member that comes back: `mirror assemble`");
-        kprintln!("{name}: to start without: `mirror start-degraded {name}`");
-        return;
-    }
-    let legs = mirror::report(device, place).map(|report| report.legs).unwrap_or_default();
-    let legs = legs.iter().map(|leg| &*leg.device).enumerate().filter(|(_, disk)| *disk != "-");
-    let legs: Vec<(usize, &str)> = legs.collect();
-    if mirror::ran_apart(&mirror::health(device)) {
-        kprintln!("{name}: one half can be kept, and what the others wrote apart is lost:");
-        for (leg, disk) in legs {
-            kprintln!("{name}: to keep what `{disk}` holds: `mirror keep {name} {leg}`");
+    let Some(Report { legs, question, .. }) = mirror::report(device, place) else { return };
+    match question {
+        Some(Question::Degraded) => {
+            kprintln!("{name}: a member that comes back: `mirror assemble`");
+            kprintln!("{name}: to start without: `mirror start-degraded {name}`");
         }
-    } else {
-        let disks: Vec<&str> = legs.into_iter().map(|(_, disk)| disk).collect();
-        kprintln!("{name}: what they are to mirrors: `mirror examine {}`", disks.join(" "));
+        Some(Question::Halves(halves)) => {
+            kprintln!("{name}: one half can be kept, and what the others wrote apart is lost:");
+            for leg in halves {
+                let disk = &legs[leg].device;
+                kprintln!("{name}: to keep what `{disk}` holds: `mirror keep {name} {leg}`");
+            }
+        }
+        None => {
+            let disks = legs.iter().map(|leg| &*leg.device).filter(|disk| *disk != "-");
+            let disks: Vec<&str> = disks.collect();
+            kprintln!("{name}: what they are to mirrors: `mirror examine {}`", disks.join(" "));
+        }
     }
 }

@@ -10,7 +10,8 @@ use alloc::vec::Vec;
 use bio::{Sector, Sectors};
 use dm::{Dm, MappedDevice, Mode, Slot};
 use dm_mirror::MirrorTarget;
-use dm_mirror::report::Report;
+use dm_mirror::assemble::{BY_KEEP, BY_START_DEGRADED};
+use dm_mirror::report::{Question, Report};
 use shell::Mirror;
 
 use super::{assemble, check, dmsetup, exchange, label, lifecycle, status};
@@ -141,21 +142,15 @@ pub fn health(device: &MappedDevice) -> String {
     report.map(|report| in_words(&report.summary)).unwrap_or_default()
 }
 
-/// Whether a mirror was refused because its halves ran apart.
-pub fn ran_apart(health: &str) -> bool {
-    health.contains(" ran apart")
+/// What a person may say for the first mirror of a device to start.
+pub fn question(device: &MappedDevice) -> Option<Question> {
+    report(device, mirrors(device).first()?)?.question
 }
 
-/// A mirror's summary for the console, which has commands of its own and knows legs by
-/// their devices: what speaks of messages and of slots is left out, as hints follow.
+/// A mirror's summary for the console, which has commands of its own: what speaks of
+/// messages is left out, as hints follow.
 pub fn in_words(summary: &str) -> String {
-    let mut text = summary.replace(" by the message `start_degraded`", "");
-    let tail = "; choose one by `keep=<member>`: what the others wrote apart is overwritten";
-    text = text.replace(tail, "");
-    if let (Some(start), Some(end)) = (text.find("members "), text.find(" ran apart")) {
-        text.replace_range(start..end, "its halves");
-    }
-    text
+    summary.replace(BY_START_DEGRADED, "").replace(BY_KEEP, "")
 }
 
 /// Makes a mirror's device and waits until it has read its members.
