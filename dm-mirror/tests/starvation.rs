@@ -2,14 +2,13 @@
 //! promotion, what is copied, a region that is to become clean, a check.
 //!
 //! The user always has a write open, and begins the next, in another region, before
-//! any flush ends: what a flush was to record is never all there is to record. Legs do
-//! all they are asked within a round.
+//! that one or any flush ends: what a flush was to record is never all there is to
+//! record. Legs do all else that they are asked within a round.
 
 mod rig;
 
-use rig::Tag;
-use rig::recorded::{Ask, REGION, Recorded, Survives};
-use sim::Outcome;
+use rig::recorded::{Ask, DATA, REGION, Recorded, Survives};
+use sim::{Outcome, Pending};
 
 /// Whatever the mirror has to do, it has done after so many of the user's writes.
 const ROUNDS_MAX: u64 = 400;
@@ -20,26 +19,34 @@ struct Busy {
     /// The user writes to so many regions from the first on, in turn.
     regions: u64,
     next: u64,
-    open: Option<Tag>,
+    /// Where the write begins that is open.
+    open: u64,
 }
 
 impl Busy {
     fn over(rig: Recorded, regions: u64) -> Busy {
-        Busy { rig, regions, next: 0, open: None }
+        Busy { rig, regions, next: 0, open: u64::MAX }
     }
 
-    /// Everything that a leg was asked for and that is of these kinds ends.
+    /// Everything that a leg was asked for and that is of these kinds ends, but for the
+    /// data of the write that is open.
     fn end_all(&self, leg: usize, kinds: &[Ask]) {
-        while let Some(kind) = self.rig.asks(leg).into_iter().find(|it| kinds.contains(it)) {
-            self.rig.end_ask(leg, kind, Outcome::Ok);
+        let disk = &self.rig.disks[leg];
+        let open = |it: &Pending| it.cmd.modifies() && it.extent.start().0 == DATA + self.open;
+        loop {
+            let asks = self.rig.asks(leg).into_iter().enumerate();
+            let pending = asks.filter(|(_, ask)| kinds.contains(ask));
+            let mut pending = pending.filter_map(|(index, _)| disk.pending(index));
+            let Some(next) = pending.find(|it| !open(it)) else { return };
+            disk.complete(next.id, Outcome::Ok);
         }
     }
 
     /// The next write comes before the one that is open has ended.
     fn write(&mut self) {
-        let region = self.next % self.regions;
+        self.open = self.next % self.regions * REGION;
         self.next += 1;
-        self.open = Some(self.rig.write(region * REGION, 1, self.next as u8));
+        self.rig.write(self.open, 1, self.next as u8);
     }
 
     fn round(&mut self) {
