@@ -26,6 +26,7 @@ use dm::Severity;
 
 use crate::format::MemberState;
 use crate::leg::{Failure, LegSet, LegState};
+use crate::leg_flush::Ended;
 use crate::mirror::{LegRecord, Mirror, State};
 use crate::region::Moment;
 use crate::write::Origin;
@@ -88,9 +89,11 @@ impl Mirror {
         let mut state = self.state.lock();
         let record = &mut state.legs[leg];
         record.outstanding -= 1;
-        let goes_on = cmd == BufCmd::Flush && record.flushes.ended(result);
+        let flush = (cmd == BufCmd::Flush).then(|| record.flushes.ended(result));
+        // A flush fails once, however many share it.
+        let result = if flush == Some(Ended::Shared) { Ok(()) } else { result };
         self.lost_meanwhile(state, leg, (cmd, result), resets);
-        if goes_on {
+        if flush == Some(Ended::First { goes_on: true }) {
             self.go_on_flushing(leg);
         }
     }

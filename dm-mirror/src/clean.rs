@@ -68,9 +68,11 @@ impl Cleaner {
         !mem::replace(&mut self.awake, true)
     }
 
-    /// Whether a clean stop is on its way.
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.stop.is_some()
+    /// The superblocks cannot say that a stop which is on its way was a clean one.
+    pub(crate) fn give_up_stop(&mut self) {
+        if let Some(stop) = &mut self.stop {
+            stop.stage = Stage::GivenUp;
+        }
     }
 
     /// What is to be recorded of a region changed, without a hurry.
@@ -139,7 +141,6 @@ impl Mirror {
     pub(crate) fn clean_now(self: &Arc<Self>) {
         let legs = {
             let mut state = self.state.lock();
-            state.cleaner.flushing = false;
             if state.pending() { LegSet::EMPTY } else { state.clean() }
         };
         legs.iter().for_each(|leg| self.record(leg));
@@ -147,6 +148,7 @@ impl Mirror {
 
     /// The cleaner's own flush has ended.
     pub(crate) fn cleaner_flushed(self: &Arc<Self>) {
+        self.state.lock().cleaner.flushing = false;
         self.clean_now();
         self.check_stop();
     }
@@ -195,14 +197,6 @@ impl Mirror {
             }
         }
         done();
-    }
-
-    /// The superblocks cannot say that the mirror was stopped.
-    pub(crate) fn give_up_stop(self: &Arc<Self>) {
-        if let Some(stop) = &mut self.state.lock().cleaner.stop {
-            stop.stage = Stage::GivenUp;
-        }
-        self.check_stop();
     }
 }
 

@@ -22,7 +22,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use bio::{Sector, Sectors};
+use bio::Sector;
 use dm::Severity;
 
 use crate::cache_loss::Loss;
@@ -42,6 +42,8 @@ struct Leg {
     state: LegState,
     counts: Counts,
     errors: Errors,
+    /// How often its device had lost its cache when that was last looked at.
+    resets: u64,
     stays_out: Option<String>,
     /// A person took it out, and no member says so yet.
     by_hand: bool,
@@ -74,24 +76,29 @@ impl Mirror {
     fn estate(&self) -> Estate {
         let places: Vec<Option<Place>> =
             (0..self.legs.len()).map(|leg| self.place_of(leg)).collect();
-        let state = self.state.lock();
+        let mut state = self.state.lock();
+        let marked = state.marked();
         let leg = |(leg, place): (usize, Option<Place>)| {
             let record = &state.legs[leg];
+            // One that no superblock calls rebuilding yet would be out again.
+            let returns = record.state == LegState::Returning && !marked.contains(leg);
+            let put_off = state.put_off.contains(leg) || returns;
             Some(Leg {
                 place: place?,
                 state: record.state,
                 counts: record.counts,
                 errors: record.errors,
+                resets: record.resets,
                 stays_out: record.stays_out.clone(),
                 by_hand: state.by_hand.contains(leg),
-                put_off: state.put_off.contains(leg).then_some(state.forced.contains(leg)),
+                put_off: put_off.then_some(state.forced.contains(leg)),
             })
         };
-        Estate {
-            legs: places.into_iter().enumerate().filter_map(leg).collect(),
-            untold: state.loss.is_untold(),
-            replacement: state.replacement,
-        }
+        let legs = places.into_iter().enumerate().filter_map(leg).collect();
+        let (untold, replacement) = (state.loss.is_untold(), state.replacement.take());
+        // Whoever takes it over tells it.
+        state.loss = Loss::default();
+        Estate { legs, untold, replacement }
     }
 
     /// Goes on where `before` stopped.
@@ -106,6 +113,8 @@ impl Mirror {
             let new_number = |leg: usize| before.place_of(leg).and_then(|place| here(&place));
             it.renumbered(new_number).ok_or(it)
         });
+        let none_in_sync = matched.iter().all(|(_, it)| it.state != LegState::InSync);
+        let stale = matches!(self.log, Log::Core { .. }) && none_in_sync;
         {
             let mut state = self.state.lock();
             if estate.untold {
@@ -114,6 +123,8 @@ impl Mirror {
             for &(leg, it) in &matched {
                 let record = &mut state.legs[leg];
                 (record.counts, record.errors) = (it.counts, it.errors);
+                // A loss that nobody has noticed yet is noticed by the next request.
+                record.resets = it.resets;
                 record.stays_out.clone_from(&it.stays_out);
                 if it.by_hand {
                     state.by_hand.insert(leg);
@@ -126,9 +137,15 @@ impl Mirror {
                 }
             }
             if let Log::Core { .. } = self.log {
-                self.take_over_core(&mut state, &matched, before.length);
+                self.take_over_core(&mut state, &matched, before);
             }
-            state.replacement = replacement.and_then(Result::ok);
+            if let Some(Ok(replacement)) = replacement {
+                state.replacement = Some(replacement);
+            }
+        }
+        if stale {
+            let what = "none of the legs was in sync in the mirror before; their data are old";
+            self.note(Severity::Error, format_args!("{what}"));
         }
         if let Some(Err(lost)) = replacement {
             let what = format!("{lost} is off: the new table lacks one of the two legs");
@@ -141,12 +158,14 @@ impl Mirror {
     /// The legs of a mirror without records, as the mirror before left them. One that is
     /// out holds old data, also where the table would have it be the source; a new one
     /// gets the data, wherever it stands.
-    fn take_over_core(&self, state: &mut State, matched: &[(usize, &Leg)], length: Sectors) {
+    fn take_over_core(&self, state: &mut State, matched: &[(usize, &Leg)], before: &Mirror) {
         let nosync = matches!(self.log, Log::Core { nosync: true, .. });
         let mut sources = matched.iter().filter(|(_, it)| it.state == LegState::InSync);
         let Some(&(source, _)) = sources.next() else { return };
-        // What lies behind the end of the mirror before was never made equal.
-        let equal = nosync || self.length <= length;
+        // What lies behind the end of the mirror before was never made equal, and neither
+        // were the records on its members.
+        let all_data = matches!(before.log, Log::Core { .. }) && self.length <= before.length;
+        let equal = nosync || all_data;
         for leg in 0..self.legs.len() {
             let before = matched.iter().find(|(it, _)| *it == leg).map(|(_, it)| it.state);
             let now = match before {

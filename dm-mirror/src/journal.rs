@@ -140,14 +140,14 @@ impl Journal {
         regions.all().all(recorded)
     }
 
-    /// Whether nothing is on its way.
+    /// Whether nothing is on its way, and no transaction waits for a record.
     pub(crate) fn is_settled(&self) -> bool {
-        self.flight.is_none()
+        self.flight.is_none() && self.waiting.is_empty()
     }
 
     /// Whether nothing is on its way, nor wanted.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.flight.is_none() && self.changed.is_empty() && self.waiting.is_empty()
+        self.is_settled() && self.changed.is_empty()
     }
 
     /// Has these pages written.

@@ -57,15 +57,26 @@ impl Flushes {
         first
     }
 
-    /// The flush on its way has ended. Whether the caller is to tell and to go on.
-    pub(crate) fn ended(&mut self, result: IoResult) -> bool {
+    /// A flush has ended, for one who asked for it.
+    pub(crate) fn ended(&mut self, result: IoResult) -> Ended {
         if self.stage != Stage::OnItsWay {
-            // One that shared it, and is told.
-            return false;
+            return Ended::Shared;
         }
         self.stage = Stage::Ended(result);
-        !mem::replace(&mut self.going_on, true)
+        Ended::First { goes_on: !mem::replace(&mut self.going_on, true) }
     }
+}
+
+/// Who hears of the end of a flush.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The one that the leg had, before all others.
+    First {
+        /// The caller is to tell them, and to issue the next.
+        goes_on: bool,
+    },
+    /// One that shared it: what came of it is known already.
+    Shared,
 }
 
 impl LegRecord {

@@ -35,8 +35,9 @@
 //!    `readmit.rs` takes back a leg that was out, `newcomer.rs` makes another disk
 //!    a member, `replace.rs` has it take the place of one that still serves.
 //!
-//! `retry.rs` tries again what failed on the last leg, `inherit.rs` goes on where the
-//! mirror of an earlier table stopped.
+//! `by_hand.rs` keeps out whom a person took out, `suspension.rs` waits until nothing is
+//! on its way, `retry.rs` tries again what failed on the last leg, `inherit.rs` goes on
+//! where the mirror of an earlier table stopped.
 //!
 //! `leg.rs` has the states of a leg, `leg_flush.rs` its one flush at a time,
 //! `leg_reads.rs` reads several at once,
@@ -64,6 +65,7 @@
 extern crate alloc;
 
 pub mod assemble;
+mod by_hand;
 mod cache_loss;
 mod check;
 mod clean;
@@ -99,6 +101,7 @@ mod scrub;
 mod settle;
 mod start;
 mod status;
+mod suspension;
 mod target;
 mod write;
 

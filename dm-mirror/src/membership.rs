@@ -296,7 +296,23 @@ fn remember(history: &mut ArrayVec<Uuid, HISTORY_MAX>, generation: Uuid) {
     history.insert(0, generation);
 }
 
+/// What a commit leaves that the last leg could not write.
+struct Over {
+    parked: Vec<Ended>,
+    /// Requests that waited for the start, if it was that.
+    waiting: Option<Vec<Bio>>,
+}
+
 impl State {
+    /// The last leg could not write its superblock. A stop that is on its way cannot be
+    /// recorded; a session that has not begun is over.
+    fn commit_failed(&mut self, error: IoError) -> Over {
+        let membership = self.membership.as_mut().expect("a commit belongs to some");
+        let parked = core::mem::take(&mut membership.parked);
+        self.cleaner.give_up_stop();
+        Over { parked, waiting: self.start_has_failed(error) }
+    }
+
     /// Whether a leg in sync does not durably hold what is wanted: nothing is
     /// acknowledged.
     pub(crate) fn pending(&self) -> bool {
@@ -391,7 +407,7 @@ impl Mirror {
     /// can be written.
     fn commit_over(self: &Arc<Self>, failed: &[(usize, IoError)]) {
         let why = |error: IoError| Failure::Metadata(error.kind);
-        let (out, stuck) = {
+        let (out, stuck, over) = {
             let mut state = self.state.lock();
             let (mut out, mut stuck) = (LegErrors::new(), None);
             for &(leg, error) in failed {
@@ -401,12 +417,14 @@ impl Mirror {
                     stuck = Some(error);
                 }
             }
-            (out, stuck)
+            // In the same step: a commit that begins later is another one's.
+            let over = stuck.map(|error| state.commit_failed(error));
+            (out, stuck, over)
         };
         out.iter().for_each(|&(leg, error)| self.announce(leg, why(error)));
-        match stuck {
-            Some(error) => self.not_committed(error),
-            None => self.committed(),
+        match (stuck, over) {
+            (Some(error), Some(over)) => self.not_committed(error, over),
+            _ => self.committed(),
         }
         if !out.is_empty() {
             self.leg_went_out();
@@ -430,17 +448,16 @@ impl Mirror {
     }
 
     /// The last leg cannot write its superblock: what waited for it fails.
-    fn not_committed(self: &Arc<Self>, error: IoError) {
-        let ended = {
-            let mut state = self.state.lock();
-            let membership = state.membership.as_mut().expect("its commit is on its way");
-            core::mem::take(&mut membership.parked)
-        };
-        for mut ended in ended {
+    fn not_committed(self: &Arc<Self>, error: IoError, over: Over) {
+        let Over { parked, waiting } = over;
+        for mut ended in parked {
             ended.result = ended.result.and(Err(error));
             self.complete(ended);
         }
         self.could_not_commit(error);
+        if let Some(waiting) = waiting {
+            self.announce_not_started(waiting);
+        }
     }
 }
 

@@ -13,7 +13,6 @@
 //! - Whoever holds a [`Ticket`] gives it back exactly once, in the step that
 //!   decides what came of it, then completes, then calls [`Mirror::grant`].
 
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -30,7 +29,7 @@ use crate::clean::Cleaner;
 use crate::config::{Config, Log, ReadPolicy};
 use crate::counts::{Cause, Counts};
 use crate::errors::{Errors, Threshold};
-use crate::format::{Geometry, MemberId, MemberState};
+use crate::format::{Geometry, MemberId};
 use crate::journal::Journal;
 use crate::leg::{Failure, LEGS_MAX, Leg, LegSet, LegState};
 use crate::leg_flush::Flushes;
@@ -71,8 +70,8 @@ pub(crate) struct State {
     /// Legs of which it is not known which member they hold: they could not be read when
     /// the session began, and several members were missing.
     pub(crate) unknown: LegSet,
-    /// Legs that a person took out of a session that has not begun on any member: the
-    /// next session begins without them.
+    /// Legs that a person took out, which no superblock durably says yet: if this session
+    /// ends before, the next one begins without them.
     pub(crate) by_hand: LegSet,
     /// Legs that are being read or wiped, to be taken back ...
     pub(crate) looking: LegSet,
@@ -252,40 +251,6 @@ impl Mirror {
         self.resume_scrub();
     }
 
-    /// Stops background I/O, and leaves everything clean that can be; `done` is
-    /// called when nothing is in flight.
-    pub(crate) fn suspend(self: &Arc<Self>, done: Box<dyn FnOnce() + Send>) {
-        let mirror = self.clone();
-        let stop: Box<dyn FnOnce() + Send> = Box::new(move || mirror.stop(done));
-        let (quiet, wake, ended) = {
-            let mut state = self.state.lock();
-            assert!(state.resync.on_quiet.is_none(), "a target is suspended once at a time");
-            state.resync.suspended = true;
-            state.resync.on_quiet = Some(stop);
-            let quiet = state.take_quiet();
-            // One in flight ends with its chunk.
-            let ended = !state.scrub.running && state.end_check();
-            (quiet, state.resync.wake(), ended)
-        };
-        if ended {
-            self.check_ended();
-        }
-        if wake {
-            self.next_step();
-        }
-        if let Some(quiet) = quiet {
-            quiet();
-        }
-    }
-
-    /// Nobody will use the mirror any more: background I/O ends with what is
-    /// in flight.
-    pub(crate) fn tear_down(&self) {
-        let mut state = self.state.lock();
-        state.still = true;
-        state.resync.suspended = true;
-    }
-
     /// Takes over a request (`dmirror_strategy`).
     pub(crate) fn strategy(self: &Arc<Self>, bio: Bio) {
         let life = {
@@ -386,40 +351,6 @@ impl Mirror {
         state
     }
 
-    /// A person takes a leg out (`fail`). It stays out, also over restarts, until a
-    /// person takes it back; also if it was out before for another reason.
-    pub(crate) fn fail_by_hand(self: &Arc<Self>, leg: usize) -> Result<String, String> {
-        let (news, recorded) = {
-            let mut state = self.state.lock();
-            state.check_awake()?;
-            if !state.has_session() {
-                return Err("the mirror does not run: nothing is read from its legs, or written \
-                            to them"
-                    .into());
-            }
-            state.check_known(leg)?;
-            let news = state.fail(leg, Failure::ByHand);
-            let starting = !matches!(state.life, Life::Running);
-            if !matches!(state.legs[leg].state, LegState::Failed(_)) {
-                return Err(format!(
-                    "{} is the last one in sync; failing it would lose the data",
-                    self.call(leg)
-                ));
-            }
-            if starting {
-                state.by_hand.insert(leg);
-            }
-            state.call_off(leg);
-            (news, state.keep_out_by_hand(leg))
-        };
-        if news {
-            self.went_out(leg, Failure::ByHand);
-        } else if recorded {
-            self.commit();
-        }
-        Ok(format!("leg {leg} is out"))
-    }
-
     /// A leg is out: a person hears of it, and superblocks must say so.
     pub(crate) fn went_out(self: &Arc<Self>, leg: usize, why: Failure) {
         self.announce(leg, why);
@@ -509,58 +440,6 @@ impl State {
             all: self.legs_that(|_| true),
             when: core::array::from_fn(when),
         }
-    }
-
-    /// What waits for the end of background I/O, if it has come.
-    pub(crate) fn take_quiet(&mut self) -> Option<Box<dyn FnOnce() + Send>> {
-        let quiet =
-            !self.resync.running && !self.scrub.running && !self.probing && self.looking.is_empty();
-        self.resync.on_quiet.take_if(|_| quiet)
-    }
-
-    /// Whether no leg has a request of the mirror's, one that is out included, and no
-    /// record is between its write and its flush.
-    pub(crate) fn nothing_in_flight(&self) -> bool {
-        let idle = |leg: &LegRecord| {
-            leg.outstanding == 0 && leg.journal.as_ref().is_none_or(Journal::is_settled)
-        };
-        self.legs.iter().all(idle) && self.membership.as_ref().is_none_or(Membership::is_quiet)
-    }
-
-    /// Refuses to record something of a member by a leg that may hold another one.
-    pub(crate) fn check_known(&self, leg: usize) -> Result<(), String> {
-        if self.unknown.contains(leg) {
-            return Err(format!(
-                "leg {leg} could not be read when the mirror started, and several members were \
-                 missing: which one it is, is not known; `add {leg}` looks at it"
-            ));
-        }
-        Ok(())
-    }
-
-    /// Whether a session runs, or its first superblocks are on their way.
-    pub(crate) fn has_session(&self) -> bool {
-        match self.life {
-            Life::Running => true,
-            Life::Starting(_) => self.membership.is_some(),
-            Life::Held(_) | Life::Refused(_) => false,
-        }
-    }
-
-    /// A leg that is out stays so until a person takes it back, and superblocks are to
-    /// say so. Whether that is news to them.
-    pub(crate) fn keep_out_by_hand(&mut self, leg: usize) -> bool {
-        let (Some(regions), Some(membership)) = (&self.regions, &mut self.membership) else {
-            return false;
-        };
-        let member = regions.member(leg);
-        let recorded = membership.state(member).needs_a_person();
-        if !membership.has(member) || recorded || self.unknown.contains(leg) {
-            return false;
-        }
-        self.legs[leg].state = LegState::Failed(Failure::ByHand);
-        membership.set_state(member, MemberState::FailedByHand);
-        true
     }
 
     /// Takes a leg out and says whether that is news; not the last in sync.

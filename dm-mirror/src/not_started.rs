@@ -18,7 +18,7 @@ use alloc::vec::Vec;
 use arrayvec::ArrayVec;
 use uuid::Uuid;
 
-use crate::assemble::{Plan, Refusal, Role};
+use crate::assemble::{Plan, Refusal, Role, Verdict};
 use crate::format::{MemberId, Superblock};
 use crate::leg::LEGS_MAX;
 use crate::mirror::{Life, Mirror, State};
@@ -61,14 +61,20 @@ struct Choice {
 pub(crate) struct Consent {
     /// Start though members are missing that were in sync.
     pub(crate) degraded: Option<Offer>,
-    keep: Option<Choice>,
+    /// The half to keep, and all that were to be chosen from.
+    keep: Option<(Choice, ArrayVec<Choice, LEGS_MAX>)>,
 }
 
 impl Consent {
-    /// The leg whose half is kept, if it still shows what the person saw.
-    pub(crate) fn kept(&self, found: &[Found; LEGS_MAX]) -> Option<usize> {
-        let Choice { leg, generation } = self.keep?;
-        (generation_of(&found[leg]) == Some(generation)).then_some(leg)
+    /// The leg whose half is kept, if a person chose it from all the halves that were
+    /// found: one that they did not see would be overwritten without their word.
+    pub(crate) fn kept(&self, verdict: &Verdict, found: &[Found; LEGS_MAX]) -> Option<usize> {
+        let (chosen, seen) = self.keep.as_ref()?;
+        let Verdict::Refuse(Refusal::SplitBrain { sides, .. }) = verdict else { return None };
+        let mut generations = sides.iter().flatten().map(|leg| generation_of(&found[*leg]));
+        let all_seen = generations.all(|it| seen.iter().any(|seen| Some(seen.generation) == it));
+        let same = generation_of(&found[chosen.leg]) == Some(chosen.generation);
+        (all_seen && same).then_some(chosen.leg)
     }
 }
 
@@ -190,7 +196,7 @@ impl Mirror {
             let choice = not_started.halves.iter().find(|half| half.leg == leg);
             match (choice, not_started.halves.is_empty()) {
                 (Some(choice), _) => {
-                    consent.keep = Some(*choice);
+                    consent.keep = Some((*choice, not_started.halves.clone()));
                     Ok(())
                 }
                 (None, true) => Err("no halves ran apart: there is nothing to choose".into()),

@@ -113,18 +113,20 @@ impl Mirror {
     /// All legs in sync hold what is wanted, and perhaps the others too: what
     /// waited for that goes on.
     pub(crate) fn membership_changed(self: &Arc<Self>) {
-        let (promoted, ticket, started, rebuilding, replaced) = {
+        let (promoted, ticket, started, rebuilding, replaced, off) = {
             let mut state = self.state.lock();
             if state.pending() {
                 return;
             }
             state.retry.succeeded();
+            state.by_hand = LegSet::EMPTY;
             let promoted = state.take_promoted();
             let still = state.legs_to_be_promoted();
             let ticket = if still.is_empty() { state.promotion.take() } else { None };
             let started = state.take_started();
+            let off = if started.is_some() { state.take_lost_replacement() } else { None };
             let rebuilding = state.take_rebuilding();
-            (promoted, ticket, started, rebuilding, state.go_on_replacing())
+            (promoted, ticket, started, rebuilding, state.go_on_replacing(), off)
         };
         self.announce_durable();
         self.announce_in_sync(promoted);
@@ -133,6 +135,9 @@ impl Mirror {
         }
         if let Some(ticket) = ticket {
             self.promotion_over(ticket);
+        }
+        if let Some(off) = off {
+            self.note(Severity::Warning, format_args!("{off} is off: its disk is not there"));
         }
         if let Some(waiting) = started {
             self.announce_start();
@@ -147,7 +152,7 @@ impl Mirror {
 
     /// The last leg cannot write its superblock: a promotion is off, for now.
     pub(crate) fn could_not_commit(self: &Arc<Self>, error: IoError) {
-        let (ticket, stopping) = {
+        let ticket = {
             let mut state = self.state.lock();
             for leg in state.legs_to_be_promoted().iter() {
                 let State { regions, membership, .. } = &mut *state;
@@ -155,7 +160,7 @@ impl Mirror {
                     membership.set_state(regions.member(leg), MemberState::Rebuilding);
                 }
             }
-            (state.promotion.take(), state.cleaner.is_stopping())
+            state.promotion.take()
         };
         if let Some(ticket) = ticket {
             self.release(ticket);
@@ -164,11 +169,6 @@ impl Mirror {
         }
         self.fail_readers(error);
         self.try_again_later();
-        self.start_failed(error);
-        // One that begins only now has not failed.
-        if stopping {
-            self.give_up_stop();
-        }
     }
 }
 
@@ -207,7 +207,7 @@ impl State {
         if !matches!(self.life, Life::Starting(_)) {
             return None;
         }
-        (self.consent, self.by_hand) = (Consent::default(), LegSet::EMPTY);
+        self.consent = Consent::default();
         match core::mem::replace(&mut self.life, Life::Running) {
             Life::Starting(waiting) => Some(waiting),
             _ => None,

@@ -192,6 +192,7 @@ impl State {
             Role::Empty | Role::Absent | Role::Missing => return Err("it is no member".into()),
         };
         let journal = returning(leg, found, &missed, membership, regions);
+        self.by_hand.remove(leg);
         let record = &mut self.legs[leg];
         record.journal = Some(journal);
         record.state = LegState::Returning;

@@ -83,6 +83,12 @@ impl State {
             LegState::Rebuilding | LegState::Returning => {
                 Err(format!("leg {old} is not in sync yet; fail it, and add a disk in its place"))
             }
+            // Else it would take the other's place at once, whatever `add` says then.
+            LegState::InSync | LegState::Failed(_)
+                if !matches!(self.legs[new].state, LegState::Failed(_)) =>
+            {
+                Err(format!("leg {new} is not out"))
+            }
             LegState::InSync | LegState::Failed(_) => {
                 self.replacement = Some(Replacement::Rebuilding { old, new });
                 Ok(())
@@ -112,6 +118,17 @@ impl State {
         }
     }
 
+    /// A replacement that was taken over, and whose new leg this session has not.
+    pub(crate) fn take_lost_replacement(&mut self) -> Option<Replacement> {
+        let State { legs, put_off, .. } = self;
+        self.replacement.take_if(|it| match *it {
+            Replacement::Rebuilding { new, .. } => {
+                matches!(legs[new].state, LegState::Failed(_)) && !put_off.contains(new)
+            }
+            Replacement::Leaving { .. } => false,
+        })
+    }
+
     /// All legs in sync hold what is wanted: goes on with a replacement, if its new leg
     /// is one of them. Gives the leg that goes out for it.
     pub(crate) fn go_on_replacing(&mut self) -> Option<usize> {
@@ -125,9 +142,14 @@ impl State {
         if let Some(Replacement::Leaving { old }) = self.replacement
             && !self.pending()
         {
-            self.replacement = None;
-            // Refused to one that a person took back meanwhile.
-            let _ = self.forget(old);
+            if !matches!(self.legs[old].state, LegState::Failed(_)) {
+                // The last session could not record it.
+                out = self.fail(old, Failure::Replaced).then_some(old);
+            } else {
+                // Refused to one that a person took back meanwhile.
+                let _ = self.forget(old);
+            }
+            self.replacement = self.replacement.filter(|_| out.is_some());
         }
         out
     }

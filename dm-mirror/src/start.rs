@@ -51,29 +51,34 @@ impl Mirror {
     }
 
     fn found(self: &Arc<Self>, found: [Found; LEGS_MAX]) {
-        let (suspended, consent) = {
+        let consent = self.state.lock().consent.clone();
+        let decided = self.decide(&found, &consent);
+        let resets = core::array::from_fn(|leg| self.legs.get(leg).map_or(0, |leg| leg.resets()));
+        if let Ok(plan) = &decided {
+            self.set_data_start(plan.newest.geometry.data_start);
+        }
+        // What was decided and the end of the search are one step: a suspension or a
+        // resume in between would see neither.
+        let next = {
             let mut state = self.state.lock();
             state.probing = false;
-            (state.resync.suspended.then(|| state.take_quiet()), state.consent.clone())
-        };
-        if let Some(quiet) = suspended {
-            // Nothing is written after a suspension; the resume starts anew.
-            return quiet.into_iter().for_each(|quiet| quiet());
-        }
-        match self.decide(&found, &consent) {
-            Ok(plan) => {
-                self.set_data_start(plan.newest.geometry.data_start);
-                let resets =
-                    core::array::from_fn(|leg| self.legs.get(leg).map_or(0, |leg| leg.resets()));
-                let out = {
-                    let mut state = self.state.lock();
+            match decided {
+                // Nothing is written after a suspension; the resume starts anew.
+                _ if state.resync.suspended => Next::Quiet(state.take_quiet()),
+                Ok(plan) => {
                     state.apply(&plan, &found, &resets, self);
-                    state.without_those_failed_by_hand()
-                };
+                    Next::Commit(state.without_those_failed_by_hand())
+                }
+                Err(life) => Next::NotStarted(state.not_started(life)),
+            }
+        };
+        match next {
+            Next::Quiet(quiet) => quiet.into_iter().for_each(|quiet| quiet()),
+            Next::Commit(out) => {
                 out.iter().for_each(|leg| self.announce(leg, Failure::ByHand));
                 self.commit();
             }
-            Err(life) => self.not_started(life),
+            Next::NotStarted(waiting) => self.announce_not_started(waiting),
         }
     }
 
@@ -96,7 +101,10 @@ impl Mirror {
                 Found::Member(..) | Found::Bad(_) | Found::Absent => {}
             }
         }
-        let verdict = assemble::assemble(&members, consent.kept(found));
+        let mut verdict = assemble::assemble(&members, None);
+        if let Some(kept) = consent.kept(&verdict, found) {
+            verdict = assemble::assemble(&members, Some(kept));
+        }
         let words = || verdict.in_words(&|leg| self.call(leg)).to_string();
         let plan = match &verdict {
             Verdict::Start(plan) => plan,
@@ -133,56 +141,54 @@ impl Mirror {
         Ok(())
     }
 
-    fn not_started(self: &Arc<Self>, life: Life) {
-        if let Life::Held(not_started) | Life::Refused(not_started) = &life {
-            let why = &not_started.why;
+    /// The mirror was not started: tells why, and fails what waited for it.
+    pub(crate) fn announce_not_started(self: &Arc<Self>, waiting: Vec<Bio>) {
+        let why = match &self.state.lock().life {
+            Life::Held(it) | Life::Refused(it) => Some(it.why.clone()),
+            Life::Starting(_) | Life::Running => None,
+        };
+        if let Some(why) = why {
             log::warn!("mirror: {why}");
             self.note(Severity::Error, format_args!("not started: {why}"));
         }
-        let waiting = {
-            let mut state = self.state.lock();
-            // The word was for an offer that does not hold; that for a half does.
-            if !matches!(&life, Life::Held(it) if it.has_failed()) {
-                state.consent.degraded = None;
-            }
-            match mem::replace(&mut state.life, life) {
-                Life::Starting(waiting) => waiting,
-                Life::Running | Life::Held(_) | Life::Refused(_) => Vec::new(),
-            }
-        };
-        waiting.into_iter().for_each(|bio: Bio| bio.fail(ErrorKind::Gone));
+        waiting.into_iter().for_each(|bio| bio.fail(ErrorKind::Gone));
         self.events.raise();
-    }
-
-    /// The session's first superblocks could not be written: the session is over
-    /// before it began, with all that belongs to it. It is tried again by itself.
-    pub(crate) fn start_failed(self: &Arc<Self>, error: IoError) {
-        {
-            let mut state = self.state.lock();
-            if !matches!(state.life, Life::Starting(_)) {
-                return;
-            }
-            state.end_session();
-        }
-        let why = format!("no superblock can be written: {}; it is tried again", error.kind);
-        self.not_started(Life::Held(NotStarted::failed(why)));
     }
 }
 
+/// What follows when the members have been read.
+enum Next {
+    /// A suspension waited for that.
+    Quiet(Option<Box<dyn FnOnce() + Send>>),
+    /// A session begins; these legs a person had taken out before.
+    Commit(LegSet),
+    /// It cannot; these requests waited for it.
+    NotStarted(Vec<Bio>),
+}
+
 impl State {
-    /// A person took legs out before this session, and was told that they are.
-    fn without_those_failed_by_hand(&mut self) -> LegSet {
-        let mut out = LegSet::EMPTY;
-        for leg in self.by_hand.iter() {
-            if self.fail(leg, Failure::ByHand) {
-                out.insert(leg);
-            }
-            // It may have been out already for another reason.
-            if matches!(self.legs[leg].state, LegState::Failed(_)) {
-                self.keep_out_by_hand(leg);
-            }
+    /// The mirror is held or refused; gives the requests that waited for its start.
+    fn not_started(&mut self, life: Life) -> Vec<Bio> {
+        // The word was for an offer that does not hold; that for a half does.
+        if !matches!(&life, Life::Held(it) if it.has_failed()) {
+            self.consent.degraded = None;
         }
-        out
+        match mem::replace(&mut self.life, life) {
+            Life::Starting(waiting) => waiting,
+            Life::Running | Life::Held(_) | Life::Refused(_) => Vec::new(),
+        }
+    }
+
+    /// The first superblocks could not be written, if that is what they were: the session
+    /// is over before it began, with all that belongs to it. It is tried again by itself.
+    /// Gives the requests that waited.
+    pub(crate) fn start_has_failed(&mut self, error: IoError) -> Option<Vec<Bio>> {
+        if !matches!(self.life, Life::Starting(_)) {
+            return None;
+        }
+        self.end_session();
+        let why = format!("no superblock can be written: {}; it is tried again", error.kind);
+        Some(self.not_started(Life::Held(NotStarted::failed(why))))
     }
 
     /// Forgets all that belongs to a session.

@@ -109,6 +109,10 @@ impl Target for MirrorTarget {
         self.devices.clone()
     }
 
+    fn owes_failure(&self) -> bool {
+        self.mirror.state.lock().loss.is_untold()
+    }
+
     fn serves(&self) -> bool {
         !matches!(self.mirror.state.lock().life, Life::Held(_) | Life::Refused(_))
     }
@@ -123,7 +127,7 @@ impl Target for MirrorTarget {
             if let Some(before) = target.downcast_ref::<MirrorTarget>()
                 && self.mirror.shares_leg_with(&before.mirror)
             {
-                return self.mirror.take_over(&before.mirror);
+                self.mirror.take_over(&before.mirror);
             }
         }
     }

@@ -258,3 +258,116 @@ fn a_stop_that_waited_for_a_promotion_ends_when_that_fails() {
     rig.settle();
     assert!(over());
 }
+
+/// Nobody has noticed it when the tables are exchanged.
+#[test]
+fn a_leg_of_a_core_mirror_that_lost_its_cache_unnoticed_is_found_after_an_exchange() {
+    let mut rig = Rig::nosync(2);
+    rig.write_all(0, 64, 1);
+    rig.disks[0].lose_cache(&mut *Survives::Durable.chooser());
+    let mut rig = rig.exchange_table("core 2 8 sync 2 vbd0 0 vbd1 0");
+    assert_eq!([0; 4].map(|_| rig.read_back(0, 64)), [1; 4]);
+    assert_eq!(rig.letters(), "DA");
+}
+
+/// Their records differ, and lie where the new mirror has data.
+#[test]
+fn legs_that_had_records_are_made_equal_where_those_lay() {
+    let mut rig = Recorded::new(2);
+    rig.put(0, LENGTH, 1);
+    rig.rest();
+    assert!(rig.stop());
+    let rig = rig.with_core("core 2 8 sync 2 vbd0 0 vbd1 0");
+    assert_eq!(rig.letters(), "AS");
+    rig.drain();
+    assert!(rig.letters() == "AA" && rig.same(0, 1));
+}
+
+#[test]
+fn a_leg_that_was_failed_by_hand_stays_out_though_no_superblock_could_say_so() {
+    let rig = Recorded::new(2);
+    rig.message("fail 1").unwrap();
+    rig.fail_ask(0, Ask::Super);
+    let over = rig.suspend();
+    for _ in 0..20 {
+        match rig.asks(0).first() {
+            Some(Ask::Super) => rig.fail_ask(0, Ask::Super),
+            Some(_) | None => rig.settle(),
+        }
+    }
+    assert!(over());
+    let rig = rig.with_legs(&SWAPPED, "");
+    rig.rest();
+    assert_eq!((rig.letters().as_str(), rig.says(1, 1)), ("DA", MemberState::FailedByHand));
+}
+
+/// Its disk is wiped and was to be a member when the tables are exchanged.
+#[test]
+fn a_replacement_by_a_new_disk_goes_on_wherever_it_is_interrupted() {
+    for steps in 0.. {
+        let rig = Recorded::new(2).stop_and_widen();
+        rig.settle();
+        rig.message("replace 0 2").unwrap();
+        let before = (0..steps).all(|_| rig.step());
+        assert!(rig.stop(), "after {steps}");
+        let rig = rig.with_legs(&[Some(0), Some(1), Some(2)], "");
+        rig.rest();
+        let report = rig.message("show").unwrap();
+        assert!(report.starts_with("healthy: 2 of 2"), "after {steps}: {report}");
+        assert!(rig.superblock(1).members[0].is_none(), "after {steps}: {report}");
+        if !before {
+            break;
+        }
+    }
+}
+
+/// A half that the person did not see would be overwritten too.
+#[test]
+fn a_choice_between_halves_is_good_for_those_that_were_shown() {
+    let alone = " 1 start_degraded=run";
+    let mut rig = Recorded::new(3);
+    rig.put(0, 1, 1);
+    rig.rest();
+    for leg in 0..3 {
+        let there = [0, 1, 2].map(|it| it == leg);
+        rig = rig.crash_and_start(&[Survives::All; 3], &there, alone);
+        rig.settle();
+        rig.put(0, 1, 2 + leg as u8);
+        rig.sync();
+    }
+    assert!(rig.stop());
+    let rig = rig.with_legs(&[Some(0), Some(1), Some(2)], "");
+    rig.until(|rig| rig.asks(0) == [Ask::Flush]);
+    rig.fail_ask(0, Ask::Flush);
+    rig.settle();
+    assert!(!rig.message("show").unwrap().contains("leg 0 (vbd0);"), "it cannot be read");
+    rig.message("keep 1").unwrap();
+    rig.settle();
+    assert!(!rig.runs(), "leg 0 is a third half: {}", rig.message("show").unwrap());
+    let mut rig = rig;
+    rig.message("keep 1").unwrap();
+    rig.rest();
+    assert_eq!((rig.letters().as_str(), rig.get(0, 1)), ("AAA", 3));
+}
+
+#[test]
+fn a_replacement_by_a_leg_in_sync_is_refused_and_changes_nothing() {
+    let mut rig = Recorded::new(3);
+    assert!(rig.message("replace 0 1").is_err());
+    rig.put(0, 1, 1);
+    rig.rest();
+    assert_eq!(rig.letters(), "AAA");
+}
+
+/// The flush of the suspension puts leg 1 out; leg 0 cannot say so at first.
+#[test]
+fn a_suspension_ends_though_the_commit_that_it_waited_for_failed_once() {
+    let mut rig = Recorded::new(2);
+    let flush = rig.flush();
+    rig.end_ask(1, Ask::Flush, Outcome::Fail(ErrorKind::Gone, Landed::None));
+    rig.end_ask(0, Ask::Flush, Outcome::Ok);
+    let over = rig.suspend();
+    rig.fail_ask(0, Ask::Super);
+    rig.settle();
+    assert!(rig.end(flush).is_some() && over());
+}

@@ -8,8 +8,8 @@ use std::time::Duration;
 use bio::{ErrorKind, Extent, Limits, SECTOR_SIZE, Sector, Sectors};
 use sim::{Landed, Outcome, SimDisk};
 
-use super::LENGTH;
 use super::recorded::{Ask, DATA, Recorded, Survives};
+use super::{LENGTH, Rig};
 
 impl Recorded {
     /// A mirror of two legs, whose leg 0 is the last in sync; it has 1 in sector 0,
@@ -118,6 +118,18 @@ impl Recorded {
         self.disks = order.iter().map(|disk| self.disks[*disk].clone()).collect();
         self.target = target;
         self
+    }
+
+    /// The mirror, which is stopped, goes on as one without records over the same disks.
+    pub fn with_core(self, args: &str) -> Rig {
+        let devices: Vec<_> = self.disks.iter().map(|disk| disk.clone() as _).collect();
+        let (later, events) = (self.later.clone(), self.events.clone());
+        let target = super::create(args, &devices, LENGTH, later, events).unwrap();
+        super::at_once(&*target);
+        target.take_over(std::slice::from_ref(&self.target));
+        target.resume();
+        let Recorded(rig) = self;
+        Rig { target, ..rig }
     }
 
     /// The time on the mirror's clock.

@@ -99,7 +99,7 @@ impl Costs {
 }
 
 /// A mirror that remembers.
-pub struct Recorded(Rig);
+pub struct Recorded(pub(super) Rig);
 
 impl Deref for Recorded {
     type Target = Rig;

@@ -101,6 +101,13 @@ pub trait Target: Any + Send + Sync {
     /// The devices it uses, each once, in the order of its arguments.
     fn devices(&self) -> Vec<DeviceRef>;
 
+    /// Whether its next FLUSH has to fail, for what was acknowledged before and is lost.
+    /// Asked of a target whose table was exchanged, after [`take_over`](Target::take_over):
+    /// the device then tells its user.
+    fn owes_failure(&self) -> bool {
+        false
+    }
+
     /// Whether it serves requests now. One that does not fails them for a reason that a
     /// person sees in its status; such a failure tells of no loss.
     fn serves(&self) -> bool {

@@ -273,6 +273,10 @@ impl World<'_> {
                 let books = self.closed_books(subject);
                 self.look_whether_still();
                 self.acts.pause = Pause::No;
+                if !self.stage.ran {
+                    // Its start failed, so that no leg could record what was said.
+                    self.acts.out.fill(None);
+                }
                 subject.make();
                 self.history.part();
                 self.history.note(|| "it is gone, and made anew".into());

@@ -115,6 +115,9 @@ impl MappedDevice {
             let before: Vec<Arc<dyn Target>> =
                 old.entries().iter().map(|entry| entry.target.clone()).collect();
             table.entries().iter().for_each(|entry| entry.target.take_over(&before));
+            if before.iter().any(|target| target.owes_failure()) {
+                self.state.lock().flush_failed.get_or_insert(ErrorKind::Media);
+            }
         }
         for entry in table.entries() {
             entry.target.resume();
@@ -265,7 +268,7 @@ impl Quiesce {
     }
 
     fn finish(self) {
-        let serve = self.table.entries().iter().all(|entry| entry.target.serves());
+        let serve = self.table.entries().iter().any(|entry| entry.target.serves());
         drop(self.table);
         self.device.quiesced(if serve { self.flushed } else { Ok(()) });
         (self.done)(self.flushed.map_err(DmError::Flush));

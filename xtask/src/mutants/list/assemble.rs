@@ -28,7 +28,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "the order of the devices counts",
         rule: "from the superblocks and the region maps alone",
         file: MOD,
-        edits: &[("present.sort_by_key(|it| (it.slot(), it.own().uuid, it.device));", "")],
+        edits: &[("present.sort_by_key(|it| (it.id(), it.own().uuid, it.device));", "")],
     },
     Mutant {
         name: "a member that is half rebuilt says who was rolled back",
@@ -64,10 +64,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a stranger is taken for a copy of the member in its place",
         rule: "A disk that has no place is left alone",
         file: MOD,
-        edits: &[(
-            "(a.slot(), a.own().uuid) == (b.slot(), b.own().uuid);",
-            "a.slot() == b.slot();",
-        )],
+        edits: &[("(a.id(), a.own().uuid) == (b.id(), b.own().uuid);", "a.id() == b.id();")],
     },
     Mutant {
         name: "a stranger is taken for the member whose place it has",
@@ -192,7 +189,7 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "none was missed by a member of the other side",
         file: ELECT,
         edits: &[(
-            "needs.add(it, Marks::DIRTY | Marks::missed(other.slot()));
+            "needs.add(it, Marks::DIRTY | Marks::missed(other.id()));
     needs.finish()",
             "needs.add(it, Marks::DIRTY);
     let _ = other;
@@ -204,9 +201,9 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "no region is dirty",
         file: ELECT,
         edits: &[(
-            "needs.add(it, Marks::DIRTY | Marks::missed(other.slot()));
+            "needs.add(it, Marks::DIRTY | Marks::missed(other.id()));
     needs.finish()",
-            "needs.add(it, Marks::missed(other.slot()));
+            "needs.add(it, Marks::missed(other.id()));
     needs.finish()",
         )],
     },
@@ -226,7 +223,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "two disks of one place are sides to choose from",
         rule: "for nothing tells them apart",
         file: ELECT,
-        edits: &[("one_side_for_each_slot(&sides)?;", "")],
+        edits: &[("one_side_for_each_member(&sides)?;", "")],
     },
     Mutant {
         name: "the first half wins unless a person objects",
@@ -238,7 +235,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "the half is kept that a person did not choose",
         rule: "What a person decided against",
         file: ELECT,
-        edits: &[("find(|side| has(side, slot))", "find(|side| !has(side, slot))")],
+        edits: &[("find(|side| has(side, device))", "find(|side| !has(side, device))")],
     },
     Mutant {
         name: "what a person decided against is forgotten",
@@ -251,9 +248,9 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "The refusal names the regions in which one side wrote without the other",
         file: ELECT,
         edits: &[(
-            "            needs.add(it, Marks::DIRTY | Marks::missed(other.slot()));
+            "            needs.add(it, Marks::DIRTY | Marks::missed(other.id()));
         }",
-            "            needs.add(it, Marks::missed(other.slot()));
+            "            needs.add(it, Marks::missed(other.id()));
         }",
         )],
     },
@@ -262,7 +259,7 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "The refusal names the regions in which one side wrote without the other",
         file: ELECT,
         edits: &[(
-            "            needs.add(it, Marks::DIRTY | Marks::missed(other.slot()));
+            "            needs.add(it, Marks::DIRTY | Marks::missed(other.id()));
         }",
             "            needs.add(it, Marks::DIRTY);
         }",
@@ -312,9 +309,12 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a member that failed for its medium comes back by itself",
-        rule: "A member that failed for errors of its medium stays out",
+        rule: "stays out until a person says otherwise",
         file: DECIDE,
-        edits: &[("} else if entry.state == MemberState::FailedMedia {", "} else if false {")],
+        edits: &[(
+            "MemberState::FailedMedia => Role::KeptOut { device, why: FAILED_MEDIA },",
+            "MemberState::FailedMedia => Role::Return { device, missed: self.missed(it, entry) },",
+        )],
     },
     Mutant {
         name: "a member that the newest record calls out is in sync",
@@ -356,7 +356,10 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a member that calls itself out is in sync",
         rule: "Only a member that calls itself in sync is evidence",
         file: DECIDE,
-        edits: &[("FailedMedia => false,", "FailedMedia => same || ancestor,")],
+        edits: &[(
+            "MemberState::Out | MemberState::FailedMedia | MemberState::FailedByHand => false,",
+            "MemberState::Out | MemberState::FailedMedia | MemberState::FailedByHand => same || ancestor,",
+        )],
     },
     Mutant {
         name: "a snapshot is in sync",
@@ -422,6 +425,6 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a loser keeps what it wrote alone",
         rule: "then also what the members in sync missed by its map",
         file: DECIDE,
-        edits: &[("own |= Marks::missed(source.slot());", "own |= mine;")],
+        edits: &[("own |= Marks::missed(source.id());", "own |= mine;")],
     },
 ];

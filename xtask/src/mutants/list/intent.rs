@@ -21,8 +21,7 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "before that leg's own map durably calls the region DIRTY",
         file: JOURNAL,
         edits: &[(
-            "self.state.lock().legs[leg].issued(BufCmd::Flush, cause);
-        self.legs[leg].strategy(Bio::new(Buf::flush(), io, leg as u64));",
+            "self.flush_leg(leg, Bio::new(Buf::flush(), io, leg as u64), cause);",
             "let _ = (io, cause);
         self.map_flushed(leg, Ok(()));",
         )],
@@ -47,7 +46,13 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a clean record on its way is not looked at",
         rule: "A record on its way counts too",
         file: JOURNAL,
-        edits: &[("&& self.in_flight(region).is_none_or(|marks| marks.contains(wanted))", "")],
+        edits: &[(
+            "let wanted = regions.marks(region);
+        self.durable[region.0 as usize].contains(wanted)
+            && self.in_flight(region).is_none_or(|marks| marks.contains(wanted))",
+            "let wanted = regions.marks(region);
+        self.durable[region.0 as usize].contains(wanted)",
+        )],
     },
     Mutant {
         name: "a record that failed counts as durable",

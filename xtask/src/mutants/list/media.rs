@@ -103,8 +103,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "Only a person's `add` takes it back",
         file: READMIT,
         edits: &[(
-            "entry.filter(|entry| entry.state == MemberState::FailedMedia)",
-            "entry.filter(|_| false)",
+            "            && entry.state.needs_a_person()",
+            "            && entry.seen == u64::MAX",
         )],
     },
     Mutant {

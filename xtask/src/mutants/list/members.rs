@@ -4,6 +4,7 @@ use super::Mutant;
 
 const NEWCOMER: &str = "dm-mirror/src/newcomer.rs";
 const PACE: &str = "dm-mirror/src/pace.rs";
+const RETRY: &str = "dm-mirror/src/retry.rs";
 const REPLACE: &str = "dm-mirror/src/replace.rs";
 const RESYNC: &str = "dm-mirror/src/resync.rs";
 
@@ -42,7 +43,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a suspension does not wait for the wipe of a new member's disk",
         rule: "is wiped durably first",
         file: NEWCOMER,
-        edits: &[("state.wiping += 1;", ""), ("state.wiping -= 1;", "")],
+        edits: &[("self.looking.insert(leg);", "")],
     },
     Mutant {
         name: "the data of a new member may be larger than its disk",
@@ -55,15 +56,18 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "strikes one that is out from the records",
         file: NEWCOMER,
         edits: &[(
-            "LegState::Failed(_) if membership.has_member(slot) => {}",
-            "_ if membership.has_member(slot) => {}",
+            "LegState::Failed(_) if membership.has(member) => {}",
+            "_ if membership.has(member) => {}",
         )],
     },
     Mutant {
         name: "a replaced leg goes out before the promotion of the new one is durable",
         rule: "until the promotion of the new one is durable everywhere",
         file: REPLACE,
-        edits: &[("&& promoted.contains(new)", "&& { let _ = (promoted, new); true }")],
+        edits: &[(
+            "&& self.legs[new].state == LegState::InSync",
+            "&& self.legs[new].state == LegState::Rebuilding",
+        )],
     },
     Mutant {
         name: "a replaced leg stays a member",
@@ -90,12 +94,13 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a stop that could not be recorded is recorded later",
         rule: "So a stop that could not be recorded is not recorded later",
-        file: RESYNC,
+        file: RETRY,
         edits: &[(
-            "if self.0.state.lock().resync.suspended {
-            return;
-        }",
-            "",
+            "if state.resync.suspended {
+                // Whoever resumes it does all this.
+                return;
+            }",
+            "state.still = false;",
         )],
     },
     Mutant {

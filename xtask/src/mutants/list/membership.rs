@@ -50,8 +50,7 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "Nothing is acknowledged while an exclusion is not durable",
         file: MEMBERSHIP,
         edits: &[(
-            "self.state.lock().legs[leg].issued(BufCmd::Flush, Cause::Super);
-        self.legs[leg].strategy(Bio::new(Buf::flush(), io, leg as u64));",
+            "self.flush_leg(leg, Bio::new(Buf::flush(), io, leg as u64), Cause::Super);",
             "let _ = io;
         self.superblock_done(leg, Ok(()));",
         )],
@@ -66,7 +65,10 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "writes wait for ever if the last leg cannot write its superblock",
         rule: "nothing hangs",
         file: MEMBERSHIP,
-        edits: &[("Some(error) => self.not_committed(error),", "Some(_) => {}")],
+        edits: &[(
+            "(Some(error), Some(over)) => self.not_committed(error, over),",
+            "(Some(_), Some(_)) => {}",
+        )],
     },
     Mutant {
         name: "writes succeed though the last leg cannot write its superblock",
@@ -112,8 +114,8 @@ pub(super) const TABLE: &[Mutant] = &[
         file: MEMBERSHIP,
         edits: &[(
             "let seq = disk.seq;
-                self.saw(slot, seq);",
-            "let _ = slot;",
+                self.saw(member, seq);",
+            "let _ = member;",
         )],
     },
     Mutant {

@@ -7,6 +7,7 @@
 
 mod assemble;
 mod intent;
+mod lives;
 mod media;
 mod members;
 mod membership;
@@ -47,6 +48,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Mutant> {
         assemble::TABLE,
         media::TABLE,
         members::TABLE,
+        lives::TABLE,
     ];
     tables.into_iter().flatten()
 }

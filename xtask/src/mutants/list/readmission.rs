@@ -16,7 +16,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a leg is taken back before the maps say what it missed",
         rule: "before the maps of all legs in sync durably say what it missed",
         file: READMIT,
-        edits: &[("if !journal.has_recorded(Marks::missed(slot), regions) {", "if false {")],
+        edits: &[("if !journal.has_recorded(Marks::missed(member), regions) {", "if false {")],
     },
     Mutant {
         name: "the map of one leg in sync is enough to take another one back",
@@ -29,12 +29,12 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "durably say what it missed",
         file: JOURNAL,
         edits: &[(
-            "regions.all().all(|region| self.durable[region.0 as usize].contains(wanted(region)))
-            && self.flight.is_none()",
-            "regions.all().all(|region| {
-            self.durable[region.0 as usize].contains(wanted(region))
-                || self.in_flight(region).is_some_and(|marks| marks.contains(wanted(region)))
-        })",
+            "let wanted = regions.marks(region) & mark;
+            self.durable[region.0 as usize].contains(wanted)
+                && self.in_flight(region).is_none_or(|marks| marks.contains(wanted))",
+            "let wanted = regions.marks(region) & mark;
+            self.durable[region.0 as usize].contains(wanted)
+                || self.in_flight(region).is_some_and(|marks| marks.contains(wanted))",
         )],
     },
     Mutant {
@@ -85,8 +85,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "durable on every leg in sync first and on itself last",
         file: MEMBERSHIP,
         edits: &[
-            ("membership.next(in_sync, now, slots);", "membership.next(followers, now, slots);"),
-            ("{ membership.next(followers, now, slots) } else", "{ membership.next(in_sync, now, slots) } else"),
+            ("membership.next(in_sync, now, member);", "membership.next(followers, now, member);"),
+            ("{ membership.next(followers, now, member) } else", "{ membership.next(in_sync, now, member) } else"),
         ],
     },
     Mutant {
@@ -109,7 +109,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a promotion has no generation of its own",
         rule: "and at every promotion",
         file: PROMOTE,
-        edits: &[("membership.mint(regions.slot(by));", "let _ = by;")],
+        edits: &[("membership.mint(regions.member(by));", "let _ = by;")],
     },
     Mutant {
         name: "a leg is promoted without a flush",
@@ -154,6 +154,6 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a promotion goes on though its source lost its cache",
         rule: "A leg whose device lost its cache",
         file: CACHE_LOSS,
-        edits: &[("membership.set_state(regions.slot(leg), MemberState::Rebuilding);", "let _ = (leg, &membership);")],
+        edits: &[("membership.set_state(regions.member(leg), MemberState::Rebuilding);", "let _ = (leg, &membership);")],
     },
 ];

@@ -146,14 +146,14 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "Nothing is acknowledged while an exclusion is not durable",
         file: START,
         edits: &[(
-            "self.commit();\n            }\n            Err(life)",
+            "self.commit();\n            }\n            Next::NotStarted",
             "self.commit();
                 let life = mem::replace(&mut self.state.lock().life, Life::Running);
                 if let Life::Starting(waiting) = life {
                     waiting.into_iter().for_each(|bio| self.strategy(bio));
                 }
             }
-            Err(life)",
+            Next::NotStarted",
         )],
     },
     Mutant {

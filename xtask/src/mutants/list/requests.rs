@@ -4,6 +4,7 @@
 use super::Mutant;
 
 const MIRROR: &str = "dm-mirror/src/mirror.rs";
+const SUSPENSION: &str = "dm-mirror/src/suspension.rs";
 const RANGE: &str = "dm-mirror/src/range.rs";
 const READ: &str = "dm-mirror/src/read.rs";
 const RESYNC: &str = "dm-mirror/src/resync.rs";
@@ -124,7 +125,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a suspend does not wait for the chunk in flight",
         rule: "A suspend waits for the chunk in flight",
-        file: MIRROR,
+        file: SUSPENSION,
         edits: &[("!self.resync.running && !self.scrub", "!self.scrub")],
     },
     Mutant {
