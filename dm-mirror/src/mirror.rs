@@ -13,6 +13,7 @@
 //! - Whoever holds a [`Ticket`] gives it back exactly once, in the step that
 //!   decides what came of it, then completes, then calls [`Mirror::grant`].
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -116,9 +117,9 @@ pub(crate) enum Life {
     /// It serves them.
     Running,
     /// It waits for a member or a person, who is told why; requests fail.
-    Held(NotStarted),
+    Held(Box<NotStarted>),
     /// What it found cannot be started; requests fail.
-    Refused(NotStarted),
+    Refused(Box<NotStarted>),
 }
 
 /// What is believed and counted of a leg.

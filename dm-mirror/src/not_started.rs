@@ -10,6 +10,7 @@
 //! - Every answer is kept. A word that could not be followed now is refused with what to
 //!   do first; one that was taken holds until the mirror runs, or is held anew.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -95,9 +96,9 @@ pub(crate) struct NotStarted {
 
 impl NotStarted {
     /// Something else than a decision stands in the way.
-    pub(crate) fn because(why: String, found: &[Found; LEGS_MAX]) -> NotStarted {
+    pub(crate) fn because(why: String, found: &[Found; LEGS_MAX]) -> Box<NotStarted> {
         let legs = core::array::from_fn(|leg| describe(&found[leg], None));
-        NotStarted { why, legs, ..NotStarted::default() }
+        Box::new(NotStarted { why, legs, ..NotStarted::default() })
     }
 
     /// Members are missing, and a person may agree to start without them.
@@ -106,16 +107,20 @@ impl NotStarted {
         plan: &Plan,
         offer: Offer,
         found: &[Found; LEGS_MAX],
-    ) -> NotStarted {
+    ) -> Box<NotStarted> {
         let role = |leg: usize| MemberId::all().map(|id| plan.role(id)).find(|it| is_of(it, leg));
         let legs = core::array::from_fn(|leg| {
             describe(&found[leg], role(leg).map(|role| format!("{role}")))
         });
-        NotStarted { why, offer: Some(offer), legs, ..NotStarted::default() }
+        Box::new(NotStarted { why, offer: Some(offer), legs, ..NotStarted::default() })
     }
 
     /// Nothing can be started.
-    pub(crate) fn refused(why: String, refusal: &Refusal, found: &[Found; LEGS_MAX]) -> NotStarted {
+    pub(crate) fn refused(
+        why: String,
+        refusal: &Refusal,
+        found: &[Found; LEGS_MAX],
+    ) -> Box<NotStarted> {
         let mut this = NotStarted::because(why, found);
         if let Refusal::SplitBrain { sides, .. } = refusal {
             for &leg in sides.iter().flatten() {
@@ -129,8 +134,8 @@ impl NotStarted {
     }
 
     /// The first superblocks could not be written.
-    pub(crate) fn failed(why: String) -> NotStarted {
-        NotStarted { why, failed: true, ..NotStarted::default() }
+    pub(crate) fn failed(why: String) -> Box<NotStarted> {
+        Box::new(NotStarted { why, failed: true, ..NotStarted::default() })
     }
 
     /// What a person may say for it to start.

@@ -6,7 +6,6 @@ const NEWCOMER: &str = "dm-mirror/src/newcomer.rs";
 const PACE: &str = "dm-mirror/src/pace.rs";
 const RETRY: &str = "dm-mirror/src/retry.rs";
 const REPLACE: &str = "dm-mirror/src/replace.rs";
-const RESYNC: &str = "dm-mirror/src/resync.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
     Mutant {
