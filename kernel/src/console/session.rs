@@ -142,7 +142,8 @@ impl<'t> Session<'t> {
 
     /// Says that a command failed, and remembers it.
     pub fn report(&mut self, failure: &Failure) {
-        self.failed = true;
+        // A question is a failure only if the script does not answer it, which its host sees.
+        self.failed |= !failure.asks();
         kprintln!("error: {failure}");
     }
 
