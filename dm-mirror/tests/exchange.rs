@@ -256,7 +256,7 @@ fn a_stop_that_waited_for_a_promotion_ends_when_that_fails() {
     let over = rig.suspend();
     rig.fail_ask(0, Ask::Super);
     rig.settle();
-    assert!(over());
+    assert!(over() && rig.superblock(0).clean, "and is recorded");
 }
 
 /// Nobody has noticed it when the tables are exchanged.
@@ -370,4 +370,28 @@ fn a_suspension_ends_though_the_commit_that_it_waited_for_failed_once() {
     rig.fail_ask(0, Ask::Super);
     rig.settle();
     assert!(rig.end(flush).is_some() && over());
+}
+
+/// The search that `add` began ends with the suspension; the word holds.
+#[test]
+fn a_leg_that_is_being_looked_at_is_taken_back_after_a_suspension_wherever_it_came() {
+    for another_table in [false, true] {
+        for steps in 0.. {
+            let rig = Recorded::leg_out(2);
+            rig.message("fail 1").unwrap();
+            rig.settle();
+            rig.message("add 1").unwrap();
+            let before = (0..steps).all(|_| rig.step());
+            assert!(rig.stop(), "after {steps}");
+            let rig = if another_table { rig.with_legs(&SWAPPED, "") } else { rig };
+            if !another_table {
+                rig.target.resume();
+            }
+            rig.rest();
+            assert_eq!(rig.letters(), "AA", "after {steps}, {another_table}");
+            if !before {
+                break;
+            }
+        }
+    }
 }

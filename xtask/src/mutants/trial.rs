@@ -40,7 +40,9 @@ const STAGES: [Stage; 4] = [
     Stage {
         targets: &[
             "cost",
+            "exchange",
             "intent",
+            "lives_by_message",
             "lost_caches",
             "membership",
             "newcomers",
@@ -57,8 +59,21 @@ const STAGES: [Stage; 4] = [
     },
     Stage {
         targets: &[
-            "check", "errors", "odd_legs", "pace", "ranges", "reads", "repair", "resync",
-            "sources", "table", "under_dm", "writes",
+            "check",
+            "errors",
+            "halves",
+            "odd_legs",
+            "pace",
+            "ranges",
+            "reads",
+            "repair",
+            "resync",
+            "retries",
+            "sources",
+            "starvation",
+            "table",
+            "under_dm",
+            "writes",
         ],
         env: &[],
         skip: &[],

@@ -36,12 +36,6 @@ pub(super) const TABLE: &[Mutant] = &[
         edits: &[(" && self.looking.is_empty()", "")],
     },
     Mutant {
-        name: "records follow behind a suspension",
-        rule: "after it no leg gets anything",
-        file: MEMBERSHIP,
-        edits: &[("if self.still {", "if false {")],
-    },
-    Mutant {
         name: "a suspension forgets the search that it ended",
         rule: "which the resume repeats",
         file: NEWCOMER,
