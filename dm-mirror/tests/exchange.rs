@@ -292,10 +292,13 @@ fn a_leg_that_was_failed_by_hand_stays_out_though_no_superblock_could_say_so() {
     for _ in 0..20 {
         match rig.asks(0).first() {
             Some(Ask::Super) => rig.fail_ask(0, Ask::Super),
-            Some(_) | None => rig.settle(),
+            Some(_) => rig.ok(0),
+            None => rig.work_now(),
         }
+        rig.settle_leg(1);
     }
     assert!(over());
+    assert_eq!(rig.says(0, 1), MemberState::InSync, "nothing says so");
     let rig = rig.with_legs(&SWAPPED, "");
     rig.rest();
     assert_eq!((rig.letters().as_str(), rig.says(1, 1)), ("DA", MemberState::FailedByHand));

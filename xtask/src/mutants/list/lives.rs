@@ -42,16 +42,6 @@ pub(super) const TABLE: &[Mutant] = &[
         edits: &[("state.put_off.insert(leg);", "")],
     },
     Mutant {
-        name: "a stop that begins behind a failed commit is given up",
-        rule: "A suspension in any life ends",
-        file: PROMOTE,
-        edits: &[(
-            "        self.try_again_later();",
-            "        self.state.lock().cleaner.give_up_stop();
-        self.try_again_later();",
-        )],
-    },
-    Mutant {
         name: "nobody looks at a stop when a commit is over",
         rule: "A suspension in any life ends",
         file: MEMBERSHIP,
