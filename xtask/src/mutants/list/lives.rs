@@ -12,7 +12,6 @@ const MEMBERSHIP: &str = "dm-mirror/src/membership.rs";
 const NEWCOMER: &str = "dm-mirror/src/newcomer.rs";
 const NOT_STARTED: &str = "dm-mirror/src/not_started.rs";
 const PACE: &str = "dm-mirror/src/pace.rs";
-const PROMOTE: &str = "dm-mirror/src/promote.rs";
 const READMIT: &str = "dm-mirror/src/readmit.rs";
 const REPLACE: &str = "dm-mirror/src/replace.rs";
 const RETRY: &str = "dm-mirror/src/retry.rs";
