@@ -93,16 +93,20 @@ impl Membership {
     }
 
     /// A leg's disk holds this member; with a new `incarnation` all its map counts
-    /// for nothing.
-    pub(crate) fn found(&mut self, leg: usize, member: &Member, incarnation: u32) {
+    /// for nothing. `in_doubt` says that the last superblock written there failed: what
+    /// was found may be that one, which no flush covers. Nobody is told of it, and the next
+    /// goes over it: the one in the other slot is durable.
+    pub(crate) fn found(&mut self, leg: usize, member: &Member, incarnation: u32, in_doubt: bool) {
         let Superblock { seq, generation, .. } = member.superblock;
         let id = member.superblock.member();
         // One that was restored from a snapshot shows less than was seen of it.
         let seen = self.wanted.entry(id).map_or(0, |entry| entry.seen);
         let seq = seq.max(seen);
-        self.disks[leg] =
-            Disk { slot: member.slot, seq, incarnation, generation, ..Disk::default() };
-        self.saw(id, seq);
+        let slot = if in_doubt { (member.slot + 1) % SLOTS } else { member.slot };
+        self.disks[leg] = Disk { slot, seq, incarnation, generation, ..Disk::default() };
+        if !in_doubt {
+            self.saw(id, seq);
+        }
     }
 
     /// A leg's wiped disk is to be a new member. Gives the incarnation of its map.
@@ -395,7 +399,10 @@ impl Mirror {
             let member = state.regions.as_ref().expect("a member has regions").member(leg);
             let membership = state.membership.as_mut().expect("its commit is on its way");
             let since = membership.commit.as_ref().expect("it is on its way").since;
-            membership.done(leg, member, result.and(state.legs[leg].kept(since)))
+            let record = &mut state.legs[leg];
+            let result = result.and(record.kept(since));
+            record.superblock_in_doubt = result.is_err();
+            membership.done(leg, member, result)
         };
         if let Some(failed) = failed {
             self.commit_over(&failed);

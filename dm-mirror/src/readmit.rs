@@ -191,7 +191,8 @@ impl State {
             Role::InSync { .. } => Missed::Everything,
             Role::Empty | Role::Absent | Role::Missing => return Err("it is no member".into()),
         };
-        let journal = returning(leg, found, &missed, membership, regions);
+        let in_doubt = self.legs[leg].superblock_in_doubt;
+        let journal = returning((leg, in_doubt), found, &missed, membership, regions);
         self.by_hand.remove(leg);
         let record = &mut self.legs[leg];
         record.journal = Some(journal);

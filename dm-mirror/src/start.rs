@@ -232,7 +232,8 @@ impl State {
         let in_sync = self.in_sync();
         for leg in in_sync.iter() {
             let (member, unreadable) = member(leg).expect("a leg in sync was found");
-            membership.found(leg, member, member.superblock.incarnation);
+            let in_doubt = self.legs[leg].superblock_in_doubt;
+            membership.found(leg, member, member.superblock.incarnation, in_doubt);
             self.legs[leg].journal = Some(Journal::found(member, unreadable));
         }
         let sources = in_sync.iter().filter_map(member).map(|(member, _)| member);
@@ -244,8 +245,9 @@ impl State {
             else {
                 continue;
             };
+            let in_doubt = self.legs[leg].superblock_in_doubt;
             self.legs[leg].journal =
-                Some(returning(leg, found, missed, &mut membership, &mut regions));
+                Some(returning((leg, in_doubt), found, missed, &mut membership, &mut regions));
         }
         let by = ids[in_sync.iter().next().expect("a plan has a leg in sync")];
         let mut minted = !plan.adopt.is_empty();
@@ -323,7 +325,7 @@ fn take_marks(regions: &mut Regions, sources: &[&Member], others: LegSet) {
 
 /// A leg is to come back: notes what it missed, and gives its map.
 pub(crate) fn returning(
-    leg: usize,
+    (leg, in_doubt): (usize, bool),
     (member, unreadable): (&Member, &[(u32, usize)]),
     missed: &Missed,
     membership: &mut Membership,
@@ -333,13 +335,13 @@ pub(crate) fn returning(
     match missed {
         Missed::Regions(list) => {
             list.iter().for_each(|&region| regions.miss(leg, region));
-            membership.found(leg, member, superblock.incarnation);
+            membership.found(leg, member, superblock.incarnation, in_doubt);
             Journal::found(member, unreadable)
         }
         Missed::Everything => {
             regions.all().for_each(|region| regions.miss(leg, region));
             let incarnation = superblock.incarnation + 1;
-            membership.found(leg, member, incarnation);
+            membership.found(leg, member, incarnation, in_doubt);
             let uuid = superblock.own().uuid;
             Journal::blank(regions.geometry(), uuid, incarnation)
         }

@@ -346,3 +346,26 @@ fn a_start_of_which_no_superblock_was_written_is_over_before_the_next_begins() {
     rig.settle();
     assert!(rig.runs(), "it is tried again by itself");
 }
+
+/// It lands late, is found by the start that is tried again, and is lost with the cache.
+#[test]
+fn what_a_superblock_that_failed_left_is_not_taken_for_durable() {
+    let rig = Recorded::new(2).stop_and_start(&[true; 2]);
+    rig.until(|rig| (0..2).all(|leg| rig.asks(leg) == [Ask::Super]));
+    rig.end_ask(1, Ask::Super, Outcome::Timeout);
+    let late = rig.disks[1].late(0).expect("it timed out").id;
+    rig.disks[1].give_back_late(late);
+    rig.end_ask(0, Ask::Super, Outcome::Ok);
+    rig.end_ask(0, Ask::Flush, Outcome::Ok);
+    rig.fail_ask(0, Ask::Super);
+    assert!(!rig.runs());
+    rig.pass();
+    rig.until(|rig| rig.asks(1) == [Ask::Super]);
+    rig.end_ask(0, Ask::Super, Outcome::Ok);
+    rig.end_ask(0, Ask::Flush, Outcome::Ok);
+    rig.end_ask(1, Ask::Super, Outcome::Ok);
+    let rig = rig.crash(&[Survives::Durable; 2]);
+    rig.settle();
+    assert!(rig.runs(), "{}", rig.message("show").unwrap());
+    assert_eq!(rig.letters(), "AA");
+}

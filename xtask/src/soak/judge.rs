@@ -151,8 +151,8 @@ impl Role {
             Some("in sync") => Ok(Self::InSync),
             Some("to be rebuilt") if slot["missed"] == "everything" => Ok(Self::Return(None)),
             Some("to be rebuilt") => Ok(Self::Return(Some(regions(&slot["missed"])?))),
-            // The only reason that these disks give for it.
-            Some("kept out") if slot["why"].as_str().is_some_and(|why| why.contains("medium")) => {
+            // For its medium, or by hand: it waits for a person.
+            Some("kept out") if slot["why"].as_str().is_some_and(|why| why.contains("adds it")) => {
                 Ok(Self::KeptOut)
             }
             _ => bail!("a leg is neither in sync, nor to be rebuilt, nor to be added: {slot}"),

@@ -140,6 +140,12 @@ pub(super) const TABLE: &[Mutant] = &[
         edits: &[("(self.regions, self.membership) = (None, None);", "")],
     },
     Mutant {
+        name: "what a superblock that failed left is taken for durable",
+        rule: "A superblock that failed proves nothing",
+        file: MEMBERSHIP,
+        edits: &[("record.superblock_in_doubt = result.is_err();", "")],
+    },
+    Mutant {
         name: "a start that failed is not tried again",
         rule: "if the start had failed, by itself",
         file: RETRY,
