@@ -225,7 +225,7 @@ const SCRIPT: &[Step] = &[
     does("dmsetup remove l0", ""),
     refuses("mirror assemble", "each may have what the others lack, in regions 16-17, 32-35"),
     refuses("verify l0 0 1M random=5", "cannot read l0"),
-    refuses("mirror start-degraded l0", "the mirror runs already"),
+    refuses("mirror start-degraded l0", "not held for a member"),
     refuses("mirror keep l0 7", "no leg `7`"),
     does("mirror keep l0 0", "l0: vbd0, vbd1: "),
     does("mirror wait l0", "l0: healthy: 2 of 2"),
