@@ -54,7 +54,7 @@ impl Mirror {
         let consent = self.state.lock().consent.clone();
         let decided = self.decide(&found, &consent);
         let resets = core::array::from_fn(|leg| self.legs.get(leg).map_or(0, |leg| leg.resets()));
-        if let Ok(plan) = &decided {
+        if let Ok((plan, _)) = &decided {
             self.set_data_start(plan.newest.geometry.data_start);
         }
         // What was decided and the end of the search are one step: a suspension or a
@@ -65,7 +65,11 @@ impl Mirror {
             match decided {
                 // Nothing is written after a suspension; the resume starts anew.
                 _ if state.resync.suspended => Next::Quiet(state.take_quiet()),
-                Ok(plan) => {
+                Ok((plan, agreed)) => {
+                    if !agreed {
+                        // Another start would use the word for what it was not said of.
+                        state.consent.degraded = None;
+                    }
                     state.apply(&plan, &found, &resets, self);
                     Next::Commit(state.without_those_failed_by_hand())
                 }
@@ -82,8 +86,9 @@ impl Mirror {
         }
     }
 
-    /// What is to be done, or what the mirror is without.
-    fn decide(&self, found: &[Found; LEGS_MAX], consent: &Consent) -> Result<Plan, Life> {
+    /// What is to be done, and whether a person had to agree to it; or what the mirror is
+    /// without.
+    fn decide(&self, found: &[Found; LEGS_MAX], consent: &Consent) -> Result<(Plan, bool), Life> {
         let refused = |why| Life::Refused(NotStarted::because(why, found));
         let mut members: [Option<&Member>; LEGS_MAX] = [None; LEGS_MAX];
         for (leg, it) in found.iter().enumerate() {
@@ -106,22 +111,22 @@ impl Mirror {
             verdict = assemble::assemble(&members, Some(kept));
         }
         let words = || verdict.in_words(&|leg| self.call(leg)).to_string();
-        let plan = match &verdict {
-            Verdict::Start(plan) => plan,
+        let (plan, agreed) = match &verdict {
+            Verdict::Start(plan) => (plan, false),
             Verdict::Hold { plan, missing } => {
                 let offer = Offer::of(&plan.newest, missing.clone());
                 let agreed = consent.degraded.as_ref().is_some_and(|it| it.covers(&offer));
                 if !agreed && !self.start_degraded {
                     return Err(Life::Held(NotStarted::held(words(), plan, offer, found)));
                 }
-                plan
+                (plan, agreed)
             }
             Verdict::Refuse(refusal) => {
                 return Err(Life::Refused(NotStarted::refused(words(), refusal, found)));
             }
         };
         self.check(plan).map_err(refused)?;
-        Ok(plan.clone())
+        Ok((plan.clone(), agreed))
     }
 
     /// The table must describe the mirror that was found.

@@ -369,3 +369,27 @@ fn what_a_superblock_that_failed_left_is_not_taken_for_durable() {
     assert!(rig.runs(), "{}", rig.message("show").unwrap());
     assert_eq!(rig.letters(), "AA");
 }
+
+/// It was said while leg 0 was missing. The start finds leg 0, loses leg 1, says so
+/// durably, and fails; the next one finds leg 1 alone.
+#[test]
+fn a_word_that_a_start_did_not_need_is_void() {
+    let rig = Recorded::new(2).stop_and_start(&[true; 2]);
+    rig.until(|rig| rig.asks(0) == [Ask::Flush]);
+    rig.fail_ask(0, Ask::Flush);
+    rig.settle();
+    rig.message("start_degraded").unwrap();
+    rig.until(|rig| (0..2).all(|leg| rig.asks(leg) == [Ask::Super]));
+    rig.fail_ask(1, Ask::Super);
+    for _ in 0..2 {
+        rig.end_ask(0, Ask::Super, Outcome::Ok);
+        rig.end_ask(0, Ask::Flush, Outcome::Ok);
+    }
+    assert_ne!(rig.says(0, 1), MemberState::InSync, "it is durable that leg 1 is out");
+    rig.fail_ask(0, Ask::Super);
+    rig.pass();
+    rig.until(|rig| rig.asks(0) == [Ask::Flush]);
+    rig.fail_ask(0, Ask::Flush);
+    rig.settle();
+    assert!(!rig.runs(), "leg 1 does not start alone: {}", rig.target.status());
+}

@@ -140,6 +140,15 @@ pub(super) const TABLE: &[Mutant] = &[
         edits: &[("(self.regions, self.membership) = (None, None);", "")],
     },
     Mutant {
+        name: "a word that was not needed is used by another start",
+        rule: "If the start needs no word by then, the word is void",
+        file: START,
+        edits: &[(
+            "if !agreed {\n                        // Another",
+            "if false {\n                        let _ = agreed;\n                        // Another",
+        )],
+    },
+    Mutant {
         name: "what a superblock that failed left is taken for durable",
         rule: "A superblock that failed proves nothing",
         file: MEMBERSHIP,

@@ -146,7 +146,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a superblock counts though its leg lost it before the flush",
         rule: "only if the leg kept its cache",
         file: MEMBERSHIP,
-        edits: &[("result.and(state.legs[leg].kept(since))", "{ let _ = since; result }")],
+        edits: &[("result.and(record.kept(since))", "{ let _ = since; result }")],
     },
     Mutant {
         name: "a page of the map counts though its leg lost it before the flush",
