@@ -98,6 +98,12 @@ impl Acts {
         Acts { out: vec![None; legs], ..Acts::default() }
     }
 
+    /// A person starts the device from the legs that are there, whatever they said of
+    /// them before.
+    pub(crate) fn start_from_what_is_there(&mut self) {
+        self.out.fill(None);
+    }
+
     /// The leg is taken back, or is another disk.
     pub(crate) fn forgive(&mut self, leg: usize) {
         self.out[leg] = None;
@@ -153,7 +159,10 @@ impl World<'_> {
                 self.acts.forgive(new);
                 self.believed[old] = false;
             }
-            Word::StartDegraded => self.stage.told = true,
+            Word::StartDegraded => {
+                self.stage.told = true;
+                self.acts.start_from_what_is_there();
+            }
             Word::Look | Word::Tune(_) | Word::Keep(_) => {}
             Word::Check | Word::Repair | Word::Idle => {}
         }

@@ -208,6 +208,8 @@ impl World<'_> {
         }
         self.history.note(|| "a person starts it degraded".into());
         self.stage.told = true;
+        // Who starts it from what is there wants that, whatever they said of it before.
+        self.acts.start_from_what_is_there();
         subject.start_degraded();
         Step::Event
     }
