@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use bio::{Bio, BlockDevice, Limits, Sector, Sectors};
 use dm::{Dm, DmError, MappedDevice, MessageError, Slot, Suspend};
 use dm_mirror::LEGS_MAX;
-use sim::{Life, Subject, Word};
+use sim::{Life, Subject, Task, Word};
 
 use super::hush;
 use super::recorded::{DATA_START, REGION};
@@ -35,6 +35,12 @@ impl BlockDevice for Through {
     fn strategy(&self, bio: Bio) {
         self.get().strategy(bio);
     }
+}
+
+/// The number that a text begins with.
+fn leading(text: &str) -> u64 {
+    let number = text.split(|it: char| !it.is_ascii_digit()).next();
+    number.and_then(|it| it.parse().ok()).expect("a number")
 }
 
 /// How a suspension or a removal ended, once it has.
@@ -292,33 +298,39 @@ impl Subject for Mapped {
         answer.map_err(|error| error.to_string())
     }
     /// From what the report says.
-    fn tasks(&self, in_use: Sectors) -> Vec<String> {
+    fn tasks(&self, in_use: Sectors) -> Vec<Task> {
         let report = self.report();
         let mut tasks = Vec::new();
+        let mut add = |name: String, left: u64| tasks.push(Task { name, left });
         for (place, line) in report.lines().skip(2).take(self.settings.hidden.len()).enumerate() {
             let coming = ["returning", "rebuilding", "whole"];
-            let word = coming.iter().find(|word| line.contains(**word));
-            tasks.extend(word.map(|word| format!("leg {place}, {word},")));
+            if let Some(word) = coming.iter().find(|word| line.contains(**word)) {
+                let costs = format!("leg {place}: ");
+                let costs = report.lines().find(|line| line.starts_with(&costs));
+                let missed = costs.and_then(|line| line.split_once("; missed "));
+                add(format!("leg {place}, {word},"), missed.map_or(0, |(_, it)| leading(it)));
+            }
         }
         if let Some(map) = report.lines().find(|line| line.starts_with("regions: ")) {
             let number = |word| {
                 let before = map.split(word).next().and_then(|text| text.split(' ').next_back());
                 before.and_then(|it| it.parse::<u64>().ok()).expect("a number")
             };
-            if number(" to be resynced") > 0 {
-                tasks.push("a resync".into());
+            let unsettled = number(" to be resynced");
+            if unsettled > 0 {
+                add("a resync".into(), unsettled);
             }
-            if number(" dirty,") > in_use.0.div_ceil(REGION) {
-                tasks.push("the cleaning of a region".into());
+            let dirty = number(" dirty,");
+            if dirty > in_use.0.div_ceil(REGION) {
+                add("the cleaning of a region".into(), dirty);
             }
         }
-        let runs = |it: &str| {
-            report
-                .lines()
-                .any(|line| line.strip_prefix(it).is_some_and(|rest| rest.contains(" of ")))
-        };
-        let checks = ["check: ", "repair: "].into_iter().filter(|it| runs(it));
-        tasks.extend(checks.map(|word| format!("a {word}")));
+        for word in ["check", "repair"] {
+            let line = report.lines().find_map(|line| line.strip_prefix(&format!("{word}: ")));
+            if let Some((done, all)) = line.and_then(|line| line.split_once(" of ")) {
+                add(format!("a {word}"), leading(all) - leading(done));
+            }
+        }
         tasks
     }
     fn load(&self, order: &[usize]) -> bool {

@@ -98,6 +98,6 @@ pub use restless::STARVED_AFTER;
 pub use scenario::{Fault, Faults, Load, Scenario};
 pub use slot::{Landed, Pending, RequestId};
 pub use stamp::Stamp;
-pub use subject::{Life, Subject};
+pub use subject::{Life, Subject, Task};
 pub use violation::Violation;
 pub use world::{CRASH_ONE_IN, STOP_ONE_IN, Step, World};

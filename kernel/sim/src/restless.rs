@@ -10,8 +10,8 @@
 //!   was to record, there is always more to record.
 //! - Legs and delayed work are served fairly: each that waits is as likely as another,
 //!   and none waits for more than [`PATIENCE`] steps.
-//! - *What was begun ends*, within [`STARVED_AFTER`] steps in which nothing goes wrong
-//!   and no person does anything.
+//! - *What was begun gets on*: in [`STARVED_AFTER`] steps in which nothing goes wrong
+//!   and no person does anything, less is left of it than ever before, or it has ended.
 //! - After a while the user keeps to the first three quarters of the device: what lies
 //!   behind may become clean.
 
@@ -22,11 +22,11 @@ use alloc::vec::Vec;
 use bio::{BufCmd, Sectors};
 
 use crate::slot::RequestId;
-use crate::subject::{Life, Subject};
+use crate::subject::{Life, Subject, Task};
 use crate::violation::Violation;
 use crate::world::World;
 
-/// What takes longer is starved.
+/// What gets on no further in so many steps is starved.
 pub const STARVED_AFTER: u64 = 6_000;
 
 /// Who waits for so many steps is next, a flush too.
@@ -46,6 +46,15 @@ pub(crate) enum Turn {
     Work,
 }
 
+/// How far something has got.
+#[derive(Clone, Copy)]
+struct Doing {
+    /// The least that was ever left of it, ...
+    left: u64,
+    /// ... and the step at which it was first so little.
+    since: u64,
+}
+
 /// A user who never rests.
 #[derive(Default)]
 pub(crate) struct Restless {
@@ -55,8 +64,8 @@ pub(crate) struct Restless {
     waits: BTreeMap<(usize, RequestId), u64>,
     /// When delayed work was done last.
     worked: u64,
-    /// What the device is doing, and since which step.
-    doing: BTreeMap<String, u64>,
+    /// What the device is doing.
+    doing: BTreeMap<String, Doing>,
 }
 
 impl World<'_> {
@@ -144,11 +153,15 @@ impl World<'_> {
         let now = self.steps;
         let runs = subject.life() == Life::Running;
         let tasks = if runs { subject.tasks(self.in_use()) } else { Vec::new() };
-        self.restless.doing.retain(|task, _| tasks.contains(task));
-        for task in tasks {
-            let since = *self.restless.doing.entry(task.clone()).or_insert(now);
-            if now - since > STARVED_AFTER {
-                self.broken.get_or_insert(Violation::Starved(task));
+        self.restless.doing.retain(|name, _| tasks.iter().any(|task| task.name == *name));
+        for Task { name, left } in tasks {
+            let new = Doing { left, since: now };
+            let doing = self.restless.doing.entry(name.clone()).or_insert(new);
+            if left < doing.left {
+                *doing = new;
+            }
+            if now - doing.since > STARVED_AFTER {
+                self.broken.get_or_insert(Violation::Starved(name));
             }
         }
     }

@@ -27,6 +27,15 @@ pub enum Life {
     Refused,
 }
 
+/// Something that a device does beside what clients ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// What it is, in words of its own.
+    pub name: String,
+    /// How much is left of it, in whatever it counts; less as it gets on.
+    pub left: u64,
+}
+
 /// What is tested: a device over legs.
 pub trait Subject {
     /// The device that the clients use.
@@ -128,9 +137,9 @@ pub trait Subject {
     /// Makes it anew, once it is gone.
     fn make(&self) {}
 
-    /// What it is doing beside what clients ask for, and is to come to an end, each in
-    /// words of its own. Clients ask for the first `in_use` sectors only.
-    fn tasks(&self, in_use: Sectors) -> Vec<String> {
+    /// What it is doing beside what clients ask for, and is to come to an end. Clients
+    /// ask for the first `in_use` sectors only.
+    fn tasks(&self, in_use: Sectors) -> Vec<Task> {
         let _ = in_use;
         Vec::new()
     }

@@ -63,7 +63,7 @@ pub enum Violation {
     NotKept(String),
     /// The device is suspended, and a leg has a request of its.
     NotStill(usize, String),
-    /// This goes on for ever beside a user who never rests.
+    /// This gets on no further beside a user who never rests.
     Starved(String),
     /// At rest, legs that are in sync hold different sectors.
     LegsDiffer(Sector, Vec<(usize, Content)>),
@@ -103,7 +103,7 @@ impl fmt::Display for Violation {
             Violation::NotStill(leg, request) => {
                 write!(f, "the device is suspended, and leg {leg} is asked for {request}")
             }
-            Violation::Starved(what) => write!(f, "{what} never ends beside a busy user"),
+            Violation::Starved(what) => write!(f, "{what} gets no further beside a busy user"),
             Violation::LegsDiffer(sector, contents) => {
                 write!(f, "at rest sector {sector} differs:")?;
                 contents.iter().try_for_each(|(leg, content)| write!(f, " leg {leg}: {content};"))
