@@ -75,6 +75,11 @@ impl Cleaner {
         }
     }
 
+    /// Whether a stop is on its way.
+    pub(crate) fn stops(&self) -> bool {
+        self.stop.is_some()
+    }
+
     /// What is to be recorded of a region changed, without a hurry.
     pub(crate) fn changed(&mut self, region: Region) {
         self.pages.insert(page_of(region));
@@ -101,8 +106,7 @@ impl Mirror {
     pub(crate) fn wake_cleaner(self: &Arc<Self>) {
         let wake = {
             let mut state = self.state.lock();
-            let active = state.regions.as_ref().is_some_and(|it| it.has_active());
-            active && state.cleaner.wake()
+            state.has_to_clean() && state.cleaner.wake()
         };
         if wake {
             self.schedule_cleaner();
@@ -126,15 +130,31 @@ impl Mirror {
         } else if clean {
             self.clean_now();
         }
+        self.stand_twice();
         let more = {
             let mut state = self.state.lock();
-            let more = state.regions.as_ref().is_some_and(|it| it.has_active());
+            let more = state.has_to_clean();
             state.cleaner.awake = more && !state.resync.suspended;
             state.cleaner.awake
         };
         if more {
             self.schedule_cleaner();
         }
+    }
+
+    /// Has each page of the maps stand twice.
+    fn stand_twice(self: &Arc<Self>) {
+        let legs = {
+            let mut state = self.state.lock();
+            let writable = state.writable();
+            let twice = |leg: &usize| {
+                let journal = state.legs[*leg].journal.as_mut();
+                let journal = journal.filter(|journal| journal.has_alone());
+                journal.map(Journal::stand_twice).is_some()
+            };
+            writable.iter().filter(twice).collect::<LegSet>()
+        };
+        legs.iter().for_each(|leg| self.record(leg));
     }
 
     /// Makes clean what may be, and has it recorded.
@@ -172,6 +192,7 @@ impl Mirror {
     /// Everything is flushed: the maps may say so.
     pub(crate) fn stop_flushed(self: &Arc<Self>) {
         self.clean_now();
+        self.stand_twice();
         self.check_stop();
     }
 
@@ -239,6 +260,14 @@ impl State {
         // From here on nothing may follow from what has just ended.
         self.still |= given_up || stop.is_some();
         stop.map_or(StopStep::Wait, StopStep::Over)
+    }
+
+    /// Whether the cleaner has something to look after: a region that may become clean, a
+    /// page that stands in one slot only.
+    fn has_to_clean(&self) -> bool {
+        let active = self.regions.as_ref().is_some_and(|it| it.has_active());
+        let alone = |leg: usize| self.legs[leg].journal.as_ref().is_some_and(Journal::has_alone);
+        active || self.writable().iter().any(alone)
     }
 
     /// Makes clean what may be; gives the legs whose maps have changes to record.

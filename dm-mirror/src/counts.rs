@@ -18,15 +18,18 @@ pub(crate) enum Cause {
     Clean,
     /// Who is in sync changed, or a session begins or ends.
     Super,
+    /// A record that is durable is to stand twice.
+    Copies,
 }
 
 /// All causes, with their names.
-pub(crate) const CAUSES: [(Cause, &str); 5] = [
+pub(crate) const CAUSES: [(Cause, &str); 6] = [
     (Cause::User, "user"),
     (Cause::Copy, "copy"),
     (Cause::Intent, "intent"),
     (Cause::Clean, "clean"),
     (Cause::Super, "superblock"),
+    (Cause::Copies, "second"),
 ];
 
 /// What a leg was asked since the mirror was made.

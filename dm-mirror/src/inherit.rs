@@ -44,7 +44,7 @@ struct Leg {
     errors: Errors,
     /// How often its device had lost its cache when that was last looked at.
     resets: u64,
-    superblock_in_doubt: bool,
+    superblock_in_doubt: Option<usize>,
     stays_out: Option<String>,
     /// A person took it out, and no member says so yet.
     by_hand: bool,

@@ -14,6 +14,9 @@
 //! - One commit at a time on each leg: pages, then one flush for all who wait
 //!   (group commit). The next begins only when it is durable, in the other slot;
 //!   a commit that failed is repeated in its own slot, under a larger number.
+//! - A page that is durable in one slot goes to the other too, when the cleaner looks next
+//!   and no commit is wanted: a write without a flush, for whatever flush comes next covers
+//!   it. At rest each page stands twice.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -27,7 +30,8 @@ use uuid::Uuid;
 
 use crate::counts::Cause;
 use crate::format::{
-    FoundPage, Geometry, MapPage, Marks, Member, REGIONS_PER_PAGE, Region, SLOTS, page_place,
+    FoundPage, Geometry, MapPage, Marks, Member, REGIONS_PER_PAGE, Region, SLOTS, Second,
+    page_place,
 };
 use crate::leg::{Failure, LegState};
 use crate::mirror::{LegRecord, Mirror, State};
@@ -49,6 +53,10 @@ pub(crate) struct Journal {
     waiting: Vec<Waiting>,
     /// Pages to be written though nobody waits.
     changed: BTreeSet<u32>,
+    /// Pages whose newest durable record stands in one slot only.
+    alone: BTreeSet<u32>,
+    /// These are to stand twice.
+    twice: bool,
 }
 
 /// A transaction that waits for its leg's record.
@@ -66,8 +74,21 @@ struct Place {
     seq: u64,
 }
 
+/// What of a commit is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The pages, and then the flush behind them.
+    First,
+    /// Second copies of what is durable.
+    Second,
+}
+
+/// The places and bytes of pages to be written, and why.
+type Commit = (Vec<(Extent, MapPage)>, Cause);
+
 /// A commit on its way.
 struct Flight {
+    stage: Stage,
     pages: Vec<(u32, Box<[Marks; REGIONS_PER_PAGE]>)>,
     /// How many page writes have not ended.
     left: usize,
@@ -81,7 +102,8 @@ struct Flight {
 
 impl Journal {
     /// The map that was found on a member, some of its slots `unreadable`: what
-    /// these hide has a smaller number than whatever is written from now on.
+    /// these hide has a smaller number than whatever is written from now on. A page that
+    /// does not stand twice is to be written anew.
     pub(crate) fn found(member: &Member, unreadable: &[(u32, usize)]) -> Journal {
         let geometry = member.superblock.geometry;
         let marks = |region| member.marks(Region(region)).unwrap_or_default();
@@ -93,9 +115,18 @@ impl Journal {
                 Place { slot: hidden.map_or(0, |(_, slot)| *slot), seq: largest + HIDDEN_MAX }
             }
         };
+        let with = |seconds: &'static [Second]| {
+            let has = |page: &Option<FoundPage>| {
+                page.as_ref().is_some_and(|page| seconds.contains(&page.second))
+            };
+            (0..).zip(&member.pages).filter(move |(_, page)| has(page)).map(|(number, _)| number)
+        };
         Journal {
             durable: (0..geometry.regions()).map(marks).collect(),
             pages: member.pages.iter().enumerate().map(place).collect(),
+            // What may be lost of one is in its marks by now.
+            changed: with(&[Second::Lost]).collect(),
+            alone: with(&[Second::Behind, Second::Damaged]).collect(),
             ..Journal::blank(geometry, member.superblock.own().uuid, member.superblock.incarnation)
         }
     }
@@ -111,6 +142,8 @@ impl Journal {
             flight: None,
             waiting: Vec::new(),
             changed: BTreeSet::new(),
+            alone: BTreeSet::new(),
+            twice: false,
         }
     }
 
@@ -140,6 +173,16 @@ impl Journal {
         regions.all().all(recorded)
     }
 
+    /// Whether nothing that survives a crash now has a `mark` that `regions` has not.
+    pub(crate) fn has_dropped(&self, mark: Marks, regions: &Regions) -> bool {
+        let dropped = |region: Region| {
+            let in_flight = self.in_flight(region).unwrap_or_default();
+            let recorded = self.durable[region.0 as usize] | in_flight;
+            regions.marks(region).contains(recorded & mark)
+        };
+        regions.all().all(dropped)
+    }
+
     /// Whether nothing is on its way, and no transaction waits for a record.
     pub(crate) fn is_settled(&self) -> bool {
         self.flight.is_none() && self.waiting.is_empty()
@@ -147,7 +190,8 @@ impl Journal {
 
     /// Whether nothing is on its way, nor wanted.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.is_settled() && self.changed.is_empty()
+        let twice = self.twice && self.has_alone();
+        self.is_settled() && self.changed.is_empty() && !twice
     }
 
     /// Has these pages written.
@@ -164,7 +208,7 @@ impl Journal {
 
     /// The next commit, if one is wanted and none is on its way: the places and
     /// bytes of its pages. Also says whether a transaction waits for it.
-    fn next_commit(&mut self, regions: &mut Regions) -> Option<(Vec<(Extent, MapPage)>, Cause)> {
+    fn next_commit(&mut self, regions: &mut Regions) -> Option<Commit> {
         if self.flight.is_some() {
             return None;
         }
@@ -174,35 +218,72 @@ impl Journal {
             wanted.extend(regions.geometry().touched(waiting.group.extent()).map(page_of));
         }
         if wanted.is_empty() {
-            return None;
+            return self.second_copies(regions);
         }
         let (mut pages, mut writes) = (Vec::new(), Vec::new());
         for number in wanted {
             let marks = image(number, regions);
-            let place = &mut self.pages[number as usize];
-            place.seq += 1;
-            let page = MapPage {
-                member: self.member,
-                number,
-                incarnation: self.incarnation,
-                seq: place.seq,
-                marks: marks.clone(),
-            };
-            writes.push((page_place(number, (place.slot + 1) % SLOTS), page));
+            self.pages[number as usize].seq += 1;
+            writes.push(self.write_of(number, &marks));
             pages.push((number, marks));
         }
         let left = pages.len();
         let (since, flush) = (regions.tick(), Moment::default());
-        self.flight = Some(Flight { pages, left, failed: None, cause, since, flush });
+        let (stage, failed) = (Stage::First, None);
+        self.flight = Some(Flight { stage, pages, left, failed, cause, since, flush });
         Some((writes, cause))
     }
 
-    /// A page was written, or not. True if it was the last.
-    fn page_done(&mut self, result: IoResult) -> bool {
+    /// The pages that are to stand twice, as their durable records have them.
+    fn second_copies(&mut self, regions: &mut Regions) -> Option<Commit> {
+        if !mem::take(&mut self.twice) || self.alone.is_empty() {
+            return None;
+        }
+        let (mut pages, mut writes) = (Vec::new(), Vec::new());
+        for number in mem::take(&mut self.alone) {
+            let mut marks = Box::new([Marks::empty(); REGIONS_PER_PAGE]);
+            for (mark, durable) in marks.iter_mut().zip(on_page(number, &mut self.durable)) {
+                *mark = *durable;
+            }
+            writes.push(self.write_of(number, &marks));
+            pages.push((number, marks));
+        }
+        let (stage, left, failed) = (Stage::Second, pages.len(), None);
+        let (since, flush, cause) = (regions.tick(), Moment::default(), Cause::Copies);
+        self.flight = Some(Flight { stage, pages, left, failed, cause, since, flush });
+        Some((writes, cause))
+    }
+
+    /// Whether some page stands in one slot only.
+    pub(crate) fn has_alone(&self) -> bool {
+        !self.alone.is_empty()
+    }
+
+    /// Has each page written to its other slot too, if it is not there.
+    pub(crate) fn stand_twice(&mut self) {
+        self.twice = true;
+    }
+
+    /// A page under its present number, and its place: in the slot that does not hold the
+    /// newest durable one.
+    fn write_of(&self, number: u32, marks: &[Marks; REGIONS_PER_PAGE]) -> (Extent, MapPage) {
+        let Place { slot, seq } = self.pages[number as usize];
+        let page = MapPage {
+            member: self.member,
+            number,
+            incarnation: self.incarnation,
+            seq,
+            marks: Box::new(*marks),
+        };
+        (page_place(number, (slot + 1) % SLOTS), page)
+    }
+
+    /// A page was written, or not. Gives the stage if it was the last of that.
+    fn page_done(&mut self, result: IoResult) -> Option<Stage> {
         let flight = self.flight.as_mut().expect("a page belongs to a commit");
         flight.failed = flight.failed.or(result.err());
         flight.left -= 1;
-        flight.left == 0
+        (flight.left == 0).then_some(flight.stage)
     }
 
     /// The commit on its way is durable.
@@ -214,6 +295,7 @@ impl Journal {
             for (durable, marks) in on_page(number, &mut self.durable).zip(marks.iter()) {
                 *durable = *marks;
             }
+            self.alone.insert(number);
         }
         flight.flush
     }
@@ -222,6 +304,7 @@ impl Journal {
     /// what nobody waits for is recorded with the next that succeeds.
     fn not_committed(&mut self) -> Vec<Waiting> {
         self.changed.clear();
+        self.twice = false;
         let flight = self.flight.take().expect("an error belongs to a commit");
         for (number, marks) in flight.pages {
             for (durable, marks) in on_page(number, &mut self.durable).zip(marks.iter()) {
@@ -279,9 +362,10 @@ impl State {
 
     /// The commit of a leg's map is durable: the transactions that may go on.
     fn map_is_durable(&mut self, leg: usize) -> Vec<Waiting> {
-        let State { regions, legs, .. } = self;
+        let State { regions, legs, cleaner, .. } = self;
         let journal = legs[leg].journal.as_mut().expect("its commit is on its way");
         let flush = journal.committed();
+        journal.twice |= cleaner.stops();
         let go = journal.take_covered(regions.as_ref().expect("a map has regions"));
         legs[leg].flushed_since(flush);
         self.retry.succeeded();
@@ -312,6 +396,7 @@ impl Mirror {
             if matches!(leg_state, LegState::Failed(_)) {
                 // Nobody reads its map any more.
                 journal.changed.clear();
+                journal.alone.clear();
             }
             let Some((writes, cause)) = journal.next_commit(regions) else { return };
             writes.iter().for_each(|_| legs[leg].issued(BufCmd::Write { fua: false }, cause));
@@ -327,22 +412,28 @@ impl Mirror {
 
     /// A page of a leg's map was written.
     fn map_page_written(self: &Arc<Self>, io: Arc<MapIo>, leg: usize, result: IoResult) {
-        let (failed, cause) = {
+        let (stage, failed, cause) = {
             let mut state = self.state.lock();
             let state = &mut *state;
             let journal = state.legs[leg].journal.as_mut().expect("its commit is on its way");
-            if !journal.page_done(result) {
-                return;
-            }
+            let Some(stage) = journal.page_done(result) else { return };
             let now = state.regions.as_mut().expect("a map has regions").tick();
             let flight = journal.flight.as_mut().expect("its commit is on its way");
-            flight.flush = now;
-            (flight.failed, flight.cause)
+            let (failed, cause) = (flight.failed, flight.cause);
+            match stage {
+                Stage::First => flight.flush = now,
+                Stage::Second if failed.is_none() => journal.flight = None,
+                Stage::Second => {}
+            }
+            (stage, failed, cause)
         };
-        if let Some(error) = failed {
-            return self.map_failed(leg, error);
+        match (failed, stage) {
+            (Some(error), _) => self.map_failed(leg, error),
+            (None, Stage::First) => {
+                self.flush_leg(leg, Bio::new(Buf::flush(), io, leg as u64), cause);
+            }
+            (None, Stage::Second) => self.map_is_over(leg),
         }
-        self.flush_leg(leg, Bio::new(Buf::flush(), io, leg as u64), cause);
     }
 
     /// The flush behind the pages has ended.
@@ -358,6 +449,12 @@ impl Mirror {
         for Waiting { group, tx, bio } in go {
             group.advance(tx, bio);
         }
+        self.map_is_over(leg);
+        self.wake_cleaner();
+    }
+
+    /// A commit of a leg's map is over.
+    fn map_is_over(self: &Arc<Self>, leg: usize) {
         self.record(leg);
         self.map_became_durable();
     }

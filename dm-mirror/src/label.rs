@@ -263,19 +263,15 @@ impl Label {
         let (pages, slots) = match phase {
             Phase::Wipe => (1, SLOTS),
             Phase::Map => (self.geometry().pages(), SLOTS),
-            // Slot B stays as it was wiped.
-            Phase::Superblock => (1, 1),
+            Phase::Superblock => (1, SLOTS),
         };
         (0..pages).flat_map(move |page| {
-            (0..slots).map(move |slot| match (phase, slot) {
-                (Phase::Wipe, _) => (superblock_place(slot), Box::new([0; UNIT])),
-                (Phase::Superblock, _) => {
+            (0..slots).map(move |slot| match phase {
+                Phase::Wipe => (superblock_place(slot), Box::new([0; UNIT])),
+                Phase::Superblock => {
                     (superblock_place(slot), Box::new(self.superblock(device).encode()))
                 }
-                (Phase::Map, 0) => {
-                    (page_place(page, slot), Box::new(self.page(device, page).encode()))
-                }
-                (Phase::Map, _) => (page_place(page, slot), Box::new([0; UNIT])),
+                Phase::Map => (page_place(page, slot), Box::new(self.page(device, page).encode())),
             })
         })
     }

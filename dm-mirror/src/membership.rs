@@ -14,6 +14,9 @@
 //! - Each exclusion and each promotion mints a generation (R10).
 //! - What begins or ends a session is committed twice, so that each record has seen
 //!   the first of every other: a member put back to what it was before shows less.
+//! - What is durable on all legs counts; then it goes to the other slots, and is flushed
+//!   there. The next commit begins after that: a superblock is the only one of its commit
+//!   for no longer than the commit takes, and at most the last one can be lost.
 //! - A leg that cannot write its superblock is out, and the rest commit again.
 //!   If it is the last, writes and flushes fail until it can (R9).
 
@@ -27,7 +30,7 @@ use uuid::Uuid;
 
 use crate::counts::Cause;
 use crate::format::{
-    HISTORY_MAX, Member, MemberEntry, MemberId, MemberState, Minted, SLOTS, Superblock,
+    HISTORY_MAX, Member, MemberEntry, MemberId, MemberState, Minted, SLOTS, Second, Superblock,
     superblock_place,
 };
 use crate::label;
@@ -66,8 +69,20 @@ struct Disk {
     newcomer: Option<Uuid>,
 }
 
+/// What of a commit is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The superblocks, and the flushes behind them.
+    First,
+    /// They are durable on all legs: their second copies.
+    Second,
+}
+
 /// Superblocks on their way.
 struct Commit {
+    stage: Stage,
+    /// What each leg is given, and in which slot.
+    writes: Vec<Write>,
     /// When it began.
     since: Moment,
     version: u64,
@@ -79,6 +94,16 @@ struct Commit {
 
 /// A superblock to be written: on which leg, into which slot.
 type Write = (usize, usize, Superblock);
+
+/// What follows when a superblock is durable on a leg, or could not be made so.
+enum Then {
+    /// Others are still on their way.
+    Wait,
+    /// The commit has ended on all legs, but for these that failed.
+    Over(LegErrors),
+    /// So have its second copies.
+    Twice(LegErrors),
+}
 
 impl Membership {
     /// Goes on from the newest superblock that was found.
@@ -93,15 +118,23 @@ impl Membership {
     }
 
     /// A leg's disk holds this member; with a new `incarnation` all its map counts
-    /// for nothing. `in_doubt` says that the last superblock written there failed: what
-    /// was found may be that one, which no flush covers. Nobody is told of it, and the next
-    /// goes over it: the one in the other slot is durable.
-    pub(crate) fn found(&mut self, leg: usize, member: &Member, incarnation: u32, in_doubt: bool) {
+    /// for nothing. `in_doubt` is the slot into which the last superblock written there
+    /// failed to go: if that is where the newest was found, it may be that one, which no
+    /// flush covers. Nobody is told of it, and the next goes over it: the one in the other
+    /// slot is durable.
+    pub(crate) fn found(
+        &mut self,
+        leg: usize,
+        member: &Member,
+        incarnation: u32,
+        in_doubt: Option<usize>,
+    ) {
         let Superblock { seq, generation, .. } = member.superblock;
         let id = member.superblock.member();
         // One that was restored from a snapshot shows less than was seen of it.
         let seen = self.wanted.entry(id).map_or(0, |entry| entry.seen);
         let seq = seq.max(seen);
+        let in_doubt = in_doubt == Some(member.slot) && member.second != Second::Same;
         let slot = if in_doubt { (member.slot + 1) % SLOTS } else { member.slot };
         self.disks[leg] = Disk { slot, seq, incarnation, generation, ..Disk::default() };
         if !in_doubt {
@@ -225,6 +258,11 @@ impl Membership {
         self.set_state(member, MemberState::Rebuilding);
     }
 
+    /// The slot that does not hold the newest durable superblock of a leg.
+    fn next_slot(&self, leg: usize) -> usize {
+        (self.disks[leg].slot + 1) % SLOTS
+    }
+
     /// Whether this leg's disk durably holds what is wanted.
     pub(crate) fn holds(&self, leg: usize) -> bool {
         self.disks[leg].version == self.wanted.version
@@ -232,6 +270,14 @@ impl Membership {
 
     pub(crate) fn is_quiet(&self) -> bool {
         self.commit.is_none()
+    }
+
+    /// What the superblocks on their way are written for.
+    fn cause(&self) -> Cause {
+        match &self.commit {
+            Some(Commit { stage: Stage::Second, .. }) => Cause::Copies,
+            _ => Cause::Super,
+        }
     }
 
     /// Whether a superblock is on its way to this leg, or has failed there and its
@@ -261,33 +307,53 @@ impl Membership {
         if !writes.is_empty() {
             let (version, generation) = (self.wanted.version, self.wanted.generation);
             let left = writes.iter().map(|(leg, ..)| *leg).collect();
-            let (since, failed) = (now, LegErrors::new());
-            self.commit = Some(Commit { since, version, generation, left, failed });
+            let (stage, since, failed) = (Stage::First, now, LegErrors::new());
+            let writes = writes.clone();
+            self.commit = Some(Commit { stage, writes, since, version, generation, left, failed });
         }
         writes
     }
 
-    /// A superblock is durable on a leg, or could not be made so. When it was the
-    /// last, gives the legs that failed.
-    fn done(&mut self, leg: usize, member: MemberId, result: IoResult) -> Option<LegErrors> {
+    /// A superblock is durable on a leg, or could not be made so.
+    fn done(&mut self, leg: usize, member: MemberId, result: IoResult) -> Then {
         let commit = self.commit.as_mut().expect("a superblock belongs to a commit");
         commit.left.remove(leg);
-        let last = commit.left.is_empty();
+        let (stage, last) = (commit.stage, commit.left.is_empty());
         let disk = &mut self.disks[leg];
-        match result {
-            Ok(()) => {
+        match (result, stage) {
+            (Ok(()), Stage::First) => {
                 disk.slot = (disk.slot + 1) % SLOTS;
                 disk.version = commit.version;
                 disk.generation = commit.generation;
                 let seq = disk.seq;
                 self.saw(member, seq);
             }
-            Err(error) => commit.failed.push((leg, error)),
+            (Ok(()), Stage::Second) => {}
+            (Err(error), _) => commit.failed.push((leg, error)),
         }
-        if !last {
-            return None;
+        match (last, stage, &mut self.commit) {
+            (true, Stage::First, Some(commit)) => Then::Over(core::mem::take(&mut commit.failed)),
+            (true, Stage::Second, commit) => {
+                Then::Twice(commit.take().map(|commit| commit.failed).unwrap_or_default())
+            }
+            _ => Then::Wait,
         }
-        self.commit.take().map(|commit| commit.failed)
+    }
+
+    /// The first copies are over: the second ones, for `legs` of those that have the first.
+    fn second_copies(&mut self, legs: LegSet, now: Moment) -> Vec<Write> {
+        let disks = &self.disks;
+        let Some(commit) = &mut self.commit else { return Vec::new() };
+        let has = |leg: usize| legs.contains(leg) && disks[leg].version == commit.version;
+        let mut writes = core::mem::take(&mut commit.writes);
+        writes.retain(|(leg, ..)| has(*leg));
+        writes.iter_mut().for_each(|(_, slot, _)| *slot = (*slot + 1) % SLOTS);
+        commit.left = writes.iter().map(|(leg, ..)| *leg).collect();
+        (commit.stage, commit.since) = (Stage::Second, now);
+        if writes.is_empty() {
+            self.commit = None;
+        }
+        writes
     }
 }
 
@@ -374,11 +440,15 @@ impl Mirror {
             writes.iter().for_each(|(leg, ..)| state.legs[*leg].issued(write, Cause::Super));
             writes
         };
+        self.write_superblocks(&writes);
+    }
+
+    fn write_superblocks(self: &Arc<Self>, writes: &[Write]) {
         let io = Arc::new(SuperIo(self.clone()));
         for (leg, slot, superblock) in writes {
-            let place = self.legs[leg].place(superblock_place(slot));
+            let place = self.legs[*leg].place(superblock_place(*slot));
             let buf = Buf::write(place, superblock.encode().to_vec().into());
-            self.legs[leg].strategy(Bio::new(buf, io.clone(), leg as u64));
+            self.legs[*leg].strategy(Bio::new(buf, io.clone(), *leg as u64));
         }
     }
 
@@ -387,25 +457,31 @@ impl Mirror {
         if result.is_err() {
             return self.superblock_done(leg, result);
         }
-        self.flush_leg(leg, Bio::new(Buf::flush(), io, leg as u64), Cause::Super);
+        let cause = self.state.lock().membership.as_ref().map_or(Cause::Super, Membership::cause);
+        self.flush_leg(leg, Bio::new(Buf::flush(), io, leg as u64), cause);
     }
 
     /// A leg's superblock is durable, or could not be made so. The commit point
     /// of every exclusion is the last of these.
     fn superblock_done(self: &Arc<Self>, leg: usize, result: IoResult) {
-        let failed = {
+        let then = {
             let mut state = self.state.lock();
             let state = &mut *state;
             let member = state.regions.as_ref().expect("a member has regions").member(leg);
             let membership = state.membership.as_mut().expect("its commit is on its way");
-            let since = membership.commit.as_ref().expect("it is on its way").since;
+            let Commit { stage, since, .. } = membership.commit.as_ref().expect("it is on its way");
             let record = &mut state.legs[leg];
-            let result = result.and(record.kept(since));
-            record.superblock_in_doubt = result.is_err();
+            let result = result.and(record.kept(*since));
+            if *stage == Stage::First {
+                let slot = membership.next_slot(leg);
+                record.superblock_in_doubt = result.is_err().then_some(slot);
+            }
             membership.done(leg, member, result)
         };
-        if let Some(failed) = failed {
-            self.commit_over(&failed);
+        match then {
+            Then::Wait => {}
+            Then::Over(failed) => self.commit_over(&failed),
+            Then::Twice(failed) => self.superblocks_stand_twice(&failed),
         }
     }
 
@@ -429,6 +505,17 @@ impl Mirror {
             (out, stuck, over)
         };
         out.iter().for_each(|&(leg, error)| self.announce(leg, why(error)));
+        let copies = {
+            let mut state = self.state.lock();
+            // Their first ones are durable on legs that may be out by now.
+            let (legs, now) = (state.writable().or(state.marked()), state.tick());
+            let membership = state.membership.as_mut();
+            let copies = membership.map_or(Vec::new(), |it| it.second_copies(legs, now));
+            let write = BufCmd::Write { fua: false };
+            copies.iter().for_each(|(leg, ..)| state.legs[*leg].issued(write, Cause::Copies));
+            copies
+        };
+        self.write_superblocks(&copies);
         match (stuck, over) {
             (Some(error), Some(over)) => self.not_committed(error, over),
             _ => self.committed(),
@@ -436,6 +523,16 @@ impl Mirror {
         if !out.is_empty() {
             self.leg_went_out();
         }
+        self.check_stop();
+    }
+
+    /// The superblocks of a commit stand twice, but for `failed`. These legs go out, unless
+    /// one is the last: that has what counts, and writes the other slot again with the next.
+    fn superblocks_stand_twice(self: &Arc<Self>, failed: &[(usize, IoError)]) {
+        for &(leg, error) in failed {
+            self.fail_leg(leg, Failure::Metadata(error.kind));
+        }
+        self.committed();
         self.check_stop();
     }
 

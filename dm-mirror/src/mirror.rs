@@ -134,9 +134,9 @@ pub(crate) struct LegRecord {
     pub(crate) outstanding: u32,
     /// When the last flush that succeeded was issued.
     pub(crate) flushed: Moment,
-    /// The last superblock that was written there failed: it may be what is read there,
+    /// The slot into which the last superblock failed to go: it may be what is read there,
     /// and be lost with the cache.
-    pub(crate) superblock_in_doubt: bool,
+    pub(crate) superblock_in_doubt: Option<usize>,
     /// Its map, if it has one.
     pub(crate) journal: Option<Journal>,
     /// How often the device had lost its cache when that was last looked at.
@@ -387,7 +387,7 @@ impl LegRecord {
             flushes: Flushes::default(),
             outstanding: 0,
             flushed: Moment::default(),
-            superblock_in_doubt: false,
+            superblock_in_doubt: None,
             journal: None,
             resets,
             lost: Moment::default(),

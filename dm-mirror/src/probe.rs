@@ -11,7 +11,7 @@
 //!   overtaken in its other slot, and then be lost.
 //! - A slot that cannot be read may hold the newest commit: the other slot is no
 //!   fall-back, as it is for a slot that was torn. Such a page of the map is bad;
-//!   a leg with such a superblock is not there.
+//!   a member with such a superblock is in doubt, and what that means `assemble` says.
 //! - Whoever writes such a page again begins with the slot that can be read: as
 //!   long as both are bad, a crash leaves the page bad.
 
@@ -28,7 +28,7 @@ use bytes::BytesMut;
 
 use crate::counts::Cause;
 use crate::format::{
-    Bad, Member, SLOTS, Superblock, UNIT, UNIT_SECTORS, newest_superblock, superblock_place,
+    Bad, Member, Newest, SLOTS, Superblock, UNIT, UNIT_SECTORS, newest_of, superblock_place,
 };
 use crate::leg::{LEGS_MAX, LegSet};
 use crate::mirror::Mirror;
@@ -71,10 +71,10 @@ struct Progress {
     slots: Vec<Vec<u8>>,
     /// The last superblock slot could not be read; it is tried once more.
     failed_once: bool,
-    /// A superblock slot cannot be read, or may have what is not durable.
+    /// The leg cannot be flushed: what it shows may not be durable.
     hidden: bool,
     unreadable: Unreadable,
-    superblock: Option<(usize, Superblock)>,
+    superblock: Option<Newest>,
     map: Vec<u8>,
     /// Units are read one by one, since a larger read failed.
     by_unit: bool,
@@ -128,10 +128,10 @@ impl LegProbe {
             return Some(superblock_place(progress.slots.len()));
         }
         if progress.superblock.is_none() {
-            let found = newest_superblock([&progress.slots[0], &progress.slots[1]]);
+            let found = newest_of([&progress.slots[0], &progress.slots[1]]);
             progress.superblock = Some(found.ok()?);
         }
-        let (_, superblock) = progress.superblock.as_ref()?;
+        let Newest { superblock, .. } = progress.superblock.as_ref()?;
         let map = superblock.geometry.map_place();
         let start = map.start() + Sectors((progress.map.len() / bio::SECTOR_SIZE) as u64);
         let chunk = if progress.by_unit { UNIT_SECTORS } else { CHUNK };
@@ -141,15 +141,21 @@ impl LegProbe {
     fn end(&self) {
         let mut progress = self.progress.lock();
         let found = match progress.superblock.take() {
-            Some((slot, superblock)) => {
+            Some(newest) => {
                 let map = mem::take(&mut progress.map);
-                let mut member = Member::from_bytes(superblock, slot, &map);
                 let unreadable = mem::take(&mut progress.unreadable);
-                unreadable.iter().for_each(|(page, _)| member.pages[*page as usize] = None);
-                Found::Member(Box::new(member), unreadable)
+                match Member::from_bytes(newest, &map) {
+                    Ok(mut member) => {
+                        unreadable.iter().for_each(|(page, _)| member.pages[*page as usize] = None);
+                        Found::Member(Box::new(member), unreadable)
+                    }
+                    Err(bad) => Found::Bad(bad),
+                }
             }
             None if progress.hidden => Found::Absent,
-            None => match newest_superblock([&progress.slots[0], &progress.slots[1]]) {
+            None => match newest_of([&progress.slots[0], &progress.slots[1]]) {
+                // A slot that cannot be read says nothing; the leg may be read another time.
+                Err(_) if progress.slots.iter().any(Vec::is_empty) => Found::Absent,
                 Err(bad) => Found::Bad(bad),
                 Ok(_) => Found::Absent,
             },
@@ -163,11 +169,11 @@ impl LegProbe {
         let mut progress = self.progress.lock();
         let bytes = match (memory, result) {
             (Some(memory), Ok(())) => memory.to_vec(),
-            _ if progress.slots.len() < SLOTS => {
-                progress.hidden = progress.failed_once;
+            _ if progress.slots.len() < SLOTS && !progress.failed_once => {
                 progress.failed_once = true;
                 return;
             }
+            _ if progress.slots.len() < SLOTS => Vec::new(),
             _ if count > UNIT_SECTORS && !progress.by_unit => {
                 progress.by_unit = true;
                 return;
@@ -179,7 +185,6 @@ impl LegProbe {
             }
         };
         if progress.slots.len() < SLOTS {
-            debug_assert_eq!(bytes.len(), UNIT);
             progress.failed_once = false;
             progress.slots.push(bytes);
         } else {

@@ -9,7 +9,8 @@
 //!   lists in sync whoever may complete the promotion after a crash.
 //! - Nothing missed, no region unsettled, no write in flight (the range of the
 //!   whole mirror is held), the leg's own map says of the others what it is to
-//!   say, and it was flushed after its last write.
+//!   say, no map says any more that it missed something, and it was flushed after its
+//!   last write.
 //! - The new generation is durable on every leg in sync first, on the leg itself
 //!   last. Until then it is no survivor, no source, and not the last one left.
 
@@ -27,29 +28,33 @@ use crate::not_started::Consent;
 use crate::range::Ticket;
 
 impl State {
-    /// The legs that may be promoted. Where a leg's own map is all that is
-    /// missing, has it written.
+    /// The legs that may be promoted. Where maps are all that is missing, has them
+    /// written.
     pub(crate) fn next_promotion(&mut self) -> LegSet {
         let whole = self.legs_that(|state| state == LegState::Rebuilding);
+        let in_sync = self.in_sync();
         let State { regions, legs, membership, .. } = self;
         let Some(regions) = regions else { return LegSet::EMPTY };
         if regions.unsettled_count() > 0 {
             return LegSet::EMPTY;
         }
         let may = |&leg: &usize| {
-            let recorded = match &mut legs[leg].journal {
-                Some(journal) => {
-                    let all_missed = Marks::all().difference(Marks::DIRTY);
-                    let recorded = journal.has_recorded(all_missed, regions);
-                    if !recorded {
-                        journal.change_differing(regions);
-                    }
-                    recorded
-                }
-                None => true,
-            };
             let holds = membership.as_ref().is_none_or(|membership| membership.holds(leg));
-            regions.missing(leg) == 0 && recorded && holds
+            if regions.missing(leg) > 0 || !holds {
+                return false;
+            }
+            let mark = Marks::missed(regions.member(leg));
+            let all_missed = Marks::all().difference(Marks::DIRTY);
+            let mut recorded = true;
+            for it in in_sync.iter().chain([leg]) {
+                let Some(journal) = &mut legs[it].journal else { continue };
+                let own = it != leg || journal.has_recorded(all_missed, regions);
+                if !own || !journal.has_dropped(mark, regions) {
+                    journal.change_differing(regions);
+                    recorded = false;
+                }
+            }
+            recorded
         };
         whole.iter().filter(may).take(1).collect()
     }
@@ -141,6 +146,7 @@ impl Mirror {
         }
         if let Some(waiting) = started {
             self.announce_start();
+            self.wake_cleaner();
             waiting.into_iter().for_each(|bio| self.strategy(bio));
             self.take_back();
             self.look_at_those_put_off();

@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 
 use crate::assemble::{self, Missed, Role, Verdict};
 use crate::format::{
-    Bad, FoundPage, Marks, Member, MemberState, REGIONS_PER_PAGE, Region, Superblock,
+    Bad, FoundPage, Marks, Member, MemberState, REGIONS_PER_PAGE, Region, Second, Superblock,
 };
 use crate::leg::{LEGS_MAX, LegSet, LegState};
 use crate::mirror::{Life, Mirror, State};
@@ -54,6 +54,7 @@ impl Mirror {
                 Err(format!("it has metadata of version {version}, which is not known here"))
             }
             Found::Absent => Err("it cannot be read".into()),
+            Found::Bad(bad @ Bad::Field(_)) => Err(format!("its metadata is refused: {bad}")),
             Found::Bad(_) => return self.begin_new(leg),
         };
         match back {
@@ -213,11 +214,12 @@ fn as_found(wanted: &Superblock, regions: &crate::region::Regions, source: usize
         let marks: Vec<Marks> = (first..first + REGIONS_PER_PAGE as u32).map(marks).collect();
         let marks: Box<[Marks; REGIONS_PER_PAGE]> =
             marks.into_boxed_slice().try_into().expect("a page of marks");
-        Some(FoundPage { slot: 0, seq: 1, marks })
+        Some(FoundPage::whole(0, 1, marks))
     };
     // What others saw of it is of no matter: it is here.
     let seq = wanted.members.iter().flatten().map(|entry| entry.seen).max().unwrap_or(0);
     let superblock =
         Superblock { slot: regions.member(source).number(), seq: seq.max(1), ..wanted.clone() };
-    Member { superblock, slot: 0, pages: (0..geometry.pages()).map(page).collect() }
+    let second = Second::Same;
+    Member { superblock, slot: 0, second, pages: (0..geometry.pages()).map(page).collect() }
 }

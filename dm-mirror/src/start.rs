@@ -330,7 +330,7 @@ fn take_marks(regions: &mut Regions, sources: &[&Member], others: LegSet) {
 
 /// A leg is to come back: notes what it missed, and gives its map.
 pub(crate) fn returning(
-    (leg, in_doubt): (usize, bool),
+    (leg, in_doubt): (usize, Option<usize>),
     (member, unreadable): (&Member, &[(u32, usize)]),
     missed: &Missed,
     membership: &mut Membership,

@@ -11,7 +11,7 @@ mod subject;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Instant;
 
-use bio::{Limits, Sectors};
+use bio::{Extent, Limits, Sector, Sectors};
 use sim::crashes::{Crashes, Enumerated, Options, replay};
 use sim::{Action, Load, Scenario, sequences};
 use subject::recorded::{DATA_START, Recorded};
@@ -73,7 +73,7 @@ fn survive(name: &str, Stories { legs, before, actions: next, length, options }:
     };
     let (begun, factory) = (Instant::now(), &mut Recorded::new(SECTORS).build());
     if let Ok(line) = std::env::var("SIM_REPLAY") {
-        let done = replay(&scenario, factory, &line).expect("a line of a report");
+        let done = replay(&scenario, factory, &options.records, &line).expect("a line of a report");
         return clean(&done);
     }
     let mut crashes = Crashes::new(options);
@@ -154,6 +154,33 @@ fn no_promise_is_broken_while_two_of_three_legs_come_back() {
     let before = "gone1,gone2,W7+1,back1";
     let actions = "back2,W7+1,w6+2,gone0,restart".into();
     survive("two come back", Stories { legs: 3, before, actions, options, ..stories(1) });
+}
+
+/// Where the records of a leg lie: two superblocks, and both slots of a page.
+fn records() -> Vec<Extent> {
+    (0..4).map(|unit| Extent::new(Sector(unit * 8), Sectors(8))).collect()
+}
+
+#[test]
+fn a_record_that_goes_bad_makes_nothing_stale() {
+    let options = Options { records: records(), ..Options::default() };
+    let actions = format!("{REQUESTS},{FATE},restart");
+    survive("a bad record", Stories { actions, options, ..stories(or(2, 3)) });
+}
+
+#[test]
+fn a_record_that_goes_bad_while_a_leg_is_out_or_rebuilt_makes_nothing_stale() {
+    let options = Options { records: records(), early: true, ..Options::default() };
+    let actions = "W7+1,w6+2,back1,gone0,tick,restart".into();
+    let before = "W6+2,gone1,W7+1";
+    survive("a bad record, degraded", Stories { before, actions, options, ..stories(or(1, 2)) });
+}
+
+#[test]
+fn a_record_that_goes_bad_is_no_matter_over_three_legs() {
+    let options = Options { records: records(), ..Options::default() };
+    let actions = "W7+1,w6+2,f,gone0,gone1,back1,gone2,tick".into();
+    survive("a bad record of three", Stories { legs: 3, actions, options, ..stories(or(1, 2)) });
 }
 
 /// Of four legs the superblock has more than one sector that matters.

@@ -50,6 +50,7 @@ fn a_write_that_meets_a_clean_record_on_its_way_waits_for_another_commit() {
     let mut rig = Recorded::new(2);
     rig.put(0, 1, 1);
     rig.sync();
+    rig.twice();
     while rig.asks(0).is_empty() {
         rig.pass();
     }
@@ -124,6 +125,7 @@ fn a_leg_that_cannot_record_that_a_region_is_clean_is_out() {
     let mut rig = Recorded::new(2);
     rig.put(0, 1, 1);
     rig.sync();
+    rig.twice();
     while rig.asks(1).is_empty() {
         rig.pass();
     }
@@ -197,6 +199,7 @@ fn a_flush_issued_before_the_last_write_ended_makes_nothing_clean() {
     for order in [[Ask::Flush, Ask::Data], [Ask::Data, Ask::Flush]] {
         let mut rig = Recorded::new(2);
         rig.put(0, 1, 1);
+        rig.twice();
         let (write, flush) = (rig.write(0, 1, 2), rig.flush());
         for kind in order {
             rig.end_ask(0, kind, sim::Outcome::Ok);
@@ -220,6 +223,7 @@ fn a_flush_issued_before_the_last_write_ended_makes_nothing_clean() {
 fn a_region_with_a_write_in_flight_is_not_made_clean() {
     let mut rig = Recorded::new(2);
     rig.put(0, 1, 1);
+    rig.twice();
     let write = rig.write(0, 1, 2);
     rig.did(0, &[Ask::Data]);
     for _ in 0..4 {
@@ -237,6 +241,7 @@ fn a_region_with_a_write_in_flight_is_not_made_clean() {
 fn a_region_is_clean_only_once_every_leg_in_sync_was_flushed() {
     let mut rig = Recorded::new(2);
     rig.put(0, 1, 1);
+    rig.twice();
     rig.flush();
     rig.did(0, &[Ask::Flush]);
     for _ in 0..3 {

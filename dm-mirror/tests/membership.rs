@@ -3,7 +3,7 @@
 
 mod rig;
 
-use bio::ErrorKind;
+use bio::{ErrorKind, SECTOR_SIZE};
 use dm_mirror::format::{HISTORY_MAX, MemberState};
 use rig::recorded::{Ask, Recorded, Survives};
 use sim::Outcome;
@@ -112,8 +112,11 @@ fn a_survivor_that_cannot_write_its_superblock_is_out_and_the_rest_say_so_first(
         rig.did(0, &[Ask::Super]);
         rig.did(0, &[Ask::Flush]);
         assert_eq!((rig.end(write), rig.letters().as_str()), (None, "ADD"));
-        rig.did(0, &[Ask::Super]);
-        rig.did(0, &[Ask::Flush]);
+        for copy in ["second", "next"] {
+            assert_eq!(rig.end(write), None, "{copy}");
+            rig.did(0, &[Ask::Super]);
+            rig.did(0, &[Ask::Flush]);
+        }
         assert_eq!(rig.end(write), Some(Ok(())));
         assert_eq!([1, 2].map(|leg| rig.says(0, leg)), [MemberState::FailedMedia; 2]);
     }
@@ -267,6 +270,7 @@ fn if_the_last_leg_lost_its_cache_the_next_flush_fails_once() {
 fn nothing_becomes_clean_while_an_exclusion_is_not_durable() {
     let mut rig = Recorded::new(2);
     rig.put(0, 1, 1);
+    rig.twice();
     rig.sync();
     rig.message("fail 1").unwrap();
     for _ in 0..4 {
@@ -284,6 +288,7 @@ fn nothing_becomes_clean_while_an_exclusion_is_not_durable() {
 fn a_parked_write_keeps_its_region_dirty() {
     let mut rig = Recorded::new(2);
     rig.put(0, 1, 1);
+    rig.twice();
     let write = rig.write_fua(0, 2);
     rig.fail_ask(1, Ask::Data);
     rig.end_ask(0, Ask::Data, Outcome::Ok);
@@ -357,6 +362,9 @@ fn what_a_superblock_that_failed_left_is_not_taken_for_durable() {
     rig.disks[1].give_back_late(late);
     rig.end_ask(0, Ask::Super, Outcome::Ok);
     rig.end_ask(0, Ask::Flush, Outcome::Ok);
+    // Its second copy.
+    rig.end_ask(0, Ask::Super, Outcome::Ok);
+    rig.end_ask(0, Ask::Flush, Outcome::Ok);
     rig.fail_ask(0, Ask::Super);
     assert!(!rig.runs());
     rig.pass();
@@ -381,15 +389,34 @@ fn a_word_that_a_start_did_not_need_is_void() {
     rig.message("start_degraded").unwrap();
     rig.until(|rig| (0..2).all(|leg| rig.asks(leg) == [Ask::Super]));
     rig.fail_ask(1, Ask::Super);
-    for _ in 0..2 {
+    for _ in ["first", "second", "the next first"] {
         rig.end_ask(0, Ask::Super, Outcome::Ok);
         rig.end_ask(0, Ask::Flush, Outcome::Ok);
     }
     assert_ne!(rig.says(0, 1), MemberState::InSync, "it is durable that leg 1 is out");
+    rig.end_ask(0, Ask::Super, Outcome::Ok);
+    rig.end_ask(0, Ask::Flush, Outcome::Ok);
     rig.fail_ask(0, Ask::Super);
     rig.pass();
     rig.until(|rig| rig.asks(0) == [Ask::Flush]);
     rig.fail_ask(0, Ask::Flush);
     rig.settle();
     assert!(!rig.runs(), "leg 1 does not start alone: {}", rig.target.status());
+}
+
+/// It failed, and what it left cannot be read. The superblock in the other slot is all that
+/// the leg has; the next one must not go over that.
+#[test]
+fn a_superblock_that_failed_and_was_torn_leaves_the_other_one_alone() {
+    let rig = Recorded::new(2).stop_and_start(&[true; 2]);
+    rig.until(|rig| (0..2).all(|leg| rig.asks(leg) == [Ask::Super]));
+    let place = |rig: &Recorded| rig.disks[0].pending(0).unwrap().extent;
+    let torn = place(&rig);
+    rig.fail_ask(0, Ask::Super);
+    rig.fail_ask(1, Ask::Super);
+    rig.disks[0].preset(torn.start(), &[0x55; SECTOR_SIZE]);
+    assert!(!rig.runs());
+    rig.pass();
+    rig.until(|rig| rig.asks(0) == [Ask::Super]);
+    assert_eq!(place(&rig), torn);
 }

@@ -4,7 +4,7 @@ mod rig;
 
 use Survives::{All, Durable};
 use bio::ErrorKind;
-use dm_mirror::format::{MemberState, page_place};
+use dm_mirror::format::{MemberState, Second, page_place};
 use rig::LENGTH;
 use rig::recorded::{Ask, Recorded, Survives};
 use sim::Outcome;
@@ -66,6 +66,8 @@ fn a_promotion_is_durable_on_every_leg_in_sync_before_the_leg_itself_is_told() {
     let rig = Recorded::leg_out(3);
     rig.message("add 1").unwrap();
     rig.until(|rig| rig.says(1, 1) == MemberState::Rebuilding);
+    // What says that stands twice by now.
+    rig.until(|rig| rig.member(1).second == Second::Same);
     rig.until(|rig| {
         let said = [0, 2].map(|leg| rig.says(leg, 1) == MemberState::InSync);
         if said.contains(&true) {
@@ -394,6 +396,10 @@ fn a_region_is_not_made_clean_before_a_leg_that_is_being_rebuilt_was_flushed() {
         }
     }
     assert_eq!(rig.end(write), Some(Ok(())));
+    rig.pass();
+    for leg in [0, 1] {
+        rig.end_ask(leg, Ask::Map, Outcome::Ok);
+    }
     rig.flush();
     rig.end_ask(0, Ask::Flush, Outcome::Ok);
     for _ in 0..4 {

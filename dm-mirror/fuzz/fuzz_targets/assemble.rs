@@ -9,7 +9,7 @@ use bio::Sectors;
 use dm_mirror::assemble::assemble;
 use dm_mirror::format::{
     FoundPage, Geometry, HISTORY_MAX, MEMBERS_MAX, Marks, Member, MemberEntry, MemberState, Minted,
-    REGION_MIN, REGIONS_PER_PAGE, Superblock,
+    REGION_MIN, REGIONS_PER_PAGE, Second, Superblock,
 };
 use libfuzzer_sys::arbitrary::{Result, Unstructured};
 use libfuzzer_sys::fuzz_target;
@@ -34,7 +34,8 @@ fn member(input: &mut Unstructured<'_>) -> Result<Member> {
     let superblock = superblock(input)?;
     let pages = superblock.geometry.pages();
     let pages = (0..pages).map(|_| page(input)).collect::<Result<_>>()?;
-    Ok(Member { superblock, slot: input.int_in_range(0..=1)?, pages })
+    let second = *input.choose(&[Second::Same, Second::Behind, Second::Damaged, Second::Lost])?;
+    Ok(Member { second, ..Member::new(superblock, input.int_in_range(0..=1)?, pages) })
 }
 
 fn page(input: &mut Unstructured<'_>) -> Result<Option<FoundPage>> {
@@ -46,7 +47,7 @@ fn page(input: &mut Unstructured<'_>) -> Result<Option<FoundPage>> {
     for marks in marks.iter_mut().take(8) {
         *marks = Marks::from_bits_retain(input.arbitrary::<u8>()? & used);
     }
-    Ok(Some(FoundPage { slot: input.int_in_range(0..=1)?, seq: count(input)?, marks }))
+    Ok(Some(FoundPage::whole(input.int_in_range(0..=1)?, count(input)?, marks)))
 }
 
 /// A superblock that the decoder would let pass.

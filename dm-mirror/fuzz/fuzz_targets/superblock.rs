@@ -3,20 +3,21 @@
 #![no_main]
 #![forbid(unsafe_code)]
 
-use dm_mirror::format::{Member, Region, Superblock, newest_superblock};
+use dm_mirror::format::{Member, Newest, Region, Second, Superblock, newest_of};
 use dm_mirror_fuzz::sealed;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = Superblock::decode(bytes);
     let unit = sealed(bytes);
-    let _ = newest_superblock([bytes, &unit]);
+    let _ = newest_of([bytes, &unit]);
     let Ok(superblock) = Superblock::decode(&unit) else { return };
     assert_eq!(superblock.encode(), unit);
     let geometry = superblock.geometry;
     let last = Region(geometry.regions() - 1);
     assert!(!geometry.extent(last).is_empty());
     assert!(geometry.map_place().end() <= geometry.data_start);
-    let member = Member::from_bytes(superblock, 0, bytes);
+    let newest = Newest { slot: 0, superblock, second: Second::Same };
+    let Ok(member) = Member::from_bytes(newest, bytes) else { return };
     let _ = member.marks(last);
 });

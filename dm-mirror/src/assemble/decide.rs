@@ -7,7 +7,7 @@ use core::array;
 
 use super::elect::Elected;
 use super::missed::Needs;
-use super::{Candidate, Missed, Plan, Role, Verdict};
+use super::{Candidate, Missed, Plan, Refusal, Role, Verdict};
 use crate::format::{Marks, MemberEntry, MemberId, MemberState, Superblock};
 
 const STRANGER: &str = "the mirror has another disk in its place";
@@ -22,14 +22,29 @@ struct Decision<'a> {
     in_sync: Vec<Candidate<'a>>,
 }
 
-/// Gives each member its role.
-pub(super) fn decide(present: &[Candidate<'_>], elected: Elected<'_>) -> Verdict {
+/// Gives each member its role. Where each of those called in sync missed something by the
+/// map of another, the device that a person `keep`s is.
+pub(super) fn decide(
+    present: &[Candidate<'_>],
+    elected: Elected<'_>,
+    keep: Option<usize>,
+) -> Verdict {
     let Elected { newest, adopt } = elected;
     let mut decision = Decision { newest, present, in_sync: Vec::new() };
-    decision.in_sync = present.iter().copied().filter(|it| decision.is_in_sync(*it)).collect();
+    let listed: Vec<_> = present.iter().copied().filter(|it| decision.is_listed(*it)).collect();
+    let accused = |it: &Candidate<'_>| listed.iter().any(|by| missed_by(*it, *by));
+    // Marks outweigh superblocks.
+    decision.in_sync = listed.iter().copied().filter(|it| !accused(it)).collect();
+    if decision.in_sync.is_empty() {
+        let kept = listed.iter().copied().filter(|it| Some(it.device) == keep);
+        decision.in_sync = kept.collect();
+    }
+    if decision.in_sync.is_empty() {
+        return Verdict::Refuse(contradiction(&listed));
+    }
     let roles = array::from_fn(|number| decision.role(MemberId::new(number)));
     let missing: Vec<MemberId> = MemberId::all().filter(|id| decision.holds(*id)).collect();
-    let plan = Plan { newest: newest.superblock().clone(), roles, adopt };
+    let plan = Plan { newest: decision.record().clone(), roles, adopt };
     if missing.is_empty() { Verdict::Start(plan) } else { Verdict::Hold { plan, missing } }
 }
 
@@ -79,19 +94,25 @@ impl<'a> Decision<'a> {
     /// the newest, or it was rebuilt since by others, in a generation that a person
     /// decided against. It cannot do so in the newest generation: no promotion and
     /// no exclusion is without a new one.
-    fn is_in_sync(&self, it: Candidate<'_>) -> bool {
+    fn is_listed(&self, it: Candidate<'_>) -> bool {
         if it.device == self.newest.device {
             return true;
         }
         let listed = self.newest.entry_of(it).is_some_and(|it| it.state == MemberState::InSync);
-        let same = it.generation() == self.record().generation;
-        let ancestor = !same && self.record().history.contains(&it.generation());
+        // What may be lost may have excluded it.
+        let same = it.generation() == self.record().generation && !self.newest.in_doubt;
+        let ancestor = it.generation() != self.record().generation
+            && self.record().history.contains(&it.generation());
         let fits = match it.own().state {
             MemberState::InSync => same || ancestor,
             MemberState::Rebuilding => ancestor && self.was_a_source_of(it),
             MemberState::Out | MemberState::FailedMedia | MemberState::FailedByHand => false,
         };
         listed && fits && self.has_a_past_with(it)
+    }
+
+    fn is_in_sync(&self, it: Candidate<'_>) -> bool {
+        self.in_sync.iter().any(|other| other.device == it.device)
     }
 
     /// Whether a member's own record lists the newest in sync.
@@ -108,12 +129,14 @@ impl<'a> Decision<'a> {
     /// What it needs that is not in sync.
     ///
     /// A member of a generation that the newest record does not remember is traced
-    /// by its map all the same if it is evidence: it lost an election.
+    /// by its map all the same if it is evidence and had a past with it: it lost an
+    /// election.
     fn missed(&self, it: Candidate<'_>, entry: &MemberEntry) -> Missed {
         let same = it.generation() == self.record().generation;
         let remembered = same || self.newest.remembers(it);
         let torn_out = entry.state == MemberState::InSync && !it.is_evidence();
-        if !self.has_a_past_with(it) || torn_out || !(remembered || it.is_evidence()) {
+        let lost = it.is_evidence() && self.newest.has_a_past_in_common(it);
+        if !self.has_a_past_with(it) || torn_out || !(remembered || lost) {
             return Missed::Everything;
         }
         let mine = Marks::missed(it.id());
@@ -137,10 +160,32 @@ impl<'a> Decision<'a> {
     /// it did may have gone on before, excluded the newest, and left what it had to
     /// a member that is not there.
     fn holds(&self, id: MemberId) -> bool {
-        let listed = |entry: &MemberEntry| entry.state == MemberState::InSync;
+        // What may be lost of the newest record may have called it in sync.
+        let listed = |entry: &MemberEntry| {
+            entry.state == MemberState::InSync
+                || (self.newest.in_doubt && self.member(id).is_none())
+        };
         let listed = self.record().entry(id).is_some_and(listed);
         let has_not =
             |it: Candidate<'_>| self.is_in_sync(it) || (it.is_evidence() && !it.rolled_back);
         listed && !self.member(id).is_some_and(has_not)
     }
+}
+
+/// Whether a member missed something by the map of another one, or by its own.
+fn missed_by(it: Candidate<'_>, by: Candidate<'_>) -> bool {
+    let mark = Marks::missed(it.id());
+    let knows = by.entry_of(it).is_some();
+    let pages = by.member.pages.iter().flatten();
+    knows && { pages }.any(|page| page.says(mark))
+}
+
+/// All who are called in sync missed something by the map of another one.
+fn contradiction(listed: &[Candidate<'_>]) -> Refusal {
+    let mut needs = Needs::new(listed[0].superblock().geometry);
+    for it in listed {
+        listed.iter().for_each(|by| needs.add_shown(*by, Marks::missed(it.id())));
+    }
+    let sides = listed.iter().map(|it| [it.device].to_vec()).collect();
+    Refusal::SplitBrain { sides, conflict: needs.finish() }
 }

@@ -6,7 +6,11 @@
 //! that nobody is ahead of make up sides, one for each generation. Several sides
 //! ran apart; one of them is still the newest if it has all that the others have,
 //! which only their maps can show: a side that wrote nothing since it ran alone
-//! has no region that is dirty, or that a member of the other side missed.
+//! has no region that is dirty, or that a member of the other side missed. Without a
+//! common past maps show nothing.
+//!
+//! A member whose newest record may be lost makes up a side of its own, ahead of all
+//! whose generation it shows or remembers: that record may have excluded them.
 
 use alloc::vec::Vec;
 use core::cmp::Reverse;
@@ -69,7 +73,11 @@ pub(super) fn sides<'a>(present: &[Candidate<'a>]) -> Vec<Side<'a>> {
     let behind = |it| evidence.iter().any(|other| is_ahead(*other, it) && !is_ahead(it, *other));
     let mut sides: Vec<Side<'a>> = Vec::new();
     for &it in evidence.iter().filter(|it| !behind(**it)) {
-        match sides.iter_mut().find(|side| side.newest.generation() == it.generation()) {
+        let same = |side: &&mut Side<'_>| {
+            let doubt = it.in_doubt || side.newest.in_doubt;
+            side.newest.generation() == it.generation() && !doubt
+        };
+        match sides.iter_mut().find(same) {
             Some(side) => {
                 side.members.push(it);
                 side.newest =
@@ -83,9 +91,11 @@ pub(super) fn sides<'a>(present: &[Candidate<'a>]) -> Vec<Side<'a>> {
 }
 
 /// Whether the first knows more than the second. One that shows less than others
-/// saw of it may have lost what led to its generation.
+/// saw of it may have lost what led to its generation; of one that is in doubt nobody
+/// knows to what generation it came.
 fn is_ahead(it: Candidate<'_>, other: Candidate<'_>) -> bool {
-    !it.rolled_back && it.remembers(other)
+    let before = it.in_doubt && it.generation() == other.generation();
+    !it.rolled_back && !other.in_doubt && (before || it.remembers(other))
 }
 
 impl Side<'_> {
@@ -94,7 +104,7 @@ impl Side<'_> {
     }
 
     fn has_all_that(&self, sides: &[Side<'_>]) -> bool {
-        let others = sides.iter().filter(|it| it.newest.generation() != self.newest.generation());
+        let others = sides.iter().filter(|it| it.newest.device != self.newest.device);
         !self.newest.rolled_back && { others }.all(|other| other.wrote_nothing_without(self))
     }
 
@@ -105,7 +115,9 @@ impl Side<'_> {
             self.members.iter().flat_map(|it| other.members.iter().map(move |by| (*it, *by)));
         { pairs }.all(|(it, by)| {
             let acquainted = it.entry_of(by).is_some() && by.entry_of(it).is_some();
-            acquainted && written_without(it, by) == Missed::Regions(Vec::new())
+            acquainted
+                && by.has_a_past_in_common(it)
+                && written_without(it, by) == Missed::Regions(Vec::new())
         })
     }
 }

@@ -39,6 +39,16 @@ impl Needs {
         }
     }
 
+    /// The same of what its map shows; of a region that is in doubt it shows nothing.
+    pub(super) fn add_shown(&mut self, it: Candidate<'_>, marks: Marks) {
+        let Some(regions) = &mut self.regions else { return };
+        regions.resize(self.geometry.regions() as usize, false);
+        for (number, region) in (0..).zip(regions) {
+            let shown = it.member.marks(Region(number)).unwrap_or_default();
+            *region |= shown.intersects(marks);
+        }
+    }
+
     /// What came together.
     pub(super) fn finish(self) -> Missed {
         let Some(regions) = self.regions else { return Missed::Everything };

@@ -16,6 +16,10 @@
 //! - Nothing that can be decoded makes it panic. What no mirror writes gets the
 //!   answer that believes least.
 //! - A member that calls itself anything but in sync is evidence of nothing.
+//! - A member whose newest superblock may be lost is taken to have excluded all others
+//!   by it: that is the worst it can have said. What it wrote since, its map shows.
+//! - Marks outweigh superblocks: who missed something by the map of another member in
+//!   sync is not in sync, whatever both call themselves.
 
 mod decide;
 mod elect;
@@ -145,7 +149,7 @@ fn decided(found: &[Option<&Member>], keep: Option<usize>) -> Result<Verdict, Re
     one_set(&present)?;
     no_twins(&present)?;
     let elected = elect::elect(&present, keep)?;
-    Ok(decide::decide(&present, elected))
+    Ok(decide::decide(&present, elected, keep))
 }
 
 /// A device that is a member.
@@ -156,6 +160,8 @@ struct Candidate<'a> {
     member: &'a Member,
     /// A member that is evidence saw more of it than it shows.
     rolled_back: bool,
+    /// It may have had a newer superblock, and nobody here shows what that said.
+    in_doubt: bool,
 }
 
 impl<'a> Candidate<'a> {
@@ -187,6 +193,22 @@ impl<'a> Candidate<'a> {
         (entry.uuid == other.own().uuid).then_some(entry)
     }
 
+    /// Whether both once were of one mirror at one time: they remember a generation in
+    /// common, or it had so many since that it has forgotten, and knows that the other one
+    /// is out.
+    fn has_a_past_in_common(self, other: Candidate<'_>) -> bool {
+        let (mine, its) = (self.superblock(), other.superblock());
+        let knows =
+            |it: &Superblock, time: &Uuid| it.generation == *time || it.history.contains(time);
+        let common = knows(its, &mine.generation) || mine.history.iter().any(|it| knows(its, it));
+        common || self.has_forgotten(other)
+    }
+
+    fn has_forgotten(self, other: Candidate<'_>) -> bool {
+        let out = self.entry_of(other).is_some_and(|entry| entry.state != MemberState::InSync);
+        self.superblock().history.is_full() && out
+    }
+
     /// Whether the other one's generation led to its own, as far as it remembers.
     /// A base is only that of its member: what another one of that generation did
     /// since is not known.
@@ -201,6 +223,17 @@ impl<'a> Candidate<'a> {
         self.entry_of(other).is_some_and(|entry| entry.seen > other.superblock().seq)
     }
 
+    /// Whether it shows all that the other one's superblock said that may be lost: at most
+    /// the last commit is, and superblocks go to all members in sync at once. So a later
+    /// record that lists the other in sync is of that commit, or of one that followed it.
+    fn shows_what_is_lost_of(self, other: Candidate<'_>) -> bool {
+        let Some(entry) = self.entry_of(other) else { return false };
+        let followed = self.generation() != other.generation() && self.remembers(other);
+        let saw_it = entry.seen == other.superblock().seq + 1;
+        let lists = entry.state == MemberState::InSync;
+        self.is_evidence() && !self.member.in_doubt() && lists && (followed || saw_it)
+    }
+
     /// Whether the map has all its pages' places, good or bad.
     fn has_whole_map(self) -> bool {
         self.member.pages.len() == self.superblock().geometry.pages() as usize
@@ -211,13 +244,21 @@ impl<'a> Candidate<'a> {
 fn present<'a>(found: &[Option<&'a Member>]) -> Vec<Candidate<'a>> {
     let members =
         found.iter().enumerate().filter_map(|(device, member)| Some((device, (*member)?)));
-    let mut present: Vec<Candidate<'a>> =
-        members.map(|(device, member)| Candidate { device, member, rolled_back: false }).collect();
+    let mut present: Vec<Candidate<'a>> = members
+        .map(|(device, member)| Candidate {
+            device,
+            member,
+            rolled_back: false,
+            in_doubt: member.in_doubt(),
+        })
+        .collect();
     present.sort_by_key(|it| (it.id(), it.own().uuid, it.device));
     let saw = |it: Candidate<'_>| present.iter().any(|by| by.is_evidence() && by.saw_more_of(it));
-    let rolled_back: Vec<bool> = present.iter().map(|it| saw(*it)).collect();
-    for (it, rolled_back) in present.iter_mut().zip(rolled_back) {
-        it.rolled_back = rolled_back;
+    let shown = |it: Candidate<'_>| present.iter().any(|by| by.shows_what_is_lost_of(it));
+    let seen: Vec<(bool, bool)> = present.iter().map(|it| (saw(*it), shown(*it))).collect();
+    for (it, (saw, shown)) in present.iter_mut().zip(seen) {
+        it.rolled_back = saw && !(it.in_doubt && shown);
+        it.in_doubt &= !shown && !it.rolled_back;
     }
     present
 }

@@ -110,13 +110,9 @@ fn winner<'s, 'a>(heads: &'s [Side<'a>]) -> Option<&'s Side<'a>> {
 /// Whether one side has all that each member of the other has: with one of its members
 /// that member had a past in common, and by its own map it wrote nothing without it since.
 fn has_all_of(side: &Side<'_>, other: &Side<'_>) -> bool {
-    let common = |it: Candidate<'_>, by: Candidate<'_>| {
-        let (past, its) = (&it.superblock().history, by.superblock());
-        past.iter().any(|was| *was == its.generation || its.history.contains(was))
-    };
     let wrote_nothing = |it: Candidate<'_>, by: Candidate<'_>| {
         it.entry_of(by).is_some()
-            && common(it, by)
+            && by.has_a_past_in_common(it)
             && !it.rolled_back
             && !by.rolled_back
             && written_without(it, by) == Missed::Regions(Vec::new())

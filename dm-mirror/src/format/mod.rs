@@ -13,10 +13,14 @@
 //!
 //! - Everything has two slots, a sequence number and a checksum. A commit goes
 //!   to the slot that does not hold the newest durable one, and begins only when
-//!   that is durable: a torn unit falls back to it.
+//!   that is durable: a torn unit falls back to it. Once it is durable it goes to the
+//!   other slot too: at rest both hold the same.
+//! - A record that went bad is not one that was never written (`copies.rs`).
 //! - No bytes make a decoder panic.
 //! - A version that this code does not know is refused, whatever else is there.
 
+mod copies;
+mod echo;
 mod page;
 mod read;
 mod superblock;
@@ -32,7 +36,7 @@ use bitflags::bitflags;
 use unit::must;
 
 pub use page::{MapPage, REGIONS_PER_PAGE};
-pub use read::newest_superblock;
+pub use read::{Newest, Second, newest_of, newest_superblock};
 pub use superblock::{
     HISTORY_MAX, MemberEntry, MemberState, Minted, NAME_MAX, Superblock, is_name,
 };
@@ -60,11 +64,14 @@ pub const REGION_MIN: Sectors = Sectors(8);
 /// larger ones.
 pub const PAGES_MAX: u32 = 1024;
 
-/// The largest sequence number, version or session that is read. No writer
-/// counts that far, and one that counts on from what it read cannot overflow.
+/// The largest sequence number, version or session that a record may have.
 pub const COUNTER_MAX: u64 = u64::MAX / 2;
 
-/// The largest incarnation, for the same reason.
+/// The largest with which a mirror is started. No writer counts that far, and one that
+/// counts on from there does not reach [`COUNTER_MAX`].
+pub const ROOM: u64 = COUNTER_MAX / 2;
+
+/// The largest incarnation; a mirror is started with half of it at most.
 pub const INCARNATION_MAX: u32 = u32::MAX / 2;
 
 /// A part of the mirror that the map has one byte for, counted from 0.
@@ -251,6 +258,34 @@ pub struct FoundPage {
     pub seq: u64,
     /// What it says of each region.
     pub marks: Box<[Marks; REGIONS_PER_PAGE]>,
+    /// What the other slot holds, ...
+    pub second: Second,
+    /// ... and for which parts of the marks it may have held something newer.
+    pub doubtful: Doubtful,
+}
+
+impl FoundPage {
+    /// A page that stands in both slots, and is in no doubt.
+    pub fn whole(slot: usize, seq: u64, marks: Box<[Marks; REGIONS_PER_PAGE]>) -> FoundPage {
+        FoundPage { slot, seq, marks, second: Second::Same, doubtful: Doubtful::default() }
+    }
+
+    /// Whether it has this mark for some region that is in no doubt.
+    pub fn says(&self, mark: Marks) -> bool {
+        let marks = self.marks.iter().enumerate();
+        { marks }.any(|(n, marks)| marks.intersects(mark) && !self.doubtful.has(n))
+    }
+}
+
+/// The parts of a page's marks that may have been overtaken by what is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Doubtful([bool; page::Part::COUNT]);
+
+impl Doubtful {
+    /// Whether this of a page's marks is in doubt.
+    pub fn has(self, mark: usize) -> bool {
+        self.0[page::Part::with(mark).index()]
+    }
 }
 
 /// What was found on a device that is a member of a mirror.
@@ -260,16 +295,38 @@ pub struct Member {
     pub superblock: Superblock,
     /// The slot that holds it.
     pub slot: usize,
+    /// What the other slot holds. Where it is [`Second::Lost`], the member may have had a
+    /// newer superblock than this.
+    pub second: Second,
     /// Its map; `None` where both slots of a page are bad.
     pub pages: Vec<Option<FoundPage>>,
 }
 
 impl Member {
-    /// What its map says of a region; `None` if that page is bad, or if the
+    /// A member whose records stand twice.
+    pub fn new(superblock: Superblock, slot: usize, pages: Vec<Option<FoundPage>>) -> Member {
+        Member { superblock, slot, second: Second::Same, pages }
+    }
+
+    /// What its map says of a region; `None` if that page is bad there, or if the
     /// region lies past the map.
     pub fn marks(&self, region: Region) -> Option<Marks> {
         let page = self.pages.get(region.0 as usize / REGIONS_PER_PAGE)?.as_ref()?;
-        Some(page.marks[region.0 as usize % REGIONS_PER_PAGE])
+        let mark = region.0 as usize % REGIONS_PER_PAGE;
+        (!page.doubtful.has(mark)).then(|| page.marks[mark])
+    }
+
+    /// Whether it may have had a newer superblock, which is lost.
+    pub fn in_doubt(&self) -> bool {
+        self.second == Second::Lost
+    }
+
+    /// How many of its records do not stand in both slots as they should: damaged, and
+    /// not only not brought up yet.
+    pub fn damaged(&self) -> usize {
+        let pages = self.pages.iter();
+        let pages = pages.filter(|page| page.as_ref().is_none_or(|page| page.second.is_damaged()));
+        usize::from(self.second.is_damaged()) + pages.count()
     }
 }
 

@@ -1,12 +1,17 @@
 //! A page of the region map.
+//!
+//! Beside the checksum of the whole unit it has one of its head, and one of each seventh
+//! of its marks: of a page that is damaged in one place the rest can be told.
 
 use alloc::boxed::Box;
+use core::ops::Range;
 
+use crc::{CRC_16_IBM_SDLC, Crc, Table};
 use uuid::Uuid;
-use zerocopy::little_endian::{U32, U64};
+use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, transmute_mut};
 
-use super::unit::{Head, all_zero, must, open, seal};
+use super::unit::{Head, must, open, seal};
 use super::{Bad, COUNTER_MAX, INCARNATION_MAX, Marks, UNIT};
 
 /// How many regions a page speaks of: what 64 bytes of head leave.
@@ -41,8 +46,84 @@ struct Raw {
     seq: U64,                      // 32
     number: U32,                   // 40
     incarnation: U32,              // 44
-    reserved: [u8; 16],            // 48
+    head_check: U16,               // 48
+    checks: [U16; Part::COUNT],    // 50: one for each part of the marks
     marks: [u8; REGIONS_PER_PAGE], // 64
+}
+
+/// A seventh of a page's marks: what one check is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part(usize);
+
+impl Part {
+    /// How many parts the marks of a page have.
+    pub(super) const COUNT: usize = 7;
+
+    /// How many marks a part has.
+    const MARKS: usize = REGIONS_PER_PAGE / Part::COUNT;
+
+    /// All of a page, in order.
+    pub(super) fn all() -> impl Iterator<Item = Part> {
+        (0..Part::COUNT).map(Part)
+    }
+
+    /// The part that has this of a page's marks.
+    pub(super) fn with(mark: usize) -> Part {
+        Part(mark / Part::MARKS)
+    }
+
+    /// Its place among the parts.
+    pub(super) fn index(self) -> usize {
+        self.0
+    }
+
+    /// Which of a page's marks it has.
+    pub(super) fn regions(self) -> Range<usize> {
+        self.0 * Part::MARKS..(self.0 + 1) * Part::MARKS
+    }
+
+    /// Its marks in a page whose head is whole, if it is.
+    pub(super) fn marks_of(self, unit: &[u8]) -> Option<impl Iterator<Item = Marks> + '_> {
+        let raw = Raw::ref_from_bytes(unit).ok()?;
+        let bytes = &raw.marks[self.regions()];
+        let whole = check_of(&[bytes]) == raw.checks[self.0].get() && all_marks(bytes);
+        whole.then(|| bytes.iter().map(|&byte| Marks::from_bits_retain(byte)))
+    }
+}
+
+/// Tables of 512 bytes, one for each bit of an input byte and more: parts are short.
+static CRC16: Crc<u16, Table<1>> = Crc::<u16, Table<1>>::new(&CRC_16_IBM_SDLC);
+
+fn check_of(parts: &[&[u8]]) -> u16 {
+    let mut digest = CRC16.digest();
+    parts.iter().for_each(|part| digest.update(part));
+    digest.finalize()
+}
+
+/// Whether these bytes are marks, all of them.
+fn all_marks(bytes: &[u8]) -> bool {
+    let used = bytes.iter().fold(0, |used, byte| used | byte);
+    MARKS.contains(Marks::from_bits_retain(used))
+}
+
+/// What the head of a page says.
+pub(super) struct PageHead {
+    pub(super) member: Uuid,
+    pub(super) number: u32,
+    pub(super) incarnation: u32,
+    pub(super) seq: u64,
+}
+
+/// The head of a unit that is damaged, if that is not where.
+pub(super) fn head_of(unit: &[u8]) -> Option<PageHead> {
+    let raw = Raw::ref_from_bytes(unit).ok()?;
+    let whole = raw.head.is_of(MAGIC) && raw.check_of_head() == raw.head_check.get();
+    whole.then(|| PageHead {
+        member: Uuid::from_bytes(raw.member),
+        number: raw.number.get(),
+        incarnation: raw.incarnation.get(),
+        seq: raw.seq.get(),
+    })
 }
 
 impl MapPage {
@@ -62,17 +143,20 @@ impl MapPage {
         raw.seq = self.seq.into();
         raw.number = self.number.into();
         raw.incarnation = self.incarnation.into();
-        raw.reserved = [0; 16];
         for (byte, marks) in raw.marks.iter_mut().zip(self.marks.iter()) {
             *byte = marks.bits();
         }
+        for part in Part::all() {
+            raw.checks[part.index()] = check_of(&[&raw.marks[part.regions()]]).into();
+        }
+        raw.head_check = raw.check_of_head().into();
         raw.check().expect("a page to be written is one that can be read");
         seal(unit);
     }
 
     /// The page that these bytes hold: [`UNIT`] of them, or it is refused.
     pub fn decode(bytes: &[u8]) -> Result<MapPage, Bad> {
-        let raw: &Raw = open(bytes, MAGIC)?;
+        let raw = Raw::ref_from_bytes(open(bytes, MAGIC)?).expect("a layout fills the unit");
         raw.check()?;
         must(raw.seq.get() <= COUNTER_MAX, "the sequence number")?;
         must(raw.incarnation.get() <= INCARNATION_MAX, "the incarnation")?;
@@ -92,8 +176,20 @@ impl Raw {
     /// Refuses what no writer of this version writes.
     fn check(&self) -> Result<(), Bad> {
         must(self.member != [0; 16], "the member's uuid")?;
-        must(all_zero(&self.reserved), "a reserved byte")?;
-        let used = self.marks.iter().fold(0, |used, byte| used | byte);
-        must(MARKS.contains(Marks::from_bits_retain(used)), "a reserved mark")
+        let given = self.head_check.get() != 0 || self.checks != [U16::ZERO; Part::COUNT];
+        let right = |part: Part| {
+            self.checks[part.index()].get() == check_of(&[&self.marks[part.regions()]])
+        };
+        let right = self.head_check.get() == self.check_of_head() && Part::all().all(right);
+        must(right || !given, "a check of a part")?;
+        must(all_marks(&self.marks), "a reserved mark")
+    }
+
+    /// The check of all that lies before the marks, the checksum and itself left out.
+    fn check_of_head(&self) -> u16 {
+        let checks = self.checks.as_bytes();
+        let (number, incarnation) = (self.number.as_bytes(), self.incarnation.as_bytes());
+        let kind = self.head.kind();
+        check_of(&[&kind, &self.member, self.seq.as_bytes(), number, incarnation, checks])
     }
 }

@@ -3,29 +3,94 @@
 //! Place: whoever starts or inspects a mirror reads the superblocks
 //! ([`superblock_place`](super::superblock_place)), picks one here, reads the
 //! map where its geometry says ([`Geometry::map_place`](super::Geometry)), and
-//! has a [`Member`].
+//! has a [`Member`]. What a damaged copy may have been, `copies.rs` says.
 
 use alloc::vec::Vec;
 
-use super::{Bad, FoundPage, MapPage, Member, SLOTS, Superblock, UNIT};
+use super::copies::{Salvaged, may_be_newer, salvage};
+use super::unit::must;
+use super::{Bad, Doubtful, FoundPage, MapPage, Member, ROOM, SLOTS, Superblock, UNIT};
 
-/// The newest superblock of a device, from the bytes of its two slots, and
-/// which slot it lies in.
-///
-/// A version that is not known, in either slot, refuses the device: whoever
-/// wrote it may have changed everything else. Otherwise one good slot is
-/// enough. If both are bad, the error is the one that says more; it is
-/// [`Bad::Blank`] only if both are blank.
-pub fn newest_superblock(slots: [&[u8]; SLOTS]) -> Result<(usize, Superblock), Bad> {
-    match slots.map(Superblock::decode) {
-        [Err(Bad::Version(version)), _] | [_, Err(Bad::Version(version))] => {
-            Err(Bad::Version(version))
+/// What the slot holds that does not hold the newest record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Second {
+    /// The same: the record stands twice.
+    Same,
+    /// The commit before, or nothing of this life of the member: the copy is still to
+    /// follow.
+    Behind,
+    /// It is damaged, and cannot have held anything newer.
+    Damaged,
+    /// It is damaged, and may have held something newer.
+    Lost,
+}
+
+impl Second {
+    /// Whether something was there that is lost.
+    pub fn is_damaged(self) -> bool {
+        match self {
+            Second::Same | Second::Behind => false,
+            Second::Damaged | Second::Lost => true,
         }
-        [Ok(a), Ok(b)] if b.seq > a.seq => Ok((1, b)),
-        [Ok(a), _] => Ok((0, a)),
-        [_, Ok(b)] => Ok((1, b)),
-        [Err(a), Err(b)] => Err(if tells(&b) > tells(&a) { b } else { a }),
     }
+}
+
+/// The newest superblock of a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Newest {
+    /// The slot that holds it.
+    pub slot: usize,
+    /// What it says.
+    pub superblock: Superblock,
+    /// What the other slot holds.
+    pub second: Second,
+}
+
+/// The newest superblock of a device, from the bytes of its two slots; a slot that cannot
+/// be read has none.
+///
+/// The device is refused if in either slot lies a version that is not known, or a
+/// superblock whose checksum is right and that cannot be so: whoever wrote that may have
+/// changed everything else. So it is if both have the same number and are not the same.
+/// Otherwise one good slot is enough. If both are bad, the error is the one that says
+/// more; it is [`Bad::Blank`] only if both are blank.
+pub fn newest_of(slots: [&[u8]; SLOTS]) -> Result<Newest, Bad> {
+    let found = slots.map(Superblock::decode);
+    let written = slots.map(|bytes| bytes.len() == UNIT);
+    for (found, written) in found.iter().zip(written) {
+        match found {
+            Err(bad @ Bad::Version(_)) => return Err(*bad),
+            Err(bad @ Bad::Field(_)) if written => return Err(*bad),
+            Ok(superblock) => superblock.check_room()?,
+            Err(_) => {}
+        }
+    }
+    let one = |slot: usize, superblock: Superblock| {
+        let other = slots[1 - slot];
+        let second = match &found[1 - slot] {
+            // A new member: nothing was answered before there were two commits more.
+            Err(Bad::Blank) if superblock.seq == 1 => Second::Behind,
+            _ if may_be_newer(other, slots[slot], superblock.seq) => Second::Lost,
+            _ => Second::Damaged,
+        };
+        Newest { slot, superblock, second }
+    };
+    match &found {
+        [Ok(a), Ok(b)] => {
+            let second = if a.seq == b.seq { Second::Same } else { Second::Behind };
+            must(a.seq != b.seq || a == b, "what the two copies say")?;
+            let (slot, superblock) = if b.seq > a.seq { (1, b) } else { (0, a) };
+            Ok(Newest { slot, superblock: superblock.clone(), second })
+        }
+        [Ok(a), Err(_)] => Ok(one(0, a.clone())),
+        [Err(_), Ok(b)] => Ok(one(1, b.clone())),
+        [Err(a), Err(b)] => Err(if tells(b) > tells(a) { *b } else { *a }),
+    }
+}
+
+/// The same for who needs no more than the superblock, and the slot that holds it.
+pub fn newest_superblock(slots: [&[u8]; SLOTS]) -> Result<(usize, Superblock), Bad> {
+    newest_of(slots).map(|newest| (newest.slot, newest.superblock))
 }
 
 /// How much an error says of what lay there.
@@ -40,40 +105,70 @@ fn tells(bad: &Bad) -> u32 {
 }
 
 impl Member {
-    /// The member whose newest superblock, from `slot`, is this one, and whose
-    /// map lies in `map`: the bytes of [`Geometry::map_place`](super::Geometry::map_place).
-    /// Pages that `map` is too short for are bad.
-    pub fn from_bytes(superblock: Superblock, slot: usize, map: &[u8]) -> Member {
+    /// The member whose newest superblock is this one, and whose map lies in `map`: the
+    /// bytes of [`Geometry::map_place`](super::Geometry::map_place). Pages that `map` is
+    /// too short for are bad. A page whose number is near its end refuses the device.
+    pub fn from_bytes(newest: Newest, map: &[u8]) -> Result<Member, Bad> {
+        let Newest { slot, superblock, second } = newest;
         let mut slots = map.chunks(UNIT);
-        let pages = (0..superblock.geometry.pages())
-            .map(|number| {
-                let slots = [(); SLOTS].map(|()| slots.next().unwrap_or_default());
-                find_page(&superblock, number, slots)
-            })
-            .collect::<Vec<_>>();
-        Member { superblock, slot, pages }
+        let pages = (0..superblock.geometry.pages()).map(|number| {
+            let slots = [(); SLOTS].map(|()| slots.next().unwrap_or_default());
+            find_page(&superblock, number, slots)
+        });
+        let pages = pages.collect::<Result<Vec<_>, Bad>>()?;
+        Ok(Member { superblock, slot, second, pages })
     }
 }
 
 /// The newest page of this number that belongs to the member as it is now.
-fn find_page(superblock: &Superblock, number: u32, slots: [&[u8]; SLOTS]) -> Option<FoundPage> {
+fn find_page(
+    superblock: &Superblock,
+    number: u32,
+    slots: [&[u8]; SLOTS],
+) -> Result<Option<FoundPage>, Bad> {
     let decoded = slots.map(MapPage::decode);
     // Also a page that does not count uses up its number: were that given out
     // again, the two slots could hold different pages of the same number.
-    let seq = decoded.iter().flatten().map(|page| page.seq).max()?;
+    let Some(seq) = decoded.iter().flatten().map(|page| page.seq).max() else { return Ok(None) };
+    must(seq <= ROOM, "the sequence number of a page")?;
     let counts = |page: &MapPage| {
         page.member == superblock.own().uuid
             && page.number == number
             && page.incarnation == superblock.incarnation
     };
-    let mut newest: Option<(usize, MapPage)> = None;
-    for (slot, page) in decoded.into_iter().enumerate() {
-        if let Ok(page) = page
-            && counts(&page)
-            && newest.as_ref().is_none_or(|(_, other)| page.seq > other.seq)
-        {
-            newest = Some((slot, page));
-        }
+    // What cannot be so was written by somebody who may have changed everything else.
+    let foreign = |slot: usize| {
+        let unknown = matches!(decoded[slot], Err(Bad::Field(_) | Bad::Version(_)));
+        unknown && slots[slot].len() == UNIT
+    };
+    let newest = |slot: usize, page: MapPage, second| FoundPage {
+        slot,
+        seq,
+        marks: page.marks,
+        second,
+        doubtful: Doubtful::default(),
+    };
+    if foreign(0) || foreign(1) {
+        return Ok(None);
     }
-    newest.map(|(slot, page)| FoundPage { slot, seq, marks: page.marks })
+    Ok(match decoded {
+        [Ok(a), Ok(b)] => match (counts(&a), counts(&b)) {
+            (true, true) if a.seq == b.seq && a != b => None,
+            (true, true) if a.seq == b.seq => Some(newest(0, a, Second::Same)),
+            (true, true) if a.seq > b.seq => Some(newest(0, a, Second::Behind)),
+            (true, true) | (false, true) => Some(newest(1, b, Second::Behind)),
+            (true, false) => Some(newest(0, a, Second::Behind)),
+            (false, false) => None,
+        },
+        [Ok(a), Err(_)] if counts(&a) => Some(salvaged(0, slots[1], a)),
+        [Err(_), Ok(b)] if counts(&b) => Some(salvaged(1, slots[0], b)),
+        _ => None,
+    })
+}
+
+/// A page whose other copy is damaged.
+fn salvaged(slot: usize, damaged: &[u8], good: MapPage) -> FoundPage {
+    let Salvaged { seq, marks, doubtful, lost } = salvage(damaged, good);
+    let second = if lost { Second::Lost } else { Second::Damaged };
+    FoundPage { slot, seq, marks, second, doubtful: Doubtful(doubtful) }
 }

@@ -9,7 +9,7 @@ use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned, transmute};
 
 use super::unit::{Head, all_zero, must, open, seal};
-use super::{Bad, COUNTER_MAX, Geometry, INCARNATION_MAX, MEMBERS_MAX, MemberId, UNIT};
+use super::{Bad, COUNTER_MAX, Geometry, INCARNATION_MAX, MEMBERS_MAX, MemberId, ROOM, UNIT, echo};
 
 /// How many earlier generations a superblock remembers.
 pub const HISTORY_MAX: usize = 8;
@@ -125,7 +125,7 @@ struct Raw {
     name: [u8; NAME_MAX],              // 128
     history: [[u8; 16]; HISTORY_MAX],  // 192
     members: [RawMember; MEMBERS_MAX], // 320
-    rest: [u8; UNIT - 576],            // 576
+    rest: [u8; UNIT - 576],            // 576: echoes at the end of each sector
 }
 
 /// A member's 64 bytes; all zero where there is no member.
@@ -172,13 +172,17 @@ impl Superblock {
             members: self.members.map(RawMember::from),
             rest: [0; UNIT - 576],
         });
+        echo::put(&mut unit, self.seq);
         seal(&mut unit);
         unit
     }
 
     /// The superblock that these bytes hold: [`UNIT`] of them, or it is refused.
     pub fn decode(bytes: &[u8]) -> Result<Superblock, Bad> {
-        let raw: &Raw = open(bytes, MAGIC)?;
+        let mut unit = *open(bytes, MAGIC)?;
+        let seq = Raw::ref_from_bytes(&unit).expect("a layout fills the unit").seq.get();
+        echo::take(&mut unit, seq)?;
+        let raw = Raw::ref_from_bytes(&unit).expect("a layout fills the unit");
         must(raw.flags & !CLEAN == 0, "a reserved flag")?;
         must(all_zero(&raw.reserved) && all_zero(&raw.rest), "a reserved byte")?;
         let mut members = [None; MEMBERS_MAX];
@@ -227,6 +231,17 @@ impl Superblock {
     /// The same, to be changed.
     pub fn entry_mut(&mut self, member: MemberId) -> Option<&mut MemberEntry> {
         self.members[member.index()].as_mut()
+    }
+
+    /// Refuses one whose numbers are so near their end that a writer which counts on from
+    /// them might reach it; nothing is to be written to such a member.
+    pub(super) fn check_room(&self) -> Result<(), Bad> {
+        must(self.seq <= ROOM, "the sequence number")?;
+        must(self.version <= ROOM, "the config version")?;
+        must(self.session <= ROOM && self.minted.session <= ROOM, "the session")?;
+        must(self.incarnation <= INCARNATION_MAX / 2, "the incarnation")?;
+        let mut members = self.members.iter().flatten();
+        must(members.all(|it| it.seen <= ROOM), "the sequence number seen of a member")
     }
 
     /// Refuses what no writer of this version writes.

@@ -30,6 +30,19 @@ impl Head {
     pub(super) fn new(magic: [u8; 8]) -> Head {
         Head { magic, version: VERSION.into(), crc: 0.into() }
     }
+
+    /// Whether it is the head of such a unit, of the version that is known.
+    pub(super) fn is_of(&self, magic: [u8; 8]) -> bool {
+        self.magic == magic && self.version.get() == VERSION
+    }
+
+    /// Magic and version.
+    pub(super) fn kind(&self) -> [u8; 12] {
+        let mut kind = [0; CRC.start];
+        kind[..8].copy_from_slice(&self.magic);
+        kind[8..].copy_from_slice(self.version.as_bytes());
+        kind
+    }
 }
 
 /// Where the checksum lies.
@@ -53,11 +66,8 @@ pub(super) fn seal(unit: &mut [u8; UNIT]) {
     unit[CRC].copy_from_slice(&crc.to_le_bytes());
 }
 
-/// The unit that these bytes hold, laid out as `Raw`, if its head says so.
-pub(super) fn open<Raw>(bytes: &[u8], magic: [u8; 8]) -> Result<&Raw, Bad>
-where
-    Raw: FromBytes + Immutable + KnownLayout + Unaligned,
-{
+/// The unit that these bytes hold, if its head says so.
+pub(super) fn open(bytes: &[u8], magic: [u8; 8]) -> Result<&[u8; UNIT], Bad> {
     let unit: &[u8; UNIT] = bytes.try_into().map_err(|_| Bad::Field("the length of the unit"))?;
     if all_zero(unit) {
         return Err(Bad::Blank);
@@ -73,7 +83,7 @@ where
     if head.crc.get() != checksum(unit) {
         return Err(Bad::Checksum);
     }
-    Ok(Raw::ref_from_bytes(unit).expect("a layout fills the unit"))
+    Ok(unit)
 }
 
 pub(super) fn all_zero(bytes: &[u8]) -> bool {

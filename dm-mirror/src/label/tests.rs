@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use bio::{Extent, SECTOR_SIZE};
 
 use super::*;
-use crate::format::{Member, Region};
+use crate::format::{Member, Region, newest_of};
 
 const MIB: u64 = 2048;
 
@@ -62,9 +62,9 @@ impl Disk {
 
     fn member(&mut self) -> Result<Member, Bad> {
         let slots = self.slots();
-        let (slot, superblock) = newest_superblock([&slots[0], &slots[1]])?;
-        let map = superblock.geometry.map_place();
-        Ok(Member::from_bytes(superblock, slot, self.part(map)))
+        let newest = newest_of([&slots[0], &slots[1]])?;
+        let map = newest.superblock.geometry.map_place();
+        Member::from_bytes(newest, self.part(map))
     }
 
     fn check_blank(&mut self) -> Result<(), Occupied> {
@@ -143,7 +143,11 @@ fn a_crash_while_labelling_leaves_no_member_or_a_whole_one() {
                     assert_eq!(member.pages, old.pages);
                 }
                 (Phase::Map, member) => assert_eq!(member, Err(Bad::Blank)),
-                (Phase::Superblock, Ok(member)) => assert_eq!(member, whole),
+                (Phase::Superblock, Ok(member)) => {
+                    assert!(!member.in_doubt());
+                    assert_eq!(member.superblock, whole.superblock);
+                    assert_eq!(member.pages, whole.pages);
+                }
                 (_, Err(_)) => {}
             }
         }
@@ -239,11 +243,14 @@ fn what_lies_on_a_device_is_said_before_it_is_labelled() {
     let member = Occupied::Member { name: "home".into(), set, slot: 0 };
     assert_eq!(member.to_string(), format!("it is member 0 of the mirror `home` ({set})"));
     assert_eq!(disk.check_blank(), Err(member));
-    disk.0[700] ^= 1;
+    let both = |disk: &mut Disk, at: usize, byte: u8| {
+        (disk.0[at], disk.0[UNIT + at]) = (byte, byte);
+    };
+    both(&mut disk, 700, 1);
     assert_eq!(disk.check_blank(), Err(Occupied::Damaged(Bad::Checksum)));
     disk.0[8] = 2;
     assert_eq!(disk.check_blank(), Err(Occupied::Version(2)));
-    disk.0[0] = 0;
+    both(&mut disk, 0, 0);
     assert_eq!(disk.check_blank(), Err(Occupied::Other));
     let mut partitioned = Disk::of(64, 0);
     partitioned.0[510..512].copy_from_slice(&[0x55, 0xaa]);

@@ -54,10 +54,9 @@ pub(crate) fn mirror<const N: usize>() -> [Member; N] {
             geometry: GEOMETRY,
             members,
         };
-        let page =
-            || FoundPage { slot: 0, seq: 1, marks: [Marks::empty(); REGIONS_PER_PAGE].into() };
+        let page = || FoundPage::whole(0, 1, [Marks::empty(); REGIONS_PER_PAGE].into());
         let pages = (0..GEOMETRY.pages()).map(|_| Some(page())).collect();
-        Member { superblock, slot: 0, pages }
+        Member::new(superblock, 0, pages)
     })
 }
 

@@ -13,8 +13,7 @@ use std::sync::atomic::Ordering;
 use bio::{BlockDevice, BufCmd, ErrorKind, Limits, SECTOR_SIZE, Sector};
 use dm::Events;
 use dm_mirror::format::{
-    Marks, Member, MemberId, MemberState, Region, SLOTS, Superblock, newest_superblock,
-    superblock_place,
+    Marks, Member, MemberId, MemberState, Region, SLOTS, Superblock, newest_of, superblock_place,
 };
 use dm_mirror::label::{Ids, uuid_from};
 use sim::{Chooser, Landed, Outcome, Replay, SimDisk, Trace};
@@ -82,6 +81,7 @@ pub struct Costs {
     pub intent: Cost,
     pub clean: Cost,
     pub superblock: Cost,
+    pub second: Cost,
 }
 
 impl Costs {
@@ -94,6 +94,7 @@ impl Costs {
             intent: less(self.intent, before.intent),
             clean: less(self.clean, before.clean),
             superblock: less(self.superblock, before.superblock),
+            second: less(self.second, before.second),
         }
     }
 }
@@ -311,6 +312,12 @@ impl Recorded {
         }
     }
 
+    /// The cleaner looks once, so that each page stands twice.
+    pub fn twice(&self) {
+        self.pass();
+        self.settle();
+    }
+
     /// Time passes until nothing is left to be done.
     pub fn rest(&self) {
         for _ in 0..100 {
@@ -409,6 +416,7 @@ impl Recorded {
             intent: cost("intent"),
             clean: cost("clean"),
             superblock: cost("superblock"),
+            second: cost("second"),
         }
     }
 
@@ -427,10 +435,10 @@ impl Recorded {
             self.durable_bytes(leg, place.start().0, place.count().0)
         };
         let slots: [Vec<u8>; SLOTS] = std::array::from_fn(slot);
-        let (slot, superblock) = newest_superblock([&slots[0], &slots[1]]).unwrap();
-        let place = superblock.geometry.map_place();
+        let newest = newest_of([&slots[0], &slots[1]]).unwrap();
+        let place = newest.superblock.geometry.map_place();
         let map = self.durable_bytes(leg, place.start().0, place.count().0);
-        Member::from_bytes(superblock, slot, &map)
+        Member::from_bytes(newest, &map).unwrap()
     }
 
     /// A leg's durable superblock.

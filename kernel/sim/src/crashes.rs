@@ -18,11 +18,14 @@
 
 mod life;
 mod pick;
+mod rot;
 
 use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
+
+use bio::Extent;
 
 use crate::actions::Action;
 use crate::chooser::{NoReplay, Replay};
@@ -63,6 +66,9 @@ pub struct Options {
     pub then: Vec<Action>,
     /// Images that are looked at after one event.
     pub images_max: u64,
+    /// Where on each leg a record lies. If there are any, each start after a crash is
+    /// also made with one record of one leg gone bad, in each of some ways.
+    pub records: Vec<Extent>,
 }
 
 impl Default for Options {
@@ -75,6 +81,7 @@ impl Default for Options {
             eager: false,
             then: Vec::new(),
             images_max: 100_000,
+            records: Vec::new(),
         }
     }
 }
@@ -96,6 +103,10 @@ pub struct Enumerated {
     pub recoveries: u64,
     /// Starts after a crash of such a recovery.
     pub second_recoveries: u64,
+    /// Starts with a record that went bad.
+    pub rotten: u64,
+    /// Those of them in which the device did not start, and said why.
+    pub held: u64,
     /// Images that were not looked at, for a limit was reached.
     pub capped: u64,
     /// The first broken promise; the enumeration ends with it.
@@ -108,7 +119,11 @@ impl fmt::Display for Enumerated {
         let Enumerated { recoveries, second_recoveries, .. } = self;
         write!(f, "{stories} stories played {plays} times; {images} images at {points} moments, ")?;
         write!(f, "{folded} starts folded, {recoveries} made, and {second_recoveries} after a ")?;
-        f.write_str("second crash")
+        f.write_str("second crash")?;
+        match self.rotten {
+            0 => Ok(()),
+            rotten => write!(f, "; {rotten} with a bad record, {} of them held", self.held),
+        }
     }
 }
 
@@ -141,14 +156,15 @@ pub fn enumerate(
 }
 
 /// Makes one case again, from the line that a [`Report`] gave; the line has
-/// the story too.
+/// the story too. `records` are those of the [`Options`] that it was found with.
 pub fn replay(
     scenario: &Scenario,
     factory: &mut Factory<'_>,
+    records: &[Extent],
     line: &str,
 ) -> Result<Enumerated, NoReplay> {
     let case = Case::parse(line)?;
-    let mut crashes = Crashes::only(&case);
+    let mut crashes = Crashes::only(&case, records);
     crashes.done.stories = 1;
     if let Err(violation) = crashes.play(scenario, factory, &case.actions) {
         crashes.done.found = Some(crashes.report(violation, line.into()));
@@ -163,13 +179,14 @@ impl Crashes {
     }
 
     /// Looks at one case, and nothing else.
-    fn only(case: &Case) -> Crashes {
+    fn only(case: &Case, records: &[Extent]) -> Crashes {
         let absences = case.picks.iter().filter(|pick| pick.absent.is_some()).count() as u32;
         let options = Options {
             crashes: case.picks.len() as u32,
             absences,
             then: case.then.clone(),
             images_max: u64::MAX,
+            records: records.to_vec(),
             ..Options::default()
         };
         Crashes { only: Some(case.picks.clone()), variant: case.variant, ..Crashes::new(options) }
@@ -208,7 +225,7 @@ impl Crashes {
         let result = self.take_variants(scenario, factory, actions);
         let Err(violation) = result else { return true };
         let case = self.case(actions);
-        let mut again = Crashes::only(&case);
+        let mut again = Crashes::only(&case, &self.options.records);
         let violation = again.play(scenario, factory, actions).err().unwrap_or(violation);
         self.done.found = Some(again.report(violation, case.to_string()));
         false
@@ -379,9 +396,15 @@ impl Crashes {
             let absences = if run.absences > 0 && images.len() > 1 { images.len() } else { 0 };
             let all = [None].into_iter().chain((0..absences).map(Some));
             for absent in all.filter(|absent| here.is_none_or(|pick| pick.absent == *absent)) {
-                let pick = Pick { point, image, absent };
+                let pick = Pick { point, image, absent, rot: None };
+                let pick = here.unwrap_or(pick);
                 if here.is_some() || self.is_new(run, &after, &chosen, absent) {
                     self.recover(run, &after, &chosen, pick)?;
+                    let rots = rot::count(images.len(), &self.options.records);
+                    for rot in (0..rots).filter(|_| here.is_none()) {
+                        let pick = Pick { rot: Some(rot), ..pick };
+                        self.recover(run, &after, &chosen, pick)?;
+                    }
                 }
             }
         }
@@ -431,6 +454,10 @@ impl Crashes {
         if let Some(leg) = pick.absent {
             world.unplug(leg);
         }
+        if let Some(nth) = pick.rot {
+            self.done.rotten += 1;
+            world.rot(nth, &self.options.records);
+        }
         let subject = start(&mut world, run.factory);
         let chooser = self.variant.chooser();
         let (crashes, absent) = (run.crashes - 1, u32::from(pick.absent.is_some()));
@@ -448,7 +475,14 @@ impl Crashes {
     fn read_all(&mut self, run: &mut Run<'_, '_, '_>, twice: bool) -> Result<(), Violation> {
         self.point(run)?;
         let eager = self.variant.eager;
-        self.go_on(run, |run| eager && run.subject.life() == Life::Running)?;
+        let refuses = |run: &Run<'_, '_, '_>| {
+            run.world.rotten && matches!(run.subject.life(), Life::Held | Life::Refused)
+        };
+        self.go_on(run, |run| eager && run.subject.life() == Life::Running || refuses(run))?;
+        if refuses(run) {
+            self.done.held += 1;
+            return Ok(());
+        }
         self.read(run)?;
         if !self.options.then.is_empty() {
             for index in 0..self.options.then.len() {

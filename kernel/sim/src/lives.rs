@@ -137,7 +137,9 @@ impl World<'_> {
                     self.broken.get_or_insert(Violation::StaleStart);
                 }
             }
-            Life::Held | Life::Refused if (0..self.legs.len()).all(|leg| self.is_well(leg)) => {
+            Life::Held | Life::Refused
+                if !self.rotten && (0..self.legs.len()).all(|leg| self.is_well(leg)) =>
+            {
                 self.broken.get_or_insert_with(|| Violation::NoStart(subject.why()));
             }
             _ => {}

@@ -80,6 +80,8 @@ pub struct World<'a> {
     /// How often another device was made over the legs, by a start or a table.
     pub(crate) lives: u32,
     pub(crate) steps: u64,
+    /// A record has gone bad: the device need not start.
+    pub(crate) rotten: bool,
 }
 
 /// By chance, the machine crashes at one step in so many.
@@ -165,6 +167,7 @@ impl<'a> World<'a> {
             boots: 0,
             lives: 0,
             steps: 0,
+            rotten: false,
         }
     }
 

@@ -16,8 +16,8 @@ use bytes::BytesMut;
 use dm::{DeviceRef, Dm};
 use dm_mirror::assemble::{self, Contest, Places};
 use dm_mirror::format::{
-    self as on_disk, Bad, FoundPage, MemberState, SLOTS, Superblock, UNIT, UNIT_SECTORS,
-    newest_superblock, superblock_place,
+    self as on_disk, Bad, FoundPage, MemberState, Newest, SLOTS, Second, Superblock, UNIT,
+    UNIT_SECTORS, newest_of, superblock_place,
 };
 
 use super::job::Ticket;
@@ -32,7 +32,7 @@ pub type Slots = [Vec<u8>; SLOTS];
 const SMALLEST: Sectors = Sectors(SLOTS as u64 * UNIT_SECTORS.0);
 
 /// Reads the places of the superblocks of each device; `Err` for one that is too small, or
-/// of which neither can be read. One of two that cannot be read counts as zeroes.
+/// of which neither can be read. One of two that cannot be read has no bytes.
 pub fn read_slots(
     session: &mut Session<'_>,
     devices: &[DeviceRef],
@@ -60,7 +60,7 @@ pub fn read_slots(
                     (Ok(()), Some(memory)) => memory.to_vec(),
                     (result, _) => {
                         error = Some(result.err().map_or(ErrorKind::Gone, |error| error.kind));
-                        vec![0; UNIT]
+                        Vec::new()
                     }
                 };
             }
@@ -75,9 +75,14 @@ pub fn read_slots(
     Ok(all)
 }
 
-/// The newest of both superblocks.
+/// The newest of both superblocks, ...
 pub fn superblock(slots: &Slots) -> Result<Superblock, Bad> {
-    newest_superblock([&slots[0], &slots[1]]).map(|(_, superblock)| superblock)
+    newest(slots).map(|newest| newest.superblock)
+}
+
+/// ... and what is known of the other one.
+pub fn newest(slots: &Slots) -> Result<Newest, Bad> {
+    newest_of([&slots[0], &slots[1]])
 }
 
 /// What a member is, in words: `member 1 of the mirror `home` (its uuid), in sync`.
@@ -103,8 +108,10 @@ pub fn disks(dm: &Dm) -> Vec<DeviceRef> {
 pub struct Member {
     /// The device.
     pub device: DeviceRef,
-    /// Its newest superblock.
+    /// Its newest superblock, ...
     pub superblock: Superblock,
+    /// ... and what the other slot holds.
+    pub second: Second,
     /// Its map, if that was asked for.
     pub map: Vec<Option<FoundPage>>,
 }
@@ -148,9 +155,8 @@ impl Set {
 
     fn decided(&self) -> Result<Places, Contest> {
         let member = |it: &Member| on_disk::Member {
-            superblock: it.superblock.clone(),
-            slot: 0,
-            pages: it.map.clone(),
+            second: it.second,
+            ..on_disk::Member::new(it.superblock.clone(), 0, it.map.clone())
         };
         let members: Vec<on_disk::Member> = self.members.iter().map(member).collect();
         let members: Vec<Option<&on_disk::Member>> = members.iter().map(Some).collect();
@@ -163,7 +169,7 @@ impl Set {
         if !matches!(self.decided(), Err(Contest::Apart { .. })) {
             return Ok(());
         }
-        for Member { device, superblock, map } in &mut self.members {
+        for Member { device, superblock, second, map } in &mut self.members {
             let place = superblock.geometry.map_place();
             if !place.fits(device.capacity()) {
                 continue;
@@ -179,7 +185,10 @@ impl Set {
             });
             session.go_on()?;
             if read.is_ok() {
-                *map = on_disk::Member::from_bytes(superblock.clone(), 0, &bytes).pages;
+                let superblock = superblock.clone();
+                let newest = Newest { slot: 0, superblock, second: *second };
+                let member = on_disk::Member::from_bytes(newest, &bytes);
+                *map = member.map_or(Vec::new(), |member| member.pages);
             }
         }
         Ok(())

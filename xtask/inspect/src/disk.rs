@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use bio::{Extent, SECTOR_SIZE, Sectors};
-use dm_mirror::format::{
-    Bad, Member, SLOTS, Superblock, UNIT, newest_superblock, superblock_place,
-};
+use dm_mirror::format::{Bad, Member, SLOTS, Superblock, UNIT, newest_of, superblock_place};
 
 pub(crate) struct Disk {
     pub(crate) path: PathBuf,
@@ -34,10 +32,10 @@ impl Disk {
         let a = part(&mut file, superblock_place(0))?;
         let b = part(&mut file, superblock_place(1))?;
         let slots = [&a[..], &b[..]];
-        let member = match newest_superblock(slots) {
-            Ok((slot, superblock)) => {
-                let map = part(&mut file, superblock.geometry.map_place())?;
-                Ok(Member::from_bytes(superblock, slot, &map))
+        let member = match newest_of(slots) {
+            Ok(newest) => {
+                let map = part(&mut file, newest.superblock.geometry.map_place())?;
+                Member::from_bytes(newest, &map)
             }
             Err(bad) => Err(bad),
         };
@@ -57,7 +55,7 @@ impl Disk {
 }
 
 /// The bytes at this place, or as many as there are before the end.
-fn part(file: &mut File, place: Extent) -> Result<Vec<u8>> {
+pub(crate) fn part(file: &mut File, place: Extent) -> Result<Vec<u8>> {
     file.seek(SeekFrom::Start(place.start().0 * SECTOR_SIZE as u64))?;
     let mut bytes = Vec::new();
     file.take(place.count().bytes() as u64).read_to_end(&mut bytes)?;

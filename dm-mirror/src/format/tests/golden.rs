@@ -24,6 +24,39 @@ fn crc32c(bytes: &[u8]) -> u32 {
     !crc
 }
 
+/// CRC-16/IBM-SDLC (X.25) as it is defined.
+fn crc16(parts: &[&[u8]]) -> [u8; 2] {
+    let mut crc = u16::MAX;
+    for byte in parts.concat() {
+        crc ^= u16::from(byte);
+        for _ in 0..8 {
+            crc = (crc >> 1) ^ if crc & 1 == 1 { 0x8408 } else { 0 };
+        }
+    }
+    (!crc).to_le_bytes()
+}
+
+/// The superblock with the echoes of its number.
+fn echoed(mut unit: [u8; UNIT]) -> [u8; UNIT] {
+    let seq: [u8; 8] = unit[16..24].try_into().unwrap();
+    for end in (1024..=4096).step_by(512) {
+        unit[end - 16..][..8].copy_from_slice(&seq);
+        unit[end - 8..][..8].copy_from_slice(&seq.map(|byte| !byte));
+    }
+    unit
+}
+
+/// The page with the checks of its parts.
+fn checked(mut unit: [u8; UNIT]) -> [u8; UNIT] {
+    for part in 0..7 {
+        let check = crc16(&[&unit[64 + 576 * part..][..576]]);
+        unit[50 + 2 * part..][..2].copy_from_slice(&check);
+    }
+    let head = crc16(&[&unit[..12], &unit[16..48], &unit[50..64]]);
+    unit[48..50].copy_from_slice(&head);
+    unit
+}
+
 /// The unit with the checksum that it has to have.
 fn sealed(mut unit: [u8; UNIT]) -> [u8; UNIT] {
     unit[12..16].fill(0);
@@ -33,7 +66,7 @@ fn sealed(mut unit: [u8; UNIT]) -> [u8; UNIT] {
 }
 
 fn golden_superblock() -> [u8; UNIT] {
-    sealed(unit(&[
+    sealed(echoed(unit(&[
         (0, b"DMIR-SUP"),
         (8, &[1, 0, 0, 0]),
         (16, &[41]),
@@ -62,11 +95,11 @@ fn golden_superblock() -> [u8; UNIT] {
         (464, &[0x61; 16]),
         (480, &[31]),
         (488, &[4]),
-    ]))
+    ])))
 }
 
 fn golden_page() -> [u8; UNIT] {
-    sealed(unit(&[
+    sealed(checked(unit(&[
         (0, b"DMIR-MAP"),
         (8, &[1, 0, 0, 0]),
         (16, &[0xa0; 16]),
@@ -75,7 +108,7 @@ fn golden_page() -> [u8; UNIT] {
         (44, &[3]),
         (64, &[0x01, 0x41]),
         (4095, &[0x80]),
-    ]))
+    ])))
 }
 
 #[test]
@@ -135,7 +168,8 @@ fn the_head_is_judged_before_the_rest() {
 fn a_superblock_that_cannot_be_so_is_refused() {
     let most = u64::MAX.to_le_bytes();
     let cases: &[(usize, &[u8], &str)] = &[
-        (16, &most, "the sequence number"),
+        (16, &[42], "an echo of the sequence number"),
+        (1008, &[42], "an echo of the sequence number"),
         (24, &[0; 16], "the set's uuid"),
         (40, &[0; 16], "the generation"),
         (56, &most, "the config version"),
@@ -171,7 +205,7 @@ fn a_superblock_that_cannot_be_so_is_refused() {
         (361, &[1], "a reserved byte"),
         (384, &[1], "a member's state"),
         (576, &[1], "a reserved byte"),
-        (4095, &[1], "a reserved byte"),
+        (1007, &[1], "a reserved byte"),
     ];
     for (offset, bytes, field) in cases {
         let [superblock, _] = refused(&[(*offset, bytes)]);
@@ -185,16 +219,39 @@ fn a_page_that_cannot_be_so_is_refused() {
         (16, &[0; 16], "the member's uuid"),
         (32, &u64::MAX.to_le_bytes(), "the sequence number"),
         (44, &[0, 0, 0, 0x80], "the incarnation"),
-        (48, &[1], "a reserved byte"),
-        (63, &[1], "a reserved byte"),
         (64, &[1 << 1], "a reserved mark"),
         (4095, &[1 << 2], "a reserved mark"),
         (4095, &[1 << 3], "a reserved mark"),
     ];
     for (offset, bytes, field) in cases {
-        let [_, page] = refused(&[(*offset, bytes)]);
+        let mut unit = golden_page();
+        unit[*offset..][..bytes.len()].copy_from_slice(bytes);
+        let page = MapPage::decode(&sealed(checked(unit))).err();
         assert_eq!(page, Some(Bad::Field(field)), "{bytes:?} at {offset}");
     }
+    for (offset, byte) in [(32, 1), (48, 1), (63, 1), (64, 0), (4095, 0)] {
+        let [_, page] = refused(&[(offset, &[byte])]);
+        assert_eq!(page, Some(Bad::Field("a check of a part")), "at {offset}");
+    }
+}
+
+#[test]
+fn a_record_without_echoes_and_checks_is_read() {
+    let mut plain = golden_superblock();
+    (1024..=4096).step_by(512).for_each(|end| plain[end - 16..end].fill(0));
+    assert_eq!(Superblock::decode(&sealed(plain)), Ok(superblock()));
+    let mut plain = golden_page();
+    plain[48..64].fill(0);
+    assert_eq!(MapPage::decode(&sealed(plain)), Ok(page()));
+}
+
+#[test]
+fn a_number_that_no_field_can_have_is_refused() {
+    let most = u64::MAX.to_le_bytes();
+    let mut unit = golden_superblock();
+    unit[16..24].copy_from_slice(&most);
+    let refused = Superblock::decode(&sealed(echoed(unit)));
+    assert_eq!(refused, Err(Bad::Field("the sequence number")));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The layout byte by byte, and what is refused.
 
+mod copies;
 mod golden;
 mod properties;
 mod samples;

@@ -7,8 +7,8 @@ use bio::{Sector, Sectors};
 use uuid::Uuid;
 
 use crate::format::{
-    Geometry, MapPage, Marks, MemberEntry, MemberId, MemberState, Minted, REGIONS_PER_PAGE,
-    Superblock,
+    Geometry, MapPage, Marks, MemberEntry, MemberId, MemberState, Minted, Newest, REGIONS_PER_PAGE,
+    Second, Superblock,
 };
 
 /// The uuid `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx` of this byte.
@@ -44,6 +44,11 @@ pub(super) fn superblock() -> Superblock {
         },
         members: [Some(in_sync), None, Some(failed), None],
     }
+}
+
+/// As if it had been found so, in slot A.
+pub(super) fn newest(superblock: Superblock) -> Newest {
+    Newest { slot: 0, superblock, second: Second::Same }
 }
 
 pub(super) fn page() -> MapPage {

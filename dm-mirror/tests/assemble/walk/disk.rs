@@ -23,7 +23,7 @@ pub(super) struct Disk {
 
 impl Disk {
     pub(super) fn new(superblock: Superblock) -> Disk {
-        let member = Member { superblock, slot: 0, pages: vec![Some(blank())] };
+        let member = Member::new(superblock, 0, vec![Some(blank())]);
         Disk { member, data: [0; REGIONS], cache: [None; REGIONS], restored: false }
     }
 
@@ -84,5 +84,5 @@ impl Disk {
 }
 
 fn blank() -> FoundPage {
-    FoundPage { slot: 0, seq: 1, marks: [Marks::empty(); REGIONS_PER_PAGE].into() }
+    FoundPage::whole(0, 1, [Marks::empty(); REGIONS_PER_PAGE].into())
 }

@@ -373,15 +373,21 @@ impl<'w> Session<'w> {
         Ok(())
     }
 
-    /// R15: with a map that says of the others what it is to say. Durable on every
+    /// R15: with a map that says of the others what it is to say, and no map that says of
+    /// it that it missed something. Durable on every
     /// member in sync first, on the target after them, and on
     /// others that are being rebuilt: they are of the present generation.
     fn promote(&mut self) -> Alive {
         let missing =
             |slot| self.marks.iter().any(|it| it.contains(Marks::missed(MemberId::new(slot))));
         let Some(&leg) = self.rebuilding.iter().find(|it| !missing(**it)) else { return Ok(()) };
-        self.write_map(leg)?;
-        if !self.answers(leg)? {
+        for it in self.in_sync.clone().into_iter().chain([leg]) {
+            if self.answers(it)? {
+                self.write_map(it)?;
+            }
+        }
+        self.exclude()?;
+        if !self.rebuilding.contains(&leg) || !self.answers(leg)? {
             return Ok(());
         }
         self.world.disks[leg].flush();

@@ -189,6 +189,7 @@ impl<'a> World<'a> {
             boots: self.boots + 1,
             lives: self.lives + 1,
             steps: 0,
+            rotten: false,
         }
     }
 }

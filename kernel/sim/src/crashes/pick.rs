@@ -1,7 +1,8 @@
 //! One case of an enumeration, and the line that names it:
 //! `crash=w0+2,f/0/12.3.-/7.0.1` is the story `w0+2,f` in order 0, a crash
 //! at moment 12 of which image 3 is left, and in the recovery from that, with
-//! all legs there, one at moment 7, image 0, after which leg 1 is absent.
+//! all legs there, one at moment 7, image 0, after which leg 1 is absent. A fourth number
+//! of a crash says which record has gone bad, and how.
 //!
 //! `w0+2,f;w1+1` for the story: after each recovery a client writes sector 1.
 //! `0@1.5+` for the order: action 1 (`f`) comes 5 events after the one before has
@@ -20,6 +21,8 @@ pub(super) struct Pick {
     pub(super) point: u64,
     pub(super) image: u64,
     pub(super) absent: Option<usize>,
+    /// Which record has gone bad, and how.
+    pub(super) rot: Option<usize>,
 }
 
 /// An action that does not wait for the one before.
@@ -87,10 +90,13 @@ impl fmt::Display for Case {
             write!(f, "@{action}.{events}")?;
         }
         f.write_str(if eager { "+" } else { "" })?;
-        for Pick { point, image, absent } in &self.picks {
+        for Pick { point, image, absent, rot } in &self.picks {
             match absent {
                 Some(leg) => write!(f, "/{point}.{image}.{leg}")?,
                 None => write!(f, "/{point}.{image}.-")?,
+            }
+            if let Some(rot) = rot {
+                write!(f, ".{rot}")?;
             }
         }
         Ok(())
@@ -127,7 +133,8 @@ fn pick(text: &str) -> Result<Pick, NoReplay> {
     let mut next = || parts.next().ok_or(NoReplay);
     let (point, image, absent) = (number(next()?)?, number(next()?)?, next()?);
     let absent = if absent == "-" { None } else { Some(number(absent)? as usize) };
-    Ok(Pick { point, image, absent })
+    let rot = parts.next().map(number).transpose()?.map(|rot| rot as usize);
+    Ok(Pick { point, image, absent, rot })
 }
 
 fn number(text: &str) -> Result<u64, NoReplay> {

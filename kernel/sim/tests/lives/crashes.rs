@@ -76,7 +76,7 @@ fn clean(done: &Enumerated) {
 fn caught(done: Enumerated, legs: usize, factory: &mut Factory<'_>) {
     let report = done.found.expect("nothing is found");
     println!("{report}");
-    let again = replay(&scenario(legs), factory, &report.replay).unwrap();
+    let again = replay(&scenario(legs), factory, &[], &report.replay).unwrap();
     assert_eq!(again.found.expect("the line does not replay it").violation, report.violation);
 }
 

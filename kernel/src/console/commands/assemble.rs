@@ -16,7 +16,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use dm::{DeviceRef, Devices, Dm, MappedDevice, Mode, Slot, Suspend, check_name};
-use dm_mirror::format::Bad;
+use dm_mirror::format::{Bad, Newest};
 use dm_mirror::report::{Question, Report};
 
 use super::{Need, dmsetup, mirror};
@@ -174,8 +174,8 @@ fn look(
     let slots = members::read_slots(session, &devices)?;
     for (device, slots) in devices.into_iter().zip(slots) {
         let name = device.name();
-        let superblock = match slots {
-            Ok(slots) => members::superblock(&slots),
+        let newest = match slots {
+            Ok(slots) => members::newest(&slots),
             Err(bio::ErrorKind::Invalid) => continue,
             Err(_) if !asked && session.dm.get(&name).is_ok() => continue,
             Err(kind) => {
@@ -183,8 +183,10 @@ fn look(
                 continue;
             }
         };
-        match superblock {
-            Ok(superblock) => all.push(Member { device, superblock, map: Vec::new() }),
+        match newest {
+            Ok(Newest { superblock, second, .. }) => {
+                all.push(Member { device, superblock, second, map: Vec::new() });
+            }
             Err(Bad::Blank | Bad::Magic) if asked => kprintln!("{name}: a member of no mirror"),
             Err(Bad::Blank | Bad::Magic) => {}
             Err(bad) => {

@@ -192,11 +192,12 @@ fn costs(report: &Report) -> String {
         ("INTENT", Right),
         ("CLEAN", Right),
         ("SUPERBLOCK", Right),
+        ("SECOND COPY", Right),
     ]);
     for (index, leg) in report.legs.iter().enumerate() {
         let mut costs = leg.costs.iter().map(|cost| format!("{}/{}", cost.writes, cost.flushes));
         let mut next = || costs.next().unwrap_or_default();
-        table.row([index.to_string(), next(), next(), next(), next(), next()]);
+        table.row([index.to_string(), next(), next(), next(), next(), next(), next()]);
     }
     table.to_string()
 }
