@@ -29,6 +29,7 @@ fn disk(disk: &Disk, map: bool) -> Value {
         "slots": slots.collect::<Vec<_>>(),
         "bad": disk.member.as_ref().err().map(Bad::to_string),
         "holds_all_data": member.map(|member| disk.holds_all_data(member)),
+        "in_doubt": member.map(Member::in_doubt),
         "superblock": member.map(|member| superblock(&member.superblock)),
         "map": member.map(|member| regions_of(member, map)),
     })
@@ -70,6 +71,7 @@ fn regions_of(member: &Member, list: bool) -> Value {
         "regions": map.regions,
         "pages": map.pages(),
         "bad_pages": map.bad_pages,
+        "alone": map.alone,
         "dirty": regions(&map.dirty, list),
         "missed": map.missed.iter().map(|it| regions(it, list)).collect::<Vec<_>>(),
     })

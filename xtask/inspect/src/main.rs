@@ -4,13 +4,14 @@
 //! its map summed up (`map.rs`), all are put before `dm_mirror::assemble`
 //! (`report.rs`), and the result is told (`text.rs`, `json.rs`).
 //!
-//! Rule: images are opened for reading only; those of a guest that runs or
-//! crashed are left as they are.
+//! Rule: images are opened for reading only, and those of a guest that runs or
+//! crashed are left as they are; unless a person asks for `--repair-copies`.
 #![forbid(unsafe_code)]
 
 mod disk;
 mod json;
 mod map;
+mod repair;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use dm_mirror::assemble::Verdict;
 
+use disk::Disk;
+use repair::Repaired;
 use report::Report;
 
 /// Shows what the members of a mirror hold, and whether they would start
@@ -46,10 +49,21 @@ struct Options {
     /// Where halves ran apart: decide as if the half of this disk had been chosen
     #[arg(long, value_name = "DISK")]
     keep: Option<PathBuf>,
+
+    /// First write the second copies of records that are whole, and nothing else; never
+    /// of a disk that a guest uses
+    #[arg(long)]
+    repair_copies: bool,
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    if options.repair_copies
+        && let Err(why) = repair_copies(&options.disks)
+    {
+        eprintln!("inspect: {why:#}");
+        return ExitCode::from(2);
+    }
     match Report::of(&options.disks, options.keep.as_deref()) {
         Ok(report) => {
             let text = if options.json {
@@ -69,4 +83,18 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Restores what can be restored on each disk, and tells on the standard error.
+fn repair_copies(disks: &[PathBuf]) -> anyhow::Result<()> {
+    for path in disks {
+        let Repaired { restored, left } = repair::copies(&Disk::read(path)?)?;
+        let path = path.display();
+        eprintln!("{path}: {} restored", report::copies(restored));
+        if left > 0 {
+            let what = report::counted(left, "record");
+            eprintln!("{path}: {what} may have had a newer copy that is lost; left alone");
+        }
+    }
+    Ok(())
 }

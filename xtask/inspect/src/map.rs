@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use dm_mirror::format::{MEMBERS_MAX, Marks, Member, MemberId, REGIONS_PER_PAGE, Region};
+use dm_mirror::format::{MEMBERS_MAX, Marks, Member, MemberId, REGIONS_PER_PAGE, Region, Second};
 
 /// Regions, in ascending order.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -55,8 +55,11 @@ pub(crate) struct Map {
     pub(crate) dirty: Regions,
     /// What the member in each slot missed.
     pub(crate) missed: [Regions; MEMBERS_MAX],
+    /// Those that are bad, or in doubt somewhere.
     pub(crate) bad_pages: Vec<usize>,
-    /// The regions of the bad pages, which may be anything.
+    /// How many pages stand in one slot only.
+    pub(crate) alone: usize,
+    /// The regions that may be anything.
     pub(crate) unknown: Regions,
 }
 
@@ -70,13 +73,22 @@ impl Map {
             };
             all().filter(bears).collect()
         };
-        let bad = |(number, page): (usize, &Option<_>)| page.is_none().then_some(number);
+        let unknown: Regions = all().filter(|region| member.marks(*region).is_none()).collect();
+        let mut bad_pages: Vec<usize> = { all() }
+            .filter(|region| member.marks(*region).is_none())
+            .map(|region| region.0 as usize / REGIONS_PER_PAGE)
+            .collect();
+        bad_pages.dedup();
         Map {
             regions,
             dirty: marked(Marks::DIRTY),
             missed: std::array::from_fn(|slot| marked(Marks::missed(MemberId::new(slot)))),
-            bad_pages: member.pages.iter().enumerate().filter_map(bad).collect(),
-            unknown: all().filter(|region| member.marks(*region).is_none()).collect(),
+            bad_pages,
+            alone: {
+                let pages = member.pages.iter().flatten();
+                pages.filter(|page| page.second != Second::Same).count()
+            },
+            unknown,
         }
     }
 

@@ -36,7 +36,15 @@ impl Report {
         let keep = keep.map(place).transpose()?;
         let disks = paths.iter().map(|path| Disk::read(path)).collect::<Result<Vec<_>>>()?;
         let (left_out, verdict) = match placed(&disks) {
-            Ok((found, left_out)) => (left_out, Ok(assemble(&found, keep))),
+            Ok((found, left_out)) => {
+                // As the kernel does: a disk on which the data would not fit is not used.
+                let fitting = disks
+                    .iter()
+                    .zip(&found)
+                    .map(|(disk, member)| member.filter(|member| disk.holds_all_data(member)));
+                let fitting: Vec<Option<&Member>> = fitting.collect();
+                (left_out, Ok(assemble(&fitting, keep)))
+            }
             Err(undecided) => (Vec::new(), Err(undecided)),
         };
         Ok(Report { disks, left_out, verdict })
@@ -167,6 +175,11 @@ pub(crate) fn role(role: &Role) -> (&'static str, Option<usize>) {
         Role::Return { device, .. } => ("to be rebuilt", Some(*device)),
         Role::KeptOut { device, .. } => ("kept out", Some(*device)),
     }
+}
+
+/// `1 second copy`, `2 second copies`.
+pub(crate) fn copies(count: usize) -> String {
+    format!("{count} second cop{}", if count == 1 { "y" } else { "ies" })
 }
 
 /// `1 page`, `2 pages`.

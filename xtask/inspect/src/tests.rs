@@ -13,8 +13,10 @@ use dm_mirror::label::{self, Device, Ids, LabelOptions, Phase};
 use tempfile::TempDir;
 use uuid::Uuid;
 
+use crate::disk::Disk;
+use crate::repair::Repaired;
 use crate::report::Report;
-use crate::{json, text};
+use crate::{json, repair, text};
 
 const SECTORS: u64 = 2048 + 10 * 1024;
 
@@ -127,7 +129,7 @@ fn a_damaged_superblock_and_a_bad_page_are_named() {
     let text = told(&report(&paths), &folder);
     assert!(text.contains("  superblock B  bad: the checksum is wrong\n"), "{text}");
     assert!(
-        text.contains("    dirty       0\n  bad pages     0\n    unknown     10: 0-9\n"),
+        text.contains("    dirty       0\n    alone       1 page\n  bad pages     0\n    unknown     10: 0-9\n"),
         "{text}"
     );
 }
@@ -135,7 +137,9 @@ fn a_damaged_superblock_and_a_bad_page_are_named() {
 #[test]
 fn disks_that_are_no_members_say_why() {
     let (folder, mut paths) = images();
-    put(&paths[0], superblock_place(0), &[0; UNIT]);
+    for slot in [0, 1] {
+        put(&paths[0], superblock_place(slot), &[0; UNIT]);
+    }
     paths.push(folder.path().join("other.img"));
     fs::write(&paths[2], vec![7; 2 * UNIT]).unwrap();
     let text = told(&report(&paths), &folder);
@@ -149,6 +153,40 @@ fn an_image_that_was_cut_off_is_noticed() {
     OpenOptions::new().write(true).open(&paths[1]).unwrap().set_len(1 << 20).unwrap();
     let text = told(&report(&paths), &folder);
     assert!(text.contains("  too short     it has 2048 sectors, the data ends beyond\n"), "{text}");
+}
+
+/// The kernel leaves such a disk alone, and so waits for the member.
+#[test]
+fn a_disk_that_is_too_small_is_not_counted_on() {
+    let (folder, paths) = images();
+    OpenOptions::new().write(true).open(&paths[1]).unwrap().set_len(2 << 20).unwrap();
+    let report = report(&paths);
+    assert!(matches!(report.verdict, Ok(Verdict::Hold { .. })), "{}", told(&report, &folder));
+}
+
+#[test]
+fn second_copies_are_restored_and_nothing_that_may_have_been_newer_is_touched() {
+    let (_folder, paths) = images();
+    let whole = fs::read(&paths[0]).unwrap();
+    let rot = |place: Extent, at: usize, count: usize| {
+        let start = place.start().0 as usize * SECTOR_SIZE + at;
+        let mut bytes = fs::read(&paths[0]).unwrap();
+        bytes[start..start + count].iter_mut().for_each(|byte| *byte ^= 0xff);
+        fs::write(&paths[0], bytes).unwrap();
+    };
+    let repair = || repair::copies(&Disk::read(&paths[0]).unwrap()).unwrap();
+    assert_eq!(repair(), Repaired::default());
+    for slot in [0, 1] {
+        rot(superblock_place(slot), 300, 1);
+        rot(page_place(0, slot), 2000, 1);
+        assert_eq!(repair(), Repaired { restored: 2, left: 0 });
+        assert!(fs::read(&paths[0]).unwrap() == whole, "slot {slot}");
+    }
+    rot(superblock_place(1), 0, UNIT);
+    rot(page_place(0, 1), 0, UNIT);
+    let rotten = fs::read(&paths[0]).unwrap();
+    assert_eq!(repair(), Repaired { restored: 0, left: 2 });
+    assert!(fs::read(&paths[0]).unwrap() == rotten);
 }
 
 #[test]
@@ -206,7 +244,9 @@ fn replaced(change: impl FnOnce(&mut Superblock)) -> (TempDir, Vec<PathBuf>) {
     paths.push(folder.path().join("disk2.img"));
     fs::copy(&paths[0], &paths[2]).unwrap();
     for (path, superblock) in paths.iter().zip([old, newer, new]) {
-        put(path, superblock_place(0), &superblock.encode());
+        for slot in [0, 1] {
+            put(path, superblock_place(slot), &superblock.encode());
+        }
     }
     (folder, paths)
 }

@@ -67,6 +67,9 @@ impl Text<'_> {
                 self.marked(f, &format!("missed by {slot}"), missed)?;
             }
         }
+        if map.alone > 0 {
+            line(f, "  alone", counted(map.alone, "page"))?;
+        }
         if !map.bad_pages.is_empty() {
             line(f, "bad pages", list(&map.bad_pages))?;
             self.marked(f, "unknown", &map.unknown)?;
