@@ -15,4 +15,4 @@ mod tests;
 
 pub use port::{Port, ports};
 pub use room::place;
-pub use slot::{News, Next, Slot, Stage, Tenant};
+pub use slot::{News, Next, Severed, Slot, Stage, Tenant};

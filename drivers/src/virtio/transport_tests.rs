@@ -3,7 +3,9 @@
 use virtio_drivers::transport::pci::bus::DeviceFunction;
 
 use super::*;
-use crate::pci::tests::{FakeConfig, FakeHal, at};
+use std::vec::Vec;
+
+use crate::pci::tests::{FakeConfig, FakeHal, at, message};
 
 const DISK: DeviceFunction = at(0, 1);
 
@@ -54,8 +56,7 @@ fn poke<T>(address: usize, value: T) {
 }
 
 fn messages() -> Interrupts {
-    let message = |data| Message { address: 0xfee0_0000, data };
-    Interrupts::Msix { config: message(0x40), queue: message(0x41) }
+    Interrupts::Msix { config: message(0xfee0_0000, 0x40), queue: message(0xfee0_0000, 0x41) }
 }
 
 #[test]
@@ -63,7 +64,8 @@ fn the_doorbell_is_where_the_device_wants_it() {
     let (config, bar) = function();
     poke(bar + 0x1e, 3u16);
     let mut device =
-        VirtioPci::new::<FakeHal>(&mut Pci::new(config), DISK, Interrupts::Line).unwrap();
+        VirtioPci::new::<FakeHal>(&mut Pci::new(config, Vec::new()), DISK, Interrupts::Line)
+            .unwrap();
     poke(bar + NOTIFY + 12, 0xffffu16);
     device.notify(0);
     assert_eq!(peek::<u16>(bar + NOTIFY + 12), 0, "the queue's number, at 3 times 4");
@@ -76,7 +78,7 @@ fn vectors_are_assigned_with_the_queue() {
     {
         let (config, bar) = function();
         let mut device =
-            VirtioPci::new::<FakeHal>(&mut Pci::new(config), DISK, interrupts).unwrap();
+            VirtioPci::new::<FakeHal>(&mut Pci::new(config, Vec::new()), DISK, interrupts).unwrap();
         poke(bar + 0x10, 7u16);
         poke(bar + 0x1a, 7u16);
         device.queue_set(0, 8, 0x1000, 0x2000, 0x3000);
@@ -90,7 +92,8 @@ fn vectors_are_assigned_with_the_queue() {
 fn health_is_what_bus_and_device_say() {
     let (config, bar) = function();
     let device =
-        VirtioPci::new::<FakeHal>(&mut Pci::new(config.clone()), DISK, messages()).unwrap();
+        VirtioPci::new::<FakeHal>(&mut Pci::new(config.clone(), Vec::new()), DISK, messages())
+            .unwrap();
     assert_eq!(device.health(), Ok(()));
     poke(bar + 0x14, 0x4fu8);
     assert_eq!(device.health(), Err(Failure::Fault(DeviceFault::NeedsReset)));
@@ -102,6 +105,7 @@ fn health_is_what_bus_and_device_say() {
 fn a_device_without_virtio_registers_is_refused() {
     let config = FakeConfig::default();
     config.add(DISK, 0x1001_1af4, &[]);
-    let error = VirtioPci::new::<FakeHal>(&mut Pci::new(config), DISK, Interrupts::Line).err();
+    let error =
+        VirtioPci::new::<FakeHal>(&mut Pci::new(config, Vec::new()), DISK, Interrupts::Line).err();
     assert_eq!(error, Some(SetupError::Legacy));
 }
