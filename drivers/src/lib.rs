@@ -60,9 +60,11 @@
 #![deny(unsafe_code)]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "hostile"))]
 extern crate std;
 
+#[cfg(any(test, feature = "hostile"))]
+pub mod hostile;
 #[allow(unsafe_code)]
 pub mod pci;
 pub mod pcie;

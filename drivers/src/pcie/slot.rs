@@ -81,7 +81,7 @@ impl Severed {
         at.bus == self.bus
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "hostile"))]
     pub(crate) fn of_bus(bus: u8) -> Severed {
         Severed { bus }
     }
