@@ -109,3 +109,53 @@ fn a_device_without_virtio_registers_is_refused() {
         VirtioPci::new::<FakeHal>(&mut Pci::new(config, Vec::new()), DISK, Interrupts::Line).err();
     assert_eq!(error, Some(SetupError::Legacy));
 }
+
+/// What becomes of the function with this word at this offset, and 3 for its doorbell.
+fn refusal(offset: u8, word: u32) -> Option<SetupError> {
+    let (config, bar) = function();
+    poke(bar + 0x1e, 3u16);
+    config.set(DISK, offset, word);
+    let mut pci = Pci::new(config.clone(), Vec::new());
+    let refusal = VirtioPci::new::<FakeHal>(&mut pci, DISK, messages()).err();
+    let command = pci.read(DISK, 0x04);
+    let reaches = Command::MEMORY_SPACE | Command::BUS_MASTER;
+    let on = command & u32::from(reaches.bits()) != 0;
+    assert_eq!(on, refusal.is_none(), "one that is refused reaches no memory");
+    refusal
+}
+
+#[test]
+fn registers_that_lie_nowhere_are_refused() {
+    let pci = |fault| Some(SetupError::Pci(fault));
+    let outside = pci(PciFault::OutsideBar(0));
+    assert_eq!(refusal(0x5c, 0x38), None, "the shortest common configuration");
+    let cases = [
+        (0x5c, 0x37, outside.clone(), "too short"),
+        (0x58, 0x3fcc, outside.clone(), "over the end of the BAR"),
+        (0x58, 0xffff_ffd0, outside.clone(), "a sum that does not fit 32 bits"),
+        (0x5c, 0xffff_ffff, outside.clone(), "as long as can be"),
+        (0x58, 2, outside.clone(), "misaligned"),
+        (0x54, 6, pci(PciFault::NoBar(6)), "BARs are numbered from 0 to 5"),
+        (0x54, 255, pci(PciFault::NoBar(255)), "far beyond them"),
+        (0x54, 2, pci(PciFault::NoBar(2)), "there is no BAR 2"),
+        (0x74, u32::MAX, outside.clone(), "a doorbell far beyond"),
+        (0x74, 0x55, outside.clone(), "3 * 0x55 + 2 bytes are one too many"),
+        (0x74, 1, outside.clone(), "half of a register"),
+        (0x70, 1, outside.clone(), "no room for a doorbell"),
+        (0x84, 0, outside, "no ISR"),
+        (0x44, 0x3ff8, pci(PciFault::OutsideBar(0)), "the table of messages beyond the end"),
+        (0x44, 0x0006, pci(PciFault::NoBar(6)), "the table in no BAR"),
+        (0x50, 0x010f_6409, pci(PciFault::CutShort(0x50)), "a short capability"),
+        (0x64, 0x0213_7809, pci(PciFault::CutShort(0x64)), "no multiplier"),
+        (
+            0x64,
+            0x0514_7809,
+            { Some(SetupError::Registers(VirtioPciError::MissingNotifyConfig)) },
+            "no notification at all",
+        ),
+        (0x88, 0x0410_5009, pci(PciFault::EndlessCapabilities), "a list in a circle"),
+    ];
+    for (offset, word, expected, why) in cases {
+        assert_eq!(refusal(offset, word), expected, "{why}");
+    }
+}

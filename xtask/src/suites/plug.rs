@@ -6,6 +6,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -15,7 +16,7 @@ use super::Options;
 use super::lab::Lab;
 use super::report::Report;
 use super::tally::Tally;
-use crate::patience;
+use crate::patience::{self, Watch};
 use crate::qemu::{Disk, Guest, Step};
 use crate::scratch::Scratch;
 use crate::verdict::Verdict;
@@ -27,9 +28,15 @@ const LIMIT: Duration = patience::OF_A_GUEST;
 const LEG_BYTES: u64 = 48 << 20;
 const DATA_START: usize = 1 << 20;
 
+/// How much is written while it leaves, in bytes from the start of the data.
+const FILLED: usize = 40 << 20;
+
+/// How often something is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// How fast the leg that leaves is, in bytes a second: a button is obeyed after five
-/// seconds, and the writing must last longer.
-const RATE: u64 = 4 << 20;
+/// seconds, and the writing would last four times as long if it stayed.
+const RATE: u64 = 2 << 20;
 
 /// Its rate where it hangs: for what it holds then it takes half a minute.
 const CRAWL: u64 = 40 << 10;
@@ -166,8 +173,41 @@ impl Bench {
         self.does("mirror wait m0", "m0: healthy: 2 of 2 legs in sync")
     }
 
-    /// The disk left while the mirror was written, and the mirror went on.
+    /// Waits until something is written to the second disk by what was begun.
+    fn until_written(&mut self) -> Result<()> {
+        let before = self.written()?;
+        let mut watch = Watch::of(LIMIT);
+        loop {
+            let written = self.written()?;
+            if written > before {
+                return Ok(());
+            }
+            ensure!(watch.sees(written), "nothing is written to vbd1");
+            thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    /// How much was written to the second disk, in bytes.
+    fn written(&mut self) -> Result<u64> {
+        let stats = self.guest.qmp("query-blockstats", json!({}))?;
+        let mut devices = stats.as_array().into_iter().flatten();
+        let device = devices.find(|it| it["qdev"] == "/machine/peripheral/vbd1/virtio-backend");
+        let bytes = device.and_then(|device| device["stats"]["wr_bytes"].as_u64());
+        bytes.context("QEMU counts nothing of vbd1")
+    }
+
+    /// The data of a leg, as its image has them now.
+    fn data(&self, leg: usize) -> Result<Vec<u8>> {
+        Ok(fs::read(&self.legs[leg])?.split_off(DATA_START))
+    }
+
+    /// The disk left while the mirror was written: it has the beginning and not the end. The
+    /// mirror went on.
     fn is_degraded(&mut self) -> Result<()> {
+        let (stayed, left) = (self.data(0)?, self.data(1)?);
+        let last = FILLED - 512..FILLED;
+        ensure!(left[..FILLED].iter().any(|&byte| byte != 0), "it left before the writing");
+        ensure!(left[last.clone()] != stayed[last], "it left after the writing");
         self.does("mirror status m0", "degraded: 1 of 2 legs in sync")?;
         self.does("verify m0 0 40M random=1", "verified 40 MiB")?;
         self.does("events", "slot 2: the device")?;
@@ -198,11 +238,10 @@ impl Bench {
         }
     }
 
-    /// Powers off; then both legs have the same data.
+    /// Powers off; then both legs have the same data, the last write among them.
     fn legs_are_equal(&mut self) -> Result<()> {
         self.powers_off()?;
-        let data = |leg: &PathBuf| fs::read(leg).map(|mut data| data.split_off(DATA_START));
-        let (one, other) = (data(&self.legs[0])?, data(&self.legs[1])?);
+        let (one, other) = (self.data(0)?, self.data(1)?);
         ensure!(
             one[1 << 20..3 << 20].iter().all(|&byte| byte == 0x5a),
             "leg 0 lacks the last write"
@@ -217,6 +256,7 @@ impl Bench {
 fn button(bench: &mut Bench) -> Result<()> {
     bench.limit(RATE)?;
     bench.begin("fill m0 0 40M random=1");
+    bench.until_written()?;
     bench.guest.qmp("device_del", json!({"id": "vbd1"}))?;
     bench.guest.until_left("vbd1")?;
     bench.did("filled 40 MiB")?;
@@ -241,6 +281,7 @@ fn torn_out(bench: &mut Bench) -> Result<()> {
 fn hung(bench: &mut Bench) -> Result<()> {
     bench.limit(CRAWL)?;
     bench.begin("fill m0 0 40M random=1");
+    bench.until_written()?;
     bench.guest.qmp("device_del", json!({"id": "vbd1"}))?;
     bench.did("filled 40 MiB")?;
     bench.until("it keeps its power")?;
@@ -273,10 +314,10 @@ fn unnoticed(bench: &mut Bench) -> Result<()> {
 }
 
 fn off_without_a_leg(bench: &mut Bench) -> Result<()> {
-    bench.does("fill m0 0 1M random=1", "filled 1 MiB")?;
+    bench.does("fill m0 1M 2M 0x5a", "filled 2 MiB")?;
     bench.does("slot eject 2 --force", "slot 2 is off")?;
     bench.guest.until_left("vbd1")?;
-    bench.powers_off()
+    bench.legs_are_equal()
 }
 
 /// Of one that is used by itself, and of what lies on it, nothing can be flushed.
@@ -291,6 +332,8 @@ fn off_without_a_disk(bench: &mut Bench) -> Result<()> {
 fn stranger(bench: &mut Bench) -> Result<()> {
     bench.does("slot eject 2 --force", "slot 2 is off")?;
     bench.guest.until_left("vbd1")?;
+    let of_vbd1 = bench.legs[1].clone();
+    let as_it_left = fs::read(&of_vbd1)?;
     let image = bench.folder.join("other.img");
     File::create(&image)?.set_len(LEG_BYTES)?;
     let file = json!({"driver": "file", "filename": image});
@@ -310,6 +353,9 @@ fn stranger(bench: &mut Bench) -> Result<()> {
     bench.guest.until_left("vbd1")?;
     bench.guest.qmp("device_add", bench.device.clone())?;
     bench.arrived("vbd1: the disk is back")?;
+    // All that was written since went to the other disk, and nothing to this one.
     bench.legs[1] = image;
+    bench.legs_are_equal()?;
+    ensure!(fs::read(of_vbd1)? == as_it_left, "something was written to the disk that was away");
     Ok(())
 }
