@@ -51,6 +51,7 @@ const CASES: &[Case] = &[
     ("a_disk_that_hangs_keeps_its_power_until_it_has_answered", "disk_timeout=3", hung),
     ("a_disk_that_was_away_unnoticed_is_no_leg_in_sync", "", unnoticed),
     ("another_disk_in_the_slot_gets_another_name", "", stranger),
+    ("a_disk_that_comes_and_goes_uses_no_memory_up", "", again_and_again),
     ("a_machine_whose_leg_has_left_powers_off_well", "", off_without_a_leg),
     ("a_machine_whose_disk_has_left_powers_off_well", "", off_without_a_disk),
 ];
@@ -158,11 +159,46 @@ impl Bench {
         self.guest.qmp("qom-set", set).map(drop)
     }
 
-    /// Waits until there is a disk in the slot, of which the guest said this.
-    fn arrived(&mut self, words: &str) -> Result<()> {
+    /// Puts a disk in the slot and waits until it is there; of it the guest then said this.
+    fn put_in(&mut self, device: Value, words: &str) -> Result<()> {
+        let before = self.said.len();
+        self.guest.qmp("device_add", device)?;
         self.until("slot 2: a device is there")?;
-        ensure!(self.found(words), "it was to say `{words}`");
+        let told = self.said[before..].iter().any(|line| line.contains(words));
+        ensure!(told, "it was to say `{words}`");
         Ok(())
+    }
+
+    /// Has the disk leave, whoever uses it.
+    fn eject(&mut self) -> Result<()> {
+        self.does("slot eject 2 --force", "slot 2 is off")?;
+        self.guest.until_left("vbd1")
+    }
+
+    /// Waits until no disk has a request: what the mirror writes by itself has ended, for
+    /// each step of it follows upon the one before.
+    fn is_quiet(&mut self) -> Result<()> {
+        let mut watch = Watch::of(LIMIT);
+        loop {
+            let before = self.said.len();
+            self.does("disks", "vbd1")?;
+            // Name, size in two words, block, serial number, cache; then what is in flight.
+            let in_flight = |row: &String| row.split_whitespace().nth(6).map(str::to_owned);
+            let rows = self.said[before..].iter().filter(|row| row.starts_with("vbd"));
+            let held: Vec<_> = rows.filter_map(in_flight).collect();
+            if held == ["0", "0"] {
+                return Ok(());
+            }
+            ensure!(watch.sees(held.join(" ")), "requests stay in flight: {}", held.join(" "));
+            thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    /// How much memory is free, by the kernel's word, to a tenth of a MiB.
+    fn free_memory(&mut self) -> Result<String> {
+        self.does("memory", "memory  ")?;
+        let line = self.said.iter().rev().find(|line| line.starts_with("memory  "));
+        line.cloned().context("the kernel does not say how much memory is free")
     }
 
     fn found(&self, words: &str) -> bool {
@@ -222,8 +258,7 @@ impl Bench {
     fn comes_back(&mut self) -> Result<()> {
         self.limit(0)?;
         self.does("fill m0 1M 2M 0x5a", "filled 2 MiB")?;
-        self.guest.qmp("device_add", self.device.clone())?;
-        self.arrived("vbd1: the disk is back")?;
+        self.put_in(self.device.clone(), "vbd1: the disk is back")?;
         self.does("mirror add m0 1", "leg 1 is given what it missed")?;
         self.is_healthy()?;
         self.does("mirror check m0 --wait", "0 differ")
@@ -297,13 +332,12 @@ fn hung(bench: &mut Bench) -> Result<()> {
 
 fn unnoticed(bench: &mut Bench) -> Result<()> {
     bench.does("fill m0 0 40M random=1", "filled 40 MiB")?;
-    // Nothing is dirty then, so nothing is written by itself.
+    // Nothing is dirty then, so nothing is written by itself once the resume is on record.
     bench.does("dmsetup suspend m0", "suspended")?;
     bench.does("dmsetup resume m0", "running")?;
-    bench.does("slot eject 2 --force", "slot 2 is off")?;
-    bench.guest.until_left("vbd1")?;
-    bench.guest.qmp("device_add", bench.device.clone())?;
-    bench.arrived("vbd1: the disk is back")?;
+    bench.is_quiet()?;
+    bench.eject()?;
+    bench.put_in(bench.device.clone(), "vbd1: the disk is back")?;
     bench.does("mirror status m0", "healthy: 2 of 2 legs in sync")?;
     bench.does("fill m0 1M 2M 0x5a", "filled 2 MiB")?;
     bench.does("mirror status m0", "its cache was lost")?;
@@ -313,10 +347,25 @@ fn unnoticed(bench: &mut Bench) -> Result<()> {
     bench.legs_are_equal()
 }
 
+/// The queue of each return is 44 KiB, so those of four show.
+fn again_and_again(bench: &mut Bench) -> Result<()> {
+    const RETURNS: usize = 4;
+    let mut free = Vec::new();
+    for _ in 0..=RETURNS {
+        bench.eject()?;
+        bench.put_in(bench.device.clone(), "vbd1: the disk is back")?;
+        free.push(bench.free_memory()?);
+    }
+    ensure!(free.first() == free.last(), "memory goes with each return:\n{}", free.join("\n"));
+    bench.does("fill m0 1M 2M 0x5a", "filled 2 MiB")?;
+    bench.does("mirror add m0 1", "leg 1 is given what it missed")?;
+    bench.is_healthy()?;
+    bench.legs_are_equal()
+}
+
 fn off_without_a_leg(bench: &mut Bench) -> Result<()> {
     bench.does("fill m0 1M 2M 0x5a", "filled 2 MiB")?;
-    bench.does("slot eject 2 --force", "slot 2 is off")?;
-    bench.guest.until_left("vbd1")?;
+    bench.eject()?;
     bench.legs_are_equal()
 }
 
@@ -324,14 +373,12 @@ fn off_without_a_leg(bench: &mut Bench) -> Result<()> {
 fn off_without_a_disk(bench: &mut Bench) -> Result<()> {
     bench.does("mirror remove m0 1 --force", "`vbd1` is free")?;
     bench.does("dmsetup create part --table \"0 8 linear vbd1 65536\"", "part: 4 KiB")?;
-    bench.does("slot eject 2 --force", "slot 2 is off")?;
-    bench.guest.until_left("vbd1")?;
+    bench.eject()?;
     bench.powers_off()
 }
 
 fn stranger(bench: &mut Bench) -> Result<()> {
-    bench.does("slot eject 2 --force", "slot 2 is off")?;
-    bench.guest.until_left("vbd1")?;
+    bench.eject()?;
     let of_vbd1 = bench.legs[1].clone();
     let as_it_left = fs::read(&of_vbd1)?;
     let image = bench.folder.join("other.img");
@@ -342,17 +389,14 @@ fn stranger(bench: &mut Bench) -> Result<()> {
         .qmp("blockdev-add", json!({"driver": "raw", "node-name": "other", "file": file}))?;
     let mut device = bench.device.clone();
     (device["drive"], device["serial"]) = (json!("other"), json!("other"));
-    bench.guest.qmp("device_add", device)?;
-    bench.arrived("vbd2 at 02:00.0")?;
+    bench.put_in(device, "vbd2 at 02:00.0")?;
     bench.does("slot ls", "vbd2")?;
     bench.does("mirror replace m0 1 vbd2", "leg 1 is given what it missed")?;
     bench.is_healthy()?;
     bench.does("fill m0 1M 2M 0x5a", "filled 2 MiB")?;
     // The disk that was there has its name again.
-    bench.does("slot eject 2 --force", "slot 2 is off")?;
-    bench.guest.until_left("vbd1")?;
-    bench.guest.qmp("device_add", bench.device.clone())?;
-    bench.arrived("vbd1: the disk is back")?;
+    bench.eject()?;
+    bench.put_in(bench.device.clone(), "vbd1: the disk is back")?;
     // All that was written since went to the other disk, and nothing to this one.
     bench.legs[1] = image;
     bench.legs_are_equal()?;
