@@ -22,7 +22,7 @@ use core::time::Duration;
 use bio::BlockDevice;
 use dm::{Dm, Severity};
 use drivers::pci::Pci;
-use drivers::pcie::{self, Port, Severed, Tenant};
+use drivers::pcie::{self, Due, Introduced, Port, Severed, Tenant};
 use drivers::virtio::SetupError;
 use drivers::virtio::blk::{Interrupt, State, Status, TICK_MS};
 use virtio_drivers::transport::pci::bus::DeviceFunction;
@@ -37,8 +37,6 @@ use crate::task::{MaySleep, sleep};
 /// again now and then.
 const IDENTIFY_MAX: Duration = Duration::from_secs(2);
 const IDENTIFY_GLANCE: Duration = Duration::from_millis(10);
-/// How often a device is set up, at most, because it says each time that it is another one.
-const SETUPS_MAX: usize = 3;
 
 /// A device that has no name yet.
 pub(super) struct Newcomer {
@@ -164,30 +162,37 @@ impl House<'_> {
         let Newcomer { at, number, setups, .. } = newcomer;
         let known =
             each().filter(|disk| disk.at == at).find(|disk| disk.block.is_same(&newcomer.block));
-        let is_free = DISKS[number].get().is_none();
-        match known.map(|disk| disk.number).or_else(|| free_number().filter(|_| !is_free)) {
-            Some(due) if due != number => {
-                if setups == SETUPS_MAX {
-                    log::error!("disk at {at}: it says each time that it is another one");
-                    return self.refuse(newcomer);
-                }
+        let introduced = Introduced {
+            number,
+            setups,
+            known: known.map(|disk| disk.number),
+            is_free: DISKS[number].get().is_none(),
+            next_free: free_number(),
+        };
+        match introduced.due() {
+            Due::Back(number) => {
+                let disk = DISKS[number].get().expect("a disk that is known has its number");
+                welcome_back(pci, disk, newcomer.block);
+            }
+            Due::New => self.welcome(pci, newcomer),
+            Due::Again(number) => {
                 if !newcomer.block.release() {
                     log::error!("disk at {at}: the device does not come out of reset");
                     return self.refuse(newcomer);
                 }
-                match self.set_up(pci, port, due, at, setups + 1) {
+                match self.set_up(pci, port, number, at, setups + 1) {
                     Ok(newcomer) => self.newcomers.push(newcomer),
                     Err(why) => log::error!("disk at {at}: the device {why}"),
                 }
             }
-            _ => match known {
-                Some(disk) => welcome_back(pci, disk, newcomer.block),
-                None if is_free => self.welcome(pci, newcomer),
-                None => {
-                    log::warn!("disk at {at}: another one than before, and no name is left");
-                    self.refuse(newcomer);
-                }
-            },
+            Due::Fickle => {
+                log::error!("disk at {at}: it says each time that it is another one");
+                self.refuse(newcomer);
+            }
+            Due::Nameless => {
+                log::warn!("disk at {at}: another one than before, and no name is left");
+                self.refuse(newcomer);
+            }
         }
     }
 

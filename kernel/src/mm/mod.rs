@@ -43,7 +43,7 @@ pub const KERNEL_BASE: u64 = 0xffff_ffff_8000_0000;
 /// The size of a page and of a frame, in bytes.
 pub const PAGE_SIZE: usize = 4096;
 
-/// What the firmware says is memory, whoever has it.
+/// What the firmware says is memory for certain, whoever has it.
 static MEMORY: Once<Vec<RangeInclusive<u64>>> = Once::new();
 
 /// The physical addresses of memory, whoever has it; none before `init`.
@@ -51,10 +51,10 @@ pub fn memory() -> &'static [RangeInclusive<u64>] {
     MEMORY.get().map_or(&[], Vec::as_slice)
 }
 
-/// Whether a region of the firmware's map is device registers and no memory (UEFI 2.10,
-/// table 7.6: memory-mapped I/O, and its port space).
-fn is_registers(kind: MemoryRegionKind) -> bool {
-    matches!(kind, MemoryRegionKind::UnknownUefi(11 | 12))
+/// Whether a region of the firmware's map may be device registers (UEFI 2.10, table 7.10:
+/// reserved, memory-mapped I/O, its port space, code of the platform).
+fn may_be_registers(kind: MemoryRegionKind) -> bool {
+    matches!(kind, MemoryRegionKind::UnknownUefi(0 | 11..=13))
 }
 
 /// Takes over the memory that the boot loader reports as free: three quarters of the
@@ -69,7 +69,7 @@ pub fn init(boot: &BootInfo) {
     frames::init(&boot.memory_regions);
     heap::init();
     let memory = boot.memory_regions.iter().filter(|region| region.start < region.end);
-    let memory = memory.filter(|region| !is_registers(region.kind));
+    let memory = memory.filter(|region| !may_be_registers(region.kind));
     MEMORY.call_once(|| memory.map(|region| region.start..=region.end - 1).collect());
     stack::init(boot.kernel_stack_bottom);
 }
