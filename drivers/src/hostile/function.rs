@@ -97,13 +97,15 @@ impl Liar {
         for _ in 0..answers.below(8) {
             let (at, word) = (answers.below(64) as usize, answers.word());
             let awkward = answers.awkward();
-            match answers.below(6) {
+            match answers.below(7) {
                 0 => device[at] = awkward,
                 1 => device[at] ^= 1 << (word % 32),
                 // A link of the list of capabilities, or a field behind it.
                 2 => device[at] = device[at] & !0xff00 | word & 0xff00,
                 3 => device[16 + at % 48] = awkward,
                 4 => masks[at % 6] = awkward,
+                // A BAR longer than an offset reaches.
+                5 => (masks[4], masks[5], device[8]) = (0, !0 << (1 + word % 8), 0xc),
                 _ => port[at] = awkward,
             }
         }

@@ -29,12 +29,13 @@ pub(crate) struct Region {
 
 impl Region {
     /// The region if it lies in its BAR and holds at least `least` bytes. Of what is longer
-    /// than `most` only the beginning is used.
+    /// than `most` only the beginning is used. It ends within the first 4 GiB: sums of its
+    /// offsets are made in 32 bits.
     pub(crate) fn within(self, bars: &Bars, least: u32, most: u32) -> Result<Region, PciFault> {
         let bar = bars.get(usize::from(self.bar)).copied().flatten();
         let bar = bar.filter(|bar| bar.address != 0).ok_or(PciFault::NoBar(self.bar))?;
         let end = u64::from(self.offset) + u64::from(self.length);
-        if self.length < least || end > bar.size {
+        if self.length < least || end > bar.size.min(u32::MAX.into()) {
             return Err(PciFault::OutsideBar(self.bar));
         }
         Ok(Region { length: self.length.min(most), ..self })

@@ -5,6 +5,7 @@ use virtio_drivers::transport::pci::bus::DeviceFunction;
 use super::*;
 use std::vec::Vec;
 
+use crate::pci::Bar;
 use crate::pci::tests::{FakeConfig, FakeHal, at, message};
 
 const DISK: DeviceFunction = at(0, 1);
@@ -158,4 +159,15 @@ fn registers_that_lie_nowhere_are_refused() {
     for (offset, word, expected, why) in cases {
         assert_eq!(refusal(offset, word), expected, "{why}");
     }
+}
+
+#[test]
+fn a_region_beyond_the_first_4_gib_of_its_bar_is_refused() {
+    let bar = Bar { address: 1 << 39, size: 1 << 33, wide: true, prefetchable: true };
+    let bars = [Some(bar), None, None, None, None, None];
+    let region = |offset, length| Region { bar: 0, offset, length }.within(&bars, 1, 56);
+    let last = u32::MAX - 56;
+    assert_eq!(region(last, 56), Ok(Region { bar: 0, offset: last, length: 56 }));
+    assert_eq!(region(last, 57), Err(PciFault::OutsideBar(0)));
+    assert_eq!(region(u32::MAX, u32::MAX), Err(PciFault::OutsideBar(0)));
 }

@@ -42,8 +42,11 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
 
 impl<H: Hal, D: Device> Queue<H, D> {
     /// Kicks the device once more if it does not move. True if answers have waited for
-    /// their interrupt since the last glance.
+    /// their interrupt since the last glance. Nothing where the device was let go of.
     fn glance(&mut self) -> bool {
+        if self.device.is_none() {
+            return false;
+        }
         let look = self.ring.look();
         let overdue = look.overdue(&self.looked);
         self.looked = look;

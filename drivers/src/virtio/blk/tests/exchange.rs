@@ -162,7 +162,9 @@ fn a_device_that_was_let_go_of_is_not_touched_any_more() {
         if release {
             assert!(bench.disk.release());
         } else {
+            bench.issue(9, read(0, 1));
             bench.disk.lost();
+            bench.endings.try_recv().unwrap();
         }
         // Another device is in its place, and has raised the line that both are on.
         let mut device = bench.device();
@@ -174,14 +176,16 @@ fn a_device_that_was_let_go_of_is_not_touched_any_more() {
             bench.disk.interrupt(why);
         }
         bench.disk.tick();
-        bench.disk.glance();
-        assert_eq!(bench.perform(read(0, 1)).1, error(ErrorKind::Gone, 1));
-        assert_eq!(bench.disk.leave(), 0);
+        (0..8).for_each(|_| bench.disk.glance());
+        bench.issue(0, read(0, 1));
+        assert_eq!(bench.endings.try_recv().unwrap().2, error(ErrorKind::Gone, 1));
+        assert_eq!(bench.disk.leave(), usize::from(!release));
         let device = bench.device();
         assert!(device.isr == InterruptStatus::all(), "its own driver hears why");
         assert_eq!((device.acknowledged, device.kicks), (acknowledged, kicks));
         assert_eq!(device.status, status);
         drop(device);
+        assert_eq!(bench.disk.status().counts.repeated_kicks, 0);
         assert_eq!(bench.disk.capacity(), Sectors(64), "the other's is nothing to it");
     }
 }
