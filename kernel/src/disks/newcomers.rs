@@ -101,6 +101,9 @@ impl House<'_> {
 
     /// Sets a device that came up, and waits a while until it has said who it is.
     fn lodge(&mut self, pci: &mut Pci<ConfigSpace>, port: &Port, at: DeviceFunction) {
+        if self.newcomers.iter().any(|it| it.at == at && !it.refused) {
+            return log::warn!("disk at {at}: it has not said yet who it is");
+        }
         // The one that was there last is the most likely one to come back.
         let before = each().filter(|disk| disk.at == at).last();
         let Some(number) = before.map(|disk| disk.number).or_else(free_number) else {
