@@ -210,6 +210,40 @@ fn a_capability_near_the_end_of_configuration_space_is_cut_short() {
     assert_eq!(pci.words::<2>(&capability), Err(PciFault::CutShort(0xfc)));
 }
 
+/// Configuration space that counts how often each word is read.
+#[derive(Clone)]
+struct Counted(FakeConfig, Arc<Mutex<HashMap<u8, usize>>>);
+
+impl ConfigurationAccess for Counted {
+    fn read_word(&self, at: DeviceFunction, offset: u8) -> u32 {
+        *self.1.lock().unwrap().entry(offset).or_default() += 1;
+        self.0.read_word(at, offset)
+    }
+
+    fn write_word(&mut self, at: DeviceFunction, offset: u8, value: u32) {
+        self.0.write_word(at, offset, value);
+    }
+
+    unsafe fn unsafe_clone(&self) -> Counted {
+        self.clone()
+    }
+}
+
+#[test]
+fn each_word_of_a_capability_is_read_once() {
+    let config = FakeConfig::default();
+    config.add(at(0, 1), DISK, &[(0x34, 0x40), (0x40, 0x0001_5011), (0x50, 0x0009)]);
+    let counts = Arc::default();
+    let pci = Pci::new(Counted(config, Arc::clone(&counts)), Vec::new());
+    for capability in pci.capabilities(at(0, 1)).unwrap() {
+        assert!(pci.words::<4>(&capability).is_ok());
+    }
+    let counts = counts.lock().unwrap();
+    for offset in (0x40..0x60).step_by(4) {
+        assert_eq!(counts[&offset], 1, "the word at {offset:#x}");
+    }
+}
+
 #[test]
 fn bars_that_make_no_sense_are_refused() {
     let bars = |low: u32, high: u32, mask: u32, header: u32| {
