@@ -7,7 +7,7 @@
 //! again. A device that is another one each time comes to an end of that.
 
 /// How often a device is set up, at most.
-pub const SETUPS_MAX: usize = 3;
+const SETUPS_MAX: usize = 3;
 
 /// What is known of a device that has said who it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

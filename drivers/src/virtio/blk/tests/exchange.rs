@@ -164,7 +164,7 @@ fn a_device_that_was_let_go_of_is_not_touched_any_more() {
         } else {
             bench.issue(9, read(0, 1));
             bench.disk.lost();
-            bench.endings.try_recv().unwrap();
+            assert_eq!(bench.endings.try_recv().unwrap().2, error(ErrorKind::Gone, 1));
         }
         // Another device is in its place, and has raised the line that both are on.
         let mut device = bench.device();
