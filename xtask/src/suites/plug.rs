@@ -209,13 +209,14 @@ impl Bench {
         self.does("mirror wait m0", "m0: healthy: 2 of 2 legs in sync")
     }
 
-    /// Waits until something is written to the second disk by what was begun.
+    /// Waits until data are written to the second disk by what was begun: more than all
+    /// records together.
     fn until_written(&mut self) -> Result<()> {
-        let before = self.written()?;
+        let enough = self.written()? + (1 << 20);
         let mut watch = Watch::of(LIMIT);
         loop {
             let written = self.written()?;
-            if written > before {
+            if written > enough {
                 return Ok(());
             }
             ensure!(watch.sees(written), "nothing is written to vbd1");
@@ -314,9 +315,11 @@ fn torn_out(bench: &mut Bench) -> Result<()> {
 }
 
 fn hung(bench: &mut Bench) -> Result<()> {
-    bench.limit(CRAWL)?;
+    bench.limit(RATE)?;
     bench.begin("fill m0 0 40M random=1");
     bench.until_written()?;
+    // What it holds from now on takes long.
+    bench.limit(CRAWL)?;
     bench.guest.qmp("device_del", json!({"id": "vbd1"}))?;
     bench.did("filled 40 MiB")?;
     bench.until("it keeps its power")?;
