@@ -10,6 +10,8 @@
 //! - `virtio_drivers::Hal`: memory that a device can reach, mapped registers;
 //! - `virtio_drivers`' `ConfigurationAccess`: PCI configuration space, for hot plug
 //!   with [`pci::HalfWords`];
+//! - what has its physical address already, so that no device is believed to be there
+//!   ([`pci::Pci::new`]);
 //! - an address and data for each interrupt ([`pci::Message`]), and a call of
 //!   [`interrupt`](virtio::blk::VirtioBlk::interrupt) in a thread when it comes;
 //! - a call of [`glance`](virtio::blk::VirtioBlk::glance) every
@@ -17,6 +19,8 @@
 //!   [`tick`](virtio::blk::VirtioBlk::tick) every [`TICK_MS`](virtio::blk::TICK_MS).
 //!
 //! ```no_run
+//! use core::ops::RangeInclusive;
+//!
 //! use drivers::pci::Pci;
 //! use drivers::virtio::blk::{Interrupt, Options, VirtioBlk};
 //! use drivers::virtio::transport::{Interrupts, VirtioPci};
@@ -28,11 +32,13 @@
 //!
 //! type Disk<H, C> = VirtioBlk<H, VirtioPci<C>>;
 //!
-//! /// The first disk on the machine, interrupting by its line.
+//! /// The first disk on the machine, interrupting by its line. No registers are where there
+//! /// is `memory`.
 //! fn first_disk<H: Hal, C: ConfigurationAccess + Send>(
 //!     config: C,
+//!     memory: Vec<RangeInclusive<u64>>,
 //! ) -> Result<Option<Disk<H, C>>, SetupError> {
-//!     let mut pci = Pci::new(config);
+//!     let mut pci = Pci::new(config, memory);
 //!     let functions = pci.scan();
 //!     let is_disk = |info| virtio_device_type(info) == Some(DeviceType::Block);
 //!     let Some(found) = functions.iter().find(|found| is_disk(&found.info)) else {
@@ -54,9 +60,11 @@
 #![deny(unsafe_code)]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "hostile"))]
 extern crate std;
 
+#[cfg(any(test, feature = "hostile"))]
+pub mod hostile;
 #[allow(unsafe_code)]
 pub mod pci;
 pub mod pcie;

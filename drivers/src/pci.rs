@@ -7,39 +7,40 @@
 //!
 //! - Firmware has numbered the buses and placed the BARs; of what comes later
 //!   `pcie` places them.
-//! - BARs are sized only while their function is idle: sizing switches its
-//!   address decoding off for a moment.
-//! - What a device says of itself is bounded before it is followed.
+//! - What a device says of itself is checked where it is read: its list of capabilities in
+//!   `capability`, its BARs in `bar` and [`Pci::claim`]. What is built on either, by
+//!   `virtio-drivers` too (`checked`), stands on that one reading.
+//! - No registers are mapped where something else is: memory, an interrupt controller, the
+//!   BAR of another function.
+
+mod bar;
+mod capability;
+mod checked;
+mod msix;
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::RangeInclusive;
 use core::ptr::NonNull;
 
 use virtio_drivers::Hal;
 use virtio_drivers::transport::pci::bus::{
-    BarInfo, CapabilityInfo, Command, ConfigurationAccess, DeviceFunction, DeviceFunctionInfo,
-    HeaderType, PciRoot,
+    Command, ConfigurationAccess, DeviceFunction, DeviceFunctionInfo, HeaderType, PciRoot,
 };
 use virtio_drivers::transport::pci::{PciTransport, VirtioPciError};
-use volatile::{VolatileRef, map_field};
+use volatile::VolatileRef;
 
-/// A list of capabilities longer than this runs in a circle: 192 bytes of
-/// configuration space hold no more.
-const CAPABILITIES_MAX: usize = 48;
-/// Base address registers of a function that is no bridge.
-const BARS: u8 = 6;
-const CAPABILITY_MSIX: u8 = 0x11;
+pub(crate) use self::bar::{BAR0, Bar, Bars};
+pub use self::capability::Capability;
+pub(crate) use self::checked::{CAPABILITY_VENDOR, Checked, Region};
 
 // Words of the configuration space (PCI Local Bus 3.0, 6.1; PCI bridge 1.2, 3.2).
+pub(crate) const COMMAND: u8 = 0x04;
 const BUS_NUMBERS: u8 = 0x18;
 const INTERRUPT: u8 = 0x3c;
 
 /// The vendor that a function has which is still starting.
 const NOT_READY: u16 = 1;
-
-/// In the message control of MSI-X (PCI 3.0, 6.8.2.3), as part of its word.
-const MSIX_ENABLE: u32 = 1 << 31;
-const MSIX_MASK_ALL: u32 = 1 << 30;
 
 /// Configuration space that takes writes of 16 bits, too: of two registers in a word one
 /// may have to be left alone.
@@ -53,6 +54,10 @@ pub struct Pci<C: ConfigurationAccess> {
     root: PciRoot<C>,
     /// The same configuration space: `root` keeps its own to itself.
     config: C,
+    /// Where no BAR may lie: physical addresses that are somebody's already.
+    reserved: Vec<RangeInclusive<u64>>,
+    /// The BARs of functions that are driven.
+    claims: Vec<(DeviceFunction, RangeInclusive<u64>)>,
 }
 
 /// A function on a bus.
@@ -65,12 +70,35 @@ pub struct Function {
 }
 
 /// An interrupt as a memory write: what a device sends, and where (MSI).
+///
+/// A device writes it past every check of the compiler. So whoever makes one answers for
+/// it, and nobody can change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The address of the interrupt controller.
-    pub address: u64,
-    /// What names the vector there.
-    pub data: u32,
+    address: u64,
+    data: u32,
+}
+
+impl Message {
+    /// The message that is the write of `data` to the physical address `address`.
+    ///
+    /// # Safety
+    ///
+    /// The address is an interrupt controller's, and the data name a vector there whose
+    /// handler bears to be called at any time, as long as the device has power.
+    pub const unsafe fn new(address: u64, data: u32) -> Message {
+        Message { address, data }
+    }
+
+    /// Where it is written.
+    pub fn address(&self) -> u64 {
+        self.address
+    }
+
+    /// What is written there.
+    pub fn data(&self) -> u32 {
+        self.data
+    }
 }
 
 /// What is wrong with a function's configuration space.
@@ -78,25 +106,34 @@ pub struct Message {
 pub enum PciFault {
     /// The list of capabilities runs in a circle.
     EndlessCapabilities,
+    /// The list of capabilities leads to this offset, where none can be.
+    StrayCapability(u8),
+    /// The capability at this offset is shorter than its kind is.
+    CutShort(u8),
     /// There is no memory BAR of this number, or it has no address.
     NoBar(u8),
     /// Registers lie outside their BAR, or are misaligned.
     OutsideBar(u8),
     /// There are fewer interrupt vectors than needed.
     TooFewVectors,
-    /// A BAR is of no known kind.
-    BadBar,
+    /// The BAR of this number is of no known kind, its size is no power of two, or its
+    /// address no multiple of that.
+    BadBar(u8),
+    /// The BAR of this number lies over memory, an interrupt controller or another BAR.
+    Overlaps(u8),
     /// The bridge above has no room left for a BAR of this number.
     NoRoom(u8),
 }
 
 impl<C: ConfigurationAccess> Pci<C> {
-    /// The PCI buses behind `config`.
-    pub fn new(config: C) -> Pci<C> {
+    /// The PCI buses behind `config`. No BAR may lie in `reserved`: the physical addresses of
+    /// memory, of interrupt controllers and configuration space, and those that the CPU does
+    /// not have.
+    pub fn new(config: C, reserved: Vec<RangeInclusive<u64>>) -> Pci<C> {
         // SAFETY: both handles stay in this struct, so `&mut self` orders every
         // write; what `Presence` keeps reads a word that nobody writes.
         let root = PciRoot::new(unsafe { config.unsafe_clone() });
-        Pci { root, config }
+        Pci { root, config, reserved, claims: Vec::new() }
     }
 
     /// Every function that can be reached from bus 0, by address. Lets the
@@ -131,6 +168,13 @@ impl<C: ConfigurationAccess> Pci<C> {
         self.root.set_command(at, command | on | also);
     }
 
+    /// Keeps a function from decoding addresses and from reaching memory.
+    pub fn disable(&mut self, at: DeviceFunction) {
+        let (_, command) = self.root.get_status_command(at);
+        let off = Command::MEMORY_SPACE | Command::IO_SPACE | Command::BUS_MASTER;
+        self.root.set_command(at, command - off);
+    }
+
     /// Keeps a function from raising its interrupt line, or lets it.
     pub fn mute_line(&mut self, at: DeviceFunction, muted: bool) {
         let (_, mut command) = self.root.get_status_command(at);
@@ -150,13 +194,17 @@ impl<C: ConfigurationAccess> Pci<C> {
         (pin != 0 && line != 0xff).then_some(line)
     }
 
-    /// A function's capabilities, which end.
-    pub fn capabilities(&self, at: DeviceFunction) -> Result<Vec<CapabilityInfo>, PciFault> {
-        let list: Vec<_> = self.root.capabilities(at).take(CAPABILITIES_MAX + 1).collect();
-        if list.len() > CAPABILITIES_MAX {
-            return Err(PciFault::EndlessCapabilities);
-        }
-        Ok(list)
+    /// A function's capabilities, in the order of its list.
+    pub fn capabilities(&self, at: DeviceFunction) -> Result<Vec<Capability>, PciFault> {
+        capability::list(&self.config, at)
+    }
+
+    /// The first `N` words of a capability, each read once.
+    pub(crate) fn words<const N: usize>(
+        &self,
+        capability: &Capability,
+    ) -> Result<[u32; N], PciFault> {
+        capability.words(&self.config)
     }
 
     /// A word of the configuration space; `offset` is a multiple of 4.
@@ -175,19 +223,41 @@ impl<C: ConfigurationAccess> Pci<C> {
     }
 
     /// What an idle function's BARs ask for, by number; sizing them.
-    pub(crate) fn bars(
-        &mut self,
-        at: DeviceFunction,
-    ) -> Result<[Option<BarInfo>; BARS as usize], PciFault> {
-        self.root.bars(at).map_err(|_| PciFault::BadBar)
+    pub(crate) fn bars(&mut self, at: DeviceFunction) -> Result<Bars, PciFault> {
+        bar::size(&mut self.config, at)
     }
 
-    /// `virtio-drivers`' transport for a virtio function.
+    /// The BARs of an idle function, which are its alone from now on, in place of those that
+    /// a function in its place had. None of them lies over anything that is known.
+    pub(crate) fn claim(&mut self, at: DeviceFunction) -> Result<Bars, PciFault> {
+        let bars = self.bars(at)?;
+        self.claims.retain(|(owner, _)| *owner != at);
+        let before = self.claims.len();
+        for (number, bar) in (0..).zip(&bars) {
+            let Some(bar) = bar.filter(|bar| bar.address != 0) else { continue };
+            let taken = self.claims.iter().map(|(_, taken)| taken).chain(&self.reserved);
+            let overlaps =
+                |it: &RangeInclusive<u64>| bar.address <= *it.end() && *it.start() <= bar.last();
+            if taken.into_iter().any(overlaps) {
+                self.claims.truncate(before);
+                return Err(PciFault::Overlaps(number));
+            }
+            self.claims.push((at, bar.address..=bar.last()));
+        }
+        Ok(bars)
+    }
+
+    /// Nothing on this bus has an address any more.
+    pub(crate) fn forget(&mut self, bus: u8) {
+        self.claims.retain(|(owner, _)| owner.bus != bus);
+    }
+
+    /// `virtio-drivers`' transport for a virtio function of which this was checked.
     pub(crate) fn virtio_transport<H: Hal>(
-        &mut self,
+        checked: Checked,
         at: DeviceFunction,
     ) -> Result<PciTransport, VirtioPciError> {
-        PciTransport::new::<H, C>(&mut self.root, at)
+        PciTransport::new::<H, Checked>(&mut PciRoot::new(checked), at)
     }
 
     /// How to ask later whether the function is still there.
@@ -196,64 +266,23 @@ impl<C: ConfigurationAccess> Pci<C> {
         Presence { at, config: unsafe { self.config.unsafe_clone() } }
     }
 
-    /// How many MSI-X vectors the function has; 0 if it has no MSI-X.
-    pub fn msix_vectors(&self, at: DeviceFunction) -> Result<usize, PciFault> {
-        Ok(self.msix(at)?.map_or(0, |msix| usize::from(msix.private_header & 0x7ff) + 1))
-    }
-
-    /// Makes vector i of the function send `messages[i]`, and turns its INTx off.
-    pub fn set_msix<H: Hal>(
-        &mut self,
-        at: DeviceFunction,
-        messages: &[Message],
-    ) -> Result<(), PciFault> {
-        if self.msix_vectors(at)? < messages.len() {
-            return Err(PciFault::TooFewVectors);
-        }
-        let Some(msix) = self.msix(at)? else { return Ok(()) };
-        let table = self.read(at, msix.offset + 4);
-        let (bar, offset) = ((table & 7) as u8, u64::from(table & !7));
-        let control = self.read(at, msix.offset) | MSIX_ENABLE;
-        self.config.write_word(at, msix.offset, control | MSIX_MASK_ALL);
-        self.enable(at, Command::INTERRUPT_DISABLE);
-        for (i, message) in (0..).zip(messages) {
-            let start = offset + i * size_of::<MsixEntry>() as u64;
-            let mut entry = self.registers::<H, MsixEntry>(at, bar, start)?;
-            let entry = entry.as_mut_ptr();
-            map_field!(entry.masked).write(1);
-            map_field!(entry.address_low).write(message.address as u32);
-            map_field!(entry.address_high).write((message.address >> 32) as u32);
-            map_field!(entry.data).write(message.data);
-            map_field!(entry.masked).write(0);
-        }
-        self.config.write_word(at, msix.offset, control & !MSIX_MASK_ALL);
-        Ok(())
-    }
-
-    fn msix(&self, at: DeviceFunction) -> Result<Option<CapabilityInfo>, PciFault> {
-        Ok(self.capabilities(at)?.into_iter().find(|capability| capability.id == CAPABILITY_MSIX))
-    }
-
-    /// The registers `offset` bytes into BAR `bar`, mapped for good.
+    /// The registers `offset` bytes into BAR `bar` of a function that has these BARs, mapped
+    /// for good.
     pub(crate) fn registers<H: Hal, T: Registers>(
-        &mut self,
-        at: DeviceFunction,
+        bars: &Bars,
         bar: u8,
         offset: u64,
     ) -> Result<VolatileRef<'static, T>, PciFault> {
-        if bar >= BARS {
+        let found = bars.get(usize::from(bar)).copied().flatten();
+        let Some(it) = found.filter(|it| it.address != 0) else {
             return Err(PciFault::NoBar(bar));
-        }
-        let (address, size) = match self.root.bar_info(at, bar) {
-            Ok(Some(BarInfo::Memory { address, size, .. })) if address != 0 => (address, size),
-            _ => return Err(PciFault::NoBar(bar)),
         };
         let end = offset.checked_add(size_of::<T>() as u64);
-        if end.is_none_or(|end| end > size) || !offset.is_multiple_of(align_of::<T>() as u64) {
+        if end.is_none_or(|end| end > it.size) || !offset.is_multiple_of(align_of::<T>() as u64) {
             return Err(PciFault::OutsideBar(bar));
         }
-        // SAFETY: within a memory BAR that firmware has placed and sized.
-        let mapped = unsafe { H::mmio_phys_to_virt(address + offset, size_of::<T>()) };
+        // SAFETY: within a memory BAR, which lies over nothing else that is known.
+        let mapped = unsafe { H::mmio_phys_to_virt(it.address + offset, size_of::<T>()) };
         // SAFETY: mapped for good and aligned like the offset; any bits are a
         // `Registers`. Other pointers to the same registers do no harm: every
         // access is volatile, and the drivers' locks order those that matter.
@@ -276,9 +305,29 @@ pub struct Presence<C: ConfigurationAccess> {
 }
 
 impl<C: ConfigurationAccess> Presence<C> {
+    /// Where the function is, or was.
+    pub fn at(&self) -> DeviceFunction {
+        self.at
+    }
+
     /// False once the function was pulled: configuration space then reads all ones.
     pub fn is_present(&self) -> bool {
         self.config.read_word(self.at, 0) as u16 != u16::MAX
+    }
+}
+
+impl ConfigurationAccess for Checked {
+    fn read_word(&self, _: DeviceFunction, offset: u8) -> u32 {
+        self.word(offset)
+    }
+
+    fn write_word(&mut self, _: DeviceFunction, offset: u8, value: u32) {
+        self.set(offset, value);
+    }
+
+    // SAFETY: a copy of words; nothing is shared.
+    unsafe fn unsafe_clone(&self) -> Checked {
+        self.clone()
     }
 }
 
@@ -292,18 +341,8 @@ pub(crate) unsafe trait Registers {}
 // SAFETY: a 16-bit register.
 unsafe impl Registers for u16 {}
 
-/// PCI 3.0, 6.8.2.6 to 6.8.2.9.
-#[repr(C)]
-struct MsixEntry {
-    address_low: u32,
-    address_high: u32,
-    data: u32,
-    /// Bit 0; the others are reserved.
-    masked: u32,
-}
-
 // SAFETY: four 32-bit words, as the specification has them.
-unsafe impl Registers for MsixEntry {}
+unsafe impl Registers for msix::Entry {}
 
 /// The start of `virtio_pci_common_cfg` (virtio 1.2, 4.1.4.3), as far as it is
 /// used beside virtio-drivers' own `PciTransport`.
@@ -328,10 +367,19 @@ impl fmt::Display for PciFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             PciFault::EndlessCapabilities => f.write_str("has an endless list of capabilities"),
+            PciFault::StrayCapability(offset) => {
+                write!(f, "has a list of capabilities that leads to {offset:#04x}")
+            }
+            PciFault::CutShort(offset) => {
+                write!(f, "has a capability at {offset:#04x} that is cut short")
+            }
             PciFault::NoBar(bar) => write!(f, "has no memory BAR {bar}, or no address for it"),
             PciFault::OutsideBar(bar) => write!(f, "has registers outside of BAR {bar}"),
             PciFault::TooFewVectors => f.write_str("has too few interrupt vectors"),
-            PciFault::BadBar => f.write_str("has a BAR of no known kind"),
+            PciFault::BadBar(bar) => write!(f, "has a BAR {bar} that makes no sense"),
+            PciFault::Overlaps(bar) => {
+                write!(f, "has BAR {bar} where something else has its address")
+            }
             PciFault::NoRoom(bar) => write!(f, "finds no room below its bridge for BAR {bar}"),
         }
     }

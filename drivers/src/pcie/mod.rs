@@ -2,10 +2,12 @@
 //!
 //! Place: the kernel finds the [`Port`]s above such slots, makes a [`Slot`] of each and
 //! gives it a [`turn`](Slot::turn) whenever its port interrupts or its time has come.
-//! `port` knows registers, `slot` what is done when, `room` where BARs go.
+//! `port` knows registers, `slot` what is done when, `room` where BARs go, `naming` which disk
+//! a device is.
 //!
 //! All sections are those of the PCI Express base specification 4.0.
 
+mod naming;
 mod port;
 mod room;
 mod slot;
@@ -13,6 +15,7 @@ mod slot;
 #[allow(unsafe_code)]
 mod tests;
 
+pub use naming::{Due, Introduced};
 pub use port::{Port, ports};
 pub use room::place;
-pub use slot::{News, Next, Slot, Stage, Tenant};
+pub use slot::{News, Next, Severed, Slot, Stage, Tenant};

@@ -19,10 +19,10 @@ const SLOT_IMPLEMENTED: u16 = 1 << 8;
 const VECTOR_SHIFT: u16 = 9;
 
 // Offsets in the capability (7.5.3).
-const LINK_CAPABILITIES: u8 = 0x0c;
 const LINK: u8 = 0x10;
-const SLOT_CAPABILITIES: u8 = 0x14;
 const SLOT: u8 = 0x18;
+/// Words of the capability up to Slot Control and Slot Status.
+const WORDS: usize = 7;
 
 /// Link Capabilities: the port reports whether its link is up.
 const REPORTS_LINK: u32 = 1 << 20;
@@ -101,6 +101,7 @@ pub struct Port {
     pub bus: u8,
     /// Which of its MSI-X vectors tells of the slot.
     pub vector: u8,
+    /// Where its capability begins; all of it up to the slot's registers is there.
     capability: u8,
     reports_link: bool,
     /// It says when a command was carried out.
@@ -130,19 +131,19 @@ impl Port {
         pci: &Pci<C>,
         at: DeviceFunction,
     ) -> Result<Option<Port>, PciFault> {
-        let express = pci.capabilities(at)?.into_iter().find(|it| it.id == CAPABILITY_PCIE);
-        let Some(express) = express.filter(|it| it.private_header & SLOT_IMPLEMENTED != 0) else {
+        let express = pci.capabilities(at)?.into_iter().find(|it| it.id() == CAPABILITY_PCIE);
+        let Some(express) = express.filter(|it| it.header() & SLOT_IMPLEMENTED != 0) else {
             return Ok(None);
         };
-        let slot = pci.read(at, express.offset + SLOT_CAPABILITIES);
+        let [.., link, _, slot, _] = pci.words::<WORDS>(&express)?;
         let bus = pci.read(at, BUS_NUMBERS).to_le_bytes()[1];
         Ok((slot & HOT_PLUG != 0 && bus != 0).then(|| Port {
             at,
             number: (slot >> NUMBER_SHIFT) as u16,
             bus,
-            vector: (express.private_header >> VECTOR_SHIFT & 0x1f) as u8,
-            capability: express.offset,
-            reports_link: pci.read(at, express.offset + LINK_CAPABILITIES) & REPORTS_LINK != 0,
+            vector: (express.header() >> VECTOR_SHIFT & 0x1f) as u8,
+            capability: express.offset(),
+            reports_link: link & REPORTS_LINK != 0,
             completes: slot & NO_COMPLETED == 0,
             switches_power: slot & POWER_CONTROLLER != 0,
         }))

@@ -10,15 +10,11 @@
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use virtio_drivers::transport::pci::bus::{
-    BarInfo, Command, ConfigurationAccess, DeviceFunction, MemoryBarType,
-};
+use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction, HeaderType};
 
 use super::Port;
-use crate::pci::{Pci, PciFault};
+use crate::pci::{BAR0, Bar, Pci, PciFault};
 
-const COMMAND: u8 = 0x04;
-const BAR0: u8 = 0x10;
 const MEMORY: u8 = 0x20;
 const PREFETCHABLE: u8 = 0x24;
 const PREFETCHABLE_BASE_HIGH: u8 = 0x28;
@@ -37,18 +33,15 @@ struct Wanted {
 }
 
 /// Gives every memory BAR of the device in the port's slot an address, and leaves its
-/// functions switched off. Those behind a further bridge get none.
+/// functions switched off. A bridge gets none, nor does what is behind it.
 pub fn place<C: ConfigurationAccess>(pci: &mut Pci<C>, port: &Port) -> Result<(), PciFault> {
+    pci.forget(port.bus);
     let mut wanted = Vec::new();
-    for function in pci.functions(port.bus) {
-        let command = pci.read(function.at, COMMAND);
-        let off = !u32::from((Command::MEMORY_SPACE | Command::IO_SPACE).bits());
-        pci.write(function.at, COMMAND, command & 0xffff & off);
+    let functions = pci.functions(port.bus).into_iter();
+    for function in functions.filter(|it| it.info.header_type == HeaderType::Standard) {
+        pci.disable(function.at);
         for (bar, info) in (0..).zip(pci.bars(function.at)?) {
-            let Some(BarInfo::Memory { address_type, prefetchable, size, .. }) = info else {
-                continue;
-            };
-            let wide = address_type == MemoryBarType::Width64;
+            let Some(Bar { size, wide, prefetchable, .. }) = info else { continue };
             wanted.push(Wanted { at: function.at, bar, size, wide, prefetchable });
         }
     }
@@ -98,5 +91,7 @@ fn prefetchable<C: ConfigurationAccess>(pci: &Pci<C>, bridge: DeviceFunction) ->
 fn window(word: u32, base_high: u32, limit_high: u32) -> Range<u64> {
     let base = u64::from(base_high) << 32 | u64::from(word & 0xfff0) << 16;
     let limit = u64::from(limit_high) << 32 | u64::from(word & 0xfff0_0000);
-    if base == 0 || limit < base { 0..0 } else { base..limit + GRAIN }
+    // The window of the last addresses of all would end where no address is: it is not used.
+    let end = limit.checked_add(GRAIN);
+    end.filter(|_| base != 0 && base <= limit).map_or(0..0, |end| base..end)
 }

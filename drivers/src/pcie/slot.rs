@@ -25,7 +25,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use virtio_drivers::transport::pci::bus::ConfigurationAccess;
+use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction};
 
 use super::port::{Control, Port, Status};
 use crate::pci::{HalfWords, Pci};
@@ -58,6 +58,33 @@ pub trait Tenant<C: ConfigurationAccess> {
 
     /// The device is not there any more.
     fn lost(&mut self);
+
+    /// No device in the slot reaches memory: what those that were lost had been lent is
+    /// free. Comes after `lost`, or after the last `leave`, once the power has been off for
+    /// a second.
+    fn severed(&mut self, proof: &Severed);
+}
+
+/// That nothing in a slot reaches memory, by the word of the port above: the power is off,
+/// or the slot is empty. The device's own silence would prove nothing.
+///
+/// To have one is the permission to free what such a device was lent; only a [`Slot`] gives
+/// it, and only for its own bus.
+#[derive(Debug)]
+pub struct Severed {
+    bus: u8,
+}
+
+impl Severed {
+    /// Whether a device at `at` was in the slot.
+    pub fn covers(&self, at: DeviceFunction) -> bool {
+        at.bus == self.bus
+    }
+
+    #[cfg(any(test, feature = "hostile"))]
+    pub(crate) fn of_bus(bus: u8) -> Severed {
+        Severed { bus }
+    }
 }
 
 /// Where a slot stands.
@@ -186,7 +213,7 @@ impl Slot {
         tenant: &mut impl Tenant<C>,
         now: Duration,
     ) -> Next {
-        let (_, status) = self.port.registers(pci);
+        let (control, status) = self.port.registers(pci);
         if let Some(at) = self.commanded {
             let carried_out = !self.port.completes || status.contains(Status::COMPLETED);
             if !carried_out && now < at + COMMAND_MAX {
@@ -196,6 +223,11 @@ impl Slot {
         }
         let order = self.order.take();
         let (stage, news) = self.step(pci, tenant, now, status, order);
+        if matches!(self.stage, Stage::Resting { until, .. } if now >= until)
+            && self.is_cut_off(control, status)
+        {
+            tenant.severed(&Severed { bus: self.port.bus });
+        }
         self.stage = stage;
         let seen = status.intersection(HEARD);
         let control = self.wanted();
@@ -215,6 +247,15 @@ impl Slot {
             Some(now + GLANCE)
         };
         Next { at, news }
+    }
+
+    /// Whether nothing in the slot can reach memory, by what the port's registers say.
+    fn is_cut_off(&self, control: Control, status: Status) -> bool {
+        if self.port.switches_power {
+            control.contains(Control::POWER_OFF)
+        } else {
+            !status.intersects(Status::PRESENT.union(Status::CHANGED))
+        }
     }
 
     /// One step: where the slot stands then, and what there is to tell.

@@ -6,15 +6,16 @@
 //!
 //! Unsafe as the real thing is: it follows addresses that it finds in memory.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::Layout;
 use std::boxed::Box;
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::vec;
 use std::vec::Vec;
 
+use virtio_drivers::transport::pci::bus::DeviceFunction;
 use virtio_drivers::transport::{DeviceStatus, DeviceType, InterruptStatus, Transport};
 use virtio_drivers::{BufferDirection, Hal, PAGE_SIZE, PhysAddr};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
@@ -27,20 +28,35 @@ use super::{Device, DeviceFault, Failure};
 /// back, so that sharing or unsharing too little is noticed.
 pub(super) struct FakeHal<const BOUNCE: bool>;
 
+std::thread_local! {
+    /// Pages that queues have, of this thread's making.
+    static PAGES_OUT: Cell<usize> = const { Cell::new(0) };
+}
+
+/// How many pages the queues of this thread have.
+pub(super) fn pages_out() -> usize {
+    PAGES_OUT.with(Cell::get)
+}
+
 /// What is shared now: bounce buffers by their address.
 static BOUNCED: LazyLock<Mutex<HashMap<PhysAddr, Box<[u8]>>>> = LazyLock::new(Mutex::default);
 
-// SAFETY: memory of the process's own allocator, never given back.
+// SAFETY: memory of the process's own allocator.
 unsafe impl<const BOUNCE: bool> Hal for FakeHal<BOUNCE> {
     fn dma_alloc(pages: usize, _: BufferDirection) -> (PhysAddr, NonNull<u8>) {
         let layout = Layout::from_size_align(pages * PAGE_SIZE, PAGE_SIZE).unwrap();
         // SAFETY: the layout is not empty.
         let memory = NonNull::new(unsafe { std::alloc::alloc_zeroed(layout) }).unwrap();
+        PAGES_OUT.with(|out| out.set(out.get() + pages));
         (memory.as_ptr().expose_provenance() as PhysAddr, memory)
     }
 
-    unsafe fn dma_dealloc(_: PhysAddr, _: NonNull<u8>, _: usize) -> i32 {
-        unreachable!("a queue is never freed")
+    unsafe fn dma_dealloc(_: PhysAddr, memory: NonNull<u8>, pages: usize) -> i32 {
+        let layout = Layout::from_size_align(pages * PAGE_SIZE, PAGE_SIZE).unwrap();
+        // SAFETY: from `dma_alloc`, with the same number of pages.
+        unsafe { std::alloc::dealloc(memory.as_ptr(), layout) };
+        PAGES_OUT.with(|out| out.set(out.get() - pages));
+        0
     }
 
     unsafe fn mmio_phys_to_virt(_: PhysAddr, _: usize) -> NonNull<u8> {
@@ -74,6 +90,9 @@ unsafe impl<const BOUNCE: bool> Hal for FakeHal<BOUNCE> {
     }
 }
 
+/// Where every fake device is.
+pub(super) const PLACE: DeviceFunction = DeviceFunction { bus: 2, device: 0, function: 0 };
+
 /// How the device behaves.
 #[derive(Clone)]
 pub(super) struct Model {
@@ -81,6 +100,11 @@ pub(super) struct Model {
     pub(super) features: u64,
     pub(super) queue_size: u32,
     pub(super) config: [u8; 60],
+    /// What it answers to GET_ID.
+    pub(super) serial: [u8; 20],
+    /// The configuration after the next read of it, and so on: each is a generation.
+    pub(super) changes: VecDeque<[u8; 60]>,
+    pub(super) generation: u32,
 }
 
 impl Model {
@@ -90,6 +114,9 @@ impl Model {
             features: (Features::all() - Features::RO).bits(),
             queue_size: 256,
             config: [0; 60],
+            serial: *b"disk-1\0-------------",
+            changes: VecDeque::new(),
+            generation: 0,
         };
         model.set(0, &sectors.to_le_bytes());
         model.set(8, &(1u32 << 20).to_le_bytes());
@@ -133,6 +160,8 @@ pub(super) struct FakeDevice {
     /// It interrupts.
     pub(super) interrupting: bool,
     pub(super) isr: InterruptStatus,
+    /// How often it was asked why it interrupts.
+    pub(super) acknowledged: usize,
     /// It interrupts by a line, which is heard when it is raised.
     pub(super) by_line: bool,
     /// Whether the next kick or interrupt is lost on its way.
@@ -160,7 +189,8 @@ impl FakeTransport {
     pub(super) fn new(model: Model) -> FakeTransport {
         let sectors = u64::from_le_bytes(model.config[..8].try_into().unwrap());
         FakeTransport(Arc::new(Mutex::new(FakeDevice {
-            disk: vec![0; sectors as usize * 512],
+            // It may say more than it has.
+            disk: vec![0; sectors.min(1 << 16) as usize * 512],
             model,
             accepted: 0,
             status: DeviceStatus::empty(),
@@ -171,6 +201,7 @@ impl FakeTransport {
             kicks: 0,
             interrupting: false,
             isr: InterruptStatus::empty(),
+            acknowledged: 0,
             by_line: false,
             loses: Box::new(|| false),
             size: 0,
@@ -290,7 +321,7 @@ impl FakeDevice {
             match kind {
                 0 => copy_out(&self.disk[part.clone()], address),
                 1 => copy_in(address, &mut self.disk[part.clone()]),
-                8 => copy_out(b"disk-1\0-------------", address),
+                8 => copy_out(&self.model.serial, address),
                 _ => panic!("a payload for command {kind}"),
             }
             at = part.end;
@@ -307,6 +338,10 @@ impl FakeDevice {
 }
 
 impl Device for FakeTransport {
+    fn at(&self) -> DeviceFunction {
+        PLACE
+    }
+
     fn health(&self) -> Result<(), Failure> {
         let device = self.device();
         if !device.present {
@@ -373,21 +408,28 @@ impl Transport for FakeTransport {
     }
 
     fn ack_interrupt(&mut self) -> InterruptStatus {
-        std::mem::take(&mut self.device().isr)
+        let mut device = self.device();
+        device.acknowledged += 1;
+        std::mem::take(&mut device.isr)
     }
 
     fn read_config_generation(&self) -> u32 {
-        0
+        self.device().model.generation
     }
 
     fn read_config_space<T: FromBytes + IntoBytes>(
         &self,
         offset: usize,
     ) -> virtio_drivers::Result<T> {
-        let device = self.device();
+        let mut device = self.device();
         let bytes = device.model.config.get(offset..offset + size_of::<T>());
         let bytes = bytes.ok_or(virtio_drivers::Error::ConfigSpaceTooSmall)?;
-        Ok(T::read_from_bytes(bytes).unwrap())
+        let value = T::read_from_bytes(bytes).unwrap();
+        if let Some(config) = device.model.changes.pop_front() {
+            device.model.config = config;
+            device.model.generation += 1;
+        }
+        Ok(value)
     }
 
     fn write_config_space<T: IntoBytes + Immutable>(
@@ -436,35 +478,4 @@ fn copy_out(from: &[u8], to: PhysAddr) {
 fn copy_in(from: PhysAddr, to: &mut [u8]) {
     // SAFETY: the driver lent this much there.
     unsafe { ptr::copy(ptr::with_exposed_provenance(from as usize), to.as_mut_ptr(), to.len()) };
-}
-
-/// Counts allocations, for tests of what allocates nothing.
-struct Counting;
-
-std::thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-// SAFETY: passes everything to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-/// How often this thread allocated while it did `work`.
-pub(super) fn allocations(work: impl FnOnce()) -> usize {
-    let before = ALLOCATIONS.with(Cell::get);
-    work();
-    ALLOCATIONS.with(Cell::get) - before
 }

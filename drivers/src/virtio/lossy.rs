@@ -4,6 +4,7 @@
 //! up for it. Everything but kicks passes through.
 
 use virtio_drivers::PhysAddr;
+use virtio_drivers::transport::pci::bus::DeviceFunction;
 use virtio_drivers::transport::{DeviceStatus, DeviceType, InterruptStatus, Transport};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -23,6 +24,10 @@ impl<D: Device> Lossy<D> {
 }
 
 impl<D: Device> Device for Lossy<D> {
+    fn at(&self) -> DeviceFunction {
+        self.inner.at()
+    }
+
     fn health(&self) -> Result<(), Failure> {
         self.inner.health()
     }

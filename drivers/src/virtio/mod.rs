@@ -4,6 +4,9 @@
 //! PCI device is told about it; `blk` makes a disk of the two. `lossy` is a fault to be had
 //! on purpose.
 
+#[cfg(test)]
+#[allow(unsafe_code)]
+mod allocation_tests;
 pub mod blk;
 #[cfg(test)]
 #[allow(unsafe_code)]
@@ -16,12 +19,16 @@ use core::fmt;
 
 use virtio_drivers::transport::Transport;
 use virtio_drivers::transport::pci::VirtioPciError;
+use virtio_drivers::transport::pci::bus::DeviceFunction;
 
 use self::ring::Fetched;
 use crate::pci::PciFault;
 
 /// What a driver asks of its device beyond `virtio_drivers`' [`Transport`].
 pub trait Device: Transport + Send {
+    /// Where on the buses it is.
+    fn at(&self) -> DeviceFunction;
+
     /// Whether the device is there, and works by its own account. Cheap enough
     /// to be asked every second; does not wait.
     fn health(&self) -> Result<(), Failure>;

@@ -9,12 +9,16 @@
 //! - A doorbell for queue 0 that costs one register access instead of three.
 //! - [`Device::health`].
 //! - No reset on drop: `PciTransport`'s waits for ever when the device is gone.
+//!
+//! Rule: `PciTransport` never sees the function's own configuration space, but a copy of what
+//! was found there and lies where it may ([`Checked`]).
 
 use core::mem::ManuallyDrop;
 
 use virtio_drivers::transport::pci::bus::{Command, ConfigurationAccess, DeviceFunction};
 use virtio_drivers::transport::pci::{
-    PciTransport, VIRTIO_PCI_CAP_COMMON_CFG, VIRTIO_PCI_CAP_NOTIFY_CFG, VirtioPciError,
+    PciTransport, VIRTIO_PCI_CAP_COMMON_CFG, VIRTIO_PCI_CAP_DEVICE_CFG, VIRTIO_PCI_CAP_ISR_CFG,
+    VIRTIO_PCI_CAP_NOTIFY_CFG, VirtioPciError,
 };
 use virtio_drivers::transport::{DeviceStatus, DeviceType, InterruptStatus, Transport};
 use virtio_drivers::{Hal, PhysAddr, Result};
@@ -22,7 +26,9 @@ use volatile::{VolatileRef, map_field};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::{Device, DeviceFault, Failure, SetupError};
-use crate::pci::{Message, Pci, Presence, VirtioCommon};
+use crate::pci::{
+    Bars, CAPABILITY_VENDOR, Checked, Message, Pci, PciFault, Presence, Region, VirtioCommon,
+};
 
 /// The MSI-X vector of configuration changes.
 pub const CONFIG_VECTOR: u16 = 0;
@@ -33,7 +39,10 @@ pub const VECTORS: usize = 2;
 /// What a device reads back for a vector it has no room for (virtio 1.2, 4.1.5.1.2).
 const NO_VECTOR: u16 = 0xffff;
 
-const CAPABILITY_VENDOR: u8 = 0x09;
+/// Bytes of `virtio_pci_common_cfg` (virtio 1.2, 4.1.4.3) that are used.
+const COMMON_BYTES: u32 = 56;
+/// The most bytes of the device's own configuration that are used.
+const DEVICE_BYTES_MAX: u32 = 4096;
 
 /// How the device shall interrupt.
 #[derive(Clone, Copy, Debug)]
@@ -66,19 +75,32 @@ impl<C: ConfigurationAccess> VirtioPci<C> {
         at: DeviceFunction,
         interrupts: Interrupts,
     ) -> core::result::Result<VirtioPci<C>, SetupError> {
+        let device = VirtioPci::found::<H>(pci, at, interrupts);
+        if device.is_err() {
+            pci.disable(at);
+        }
+        device
+    }
+
+    fn found<H: Hal>(
+        pci: &mut Pci<C>,
+        at: DeviceFunction,
+        interrupts: Interrupts,
+    ) -> core::result::Result<VirtioPci<C>, SetupError> {
+        let id = pci.read(at, 0);
+        let bars = pci.claim(at)?;
+        let regions = Regions::find(pci, at, &bars)?;
         pci.enable(at, Command::empty());
-        let (bar, offset, _) =
-            virtio_capability(pci, at, VIRTIO_PCI_CAP_COMMON_CFG)?.ok_or(SetupError::Legacy)?;
-        let mut common = pci.registers::<H, VirtioCommon>(at, bar, offset.into())?;
-        let (bar, offset, capability) = virtio_capability(pci, at, VIRTIO_PCI_CAP_NOTIFY_CFG)?
-            .ok_or(SetupError::Registers(VirtioPciError::MissingNotifyConfig))?;
-        let multiplier = pci.read(at, capability + 16);
+        let common = regions.common;
+        let mut common =
+            Pci::<C>::registers::<H, VirtioCommon>(&bars, common.bar, common.offset.into())?;
         let registers = common.as_mut_ptr();
         map_field!(registers.queue_select).write(0);
         let index = map_field!(registers.queue_notify_off).read();
-        let offset = u64::from(offset) + u64::from(index) * u64::from(multiplier);
-        let doorbell = pci.registers::<H, u16>(at, bar, offset)?;
-        let inner = pci.virtio_transport::<H>(at).map_err(SetupError::Registers)?;
+        let doorbell = regions.doorbell(index)?;
+        let checked = regions.checked(id, &bars, doorbell);
+        let doorbell = Pci::<C>::registers::<H, u16>(&bars, doorbell.bar, doorbell.offset.into())?;
+        let inner = Pci::<C>::virtio_transport::<H>(checked, at).map_err(SetupError::Registers)?;
         if let Interrupts::Msix { config, queue } = interrupts {
             pci.set_msix::<H>(at, &[config, queue])?;
         }
@@ -104,23 +126,85 @@ impl<C: ConfigurationAccess> VirtioPci<C> {
     }
 }
 
-/// BAR, offset in it, and place of the first virtio capability of type `wanted`
-/// (virtio 1.2, 4.1.4).
-fn virtio_capability<C: ConfigurationAccess>(
-    pci: &Pci<C>,
-    at: DeviceFunction,
-    wanted: u8,
-) -> core::result::Result<Option<(u8, u32, u8)>, SetupError> {
-    let found = pci.capabilities(at)?.into_iter().find(|capability| {
-        capability.id == CAPABILITY_VENDOR && capability.private_header.to_le_bytes()[1] == wanted
-    });
-    Ok(found.map(|capability| {
-        let start = capability.offset;
-        (pci.read(at, start + 4) as u8, pci.read(at, start + 8), start)
-    }))
+/// Where a virtio function has its registers (virtio 1.2, 4.1.4): the first capability of
+/// each kind counts.
+struct Regions {
+    common: Region,
+    notify: Region,
+    /// Bytes between the doorbells of two offsets.
+    multiplier: u32,
+    isr: Region,
+    device: Region,
+}
+
+impl Regions {
+    fn find<C: ConfigurationAccess>(
+        pci: &Pci<C>,
+        at: DeviceFunction,
+        bars: &Bars,
+    ) -> core::result::Result<Regions, SetupError> {
+        let mut found = [None; 4];
+        let mut multiplier = 0;
+        for capability in pci.capabilities(at)? {
+            let [length, kind] = capability.header().to_le_bytes();
+            let place = usize::from(kind).checked_sub(1).and_then(|it| found.get_mut(it));
+            let Some(place @ None) = place.filter(|_| capability.id() == CAPABILITY_VENDOR) else {
+                continue;
+            };
+            let notifies = kind == VIRTIO_PCI_CAP_NOTIFY_CFG;
+            if length < if notifies { 20 } else { 16 } {
+                return Err(PciFault::CutShort(capability.offset()).into());
+            }
+            let [_, bar, offset, length] = pci.words(&capability)?;
+            if notifies {
+                [.., multiplier] = pci.words::<5>(&capability)?;
+            }
+            *place = Some(Region { bar: bar as u8, offset, length });
+        }
+        let [common, notify, isr, device] = found;
+        let missing = |what| move || SetupError::Registers(what);
+        let common = common.ok_or(SetupError::Legacy)?;
+        let notify = notify.ok_or_else(missing(VirtioPciError::MissingNotifyConfig))?;
+        let isr = isr.ok_or_else(missing(VirtioPciError::MissingIsrConfig))?;
+        let device = device.ok_or(SetupError::BadConfig("it has none"))?;
+        Ok(Regions {
+            common: common.within(bars, COMMON_BYTES, COMMON_BYTES)?,
+            notify: notify.within(bars, 2, u32::MAX)?,
+            multiplier,
+            isr: isr.within(bars, 1, 1)?,
+            device: device.within(bars, 0, DEVICE_BYTES_MAX)?,
+        })
+    }
+
+    /// Where the queue is told of requests whose offset is `index`.
+    fn doorbell(&self, index: u16) -> core::result::Result<Region, PciFault> {
+        let Region { bar, offset, length } = self.notify;
+        let outside = PciFault::OutsideBar(bar);
+        let into = u32::from(index).checked_mul(self.multiplier).ok_or(outside)?;
+        if u64::from(into) + 2 > length.into() {
+            return Err(outside);
+        }
+        // Within the region, whose end has an address.
+        Ok(Region { bar, offset: offset + into, length: 2 })
+    }
+
+    /// What `virtio-drivers` is to see: of the doorbells one.
+    fn checked(&self, id: u32, bars: &Bars, doorbell: Region) -> Checked {
+        let regions = [
+            (VIRTIO_PCI_CAP_COMMON_CFG, self.common, 0),
+            (VIRTIO_PCI_CAP_NOTIFY_CFG, doorbell, 0),
+            (VIRTIO_PCI_CAP_ISR_CFG, self.isr, 0),
+            (VIRTIO_PCI_CAP_DEVICE_CFG, self.device, 0),
+        ];
+        Checked::new(id, bars, &regions)
+    }
 }
 
 impl<C: ConfigurationAccess + Send> Device for VirtioPci<C> {
+    fn at(&self) -> DeviceFunction {
+        self.presence.at()
+    }
+
     fn health(&self) -> core::result::Result<(), Failure> {
         if !self.presence.is_present() {
             Err(Failure::Gone)
@@ -135,12 +219,10 @@ impl<C: ConfigurationAccess + Send> Device for VirtioPci<C> {
 }
 
 impl<C: ConfigurationAccess> Transport for VirtioPci<C> {
+    /// Only queue 0 has a doorbell here.
     fn notify(&mut self, queue: u16) {
-        if queue == 0 {
-            self.doorbell.as_mut_ptr().write(queue);
-        } else {
-            self.inner.notify(queue);
-        }
+        assert_eq!(queue, 0, "a queue without a doorbell");
+        self.doorbell.as_mut_ptr().write(queue);
     }
 
     fn queue_set(

@@ -9,6 +9,7 @@
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use drivers::pci::Message;
 use spin::Once;
 
 use super::irq_lock::IrqLock;
@@ -37,15 +38,6 @@ static ON_EXIT: Once<fn()> = Once::new();
 #[derive(Debug)]
 pub struct Vector(u8);
 
-/// What a device writes to raise a message-signalled interrupt (PCI 3.0, 6.8).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MsiMessage {
-    /// Physical address to write to: the local APIC of the CPU that gets the interrupt.
-    pub address: u64,
-    /// The value to write: the vector, edge-triggered.
-    pub data: u32,
-}
-
 impl Vector {
     /// Takes a free vector; `ring(argument)` is called on each of its interrupts. `owner`
     /// and the argument are what people see. `None` when all are taken.
@@ -61,10 +53,12 @@ impl Vector {
         self.0
     }
 
-    /// The message that raises it on this CPU; for MSI and MSI-X.
-    pub fn msi(&self) -> MsiMessage {
+    /// The message that raises it on this CPU, edge-triggered; for MSI and MSI-X.
+    pub fn msi(&self) -> Message {
         let destination = u64::from(lapic::get().id()) << 12;
-        MsiMessage { address: 0xfee0_0000 | destination, data: self.0.into() }
+        // SAFETY: this CPU's local APIC (Intel SDM 3A, 10.11.1). The vector is a device's,
+        // and `deliver` counts an interrupt that nobody waits for as a stray.
+        unsafe { Message::new(0xfee0_0000 | destination, self.0.into()) }
     }
 }
 

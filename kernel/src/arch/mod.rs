@@ -4,6 +4,7 @@
 //! rooms where `unsafe` may live; what they offer to the rest of the kernel is safe.
 
 pub mod acpi;
+pub mod addresses;
 pub mod backtrace;
 pub mod clock;
 pub mod exceptions;

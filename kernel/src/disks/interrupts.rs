@@ -130,7 +130,7 @@ pub(super) fn choose(
 pub(super) fn message(vector: Vector) -> Message {
     let message = vector.msi();
     mem::forget(vector);
-    Message { address: message.address, data: message.data }
+    message
 }
 
 /// Starts the threads of all disks, and opens their lines.

@@ -3,7 +3,7 @@
 //! Place: `main` calls `init` once, when threads run; the console and the device mapper
 //! look disks up by name. What drives them is the crate `drivers`; this folder gives it
 //! the machine: interrupts and their threads (`interrupts`), glances and a watchdog, and
-//! the slots that disks come and go by (`slots`).
+//! the slots that disks come and go by (`slots`, `newcomers`).
 //!
 //! Rule: a name belongs to one disk for good. A disk that was taken out has it again when
 //! it comes back to its place; another disk gets the next name that nobody has had.
@@ -13,6 +13,7 @@
 
 mod interrupts;
 mod losses;
+mod newcomers;
 mod slots;
 
 use alloc::format;
@@ -36,7 +37,7 @@ use virtio_drivers::transport::pci::virtio_device_type;
 pub use self::interrupts::Delivery;
 pub use self::slots::{Order, Slots, View, order, settled, view};
 use crate::arch::pci::ConfigSpace;
-use crate::arch::platform;
+use crate::arch::{addresses, platform};
 use crate::cmdline::Cmdline;
 use crate::mm::dma::KernelHal;
 use crate::task::Callout;
@@ -122,7 +123,7 @@ pub fn init(cmdline: &Cmdline) -> Option<Slots> {
     losses::init(cmdline);
     let settings = Settings::new(cmdline);
     let slots = platform().ecam.map(|ecam| {
-        let mut pci = Pci::new(ConfigSpace::new(ecam));
+        let mut pci = Pci::new(ConfigSpace::new(ecam), addresses::taken());
         let functions = pci.scan();
         for (number, function) in functions.iter().filter(|it| is_disk(it)).enumerate() {
             if number >= DISKS_MAX {
@@ -171,8 +172,13 @@ fn attach(
     let (delivery, wiring) = interrupts::choose(pci, at, number, line)?;
     let device = VirtioPci::new::<KernelHal>(pci, at, wiring)?;
     let device = Lossy::new(device, losses::lost);
-    let block = Block::new(format!("vbd{number}"), device, settings.options)?;
-    Ok((delivery, block))
+    match Block::new(format!("vbd{number}"), device, settings.options) {
+        Ok(block) => Ok((delivery, block)),
+        Err(why) => {
+            pci.disable(at);
+            Err(why)
+        }
+    }
 }
 
 /// Makes a disk of what `attach` gave, known to all by its name from now on.

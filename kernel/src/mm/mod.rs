@@ -21,7 +21,12 @@ mod paging;
 pub mod probe;
 pub mod stack;
 
+use alloc::vec::Vec;
+use core::ops::RangeInclusive;
+
 use bootloader_api::BootInfo;
+use bootloader_api::info::MemoryRegionKind;
+use spin::Once;
 
 /// Where the boot loader maps physical address 0.
 pub const DIRECT_MAP: u64 = 0xffff_8000_0000_0000;
@@ -38,6 +43,20 @@ pub const KERNEL_BASE: u64 = 0xffff_ffff_8000_0000;
 /// The size of a page and of a frame, in bytes.
 pub const PAGE_SIZE: usize = 4096;
 
+/// What the firmware says is memory for certain, whoever has it.
+static MEMORY: Once<Vec<RangeInclusive<u64>>> = Once::new();
+
+/// The physical addresses of memory, whoever has it; none before `init`.
+pub fn memory() -> &'static [RangeInclusive<u64>] {
+    MEMORY.get().map_or(&[], Vec::as_slice)
+}
+
+/// Whether a region of the firmware's map may be device registers (UEFI 2.10, table 7.10:
+/// reserved, memory-mapped I/O, its port space, code of the platform).
+fn may_be_registers(kind: MemoryRegionKind) -> bool {
+    matches!(kind, MemoryRegionKind::UnknownUefi(0 | 11..=13))
+}
+
 /// Takes over the memory that the boot loader reports as free: three quarters of the
 /// largest piece becomes the heap, the rest stays with `frames`. From here on there is
 /// `alloc`.
@@ -49,6 +68,9 @@ pub fn init(boot: &BootInfo) {
     );
     frames::init(&boot.memory_regions);
     heap::init();
+    let memory = boot.memory_regions.iter().filter(|region| region.start < region.end);
+    let memory = memory.filter(|region| !may_be_registers(region.kind));
+    MEMORY.call_once(|| memory.map(|region| region.start..=region.end - 1).collect());
     stack::init(boot.kernel_stack_bottom);
 }
 

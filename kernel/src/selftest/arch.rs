@@ -151,8 +151,8 @@ fn vectors_are_unique(_: &MaySleep) -> Result<(), String> {
 fn msi_names_this_cpu(_: &MaySleep) -> Result<(), String> {
     let vector = Vector::allocate("test", |_| {}, 0).ok_or("no vector left")?;
     let message = vector.msi();
-    check!(message.data == u32::from(vector.number()));
-    check!(message.address == 0xfee0_0000 + (u64::from(lapic::get().id()) << 12));
+    check!(message.data() == u32::from(vector.number()));
+    check!(message.address() == 0xfee0_0000 + (u64::from(lapic::get().id()) << 12));
     Ok(())
 }
 

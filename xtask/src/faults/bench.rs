@@ -328,9 +328,14 @@ impl<'a> Bench<'a> {
         Ok(summary)
     }
 
-    /// The data of a leg, from its image.
+    /// The data of a leg, from its image; nobody writes to it any more.
     fn data(&self, leg: usize) -> Result<Vec<u8>> {
         ensure!(self.guest.is_none(), "the guest still runs");
+        self.data_now(leg)
+    }
+
+    /// The data of a leg as its image has them at this moment.
+    fn data_now(&self, leg: usize) -> Result<Vec<u8>> {
         let image = &self.legs[leg];
         let mut data = fs::read(image).with_context(|| image.display().to_string())?;
         ensure!(data.len() > DATA_START, "leg {leg} has no data left");
@@ -344,6 +349,21 @@ impl<'a> Bench<'a> {
             Some(at) => bail!("the legs differ in sector {} of their data", at / 512),
             None => Ok(()),
         }
+    }
+
+    /// A leg whose disk is dead has the beginning of a write of this byte and not its end:
+    /// it died under that write.
+    pub(super) fn dead_leg_holds_the_beginning(
+        &self,
+        leg: usize,
+        (at, length): (usize, usize),
+        byte: u8,
+    ) -> Result<()> {
+        let data = self.data_now(leg)?;
+        let part = data.get(at..at + length).context("beyond the leg's end")?;
+        ensure!(part.contains(&byte), "leg {leg} died before the write of {byte:#04x}");
+        ensure!(part[length - 1] != byte, "leg {leg} died after the write of {byte:#04x}");
+        Ok(())
     }
 
     /// A leg has this byte throughout this part of its data.

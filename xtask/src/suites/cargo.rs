@@ -14,8 +14,8 @@ use crate::{build, workspace};
 /// Every source file is formatted.
 pub(super) fn fmt(options: &Options, report: &mut Report) -> Result<Tally> {
     let mut tally = Tally::default();
-    let fuzz = workspace::root().join("dm-mirror/fuzz");
-    for package in [None, Some(build::mkimage()), Some(fuzz)] {
+    let fuzz = ["dm-mirror/fuzz", "drivers/fuzz"].map(|fuzz| Some(workspace::root().join(fuzz)));
+    for package in [None, Some(build::mkimage())].into_iter().chain(fuzz) {
         let mut cargo = workspace::cargo();
         cargo.args(["fmt", "--all", "--check"]);
         if let Some(folder) = package {

@@ -6,6 +6,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -15,7 +16,7 @@ use super::Options;
 use super::lab::Lab;
 use super::report::Report;
 use super::tally::Tally;
-use crate::patience;
+use crate::patience::{self, Watch};
 use crate::qemu::{Disk, Guest, Step};
 use crate::scratch::Scratch;
 use crate::verdict::Verdict;
@@ -27,9 +28,15 @@ const LIMIT: Duration = patience::OF_A_GUEST;
 const LEG_BYTES: u64 = 48 << 20;
 const DATA_START: usize = 1 << 20;
 
+/// How much is written while it leaves, in bytes from the start of the data.
+const FILLED: usize = 40 << 20;
+
+/// How often something is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
 /// How fast the leg that leaves is, in bytes a second: a button is obeyed after five
-/// seconds, and the writing must last longer.
-const RATE: u64 = 4 << 20;
+/// seconds, and the writing would last four times as long if it stayed.
+const RATE: u64 = 2 << 20;
 
 /// Its rate where it hangs: for what it holds then it takes half a minute.
 const CRAWL: u64 = 40 << 10;
@@ -44,6 +51,7 @@ const CASES: &[Case] = &[
     ("a_disk_that_hangs_keeps_its_power_until_it_has_answered", "disk_timeout=3", hung),
     ("a_disk_that_was_away_unnoticed_is_no_leg_in_sync", "", unnoticed),
     ("another_disk_in_the_slot_gets_another_name", "", stranger),
+    ("a_disk_that_comes_and_goes_uses_no_memory_up", "", again_and_again),
     ("a_machine_whose_leg_has_left_powers_off_well", "", off_without_a_leg),
     ("a_machine_whose_disk_has_left_powers_off_well", "", off_without_a_disk),
 ];
@@ -151,11 +159,46 @@ impl Bench {
         self.guest.qmp("qom-set", set).map(drop)
     }
 
-    /// Waits until there is a disk in the slot, of which the guest said this.
-    fn arrived(&mut self, words: &str) -> Result<()> {
+    /// Puts a disk in the slot and waits until it is there; of it the guest then said this.
+    fn put_in(&mut self, device: Value, words: &str) -> Result<()> {
+        let before = self.said.len();
+        self.guest.qmp("device_add", device)?;
         self.until("slot 2: a device is there")?;
-        ensure!(self.found(words), "it was to say `{words}`");
+        let told = self.said[before..].iter().any(|line| line.contains(words));
+        ensure!(told, "it was to say `{words}`");
         Ok(())
+    }
+
+    /// Has the disk leave, whoever uses it.
+    fn eject(&mut self) -> Result<()> {
+        self.does("slot eject 2 --force", "slot 2 is off")?;
+        self.guest.until_left("vbd1")
+    }
+
+    /// Waits until no disk has a request: what the mirror writes by itself has ended, for
+    /// each step of it follows upon the one before.
+    fn is_quiet(&mut self) -> Result<()> {
+        let mut watch = Watch::of(LIMIT);
+        loop {
+            let before = self.said.len();
+            self.does("disks", "vbd1")?;
+            // Name, size in two words, block, serial number, cache; then what is in flight.
+            let in_flight = |row: &String| row.split_whitespace().nth(6).map(str::to_owned);
+            let rows = self.said[before..].iter().filter(|row| row.starts_with("vbd"));
+            let held: Vec<_> = rows.filter_map(in_flight).collect();
+            if held == ["0", "0"] {
+                return Ok(());
+            }
+            ensure!(watch.sees(held.join(" ")), "requests stay in flight: {}", held.join(" "));
+            thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    /// How much memory is free, by the kernel's word, to a tenth of a MiB.
+    fn free_memory(&mut self) -> Result<String> {
+        self.does("memory", "memory  ")?;
+        let line = self.said.iter().rev().find(|line| line.starts_with("memory  "));
+        line.cloned().context("the kernel does not say how much memory is free")
     }
 
     fn found(&self, words: &str) -> bool {
@@ -166,8 +209,42 @@ impl Bench {
         self.does("mirror wait m0", "m0: healthy: 2 of 2 legs in sync")
     }
 
-    /// The disk left while the mirror was written, and the mirror went on.
+    /// Waits until data are written to the second disk by what was begun: more than all
+    /// records together.
+    fn until_written(&mut self) -> Result<()> {
+        let enough = self.written()? + (1 << 20);
+        let mut watch = Watch::of(LIMIT);
+        loop {
+            let written = self.written()?;
+            if written > enough {
+                return Ok(());
+            }
+            ensure!(watch.sees(written), "nothing is written to vbd1");
+            thread::sleep(LOOK_AGAIN);
+        }
+    }
+
+    /// How much was written to the second disk, in bytes.
+    fn written(&mut self) -> Result<u64> {
+        let stats = self.guest.qmp("query-blockstats", json!({}))?;
+        let mut devices = stats.as_array().into_iter().flatten();
+        let device = devices.find(|it| it["qdev"] == "/machine/peripheral/vbd1/virtio-backend");
+        let bytes = device.and_then(|device| device["stats"]["wr_bytes"].as_u64());
+        bytes.context("QEMU counts nothing of vbd1")
+    }
+
+    /// The data of a leg, as its image has them now.
+    fn data(&self, leg: usize) -> Result<Vec<u8>> {
+        Ok(fs::read(&self.legs[leg])?.split_off(DATA_START))
+    }
+
+    /// The disk left while the mirror was written: it has the beginning and not the end. The
+    /// mirror went on.
     fn is_degraded(&mut self) -> Result<()> {
+        let (stayed, left) = (self.data(0)?, self.data(1)?);
+        let last = FILLED - 512..FILLED;
+        ensure!(left[..FILLED].iter().any(|&byte| byte != 0), "it left before the writing");
+        ensure!(left[last.clone()] != stayed[last], "it left after the writing");
         self.does("mirror status m0", "degraded: 1 of 2 legs in sync")?;
         self.does("verify m0 0 40M random=1", "verified 40 MiB")?;
         self.does("events", "slot 2: the device")?;
@@ -182,8 +259,7 @@ impl Bench {
     fn comes_back(&mut self) -> Result<()> {
         self.limit(0)?;
         self.does("fill m0 1M 2M 0x5a", "filled 2 MiB")?;
-        self.guest.qmp("device_add", self.device.clone())?;
-        self.arrived("vbd1: the disk is back")?;
+        self.put_in(self.device.clone(), "vbd1: the disk is back")?;
         self.does("mirror add m0 1", "leg 1 is given what it missed")?;
         self.is_healthy()?;
         self.does("mirror check m0 --wait", "0 differ")
@@ -198,11 +274,10 @@ impl Bench {
         }
     }
 
-    /// Powers off; then both legs have the same data.
+    /// Powers off; then both legs have the same data, the last write among them.
     fn legs_are_equal(&mut self) -> Result<()> {
         self.powers_off()?;
-        let data = |leg: &PathBuf| fs::read(leg).map(|mut data| data.split_off(DATA_START));
-        let (one, other) = (data(&self.legs[0])?, data(&self.legs[1])?);
+        let (one, other) = (self.data(0)?, self.data(1)?);
         ensure!(
             one[1 << 20..3 << 20].iter().all(|&byte| byte == 0x5a),
             "leg 0 lacks the last write"
@@ -217,6 +292,7 @@ impl Bench {
 fn button(bench: &mut Bench) -> Result<()> {
     bench.limit(RATE)?;
     bench.begin("fill m0 0 40M random=1");
+    bench.until_written()?;
     bench.guest.qmp("device_del", json!({"id": "vbd1"}))?;
     bench.guest.until_left("vbd1")?;
     bench.did("filled 40 MiB")?;
@@ -239,8 +315,11 @@ fn torn_out(bench: &mut Bench) -> Result<()> {
 }
 
 fn hung(bench: &mut Bench) -> Result<()> {
-    bench.limit(CRAWL)?;
+    bench.limit(RATE)?;
     bench.begin("fill m0 0 40M random=1");
+    bench.until_written()?;
+    // What it holds from now on takes long.
+    bench.limit(CRAWL)?;
     bench.guest.qmp("device_del", json!({"id": "vbd1"}))?;
     bench.did("filled 40 MiB")?;
     bench.until("it keeps its power")?;
@@ -256,13 +335,12 @@ fn hung(bench: &mut Bench) -> Result<()> {
 
 fn unnoticed(bench: &mut Bench) -> Result<()> {
     bench.does("fill m0 0 40M random=1", "filled 40 MiB")?;
-    // Nothing is dirty then, so nothing is written by itself.
+    // Nothing is dirty then, so nothing is written by itself once the resume is on record.
     bench.does("dmsetup suspend m0", "suspended")?;
     bench.does("dmsetup resume m0", "running")?;
-    bench.does("slot eject 2 --force", "slot 2 is off")?;
-    bench.guest.until_left("vbd1")?;
-    bench.guest.qmp("device_add", bench.device.clone())?;
-    bench.arrived("vbd1: the disk is back")?;
+    bench.is_quiet()?;
+    bench.eject()?;
+    bench.put_in(bench.device.clone(), "vbd1: the disk is back")?;
     bench.does("mirror status m0", "healthy: 2 of 2 legs in sync")?;
     bench.does("fill m0 1M 2M 0x5a", "filled 2 MiB")?;
     bench.does("mirror status m0", "its cache was lost")?;
@@ -272,25 +350,40 @@ fn unnoticed(bench: &mut Bench) -> Result<()> {
     bench.legs_are_equal()
 }
 
+/// The queue of each return is 44 KiB, so those of four show.
+fn again_and_again(bench: &mut Bench) -> Result<()> {
+    const RETURNS: usize = 4;
+    let mut free = Vec::new();
+    for _ in 0..=RETURNS {
+        bench.eject()?;
+        bench.put_in(bench.device.clone(), "vbd1: the disk is back")?;
+        free.push(bench.free_memory()?);
+    }
+    ensure!(free.first() == free.last(), "memory goes with each return:\n{}", free.join("\n"));
+    bench.does("fill m0 1M 2M 0x5a", "filled 2 MiB")?;
+    bench.does("mirror add m0 1", "leg 1 is given what it missed")?;
+    bench.is_healthy()?;
+    bench.legs_are_equal()
+}
+
 fn off_without_a_leg(bench: &mut Bench) -> Result<()> {
-    bench.does("fill m0 0 1M random=1", "filled 1 MiB")?;
-    bench.does("slot eject 2 --force", "slot 2 is off")?;
-    bench.guest.until_left("vbd1")?;
-    bench.powers_off()
+    bench.does("fill m0 1M 2M 0x5a", "filled 2 MiB")?;
+    bench.eject()?;
+    bench.legs_are_equal()
 }
 
 /// Of one that is used by itself, and of what lies on it, nothing can be flushed.
 fn off_without_a_disk(bench: &mut Bench) -> Result<()> {
     bench.does("mirror remove m0 1 --force", "`vbd1` is free")?;
     bench.does("dmsetup create part --table \"0 8 linear vbd1 65536\"", "part: 4 KiB")?;
-    bench.does("slot eject 2 --force", "slot 2 is off")?;
-    bench.guest.until_left("vbd1")?;
+    bench.eject()?;
     bench.powers_off()
 }
 
 fn stranger(bench: &mut Bench) -> Result<()> {
-    bench.does("slot eject 2 --force", "slot 2 is off")?;
-    bench.guest.until_left("vbd1")?;
+    bench.eject()?;
+    let of_vbd1 = bench.legs[1].clone();
+    let as_it_left = fs::read(&of_vbd1)?;
     let image = bench.folder.join("other.img");
     File::create(&image)?.set_len(LEG_BYTES)?;
     let file = json!({"driver": "file", "filename": image});
@@ -299,17 +392,17 @@ fn stranger(bench: &mut Bench) -> Result<()> {
         .qmp("blockdev-add", json!({"driver": "raw", "node-name": "other", "file": file}))?;
     let mut device = bench.device.clone();
     (device["drive"], device["serial"]) = (json!("other"), json!("other"));
-    bench.guest.qmp("device_add", device)?;
-    bench.arrived("vbd2 at 02:00.0")?;
+    bench.put_in(device, "vbd2 at 02:00.0")?;
     bench.does("slot ls", "vbd2")?;
     bench.does("mirror replace m0 1 vbd2", "leg 1 is given what it missed")?;
     bench.is_healthy()?;
     bench.does("fill m0 1M 2M 0x5a", "filled 2 MiB")?;
     // The disk that was there has its name again.
-    bench.does("slot eject 2 --force", "slot 2 is off")?;
-    bench.guest.until_left("vbd1")?;
-    bench.guest.qmp("device_add", bench.device.clone())?;
-    bench.arrived("vbd1: the disk is back")?;
+    bench.eject()?;
+    bench.put_in(bench.device.clone(), "vbd1: the disk is back")?;
+    // All that was written since went to the other disk, and nothing to this one.
     bench.legs[1] = image;
+    bench.legs_are_equal()?;
+    ensure!(fs::read(of_vbd1)? == as_it_left, "something was written to the disk that was away");
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What holds for every source file.
 
+use std::ffi::OsStr;
 use std::path::Path;
 
 use super::code::is_word;
@@ -38,13 +39,15 @@ const UNFINISHED: [&str; 4] = [
     concat!("unimple", "mented!"),
 ];
 
-/// Tests, and the fake devices they use, run on a host; what they do unsafely is
-/// in no product.
+/// Tests, and the fake and hostile devices they use, run on a host; what they do unsafely
+/// is in no product.
 fn is_test(path: &Path) -> bool {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     stem.ends_with("tests")
         || stem == "fake"
-        || path.components().any(|part| part.as_os_str() == "tests")
+        || path
+            .components()
+            .any(|part| ["tests", "hostile"].map(OsStr::new).contains(&part.as_os_str()))
 }
 
 fn unsafe_rooms(source: &Source) -> Vec<Complaint> {

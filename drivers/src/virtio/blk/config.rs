@@ -2,6 +2,9 @@
 //!
 //! Place: read once when the disk is set up; the capacity again whenever the
 //! device says that it changed. Virtio 1.2, 5.2.3 and 5.2.4.
+//!
+//! Rule: each number has a bound here, or is refused here. Nothing above computes with what
+//! a device says before that.
 
 use bio::{Limits, SECTOR_SIZE, Sectors, WriteCache};
 use bitflags::bitflags;
@@ -52,8 +55,10 @@ const WRITE_ZEROES_MAY_UNMAP: usize = 56;
 
 /// The largest block size believed.
 const BLOCK_SIZE_MAX: u32 = 64 << 10;
-/// How often the capacity is read until two readings agree.
-const CAPACITY_TRIES: usize = 8;
+/// The largest capacity believed: the bytes fit a signed 64-bit number, as everywhere.
+const CAPACITY_MAX: Sectors = Sectors(i64::MAX as u64 / SECTOR_SIZE as u64);
+/// How often the configuration is read until nothing changes meanwhile.
+const TRIES: usize = 8;
 
 /// What stays the same while the device is in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,8 +74,19 @@ pub(super) struct Config {
 }
 
 impl Config {
-    /// Reads the configuration of a device that agreed to `features`.
-    pub(super) fn read<D: Transport>(device: &D, features: Features) -> Result<Config, SetupError> {
+    /// The configuration of a device that agreed to `features`, and its capacity: all of it
+    /// as of one moment.
+    pub(super) fn read<D: Transport>(
+        device: &D,
+        features: Features,
+    ) -> Result<(Config, Sectors), SetupError> {
+        steady(device, || {
+            let config = Config::read_once(device, features)?;
+            Ok((config, capacity_once(device, &config)?))
+        })
+    }
+
+    fn read_once<D: Transport>(device: &D, features: Features) -> Result<Config, SetupError> {
         let has = |feature| features.contains(feature);
         let block_size =
             if has(Features::BLK_SIZE) { word(device, BLK_SIZE)? } else { SECTOR_SIZE as u32 };
@@ -115,17 +131,36 @@ impl Config {
     }
 }
 
-/// The capacity now. Two words that can change between two reads.
-pub(super) fn capacity<D: Transport>(device: &D) -> Result<Sectors, SetupError> {
-    for _ in 0..CAPACITY_TRIES {
+/// The capacity now, rounded down to whole blocks: the rest of a block that the disk has only
+/// in part can be neither read nor written.
+pub(super) fn capacity<D: Transport>(device: &D, config: &Config) -> Result<Sectors, SetupError> {
+    steady(device, || capacity_once(device, config))
+}
+
+fn capacity_once<D: Transport>(device: &D, config: &Config) -> Result<Sectors, SetupError> {
+    let (low, high) = (word(device, CAPACITY)?, word(device, CAPACITY + 4)?);
+    let capacity = Sectors(u64::from(high) << 32 | u64::from(low));
+    if capacity > CAPACITY_MAX {
+        return Err(SetupError::BadConfig("capacity"));
+    }
+    let block = u64::from(config.limits.block_size) / SECTOR_SIZE as u64;
+    Ok(Sectors(capacity.0 / block * block))
+}
+
+/// What `read` finds while the configuration does not change (virtio 1.2, 2.5.1): of fields
+/// that change between two words, it would find half of the one and half of the other.
+fn steady<D: Transport, T>(
+    device: &D,
+    read: impl Fn() -> Result<T, SetupError>,
+) -> Result<T, SetupError> {
+    for _ in 0..TRIES {
         let before = device.read_config_generation();
-        let low = word(device, CAPACITY)?;
-        let high = word(device, CAPACITY + 4)?;
+        let found = read();
         if device.read_config_generation() == before {
-            return Ok(Sectors(u64::from(high) << 32 | u64::from(low)));
+            return found;
         }
     }
-    Err(SetupError::BadConfig("the capacity keeps changing"))
+    Err(SetupError::BadConfig("it keeps changing"))
 }
 
 fn word<D: Transport>(device: &D, offset: usize) -> Result<u32, SetupError> {

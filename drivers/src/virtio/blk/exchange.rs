@@ -9,8 +9,11 @@
 //! - What comes back is the same disk if it has the same serial number and can do the
 //!   same. Nobody who uses the disk could know of any other change.
 //! - What its cache held may be lost, so a return counts as a reset.
-//! - Memory that the old device was lent and did not give back is never used again, and
-//!   nor is its queue: some 44 KiB for each return.
+//! - A device that was let go of is not touched any more: what answers in its place may be
+//!   another, on the same interrupt line.
+//! - Its queue (some 44 KiB), and what it was lent and did not give back, is freed once it can
+//!   reach it no more: it was reset, or its slot has no power ([`Severed`]). Until then all
+//!   of that is nobody's.
 
 use core::sync::atomic::Ordering;
 
@@ -18,7 +21,8 @@ use bio::BlockDevice;
 use virtio_drivers::Hal;
 
 use super::super::{Device, Failure};
-use super::{Queue, State, VirtioBlk};
+use super::{Queue, State, VirtioBlk, reset};
+use crate::pcie::Severed;
 
 impl<H: Hal, D: Device> VirtioBlk<H, D> {
     /// Gives the device no more requests, for it is to be taken out. Returns how many it
@@ -29,19 +33,50 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
         self.queue.lock().in_flight()
     }
 
-    /// The device was taken out, or torn out: whatever it held ends.
+    /// The device was taken out, or torn out: whatever it held ends, and it is let go of.
     pub fn lost(&self) {
-        self.with_queue(|queue| queue.bar(Failure::Gone));
+        self.with_queue(|queue| {
+            queue.bar(Failure::Gone);
+            queue.device = None;
+        });
         self.service();
     }
 
+    /// Lets go of a device that stays where it is, so that it can be set up anew. One that
+    /// holds no request is reset, and its queue is free. True if that went well.
+    pub fn release(&self) -> bool {
+        let freed = {
+            let mut queue = self.queue.lock();
+            queue.bar(Failure::Gone);
+            let held = queue.in_flight();
+            let freed =
+                queue.device.take().is_some_and(|mut device| held == 0 && reset(&mut device));
+            if freed {
+                queue.ring.reclaim();
+            }
+            freed
+        };
+        self.service();
+        freed
+    }
+
+    /// The slot of a device that is lost has no power: all that the device was lent is
+    /// free. Nothing happens if the device was in another slot, or was not let go of.
+    pub fn severed(&self, proof: &Severed) {
+        let mut queue = self.queue.lock();
+        if proof.covers(queue.at) && queue.device.is_none() {
+            queue.ring.reclaim();
+        }
+    }
+
     /// Whether `other` is the same disk, by what it says of itself. A disk without a
-    /// serial number is like no other.
+    /// serial number is like no other, and so is one that has not answered yet.
     pub fn is_same(&self, other: &VirtioBlk<H, D>) -> bool {
         // One lock after the other: they have the same rank.
         let serial = self.queue.lock().serial;
         let theirs = other.queue.lock().serial;
-        self.config == other.config && !serial.is_empty() && serial == theirs
+        let named = serial.is_some_and(|serial| !serial.is_empty());
+        self.config == other.config && named && serial == theirs
     }
 
     /// Goes on with the device of `other`, which is the same disk come back. False if it

@@ -16,7 +16,7 @@ use virtio_drivers::transport::InterruptStatus;
 
 use super::super::ring::Overdue;
 use super::super::{Device, Failure};
-use super::queue::{QUEUE, Queue};
+use super::queue::Queue;
 use super::{State, VirtioBlk};
 
 /// How often [`VirtioBlk::glance`] is to be called, in milliseconds. A lost kick or
@@ -32,7 +32,7 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
             let mut queue = self.queue.lock();
             match queue.glance() {
                 // A line that stays raised would not be heard when it is raised again.
-                true => queue.device.ack_interrupt() | InterruptStatus::QUEUE_INTERRUPT,
+                true => queue.acknowledge() | InterruptStatus::QUEUE_INTERRUPT,
                 false => InterruptStatus::empty(),
             }
         };
@@ -42,8 +42,11 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
 
 impl<H: Hal, D: Device> Queue<H, D> {
     /// Kicks the device once more if it does not move. True if answers have waited for
-    /// their interrupt since the last glance.
+    /// their interrupt since the last glance. Nothing where the device was let go of.
     fn glance(&mut self) -> bool {
+        if self.device.is_none() {
+            return false;
+        }
         let look = self.ring.look();
         let overdue = look.overdue(&self.looked);
         self.looked = look;
@@ -61,7 +64,7 @@ impl<H: Hal, D: Device> Queue<H, D> {
                 self.still += 1;
                 if self.still.is_power_of_two() || self.still.is_multiple_of(GLANCES_APART_MAX) {
                     self.counts.repeated_kicks += 1;
-                    self.device.notify(QUEUE);
+                    self.notify();
                 }
                 false
             }

@@ -18,8 +18,9 @@
 //! - Bios are completed after the lock is released, never under it.
 //! - The memory of a request is the device's until it gives it back. When the
 //!   device is barred its bios end at once, without that memory.
-//! - A device is never reset here: under QEMU a reset waits for the backend, and
-//!   stops every CPU until it answers.
+//! - A device that holds requests is never reset: under QEMU a reset waits for the backend,
+//!   and stops every CPU until it answers.
+//! - A device that was let go of is not touched any more: another may be in its place.
 
 mod config;
 mod exchange;
@@ -99,12 +100,9 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
     /// by a glance. `name` is for messages.
     pub fn new(name: String, mut device: D, options: Options) -> Result<Self, SetupError> {
         let features = negotiate(&mut device, options.features)?;
-        let config = Config::read(&device, features)?;
-        let capacity = config::capacity(&device)?;
+        let (config, capacity) = Config::read(&device, features)?;
         let mut queue = Queue::new(device, config)?;
-        queue.device.health()?;
-        queue.device.finish_init();
-        queue.identify();
+        queue.start()?;
         Ok(VirtioBlk {
             name,
             config,
@@ -122,7 +120,7 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
             let reasons = match why {
                 Interrupt::Queue => InterruptStatus::QUEUE_INTERRUPT,
                 Interrupt::Config => InterruptStatus::DEVICE_CONFIGURATION_INTERRUPT,
-                Interrupt::Line => queue.device.ack_interrupt(),
+                Interrupt::Line => queue.acknowledge(),
             };
             queue.counts.interrupts += u64::from(!reasons.is_empty());
             reasons
@@ -154,11 +152,16 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
         self.service();
     }
 
+    /// Whether the device has said who it is, or that it will not say.
+    pub fn has_identified(&self) -> bool {
+        self.queue.lock().serial.is_some()
+    }
+
     /// What the console shows.
     pub fn status(&self) -> Status {
         let queue = self.queue.lock();
         Status {
-            serial: queue.serial,
+            serial: queue.serial.unwrap_or_default(),
             capacity: self.capacity(),
             limits: self.config.limits,
             features: self.config.features,
@@ -184,9 +187,10 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
     /// The device says that its capacity or its health changed.
     fn reconfigure(&self) {
         let changed = self.with_queue(|queue| {
-            let capacity = config::capacity(&queue.device);
+            let device = queue.believed()?;
+            let capacity = config::capacity(device, &self.config);
             // Asked last: a device that is gone says that it is as large as can be.
-            match queue.device.health() {
+            match device.health() {
                 Ok(()) => capacity.ok(),
                 Err(failure) => {
                     queue.bar(failure);
@@ -279,10 +283,16 @@ fn complete(ended: Ended) {
     }
 }
 
+/// Resets a device that holds no request. False if it does not come out of reset, and may
+/// still reach its queue (virtio 1.2, 2.4.2).
+fn reset<D: Device>(device: &mut D) -> bool {
+    device.set_status(DeviceStatus::empty());
+    (0..RESET_TRIES).any(|_| device.get_status().is_empty())
+}
+
 /// Resets the device and agrees on features (virtio 1.2, 3.1.1).
 fn negotiate<D: Device>(device: &mut D, wanted: Features) -> Result<Features, SetupError> {
-    device.set_status(DeviceStatus::empty());
-    if !(0..RESET_TRIES).any(|_| device.get_status().is_empty()) {
+    if !reset(device) {
         return Err(SetupError::StuckInReset);
     }
     let driver = DeviceStatus::ACKNOWLEDGE | DeviceStatus::DRIVER;

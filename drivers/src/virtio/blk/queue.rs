@@ -16,6 +16,8 @@ use arrayvec::ArrayVec;
 use bio::{Bio, BufCmd, ErrorKind, IoError, IoResult, Memory, Sectors, WriteCache};
 use bytes::BytesMut;
 use virtio_drivers::Hal;
+use virtio_drivers::transport::InterruptStatus;
+use virtio_drivers::transport::pci::bus::DeviceFunction;
 
 use super::super::ring::{Agreement, HEADER_WORDS_MAX, Kick, Look, Ring, Used};
 use super::super::{Device, Failure, SetupError};
@@ -27,7 +29,7 @@ const WAITING_RESERVE: usize = 1024;
 /// Bios completed for each time the lock is taken.
 const BATCH: usize = 32;
 /// The disk's only queue.
-pub(super) const QUEUE: u16 = 0;
+const QUEUE: u16 = 0;
 
 // Request types (virtio 1.2, 5.2.6).
 const IN: u64 = 0;
@@ -79,7 +81,10 @@ struct Transfer {
 }
 
 pub(super) struct Queue<H: Hal, D: Device> {
-    pub(super) device: D,
+    /// `None` once it was let go of: what answers in its place may be another.
+    pub(super) device: Option<D>,
+    /// Where the device is, or was.
+    pub(super) at: DeviceFunction,
     pub(super) ring: Ring<H, Job>,
     config: Config,
     /// Bios that found no slot, the oldest first. Empty while a slot is free.
@@ -91,7 +96,8 @@ pub(super) struct Queue<H: Hal, D: Device> {
     pub(super) looked: Look,
     /// Glances since it moved.
     pub(super) still: u64,
-    pub(super) serial: Serial,
+    /// What the device said to GET_ID. `None` before it has answered.
+    pub(super) serial: Option<Serial>,
     pub(super) counts: Counts,
 }
 
@@ -106,7 +112,8 @@ impl<H: Hal, D: Device> Queue<H, D> {
         };
         let ring = Ring::new(&mut device, QUEUE, agreed)?;
         Ok(Queue {
-            device,
+            at: device.at(),
+            device: Some(device),
             ring,
             config,
             waiting: VecDeque::with_capacity(WAITING_RESERVE),
@@ -114,7 +121,7 @@ impl<H: Hal, D: Device> Queue<H, D> {
             ticks: 0,
             looked: Look::default(),
             still: 0,
-            serial: Serial::new(),
+            serial: None,
             counts: Counts::default(),
         })
     }
@@ -127,8 +134,21 @@ impl<H: Hal, D: Device> Queue<H, D> {
         self.waiting.len()
     }
 
+    /// Sets the device going, if it is well. Its queue is the driver's again if it is not:
+    /// a device that was not told to drive it leaves it alone (virtio 1.2, 3.1.1).
+    pub(super) fn start(&mut self) -> Result<(), Failure> {
+        let device = self.device.as_mut().ok_or(Failure::Gone)?;
+        if let Err(failure) = device.health() {
+            self.ring.reclaim();
+            return Err(failure);
+        }
+        device.finish_init();
+        self.identify();
+        Ok(())
+    }
+
     /// Asks the device for its serial number; it comes with a later `harvest`.
-    pub(super) fn identify(&mut self) {
+    fn identify(&mut self) {
         let memory = Memory::Unique(BytesMut::zeroed(SERIAL_BYTES));
         let job = Job { work: Work::Identify, since: self.ticks };
         self.ring.push(&[GET_ID, 0], memory, 0..SERIAL_BYTES, job);
@@ -146,7 +166,7 @@ impl<H: Hal, D: Device> Queue<H, D> {
             return Some(Ended::Bio(bio, Ok(())));
         }
         if self.ring.has_room() {
-            self.start(bio);
+            self.take(bio);
             self.kick();
         } else {
             self.waiting.push_back(bio);
@@ -165,7 +185,7 @@ impl<H: Hal, D: Device> Queue<H, D> {
             (None, None) => {
                 while self.ring.has_room() {
                     let Some(bio) = self.waiting.pop_front() else { break };
-                    self.start(bio);
+                    self.take(bio);
                 }
                 self.kick();
             }
@@ -200,11 +220,20 @@ impl<H: Hal, D: Device> Queue<H, D> {
         self.waiting.is_empty() && self.ring.values().next().is_none()
     }
 
+    /// The device, as long as what it says of itself is believed.
+    pub(super) fn believed(&mut self) -> Option<&mut D> {
+        match self.state {
+            State::Ready | State::Leaving => self.device.as_mut(),
+            State::Barred(_) => None,
+        }
+    }
+
     /// The watchdog's look at the device: bars it if it is ill, or if it has
     /// held a request for more than `timeout` ticks.
     pub(super) fn tick(&mut self, timeout: u64) {
         self.ticks += 1;
-        if let Err(failure) = self.device.health() {
+        let Some(device) = self.believed() else { return };
+        if let Err(failure) = device.health() {
             self.bar(failure);
             return;
         }
@@ -218,7 +247,20 @@ impl<H: Hal, D: Device> Queue<H, D> {
         if let Some(kick) = self.ring.wants_kick() {
             self.counts.kicks += 1;
             self.counts.late_kicks += u64::from(kick == Kick::Late);
-            self.device.notify(QUEUE);
+            self.notify();
+        }
+    }
+
+    /// Why the device raised its line, which it lowers. Nothing if it is not ours any more:
+    /// what is raised then is another's, who would not hear of it.
+    pub(super) fn acknowledge(&mut self) -> InterruptStatus {
+        self.device.as_mut().map_or(InterruptStatus::empty(), D::ack_interrupt)
+    }
+
+    /// Tells the device of requests, if it is still ours.
+    pub(super) fn notify(&mut self) {
+        if let Some(device) = &mut self.device {
+            device.notify(QUEUE);
         }
     }
 
@@ -232,7 +274,7 @@ impl<H: Hal, D: Device> Queue<H, D> {
     }
 
     /// Takes a bio's memory and issues its first request.
-    fn start(&mut self, mut bio: Bio) {
+    fn take(&mut self, mut bio: Bio) {
         let memory = bio.lend();
         let flushing = bio.cmd() == BufCmd::Flush;
         let transfer = Transfer { bio, done: Sectors::ZERO, part: Sectors::ZERO, flushing };
@@ -296,9 +338,10 @@ impl<H: Hal, D: Device> Queue<H, D> {
         match value.map(|job| job.work) {
             None => Some(Ended::Late(memory)),
             Some(Work::Identify) => {
-                if let (OK, Memory::Unique(bytes)) = (status, memory) {
-                    self.serial = serial(&bytes);
-                }
+                self.serial = Some(match (status, memory) {
+                    (OK, Memory::Unique(bytes)) => serial(&bytes),
+                    _ => Serial::new(),
+                });
                 None
             }
             Some(Work::Transfer(transfer)) => {

@@ -48,7 +48,9 @@ pub(super) const SERIAL_BYTES: usize = 20;
 /// A disk as the console shows it.
 #[derive(Clone, Debug)]
 pub struct Status {
-    /// Its serial number; empty until it has told it, or if it has none.
+    /// Its serial number; empty until it has told it ([`has_identified`]), or if it has none.
+    ///
+    /// [`has_identified`]: super::VirtioBlk::has_identified
     pub serial: Serial,
     /// Its size.
     pub capacity: Sectors,

@@ -12,6 +12,8 @@
 //! Rules kept here:
 //!
 //! - After construction nothing is allocated.
+//! - What the device was lent stays with it until it gives it back, or can reach it no more
+//!   ([`Ring::reclaim`]). A ring that is dropped before that leaks all of it.
 //! - Nothing that the device writes is trusted: each word is read once and
 //!   checked; a device that breaks the rules is a [`DeviceFault`], never a panic.
 //! - A device is kicked only when it asked for it, once for any number of
@@ -74,7 +76,7 @@ pub struct Agreement {
 
 /// A queue of requests; with each goes a `T` of the driver's.
 pub struct Ring<H: Hal, T> {
-    shared: Shared,
+    shared: Shared<H>,
     slots: Box<[Slot<H, T>]>,
     /// Slots with no request, the one used last on top.
     free: Vec<u16>,
@@ -149,7 +151,7 @@ impl<H: Hal, T> Ring<H, T> {
         let segments = segments.min(agreed.segments.max(1));
         let depth = QUEUE_DEPTH.min(size / stride);
 
-        let shared = Shared::new::<H>(size, depth)?;
+        let shared = Shared::new(size, depth)?;
         let [descriptors, driver, device_area] = shared.parts;
         device.queue_set(queue, size.into(), descriptors, driver, device_area);
         Ok(Ring {
@@ -178,7 +180,7 @@ impl<H: Hal, T> Ring<H, T> {
         assert_eq!(self.in_flight(), 0);
         (self.pushed, self.last_used) = (index.into(), index);
         (self.told, self.asked) = (index, index);
-        self.shared.avail[1].store(index, Ordering::Relaxed);
+        self.shared.avail()[1].store(index, Ordering::Relaxed);
         let _ = self.unmute();
     }
 
@@ -200,7 +202,7 @@ impl<H: Hal, T> Ring<H, T> {
     pub fn push(&mut self, header: &[u64], memory: Memory, range: Range<usize>, value: T) {
         assert!(range.len() <= self.payload_max(), "payload too long for one request");
         let index = self.free.pop().expect("the caller asked for room");
-        let area = &self.shared.areas[usize::from(index)];
+        let area = &self.shared.areas()[usize::from(index)];
         for (word, from) in area.header[..header.len()].iter().zip(header) {
             word.store(*from, Ordering::Relaxed);
         }
@@ -248,10 +250,10 @@ impl<H: Hal, T> Ring<H, T> {
         if !self.agreed.event_idx {
             // A later look could not tell what was fetched meanwhile.
             self.told = new;
-            let wanted = self.shared.used[0].load(Ordering::Relaxed) & NO_NOTIFY == 0;
+            let wanted = self.shared.used()[0].load(Ordering::Relaxed) & NO_NOTIFY == 0;
             return wanted.then_some(Kick::Prompt);
         }
-        let wish = self.shared.avail_event.load(Ordering::Relaxed);
+        let wish = self.shared.avail_event().load(Ordering::Relaxed);
         let wanted = passes(wish, old, new);
         self.told = if wanted { new } else { old };
         let late = new.wrapping_sub(wish) > new.wrapping_sub(asked);
@@ -260,7 +262,7 @@ impl<H: Hal, T> Ring<H, T> {
 
     /// The indexes as they are now.
     pub fn look(&self) -> Look {
-        let wish = &self.shared.avail_event;
+        let wish = self.shared.avail_event();
         Look {
             published: self.next(),
             used: self.last_used.wrapping_add(self.answers()),
@@ -299,7 +301,7 @@ impl<H: Hal, T> Ring<H, T> {
         Ok(Some(Used {
             value: slot.value.take(),
             memory: loan.end(),
-            status: self.shared.areas[usize::from(index)].status.load(Ordering::Relaxed),
+            status: self.shared.areas()[usize::from(index)].status.load(Ordering::Relaxed),
             written,
         }))
     }
@@ -308,7 +310,7 @@ impl<H: Hal, T> Ring<H, T> {
     pub fn mute(&mut self) {
         // With EVENT_IDX it already is: it interrupts once for each `unmute`.
         if !self.agreed.event_idx {
-            self.shared.avail[0].store(NO_INTERRUPT, Ordering::Relaxed);
+            self.shared.avail()[0].store(NO_INTERRUPT, Ordering::Relaxed);
         }
     }
 
@@ -317,9 +319,9 @@ impl<H: Hal, T> Ring<H, T> {
     #[must_use]
     pub fn unmute(&mut self) -> bool {
         if self.agreed.event_idx {
-            self.shared.used_event.store(self.last_used, Ordering::Relaxed);
+            self.shared.used_event().store(self.last_used, Ordering::Relaxed);
         } else {
-            self.shared.avail[0].store(0, Ordering::Relaxed);
+            self.shared.avail()[0].store(0, Ordering::Relaxed);
         }
         // The mirror image of the barrier in `wants_kick`.
         full_barrier();
@@ -349,6 +351,22 @@ impl<H: Hal, T> Ring<H, T> {
         self.slots.iter_mut().filter_map(|slot| slot.value.take())
     }
 
+    /// The device cannot reach what it was lent any more: all of it comes back, and the
+    /// queue's own memory goes with the ring. Nothing is pushed after that.
+    ///
+    /// Who calls this knows it for one of three reasons: the device was reset, the queue was
+    /// never started, or the device has no power.
+    pub(super) fn reclaim(&mut self) {
+        for (index, slot) in (0..).zip(&mut self.slots) {
+            if let Some(loan) = slot.loan.take() {
+                drop(loan.end());
+                slot.value = None;
+                self.free.push(index);
+            }
+        }
+        self.shared.give_back();
+    }
+
     /// The index that the next request is published under.
     fn next(&self) -> u16 {
         self.pushed as u16
@@ -357,7 +375,7 @@ impl<H: Hal, T> Ring<H, T> {
     /// How many requests the device says it used and we have not reaped.
     fn answers(&self) -> u16 {
         // Acquire: what the device wrote before its index is seen after it.
-        self.shared.used[1].load(Ordering::Acquire).wrapping_sub(self.last_used)
+        self.shared.used()[1].load(Ordering::Acquire).wrapping_sub(self.last_used)
     }
 
     /// The slot whose chain starts at descriptor `id`.

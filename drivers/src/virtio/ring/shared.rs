@@ -7,9 +7,10 @@
 //!
 //! - All of it is atomics: a data race with the device is then no undefined
 //!   behaviour, whatever the device does.
-//! - The pages are the device's for good: only a reset would end its claim, and
-//!   a reset may stop the machine until the device's backend answers.
+//! - The pages are the device's until it is known that it reaches them no more
+//!   ([`Shared::give_back`]); until then they are not even freed.
 
+use core::marker::PhantomData;
 use core::mem::offset_of;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
@@ -33,20 +34,45 @@ const INDIRECT: u16 = 4;
 // The words in memory are little endian, like every CPU this runs on.
 const _: () = assert!(cfg!(target_endian = "little"));
 
-/// The parts of a queue's memory.
-pub(super) struct Shared {
+/// The parts of a queue's memory. They are lent out for as long as this is borrowed: the
+/// pages may go with it.
+pub(super) struct Shared<H: Hal> {
+    pages: Pages<H>,
     descriptors: &'static [Descriptor],
-    /// Flags, index, ring: `avail[2 + i]` (2.7.6).
-    pub(super) avail: &'static [AtomicU16],
-    pub(super) used_event: &'static AtomicU16,
-    /// Flags, index (2.7.8).
-    pub(super) used: &'static [AtomicU16],
+    avail: &'static [AtomicU16],
+    used_event: &'static AtomicU16,
+    used: &'static [AtomicU16],
     used_ring: &'static [UsedElement],
-    pub(super) avail_event: &'static AtomicU16,
-    pub(super) areas: &'static [Area],
+    avail_event: &'static AtomicU16,
+    areas: &'static [Area],
     areas_paddr: PhysAddr,
     /// Where the device finds descriptors, available and used ring.
     pub(super) parts: [PhysAddr; 3],
+}
+
+/// The pages that the parts are cut from.
+struct Pages<H: Hal> {
+    paddr: PhysAddr,
+    vaddr: NonNull<u8>,
+    count: usize,
+    /// The device reaches them.
+    lent: bool,
+    hal: PhantomData<fn() -> H>,
+}
+
+// SAFETY: the pages belong to whoever has this, and all that is in them is atomic.
+unsafe impl<H: Hal> Send for Pages<H> {}
+// SAFETY: as above.
+unsafe impl<H: Hal> Sync for Pages<H> {}
+
+impl<H: Hal> Drop for Pages<H> {
+    fn drop(&mut self) {
+        if !self.lent {
+            // SAFETY: from `dma_alloc`, with this many pages. The device has given them
+            // back, and the parts go with the `Shared` that this is dropped with.
+            unsafe { H::dma_dealloc(self.paddr, self.vaddr, self.count) };
+        }
+    }
 }
 
 /// 2.7.5.
@@ -84,23 +110,22 @@ pub(super) struct Chain {
     pub(super) segment_bytes: u32,
 }
 
-impl Shared {
+impl<H: Hal> Shared<H> {
     /// Lays a queue of `size` descriptors out, with areas for `depth` slots.
-    pub(super) fn new<H: Hal>(size: u16, depth: u16) -> Result<Shared, SetupError> {
+    pub(super) fn new(size: u16, depth: u16) -> Result<Shared<H>, SetupError> {
         let (size, depth) = (usize::from(size), usize::from(depth));
         let bytes = size * (size_of::<Descriptor>() + size_of::<UsedElement>() + 2)
             + depth * size_of::<Area>()
             // Flags, indexes, events and the padding between the parts.
             + 64;
         let pages = bytes.div_ceil(PAGE_SIZE);
-        // Never deallocated: see the rules above.
         let (paddr, vaddr) = H::dma_alloc(pages, BufferDirection::Both);
         if paddr == 0 {
             return Err(SetupError::NoMemory);
         }
         let mut carver = Carver { vaddr, paddr, offset: 0, length: pages * PAGE_SIZE };
-        // SAFETY: `Hal` gives zeroed pages of this length that alias nothing and
-        // live for good; every type cut from them consists of atomic integers.
+        // SAFETY: `Hal` gives zeroed pages of this length that alias nothing and live
+        // as long as `Pages`; every type cut from them consists of atomic integers.
         let (descriptors, avail, used_event, used, used_ring, avail_event, areas) = unsafe {
             (
                 carver.cut::<Descriptor>(size),
@@ -113,7 +138,9 @@ impl Shared {
                 carver.cut::<Area>(depth),
             )
         };
+        let hal = PhantomData;
         Ok(Shared {
+            pages: Pages { paddr, vaddr, count: pages, lent: true, hal },
             parts: [descriptors.1, avail.1, used.1],
             descriptors: descriptors.0,
             avail: avail.0,
@@ -124,6 +151,33 @@ impl Shared {
             areas: areas.0,
             areas_paddr: areas.1,
         })
+    }
+
+    /// The device reaches the pages no more: they are freed when this is dropped.
+    pub(super) fn give_back(&mut self) {
+        self.pages.lent = false;
+    }
+
+    /// Flags, index, ring: `avail()[2 + i]` (2.7.6).
+    pub(super) fn avail(&self) -> &[AtomicU16] {
+        self.avail
+    }
+
+    pub(super) fn used_event(&self) -> &AtomicU16 {
+        self.used_event
+    }
+
+    /// Flags, index (2.7.8).
+    pub(super) fn used(&self) -> &[AtomicU16] {
+        self.used
+    }
+
+    pub(super) fn avail_event(&self) -> &AtomicU16 {
+        self.avail_event
+    }
+
+    pub(super) fn areas(&self) -> &[Area] {
+        self.areas
     }
 
     /// Writes the descriptors of slot `index`.
@@ -223,8 +277,8 @@ impl Carver {
 
     /// # Safety
     ///
-    /// The run is zeroed, aliases nothing, is never freed, and all zeroes are a
-    /// valid `T`, which allows for changes from outside.
+    /// The run is zeroed, aliases nothing, is not freed while the slice is used, and all
+    /// zeroes are a valid `T`, which allows for changes from outside.
     unsafe fn cut<T>(&mut self, count: usize) -> (&'static [T], PhysAddr) {
         let start = self.align(align_of::<T>()).offset;
         self.offset += count * size_of::<T>();

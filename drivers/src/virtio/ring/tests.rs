@@ -6,8 +6,9 @@ use std::vec::Vec;
 use bytes::{Bytes, BytesMut};
 
 use super::*;
+use crate::virtio::allocation_tests::allocations;
 use crate::virtio::blk::Features;
-use crate::virtio::fake::{FakeDevice, FakeHal, FakeTransport, Model, allocations, load, store};
+use crate::virtio::fake::{FakeDevice, FakeHal, FakeTransport, Model, load, store};
 
 type Tested = Ring<FakeHal<true>, u64>;
 

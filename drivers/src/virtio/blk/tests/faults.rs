@@ -1,5 +1,6 @@
 //! What becomes of requests when the device fails, hangs, lies or leaves.
 
+use std::collections::VecDeque;
 use std::string::ToString;
 
 use super::*;
@@ -176,22 +177,157 @@ fn a_device_that_asks_for_a_reset_is_barred() {
     );
 }
 
+/// A disk that says this at this place of its configuration.
+fn says(offset: usize, word: u32) -> Model {
+    let mut model = Model::disk(64);
+    model.set(offset, &word.to_le_bytes());
+    model
+}
+
+const CAPACITY_HIGH: usize = 4;
+const SIZE_MAX: usize = 8;
+const SEG_MAX: usize = 12;
+const BLK_SIZE: usize = 20;
+
 #[test]
 fn unusable_devices_are_refused_with_a_reason() {
-    let mut odd_blocks = Model::disk(64);
-    odd_blocks.set(20, &1000u32.to_le_bytes());
-    let mut small_segments = Model::disk(64);
-    small_segments.set(8, &511u32.to_le_bytes());
+    let short = |queue_size| {
+        (Model { queue_size, ..Model::disk(64) }, SetupError::QueueTooShort(queue_size))
+    };
+    let blocks = |size| (says(BLK_SIZE, size), SetupError::BadConfig("block size"));
+    let segments =
+        |size| (says(SIZE_MAX, size), SetupError::BadConfig("a segment holds less than a block"));
     let cases = [
         (Model::disk(64).without(Features::VERSION_1), SetupError::Legacy),
-        (Model { queue_size: 0, ..Model::disk(64) }, SetupError::QueueTooShort(0)),
-        (odd_blocks, SetupError::BadConfig("block size")),
-        (small_segments, SetupError::BadConfig("a segment holds less than a block")),
+        short(0),
+        short(1),
+        short(3),
+        blocks(0),
+        blocks(1),
+        blocks(3),
+        blocks(256),
+        blocks(1000),
+        blocks(128 << 10),
+        blocks(1 << 31),
+        blocks(u32::MAX),
+        segments(0),
+        segments(1),
+        segments(511),
+        (says(CAPACITY_HIGH, 1 << 22), SetupError::BadConfig("capacity")),
+        (says(CAPACITY_HIGH, u32::MAX), SetupError::BadConfig("capacity")),
     ];
     for (model, expected) in cases {
         let device = FakeTransport::new(model);
         let error = Disk::new("vbd0".into(), device, Options::default()).err().unwrap();
         assert_eq!(error, expected);
         assert!(!error.to_string().is_empty());
+    }
+}
+
+#[test]
+fn the_limits_of_what_is_believed_work() {
+    let edges = [
+        (Model { queue_size: 4, ..Model::disk(64) }, "the shortest queue"),
+        (Model { queue_size: 5, ..Model::disk(64) }, "no power of two"),
+        (Model { queue_size: u32::MAX, ..Model::disk(64) }, "the longest queue"),
+        (says(BLK_SIZE, 512), "the smallest blocks"),
+        (says(SIZE_MAX, 512), "the shortest segments"),
+        (says(SIZE_MAX, u32::MAX), "the longest segments"),
+        (says(SEG_MAX, 0), "no segment: one is always allowed"),
+        (says(SEG_MAX, 1), "one segment"),
+        (says(SEG_MAX, u32::MAX), "the most segments"),
+        (says(BLK_SIZE, 64 << 10), "the largest blocks"),
+    ];
+    let direct = edges.clone().map(|(model, what)| (model.without(Features::INDIRECT_DESC), what));
+    for (model, what) in edges.into_iter().chain(direct) {
+        let block = u64::from(u32::from_le_bytes(model.config[20..24].try_into().unwrap()) / 512);
+        let bench = Bench::new(Model { config: with_sectors(model.config, 4 * block), ..model });
+        bench.run();
+        bench.device().disk.resize(4 * block as usize * 512, 0);
+        assert_eq!(bench.perform(write(0, 2 * block, 7)).1, Ok(()), "{what}");
+        let (buf, result) = bench.perform(read(block, 2 * block));
+        assert_eq!(result, Ok(()), "{what}");
+        let (read, half) = (buf.into_read().unwrap(), block as usize * 512);
+        assert!(read[..half].iter().all(|&byte| byte == 7), "{what}");
+        assert!(read[half..].iter().all(|&byte| byte == 0), "{what}");
+    }
+    // As large as can be: only its end is looked at.
+    let bench = Bench::new(Model::disk(64));
+    let (config, most) = (bench.device().model.config, i64::MAX as u64 / 512);
+    for (sectors, believed) in [(most, most), (most + 1, most), (u64::MAX, most)] {
+        bench.device().model.config = with_sectors(config, sectors);
+        bench.disk.interrupt(Interrupt::Config);
+        assert_eq!(bench.disk.capacity(), Sectors(believed));
+    }
+    bench.issue(0, read(most, 1));
+    assert_eq!(bench.endings.try_recv().unwrap().2, error(ErrorKind::Invalid, 1));
+}
+
+fn with_sectors(mut config: [u8; 60], sectors: u64) -> [u8; 60] {
+    config[..8].copy_from_slice(&sectors.to_le_bytes());
+    config
+}
+
+#[test]
+fn half_a_capacity_is_never_believed() {
+    let (small, large) = (0x1_ffff_fff8u64, 0x2_0000_0000u64);
+    // Grown between the two words, at each of them, once and again.
+    for first in 0..8 {
+        for changes in 1..5 {
+            let bench = Bench::new(Model::disk(64));
+            let mut device = bench.device();
+            let config = device.model.config;
+            device.model.config = with_sectors(config, small);
+            let step =
+                |i: u64| with_sectors(config, if i.is_multiple_of(2) { large } else { small });
+            let still = (0..first).map(|_| with_sectors(config, small));
+            device.model.changes = still.chain((0..changes).map(step)).collect();
+            drop(device);
+            bench.disk.interrupt(Interrupt::Config);
+            let capacity = bench.disk.capacity().0;
+            assert!([small, large].contains(&capacity), "{capacity:#x} at {first}, {changes}");
+        }
+    }
+    // One that never stands still is believed nothing.
+    let bench = Bench::new(Model::disk(64));
+    let mut device = bench.device();
+    let config = device.model.config;
+    device.model.changes = (0..1000).map(|i| with_sectors(config, i)).collect();
+    drop(device);
+    bench.disk.interrupt(Interrupt::Config);
+    assert_eq!(bench.disk.capacity(), Sectors(64));
+}
+
+#[test]
+fn a_configuration_is_of_one_moment() {
+    // Block size and capacity change together, at each read.
+    for at in 0..12 {
+        let before = Model::disk(64);
+        let mut after = Model::disk(800);
+        after.set(BLK_SIZE, &4096u32.to_le_bytes());
+        let mut changes: VecDeque<_> = (0..at).map(|_| before.config).collect();
+        changes.push_back(after.config);
+        let device = FakeTransport::new(Model { changes, ..before });
+        device.device().disk.resize(800 * 512, 0);
+        let disk = Disk::new("vbd0".into(), device, Options::default()).unwrap();
+        let status = disk.status();
+        let seen = (status.limits.block_size, status.capacity.0);
+        assert!([(512, 64), (4096, 800)].contains(&seen), "changed at read {at}: {seen:?}");
+    }
+}
+
+#[test]
+fn a_capacity_is_rounded_down_to_whole_blocks() {
+    let mut model = says(BLK_SIZE, 4096);
+    model.config = with_sectors(model.config, 63);
+    let bench = Bench::new(model);
+    assert_eq!(bench.disk.capacity(), Sectors(56));
+    bench.run();
+    assert_eq!(bench.perform(read(48, 8)).1, Ok(()));
+    for (sectors, whole) in [(71, 64), (7, 0), (64, 64)] {
+        let config = with_sectors(bench.device().model.config, sectors);
+        bench.device().model.config = config;
+        bench.disk.interrupt(Interrupt::Config);
+        assert_eq!(bench.disk.capacity(), Sectors(whole), "of {sectors} sectors");
     }
 }

@@ -1,5 +1,7 @@
 //! Slots and ports on registers that behave as the specification has them.
 
+mod ports;
+
 use std::collections::HashMap;
 use std::string::ToString;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,7 +12,7 @@ use std::vec::Vec;
 use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction};
 
 use super::*;
-use crate::pci::{HalfWords, Pci, PciFault};
+use crate::pci::{HalfWords, Pci};
 
 const PORT: DeviceFunction = DeviceFunction { bus: 0, device: 3, function: 0 };
 const BUS: u8 = 2;
@@ -41,6 +43,8 @@ struct Model {
     alive: bool,
     /// Commands are carried out at once.
     prompt: bool,
+    /// The power can be switched off.
+    obeys: bool,
     commands: usize,
 }
 
@@ -74,6 +78,7 @@ impl Machine {
             link: true,
             alive: true,
             prompt: true,
+            obeys: true,
             commands: 0,
         };
         Machine(Arc::new(Mutex::new(model)))
@@ -151,7 +156,8 @@ impl HalfWords for Machine {
         let mut model = self.model();
         if offset == SLOT {
             let done = if model.prompt { COMPLETED } else { 0 };
-            model.slot = model.slot & 0xffff_0000 | u32::from(value) | done;
+            let kept = if model.obeys { 0 } else { POWER_OFF };
+            model.slot = model.slot & 0xffff_0000 | u32::from(value) & !kept | done;
             model.commands += 1;
         } else {
             assert_eq!(offset, SLOT + 2);
@@ -179,6 +185,12 @@ impl Tenant<Machine> for Told {
     fn lost(&mut self) {
         self.0.push("lost");
     }
+
+    fn severed(&mut self, proof: &Severed) {
+        assert!(proof.covers(DeviceFunction { bus: BUS, device: 0, function: 0 }));
+        assert!(!proof.covers(PORT));
+        self.0.push("severed");
+    }
 }
 
 /// A slot and its time.
@@ -193,7 +205,7 @@ struct Bench {
 
 impl Bench {
     fn new(machine: Machine) -> Bench {
-        let mut pci = Pci::new(machine.clone());
+        let mut pci = Pci::new(machine.clone(), Vec::new());
         let port = port(&pci).unwrap();
         let slot = Slot::new(&mut pci, port);
         let (told, now) = (Told::default(), Duration::ZERO);
@@ -226,19 +238,6 @@ fn port(pci: &Pci<Machine>) -> Option<Port> {
 }
 
 #[test]
-fn a_port_is_found_by_its_hot_plug_slot() {
-    let machine = Machine::new();
-    let found = port(&Pci::new(machine.clone())).unwrap();
-    assert_eq!((found.at, found.number, found.bus), (PORT, 7, BUS));
-    // No slot, no hot plug, no bus: no such port.
-    for (offset, word) in [(CAPABILITY, 0x0042 << 16 | 0x10), (CAPABILITY + 0x14, 3), (0x18, 0)] {
-        let machine = Machine::new();
-        machine.model().port.insert(offset, word);
-        assert!(port(&Pci::new(machine)).is_none(), "with {word:#x} at {offset:#x}");
-    }
-}
-
-#[test]
 fn a_button_is_obeyed_after_five_seconds() {
     let mut bench = Bench::new(Machine::new());
     bench.run(1.0);
@@ -258,7 +257,7 @@ fn a_button_is_obeyed_after_five_seconds() {
     // The button brings it back.
     bench.machine.press();
     bench.run(2.0);
-    assert_eq!(bench.told.0, ["leave", "arrived"]);
+    assert_eq!(bench.told.0, ["leave", "severed", "arrived"]);
     assert_eq!((bench.slot.stage(), bench.machine.state()), (Stage::On, (true, LAMP_ON)));
 }
 
@@ -318,13 +317,13 @@ fn what_does_not_answer_is_switched_off() {
         bench.machine.put(true);
         bench.run(10.0);
         assert_eq!(bench.take_news(), [News::Silent], "said once, not tried again");
-        assert_eq!(bench.told.0, [""; 0]);
+        assert_eq!(bench.told.0, ["severed"]);
         assert_eq!(bench.machine.state(), (false, LAMP_OFF));
         // Ordered to, it is tried again.
         (bench.machine.model().link, bench.machine.model().alive) = (true, true);
         assert!(bench.slot.start());
         bench.run(1.0);
-        assert_eq!(bench.told.0, ["arrived"]);
+        assert_eq!(bench.told.0, ["severed", "arrived"]);
     }
 }
 
@@ -343,7 +342,10 @@ fn a_device_that_is_torn_out_is_lost_at_any_stage() {
         bench.turn();
         assert_eq!(bench.told.0.last(), Some(&"lost"));
         assert_eq!(bench.take_news(), [News::TornOut]);
+        bench.run(0.9);
+        assert_eq!(bench.told.0.last(), Some(&"lost"), "power may still be in the slot");
         bench.run(10.0);
+        assert_eq!(bench.told.0.last(), Some(&"severed"));
         assert_eq!((bench.slot.stage(), bench.machine.state()), (Stage::Off, (false, LAMP_OFF)));
         assert_eq!(bench.told.0.iter().filter(|&&told| told == "lost").count(), 1);
     }
@@ -369,7 +371,7 @@ fn a_device_that_was_swapped_starts_after_a_second() {
     bench.run(0.9);
     assert_eq!((bench.told.0.as_slice(), bench.machine.state().0), (&["lost"][..], false));
     bench.run(0.5);
-    assert_eq!(bench.told.0, ["lost", "arrived"]);
+    assert_eq!(bench.told.0, ["lost", "severed", "arrived"]);
     assert_eq!(bench.take_news(), [News::TornOut, News::Arrived]);
 }
 
@@ -383,7 +385,7 @@ fn what_was_put_in_while_the_power_rested_starts_then() {
     bench.run(0.7);
     assert!(!bench.machine.state().0, "off for a second");
     bench.run(0.5);
-    assert_eq!(bench.told.0, ["lost", "arrived"]);
+    assert_eq!(bench.told.0, ["lost", "severed", "arrived"]);
 }
 
 #[test]
@@ -422,36 +424,32 @@ fn what_was_in_the_slot_before_is_as_firmware_left_it() {
 }
 
 #[test]
+fn only_the_port_can_say_that_a_device_reaches_no_memory() {
+    let told = |switch: bool, obeys: bool, present: bool| {
+        let machine = Machine::new();
+        machine.model().obeys = obeys;
+        let slot = 7 << 19 | 1 << 6 | if switch { 1 << 1 } else { 0 };
+        machine.model().port.insert(CAPABILITY + 0x14, slot);
+        let mut bench = Bench::new(machine);
+        bench.run(1.0);
+        // It does not answer any more, which proves nothing.
+        bench.machine.model().alive = false;
+        bench.machine.put(present);
+        bench.run(10.0);
+        bench.told.0.contains(&"severed")
+    };
+    assert!(told(true, true, true), "no power");
+    assert!(told(true, true, false));
+    assert!(!told(true, false, true), "the power is still on");
+    assert!(!told(false, true, true), "there is no switch");
+    assert!(told(false, true, false), "but nothing is there");
+}
+
+#[test]
 fn every_stage_and_every_news_has_words() {
     let mut words = vec![News::Pressed.to_string(), News::Busy(7).to_string()];
     words.push(Stage::Off.to_string());
     assert_eq!(words[0].matches("5 s").count(), 1);
     assert!(words[1].contains("holds 7 requests"), "{}", words[1]);
     assert_eq!(words[2], "off");
-}
-
-#[test]
-fn bars_go_into_the_windows_of_the_port() {
-    let machine = Machine::new();
-    let mut pci = Pci::new(machine.clone());
-    let port = port(&pci).unwrap();
-    assert_eq!(place(&mut pci, &port), Ok(()));
-    let bar = |offset| machine.model().device[&offset];
-    assert_eq!(bar(0x14), 0x8100_0000);
-    assert_eq!((bar(0x20), bar(0x24)), (0xc, 8), "prefetchable, at 32 GiB");
-    assert_eq!(bar(0x04) & 0b11, 0, "nothing is decoded before the driver says so");
-}
-
-#[test]
-fn a_closed_window_is_made_up_for_by_the_other_or_is_a_fault() {
-    let closed = 0x0000_fff0;
-    let machine = Machine::new();
-    machine.model().port.insert(PREFETCHABLE, closed | 1);
-    let mut pci = Pci::new(machine.clone());
-    let port = port(&pci).unwrap();
-    assert_eq!(place(&mut pci, &port), Ok(()));
-    let bar = |offset| machine.model().device[&offset];
-    assert_eq!((bar(0x20), bar(0x24), bar(0x14)), (0x8100_000c, 0, 0x8100_4000));
-    machine.model().port.insert(WINDOW, closed);
-    assert_eq!(place(&mut pci, &port), Err(PciFault::NoRoom(4)));
 }
