@@ -4,7 +4,7 @@ mod rig;
 
 use std::sync::Arc;
 
-use bio::{BlockDevice, Limits, Sectors, WriteCache};
+use bio::{Bio, BlockDevice, Limits, Sectors, WriteCache};
 use rig::Later;
 use sim::SimDisk;
 
@@ -110,6 +110,69 @@ fn each_mistake_is_named_with_its_column() {
         assert_eq!(error.column, column, "{args}: {error}");
         assert!(error.reason.contains(reason), "{args}: {error}");
     }
+}
+
+/// A disk of any size that holds nothing.
+struct Vast(u64);
+
+impl BlockDevice for Vast {
+    fn capacity(&self) -> Sectors {
+        Sectors(self.0)
+    }
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+    fn strategy(&self, bio: Bio) {
+        bio.biodone(Ok(()));
+    }
+}
+
+/// A mirror of one leg and so many sectors that keeps its state in memory.
+fn core(words: &str, length: u64) -> Result<Arc<dyn dm::Target>, dm::ArgError> {
+    let args = format!("core {words} 1 vbd0 0");
+    rig::create(&args, &[Arc::new(Vast(length))], length, Arc::<Later>::default(), Arc::default())
+}
+
+#[test]
+fn regions_have_a_largest_number() {
+    const MAX: u64 = dm_mirror::REGIONS_MAX;
+    for (words, region, column) in [("1 8", 8, 8), ("0", 1024, 6), ("1 nosync", 1024, 6)] {
+        for fits in [MAX * region, MAX * region - region + 1] {
+            let status = core(words, fits).unwrap().status();
+            assert!(status.contains(&format!("/{MAX} ")), "{status}");
+        }
+        for beyond in [MAX * region + 1, 1 << 54] {
+            let Err(error) = core(words, beyond) else { panic!("{words}: {beyond} is accepted") };
+            assert_eq!(error.column, column, "{error}");
+            let least = beyond.div_ceil(MAX).next_power_of_two();
+            let advice = format!("a mirror has at most {MAX}; use regions of {least} or more");
+            assert!(error.reason.ends_with(&advice), "{error}");
+            core(&format!("1 {least}"), beyond).unwrap();
+        }
+    }
+    // More than 32 bits count, on the way to the refusal too.
+    assert_eq!(core("1 8", 1 << 36).err().unwrap().column, 8);
+    core(&format!("1 {}", 1_u64 << 63), 1 << 54).unwrap();
+}
+
+#[test]
+fn where_memory_is_short_the_region_size_is_refused() {
+    let regions = 1 << 16;
+    let create = |room: usize| {
+        let later = Arc::<Later>::default();
+        *later.room.lock().unwrap() = Some(room);
+        rig::create(
+            "core 1 8 1 vbd0 0",
+            &[Arc::new(Vast(8 * regions))],
+            8 * regions,
+            later,
+            Arc::default(),
+        )
+    };
+    let needs = regions as usize * 9 / 8;
+    let error = create(needs - 1).err().expect("it is refused");
+    assert_eq!((error.column, error.reason.as_str()), (8, dm::NO_ROOM));
+    create(needs).unwrap();
 }
 
 #[test]
