@@ -193,3 +193,32 @@ fn messages_that_mean_nothing_change_nothing() {
     target.message(&["fail", "1"]).unwrap();
     assert!(target.message(&["show"]).unwrap().contains("failed by hand"));
 }
+
+/// docs/limits.md says what the code does.
+#[test]
+fn the_listed_limits_are_those_of_the_code() {
+    use dm::bounds::*;
+    let list = include_str!("../../docs/limits.md");
+    for (name, value) in [
+        ("`TABLE_BYTES_MAX`", TABLE_BYTES_MAX as u64),
+        ("`ENTRIES_MAX`", ENTRIES_MAX as u64),
+        ("`CAPACITY_MAX`", CAPACITY_MAX.0),
+        ("`STRIPES_MAX`", STRIPES_MAX),
+        ("`DEVICES_MAX`", DEVICES_MAX as u64),
+        ("`DEPTH_MAX`", DEPTH_MAX as u64),
+        ("`FLUSHES_MAX`", FLUSHES_MAX as u64),
+        ("`NAME_MAX`", dm::NAME_MAX as u64),
+        ("`NAME_MAX`", dm_mirror::format::NAME_MAX as u64),
+        ("`LEGS_MAX`", dm_mirror::LEGS_MAX as u64),
+        ("`REGION_MIN`", dm_mirror::format::REGION_MIN.0),
+        ("`REGIONS_MAX`", dm_mirror::REGIONS_MAX),
+        ("`PAGES_MAX`", dm_mirror::format::PAGES_MAX.into()),
+        ("`UNIT`", dm_mirror::format::UNIT as u64),
+    ] {
+        let rows = [format!("| {name} | {value} "), format!("| {name} | {value}|")];
+        assert!(rows.iter().any(|row| list.contains(row)), "{name} is {value}");
+    }
+    for (name, value) in [("`DEVICE_ROOM`", DEVICE_ROOM), ("`TABLE_ROOM`", TABLE_ROOM)] {
+        assert!(list.contains(&format!("{name}, {value} bytes")), "{name} is {value}");
+    }
+}
