@@ -112,6 +112,30 @@ fn each_mistake_is_named_with_its_column() {
     }
 }
 
+#[test]
+fn features_have_largest_numbers() {
+    for (feature, fits) in [
+        ("error_threshold=4294967295,4294967295", true),
+        ("error_threshold=4294967296,1", false),
+        ("error_threshold=1,4294967296", false),
+        ("error_threshold=0,1", true),
+        ("error_threshold=0,0", false),
+        ("sync_rate=1,18446744073709551615", true),
+        ("sync_rate=1,18446744073709551616", false),
+        ("sync_rate=0,1", false),
+        ("write_mostly=1", true),
+        ("write_mostly=2", false),
+    ] {
+        let created = create(&format!("core 1 nosync 2 vbd0 0 vbd1 0 1 {feature}"));
+        let column = created.as_ref().err().map(|error| error.column);
+        assert_eq!(column, (!fits).then_some(33), "{feature}");
+        if let Ok(target) = created {
+            assert!(target.table().ends_with(feature), "{}", target.table());
+        }
+    }
+    assert!(create("core 1 nosync 4 vbd0 0 vbd1 0 vbd2 0 vbd2 64").is_ok(), "four legs");
+}
+
 /// A disk of any size that holds nothing.
 struct Vast(u64);
 

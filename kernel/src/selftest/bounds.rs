@@ -41,6 +41,18 @@ fn tables(may_sleep: &MaySleep) -> Result<(), String> {
         fails(&mut session, &format!("dmsetup create m --table \"{table}\""), why)?;
         check!(rig.dm.get("m").is_err());
     }
+    // Numbers that a person gives.
+    for (line, why) in [
+        ("torture z 0 8s 2 7 --first 18446744073709551614", "no numbers left"),
+        ("dmsetup message z 18446744073709551615 show", "the device ends at"),
+        ("read z 18446744073709551615", ""),
+        ("fill z 8388608T 1s 0", ""),
+        ("discard z 0 18014398509481985s", ""),
+        ("slot eject 65536", ""),
+        ("mirror fail z 18446744073709551615", ""),
+    ] {
+        fails(&mut session, line, why)?;
+    }
     let fits = "dmsetup create m --table \"0 8589934592 mirror core 2 4096 nosync 2 z 0 y 0\"";
     all_run(&mut session, &[fits, "mirror status m", "write m 0 x", "flush m"])
 }

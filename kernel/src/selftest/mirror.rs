@@ -178,7 +178,7 @@ fn a_resync(may_sleep: &MaySleep) -> Result<(), String> {
     paint(&rig, "vbd1", 11)?;
     let slow = Slow::new(&rig)?;
     // From the end to the start, so that the resync comes from the other side.
-    let places = || (0..LENGTH).step_by(2000).map(|start| extent(start, 8));
+    let places = || (0..9).map(|nth| extent(nth * 2000, 8));
     for at in places().rev() {
         slow.until_copying()?;
         check!(rig.holds("m", at, 10)?, "{at} was read from the leg that is being rebuilt");

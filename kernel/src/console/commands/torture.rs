@@ -56,6 +56,10 @@ pub fn torture(
 ) -> Outcome {
     let device = devices::open_for_writing(session.dm, name)?;
     let span = devices::extent(&device, span.offset(), span.length())?;
+    let Some(end) = first.checked_add(count) else {
+        return Err(Failure::new(format!("{count} requests from {first} on have no numbers left"))
+            .and(&format!("the last number is {}; begin with a smaller one", u64::MAX)));
+    };
     let summary = session.job(Sectors::ZERO, |job| {
         let mut torture = Torture {
             device: &device,
@@ -64,7 +68,7 @@ pub fn torture(
             chance: seed,
             in_flight: VecDeque::with_capacity(DEPTH),
         };
-        for number in (first..).take(count.try_into().unwrap_or(usize::MAX)) {
+        for number in first..end {
             job.go_on()?;
             if torture.in_flight.len() == DEPTH {
                 torture.settle(job)?;
