@@ -261,7 +261,7 @@ fn no_command_ends_the_machine(may_sleep: &MaySleep) -> Result<(), String> {
     let disks = Disks::new(may_sleep)?;
     let mut session = Session::new(&disks.rig.dm, Mode::Plain, may_sleep);
     disks.label(&mut session)?;
-    all_run(&mut session, &["dmsetup create l --table \"0 2048 linear m 65536\""])?;
+    all_run(&mut session, &["dmsetup create l --table \"0 16384 linear m 65536\""])?;
     for (line, then) in SHORT.iter().filter(|(_, then)| !matches!(then, Then::Untried)) {
         let hoard = lasting_hoard(may_sleep)?;
         session.interrupt_after(Some(PATIENCE));
