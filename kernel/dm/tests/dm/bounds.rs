@@ -215,9 +215,13 @@ fn what_a_flush_becomes_is_bounded() {
     dm.load("low", &delays(31, "a")).unwrap();
     dm.load("low", &delays(32, "a")).unwrap();
     // The inactive table may serve the next moment.
-    dm.load("top", "0 1 linear low 0").unwrap();
-    let Err(DmError::Table(error)) = dm.load("low", &delays(33, "a")) else { panic!("accepted") };
-    assert!(error.reason.starts_with(reason), "{error}");
+    running(&dm, "low2", &delays(8, "a"));
+    running(&dm, "top2", "0 1 linear low2 0");
+    dm.load("top2", &delays(100, "low2")).unwrap();
+    let Err(DmError::Table(error)) = dm.load("low2", &delays(11, "a")) else { panic!("accepted") };
+    assert!(error.reason.contains("a flush of `top2`, which lies on it"), "{error}");
+    dm.get("top2").unwrap().clear().unwrap();
+    dm.load("low2", &delays(11, "a")).unwrap();
     drop(clock);
 }
 
