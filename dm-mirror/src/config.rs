@@ -30,12 +30,14 @@ use core::time::Duration;
 
 use arrayvec::ArrayVec;
 use bio::{Extent, Sector, Sectors};
-use dm::{ArgError, Args, Context, DeviceRef, Word};
+use dm::{ArgError, Args, Context, DeviceRef, NO_ROOM, Word};
 
 use crate::errors::Threshold;
+use crate::format::{Geometry, MemberId};
 use crate::leg::{LEGS_MAX, Leg, LegSet};
 use crate::mirror::Mirror;
 use crate::pace::Rate;
+use crate::region::{REGIONS_MAX, Regions};
 
 /// The region size where the table gives none.
 const REGION_DEFAULT: Sectors = Sectors(1024);
@@ -72,6 +74,8 @@ pub(crate) enum Log {
 /// What a table entry says.
 pub(crate) struct Config {
     pub(crate) log: Log,
+    /// The regions of a mirror that keeps its state in memory.
+    pub(crate) regions: Option<Regions>,
     /// Start without a member that was in sync.
     pub(crate) start_degraded: bool,
     pub(crate) legs: ArrayVec<Leg, LEGS_MAX>,
@@ -88,10 +92,11 @@ impl Config {
     /// Parses the words after `mirror`.
     pub(crate) fn parse(args: &mut Args<'_>, context: &Context<'_>) -> Result<Config, ArgError> {
         let word = args.next("log type")?;
+        let count = args.peek().unwrap_or(word);
         let words = args.group("log arguments")?;
-        let log = match word.text {
-            "core" => parse_core(words)?,
-            "internal" => words.end().map(|()| Log::Internal)?,
+        let (log, regions) = match word.text {
+            "core" => parse_core(count, words, context)?,
+            "internal" => words.end().map(|()| (Log::Internal, None))?,
             text => {
                 let reason = format!("there is no log type `{text}`; use `core` or `internal`");
                 return Err(word.refuse(reason));
@@ -106,6 +111,7 @@ impl Config {
             features;
         Ok(Config {
             log,
+            regions,
             start_degraded,
             legs,
             devices,
@@ -127,8 +133,15 @@ struct Features {
     error_threshold: Threshold,
 }
 
-fn parse_core(mut args: Args<'_>) -> Result<Log, ArgError> {
+/// The arguments of `core`, and the regions; `count` is the word that counts the arguments,
+/// which a refusal of the default region size names.
+fn parse_core(
+    count: Word<'_>,
+    mut args: Args<'_>,
+    context: &Context<'_>,
+) -> Result<(Log, Option<Regions>), ArgError> {
     let mut region = REGION_DEFAULT;
+    let mut asked = count;
     if let Some(word) = args.peek()
         && word.text.starts_with(|c: char| c.is_ascii_digit())
     {
@@ -139,13 +152,39 @@ fn parse_core(mut args: Args<'_>) -> Result<Log, ArgError> {
                  use a power of two from {REGION_MIN} on"
             )));
         }
+        asked = word;
     }
+    let regions = core_regions(asked, region, context)?;
     let nosync = args.next_if("nosync").is_some();
     if !nosync {
         args.next_if("sync");
     }
     args.end()?;
-    Ok(Log::Core { region, nosync })
+    Ok((Log::Core { region, nosync }, Some(regions)))
+}
+
+/// The regions of a mirror that keeps its state in memory, each of this size; refuses the
+/// word that `asked` for it if they are too many, or memory is short.
+fn core_regions(
+    asked: Word<'_>,
+    region: Sectors,
+    context: &Context<'_>,
+) -> Result<Regions, ArgError> {
+    let length = context.length;
+    let count = length.0.div_ceil(region.0);
+    if count > REGIONS_MAX {
+        let least = length.0.div_ceil(REGIONS_MAX).next_power_of_two();
+        return Err(asked.refuse(format!(
+            "{length} sectors in regions of {region} are {count} regions, and a mirror has at \
+             most {REGIONS_MAX}; use regions of {least} or more"
+        )));
+    }
+    if !context.env.has_room(Regions::bytes(count as usize)) {
+        return Err(asked.refuse(NO_ROOM));
+    }
+    let geometry = Geometry { region, data_start: Sector(0), length };
+    let members = core::array::from_fn(MemberId::new);
+    Regions::try_new(geometry, members, false).map_err(|_| asked.refuse(NO_ROOM))
 }
 
 fn parse_legs(

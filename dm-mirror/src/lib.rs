@@ -106,4 +106,5 @@ mod target;
 mod write;
 
 pub use leg::LEGS_MAX;
+pub use region::REGIONS_MAX;
 pub use target::{MirrorTarget, MirrorType};

@@ -30,7 +30,6 @@ use crate::clean::Cleaner;
 use crate::config::{Config, Log, ReadPolicy};
 use crate::counts::{Cause, Counts};
 use crate::errors::{Errors, Threshold};
-use crate::format::{Geometry, MemberId};
 use crate::journal::Journal;
 use crate::leg::{Failure, LEGS_MAX, Leg, LegSet, LegState};
 use crate::leg_flush::Flushes;
@@ -207,9 +206,7 @@ impl Mirror {
             loss: Loss::default(),
             news: News::default(),
         };
-        if let Log::Core { region, .. } = config.log {
-            let core = Geometry { region, data_start: Sector(0), length: context.length };
-            let mut regions = Regions::new(core, core::array::from_fn(MemberId::new), false);
+        if let Some(mut regions) = config.regions {
             for leg in state.legs_that(|state| state == LegState::Rebuilding).iter() {
                 regions.all().for_each(|region| regions.miss(leg, region));
             }

@@ -47,7 +47,12 @@ impl Mirror {
     /// Refuses a disk on which the mirror's data would not fit.
     pub(crate) fn check_room(&self, leg: usize) -> Result<(), String> {
         let geometry = self.state.lock().regions.as_ref().map(Regions::geometry);
-        let geometry = geometry.ok_or("the mirror does not run")?;
+        self.check_fit(leg, geometry.ok_or("the mirror does not run")?)
+    }
+
+    /// Refuses a leg on which data that lies so would not fit: its device is too small, or
+    /// cut into blocks that are too large.
+    pub(crate) fn check_fit(&self, leg: usize, geometry: Geometry) -> Result<(), String> {
         let Some(device) = &self.legs[leg].device else {
             return Err(format!("the table names no device for leg {leg}; load one that does"));
         };
@@ -64,7 +69,8 @@ impl Mirror {
         }
         let block = device.limits().block_size;
         let blocks = u64::from(block) / bio::SECTOR_SIZE as u64;
-        if [data_start - Sector(0), length].iter().any(|it| !it.0.is_multiple_of(blocks)) {
+        let cut = [data_start - Sector(0), length].iter().any(|it| !it.0.is_multiple_of(blocks));
+        if cut || block as usize > UNIT {
             return Err(format!(
                 "`{}` has blocks of {block} bytes: the mirror's data is not cut so",
                 device.name()

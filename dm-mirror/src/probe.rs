@@ -23,8 +23,9 @@ use core::array;
 use core::mem;
 
 use bio::sync::{Lock, Rank};
-use bio::{Bio, Buf, BufCmd, BufDone, Extent, IoResult, Sector, Sectors};
+use bio::{Bio, Buf, BufCmd, BufDone, Extent, IoResult, Sectors};
 use bytes::BytesMut;
+use dm::Severity;
 
 use crate::counts::Cause;
 use crate::format::{
@@ -36,10 +37,14 @@ use crate::mirror::Mirror;
 /// How much of a map is read at once.
 const CHUNK: Sectors = Sectors(16 * UNIT_SECTORS.0);
 
+/// A map that is being read takes so much memory, in lengths of the map: its bytes, which
+/// grow by doubling, its pages, and the regions of the mirror.
+const MAP_COPIES: usize = 4;
+
 /// What a leg holds.
 #[derive(Debug)]
 pub(crate) enum Found {
-    /// No device, or one that cannot be flushed or read.
+    /// No device, or one that cannot be flushed or read, or for whose map there is no memory.
     Absent,
     /// No superblock that can be used.
     Bad(Bad),
@@ -73,6 +78,8 @@ struct Progress {
     failed_once: bool,
     /// The leg cannot be flushed: what it shows may not be durable.
     hidden: bool,
+    /// There is no memory for its map, which is as long as this.
+    no_room: Option<Sectors>,
     unreadable: Unreadable,
     superblock: Option<Newest>,
     map: Vec<u8>,
@@ -91,6 +98,7 @@ impl Mirror {
                 slots: Vec::new(),
                 failed_once: false,
                 hidden: false,
+                no_room: None,
                 unreadable: Vec::new(),
                 superblock: None,
                 map: Vec::new(),
@@ -128,8 +136,13 @@ impl LegProbe {
             return Some(superblock_place(progress.slots.len()));
         }
         if progress.superblock.is_none() {
-            let found = newest_of([&progress.slots[0], &progress.slots[1]]);
-            progress.superblock = Some(found.ok()?);
+            let found = newest_of([&progress.slots[0], &progress.slots[1]]).ok()?;
+            let map = found.superblock.geometry.map_place().count();
+            if !self.probe.mirror.env.has_room(MAP_COPIES * map.bytes()) {
+                (progress.hidden, progress.no_room) = (true, Some(map));
+                return None;
+            }
+            progress.superblock = Some(found);
         }
         let Newest { superblock, .. } = progress.superblock.as_ref()?;
         let map = superblock.geometry.map_place();
@@ -160,7 +173,16 @@ impl LegProbe {
                 Ok(_) => Found::Absent,
             },
         };
+        let no_room = progress.no_room;
         drop(progress);
+        if let Some(map) = no_room {
+            let (mirror, name) = (&self.probe.mirror, self.probe.mirror.call(self.leg));
+            let bytes = map.bytes();
+            mirror.note(
+                Severity::Error,
+                format_args!("{name} counts as absent: no memory for its map of {bytes} bytes"),
+            );
+        }
         // A lock of the same rank: one after the other.
         self.probe.found.lock()[self.leg] = found;
     }
@@ -218,10 +240,6 @@ impl Drop for Probe {
 impl Mirror {
     /// Whether the data of a member with this superblock fits its leg.
     pub(crate) fn fits(&self, leg: usize, superblock: &Superblock) -> bool {
-        let Some(device) = &self.legs[leg].device else { return false };
-        let geometry = superblock.geometry;
-        let end = Extent::try_new(geometry.data_start, geometry.length).map(Extent::end);
-        let end = end.and_then(|end| end.checked_add(self.legs[leg].offset - Sector(0)));
-        end.is_some_and(|end| end.0 <= device.capacity().0)
+        self.check_fit(leg, superblock.geometry).is_ok()
     }
 }

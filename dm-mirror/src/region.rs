@@ -16,15 +16,18 @@
 //!   unsettled again.
 //! - The marks are the same on every leg: what its own record is to say.
 
-use alloc::collections::BTreeMap;
-use alloc::vec;
+use alloc::collections::{BTreeMap, TryReserveError};
 use alloc::vec::Vec;
 
 use bio::{Extent, Sectors};
 use fixedbitset::FixedBitSet;
 
-use crate::format::{Geometry, Marks, MemberId, REGIONS_PER_PAGE, Region};
+use crate::format::{Geometry, Marks, MemberId, PAGES_MAX, REGIONS_PER_PAGE, Region};
 use crate::leg::{LEGS_MAX, LegSet};
+
+/// The most regions a mirror can have, which is what [`PAGES_MAX`] pages of a map have. A
+/// region takes a byte and a bit of memory: 4.5 MiB for all.
+pub const REGIONS_MAX: u64 = PAGES_MAX as u64 * REGIONS_PER_PAGE as u64;
 
 /// Counts completions and flushes, to tell which came first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,25 +92,46 @@ pub(crate) struct Flushed {
 }
 
 impl Regions {
-    /// Regions of which nothing is known but that all legs agree. Unless
-    /// `recorded`, writes leave no mark.
+    /// How much memory so many regions take, in bytes: a byte of marks and a bit each.
+    pub(crate) fn bytes(count: usize) -> usize {
+        count + count.div_ceil(8)
+    }
+
+    /// As [`try_new`](Regions::try_new), where it is known that there is room.
     pub(crate) fn new(
         geometry: Geometry,
         members: [MemberId; LEGS_MAX],
         recorded: bool,
     ) -> Regions {
+        Regions::try_new(geometry, members, recorded).expect("there is room for the regions")
+    }
+
+    /// Regions of which nothing is known but that all legs agree. Unless
+    /// `recorded`, writes leave no mark. Fails if memory is short.
+    pub(crate) fn try_new(
+        geometry: Geometry,
+        members: [MemberId; LEGS_MAX],
+        recorded: bool,
+    ) -> Result<Regions, TryReserveError> {
         let count = geometry.regions() as usize;
-        Regions {
+        let mut marks = Vec::new();
+        marks.try_reserve_exact(count)?;
+        marks.resize(count, Marks::empty());
+        // A bit set cannot be asked for; so its place is held, and given up to it.
+        let mut place: Vec<u8> = Vec::new();
+        place.try_reserve_exact(Regions::bytes(count) - count)?;
+        drop(place);
+        Ok(Regions {
             geometry,
             members,
             recorded,
-            marks: vec![Marks::empty(); count],
+            marks,
             unsettled: FixedBitSet::with_capacity(count),
             unsettled_count: 0,
             missing: [0; LEGS_MAX],
             active: BTreeMap::new(),
             now: Moment::default(),
-        }
+        })
     }
 
     pub(crate) fn geometry(&self) -> Geometry {

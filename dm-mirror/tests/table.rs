@@ -4,7 +4,7 @@ mod rig;
 
 use std::sync::Arc;
 
-use bio::{BlockDevice, Limits, Sectors, WriteCache};
+use bio::{Bio, BlockDevice, Limits, Sectors, WriteCache};
 use rig::Later;
 use sim::SimDisk;
 
@@ -113,6 +113,93 @@ fn each_mistake_is_named_with_its_column() {
 }
 
 #[test]
+fn features_have_largest_numbers() {
+    for (feature, fits) in [
+        ("error_threshold=4294967295,4294967295", true),
+        ("error_threshold=4294967296,1", false),
+        ("error_threshold=1,4294967296", false),
+        ("error_threshold=0,1", true),
+        ("error_threshold=0,0", false),
+        ("sync_rate=1,18446744073709551615", true),
+        ("sync_rate=1,18446744073709551616", false),
+        ("sync_rate=0,1", false),
+        ("write_mostly=1", true),
+        ("write_mostly=2", false),
+    ] {
+        let created = create(&format!("core 1 nosync 2 vbd0 0 vbd1 0 1 {feature}"));
+        let column = created.as_ref().err().map(|error| error.column);
+        assert_eq!(column, (!fits).then_some(33), "{feature}");
+        if let Ok(target) = created {
+            assert!(target.table().ends_with(feature), "{}", target.table());
+        }
+    }
+    assert!(create("core 1 nosync 4 vbd0 0 vbd1 0 vbd2 0 vbd2 64").is_ok(), "four legs");
+}
+
+/// A disk of any size that holds nothing.
+struct Vast(u64);
+
+impl BlockDevice for Vast {
+    fn capacity(&self) -> Sectors {
+        Sectors(self.0)
+    }
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+    fn strategy(&self, bio: Bio) {
+        bio.biodone(Ok(()));
+    }
+}
+
+/// A mirror of one leg and so many sectors that keeps its state in memory.
+fn core(words: &str, length: u64) -> Result<Arc<dyn dm::Target>, dm::ArgError> {
+    let args = format!("core {words} 1 vbd0 0");
+    rig::create(&args, &[Arc::new(Vast(length))], length, Arc::<Later>::default(), Arc::default())
+}
+
+#[test]
+fn regions_have_a_largest_number() {
+    const MAX: u64 = dm_mirror::REGIONS_MAX;
+    for (words, region, column) in [("1 8", 8, 8), ("0", 1024, 6), ("1 nosync", 1024, 6)] {
+        for fits in [MAX * region, MAX * region - region + 1] {
+            let status = core(words, fits).unwrap().status();
+            assert!(status.contains(&format!("/{MAX} ")), "{status}");
+        }
+        for beyond in [MAX * region + 1, 1 << 54] {
+            let Err(error) = core(words, beyond) else { panic!("{words}: {beyond} is accepted") };
+            assert_eq!(error.column, column, "{error}");
+            let least = beyond.div_ceil(MAX).next_power_of_two();
+            let advice = format!("a mirror has at most {MAX}; use regions of {least} or more");
+            assert!(error.reason.ends_with(&advice), "{error}");
+            core(&format!("1 {least}"), beyond).unwrap();
+        }
+    }
+    // More than 32 bits count, on the way to the refusal too.
+    assert_eq!(core("1 8", 1 << 36).err().unwrap().column, 8);
+    core(&format!("1 {}", 1_u64 << 63), 1 << 54).unwrap();
+}
+
+#[test]
+fn where_memory_is_short_the_region_size_is_refused() {
+    let regions = 1 << 16;
+    let create = |room: usize| {
+        let later = Arc::<Later>::default();
+        *later.room.lock().unwrap() = Some(room);
+        rig::create(
+            "core 1 8 1 vbd0 0",
+            &[Arc::new(Vast(8 * regions))],
+            8 * regions,
+            later,
+            Arc::default(),
+        )
+    };
+    let needs = regions as usize * 9 / 8;
+    let error = create(needs - 1).err().expect("it is refused");
+    assert_eq!((error.column, error.reason.as_str()), (8, dm::NO_ROOM));
+    create(needs).unwrap();
+}
+
+#[test]
 fn a_mixture_of_block_sizes_has_the_larger_one() {
     let target = create("core 1 nosync 2 vbd0 0 vbd3 0").unwrap();
     assert_eq!(target.limits().block_size, 4096);
@@ -129,4 +216,33 @@ fn messages_that_mean_nothing_change_nothing() {
     assert_eq!(target.status(), "2 vbd0 vbd1 1/1 1 AA 1 core");
     target.message(&["fail", "1"]).unwrap();
     assert!(target.message(&["show"]).unwrap().contains("failed by hand"));
+}
+
+/// docs/limits.md says what the code does.
+#[test]
+fn the_listed_limits_are_those_of_the_code() {
+    use dm::bounds::*;
+    let list = include_str!("../../docs/limits.md");
+    for (name, value) in [
+        ("`TABLE_BYTES_MAX`", TABLE_BYTES_MAX as u64),
+        ("`ENTRIES_MAX`", ENTRIES_MAX as u64),
+        ("`CAPACITY_MAX`", CAPACITY_MAX.0),
+        ("`STRIPES_MAX`", STRIPES_MAX),
+        ("`DEVICES_MAX`", DEVICES_MAX as u64),
+        ("`DEPTH_MAX`", DEPTH_MAX as u64),
+        ("`FLUSHES_MAX`", FLUSHES_MAX as u64),
+        ("`NAME_MAX`", dm::NAME_MAX as u64),
+        ("`NAME_MAX`", dm_mirror::format::NAME_MAX as u64),
+        ("`LEGS_MAX`", dm_mirror::LEGS_MAX as u64),
+        ("`REGION_MIN`", dm_mirror::format::REGION_MIN.0),
+        ("`REGIONS_MAX`", dm_mirror::REGIONS_MAX),
+        ("`PAGES_MAX`", dm_mirror::format::PAGES_MAX.into()),
+        ("`UNIT`", dm_mirror::format::UNIT as u64),
+    ] {
+        let rows = [format!("| {name} | {value} "), format!("| {name} | {value}|")];
+        assert!(rows.iter().any(|row| list.contains(row)), "{name} is {value}");
+    }
+    for (name, value) in [("`DEVICE_ROOM`", DEVICE_ROOM), ("`TABLE_ROOM`", TABLE_ROOM)] {
+        assert!(list.contains(&format!("{name}, {value} bytes")), "{name} is {value}");
+    }
 }

@@ -4,7 +4,7 @@ mod rig;
 
 use std::sync::{Arc, Mutex};
 
-use bio::{Bio, BlockDevice, Buf, BufDone, IoResult, Limits, Sectors};
+use bio::{Bio, BlockDevice, Buf, BufCmd, BufDone, IoResult, Limits, Sectors};
 use bytes::BytesMut;
 use dm::{Dm, DmError, Suspend};
 use dm_mirror::MirrorType;
@@ -55,6 +55,17 @@ impl Stack {
         self.dm.get("m").unwrap().strategy(Bio::new(buf, Arc::new(Nobody), 0));
     }
 
+    /// Lets the resync go on until the first chunk is being read, and no further.
+    fn begin_to_copy(&self) {
+        assert!(self.later.one());
+        let read = self.disks[0].pending(0).expect("a chunk is being read");
+        assert_eq!(
+            (read.cmd, self.disks[0].queued(), self.disks[1].queued()),
+            (BufCmd::Read, 1, 0)
+        );
+        assert!(self.dm.get("m").unwrap().status().unwrap().contains(" AS "));
+    }
+
     /// Completes everything and runs all work until nothing is left.
     fn drain(&self) {
         loop {
@@ -94,7 +105,7 @@ fn when_a_mirror_is_removed_its_legs_are_closed() {
 #[test]
 fn when_a_mirror_is_removed_in_a_resync_its_legs_are_closed() {
     let stack = Stack::new("sync");
-    assert!(stack.later.one(), "a chunk is on its way");
+    stack.begin_to_copy();
     assert_eq!(stack.take_apart(), Ok(()));
 }
 
@@ -102,10 +113,20 @@ fn when_a_mirror_is_removed_in_a_resync_its_legs_are_closed() {
 fn a_suspended_mirror_copies_nothing_and_goes_on_when_resumed() {
     let stack = Stack::new("sync");
     let mirror = stack.dm.get("m").unwrap();
-    assert!(stack.later.one());
-    mirror.suspend(Suspend::Flush, Box::new(fine));
+    stack.begin_to_copy();
+    let suspended = Arc::new(Mutex::new(false));
+    let tell = suspended.clone();
+    mirror.suspend(
+        Suspend::Flush,
+        Box::new(move |result| {
+            fine(result);
+            *tell.lock().unwrap() = true;
+        }),
+    );
+    assert!(!*suspended.lock().unwrap(), "the chunk in flight is waited for");
     stack.drain();
-    assert!(mirror.status().unwrap().contains(" AS "));
+    assert!(*suspended.lock().unwrap() && mirror.status().unwrap().contains(" AS "));
+    assert!(stack.disks.iter().all(|disk| disk.queued() == 0));
     mirror.resume(Box::new(fine));
     stack.drain();
     assert!(mirror.status().unwrap().contains(" AA "));
@@ -114,10 +135,11 @@ fn a_suspended_mirror_copies_nothing_and_goes_on_when_resumed() {
 #[test]
 fn a_table_is_swapped_under_a_mirror_that_copies() {
     let stack = Stack::new("sync");
-    assert!(stack.later.one());
+    stack.begin_to_copy();
     stack.dm.load("m", "0 64 mirror core 1 nosync 1 d1 0").unwrap();
     let mirror = stack.dm.get("m").unwrap();
     mirror.resume(Box::new(fine));
+    assert!(mirror.status().unwrap().contains(" AS "), "the old table's chunk is waited for");
     stack.drain();
     assert_eq!(mirror.status().unwrap().trim(), "0 64 mirror 1 d1 1/1 1 A 1 core");
     let below = stack.dm.clone();

@@ -144,6 +144,31 @@ fn a_discard_goes_to_all_legs_or_to_none() {
     assert!(rig.same(0, 1));
 }
 
+/// A leg that did not do what the others did differs from them, whatever was asked.
+#[test]
+fn a_leg_that_fails_a_discard_is_out() {
+    for (failing, letters) in [(0, "DA"), (1, "AD")] {
+        let mut rig = Rig::new(2, "nosync", Limits { discard: true, ..Limits::default() });
+        rig.write_all(0, 8, 3);
+        let discard = rig.discard(0, 8);
+        rig.fail(failing, ErrorKind::Media);
+        rig.drain();
+        assert_eq!((rig.end(discard), rig.letters().as_str()), (Some(Ok(())), letters));
+        for _ in 0..4 {
+            assert_eq!(rig.read_back(0, 8), 0, "the leg that has the old data answered");
+        }
+    }
+    // Without another leg the error goes up, and none is out.
+    let mut rig = Rig::new(2, "nosync", Limits { discard: true, ..Limits::default() });
+    rig.write_all(0, 8, 3);
+    let discard = rig.discard(0, 8);
+    rig.fail(0, ErrorKind::Media);
+    rig.fail(1, ErrorKind::Media);
+    rig.drain();
+    assert_eq!(rig.error(discard), ErrorKind::Media);
+    assert!(rig.letters().contains('A'), "the last leg is never failed");
+}
+
 #[test]
 fn no_leg_is_asked_to_discard_if_one_cannot() {
     let limits = [true, false].map(|discard| Limits { discard, ..Limits::default() });

@@ -61,6 +61,8 @@ pub struct Later {
     notes: Mutex<Vec<String>>,
     /// Somebody who acts as soon as they hear of something.
     hears: Mutex<Option<Hears>>,
+    /// Bytes of memory that a table may have at once; all if nothing is said.
+    pub room: Mutex<Option<usize>>,
 }
 
 /// What somebody does who hears of an event.
@@ -83,6 +85,9 @@ impl Env for Later {
     }
     fn random(&self) -> u64 {
         sim::Random::new(self.dice.fetch_add(1, Ordering::Relaxed)).bits()
+    }
+    fn has_room(&self, bytes: usize) -> bool {
+        self.room.lock().unwrap().is_none_or(|room| bytes <= room)
     }
     fn note(&self, event: &Event<'_>) {
         self.notes.lock().unwrap().push(format!("{:?}: {}", event.severity, event.what));

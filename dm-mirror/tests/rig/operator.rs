@@ -161,6 +161,11 @@ impl Recorded {
         self.disks[leg].clone()
     }
 
+    /// So much memory may be taken at once from now on; `None` is no limit.
+    pub fn give_room(&self, bytes: Option<usize>) {
+        *self.later.room.lock().unwrap() = bytes;
+    }
+
     /// What the mirror has told for the log since this was asked last.
     pub fn news(&self) -> Vec<String> {
         std::mem::take(&mut self.later.notes.lock().unwrap())

@@ -179,12 +179,19 @@ impl Recorded {
     /// A mirror over these disks, of which the table names those that are
     /// `there`, with a table that ends in `features`; about to start.
     pub fn over(disks: Vec<Arc<SimDisk>>, there: &[bool], features: &str, dice: u64) -> Recorded {
+        let name = |leg| if there[leg] { format!(" vbd{leg} 0") } else { " - 0".into() };
+        let names: String = (0..disks.len()).map(name).collect();
+        Recorded::of_legs(disks, &names, features, dice)
+    }
+
+    /// A mirror over these disks, with a table that names these legs (each a space, a
+    /// device, a space and an offset) and ends in `features`; about to start.
+    pub fn of_legs(disks: Vec<Arc<SimDisk>>, legs: &str, features: &str, dice: u64) -> Recorded {
         watch_locks();
         let devices: Vec<_> =
             disks.iter().map(|disk| disk.clone() as Arc<dyn BlockDevice>).collect();
-        let name = |leg| if there[leg] { format!(" vbd{leg} 0") } else { " - 0".into() };
-        let names: String = (0..disks.len()).map(name).collect();
-        let args = format!("internal 0 {}{names}{features}", disks.len());
+        let count = legs.split_whitespace().count() / 2;
+        let args = format!("internal 0 {count}{legs}{features}");
         let later = Arc::new(Later { dice: dice.into(), ..Later::default() });
         let events = Arc::new(Events::logged(later.clone(), "m"));
         let target = create(&args, &devices, LENGTH, later.clone(), Arc::clone(&events)).unwrap();

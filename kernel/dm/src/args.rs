@@ -183,6 +183,11 @@ impl<'a> Args<'a> {
         Ok((device, start))
     }
 
+    /// Where the next word begins, or is missing.
+    pub fn column(&self) -> usize {
+        self.column
+    }
+
     /// Refuses whatever is left.
     pub fn end(&self) -> Result<(), ArgError> {
         match self.peek() {

@@ -24,6 +24,7 @@ use core::any::Any;
 use bio::sync::{self, Lock, Rank};
 use bio::{Bio, BlockDevice, BufCmd, ErrorKind, Limits, Sector, Sectors};
 
+use crate::devices::DeviceHandle;
 use crate::error::{DmError, TableError};
 use crate::events::Events;
 use crate::table::{Entry, Status, Table};
@@ -201,14 +202,7 @@ impl MappedDevice {
 
     /// The names of the devices that a table's targets use, each once.
     pub fn deps(&self, slot: Slot) -> Result<Vec<Arc<str>>, DmError> {
-        let mut names: Vec<Arc<str>> = Vec::new();
-        for (_, device) in self.get(slot)?.devices() {
-            let name = device.name();
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        Ok(names)
+        Ok(self.get(slot)?.below().iter().map(|(_, device)| device.name()).collect())
     }
 
     /// Sends a message to the target at `sector`, and returns its answer.
@@ -233,6 +227,16 @@ impl MappedDevice {
     pub(crate) fn lower(&self) -> Vec<Arc<MappedDevice>> {
         let state = self.state.lock();
         state.active.iter().chain(&state.inactive).flat_map(|table| table.lower()).collect()
+    }
+
+    /// What a flush is passed on to by its active table, and by its inactive one, as
+    /// [`FlushPlan::to`](crate::flush::FlushPlan::to) has it.
+    pub(crate) fn flushed(&self) -> [Vec<Option<DeviceHandle>>; 2] {
+        let state = self.state.lock();
+        [&state.active, &state.inactive].map(|table| {
+            let flushed = table.iter().flat_map(|table| table.flush_plan().to());
+            flushed.map(|(_, device)| device.clone()).collect()
+        })
     }
 
     fn get(&self, slot: Slot) -> Result<Arc<Table>, DmError> {

@@ -90,6 +90,16 @@ impl DeviceHandle {
         self.0.name.lock().clone()
     }
 
+    /// Whether both are the same device, whatever it is called.
+    pub fn is(&self, other: &DeviceHandle) -> bool {
+        self.key() == other.key()
+    }
+
+    /// A number that it shares with no other device that exists at the same time.
+    pub(crate) fn key(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     pub(crate) fn rename(&self, name: &str) {
         *self.0.name.lock() = name.into();
     }

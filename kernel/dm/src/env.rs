@@ -8,6 +8,7 @@
 //! simulation decides all there is to decide.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::events::Event;
@@ -33,6 +34,12 @@ pub trait Env: Send + Sync {
 
     /// 64 random bits. Good enough for identities, not for secrets.
     fn random(&self) -> u64;
+
+    /// Whether `bytes` may be taken for as long as a table lives, and enough is left for
+    /// the requests of others. A world that keeps no reserve answers by trying.
+    fn has_room(&self, bytes: usize) -> bool {
+        Vec::<u8>::new().try_reserve_exact(bytes).is_ok()
+    }
 
     /// Something happened that a person may want to read of later. Called with no
     /// lock held; must not sleep. Not every world keeps a log.

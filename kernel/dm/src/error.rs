@@ -9,7 +9,9 @@ use core::fmt;
 use bio::IoError;
 
 use crate::args::ArgError;
+use crate::bounds::DEVICES_MAX;
 use crate::name::NameFault;
+use crate::target::NO_ROOM;
 
 /// Why a table was refused. Nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +49,10 @@ pub enum DmError {
     NotFound(Arc<str>),
     /// The device is open so many times, by users or as part of other devices.
     Open(Arc<str>, usize),
+    /// There are [`DEVICES_MAX`] devices.
+    TooMany,
+    /// There is not enough memory.
+    NoRoom,
     /// The device is being suspended or resumed.
     Changing,
     /// The device has been removed.
@@ -71,6 +77,10 @@ impl fmt::Display for DmError {
                 f,
                 "`{name}` is in use ({count} times open); first end or remove what uses it"
             ),
+            DmError::TooMany => {
+                write!(f, "there are {DEVICES_MAX} devices, which is the most; remove one first")
+            }
+            DmError::NoRoom => f.write_str(NO_ROOM),
             DmError::Changing => {
                 f.write_str("the device is being suspended or resumed; try again when that ended")
             }

@@ -63,20 +63,24 @@
 extern crate alloc;
 
 mod args;
+pub mod bounds;
 mod device;
 mod devices;
 mod env;
 mod error;
 mod events;
+mod flush;
 mod limits;
 mod name;
 mod parse;
 mod registry;
+mod stack;
 mod table;
 mod target;
 mod targets;
 
 pub use args::{ArgError, Args, Word};
+pub use bounds::DEPTH_MAX;
 pub use device::{Done, Info, MappedDevice, Mode, Slot, Suspend};
 pub use devices::{DeviceHandle, DeviceRef, Devices};
 pub use env::{Env, Work};
@@ -84,5 +88,5 @@ pub use error::{DmError, TableError};
 pub use events::{Event, Events, Severity};
 pub use limits::{UNLIMITED, stack};
 pub use name::{NAME_MAX, NameFault, check_name};
-pub use registry::{DEPTH_MAX, Dm, Listed};
-pub use target::{Context, FRAMES_PER_TARGET, MessageError, Target, TargetType};
+pub use registry::{Dm, Listed};
+pub use target::{Context, FRAMES_PER_TARGET, MessageError, NO_ROOM, Target, TargetType};

@@ -14,16 +14,14 @@ use alloc::vec::Vec;
 use bio::{Extent, SECTOR_SIZE, Sector, Sectors};
 
 use crate::args::{ArgError, Args, Word};
+use crate::bounds::{CAPACITY_MAX, ENTRIES_MAX, TABLE_BYTES_MAX, TABLE_ROOM};
 use crate::device::MappedDevice;
 use crate::devices::Devices;
 use crate::env::Env;
 use crate::error::TableError;
 use crate::events::Events;
 use crate::table::{Entry, Table};
-use crate::target::{Context, TargetType};
-
-/// The largest mapped device: 8 EiB, so that a length in bytes fits 64 bits.
-pub(crate) const CAPACITY_MAX: Sectors = Sectors(1 << 54);
+use crate::target::{Context, NO_ROOM, TargetType};
 
 /// What the words of a table may refer to.
 pub(crate) struct Scope<'a> {
@@ -39,23 +37,51 @@ pub(crate) fn parse(
     scope: &Scope<'_>,
     device: Weak<MappedDevice>,
 ) -> Result<Table, TableError> {
+    check_size(text, scope)?;
     let mut entries: Vec<Entry> = Vec::new();
     for (text, line) in text.lines().zip(1..) {
         let args = Args::new(text);
         if args.peek().is_none_or(|word| word.text.starts_with('#')) {
             continue;
         }
+        if entries.len() == ENTRIES_MAX {
+            let reason = format!(
+                "a table has at most {ENTRIES_MAX} entries; put the rest into a device of its \
+                 own, and both into a third"
+            );
+            return Err(TableError { line, column: args.column(), reason });
+        }
         let start = entries.last().map_or(Sector(0), |previous| previous.extent.end());
         let entry = entry(args, start, line, scope);
-        entries.push(entry.map_err(|error| TableError::new(line, error))?);
+        let entry = entry.map_err(|error| TableError::new(line, error))?;
+        let room = entries.try_reserve(1).map_err(|_| no_room(entry.place));
+        room.map(|()| entries.push(entry))?;
     }
     if entries.is_empty() {
         let reason = "the table has no entry; give `start length target arguments`".into();
         return Err(TableError { line: 1, column: 1, reason });
     }
-    let table = Table::new(entries, device);
+    let table = Table::new(entries, device).map_err(|_| no_room((1, 1)))?;
     check_alignment(&table)?;
     Ok(table)
+}
+
+/// Refuses a text that is too long, or comes when memory is short.
+fn check_size(text: &str, scope: &Scope<'_>) -> Result<(), TableError> {
+    if text.len() > TABLE_BYTES_MAX {
+        let line = text.as_bytes()[..TABLE_BYTES_MAX].iter().filter(|&&byte| byte == b'\n').count();
+        let reason = format!(
+            "the table is longer than {TABLE_BYTES_MAX} bytes; put a part of it into a device \
+             of its own"
+        );
+        return Err(TableError { line: line + 1, column: 1, reason });
+    }
+    if scope.env.has_room(TABLE_ROOM) { Ok(()) } else { Err(no_room((1, 1))) }
+}
+
+/// The refusal of a table, or of an entry, for want of memory.
+fn no_room((line, column): (usize, usize)) -> TableError {
+    TableError { line, column, reason: NO_ROOM.into() }
 }
 
 /// One line, whose entry has to start at `expected`.

@@ -6,31 +6,27 @@
 //! Rules:
 //!
 //! - A name belongs to one device, disk or mapped; `name.rs` says what can be one.
-//! - No mapped device contains itself, and at most [`DEPTH_MAX`] are stacked:
-//!   a load that would break this is refused.
+//! - A load that the stack would not do with is refused; `stack.rs` says why.
+//! - There are at most [`DEVICES_MAX`] devices.
 
-use alloc::format;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use bio::BlockDevice;
 use bio::sync::{Lock, Rank};
-use bio::{BlockDevice, NBUF_BIO};
 
+use crate::bounds::{DEVICE_ROOM, DEVICES_MAX};
 use crate::device::{Done, End, MappedDevice};
 use crate::devices::{DeviceRef, Devices};
 use crate::env::Env;
-use crate::error::{DmError, TableError};
+use crate::error::DmError;
 use crate::events::Events;
 use crate::name::check_name;
 use crate::parse::{Scope, parse};
-use crate::table::Place;
-use crate::target::{FRAMES_PER_TARGET, TargetType};
+use crate::stack;
+use crate::target::TargetType;
 use crate::targets;
-
-/// How many mapped devices may be stacked on a disk. Each takes a frame for its
-/// table and those of its target; an originator above them pushes none.
-pub const DEPTH_MAX: usize = NBUF_BIO / (1 + FRAMES_PER_TARGET);
 
 /// The devices and target types of a system.
 pub struct Dm {
@@ -78,13 +74,18 @@ impl Dm {
         self.registry.lock().types.clone()
     }
 
-    /// Adds a disk. Refused if the name is taken or none.
+    /// Adds a disk. Refused if the name is taken or none, or if there are
+    /// [`DEVICES_MAX`] devices.
     pub fn add_disk(&self, name: &str, disk: Arc<dyn BlockDevice>) -> Result<(), DmError> {
         self.add(DeviceRef::new(good(name)?, disk))
     }
 
-    /// Adds a mapped device without a table. Refused if the name is taken or none.
+    /// Adds a mapped device without a table. Refused if the name is taken or none, if there
+    /// are [`DEVICES_MAX`] devices, or too little memory.
     pub fn create(&self, name: &str) -> Result<Arc<MappedDevice>, DmError> {
+        if !self.env.has_room(DEVICE_ROOM) {
+            return Err(DmError::NoRoom);
+        }
         let device = MappedDevice::new(Events::logged(self.env.clone(), name));
         self.add(DeviceRef::mapped(good(name)?, device.clone()))?;
         Ok(device)
@@ -93,6 +94,10 @@ impl Dm {
     fn add(&self, device: DeviceRef) -> Result<(), DmError> {
         let mut registry = self.registry.lock();
         registry.check_free(&device.name())?;
+        if registry.devices.len() == DEVICES_MAX {
+            return Err(DmError::TooMany);
+        }
+        registry.devices.try_reserve(1).map_err(|_| DmError::NoRoom)?;
         registry.devices.push(device);
         Ok(())
     }
@@ -124,10 +129,9 @@ impl Dm {
         let scope =
             Scope { types: &self.types(), devices: self, env: &self.env, events: device.events() };
         let table = Arc::new(parse(text, &scope, Arc::downgrade(&device))?);
-        let below: Vec<(Place, DeviceRef)> = table.devices().collect();
         let replaced = {
             let registry = self.registry.lock();
-            registry.check_stack(&device, &below)?;
+            stack::check(&registry.devices, &device, &table)?;
             device.load(table.clone())
         };
         // What was replaced goes when no lock is held.
@@ -201,49 +205,4 @@ impl Registry {
         self.devices.remove(index);
         Ok(end)
     }
-
-    /// Whether a table with the devices `below` may be loaded into `device`.
-    ///
-    /// Of a device found on the way no last reference is dropped: all of them
-    /// are in the registry, which is locked.
-    fn check_stack(
-        &self,
-        device: &Arc<MappedDevice>,
-        below: &[(Place, DeviceRef)],
-    ) -> Result<(), TableError> {
-        let mapped = self.devices.iter().filter_map(|device| device.as_mapped());
-        let above = mapped.filter_map(|upper| distance(upper, device)).max().unwrap_or(0);
-        for ((line, column), lower) in below {
-            let refuse = |reason| Err(TableError { line: *line, column: *column, reason });
-            let Some(mapped) = lower.as_mapped() else { continue };
-            let name = lower.name();
-            if distance(mapped, device).is_some() {
-                return refuse(format!(
-                    "`{name}` is, or contains, the device that this table is for; \
-                     use another device"
-                ));
-            }
-            let depth = above + 1 + depth(mapped);
-            if depth > DEPTH_MAX {
-                return refuse(format!(
-                    "over `{name}` {depth} mapped devices would be stacked, and the limit \
-                     is {DEPTH_MAX}; use a device lower in the stack"
-                ));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// How many mapped devices are stacked in `device`, itself included.
-fn depth(device: &Arc<MappedDevice>) -> usize {
-    1 + device.lower().iter().map(depth).max().unwrap_or(0)
-}
-
-/// How many steps down from `upper` it is to `lower`, the longest way.
-fn distance(upper: &Arc<MappedDevice>, lower: &Arc<MappedDevice>) -> Option<usize> {
-    if Arc::ptr_eq(upper, lower) {
-        return Some(0);
-    }
-    upper.lower().iter().filter_map(|next| distance(next, lower)).max().map(|steps| steps + 1)
 }

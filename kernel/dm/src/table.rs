@@ -11,6 +11,7 @@
 //! - A request within one entry is passed on without an allocation.
 
 use alloc::boxed::Box;
+use alloc::collections::TryReserveError;
 use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -22,7 +23,8 @@ use bio::{
 };
 
 use crate::device::MappedDevice;
-use crate::devices::{DeviceHandle, DeviceRef};
+use crate::devices::DeviceHandle;
+use crate::flush::FlushPlan;
 use crate::limits::stack;
 use crate::target::{Target, TargetType};
 
@@ -45,23 +47,29 @@ pub(crate) struct Entry {
 pub(crate) struct Table {
     entries: Box<[Entry]>,
     limits: Limits,
-    /// What its targets hold open.
-    below: Vec<DeviceHandle>,
+    /// What its targets hold open: each device once, with the place that named it first.
+    below: Vec<(Place, DeviceHandle)>,
+    /// The way of a flush.
+    flush: FlushPlan,
     device: Weak<MappedDevice>,
 }
 
 impl Table {
-    /// Panics unless there is an entry and they lie as they should.
-    pub(crate) fn new(entries: Vec<Entry>, device: Weak<MappedDevice>) -> Table {
+    /// A table of these entries. Fails if memory is short; panics unless there is an entry
+    /// and they lie as they should.
+    pub(crate) fn new(
+        entries: Vec<Entry>,
+        device: Weak<MappedDevice>,
+    ) -> Result<Table, TryReserveError> {
         let end = entries.iter().fold(Sector(0), |start, entry| {
             assert_eq!(entry.extent.start(), start, "entries lie without gap or overlap");
             entry.extent.end()
         });
         assert_ne!(end, Sector(0), "a table has an entry");
         let limits = stack(entries.iter().map(|entry| entry.limits));
-        let mut table = Table { entries: entries.into(), limits, below: Vec::new(), device };
-        table.below = table.devices().map(|(_, device)| device.handle()).collect();
-        table
+        let below = each_once(&entries)?;
+        let flush = FlushPlan::new(&entries)?;
+        Ok(Table { entries: entries.into(), limits, below, flush, device })
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {
@@ -77,23 +85,25 @@ impl Table {
         end - Sector(0)
     }
 
-    /// All devices its targets use, with the place of the entry. Calls the targets.
-    pub(crate) fn devices(&self) -> impl Iterator<Item = (Place, DeviceRef)> {
-        let of_entry = |entry: &Entry| {
-            let place = entry.place;
-            entry.target.devices().into_iter().map(move |device| (place, device))
-        };
-        self.entries.iter().flat_map(of_entry)
+    /// All devices that its targets use, each once, with the place of the entry that named
+    /// it first.
+    pub(crate) fn below(&self) -> &[(Place, DeviceHandle)] {
+        &self.below
+    }
+
+    /// The way of a flush.
+    pub(crate) fn flush_plan(&self) -> &FlushPlan {
+        &self.flush
     }
 
     /// The mapped devices that it lies on.
     pub(crate) fn lower(&self) -> impl Iterator<Item = Arc<MappedDevice>> {
-        self.below.iter().filter_map(|device| device.as_mapped().cloned())
+        self.below.iter().filter_map(|(_, device)| device.as_mapped().cloned())
     }
 
     /// How often its devices lost their caches, all together.
     pub(crate) fn resets(&self) -> u64 {
-        self.below.iter().fold(0, |sum, device| sum.wrapping_add(device.resets()))
+        self.below.iter().fold(0, |sum, (_, device)| sum.wrapping_add(device.resets()))
     }
 
     /// The entry that `sector` belongs to.
@@ -114,10 +124,10 @@ impl Table {
         if let Err(kind) = self.check(bio.cmd(), extent) {
             return bio.push_bio(extent.start(), self.clone(), 0).fail(kind);
         }
-        let entries = match bio.cmd() {
-            BufCmd::Flush => &self.entries[..],
-            _ => self.entries_of(extent),
-        };
+        if bio.cmd() == BufCmd::Flush {
+            return self.flush.issue(bio.push_bio(extent.start(), self.clone(), 0));
+        }
+        let entries = self.entries_of(extent);
         if let [entry] = entries {
             let start = entry.offset(extent.start());
             return entry.target.strategy(bio.push_bio(start, self.clone(), 0));
@@ -144,10 +154,9 @@ impl Table {
         }
     }
 
-    /// Flushes every entry for `done`, past the device and its count.
+    /// Flushes all that the table lies on for `done`, past the device and its count.
     pub(crate) fn flush(&self, done: Arc<dyn BufDone>) {
-        let bio = Bio::new(Buf::flush(), done, 0);
-        split(bio, &pieces(&self.entries, Extent::default()));
+        self.flush.issue(Bio::new(Buf::flush(), done, 0));
     }
 }
 
@@ -164,15 +173,33 @@ impl BioDone for Table {
     }
 }
 
-/// The pieces of `extent` (empty for a flush), one for each of `entries`.
+/// The pieces of `extent`, one for each of `entries`, which all have a part in it.
 fn pieces(entries: &[Entry], extent: Extent) -> Vec<Piece<'_>> {
-    let pieces = entries.iter().map(|entry| match entry.extent.intersection(extent) {
-        Some(part) => {
-            Piece { count: part.count(), device: entry, start: entry.offset(part.start()) }
-        }
-        None => Piece { count: Sectors::ZERO, device: entry, start: Sector(0) },
+    let pieces = entries.iter().filter_map(|entry| {
+        let part = entry.extent.intersection(extent)?;
+        Some(Piece { count: part.count(), device: entry, start: entry.offset(part.start()) })
     });
     pieces.collect()
+}
+
+/// The devices of the targets, each once, in the order in which they are named.
+fn each_once(entries: &[Entry]) -> Result<Vec<(Place, DeviceHandle)>, TryReserveError> {
+    let mut all: Vec<(usize, Place, DeviceHandle)> = Vec::new();
+    for entry in entries {
+        let devices = entry.target.devices();
+        all.try_reserve(devices.len())?;
+        for device in devices {
+            all.push((all.len(), entry.place, device.handle()));
+        }
+    }
+    // Those of a device side by side, the first of them in front; then in order again.
+    all.sort_unstable_by_key(|(nth, _, device)| (device.key(), *nth));
+    all.dedup_by(|later, first| later.2.is(&first.2));
+    all.sort_unstable_by_key(|(nth, ..)| *nth);
+    let mut below = Vec::new();
+    below.try_reserve_exact(all.len())?;
+    below.extend(all.into_iter().map(|(_, place, device)| (place, device)));
+    Ok(below)
 }
 
 impl Entry {

@@ -38,6 +38,10 @@ use crate::events::Events;
 /// itself start a new stack.
 pub const FRAMES_PER_TARGET: usize = 1;
 
+/// What a table is refused with for which there is no memory.
+pub const NO_ROOM: &str =
+    "there is not enough memory for it; remove devices, or let them be smaller";
+
 /// A kind of target, as registered under the name that tables use.
 pub trait TargetType: Send + Sync {
     /// The third word of a table entry.
@@ -106,6 +110,19 @@ pub trait Target: Any + Send + Sync {
     /// the device then tells its user.
     fn owes_failure(&self) -> bool {
         false
+    }
+
+    /// The devices to which a FLUSH is passed on, each once, if nothing else comes of it.
+    /// A table then flushes a device only once, however many of its entries lie there.
+    /// `None` for a target that does more with a FLUSH, or less.
+    fn passes_flush_to(&self) -> Option<Vec<DeviceRef>> {
+        None
+    }
+
+    /// Passes a FLUSH on to the `nth` of [these](Target::passes_flush_to) alone.
+    fn flush_only(&self, bio: Bio, nth: usize) {
+        let _ = nth;
+        self.strategy(bio);
     }
 
     /// Whether it serves requests now. One that does not fails them for a reason that a

@@ -41,7 +41,7 @@ impl BioDone for Up {
 fn each_once<'a>(devices: impl IntoIterator<Item = &'a DeviceRef>) -> Vec<DeviceRef> {
     let mut once: Vec<DeviceRef> = Vec::new();
     for device in devices {
-        if !once.iter().any(|known| known.name() == device.name()) {
+        if !once.iter().any(|known| known.is(device)) {
             once.push(device.clone());
         }
     }

@@ -31,3 +31,17 @@ fn every_row_has_a_command() {
         assert!(is_table || COMMANDS.iter().any(|spec| spec.name == name), "{name} is none");
     }
 }
+
+/// docs/limits.md says what the code does.
+#[test]
+fn the_listed_limits_are_those_of_the_code() {
+    let list = include_str!("../../../docs/limits.md");
+    for (name, value) in [
+        ("LINE_BYTES_MAX", shell::editor::LINE_BYTES_MAX),
+        ("DOCUMENT_BYTES_MAX", shell::document::DOCUMENT_BYTES_MAX),
+        ("HISTORY_LINES_MAX", shell::history::HISTORY_LINES_MAX),
+        ("COMPLETIONS_LISTED_MAX", shell::editor::COMPLETIONS_LISTED_MAX),
+    ] {
+        assert!(list.contains(&format!("| `{name}` | {value} ")), "{name} is {value}");
+    }
+}

@@ -1,5 +1,9 @@
 //! Nobody can type the shell to death: seeded noise and near-valid lines
-//! through editor and parser. The seed is fixed, so a failure replays itself.
+//! through editor and parser, within bounded memory. The seed is fixed, so a failure
+//! replays itself; `FUZZ_SEED` gives another, and `FUZZ_INPUTS` the number of lines.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 
 use shell::editor::LINE_BYTES_MAX;
 use shell::fuzz::Lines;
@@ -8,8 +12,47 @@ use shell::{
     parse, parse_with,
 };
 
+/// Lines in the test command.
 const LINES: usize = 100_000;
 const SEED: u64 = 0x2545_f491_4f6c_dd1d;
+
+/// What reading one line may hold at most, in bytes.
+const MEMORY_MAX: isize = 128 * 1024;
+
+thread_local! {
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+    static MOST: Cell<isize> = const { Cell::new(0) };
+}
+
+/// Counts what each thread holds.
+struct Counting;
+
+// SAFETY: delegates to the system's allocator with the arguments it was given.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE.set(LIVE.get() + layout.size() as isize);
+        MOST.set(MOST.get().max(LIVE.get()));
+        // SAFETY: the caller keeps alloc's contract.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        LIVE.set(LIVE.get() - layout.size() as isize);
+        // SAFETY: the caller keeps dealloc's contract.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// How many lines, and of which seed.
+fn lines_and_seed() -> (usize, u64) {
+    let number = |name| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
+    let lines = number("FUZZ_INPUTS").map_or(LINES, |lines| lines as usize);
+    (lines, number("FUZZ_SEED").unwrap_or(SEED).max(1))
+}
+
 const NAMES: &[&str] = &["vbd0", "m0", "nothing"];
 
 /// Marsaglia's xorshift64.
@@ -57,27 +100,35 @@ fn check(line: &str, outcome: Result<bool, ParseError>) {
 fn parse_all(lines: impl Iterator<Item = String>) -> usize {
     let mut commands = 0;
     for line in lines {
+        let before = LIVE.get();
+        MOST.set(before);
         let outcome = parse(&line).map(|command| command.is_some());
         commands += usize::from(outcome == Ok(true));
         check(&line, outcome);
+        let most = MOST.get() - before;
+        assert!(most <= MEMORY_MAX, "{most} bytes for {line:?}");
     }
     commands
 }
 
 #[test]
 fn near_valid_lines_are_run_or_refused_in_words() {
-    let mut lines = Lines::new(SEED, NAMES);
-    let commands = parse_all((0..LINES).map(|_| lines.line()));
-    assert!((LINES / 4..LINES * 3 / 4).contains(&commands), "the mix lost its point: {commands}");
+    let (count, seed) = lines_and_seed();
+    let mut lines = Lines::new(seed, NAMES);
+    let commands = parse_all((0..count).map(|_| lines.line()));
+    println!("{count} lines, {commands} commands");
+    assert!((count / 4..count * 3 / 4).contains(&commands), "the mix lost its point: {commands}");
 }
 
 #[test]
 fn random_text_is_run_or_refused_in_words() {
-    let mut random = Random(SEED);
-    parse_all(
-        (0..LINES)
-            .map(|_| (0..random.below(24)).map(|_| char::from(random.below(256) as u8)).collect()),
-    );
+    let (count, seed) = lines_and_seed();
+    let mut random = Random(seed);
+    parse_all((0..count).map(|number| {
+        // Now and then the longest there is.
+        let length = if number % 1000 == 999 { LINE_BYTES_MAX / 2 } else { random.below(24) };
+        (0..length).map(|_| char::from(random.below(256) as u8)).collect()
+    }));
 }
 
 #[test]
@@ -109,13 +160,14 @@ fn random_keys_through_editor_and_parser() {
         b"\xe2\x82",
         " ä€漢😀\u{a0}".as_bytes(),
     ];
-    let mut random = Random(SEED);
-    let mut near_valid = Lines::new(SEED, NAMES);
+    let (count, seed) = lines_and_seed();
+    let mut random = Random(seed);
+    let mut near_valid = Lines::new(seed, NAMES);
     for mode in [Mode::Interactive, Mode::Plain] {
         let (mut editor, mut documents) = (LineEditor::new("> ", mode), Documents::default());
         let mut echo = String::new();
         let mut lines = 0;
-        while lines < LINES / 2 {
+        while lines < count / 2 {
             let bytes = match random.below(8) {
                 0..4 => near_valid.line().into_bytes(),
                 4 => vec![random.below(256) as u8],

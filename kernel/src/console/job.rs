@@ -23,6 +23,7 @@ use dm::DeviceHandle;
 use shell::format::{Amount, Elapsed, Progress, rate};
 
 use super::screen::{Pace, Screen};
+use super::session::room;
 use super::{Failure, Input, plural};
 use crate::arch::clock;
 use crate::kprintln;
@@ -147,11 +148,15 @@ impl<'s> Job<'s> {
         }
     }
 
-    /// Memory of this length, with any contents.
-    pub fn memory(&mut self, length: Sectors) -> BytesMut {
+    /// Memory of this length, with any contents. Fails if there is none beside the reserve.
+    pub fn memory(&mut self, length: Sectors) -> Result<BytesMut, Failure> {
+        let bytes = length.bytes();
         let mut memory = self.spare.pop().unwrap_or_default();
-        memory.resize(length.bytes(), 0);
-        memory
+        if memory.capacity() < bytes {
+            room(bytes)?;
+        }
+        memory.resize(bytes, 0);
+        Ok(memory)
     }
 
     /// Takes memory back, to be used again.

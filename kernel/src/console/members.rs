@@ -21,7 +21,7 @@ use dm_mirror::format::{
 };
 
 use super::job::Ticket;
-use super::session::Session;
+use super::session::{Session, room};
 use super::stream::Reader;
 use super::{Failure, Outcome, stack};
 
@@ -40,6 +40,7 @@ pub fn read_slots(
     let mut all = Vec::new();
     session.job(Sectors::ZERO, |job| {
         // All at once, so that a slow disk holds up the others only once.
+        room(devices.len() * SLOTS * UNIT * 2)?;
         let mut issue = |device: &DeviceRef, slot| {
             let memory = BytesMut::zeroed(UNIT);
             job.issue(device, Buf::read(superblock_place(slot), memory))
@@ -174,7 +175,9 @@ impl Set {
             if !place.fits(device.capacity()) {
                 continue;
             }
-            let mut bytes = Vec::new();
+            // Its bytes, and then its pages.
+            room(2 * place.count().bytes())?;
+            let mut bytes = Vec::with_capacity(place.count().bytes());
             let read = session.job(Sectors::ZERO, |job| {
                 let mut reader = Reader::new(device, place);
                 while let Some((_, data)) = reader.next(job)? {

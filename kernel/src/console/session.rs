@@ -1,8 +1,14 @@
 //! A session: lines in, commands run, until the machine is powered off.
 //!
-//! Place: the whole of the console's thread. Rule: a script's session sends a frame
-//! (`shell::frame`) behind each prompt, which says how the line before it ended; whoever
-//! types a script has nothing to guess from text.
+//! Place: the whole of the console's thread.
+//!
+//! Rules:
+//!
+//! - A script's session sends a frame (`shell::frame`) behind each prompt, which says how
+//!   the line before it ended; whoever types a script has nothing to guess from text.
+//! - The console may use the heap's reserve for what is small and soon given back: it is
+//!   where a person ends a shortage. What grows with a size that somebody gave is asked for
+//!   first ([`room`], `Job::memory`, `dm::Env::has_room`), and refused in words.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -27,6 +33,7 @@ use super::{Failure, Input, Outcome, commands, stack, stop};
 use crate::arch::exit::{Verdict, exit};
 use crate::arch::serial;
 use crate::kprintln;
+use crate::mm::heap;
 use crate::task::{Completion, MaySleep, with_reserve};
 
 const PROMPT: &str = "dmirror> ";
@@ -54,8 +61,20 @@ pub fn run(dm: &Dm, mode: Mode, paint: Paint, begin: Begin, may_sleep: &MaySleep
     let mut session = Session { paint, ..Session::new(dm, mode, may_sleep) };
     // First, because it takes Ctrl-C from here on, and large disks a while.
     kprintln!("dmirror: ready");
-    welcome::welcome(&mut session, begin);
-    session.serve()
+    with_reserve(|| {
+        welcome::welcome(&mut session, begin);
+        session.serve()
+    })
+}
+
+/// Refuses what would take so many bytes, unless they can be had without the reserve.
+pub fn room(bytes: usize) -> Outcome {
+    if heap::has_room(bytes) {
+        return Ok(());
+    }
+    let amount = shell::format::Amount(bytes as u64);
+    Err(Failure::new(format!("there is not enough memory: {amount} more are needed"))
+        .and("`memory` shows who has it; removing devices gives some back"))
 }
 
 impl<'t> Session<'t> {
@@ -137,7 +156,9 @@ impl<'t> Session<'t> {
 
     /// Runs a line with its here-document.
     pub fn run(&mut self, line: &str, document: Option<&str>) -> Outcome {
-        parse_with(line, document)?.map_or(Ok(()), |command| commands::run(self, command))
+        with_reserve(|| {
+            parse_with(line, document)?.map_or(Ok(()), |command| commands::run(self, command))
+        })
     }
 
     /// Says that a command failed, and remembers it.

@@ -2,11 +2,15 @@
 //!
 //! Place: `devices` refuses by it, and so do the commands that flush or suspend.
 //!
-//! Rule: tables are read as text. In a line of any target that maps devices, a device's
-//! name is followed by the sector where its part begins; the part is as long as the line
-//! says, divided among the stripes if there are some. A name that no sector follows stands
-//! for the whole device, and so does that of a mirror's member.
+//! Rules:
+//!
+//! - Tables are read as text. In a line of any target that maps devices, a device's name is
+//!   followed by the sector where its part begins; the part is as long as the line says,
+//!   divided among the stripes if there are some. A name that no sector follows stands for
+//!   the whole device, and so does that of a mirror's member.
+//! - A walk looks at each device once, by however many ways it is reached.
 
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -23,32 +27,47 @@ pub fn mapped(dm: &Dm) -> Vec<DeviceRef> {
 
 /// The names of all mapped devices, each after those that lie on it.
 pub fn from_the_top(dm: &Dm) -> Vec<Arc<str>> {
-    let mut left: Vec<Arc<str>> = mapped(dm).iter().map(|device| device.name()).collect();
+    let mut left: Vec<(Arc<str>, BTreeSet<Arc<str>>)> =
+        mapped(dm).iter().map(|device| (device.name(), uses(dm, &device.name()))).collect();
     let mut order = Vec::new();
     while !left.is_empty() {
-        let on_top = |name: &Arc<str>| users(dm, name).iter().all(|user| !left.contains(user));
+        let on_top = |name: &Arc<str>| left.iter().all(|(_, below)| !below.contains(name));
         // Devices are stacked without circles, so one is on top.
-        let next = left.iter().position(on_top).unwrap_or(0);
-        order.push(left.remove(next));
+        let next = left.iter().position(|(name, _)| on_top(name)).unwrap_or(0);
+        order.push(left.remove(next).0);
     }
     order
 }
 
+/// The devices that the tables of `name`, both of them, use.
+fn uses(dm: &Dm, name: &str) -> BTreeSet<Arc<str>> {
+    let Ok(device) = dm.get(name) else { return BTreeSet::new() };
+    let slots = [Slot::Active, Slot::Inactive].into_iter();
+    slots.flat_map(|slot| device.deps(slot)).flatten().collect()
+}
+
 /// The mapped devices whose tables use `name`.
 pub fn users(dm: &Dm, name: &str) -> Vec<Arc<str>> {
-    let uses = |user: &Arc<str>| {
-        let Ok(user) = dm.get(user) else { return false };
-        let mut below = [Slot::Active, Slot::Inactive].into_iter().flat_map(|slot| user.deps(slot));
-        below.any(|names| names.iter().any(|below| **below == *name))
-    };
-    mapped(dm).iter().map(|device| device.name()).filter(uses).collect()
+    let names = mapped(dm).into_iter().map(|device| device.name());
+    names.filter(|user| uses(dm, user).contains(name)).collect()
 }
 
 /// Whether the tables of `upper`, or of what it lies on, use `lower`.
 pub fn lies_on(dm: &Dm, upper: &str, lower: &str) -> bool {
-    let Ok(device) = dm.get(upper) else { return false };
-    let mut below = [Slot::Active, Slot::Inactive].into_iter().flat_map(|slot| device.deps(slot));
-    below.any(|names| names.iter().any(|name| **name == *lower || lies_on(dm, name, lower)))
+    below(upper, |name| uses(dm, name)).contains(lower)
+}
+
+/// All devices below `name`, where each has `next` directly below it. Each is looked at
+/// once, by however many ways it is reached.
+fn below(name: &str, next: impl Fn(&str) -> BTreeSet<Arc<str>>) -> BTreeSet<Arc<str>> {
+    let (mut all, mut left) = (BTreeSet::new(), Vec::from_iter(next(name)));
+    while let Some(name) = left.pop() {
+        if !all.contains(&name) {
+            left.extend(next(&name));
+            all.insert(name);
+        }
+    }
+    all
 }
 
 /// The commands that remove `name`, and before it what lies on it.
@@ -70,30 +89,44 @@ pub struct Clash {
 /// A device below `name` that another one uses in the same place. In devices further
 /// down the whole of what lies on them counts, which refuses slightly too much.
 pub fn clash(dm: &Dm, name: &str) -> Option<Clash> {
-    let others: Vec<_> = mapped(dm).iter().map(|other| other.name()).collect();
-    let others = || others.iter().filter(|other| ***other != *name);
-    parts(dm, name).iter().find_map(|part| {
-        let same_place = |other: &&Arc<str>| parts(dm, other).iter().any(|its| its.meets(part));
-        let here = others().find(same_place);
-        let here = here.map(|user| Clash { below: part.below.clone(), user: user.clone() });
-        here.or_else(|| clash(dm, &part.below))
-    })
+    let all: Vec<(Arc<str>, Parts)> =
+        mapped(dm).iter().map(|device| (device.name(), parts(dm, &device.name()))).collect();
+    let parts_of = |name: &str| all.iter().find(|(user, _)| **user == *name);
+    let (mut seen, mut left) = (BTreeSet::new(), Vec::from([Arc::<str>::from(name)]));
+    while let Some(name) = left.pop() {
+        let Some((_, parts)) = parts_of(&name).filter(|_| seen.insert(name.clone())) else {
+            continue;
+        };
+        for (below, places) in parts {
+            let meets = |(user, its): &&(Arc<str>, Parts)| {
+                *user != name && its.get(below).is_some_and(|its| overlap(places, its))
+            };
+            if let Some((user, _)) = all.iter().find(meets) {
+                return Some(Clash { below: below.clone(), user: user.clone() });
+            }
+            left.push(below.clone());
+        }
+    }
+    None
 }
 
 /// The suspended device that a request to `name` would wait for: itself or one below.
 pub fn asleep(dm: &Dm, name: &str) -> Option<Arc<str>> {
-    let info = dm.get(name).ok()?.info();
-    if info.active && info.mode != Mode::Running {
-        Some(name.into())
-    } else {
-        asleep_below(dm, name)
-    }
+    if sleeps(dm, name) { Some(name.into()) } else { asleep_below(dm, name) }
 }
 
 /// The same, `name` itself not counted.
 pub fn asleep_below(dm: &Dm, name: &str) -> Option<Arc<str>> {
-    let below = dm.get(name).ok()?.deps(Slot::Active).unwrap_or_default();
-    below.iter().find_map(|below| asleep(dm, below))
+    let next = |name: &str| {
+        let active = dm.get(name).and_then(|device| device.deps(Slot::Active));
+        active.unwrap_or_default().into_iter().collect()
+    };
+    below(name, next).into_iter().find(|name| sleeps(dm, name))
+}
+
+fn sleeps(dm: &Dm, name: &str) -> bool {
+    let info = dm.get(name).map(|device| device.info());
+    info.is_ok_and(|info| info.active && info.mode != Mode::Running)
 }
 
 /// Whether a flush of some device above `name` gets through to it.
@@ -106,31 +139,23 @@ pub fn flushed_from_above(dm: &Dm, name: &str) -> bool {
     mapped(dm).iter().any(passes)
 }
 
-/// A part of a device that a table uses.
-struct Part {
-    below: Arc<str>,
-    extent: Extent,
-}
-
-impl Part {
-    fn meets(&self, other: &Part) -> bool {
-        self.below == other.below && self.extent.overlaps(other.extent)
-    }
-}
+/// The parts of devices that tables use, by device: in order, and those that touch in one.
+type Parts = BTreeMap<Arc<str>, Vec<Extent>>;
 
 /// The parts that the tables of `name`, both of them, use; none if it is a disk.
-fn parts(dm: &Dm, name: &str) -> Vec<Part> {
-    let Ok(device) = dm.get(name) else { return Vec::new() };
-    let mut parts = Vec::new();
+fn parts(dm: &Dm, name: &str) -> Parts {
+    let mut parts = Parts::new();
+    let Ok(device) = dm.get(name) else { return parts };
     for slot in [Slot::Active, Slot::Inactive] {
         let (Ok(table), Ok(below)) = (device.table(slot), device.deps(slot)) else { continue };
+        let below: BTreeSet<Arc<str>> = below.into_iter().collect();
         for line in table.lines() {
             let words: Vec<&str> = line.split(' ').collect();
             let sectors = |at: usize| words.get(at)?.parse().ok();
             // A member's metadata comes before its data, which ends the later.
             let member = words.get(2..4) == Some(&["mirror", "internal"]);
             for (at, word) in words.iter().enumerate().skip(first_device(&words)) {
-                let Some(below) = below.iter().find(|below| ***below == **word) else { continue };
+                let Some(below) = below.get(*word) else { continue };
                 let count = sectors(1).map(|count: u64| match words[2] {
                     "striped" => count / sectors(3).unwrap_or(1).max(1),
                     _ => count,
@@ -140,11 +165,32 @@ fn parts(dm: &Dm, name: &str) -> Vec<Part> {
                     place.and_then(|(start, count)| Extent::try_new(Sector(start), Sectors(count)));
                 let whole = Extent::new(Sector(0), Sectors(u64::MAX));
                 let extent = extent.filter(|_| !member).unwrap_or(whole);
-                parts.push(Part { below: below.clone(), extent });
+                parts.entry(below.clone()).or_default().push(extent);
             }
         }
     }
+    parts.values_mut().for_each(join);
     parts
+}
+
+/// Puts extents in order, and those that touch or overlap together.
+fn join(extents: &mut Vec<Extent>) {
+    extents.sort_unstable_by_key(|extent| extent.start());
+    extents.dedup_by(|next, last| {
+        let touches = next.start() <= last.end();
+        if touches {
+            *last = Extent::new(last.start(), last.end().max(next.end()) - last.start());
+        }
+        touches
+    });
+}
+
+/// Whether some of `these` overlaps some of `those`, both being [joined](join).
+fn overlap(these: &[Extent], those: &[Extent]) -> bool {
+    these.iter().any(|this| {
+        let first = those.partition_point(|that| that.end() <= this.start());
+        those.get(first).is_some_and(|that| that.overlaps(*this))
+    })
 }
 
 /// Before which word of a table's line no device can be named: not in its place, length

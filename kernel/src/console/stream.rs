@@ -63,7 +63,7 @@ impl<'d> Reader<'d> {
         while self.ahead.len() < DEPTH && !self.rest.is_empty() {
             let chunk;
             (chunk, self.rest) = cut(self.rest);
-            let buf = Buf::read(chunk, job.memory(chunk.count()));
+            let buf = Buf::read(chunk, job.memory(chunk.count())?);
             self.ahead.push_back(job.issue(self.device, buf));
         }
         let Some(ticket) = self.ahead.pop_front() else { return Ok(None) };

@@ -93,6 +93,13 @@ pub fn open_reserve(open: bool) -> bool {
     RESERVE_OPEN.swap(open, Relaxed)
 }
 
+/// Whether so many bytes can be taken and the reserve is left untouched.
+pub fn has_room(bytes: usize) -> bool {
+    let heap = HEAP.0.lock();
+    let free = heap.list.size() - heap.in_use;
+    free.checked_sub(heap.reserve).is_some_and(|ordinary| bytes <= ordinary)
+}
+
 /// The counters at this moment.
 pub fn stats() -> Stats {
     HEAP.0.lock().stats()

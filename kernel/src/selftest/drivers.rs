@@ -22,7 +22,7 @@ use drivers::virtio::Failure;
 use drivers::virtio::blk::{Features, State};
 use drivers::virtio::ring::Fetched;
 
-use super::Test;
+use super::{Test, alone};
 use crate::check;
 use crate::disks::{self, Delivery, Disk};
 use crate::task::{MaySleep, WaitChan, biowait, sleep};
@@ -153,11 +153,20 @@ fn a_deep_queue(may_sleep: &MaySleep) -> Result<(), String> {
     let place = |number: u64| extent(number * 16, number % 16 + 1);
     for reading in [false, true] {
         let flight = Flight::new();
-        for number in 0..COUNT {
+        let requests = (0..COUNT).map(|number| {
             let at = place(number);
-            let buf = if reading { read(at) } else { write(at, number as u8) };
-            flight.issue(&*device, number, buf);
-        }
+            (number, if reading { read(at) } else { write(at, number as u8) })
+        });
+        let requests: Vec<(u64, Buf)> = requests.collect();
+        let waited = {
+            // Nobody reaps meanwhile.
+            let _alone = alone();
+            for (number, buf) in requests {
+                flight.issue(&*device, number, buf);
+            }
+            disk("vbd0")?.status().waiting
+        };
+        check!(waited > 0, "the device took all of them at once");
         let landed = flight.land(may_sleep, COUNT as usize);
         check!(landed.len() == COUNT as usize, "{} came back", landed.len());
         for (number, buf, result) in landed {

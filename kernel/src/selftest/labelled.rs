@@ -193,7 +193,7 @@ fn held(may_sleep: &MaySleep) -> Result<(), String> {
     check!(disks.show()?.starts_with("not started: held"), "{}", disks.show()?);
     check!(disks.rig.read("m", extent(0, 8)).is_err(), "it answers though it is held");
     // The member that it waits for is all it needs ...
-    all_run(&mut session, &["mirror assemble faulty", "verify m 0 1M random=1"])?;
+    all_run(&mut session, &["mirror assemble faulty", "mirror wait m", "verify m 0 1M random=1"])?;
     check!(disks.show()?.starts_with("healthy"), "{}", disks.show()?);
     // ... or a person who says that it does not come back; it may all the same.
     all_run(&mut session, &["dmsetup remove m"])?;

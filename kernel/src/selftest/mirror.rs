@@ -2,13 +2,15 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 
 use bio::{ErrorKind, Sector};
+use dm::MappedDevice;
 
 use super::Test;
 use super::rig::{Rig, extent};
 use crate::check;
-use crate::task::MaySleep;
+use crate::task::{MaySleep, yield_now};
 
 pub const TESTS: &[Test] = &[
     Test { name: "mirror::both_disks_hold_what_was_written", run: both_hold },
@@ -124,23 +126,66 @@ fn paint(rig: &Rig<'_>, disk: &str, salt: u64) -> Result<(), String> {
     Ok(())
 }
 
+/// A mirror `m` of `vbd0` and `slow`, which is `vbd1` and gets what is copied to it late: so a
+/// copy is in flight for as long as anybody needs to see it there.
+struct Slow<'r, 't> {
+    rig: &'r Rig<'t>,
+    mirror: Arc<MappedDevice>,
+    leg: Arc<MappedDevice>,
+}
+
+impl<'r, 't> Slow<'r, 't> {
+    fn new(rig: &'r Rig<'t>) -> Result<Slow<'r, 't>, String> {
+        let leg = rig.create("slow", &format!("0 {LENGTH} delay vbd1 0 0 vbd1 0 20"))?;
+        let table = format!("0 {LENGTH} mirror core 2 1024 sync 2 vbd0 0 slow 0");
+        Ok(Slow { rig, mirror: rig.create("m", &table)?, leg })
+    }
+
+    fn status(&self) -> Result<String, String> {
+        self.mirror.status().map_err(|error| error.to_string())
+    }
+
+    /// Whether a write to the slow leg is in flight.
+    fn writes(&self) -> Result<bool, String> {
+        let status = self.leg.status().map_err(|error| error.to_string())?;
+        Ok(!status.ends_with(" 0 0 0\n"))
+    }
+
+    /// Waits until a chunk is being copied; nobody else writes. Fails if the resync is over.
+    fn until_copying(&self) -> Result<(), String> {
+        while !self.writes()? {
+            check!(self.status()?.contains(" AS "), "the resync ended before: {}", self.status()?);
+            yield_now();
+        }
+        Ok(())
+    }
+
+    /// Lets the resync end, and compares the legs.
+    fn end(&self) -> Result<(), String> {
+        self.rig.until_status(&self.mirror, " AA ")?;
+        for start in (0..LENGTH).step_by(512) {
+            let at = extent(start, 512);
+            check!(self.rig.read("vbd0", at)? == self.rig.read("vbd1", at)?, "{at} differs");
+        }
+        Ok(())
+    }
+}
+
 /// A resync with writes going on before it, behind it and in its way.
 fn a_resync(may_sleep: &MaySleep) -> Result<(), String> {
     let rig = Rig::new(may_sleep)?;
     paint(&rig, "vbd0", 10)?;
     paint(&rig, "vbd1", 11)?;
-    let device = rig.create("m", &format!("0 {LENGTH} mirror core 2 1024 sync 2 vbd0 0 vbd1 0"))?;
+    let slow = Slow::new(&rig)?;
     // From the end to the start, so that the resync comes from the other side.
-    let places = || (0..LENGTH).step_by(1000).map(|start| extent(start, 8));
-    for at in places().collect::<alloc::vec::Vec<_>>().into_iter().rev() {
+    let places = || (0..9).map(|nth| extent(nth * 2000, 8));
+    for at in places().rev() {
+        slow.until_copying()?;
         check!(rig.holds("m", at, 10)?, "{at} was read from the leg that is being rebuilt");
         check!(rig.write("m", at, 12)? == Ok(()));
     }
-    rig.until_status(&device, " AA ")?;
-    for start in (0..LENGTH).step_by(512) {
-        let at = extent(start, 512);
-        check!(rig.read("vbd0", at)? == rig.read("vbd1", at)?, "the legs differ in {at}");
-    }
+    check!(slow.status()?.contains(" AS "), "it ended before the last write");
+    slow.end()?;
     for at in places() {
         check!(rig.holds("m", at, 12)?, "the write of {at} is lost");
     }
@@ -150,20 +195,18 @@ fn a_resync(may_sleep: &MaySleep) -> Result<(), String> {
 fn a_suspended_resync(may_sleep: &MaySleep) -> Result<(), String> {
     let rig = Rig::new(may_sleep)?;
     paint(&rig, "vbd1", 13)?;
-    let device = rig.create("m", &format!("0 {LENGTH} mirror core 2 1024 sync 2 vbd0 0 vbd1 0"))?;
-    let status = || device.status().map_err(|error| error.to_string());
+    let slow = Slow::new(&rig)?;
+    let device = &slow.mirror;
     for _ in 0..5 {
+        slow.until_copying()?;
         rig.settle(|done| device.suspend(dm::Suspend::Flush, done)).map_err(|e| e.to_string())?;
-        let quiet = status()?;
+        check!(!slow.writes()?, "suspended, and a copy is in flight");
+        let quiet = slow.status()?;
         // A read of the disk takes longer than a step of the resync would.
         rig.read("vbd1", extent(0, 512))?;
-        check!(status()? == quiet, "the resync went on: {quiet}, then {}", status()?);
+        check!(!slow.writes()? && slow.status()? == quiet, "it went on: {}", slow.status()?);
         rig.settle(|done| device.resume(done)).map_err(|error| error.to_string())?;
     }
-    rig.until_status(&device, " AA ")?;
-    for start in (0..LENGTH).step_by(512) {
-        let at = extent(start, 512);
-        check!(rig.read("vbd0", at)? == rig.read("vbd1", at)?, "the legs differ in {at}");
-    }
-    Ok(())
+    slow.until_copying()?;
+    slow.end()
 }

@@ -7,6 +7,7 @@
 //! anything takes.
 
 mod arch;
+mod bounds;
 mod callout;
 mod console;
 mod crash;
@@ -54,6 +55,7 @@ const TOPICS: &[&[Test]] = &[
     sim::TESTS,
     console::TESTS,
     operator::TESTS,
+    bounds::TESTS,
 ];
 
 /// Fails the test at hand unless the condition holds: `check!(a == b, "a is {a}")`.

@@ -1,17 +1,18 @@
 //! Memory runs out: requests that were issued come to their end by the heap's reserve.
 
-use alloc::string::String;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use bio::{Bio, Buf, BufDone, ErrorKind, IoResult};
 use bytes::{Bytes, BytesMut};
-use shell::Mode;
+use shell::{COMMANDS, Mode};
 use sim::Hit;
 
 use super::labelled::{Disks, all_run};
-use super::rig::extent;
+use super::rig::{Rig, extent};
 use super::{Test, alone};
 use crate::check;
 use crate::console::session::Session;
@@ -26,6 +27,8 @@ pub const TESTS: &[Test] = &[
         name: "shortage::a_leg_dies_under_load_and_every_request_ends",
         run: every_request_ends,
     },
+    Test { name: "shortage::no_command_ends_the_machine", run: no_command_ends_the_machine },
+    Test { name: "shortage::tables_fill_no_memory_but_their_own", run: tables_fill_no_memory },
 ];
 
 /// The sizes that are taken, the larger ones first.
@@ -41,6 +44,9 @@ const SIZES: [usize; 17] = {
 
 /// Long enough for other threads to do what they have to.
 const MOMENT: Duration = Duration::from_millis(10);
+
+/// After which time a command that waits for something is ended as by Ctrl-C.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How often memory is taken anew until it stays short.
 const ATTEMPTS: usize = 100;
@@ -157,4 +163,158 @@ fn every_request_ends(may_sleep: &MaySleep) -> Result<(), String> {
     drop((device, ended));
     all_run(&mut session, &["mirror add m 1", "mirror wait m"])?;
     disks.end(&mut session)
+}
+
+/// What becomes of a command when memory is short.
+#[derive(Clone, Copy)]
+enum Then {
+    /// It is carried out: it helps a person out of the shortage, or takes little.
+    Does,
+    /// It is refused for want of memory.
+    Refused,
+    /// Either, as it has more to say than to take.
+    Either,
+    /// It is not tried: it ends the machine, or has nothing to do with this one.
+    Untried,
+}
+
+/// A line for each command, on a mirror `m` of two disks and a device `l`.
+const SHORT: &[(&str, Then)] = &[
+    ("help", Then::Does),
+    ("events", Then::Does),
+    ("disks", Then::Does),
+    ("memory", Then::Does),
+    ("threads", Then::Does),
+    ("interrupts", Then::Does),
+    ("uptime", Then::Does),
+    ("log info", Then::Does),
+    ("color off", Then::Does),
+    ("slot ls", Then::Does),
+    ("slot eject 99", Then::Either),
+    ("slot start 99", Then::Either),
+    ("slot reset 99", Then::Either),
+    ("slot pull 99", Then::Either),
+    ("dmsetup create z --table \"0 8 zero\"", Then::Refused),
+    ("dmsetup load l --table \"0 8 zero\"", Then::Refused),
+    ("dmsetup reload l --table \"0 8 zero\"", Then::Refused),
+    ("dmsetup clear l", Then::Either),
+    ("dmsetup rename l k", Then::Does),
+    ("dmsetup rename k l", Then::Does),
+    ("dmsetup wipe_table l", Then::Either),
+    ("dmsetup ls --tree", Then::Does),
+    ("dmsetup info", Then::Does),
+    ("dmsetup deps", Then::Does),
+    ("dmsetup table --json", Then::Does),
+    ("dmsetup status", Then::Does),
+    ("dmsetup targets", Then::Does),
+    ("dmsetup message m 0 show", Then::Does),
+    ("dmsetup wait m 99999", Then::Does),
+    ("dmsetup suspend m", Then::Does),
+    ("dmsetup resume m", Then::Does),
+    ("mirror status", Then::Does),
+    ("mirror status --json", Then::Does),
+    ("mirror fail m 1", Then::Does),
+    ("mirror wait m", Then::Either),
+    ("mirror add m 1", Then::Either),
+    ("mirror wait m", Then::Either),
+    ("mirror rebuild m 1", Then::Either),
+    ("mirror policy m round_robin", Then::Does),
+    ("mirror write-mostly m 1 off", Then::Does),
+    ("mirror rate m none,none", Then::Does),
+    ("mirror check m", Then::Either),
+    ("mirror repair m", Then::Either),
+    ("mirror idle m", Then::Either),
+    ("mirror label x l --force", Then::Refused),
+    ("mirror assemble", Then::Refused),
+    ("mirror start x", Then::Refused),
+    ("mirror start-degraded m", Then::Either),
+    ("mirror keep m 0", Then::Either),
+    ("mirror replace m 1 l", Then::Either),
+    ("mirror remove m 1", Then::Either),
+    ("mirror forget l", Then::Refused),
+    ("mirror examine l", Then::Refused),
+    ("read m 0 8s", Then::Refused),
+    ("write m 0 x", Then::Does),
+    ("flush m", Then::Does),
+    ("discard m 0 8s", Then::Either),
+    ("fill m 0 1M 0", Then::Refused),
+    ("verify m 0 1M 0", Then::Refused),
+    ("compare m l 0 8s", Then::Either),
+    ("copy m l 8s", Then::Either),
+    ("torture l 0 8s 10 7", Then::Either),
+    ("dmsetup remove l", Then::Does),
+    ("dmsetup remove_all", Then::Either),
+    ("mirror stop m", Then::Either),
+    ("fuzz", Then::Untried),
+    ("panic", Then::Untried),
+    ("poweroff", Then::Untried),
+];
+
+/// How a command is refused when memory is short.
+const NO_MEMORY: &str = "not enough memory";
+
+fn no_command_ends_the_machine(may_sleep: &MaySleep) -> Result<(), String> {
+    for spec in COMMANDS {
+        let is_it = |line: &str| line == spec.name || line.starts_with(&format!("{} ", spec.name));
+        check!(SHORT.iter().any(|(line, _)| is_it(line)), "`{}` is not tried", spec.name);
+    }
+    let disks = Disks::new(may_sleep)?;
+    let mut session = Session::new(&disks.rig.dm, Mode::Plain, may_sleep);
+    disks.label(&mut session)?;
+    all_run(&mut session, &["dmsetup create l --table \"0 16384 linear m 65536\""])?;
+    for (line, then) in SHORT.iter().filter(|(_, then)| !matches!(then, Then::Untried)) {
+        let hoard = lasting_hoard(may_sleep)?;
+        session.interrupt_after(Some(PATIENCE));
+        let outcome = session.execute(line);
+        session.interrupt_after(None);
+        drop(hoard);
+        let told = outcome.as_ref().err().map(|failure| failure.to_string()).unwrap_or_default();
+        // What was still to come is ended as by Ctrl-C, and is no refusal.
+        let done = outcome.is_ok() || told.contains("Ctrl-C");
+        let right = match then {
+            Then::Does => done,
+            Then::Refused => told.contains(NO_MEMORY),
+            Then::Either => done || !told.is_empty(),
+            Then::Untried => true,
+        };
+        check!(right, "{line}: {outcome:?}");
+    }
+    // And all of it works again.
+    all_run(&mut session, &["dmsetup remove_all"])?;
+    disks.label(&mut session)?;
+    all_run(&mut session, &["fill m 0 1M 0", "verify m 0 1M 0"])?;
+    disks.end(&mut session)
+}
+
+/// Mirrors of the most regions, until there is no memory for one more.
+fn tables_fill_no_memory(may_sleep: &MaySleep) -> Result<(), String> {
+    let rig = Rig::new(may_sleep)?;
+    let mut session = Session::new(&rig.dm, Mode::Plain, may_sleep);
+    let length = dm_mirror::REGIONS_MAX * 8;
+    let legs = |nth: usize| format!("{length} mirror core 2 8 nosync 1 z{nth} 0");
+    let mut made = 0;
+    let told = loop {
+        let zeroes = format!("dmsetup create z{made} --table \"0 {length} zero\"");
+        let mirror = format!("dmsetup create m{made} --table \"0 {}\"", legs(made));
+        match session.execute(&zeroes).and_then(|()| session.execute(&mirror)) {
+            Ok(()) => made += 1,
+            Err(failure) => break failure.to_string(),
+        }
+        check!(made < 120, "memory has no end");
+    };
+    check!(made > 10 && told.contains(NO_MEMORY), "{made} mirrors: {told}");
+    check!(heap::has_room(16), "the reserve is touched");
+    // What is there works; and when it is gone, others can be made.
+    all_run(&mut session, &["write m0 0 x", "dmsetup status m0", "flush m0"])?;
+    for number in 0..made {
+        all_run(&mut session, &[&format!("dmsetup remove m{number}")])?;
+    }
+    // Several in a table are refused at the line that finds none.
+    let lines: String = (0..200).map(|line| format!("{} {}\n", line * length, legs(0))).collect();
+    let refused = session.run("dmsetup create many <<END", Some(&lines));
+    let told = refused.err().map(|failure| failure.to_string()).unwrap_or_default();
+    check!(told.contains(NO_MEMORY) && !told.contains("line 1,"), "{told}");
+    check!(rig.dm.get("many").is_err());
+    all_run(&mut session, &[&format!("dmsetup create m --table \"0 {}\"", legs(0))])?;
+    all_run(&mut session, &["dmsetup remove_all"])
 }

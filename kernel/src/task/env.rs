@@ -18,6 +18,7 @@ use super::ithread::{self, Bell};
 use super::thread::now;
 use crate::arch::clock;
 use crate::events;
+use crate::mm::heap;
 
 /// Below the callouts', one of which is reset while this is held.
 const RANK: Rank = Rank(90);
@@ -72,6 +73,10 @@ impl Env for KernelEnv {
     fn random(&self) -> u64 {
         let drawn = RdRand::new().and_then(RdRand::get_u64).unwrap_or_default();
         drawn ^ splitmix(&mut JOBS.lock().chance)
+    }
+
+    fn has_room(&self, bytes: usize) -> bool {
+        heap::has_room(bytes)
     }
 
     fn note(&self, event: &Event<'_>) {

@@ -52,6 +52,10 @@ impl Target for Error {
         Vec::new()
     }
 
+    fn passes_flush_to(&self) -> Option<Vec<DeviceRef>> {
+        Some(Vec::new())
+    }
+
     fn limits(&self) -> Limits {
         UNLIMITED
     }

@@ -66,6 +66,10 @@ impl Target for Linear {
         vec![self.device.clone()]
     }
 
+    fn passes_flush_to(&self) -> Option<Vec<DeviceRef>> {
+        Some(self.devices())
+    }
+
     fn limits(&self) -> Limits {
         self.limits
     }

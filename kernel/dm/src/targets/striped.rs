@@ -9,7 +9,7 @@
 //! - The length is a multiple of stripes and chunk, so all stripes are alike.
 //! - A request within a chunk is passed on as it is. Any other is split: a read
 //!   or write at the chunks' borders, a discard into one part for each stripe,
-//!   which is without gaps there. A flush goes to every stripe.
+//!   which is without gaps there. A flush goes to every device, once.
 //! - The first failures of a stripe are events, as in Linux; later ones are
 //!   only counted, so that a broken disk wakes nobody for ever.
 
@@ -25,11 +25,11 @@ use bio::{
 };
 
 use crate::args::{ArgError, Args};
+use crate::bounds::STRIPES_MAX;
 use crate::devices::DeviceRef;
 use crate::events::{Events, Severity};
 use crate::limits::stack;
 use crate::target::{Context, Target, TargetType};
-use crate::targets::each_once;
 
 /// Failures of one stripe that are events (Linux: `DM_IO_ERROR_THRESHOLD`).
 const EVENTS_MAX: u32 = 15;
@@ -57,6 +57,11 @@ impl TargetType for StripedType {
         let length = context.length;
         let word = args.next("number of stripes")?;
         let count = word.number("number of stripes")?;
+        if count > STRIPES_MAX {
+            return Err(
+                word.refuse(format!("{count} stripes are too many; use at most {STRIPES_MAX}"))
+            );
+        }
         if count == 0 || !length.0.is_multiple_of(count) {
             return Err(word.refuse(format!(
                 "{length} sectors make no {count} equal stripes; change the number or the length"
@@ -169,9 +174,19 @@ impl Striped {
         Sector(sector.0 / row * self.chunk.0 + in_row)
     }
 
-    fn all(&self) -> Vec<Piece<'_>> {
+    /// The parts of a flush: the first stripe on each device.
+    fn flushed(&self) -> Vec<Piece<'_>> {
         let part = |device| Piece { count: Sectors::ZERO, device, start: Sector(0) };
-        self.stripes.iter().map(|stripe| part(stripe as &dyn BlockDevice)).collect()
+        self.first_on_each().map(|stripe| part(stripe as &dyn BlockDevice)).collect()
+    }
+
+    /// The first stripe on each device, in their order.
+    fn first_on_each(&self) -> impl Iterator<Item = &Stripe> {
+        let stripes = &self.stripes;
+        let first = |&(index, stripe): &(usize, &Stripe)| {
+            stripes[..index].iter().all(|before| !before.device.is(&stripe.device))
+        };
+        stripes.iter().enumerate().filter(first).map(|(_, stripe)| stripe)
     }
 }
 
@@ -179,7 +194,7 @@ impl Target for Striped {
     fn strategy(&self, bio: Bio) {
         let extent = bio.extent();
         match bio.cmd() {
-            BufCmd::Flush => split(bio, &self.all()),
+            BufCmd::Flush => split(bio, &self.flushed()),
             _ if extent.start().0 % self.chunk.0 + extent.count().0 <= self.chunk.0 => {
                 let (stripe, start) = self.place(extent.start());
                 stripe.issue(bio, start);
@@ -204,7 +219,16 @@ impl Target for Striped {
     }
 
     fn devices(&self) -> Vec<DeviceRef> {
-        each_once(self.stripes.iter().map(|stripe| &stripe.device))
+        self.first_on_each().map(|stripe| stripe.device.clone()).collect()
+    }
+
+    fn passes_flush_to(&self) -> Option<Vec<DeviceRef>> {
+        Some(self.devices())
+    }
+
+    fn flush_only(&self, bio: Bio, nth: usize) {
+        let stripe = self.first_on_each().nth(nth).expect("the device has a stripe");
+        stripe.issue(bio, Sector(0));
     }
 
     fn limits(&self) -> Limits {

@@ -51,6 +51,10 @@ impl Target for Zero {
         Vec::new()
     }
 
+    fn passes_flush_to(&self) -> Option<Vec<DeviceRef>> {
+        Some(Vec::new())
+    }
+
     fn limits(&self) -> Limits {
         UNLIMITED
     }

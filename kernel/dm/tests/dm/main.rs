@@ -4,6 +4,7 @@
 //! across a call into a device or a completion.
 
 mod bench;
+mod bounds;
 mod delay;
 mod flakey;
 mod mapping;

@@ -16,7 +16,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use dm::{DeviceRef, Devices, Dm, MappedDevice, Mode, Slot, Suspend, check_name};
-use dm_mirror::format::{Bad, Newest};
+use dm_mirror::format::{Bad, Geometry, Newest, UNIT};
 use dm_mirror::report::{Question, Report};
 
 use super::{Need, dmsetup, mirror};
@@ -245,8 +245,12 @@ fn assemble_set(session: &mut Session<'_>, mut set: Set) -> Result<Option<String
     set.look_closer(session)?;
     let (places, left_out) = set.places()?;
     left_out.into_iter().for_each(left_alone);
+    // Those above a mirror that runs count on its blocks.
+    let block_max =
+        owner.as_deref().filter(|owner| runs(dm, owner)).and_then(|owner| dm.open(owner));
+    let block_max = block_max.map_or(UNIT as u32, |device| device.limits().block_size);
     let places: Vec<Option<String>> =
-        places.iter().map(|it| it.and_then(|it| usable(dm, it))).collect();
+        places.iter().map(|it| it.and_then(|it| usable(dm, it, block_max))).collect();
     if places.iter().all(Option::is_none) {
         return Ok(None);
     }
@@ -257,9 +261,21 @@ fn assemble_set(session: &mut Session<'_>, mut set: Set) -> Result<Option<String
     }
 }
 
-/// The name of a member's device, if it can be taken.
-fn usable(dm: &Dm, member: &Member) -> Option<String> {
+/// The name of a member's device, if it can be taken, for a mirror of blocks of up to
+/// `block_max` bytes.
+fn usable(dm: &Dm, member: &Member, block_max: u32) -> Option<String> {
     let name = member.device.name();
+    let Geometry { data_start, length, .. } = member.superblock.geometry;
+    let block = member.device.limits().block_size;
+    let sectors = u64::from(block) / bio::SECTOR_SIZE as u64;
+    let cut = [data_start.0, length.0].iter().any(|at| !at.is_multiple_of(sectors));
+    if block > block_max || cut {
+        kprintln!(
+            "{name}: left alone, as its blocks of {block} bytes are too large: the mirror's data \
+             is not cut so"
+        );
+        return None;
+    }
     if member.device.limits().read_only {
         kprintln!("{name}: left alone, as it is read-only and a member must take writes");
         return None;

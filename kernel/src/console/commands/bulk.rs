@@ -19,7 +19,7 @@ pub fn fill(session: &mut Session<'_>, name: &str, span: Span, pattern: Pattern)
         let mut writer = Writer::new(&device);
         let issued = chunks(extent).try_for_each(|chunk| {
             job.go_on()?;
-            let mut data = job.memory(chunk.count());
+            let mut data = job.memory(chunk.count())?;
             pattern.fill(offset_of(chunk), &mut data);
             writer.write(job, chunk.start(), data)
         });
@@ -38,7 +38,7 @@ pub fn verify(session: &mut Session<'_>, name: &str, span: Span, pattern: Patter
         let mut reader = Reader::new(&device, extent);
         while let Some((chunk, found)) = reader.next(job)? {
             if pattern.first_difference(offset_of(chunk), &found).is_some() {
-                let mut expected = job.memory(chunk.count());
+                let mut expected = job.memory(chunk.count())?;
                 pattern.fill(offset_of(chunk), &mut expected);
                 differences.note(job, offset_of(chunk), &expected, &found);
                 job.recycle(expected);

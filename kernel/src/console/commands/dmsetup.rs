@@ -152,8 +152,12 @@ fn wipe_table(session: &mut Session<'_>, name: &str) -> Outcome {
     if capacity.0 == 0 {
         return Err(Failure::new(format!("`{name}` has no active table")));
     }
-    session.settle(|done: Done| device.suspend(Suspend::NoFlush, done))?;
+    // What can be refused comes first.
     session.dm.load(name, &format!("0 {capacity} error"))?;
+    if let Err(failure) = session.settle(|done: Done| device.suspend(Suspend::NoFlush, done)) {
+        device.clear()?;
+        return Err(failure);
+    }
     session.settle(|done: Done| device.resume(done))?;
     kprintln!("{name}: every request fails from now on; what it lay on is free");
     Ok(())

@@ -14,7 +14,7 @@ use shell::format::Amount;
 
 use super::{assemble, mirror};
 use crate::console::job::Job;
-use crate::console::session::Session;
+use crate::console::session::{Session, room};
 use crate::console::stream::{Reader, io_failure};
 use crate::console::{Failure, Outcome, devices, members, plural};
 use crate::kprintln;
@@ -200,6 +200,7 @@ fn write_units(
     mut writes: impl Iterator<Item = label::Write>,
 ) -> Outcome {
     loop {
+        room(WRITES_MAX * UNIT)?;
         let batch: Vec<_> = writes
             .by_ref()
             .take(WRITES_MAX)

@@ -56,6 +56,10 @@ pub fn torture(
 ) -> Outcome {
     let device = devices::open_for_writing(session.dm, name)?;
     let span = devices::extent(&device, span.offset(), span.length())?;
+    let Some(end) = first.checked_add(count) else {
+        return Err(Failure::new(format!("{count} requests from {first} on have no numbers left"))
+            .and(&format!("the last number is {}; begin with a smaller one", u64::MAX)));
+    };
     let summary = session.job(Sectors::ZERO, |job| {
         let mut torture = Torture {
             device: &device,
@@ -64,12 +68,12 @@ pub fn torture(
             chance: seed,
             in_flight: VecDeque::with_capacity(DEPTH),
         };
-        for number in (first..).take(count.try_into().unwrap_or(usize::MAX)) {
+        for number in first..end {
             job.go_on()?;
             if torture.in_flight.len() == DEPTH {
                 torture.settle(job)?;
             }
-            torture.issue(job, number);
+            torture.issue(job, number)?;
         }
         while !torture.in_flight.is_empty() {
             torture.settle(job)?;
@@ -107,18 +111,19 @@ impl Torture<'_> {
         )
     }
 
-    fn issue(&mut self, job: &mut Job<'_>, number: u64) {
+    fn issue(&mut self, job: &mut Job<'_>, number: u64) -> Outcome {
         let buf = if self.draw(FLUSHES) == 0 {
             kprintln!("flush {number}");
             Buf::flush()
         } else {
             let (is_read, extent) = (self.draw(READS) == 0, self.somewhere());
+            let memory = job.memory(extent.count())?;
             let place = format!("{number} {} {}", extent.start().0, extent.count().0);
             if is_read {
                 kprintln!("read {place}");
-                Buf::read(extent, job.memory(extent.count()))
+                Buf::read(extent, memory)
             } else {
-                let data = stamped(extent, number).freeze();
+                let data = stamped(extent, number, memory).freeze();
                 kprintln!("write {place}");
                 let write = if self.draw(FUAS) == 0 { Buf::write_fua } else { Buf::write };
                 write(extent, data)
@@ -127,6 +132,7 @@ impl Torture<'_> {
         // On the line, and not in the UART, where a power cut would find it.
         serial::await_line();
         self.in_flight.push_back((number, job.issue(self.device, buf)));
+        Ok(())
     }
 
     /// Waits for the oldest request.
@@ -149,9 +155,8 @@ impl Torture<'_> {
     }
 }
 
-/// What request `number` writes to `extent`.
-fn stamped(extent: Extent, number: u64) -> BytesMut {
-    let mut data = BytesMut::zeroed(extent.count().bytes());
+/// What request `number` writes to `extent`, in memory of that length.
+fn stamped(extent: Extent, number: u64, mut data: BytesMut) -> BytesMut {
     for (sector, bytes) in sectors(extent).zip(data.chunks_mut(SECTOR_SIZE)) {
         let stamp = stamp(sector, number);
         bytes.chunks_mut(STAMP).for_each(|piece| piece.copy_from_slice(&stamp));

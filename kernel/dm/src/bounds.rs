@@ -1,0 +1,48 @@
+//! How much a table may ask for: every bound, with its reason.
+//!
+//! Place: the parser and the targets refuse what is beyond a bound, with line and column;
+//! the registry refuses what a stack would add up to. docs/commands.md lists these and
+//! those of the other crates.
+//!
+//! Rules:
+//!
+//! - Whatever grows with the *words* of a table is bounded by their number. Whatever grows
+//!   with a *size* that they name is allocated fallibly.
+//! - What is allocated without asking, target by target, fits into [`TABLE_ROOM`], and is
+//!   begun only if that much is free ([`Env::has_room`](crate::Env::has_room)).
+
+use bio::{NBUF_BIO, Sectors};
+
+use crate::target::FRAMES_PER_TARGET;
+
+/// The longest text of a table, in bytes. A thousand entries with long names fit.
+pub const TABLE_BYTES_MAX: usize = 64 * 1024;
+
+/// The most entries of a table. Each costs a few hundred bytes, and a part of a flush.
+pub const ENTRIES_MAX: usize = 1024;
+
+/// The largest mapped device: 8 EiB, so that a length in bytes fits 64 bits.
+pub const CAPACITY_MAX: Sectors = Sectors(1 << 54);
+
+/// The most stripes of an entry. A flush and a discard become a child for each.
+pub const STRIPES_MAX: u64 = 64;
+
+/// The most devices of a system, disks and mapped ones: whoever looks for a name, or at
+/// a stack, looks at each.
+pub const DEVICES_MAX: usize = 256;
+
+/// How many mapped devices may be stacked on a disk. Each takes a frame for its
+/// table and those of its target; an originator above them pushes none.
+pub const DEPTH_MAX: usize = NBUF_BIO / (1 + FRAMES_PER_TARGET);
+
+/// The most requests that a flush of one device may become at the bottom of its stack, and
+/// so the most steps of every walk down that stack. Without this bound, three levels of
+/// 300 lines each would make 27 million flushes of one.
+pub const FLUSHES_MAX: usize = 1024;
+
+/// What a device without a table takes, and a few words about it, in bytes.
+pub const DEVICE_ROOM: usize = 16 * 1024;
+
+/// What making a table takes beside what its targets ask for, in bytes: twice as much as
+/// [`ENTRIES_MAX`] entries need.
+pub const TABLE_ROOM: usize = 2 * 1024 * 1024;
