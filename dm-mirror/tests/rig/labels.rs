@@ -35,7 +35,12 @@ pub fn disks(ids: &Ids, clean: bool, limits: Limits) -> Vec<Arc<SimDisk>> {
 
 /// Makes a disk the member in this slot.
 pub fn put(disk: &SimDisk, slot: usize, ids: &Ids, clean: bool) {
-    let (capacity, block_size) = (disk.capacity(), disk.limits().block_size);
+    put_at(disk, 0, slot, ids, clean);
+}
+
+/// The same on a leg that begins at this sector of the disk. It may end beyond it.
+pub fn put_at(disk: &SimDisk, offset: u64, slot: usize, ids: &Ids, clean: bool) {
+    let (capacity, block_size) = (Sectors(DATA + LENGTH), disk.limits().block_size);
     let devices = vec![Device { capacity, block_size }; ids.members.len()];
     let options = LabelOptions {
         region: Some(Sectors(REGION)),
@@ -45,6 +50,6 @@ pub fn put(disk: &SimDisk, slot: usize, ids: &Ids, clean: bool) {
     };
     let label = label::plan(&options, ids, &devices).unwrap();
     for (place, unit) in Phase::ALL.into_iter().flat_map(|phase| label.writes(slot, phase)) {
-        disk.preset(place.start(), &unit[..]);
+        disk.preset(place.start() + Sectors(offset), &unit[..]);
     }
 }

@@ -178,16 +178,21 @@ impl Recorded {
     /// A mirror over these disks, of which the table names those that are
     /// `there`, with a table that ends in `features`; about to start.
     pub fn over(disks: Vec<Arc<SimDisk>>, there: &[bool], features: &str, dice: u64) -> Recorded {
-        watch_locks();
-        let devices: Vec<_> =
-            disks.iter().map(|disk| disk.clone() as Arc<dyn BlockDevice>).collect();
         let name = |leg| if there[leg] { format!(" vbd{leg} 0") } else { " - 0".into() };
         let names: String = (0..disks.len()).map(name).collect();
         let args = format!("internal 0 {}{names}{features}", disks.len());
+        Recorded::by_table(disks, LENGTH, &args, dice)
+    }
+
+    /// A mirror of `length` sectors by the words of its table, about to start.
+    pub fn by_table(disks: Vec<Arc<SimDisk>>, length: u64, args: &str, dice: u64) -> Recorded {
+        watch_locks();
+        let devices: Vec<_> =
+            disks.iter().map(|disk| disk.clone() as Arc<dyn BlockDevice>).collect();
         let later = Arc::new(Later { dice: dice.into(), ..Later::default() });
         let events = Arc::new(Events::logged(later.clone(), "m"));
-        let target = create(&args, &devices, LENGTH, later.clone(), Arc::clone(&events)).unwrap();
-        if !features.contains("sync_rate") {
+        let target = create(args, &devices, length, later.clone(), Arc::clone(&events)).unwrap();
+        if !args.contains("sync_rate") {
             at_once(&*target);
         }
         target.resume();
