@@ -84,7 +84,7 @@ fn try_all(
         let group = list::group_of(mutant);
         if group.title != title {
             title = group.title;
-            say(&format!("\n## {title}\n\n{}", page::HEAD.trim_end()));
+            say(&format!("\n## {title}\n\n{}\n\n{}", group.rules, page::HEAD.trim_end()));
         }
         tally += Tally::of(matches!(verdict, Verdict::Caught { .. }));
         say(&page::row(mutant, verdict));

@@ -65,7 +65,7 @@ impl Page {
             let rows = group.table.iter().filter_map(|mutant| {
                 self.caught.get(mutant.name).map(|caught| format!("{}\n", row(mutant, caught)))
             });
-            format!("## {}\n\n{HEAD}{}", group.title, rows.collect::<String>())
+            format!("## {}\n\n{}\n\n{HEAD}{}", group.title, group.rules, rows.collect::<String>())
         };
         let tables: Vec<_> = groups.iter().map(table).collect();
         format!("{}{}", self.head, tables.join("\n"))
@@ -94,7 +94,7 @@ mod tests {
         let mut page = Page::of("# Head\n\nWords.\n\n");
         page.note(&MUTANT, &Verdict::Caught { test: "dm::dm: a::b".into(), hung: true });
         let text = page.text(&[GROUP]);
-        assert!(text.starts_with("# Head\n\nWords.\n\n## One\n\n| what"), "{text}");
+        assert!(text.starts_with("# Head\n\nWords.\n\n## One\n\nThe rules stand"), "{text}");
         assert!(text.ends_with("| a b | it, is | `dm::dm: a::b` (hung) |\n"), "{text}");
         assert_eq!(Page::of(&text).caught_by(&MUTANT), Some(("dm::dm", "a::b")));
         assert_eq!(Page::of(&text).text(&[GROUP]), text);

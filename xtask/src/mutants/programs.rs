@@ -33,8 +33,9 @@ const ENV: [(&str, &str); 4] = [
     ("PROPTEST_FAILURE_PERSISTENCE", "off"),
 ];
 
-/// Tests left out: these go through all runs, however many.
-const LEFT_OUT: [&str; 1] = ["every_order_of_completion"];
+/// Tests left out, by parts of their names: these go through all runs or all crashes, however
+/// many.
+const LEFT_OUT: [&str; 2] = ["every_order_of_completion", "no_promise_is_broken"];
 
 /// A program of tests.
 #[derive(Clone, Debug)]
@@ -260,9 +261,7 @@ mod tests {
 
     #[test]
     fn an_error_has_its_places_the_main_one_first() {
-        let span = |byte: u64, main: bool| {
-            json!({ "file_name": "a.rs", "byte_start": byte, "is_primary": main })
-        };
+        let span = |byte: u64, main: bool| json!({ "file_name": "a.rs", "byte_start": byte, "is_primary": main });
         let error = |level: &str| {
             json!({ "message": {
                 "level": level, "message": "mismatched types\nmore", "spans": [span(3, false), span(9, true)],

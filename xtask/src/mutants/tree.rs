@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::list::Mutant;
 use super::weave::{Woven, weave};
@@ -205,12 +205,6 @@ fn reduced(manifest: &str) -> String {
 fn with_switch(manifest: &str) -> String {
     let section = "[dependencies]\n";
     manifest.replacen(section, &format!("{section}{SWITCH}.workspace = true\n"), 1)
-}
-
-/// Makes sure that a mutation is of a package that is copied.
-pub(super) fn check(mutant: &Mutant) -> Result<()> {
-    ensure!(package_of(mutant.file).is_some(), "`{}`: {} is not copied", mutant.name, mutant.file);
-    Ok(())
 }
 
 #[cfg(test)]

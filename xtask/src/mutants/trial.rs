@@ -107,7 +107,11 @@ impl<'a> Trials<'a> {
     }
 
     /// Tries the mutations of these numbers, side by side; tells each verdict, in order.
-    pub(super) fn of(&self, numbers: &[usize], mut tell: impl FnMut(usize, &Verdict)) -> Result<()> {
+    pub(super) fn of(
+        &self,
+        numbers: &[usize],
+        mut tell: impl FnMut(usize, &Verdict),
+    ) -> Result<()> {
         let mut verdicts: BTreeMap<usize, Verdict> = BTreeMap::new();
         for number in numbers.iter().filter(|number| self.apart.contains(number)) {
             verdicts.insert(*number, self.alone(*number)?);
@@ -122,12 +126,16 @@ impl<'a> Trials<'a> {
             }
         };
         flush(&verdicts);
-        let ended = side_by_side(&together, |number| self.woven(**number), |number, verdict| {
-            if let Ok(verdict) = verdict {
-                verdicts.insert(**number, verdict.clone());
-                flush(&verdicts);
-            }
-        });
+        let ended = side_by_side(
+            &together,
+            |number| self.woven(**number),
+            |number, verdict| {
+                if let Ok(verdict) = verdict {
+                    verdicts.insert(**number, verdict.clone());
+                    flush(&verdicts);
+                }
+            },
+        );
         ended.into_iter().try_for_each(|verdict| verdict.map(drop))
     }
 

@@ -32,13 +32,19 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a read without its memory succeeds",
         rule: "A read that claims success without its memory ends",
         file: REQUEST,
-        edits: &[("if result.is_ok() && self.lost_memory() {", "if result.is_err() && self.lost_memory() && false {")],
+        edits: &[(
+            "if result.is_ok() && self.lost_memory() {",
+            "if result.is_err() && self.lost_memory() && false {",
+        )],
     },
     Mutant {
         name: "a failed request left nothing undone",
         rule: "with an error that left everything undone",
         file: REQUEST,
-        edits: &[("self.biodone(Err(IoError { kind, resid }));", "self.biodone(Err(IoError { kind, resid: resid.min(0) }));")],
+        edits: &[(
+            "self.biodone(Err(IoError { kind, resid }));",
+            "self.biodone(Err(IoError { kind, resid: resid.min(0) }));",
+        )],
     },
     Mutant {
         name: "a layer gets its request back with the extent of the one below",
@@ -55,7 +61,10 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "the layer that pushed first hears first",
         rule: "The frame is popped",
         file: REQUEST,
-        edits: &[("match request.frames.pop() {", "match (!request.frames.is_empty()).then(|| request.frames.remove(0)) {")],
+        edits: &[(
+            "match request.frames.pop() {",
+            "match (!request.frames.is_empty()).then(|| request.frames.remove(0)) {",
+        )],
     },
     Mutant {
         name: "a read keeps the memory that a device has",
@@ -70,13 +79,19 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "memory of another length is taken for what was lent",
         rule: "Panics if that was memory of another kind or length",
         file: REQUEST,
-        edits: &[("assert_eq!(back.len(), bytes, \"not the memory that was lent\");", "let _ = (back, bytes);")],
+        edits: &[(
+            "assert_eq!(back.len(), bytes, \"not the memory that was lent\");",
+            "let _ = (back, bytes);",
+        )],
     },
     Mutant {
         name: "a request is changed under those that passed it on",
         rule: "only the originator may do this",
         file: REQUEST,
-        edits: &[("        assert!(self.request().frames.is_empty(), \"only its originator may change a request\");\n", "")],
+        edits: &[(
+            "        assert!(self.request().frames.is_empty(), \"only its originator may change a request\");\n",
+            "",
+        )],
     },
     Mutant {
         name: "a completion may hold a lock",
@@ -99,37 +114,55 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a discard changes nothing on the medium",
         rule: "Whether the command may change what is on the medium",
         file: BUF,
-        edits: &[("matches!(self, BufCmd::Write { .. } | BufCmd::FreeBlks)", "matches!(self, BufCmd::Write { .. })")],
+        edits: &[(
+            "matches!(self, BufCmd::Write { .. } | BufCmd::FreeBlks)",
+            "matches!(self, BufCmd::Write { .. })",
+        )],
     },
     Mutant {
         name: "a durable write is an ordinary one",
         rule: "A write that is durable when it completes",
         file: BUF,
-        edits: &[("Buf { cmd: BufCmd::Write { fua: true }, ..Buf::write(extent, data) }", "Buf { cmd: BufCmd::Write { fua: false }, ..Buf::write(extent, data) }")],
+        edits: &[(
+            "Buf { cmd: BufCmd::Write { fua: true }, ..Buf::write(extent, data) }",
+            "Buf { cmd: BufCmd::Write { fua: false }, ..Buf::write(extent, data) }",
+        )],
     },
     Mutant {
         name: "the last error of the pieces is the request's",
         rule: "with the first error in piece order",
         file: SPLIT,
-        edits: &[("parts.iter().filter_map(|part| part.result.err());", "parts.iter().rev().filter_map(|part| part.result.err());")],
+        edits: &[(
+            "parts.iter().filter_map(|part| part.result.err());",
+            "parts.iter().rev().filter_map(|part| part.result.err());",
+        )],
     },
     Mutant {
         name: "what the other pieces left undone does not count",
         rule: "its resid the sum of",
         file: SPLIT,
-        edits: &[("errors.fold(first.resid, |sum, also| sum + also.resid)", "errors.fold(first.resid, |sum, _| sum)")],
+        edits: &[(
+            "errors.fold(first.resid, |sum, also| sum + also.resid)",
+            "errors.fold(first.resid, |sum, _| sum)",
+        )],
     },
     Mutant {
         name: "a piece that fails is not told of",
         rule: "with the first error in piece order",
         file: SPLIT,
-        edits: &[("Part { memory: buf.memory, result };", "Part { memory: buf.memory, result: result.and(Ok(())).or(Ok(())) };")],
+        edits: &[(
+            "Part { memory: buf.memory, result };",
+            "Part { memory: buf.memory, result: result.and(Ok(())).or(Ok(())) };",
+        )],
     },
     Mutant {
         name: "a split request completes with a piece in flight",
         rule: "which completes when all have completed",
         file: SPLIT,
-        edits: &[("(state.waiting == 0).then(||", "(state.waiting <= 1 && state.parent.is_some()).then(||")],
+        edits: &[(
+            "(state.waiting == 0).then(||",
+            "(state.waiting <= 1 && state.parent.is_some()).then(||",
+        )],
     },
     Mutant {
         name: "a split of nothing never ends",
@@ -141,7 +174,10 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "the pieces may leave a rest",
         rule: "cover the extent exactly",
         file: SPLIT,
-        edits: &[("    assert_eq!(total, bio.extent().count(), \"pieces do not cover the request\");\n", "    let _ = total;\n")],
+        edits: &[(
+            "    assert_eq!(total, bio.extent().count(), \"pieces do not cover the request\");\n",
+            "    let _ = total;\n",
+        )],
     },
     Mutant {
         name: "extents that touch overlap",
@@ -165,7 +201,10 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "the hull of two extents ends with the first",
         rule: "The smallest extent that holds both",
         file: UNITS,
-        edits: &[("Extent::new(start, self.end().max(other.end()) - start)", "Extent::new(start, self.end() - start)")],
+        edits: &[(
+            "Extent::new(start, self.end().max(other.end()) - start)",
+            "Extent::new(start, self.end() - start)",
+        )],
     },
     Mutant {
         name: "a part of a sector is rounded away",
@@ -183,6 +222,9 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "the watch does not hear of a lock that is released",
         rule: "Whoever saw the lock taken sees it released",
         file: SYNC,
-        edits: &[("self.watch.iter().for_each(|watch| watch.leave(self.rank));", "let _ = (self.watch, self.rank);")],
+        edits: &[(
+            "self.watch.iter().for_each(|watch| watch.leave(self.rank));",
+            "let _ = (self.watch, self.rank);",
+        )],
     },
 ];

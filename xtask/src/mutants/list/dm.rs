@@ -17,7 +17,10 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a request is counted no longer once its targets were called",
         rule: "Every request in flight is counted",
         file: DEVICE,
-        edits: &[("        self.in_flight += 1;\n", "        self.in_flight += 0;\n"), ("self.leave(|state| &mut state.in_flight);", "let _ = self;")],
+        edits: &[
+            ("        self.in_flight += 1;\n", "        self.in_flight += 0;\n"),
+            ("self.leave(|state| &mut state.in_flight);", "let _ = self;"),
+        ],
     },
     Mutant {
         name: "a suspension does not wait for who is in a target",
@@ -77,25 +80,37 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a table is loaded into a device that was removed",
         rule: "Fails them with [`ErrorKind::Gone`]",
         file: DEVICE,
-        edits: &[("        if state.mode == Mode::Removed {\n            return Err(DmError::Removed);\n        }\n", "")],
+        edits: &[(
+            "        if state.mode == Mode::Removed {\n            return Err(DmError::Removed);\n        }\n",
+            "",
+        )],
     },
     Mutant {
         name: "the block of a device grows",
         rule: "A device's block never grows",
         file: DEVICE,
-        edits: &[("if limits.block_size > block {", "if limits.block_size > block.saturating_mul(64) {")],
+        edits: &[(
+            "if limits.block_size > block {",
+            "if limits.block_size > block.saturating_mul(64) {",
+        )],
     },
     Mutant {
         name: "a flush that failed in a suspension is told to every request",
         rule: "but for a FLUSH that has to tell of one that failed",
         file: DEVICE,
-        edits: &[("take_if(|_| bio.cmd() == BufCmd::Flush)", "take_if(|_| bio.cmd() != BufCmd::Read)")],
+        edits: &[(
+            "take_if(|_| bio.cmd() == BufCmd::Flush)",
+            "take_if(|_| bio.cmd() != BufCmd::Read)",
+        )],
     },
     Mutant {
         name: "a new table counts resets from its own devices alone",
         rule: "A new table goes on counting",
         file: DEVICE,
-        edits: &[("table.map_or(before, |table| before.wrapping_add(table.resets()))", "table.map_or(before, |table| table.resets())")],
+        edits: &[(
+            "table.map_or(before, |table| before.wrapping_add(table.resets()))",
+            "table.map_or(before, |table| table.resets())",
+        )],
     },
     Mutant {
         name: "a table swap forgets the resets counted so far",
@@ -107,13 +122,19 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a table swap counts the resets the wrong way round",
         rule: "counts more resets",
         file: SUSPEND,
-        edits: &[("active.resets().wrapping_sub(loaded.resets())", "loaded.resets().wrapping_sub(active.resets())")],
+        edits: &[(
+            "active.resets().wrapping_sub(loaded.resets())",
+            "loaded.resets().wrapping_sub(active.resets())",
+        )],
     },
     Mutant {
         name: "a suspension flushes before all has ended",
         rule: "wait until nothing is in flight; flush every target",
         file: SUSPEND,
-        edits: &[("        if state.is_idle() {\n            drop(state);", "        if true {\n            drop(state);")],
+        edits: &[(
+            "        if state.is_idle() {\n            drop(state);",
+            "        if true {\n            drop(state);",
+        )],
     },
     Mutant {
         name: "a suspension tells no target to hold nothing back",
@@ -125,19 +146,28 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a suspension does not flush",
         rule: "Make durable what was written so far",
         file: SUSPEND,
-        edits: &[("if self.how == Suspend::NoFlush {", "if self.how == Suspend::NoFlush || self.how == Suspend::Flush {")],
+        edits: &[(
+            "if self.how == Suspend::NoFlush {",
+            "if self.how == Suspend::NoFlush || self.how == Suspend::Flush {",
+        )],
     },
     Mutant {
         name: "a suspension without a flush flushes",
         rule: "for devices whose flush may fail or hang",
         file: SUSPEND,
-        edits: &[("if self.how == Suspend::NoFlush {", "if self.how == Suspend::NoFlush && self.flushed.is_err() {")],
+        edits: &[(
+            "if self.how == Suspend::NoFlush {",
+            "if self.how == Suspend::NoFlush && self.flushed.is_err() {",
+        )],
     },
     Mutant {
         name: "a suspension does not end what targets do by themselves",
         rule: "let every target end",
         file: SUSPEND,
-        edits: &[("            entry.target.suspend(Box::new(move || drop(token)));\n", "            let _ = entry;\n            drop(token);\n")],
+        edits: &[(
+            "            entry.target.suspend(Box::new(move || drop(token)));\n",
+            "            let _ = entry;\n            drop(token);\n",
+        )],
     },
     Mutant {
         name: "only the first target ends what it does by itself",
@@ -160,7 +190,10 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a flush that failed in a suspension is not told to the user",
         rule: "A flush that failed in a suspension is told to the device's user too",
         file: SUSPEND,
-        edits: &[("state.flush_failed = state.flush_failed.or(flushed.err().map(|error| error.kind));", "let _ = flushed;")],
+        edits: &[(
+            "state.flush_failed = state.flush_failed.or(flushed.err().map(|error| error.kind));",
+            "let _ = flushed;",
+        )],
     },
     Mutant {
         name: "a second suspension forgets that the first one's flush failed",
@@ -172,25 +205,37 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a failure that the old table owes is forgotten with it",
         rule: "is told to the device's user too",
         file: SUSPEND,
-        edits: &[("if before.iter().any(|target| target.owes_failure()) {", "if before.is_empty() {")],
+        edits: &[(
+            "if before.iter().any(|target| target.owes_failure()) {",
+            "if before.is_empty() {",
+        )],
     },
     Mutant {
         name: "a target takes nothing over from the table before",
         rule: "What belongs to a person and no table says goes over when tables are exchanged",
         file: SUSPEND,
-        edits: &[("table.entries().iter().for_each(|entry| entry.target.take_over(&before));", "let _ = &table;")],
+        edits: &[(
+            "table.entries().iter().for_each(|entry| entry.target.take_over(&before));",
+            "let _ = &table;",
+        )],
     },
     Mutant {
         name: "a target is started before it has taken over",
         rule: "A resume swaps the tables if a new one is loaded (suspending first if need be), starts",
         file: SUSPEND,
-        edits: &[("        if let Some(old) = old {\n", "        table.entries().iter().for_each(|entry| entry.target.resume());\n        if let Some(old) = old {\n")],
+        edits: &[(
+            "        if let Some(old) = old {\n",
+            "        table.entries().iter().for_each(|entry| entry.target.resume());\n        if let Some(old) = old {\n",
+        )],
     },
     Mutant {
         name: "a table that was exchanged while it was looked at is swapped in",
         rule: "[`DmError::Changing`] and [`DmError::Removed`]",
         file: SUSPEND,
-        edits: &[("if state.inactive.as_ref().map(Arc::as_ptr) != loaded.as_ref().map(Arc::as_ptr) {", "if state.inactive.is_none() && loaded.is_some() {")],
+        edits: &[(
+            "if state.inactive.as_ref().map(Arc::as_ptr) != loaded.as_ref().map(Arc::as_ptr) {",
+            "if state.inactive.is_none() && loaded.is_some() {",
+        )],
     },
     Mutant {
         name: "two suspensions run at once",
@@ -214,13 +259,19 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a removal leaves held requests behind",
         rule: "Fails the held requests",
         file: SUSPEND,
-        edits: &[("            bio.fail(ErrorKind::Gone);\n", "            core::mem::forget(bio);\n")],
+        edits: &[(
+            "            bio.fail(ErrorKind::Gone);\n",
+            "            core::mem::forget(bio);\n",
+        )],
     },
     Mutant {
         name: "a removal does not wait for what is in flight",
         rule: "What is in flight ends",
         file: SUSPEND,
-        edits: &[("Some(table) => Quiesce::new(&self.device, table, Suspend::NoFlush, done).start(),", "Some(table) => { drop(table); self.device.quiesced(Ok(())); done(Ok(())); }")],
+        edits: &[(
+            "Some(table) => Quiesce::new(&self.device, table, Suspend::NoFlush, done).start(),",
+            "Some(table) => { drop(table); self.device.quiesced(Ok(())); done(Ok(())); }",
+        )],
     },
     Mutant {
         name: "who waits for events does not hear of the removal",
@@ -238,13 +289,19 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "an event calls one of those who wait",
         rule: "Calls those who wait",
         file: EVENTS,
-        edits: &[("        for wake in waiting {\n", "        for wake in waiting.into_iter().take(1) {\n")],
+        edits: &[(
+            "        for wake in waiting {\n",
+            "        for wake in waiting.into_iter().take(1) {\n",
+        )],
     },
     Mutant {
         name: "who waits is called before the event counts",
         rule: "Calls `wake` once there were other than `seen` events",
         file: EVENTS,
-        edits: &[("            state.count += 1;\n", "            state.count += u64::from(state.waiting.is_empty());\n")],
+        edits: &[(
+            "            state.count += 1;\n",
+            "            state.count += u64::from(state.waiting.is_empty());\n",
+        )],
     },
     Mutant {
         name: "a renamed device keeps its name in the log",
@@ -262,7 +319,10 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a device that is open is removed",
         rule: "unless it is open",
         file: REGISTRY,
-        edits: &[("let open = self.devices[index].count() - 1;", "let open = self.devices[index].count().saturating_sub(2);")],
+        edits: &[(
+            "let open = self.devices[index].count() - 1;",
+            "let open = self.devices[index].count().saturating_sub(2);",
+        )],
     },
     Mutant {
         name: "a device that was removed stays in the list",
@@ -274,13 +334,19 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a device contains itself",
         rule: "No mapped device contains itself",
         file: REGISTRY,
-        edits: &[("if distance(mapped, device).is_some() {", "if distance(mapped, device) == Some(0) {")],
+        edits: &[(
+            "if distance(mapped, device).is_some() {",
+            "if distance(mapped, device) == Some(0) {",
+        )],
     },
     Mutant {
         name: "what is stacked above does not count",
         rule: "at most [`DEPTH_MAX`] are stacked",
         file: REGISTRY,
-        edits: &[("let depth = above + 1 + depth(mapped);", "let depth = above.min(0) + 1 + depth(mapped);")],
+        edits: &[(
+            "let depth = above + 1 + depth(mapped);",
+            "let depth = above.min(0) + 1 + depth(mapped);",
+        )],
     },
     Mutant {
         name: "one device more may be stacked",
@@ -292,25 +358,37 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a table that is loaded does not count in the stack",
         rule: "The mapped devices that its tables, both of them, lie on",
         file: DEVICE,
-        edits: &[("state.active.iter().chain(&state.inactive).flat_map", "state.active.iter().flat_map")],
+        edits: &[(
+            "state.active.iter().chain(&state.inactive).flat_map",
+            "state.active.iter().flat_map",
+        )],
     },
     Mutant {
         name: "a request that crosses two entries goes to the first",
         rule: "The entries that have a part in",
         file: TABLE_RS,
-        edits: &[("partition_point(|entry| entry.extent.start() < extent.end());", "partition_point(|entry| entry.extent.start() <= extent.start());")],
+        edits: &[(
+            "partition_point(|entry| entry.extent.start() < extent.end());",
+            "partition_point(|entry| entry.extent.start() <= extent.start());",
+        )],
     },
     Mutant {
         name: "the last sector of an entry belongs to the next",
         rule: "The entries that have a part in",
         file: TABLE_RS,
-        edits: &[("partition_point(|entry| entry.extent.end() <= extent.start());", "partition_point(|entry| entry.extent.end().0 <= extent.start().0 + 1);")],
+        edits: &[(
+            "partition_point(|entry| entry.extent.end() <= extent.start());",
+            "partition_point(|entry| entry.extent.end().0 <= extent.start().0 + 1);",
+        )],
     },
     Mutant {
         name: "a request reaches an entry with the device's sector",
         rule: "counted from the start of the entry",
         file: TABLE_RS,
-        edits: &[("Sector(0) + (sector - self.extent.start())", "Sector(0) + (sector - Sector(0))")],
+        edits: &[(
+            "Sector(0) + (sector - self.extent.start())",
+            "Sector(0) + (sector - Sector(0))",
+        )],
     },
     Mutant {
         name: "a flush goes to the first entry",
@@ -322,13 +400,19 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a request that ends beyond its device is passed on",
         rule: "Whether the request is one that this table can serve",
         file: TABLE_RS,
-        edits: &[("|| !extent.fits(self.capacity()) {", "|| extent.start().0 >= self.capacity().0 {")],
+        edits: &[(
+            "|| !extent.fits(self.capacity()) {",
+            "|| extent.start().0 >= self.capacity().0 {",
+        )],
     },
     Mutant {
         name: "a request that cuts a block is passed on",
         rule: "Whether the request is one that this table can serve",
         file: TABLE_RS,
-        edits: &[("extent.start().0.is_multiple_of(block) && extent.count().0.is_multiple_of(block);", "extent.start().0.is_multiple_of(block);")],
+        edits: &[(
+            "extent.start().0.is_multiple_of(block) && extent.count().0.is_multiple_of(block);",
+            "extent.start().0.is_multiple_of(block);",
+        )],
     },
     Mutant {
         name: "a device forgets a request before its completion returned",
@@ -359,7 +443,10 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "words that are left over are ignored",
         rule: "Refuses whatever is left",
         file: ARGS,
-        edits: &[("            None => Ok(()),\n            Some(word) => {", "            None => Ok(()),\n            Some(word) if word.text.is_empty() || word.column > 0 => Ok(()),\n            Some(word) => {")],
+        edits: &[(
+            "            None => Ok(()),\n            Some(word) => {",
+            "            None => Ok(()),\n            Some(word) if word.text.is_empty() || word.column > 0 => Ok(()),\n            Some(word) => {",
+        )],
     },
     Mutant {
         name: "an entry ends within a block",
@@ -377,38 +464,56 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "an entry may end beyond the device below",
         rule: "refused unless that fits the device and its blocks",
         file: ARGS,
-        edits: &[(".filter(|extent| extent.fits(capacity));", ".filter(|extent| extent.start().0 < capacity.0);")],
+        edits: &[(
+            ".filter(|extent| extent.fits(capacity));",
+            ".filter(|extent| extent.start().0 < capacity.0);",
+        )],
     },
     Mutant {
         name: "an offset may cut the blocks of the device below",
         rule: "refused unless that fits the device and its blocks",
         file: ARGS,
-        edits: &[("[(start.0, word, \"offset\"), (length.0, name, what)]", "[(length.0, word, \"offset\"), (length.0, name, what)]")],
+        edits: &[(
+            "[(start.0, word, \"offset\"), (length.0, name, what)]",
+            "[(length.0, word, \"offset\"), (length.0, name, what)]",
+        )],
     },
     Mutant {
         name: "over several devices the smallest block counts",
         rule: "the largest block",
         file: LIMITS,
-        edits: &[("sum.block_size.max(part.block_size)", "part.block_size.min(sum.block_size.max(4096))")],
+        edits: &[(
+            "sum.block_size.max(part.block_size)",
+            "part.block_size.min(sum.block_size.max(4096))",
+        )],
     },
     Mutant {
         name: "over several devices the strongest promise of durability counts",
         rule: "the weakest promise of durability",
         file: LIMITS,
-        edits: &[("(WriteCache::Volatile, _) | (_, WriteCache::Volatile) => WriteCache::Volatile,", "(WriteCache::Volatile, WriteCache::Volatile) => WriteCache::Volatile,
-        (WriteCache::Volatile, _) | (_, WriteCache::Volatile) => WriteCache::WriteThrough,")],
+        edits: &[(
+            "(WriteCache::Volatile, _) | (_, WriteCache::Volatile) => WriteCache::Volatile,",
+            "(WriteCache::Volatile, WriteCache::Volatile) => WriteCache::Volatile,
+        (WriteCache::Volatile, _) | (_, WriteCache::Volatile) => WriteCache::WriteThrough,",
+        )],
     },
     Mutant {
         name: "a discard is offered if one device knows it",
         rule: "discard if all know it",
         file: LIMITS,
-        edits: &[("discard: sum.discard && part.discard,", "discard: sum.discard || part.discard,")],
+        edits: &[(
+            "discard: sum.discard && part.discard,",
+            "discard: sum.discard || part.discard,",
+        )],
     },
     Mutant {
         name: "a device can be called like an option",
         rule: "a table's word for \"no device\", or an option",
         file: NAME,
-        edits: &[("_ if name.starts_with('-') => Err(NameFault::Dash),", "_ if name == \"-\" => Err(NameFault::Dash),")],
+        edits: &[(
+            "_ if name.starts_with('-') => Err(NameFault::Dash),",
+            "_ if name == \"-\" => Err(NameFault::Dash),",
+        )],
     },
     Mutant {
         name: "a name may be one character too long",

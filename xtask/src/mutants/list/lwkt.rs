@@ -90,13 +90,19 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a thread that was announced and runs is queued by its wake-up",
         rule: "makes it runnable if it is",
         file: SCHED,
-        edits: &[("if thread.state == State::Sleeping {\n            thread.wakeup", "if thread.state != State::Dead {\n            thread.wakeup")],
+        edits: &[(
+            "if thread.state == State::Sleeping {\n            thread.wakeup",
+            "if thread.state != State::Dead {\n            thread.wakeup",
+        )],
     },
     Mutant {
         name: "who wakes gets what is left of its turn",
         rule: "lasts, else to the end",
         file: SCHED,
-        edits: &[("            thread.slice = TIME_SLICE;\n            let priority", "            let priority")],
+        edits: &[(
+            "            thread.slice = TIME_SLICE;\n            let priority",
+            "            let priority",
+        )],
     },
     Mutant {
         name: "an equal waits until the other sleeps",
@@ -126,19 +132,28 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a turn that is over goes on",
         rule: "lasts, else to the end",
         file: SCHED,
-        edits: &[("if thread.slice.is_zero() {\n            thread.slice", "if false {\n            thread.slice")],
+        edits: &[(
+            "if thread.slice.is_zero() {\n            thread.slice",
+            "if false {\n            thread.slice",
+        )],
     },
     Mutant {
         name: "the lowest priority goes first",
         rule: "one of higher priority",
         file: SCHED,
-        edits: &[("let mut queues = self.run_queues.iter_mut().rev();", "let mut queues = self.run_queues.iter_mut();")],
+        edits: &[(
+            "let mut queues = self.run_queues.iter_mut().rev();",
+            "let mut queues = self.run_queues.iter_mut();",
+        )],
     },
     Mutant {
         name: "a tick wakes nobody",
         rule: "wakes sleepers whose deadline has come",
         file: SCHED,
-        edits: &[("        self.charge(cpu, now);\n        self.expire_sleeps(now);", "        self.charge(cpu, now);")],
+        edits: &[(
+            "        self.charge(cpu, now);\n        self.expire_sleeps(now);",
+            "        self.charge(cpu, now);",
+        )],
     },
     Mutant {
         name: "a dead thread is reaped while a CPU stands on its stack",
@@ -196,13 +211,19 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "two callouts run at once",
         rule: "callouts run one at a time",
         file: CALLOUT,
-        edits: &[("        assert!(self.running.is_none(), \"callouts run one at a time\");\n", "")],
+        edits: &[(
+            "        assert!(self.running.is_none(), \"callouts run one at a time\");\n",
+            "",
+        )],
     },
     Mutant {
         name: "every ring asks for a wake-up",
         rule: "true if the caller must now wake the thread",
         file: BELL,
-        edits: &[("!self.rung.swap(true, Ordering::AcqRel)", "!self.rung.swap(true, Ordering::AcqRel) || true")],
+        edits: &[(
+            "!self.rung.swap(true, Ordering::AcqRel)",
+            "!self.rung.swap(true, Ordering::AcqRel) || true",
+        )],
     },
     Mutant {
         name: "a ring that is taken stays",
@@ -220,6 +241,9 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a name that does not fit is cut by one more",
         rule: "cut to [`Name::LEN_MAX`]",
         file: THREAD,
-        edits: &[("(0..=name.len().min(Name::LEN_MAX))", "(0..=name.len().min(Name::LEN_MAX - 1))")],
+        edits: &[(
+            "(0..=name.len().min(Name::LEN_MAX))",
+            "(0..=name.len().min(Name::LEN_MAX - 1))",
+        )],
     },
 ];

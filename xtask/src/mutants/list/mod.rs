@@ -4,6 +4,8 @@
 //! is quoted word by word from where it is written down; what is to be replaced occurs exactly
 //! once, so that the list follows the code; names are unique.
 
+use std::fmt;
+
 mod assemble;
 mod bio;
 mod dm;
@@ -50,6 +52,15 @@ pub(super) enum Rules {
     Mirror,
     /// Where they are kept: in the comments of the file, or on a page for all crates.
     Kept,
+}
+
+impl fmt::Display for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Rules::Mirror => "The rules are those of [mirror.md](mirror.md).",
+            Rules::Kept => "The rules stand where they are kept: in the comments of the code.",
+        })
+    }
 }
 
 const fn mirror(title: &'static str, table: &'static [Mutant]) -> Group {
@@ -101,13 +112,47 @@ pub(super) fn is_in_sample(mutant: &Mutant) -> bool {
 }
 
 /// Those that the test command tries.
-const SAMPLE: [&str; 6] = [
+const SAMPLE: [&str; 40] = [
     "a write is acknowledged by its first leg",
     "reads take no range",
     "data is written before the leg's own intent is flushed",
     "a flush is acknowledged while an exclusion is not durable",
     "a promotion is told to the leg itself first",
     "a missing member is not waited for",
+    "a leg that failed a write stays",
+    "a failed leg is read",
+    "one leg has no intent",
+    "a leg that cannot write its map stays",
+    "the generation before is not remembered",
+    "a check writes",
+    "a new member's disk is not wiped",
+    "a start that failed leaves its session behind",
+    "a leg that failed a discard stays",
+    "a table shorter than the mirror starts it",
+    "a clean stop does not wait for the maps",
+    "a request that is dropped leaves its originator waiting",
+    "the last error of the pieces is the request's",
+    "extents that touch overlap",
+    "a layer gets its request back with the extent of the one below",
+    "held requests go on in any order",
+    "a device contains itself",
+    "a flush goes to the first entry",
+    "a suspension flushes before all has ended",
+    "a table swap counts the resets the wrong way round",
+    "delayed requests leave in the other order",
+    "the stripes change places in the second row",
+    "the test for a kick does not wrap",
+    "a device that wrote more than it was lent is believed",
+    "a forced write is not flushed by the disk",
+    "a return is no reset",
+    "a button that is pressed again is not heard",
+    "a lost kick is never repeated",
+    "a sleeper tests first and announces afterwards",
+    "a wake-up before the sleep is lost",
+    "a timer falls due one moment late",
+    "a ring that is taken stays",
+    "a line that is too long is cut and run",
+    "damaged bytes are left out",
 ];
 
 #[cfg(test)]

@@ -26,10 +26,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "of several pages in flight the first one is looked at",
         rule: "What the record on its way says of a region",
         file: JOURNAL,
-        edits: &[(
-            "pages.iter().find(|(page, _)| *page == page_of(region))?;",
-            "pages.first()?;",
-        )],
+        edits: &[("pages.iter().find(|(page, _)| *page == page_of(region))?;", "pages.first()?;")],
     },
     Mutant {
         name: "each page of a map is recorded with the marks of the first",
@@ -65,7 +62,10 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "all regions are on the first page",
         rule: "The page of the map that a region is on",
         file: REGION,
-        edits: &[("region.0 / REGIONS_PER_PAGE as u32", "region.0.min(0) / REGIONS_PER_PAGE as u32")],
+        edits: &[(
+            "region.0 / REGIONS_PER_PAGE as u32",
+            "region.0.min(0) / REGIONS_PER_PAGE as u32",
+        )],
     },
     Mutant {
         name: "a slot that cannot be read is noted for the page before",
@@ -95,25 +95,37 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a leg that failed a discard stays",
         rule: "A leg that failed is out at once",
         file: WRITE,
-        edits: &[("let Err(error) = result else {\n            return self.outcome", "let Some(error) = result.err().filter(|_| step != BufCmd::FreeBlks) else {\n            return self.outcome")],
+        edits: &[(
+            "let Err(error) = result else {\n            return self.outcome",
+            "let Some(error) = result.err().filter(|_| step != BufCmd::FreeBlks) else {\n            return self.outcome",
+        )],
     },
     Mutant {
         name: "the offset of a leg does not count for whether a new member's data fits",
         rule: "Whether",
         file: NEWCOMER,
-        edits: &[("and_then(|end| end.checked_add(offset - Sector(0)));", "and_then(|end| end.checked_add(offset - offset));")],
+        edits: &[(
+            "and_then(|end| end.checked_add(offset - Sector(0)));",
+            "and_then(|end| end.checked_add(offset - offset));",
+        )],
     },
     Mutant {
         name: "the offset of a leg does not count for whether a member's data fits",
         rule: "Whether the data of a member with this superblock fits its leg",
         file: PROBE,
-        edits: &[("end.checked_add(self.legs[leg].offset - Sector(0))", "end.checked_add(self.legs[leg].offset - self.legs[leg].offset)")],
+        edits: &[(
+            "end.checked_add(self.legs[leg].offset - Sector(0))",
+            "end.checked_add(self.legs[leg].offset - self.legs[leg].offset)",
+        )],
     },
     Mutant {
         name: "a clean stop does not wait for the maps",
         rule: "Leaves everything clean that can be",
         file: CLEAN,
-        edits: &[("                if !maps_quiet {\n", "                if !maps_quiet && told.is_empty() {\n")],
+        edits: &[(
+            "                if !maps_quiet {\n",
+            "                if !maps_quiet && told.is_empty() {\n",
+        )],
     },
     Mutant {
         name: "a table shorter than the mirror starts it",

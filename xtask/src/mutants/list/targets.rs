@@ -48,13 +48,19 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "flushes that go to another device make writes durable",
         rule: "Where flushes go to another device than writes, nothing is promised about",
         file: DELAY,
-        edits: &[("WriteCache::Volatile if !flushed => WriteCache::Unknown,", "WriteCache::Volatile if !flushed => WriteCache::Volatile,")],
+        edits: &[(
+            "WriteCache::Volatile if !flushed => WriteCache::Unknown,",
+            "WriteCache::Volatile if !flushed => WriteCache::Volatile,",
+        )],
     },
     Mutant {
         name: "a delayed request is passed on before its time",
         rule: "passes requests on after a while",
         file: DELAY,
-        edits: &[("pop_front_if(|(due, _)| *due <= now)", "pop_front_if(|(due, _)| *due <= now + Duration::from_secs(1))")],
+        edits: &[(
+            "pop_front_if(|(due, _)| *due <= now)",
+            "pop_front_if(|(due, _)| *due <= now + Duration::from_secs(1))",
+        )],
     },
     Mutant {
         name: "what is due at this very moment waits for the next",
@@ -84,31 +90,46 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a device that was suspended delays nothing any more",
         rule: "passes requests on after a while",
         file: DELAY,
-        edits: &[("self.lanes.iter().for_each(|lane| lane.state.lock().hurries = false);", "let _ = &self.lanes;")],
+        edits: &[(
+            "self.lanes.iter().for_each(|lane| lane.state.lock().hurries = false);",
+            "let _ = &self.lanes;",
+        )],
     },
     Mutant {
         name: "a device is bad when it should be good",
         rule: "good for `up` seconds, then bad for `down`",
         file: FLAKEY,
-        edits: &[("elapsed % (self.up_s + self.down_s) >= self.up_s", "elapsed % (self.up_s + self.down_s) >= self.down_s")],
+        edits: &[(
+            "elapsed % (self.up_s + self.down_s) >= self.up_s",
+            "elapsed % (self.up_s + self.down_s) >= self.down_s",
+        )],
     },
     Mutant {
         name: "the first second of a bad time is good",
         rule: "good for `up` seconds, then bad for `down`",
         file: FLAKEY,
-        edits: &[("elapsed % (self.up_s + self.down_s) >= self.up_s", "elapsed % (self.up_s + self.down_s) > self.up_s")],
+        edits: &[(
+            "elapsed % (self.up_s + self.down_s) >= self.up_s",
+            "elapsed % (self.up_s + self.down_s) > self.up_s",
+        )],
     },
     Mutant {
         name: "a corrupted write changes its originator's memory",
         rule: "A write's memory is its originator's and shared",
         file: FLAKEY,
-        edits: &[("        corrupt.apply(&mut data);\n", "        let _ = (&corrupt, &mut data);\n")],
+        edits: &[(
+            "        corrupt.apply(&mut data);\n",
+            "        let _ = (&corrupt, &mut data);\n",
+        )],
     },
     Mutant {
         name: "a corrupted write is durable no longer",
         rule: "copy, sent in place of the other",
         file: FLAKEY,
-        edits: &[("let write = if fua { Buf::write_fua } else { Buf::write };", "let write = if fua { Buf::write } else { Buf::write };")],
+        edits: &[(
+            "let write = if fua { Buf::write_fua } else { Buf::write };",
+            "let write = if fua { Buf::write } else { Buf::write };",
+        )],
     },
     Mutant {
         name: "bytes are counted from 0",
@@ -120,37 +141,55 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a dropped write is written",
         rule: "these succeed, and nothing is done",
         file: FLAKEY,
-        edits: &[("Faults { writes: Writes::Drop, .. } => bio.biodone(Ok(())),", "Faults { writes: Writes::Drop, .. } => self.pass(bio, self.up.clone()),")],
+        edits: &[(
+            "Faults { writes: Writes::Drop, .. } => bio.biodone(Ok(())),",
+            "Faults { writes: Writes::Drop, .. } => self.pass(bio, self.up.clone()),",
+        )],
     },
     Mutant {
         name: "the stripes change places in the second row",
         rule: "chunks that lie on several devices in turn",
         file: STRIPED,
-        edits: &[("let (row, column) = (chunk / count, chunk % count);", "let (row, column) = (chunk / count, (chunk + chunk / count) % count);")],
+        edits: &[(
+            "let (row, column) = (chunk / count, chunk % count);",
+            "let (row, column) = (chunk / count, (chunk + chunk / count) % count);",
+        )],
     },
     Mutant {
         name: "a request may reach one sector into the next chunk",
         rule: "A request within a chunk is passed on as it is",
         file: STRIPED,
-        edits: &[("+ extent.count().0 <= self.chunk.0 =>", "+ extent.count().0 <= self.chunk.0 + 1 =>")],
+        edits: &[(
+            "+ extent.count().0 <= self.chunk.0 =>",
+            "+ extent.count().0 <= self.chunk.0 + 1 =>",
+        )],
     },
     Mutant {
         name: "a discard of several rows leaves out the end of a stripe",
         rule: "a discard into one part for each stripe",
         file: STRIPED,
-        edits: &[("Sector(sector.0 / row * self.chunk.0 + in_row)", "Sector(sector.0 / row * self.chunk.0 + in_row.min(self.chunk.0 - 1))")],
+        edits: &[(
+            "Sector(sector.0 / row * self.chunk.0 + in_row)",
+            "Sector(sector.0 / row * self.chunk.0 + in_row.min(self.chunk.0 - 1))",
+        )],
     },
     Mutant {
         name: "a flush goes to one stripe",
         rule: "A flush goes to every stripe",
         file: STRIPED,
-        edits: &[("self.stripes.iter().map(|stripe| part(stripe as &dyn BlockDevice)).collect()", "self.stripes.iter().take(1).map(|stripe| part(stripe as &dyn BlockDevice)).collect()")],
+        edits: &[(
+            "self.stripes.iter().map(|stripe| part(stripe as &dyn BlockDevice)).collect()",
+            "self.stripes.iter().take(1).map(|stripe| part(stripe as &dyn BlockDevice)).collect()",
+        )],
     },
     Mutant {
         name: "what a device does not know is a failure of its stripe",
         rule: "What a device does not know is no fault of it",
         file: STRIPED,
-        edits: &[("Err(error) if error.kind != ErrorKind::Unsupported => {", "Err(error) if error.kind != ErrorKind::Aborted => {")],
+        edits: &[(
+            "Err(error) if error.kind != ErrorKind::Unsupported => {",
+            "Err(error) if error.kind != ErrorKind::Aborted => {",
+        )],
     },
     Mutant {
         name: "a broken stripe wakes somebody for ever",
@@ -162,6 +201,9 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a chunk may cut blocks",
         rule: "the chunk one of every device's block",
         file: STRIPED,
-        edits: &[("if !chunk.0.is_multiple_of(block) {", "if chunk.0 == 0 && !chunk.0.is_multiple_of(block) {")],
+        edits: &[(
+            "if !chunk.0.is_multiple_of(block) {",
+            "if chunk.0 == 0 && !chunk.0.is_multiple_of(block) {",
+        )],
     },
 ];
