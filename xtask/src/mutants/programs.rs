@@ -66,13 +66,30 @@ pub(super) struct Refusal {
     pub(super) places: Vec<(String, usize)>,
 }
 
-/// Builds the tests of `tree`, or only those of one program.
-pub(super) fn build(tree: &Tree, only: Option<&str>) -> Result<Built> {
+/// Which tests are built.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Which<'a> {
+    /// All.
+    All,
+    /// Those of these packages.
+    Of(&'a [&'a str]),
+    /// Those of the program of this id.
+    Program(&'a str),
+}
+
+/// Builds tests of `tree`.
+pub(super) fn build(tree: &Tree, which: Which<'_>) -> Result<Built> {
     let mut cargo = tree.build_tests();
-    match only.map(|id| id.split_once("::").unwrap_or((id, ""))) {
-        None => cargo.args(["--workspace", "--lib", "--tests"]),
-        Some((package, "")) => cargo.args(["--package", package, "--lib"]),
-        Some((package, file)) => cargo.args(["--package", package, "--test", file]),
+    match which {
+        Which::All => cargo.args(["--workspace", "--lib", "--tests"]),
+        Which::Of(packages) => {
+            cargo.args(["--lib", "--tests"]);
+            cargo.args(packages.iter().flat_map(|package| ["--package", package]))
+        }
+        Which::Program(id) => match id.split_once("::") {
+            None => cargo.args(["--package", id, "--lib"]),
+            Some((package, file)) => cargo.args(["--package", package, "--test", file]),
+        },
     };
     let (mut programs, mut refusals, mut said) = (Vec::new(), Vec::new(), Vec::new());
     let end = lines::run(&cargo, BUILD_LIMIT, |line| match serde_json::from_str(line) {

@@ -15,7 +15,7 @@ use anyhow::{Result, bail, ensure};
 
 use super::list::Mutant;
 use super::page::Page;
-use super::programs::{self, Built, Pace, Program, Ran};
+use super::programs::{self, Built, Pace, Program, Ran, Which};
 use super::tree::{Trees, package_of};
 
 /// The packages that use another, the nearest first.
@@ -77,7 +77,7 @@ impl<'a> Trials<'a> {
                 mutants.iter().filter(|(number, _)| !apart.contains(number)).copied().collect();
             let woven = trees.weave(&together)?;
             apart.extend(woven.apart());
-            match programs::build(&woven.tree, None)? {
+            match programs::build(&woven.tree, Which::All)? {
                 Built::Programs(programs) => {
                     ensure!(!programs.is_empty(), "the copy has no tests");
                     let paces = Mutex::default();
@@ -165,13 +165,13 @@ impl<'a> Trials<'a> {
         if let Some((id, test)) = self.page.caught_by(mutant)
             && let Some(unbroken) = self.programs.iter().find(|program| program.id == id)
             && let Some(pace) = self.pace(unbroken, Some(test))?
-            && let Built::Programs(programs) = programs::build(&tree, Some(id))?
+            && let Built::Programs(programs) = programs::build(&tree, Which::Program(id))?
             && let Some(program) = programs.iter().find(|program| program.id == id)
             && let Some(caught) = caught(program, program.run(number, Some(test), pace)?)
         {
             return Ok(caught);
         }
-        let broken = match programs::build(&tree, None)? {
+        let broken = match programs::build(&tree, Which::Of(&asked(mutant)))? {
             Built::Programs(programs) => programs,
             Built::Refused(refusals) => return Ok(Verdict::NotRust(refusals[0].shown())),
         };
@@ -190,12 +190,10 @@ impl<'a> Trials<'a> {
     /// The programs that may notice `mutant`, those of its own package first, the quickest
     /// first.
     fn in_order(&self, mutant: &Mutant) -> Result<Vec<&Program>> {
-        let own = package_of(mutant.file).unwrap_or_default();
-        let above = ABOVE.iter().find(|(package, _)| *package == own).map_or(&[][..], |it| it.1);
         let mut programs = Vec::new();
-        for package in [own].iter().chain(above) {
+        for package in asked(mutant) {
             let mut of_package = Vec::new();
-            for program in self.programs.iter().filter(|program| program.package == *package) {
+            for program in self.programs.iter().filter(|program| program.package == package) {
                 let pace = self.pace(program, None)?.unwrap_or_default();
                 of_package.push((pace.whole, program));
             }
@@ -221,6 +219,13 @@ impl<'a> Trials<'a> {
         let found = self.mutants.iter().find(|(it, _)| *it == number);
         found.expect("a number of a mutation").1
     }
+}
+
+/// The packages whose tests may notice `mutant`: its own, and those above.
+fn asked(mutant: &Mutant) -> Vec<&'static str> {
+    let own = package_of(mutant.file).unwrap_or_default();
+    let above = ABOVE.iter().find(|(package, _)| *package == own).map_or(&[][..], |it| it.1);
+    [own].iter().chain(above).copied().collect()
 }
 
 fn name(mutants: &[(usize, &'static Mutant)], number: usize) -> &'static str {

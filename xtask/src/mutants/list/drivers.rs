@@ -298,15 +298,6 @@ pub(super) const TABLE: &[Mutant] = &[
         )],
     },
     Mutant {
-        name: "a capacity is read while it changes",
-        rule: "Two words that can change between two reads",
-        file: CONFIG,
-        edits: &[(
-            "if device.read_config_generation() == before {",
-            "if device.read_config_generation() >= before {",
-        )],
-    },
-    Mutant {
         name: "a block size that is no power of two is believed",
         rule: "The largest block size believed",
         file: CONFIG,
@@ -371,12 +362,6 @@ pub(super) const TABLE: &[Mutant] = &[
             "Ok(()) => capacity.ok(),\n                Err(failure) => {\n                    queue.bar(failure);\n                    None",
             "Ok(()) => capacity.ok(),\n                Err(failure) => {\n                    queue.bar(failure);\n                    capacity.ok()",
         )],
-    },
-    Mutant {
-        name: "two disks without serial numbers are the same",
-        rule: "A disk without a",
-        file: EXCHANGE,
-        edits: &[("&& !serial.is_empty() && serial == theirs", "&& serial == theirs")],
     },
     Mutant {
         name: "a disk that can do less is the same",
