@@ -38,6 +38,34 @@ fn chosen() -> usize {
     }
 }
 
+/// One of two iterators: what a function that returns some iterator returns, of whose versions
+/// each has another.
+#[derive(Clone, Debug)]
+pub enum Either<A, B> {
+    /// The first.
+    Left(A),
+    /// The second.
+    Right(B),
+}
+
+impl<A: Iterator, B: Iterator<Item = A::Item>> Iterator for Either<A, B> {
+    type Item = A::Item;
+
+    fn next(&mut self) -> Option<A::Item> {
+        match self {
+            Either::Left(it) => it.next(),
+            Either::Right(it) => it.next(),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match self {
+            Either::Left(it) => it.size_hint(),
+            Either::Right(it) => it.size_hint(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

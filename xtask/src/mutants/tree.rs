@@ -115,7 +115,7 @@ impl Trees {
             fs::remove_file(&stranger)
                 .with_context(|| format!("cannot remove {}", stranger.display()))?;
         }
-        Ok(Tree { root })
+        Ok(Tree { root, built: workspace::mutants().join(format!("build-{name}")) })
     }
 }
 
@@ -141,6 +141,9 @@ impl WovenTree {
 /// A copy.
 pub(super) struct Tree {
     root: PathBuf,
+    /// Its target folder. Cargo names what it builds by the package's path in its workspace,
+    /// so that two copies would overwrite each other's programs.
+    built: PathBuf,
 }
 
 impl Tree {
@@ -150,7 +153,7 @@ impl Tree {
         cargo.current_dir(&self.root).args(["test", "--no-run", "--message-format=json"]);
         // Debug information would double the time to link, and is never read; a mutation may
         // leave something unused.
-        cargo.env("CARGO_TARGET_DIR", workspace::mutants().join("build"));
+        cargo.env("CARGO_TARGET_DIR", &self.built);
         cargo.env("CARGO_PROFILE_DEV_DEBUG", "0").env("RUSTFLAGS", "--cap-lints=allow");
         cargo
     }

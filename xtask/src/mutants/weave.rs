@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Place: pure text; `tree` writes what comes of it, `switch.rs` has `on`. The body is what
-//! is doubled, so traits and generics work as they are. What is no part of a function's body
+//! is doubled, so traits and generics work as they are; where a function returns some
+//! iterator, its versions return one `Either` of theirs. What is no part of a function's body
 //! (constants, types, attributes), or of one that runs in the compiler, has no place for a
 //! switch: such a mutation is built by itself.
 
@@ -14,7 +15,7 @@ use std::ops::Range;
 
 use anyhow::{Context, Result, ensure};
 use proc_macro2::Span;
-use syn::{Block, ImplItem, Item, Signature, TraitItem};
+use syn::{Block, ImplItem, Item, ReturnType, Signature, TraitItem, Type, TypeParamBound};
 
 use super::list::Mutant;
 
@@ -55,17 +56,19 @@ pub(super) fn weave(text: &str, mutants: &[(usize, &Mutant)]) -> Result<Woven> {
     }
     let (mut woven, mut places, mut copied) = (String::new(), Vec::new(), 0);
     for (index, versions) in versions {
-        let body = found[index].clone();
+        let Body { place: body, iterates } = found[index].clone();
         woven.push_str(&text[copied..body.start]);
         let began = woven.len();
-        for (number, changes) in &versions {
-            woven.push_str(&format!(" if mutant_switch::on({number}) {{"));
+        for (place, (number, changes)) in versions.iter().enumerate() {
+            let (open, close) = wrap(iterates, place, false);
+            woven.push_str(&format!(" if mutant_switch::on({number}) {{{open}"));
             let version = woven.len();
             woven.push_str(&changed(text, body.clone(), changes));
             places.push((version..woven.len(), vec![*number]));
-            woven.push_str("} else");
+            woven.push_str(&format!("{close}}} else"));
         }
-        woven.push_str(&format!(" {{{}}} ", &text[body.clone()]));
+        let (open, close) = wrap(iterates, versions.len(), true);
+        woven.push_str(&format!(" {{{open}{}{close}}} ", &text[body.clone()]));
         let numbers = versions.iter().map(|(number, _)| *number).collect();
         places.push((began..woven.len(), numbers));
         copied = body.end;
@@ -75,14 +78,35 @@ pub(super) fn weave(text: &str, mutants: &[(usize, &Mutant)]) -> Result<Woven> {
     Ok(Woven { text: woven, places, apart })
 }
 
-/// What lies between the braces of each function that runs when it is called, the outermost
-/// ones; in the order of the text.
-fn bodies(items: &[Item], into: &mut Vec<Range<usize>>) {
-    let add = |signature: &Signature, block: &Block, into: &mut Vec<Range<usize>>| {
+/// What stands around a version of a function that returns some iterator: as many sides to
+/// the right as there are versions before it, and one to the left unless it is the last.
+fn wrap(iterates: bool, place: usize, last: bool) -> (String, String) {
+    if !iterates {
+        return Default::default();
+    }
+    let left = if last { "" } else { "mutant_switch::Either::Left(" };
+    let right = "mutant_switch::Either::Right(".repeat(place);
+    (format!("{right}{left}{{"), format!("}}{}", ")".repeat(place + usize::from(!last))))
+}
+
+/// A function's body.
+#[derive(Clone)]
+struct Body {
+    /// What lies between its braces.
+    place: Range<usize>,
+    /// The function returns some iterator: its versions have types of their own.
+    iterates: bool,
+}
+
+/// The bodies of the functions that run when they are called, the outermost ones; in the
+/// order of the text.
+fn bodies(items: &[Item], into: &mut Vec<Body>) {
+    let add = |signature: &Signature, block: &Block, into: &mut Vec<Body>| {
         if signature.constness.is_none() {
             let span = |span: Span| span.byte_range();
             let braces = block.brace_token.span;
-            into.push(span(braces.open()).end..span(braces.close()).start);
+            let place = span(braces.open()).end..span(braces.close()).start;
+            into.push(Body { place, iterates: iterates(&signature.output) });
         }
     };
     for item in items {
@@ -104,12 +128,25 @@ fn bodies(items: &[Item], into: &mut Vec<Range<usize>>) {
     }
 }
 
+/// Whether this is `impl Iterator`.
+fn iterates(output: &ReturnType) -> bool {
+    let ReturnType::Type(_, output) = output else { return false };
+    let Type::ImplTrait(some) = &**output else { return false };
+    some.bounds.iter().any(|bound| match bound {
+        TypeParamBound::Trait(it) => {
+            it.path.segments.last().is_some_and(|name| name.ident == "Iterator")
+        }
+        _ => false,
+    })
+}
+
 /// The changes in each body, by the body's index; `None` if one is in no body.
-fn split(changes: Vec<Change>, bodies: &[Range<usize>]) -> Option<BTreeMap<usize, Vec<Change>>> {
+fn split(changes: Vec<Change>, bodies: &[Body]) -> Option<BTreeMap<usize, Vec<Change>>> {
     let mut parts: BTreeMap<usize, Vec<Change>> = BTreeMap::new();
     for change in changes {
         let (start, end) = (change.0.start, change.0.end);
-        let body = bodies.iter().position(|body| body.start <= start && end <= body.end)?;
+        let body =
+            bodies.iter().position(|body| body.place.start <= start && end <= body.place.end)?;
         parts.entry(body).or_default().push(change);
     }
     Some(parts)
@@ -203,6 +240,18 @@ mod tests {
         let text = woven(&[("{ 2 }", "{ 9 }"), ("drop(3)", "drop(4)")]).text;
         assert!(text.contains("fn g(&self) -> u32 { if mutant_switch::on(7) { 9 } else { 2 } }"));
         assert!(text.contains("drop(4) } else { /* – */ drop(3) } }"), "{text}");
+    }
+
+    #[test]
+    fn versions_of_some_iterator_are_one_of_their_types() {
+        let text = "fn f() -> impl Iterator<Item = u8> { a() }";
+        let (a, b) = (mutant(&[("a()", "b()")]), mutant(&[("a()", "c()")]));
+        let expected = "fn f() -> impl Iterator<Item = u8> { \
+                        if mutant_switch::on(1) {mutant_switch::Either::Left({ b() })} else \
+                        if mutant_switch::on(2) {mutant_switch::Either::Right(\
+                        mutant_switch::Either::Left({ c() }))} else \
+                        {mutant_switch::Either::Right(mutant_switch::Either::Right({ a() }))} }";
+        assert_eq!(weave(text, &[(1, &a), (2, &b)]).unwrap().text, expected);
     }
 
     #[test]

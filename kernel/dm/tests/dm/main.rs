@@ -7,6 +7,7 @@ mod bench;
 mod delay;
 mod flakey;
 mod mapping;
+mod meddling;
 mod notes;
 mod openings;
 mod properties;
