@@ -278,10 +278,13 @@ mod tests {
 
     #[test]
     fn an_error_has_its_places_the_main_one_first() {
-        let span = |byte: u64, main: bool| json!({ "file_name": "a.rs", "byte_start": byte, "is_primary": main });
+        let span = |byte: u64, main: bool| {
+            json!({ "file_name": "a.rs", "byte_start": byte, "is_primary": main })
+        };
+        let spans = [span(3, false), span(9, true)];
         let error = |level: &str| {
             json!({ "message": {
-                "level": level, "message": "mismatched types\nmore", "spans": [span(3, false), span(9, true)],
+                "level": level, "message": "mismatched types\nmore", "spans": spans.clone(),
             }})
         };
         let found = refusal(&error("error")).unwrap();

@@ -29,7 +29,9 @@ fn chosen() -> usize {
         }
         for byte in &block[..read] {
             match byte {
-                b'0'..=b'9' if matched == NAME.len() => number = 10 * number + usize::from(byte - b'0'),
+                b'0'..=b'9' if matched == NAME.len() => {
+                    number = 10 * number + usize::from(byte - b'0')
+                }
                 _ if matched == NAME.len() => return number,
                 _ if *byte == NAME[matched] => matched += 1,
                 _ => matched = usize::from(*byte == 0),

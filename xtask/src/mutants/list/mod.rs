@@ -21,6 +21,8 @@ mod readmission;
 mod recovery;
 mod requests;
 mod shell;
+mod slots;
+mod tables;
 mod targets;
 
 /// A way to break something.
@@ -84,8 +86,10 @@ const GROUPS: &[Group] = &[
     kept("Several pages, offsets, other tables", pages::TABLE),
     kept("Requests and extents (`bio`)", bio::TABLE),
     kept("Mapped devices (`dm`)", dm::TABLE),
+    kept("Tables and names (`dm`)", tables::TABLE),
     kept("Targets (`dm`)", targets::TABLE),
-    kept("Disks and slots (`drivers`)", drivers::TABLE),
+    kept("Disks (`drivers`)", drivers::TABLE),
+    kept("Slots (`drivers`)", slots::TABLE),
     kept("The scheduler (`lwkt`)", lwkt::TABLE),
     kept("The console's lines (`shell`)", shell::TABLE),
 ];
