@@ -279,7 +279,8 @@ mod tests {
     #[test]
     fn an_error_has_its_places_the_main_one_first() {
         let span = |byte: u64, main: bool| {
-            json!({ "file_name": "a.rs", "byte_start": byte, "is_primary": main })
+            let file = "a.rs";
+            json!({ "file_name": file, "byte_start": byte, "is_primary": main })
         };
         let spans = [span(3, false), span(9, true)];
         let error = |level: &str| {
