@@ -14,7 +14,7 @@ use std::time::Instant;
 use bio::{Extent, Limits, Sector, Sectors};
 use sim::crashes::{Crashes, Enumerated, Options, replay};
 use sim::{Action, Load, Scenario, sequences};
-use subject::recorded::{DATA_START, Recorded};
+use subject::recorded::{Recorded, Window};
 
 /// The mirror: a region of 8 sectors and one of 2.
 const SECTORS: u64 = 10;
@@ -44,13 +44,16 @@ struct Stories {
     actions: String,
     length: u32,
     options: Options,
+    /// What clients see of the mirror.
+    window: Window,
 }
 
 /// What can happen over two legs.
 fn stories(length: u32) -> Stories {
     let more = if whole() { MORE_FATE } else { "" };
     let actions = format!("{REQUESTS},{FATE},{more}");
-    Stories { legs: 2, before: "", actions, length, options: Options::default() }
+    let (options, window) = (Options::default(), Window::whole(SECTORS));
+    Stories { legs: 2, before: "", actions, length, options, window }
 }
 
 fn whole() -> bool {
@@ -64,14 +67,15 @@ fn or(share: u32, all: u32) -> u32 {
 
 /// Takes them all, and asserts that no promise is broken.
 #[track_caller]
-fn survive(name: &str, Stories { legs, before, actions: next, length, options }: Stories) {
+fn survive(name: &str, stories: Stories) {
+    let Stories { legs, before, actions: next, length, options, window } = stories;
     let load = Load::Script(Vec::new());
     let scenario = Scenario {
-        leg_sectors: Sectors(SECTORS + DATA_START),
+        leg_sectors: window.disk(),
         limits: Limits { discard: true, ..Limits::default() },
         ..Scenario::new(legs, SECTORS, load)
     };
-    let (begun, factory) = (Instant::now(), &mut Recorded::new(SECTORS).build());
+    let (begun, factory) = (Instant::now(), &mut Recorded::seen(window).build());
     if let Ok(line) = std::env::var("SIM_REPLAY") {
         let done = replay(&scenario, factory, &options.records, &line).expect("a line of a report");
         return clean(&done);
@@ -189,4 +193,13 @@ fn no_promise_is_broken_by_a_torn_superblock() {
     let options = Options { crashes: or(1, 2), ..Options::default() };
     let actions = "w7+2,gone2,back3,restart".into();
     survive("four legs", Stories { legs: 4, before: "gone3,w6+2", actions, options, ..stories(1) });
+}
+
+/// The two regions lie on two pages of the map, and the legs behind an offset.
+#[test]
+fn no_promise_is_broken_over_a_map_of_two_pages() {
+    let window = Window::two_pages(SECTORS);
+    let actions = "w7+2,W7+1,d6+3,gone1,back1,tick,restart".into();
+    let options = Options { early: true, ..Options::default() };
+    survive("two pages", Stories { window, actions, options, ..stories(or(1, 3)) });
 }

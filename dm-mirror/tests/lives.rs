@@ -9,7 +9,7 @@ mod subject;
 
 use bio::{Limits, Sectors};
 use sim::{Explored, Factory, Fault, Faults, Load, Scenario, explore};
-use subject::recorded::{DATA_START, REGION, Recorded};
+use subject::recorded::{DATA_START, REGION, Recorded, Window};
 use subject::{clean, number};
 
 const SECTORS: u64 = 24;
@@ -85,6 +85,19 @@ fn anything_over_two_legs() {
 #[test]
 fn anything_over_three_legs() {
     soak(&scenario(3));
+}
+
+/// A run over thousands of regions costs as much as so many over a few.
+const LARGE: u64 = 10;
+
+/// A mirror whose map has two pages, on legs that lie behind an offset. Clients use what is
+/// around the border between the pages.
+#[test]
+fn anything_over_two_legs_with_a_map_of_two_pages() {
+    let window = Window::two_pages(SECTORS);
+    let scenario = Scenario { leg_sectors: window.disk(), ..scenario(2) };
+    let mirror = Recorded { shuffled: true, ..Recorded::seen(window) };
+    soak_over(&scenario, &mut mirror.build(), LARGE * OPS_PER_RUN);
 }
 
 /// A blank disk comes in the place of a leg that was out.

@@ -61,3 +61,19 @@ fn a_flush_behind_a_suspension_is_answered_though_a_leg_fails_it() {
     assert_eq!(rig.end(flush), Some(Ok(())));
     assert_eq!((rig.letters().as_str(), rig.says(0, 1)), ("AD", MemberState::FailedMedia));
 }
+
+/// A superblock that calls the mirror clean before its maps do would have the next start
+/// believe maps that are on their way.
+#[test]
+fn no_superblock_calls_the_mirror_clean_before_its_maps_are_written() {
+    let mut rig = Recorded::new(2);
+    rig.put(0, 1, 1);
+    let is_over = rig.suspend();
+    rig.until(|rig| rig.asks(1).contains(&Ask::Map));
+    // Everything but the map of leg 1.
+    while rig.step_without(1, Ask::Map) {}
+    assert_eq!((rig.asks(1), is_over()), (vec![Ask::Map], false));
+    assert!(!rig.superblock(0).clean && !rig.superblock(1).clean);
+    rig.settle();
+    assert!(is_over() && rig.superblock(0).clean && rig.superblock(1).clean);
+}

@@ -180,6 +180,20 @@ fn no_leg_is_asked_to_discard_if_one_cannot() {
     assert_eq!((rig.waiting(0), rig.letters().as_str()), (vec![], "AA"));
 }
 
+/// What it holds there, nobody knows: old bytes would come back as if they were new.
+#[test]
+fn a_leg_that_failed_a_discard_is_out() {
+    let limits = Limits { discard: true, ..Limits::default() };
+    let mut rig = Rig::new(2, "nosync", limits);
+    rig.write_all(0, 8, 7);
+    let discard = rig.discard(0, 8);
+    rig.fail(1, ErrorKind::Media);
+    rig.ok(0);
+    rig.drain();
+    assert_eq!((rig.end(discard), rig.letters().as_str()), (Some(Ok(())), "AD"));
+    assert_eq!([0; 3].map(|_| rig.read_back(0, 8)), [0; 3]);
+}
+
 #[test]
 fn a_mirror_of_one_leg_works_and_never_loses_it() {
     let mut rig = Rig::nosync(1);

@@ -5,6 +5,7 @@
 //! nothing, so that a test which hangs is no sign of life.
 
 use std::io::{BufRead, BufReader, Read, pipe};
+use std::ops::ControlFlow;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -29,6 +30,19 @@ pub(crate) enum End {
 /// Runs `command`, which may say nothing for as long as `silence` (see `patience`);
 /// `line` gets each line of both its outputs, also a last one that it did not end.
 pub(crate) fn run(command: &Command, silence: Duration, mut line: impl FnMut(&str)) -> Result<End> {
+    let end = until(command, silence, |text| {
+        line(text);
+        ControlFlow::Continue(())
+    })?;
+    Ok(end.expect("nothing breaks off"))
+}
+
+/// The same, and ends `command` as soon as `line` breaks off: `None` then.
+pub(crate) fn until(
+    command: &Command,
+    silence: Duration,
+    mut line: impl FnMut(&str) -> ControlFlow<()>,
+) -> Result<Option<End>> {
     let (output, theirs) = pipe()?;
     let (mut child, life) = guard::spawn(command, Ending::Gently, theirs.try_clone()?, theirs)?;
     let lines = lines_of(output);
@@ -39,18 +53,22 @@ pub(crate) fn run(command: &Command, silence: Duration, mut line: impl FnMut(&st
                 if is_news(&text) {
                     patience.hear(Instant::now());
                 }
-                line(&text);
+                if line(&text).is_break() {
+                    drop(life);
+                    child.wait()?;
+                    return Ok(None);
+                }
             }
             Err(RecvTimeoutError::Disconnected) => {
-                return Ok(if child.wait()?.success() { End::Well } else { End::Badly });
+                return Ok(Some(if child.wait()?.success() { End::Well } else { End::Badly }));
             }
             Err(RecvTimeoutError::Timeout) => {}
         }
     }
     drop(life);
-    lines.iter().for_each(|text| line(&text));
+    lines.iter().for_each(|text| _ = line(&text));
     child.wait()?;
-    Ok(End::Killed(patience.lost()))
+    Ok(Some(End::Killed(patience.lost())))
 }
 
 /// Whether a line is more than the word of a runner that a test still runs: nextest's

@@ -38,7 +38,7 @@ pub fn put(disk: &SimDisk, slot: usize, ids: &Ids, clean: bool) {
     put_at(disk, 0, slot, ids, clean);
 }
 
-/// Makes the part of a disk that begins at sector `offset` the member in this slot.
+/// The same on a leg that begins at this sector of the disk. It may end beyond it.
 pub fn put_at(disk: &SimDisk, offset: u64, slot: usize, ids: &Ids, clean: bool) {
     let (capacity, block_size) = (Sectors(DATA + LENGTH), disk.limits().block_size);
     let devices = vec![Device { capacity, block_size }; ids.members.len()];

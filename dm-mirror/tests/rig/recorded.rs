@@ -187,15 +187,20 @@ impl Recorded {
     /// A mirror over these disks, with a table that names these legs (each a space, a
     /// device, a space and an offset) and ends in `features`; about to start.
     pub fn of_legs(disks: Vec<Arc<SimDisk>>, legs: &str, features: &str, dice: u64) -> Recorded {
+        let count = legs.split_whitespace().count() / 2;
+        let args = format!("internal 0 {count}{legs}{features}");
+        Recorded::by_table(disks, LENGTH, &args, dice)
+    }
+
+    /// A mirror of `length` sectors by the words of its table, about to start.
+    pub fn by_table(disks: Vec<Arc<SimDisk>>, length: u64, args: &str, dice: u64) -> Recorded {
         watch_locks();
         let devices: Vec<_> =
             disks.iter().map(|disk| disk.clone() as Arc<dyn BlockDevice>).collect();
-        let count = legs.split_whitespace().count() / 2;
-        let args = format!("internal 0 {count}{legs}{features}");
         let later = Arc::new(Later { dice: dice.into(), ..Later::default() });
         let events = Arc::new(Events::logged(later.clone(), "m"));
-        let target = create(&args, &devices, LENGTH, later.clone(), Arc::clone(&events)).unwrap();
-        if !features.contains("sync_rate") {
+        let target = create(args, &devices, length, later.clone(), Arc::clone(&events)).unwrap();
+        if !args.contains("sync_rate") {
             at_once(&*target);
         }
         target.resume();

@@ -8,32 +8,47 @@
 
 use std::sync::{Arc, Mutex};
 
-use bio::{Bio, BlockDevice, Limits, Sector, Sectors};
+use bio::{Bio, BioDone, BlockDevice, IoResult, Limits, Sector, Sectors};
 use dm::{Dm, DmError, MappedDevice, MessageError, Slot, Suspend};
 use dm_mirror::LEGS_MAX;
 use sim::{Life, Subject, Task, Word};
 
 use super::hush;
-use super::recorded::{DATA_START, REGION};
+use super::recorded::{REGION, Window};
 
 /// The device as its users see it, whichever it is now.
-struct Through(Mutex<Arc<MappedDevice>>);
+struct Through {
+    device: Mutex<Arc<MappedDevice>>,
+    /// The device's sector that is their first.
+    first: Sector,
+    up: Arc<Up>,
+}
+
+/// Completes upward.
+struct Up;
+
+impl BioDone for Up {
+    fn bio_done(self: Arc<Self>, bio: Bio, _info: u64, result: IoResult) {
+        bio.biodone(result);
+    }
+}
 
 impl Through {
     fn get(&self) -> Arc<MappedDevice> {
-        self.0.lock().expect("nobody panics with it").clone()
+        self.device.lock().expect("nobody panics with it").clone()
     }
 }
 
 impl BlockDevice for Through {
     fn capacity(&self) -> Sectors {
-        self.get().capacity()
+        Sectors(self.get().capacity().0.saturating_sub(self.first.0))
     }
     fn limits(&self) -> Limits {
         self.get().limits()
     }
     fn strategy(&self, bio: Bio) {
-        self.get().strategy(bio);
+        let start = self.first + (bio.extent().start() - Sector(0));
+        self.get().strategy(bio.push_bio(start, self.up.clone(), 0));
     }
 }
 
@@ -74,7 +89,7 @@ impl Drop for Mapped {
 
 /// What tables say, but for the order of the legs.
 pub(super) struct Settings {
-    pub length: u64,
+    pub window: Window,
     pub rate: &'static str,
     /// Legs that no table names.
     pub hidden: Vec<bool>,
@@ -121,8 +136,11 @@ impl Seen {
 
 impl Settings {
     fn table(&self, order: &[usize]) -> String {
-        let Settings { length, rate, hidden } = self;
-        let name = |leg: &usize| if hidden[*leg] { " - 0".into() } else { format!(" vbd{leg} 0") };
+        let Settings { window: Window { length, offset, .. }, rate, hidden } = self;
+        let name = |leg: &usize| match hidden[*leg] {
+            true => " - 0".into(),
+            false => format!(" vbd{leg} {offset}"),
+        };
         let names: String = order.iter().map(name).collect();
         format!("0 {length} mirror internal 0 {}{names} 1 sync_rate={rate}", order.len())
     }
@@ -131,7 +149,11 @@ impl Settings {
 impl Mapped {
     /// A mirror with its legs in this order, about to start.
     pub(super) fn start(dm: Arc<Dm>, settings: Settings, order: Vec<usize>) -> Mapped {
-        let device = Through(Mutex::new(dm.create("m").expect("a free name")));
+        let device = Through {
+            device: Mutex::new(dm.create("m").expect("a free name")),
+            first: Sector(settings.window.first),
+            up: Arc::new(Up),
+        };
         let state = State { name: "m", order, ..State::default() };
         let mapped = Mapped { dm, device, settings, state: Mutex::new(state), _off: Loud };
         mapped.begin();
@@ -253,10 +275,12 @@ impl Subject for Mapped {
         line.ends_with("whole, being recorded as in sync")
     }
     fn data_start(&self, _leg: usize) -> Sector {
-        Sector(DATA_START)
+        let Window { first, offset, data_start, .. } = self.settings.window;
+        Sector(offset + data_start + first)
     }
     fn is_record(&self, _leg: usize, sector: Sector) -> bool {
-        sector < Sector(16)
+        let start = Sector(self.settings.window.offset);
+        (start..start + Sectors(16)).contains(&sector)
     }
     fn life(&self) -> Life {
         self.seen().life
@@ -375,7 +399,7 @@ impl Subject for Mapped {
             (state.loaded, state.seen) = (None, None);
             state.name
         });
-        *self.device.0.lock().expect("nobody panics with it") =
+        *self.device.device.lock().expect("nobody panics with it") =
             self.dm.create(name).expect("a free name");
         self.begin();
     }

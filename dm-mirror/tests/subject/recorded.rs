@@ -2,12 +2,17 @@
 //!
 //! The first start finds disks that were just labelled; each later one finds
 //! what the disks kept, with the legs that the world left out named `-`.
+//!
+//! Most worlds are as small as can be: one page of the map, legs that are whole disks. A
+//! [`Window`] has clients use some sectors of a large mirror, on legs that lie behind an
+//! offset, at no greater cost.
 
 use std::sync::Arc;
 
 use bio::{BlockDevice, Sector, Sectors};
 use dm::Dm;
 use dm_mirror::MirrorType;
+use dm_mirror::format::REGIONS_PER_PAGE;
 use dm_mirror::label::{self, Device, Ids, LabelOptions, Phase};
 use sim::{Subject, World};
 
@@ -17,13 +22,45 @@ use super::{Simulated, print_errors};
 /// Where the data of each leg begins: right behind the metadata of one page.
 pub const DATA_START: u64 = 32;
 
+/// What clients see of a mirror, and where the mirror's part of each disk is.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// The mirror's sector that is the clients' first.
+    pub first: u64,
+    /// The size of the mirror.
+    pub length: u64,
+    /// Where on each disk its leg begins.
+    pub offset: u64,
+    /// Where on each leg the data begins.
+    pub data_start: u64,
+}
+
+impl Window {
+    /// All of a mirror, on legs that are whole disks.
+    pub const fn whole(length: u64) -> Window {
+        Window { first: 0, length, offset: 0, data_start: DATA_START }
+    }
+
+    /// The end of a mirror whose map has two pages. The clients' second region is the
+    /// first one of the second page.
+    pub const fn two_pages(sectors: u64) -> Window {
+        let first = REGION * (REGIONS_PER_PAGE as u64 - 1);
+        Window { first, length: first + sectors, offset: 8, data_start: 48 }
+    }
+
+    /// The size of each disk.
+    pub const fn disk(self) -> Sectors {
+        Sectors(self.offset + self.data_start + self.length)
+    }
+}
+
 /// The size of a region.
 pub const REGION: u64 = 8;
 
 /// Which mirrors are built over what the legs hold.
 pub struct Recorded {
-    /// In sectors.
-    pub length: u64,
+    /// What clients see of them.
+    pub window: Window,
     /// Tables name legs that are not there, so that they, or other disks, can be
     /// added once they are.
     pub all_named: bool,
@@ -36,7 +73,12 @@ pub struct Recorded {
 impl Recorded {
     /// Mirrors of `length` sectors, and nothing special.
     pub fn new(length: u64) -> Recorded {
-        Recorded { length, all_named: false, rate: "none,none", shuffled: false }
+        Recorded::seen(Window::whole(length))
+    }
+
+    /// Mirrors of which clients see this much.
+    pub fn seen(window: Window) -> Recorded {
+        Recorded { window, all_named: false, rate: "none,none", shuffled: false }
     }
 
     /// Builds one at each start.
@@ -46,9 +88,9 @@ impl Recorded {
     }
 
     fn start(&self, world: &World<'_>, legs: Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
-        let Recorded { length, all_named, rate, .. } = *self;
+        let Recorded { window, all_named, rate, .. } = *self;
         if world.boots() == 0 {
-            put_label(world, length);
+            put_label(world, window);
         }
         let count = legs.len();
         let dm = Arc::new(Dm::new(Arc::new(Simulated(world.clock().clone()))));
@@ -58,7 +100,7 @@ impl Recorded {
         }
         let hidden = (0..count).map(|leg| world.absent(leg) && !all_named).collect();
         let order = if self.shuffled { shuffled(world, count) } else { (0..count).collect() };
-        Box::new(Mapped::start(dm, Settings { length, rate, hidden }, order))
+        Box::new(Mapped::start(dm, Settings { window, rate, hidden }, order))
     }
 }
 
@@ -70,8 +112,8 @@ fn shuffled(world: &World<'_>, count: usize) -> Vec<usize> {
 }
 
 /// Labels the disks, which all hold the same data.
-fn put_label(world: &World<'_>, length: u64) {
-    let capacity = Sectors(DATA_START + length);
+fn put_label(world: &World<'_>, window: Window) {
+    let capacity = Sectors(window.data_start + window.length);
     let devices = vec![Device { capacity, block_size: 512 }; world.legs().len()];
     let mut next = 0;
     let random = || {
@@ -81,7 +123,7 @@ fn put_label(world: &World<'_>, length: u64) {
     let ids = Ids::new(devices.len(), random);
     let options = LabelOptions {
         region: Some(Sectors(REGION)),
-        data_start: Some(Sector(DATA_START)),
+        data_start: Some(Sector(window.data_start)),
         clean: true,
         ..LabelOptions::new("m")
     };
@@ -89,7 +131,7 @@ fn put_label(world: &World<'_>, length: u64) {
     for (leg, disk) in world.legs().iter().enumerate() {
         for phase in Phase::ALL {
             for (place, unit) in label.writes(leg, phase) {
-                disk.preset(place.start(), &unit[..]);
+                disk.preset(place.start() + Sectors(window.offset), &unit[..]);
             }
         }
     }

@@ -204,6 +204,21 @@ fn a_split_flush_reaches_every_device() {
 }
 
 #[test]
+fn a_request_without_pieces_is_done() {
+    let originator = Arc::new(Originator::default());
+    split(Bio::new(Buf::flush(), originator.clone(), 0), &[]);
+    assert_eq!(originator.only().1, Ok(()));
+}
+
+#[test]
+#[should_panic(expected = "pieces do not cover the request")]
+fn pieces_leave_no_rest() {
+    let (queue, originator) = (Queue::default(), Arc::new(Originator::default()));
+    let bio = Bio::new(Buf::read(extent(0, 3), memory(3)), originator, 0);
+    split(bio, &[Piece { count: Sectors(2), device: &queue, start: Sector(0) }]);
+}
+
+#[test]
 fn a_split_read_without_one_pieces_memory_is_no_success() {
     let queue = Queue::default();
     let originator = Arc::new(Originator::default());

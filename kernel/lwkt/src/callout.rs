@@ -134,6 +134,17 @@ mod tests {
     }
 
     #[test]
+    fn a_callout_that_is_stopped_while_it_runs_does_not_run_again() {
+        let mut callouts = Callouts::new();
+        callouts.reset('a', Instant::BOOT);
+        assert_eq!(callouts.start_due(LATE), Some('a'));
+        callouts.reset('a', Instant::BOOT);
+        assert_eq!(callouts.stop(&'a'), Stop::Running);
+        callouts.finished();
+        assert_eq!((callouts.start_due(LATE), callouts.stop(&'a')), (None, Stop::Idle));
+    }
+
+    #[test]
     #[should_panic(expected = "one at a time")]
     fn callouts_run_one_at_a_time() {
         let mut callouts = Callouts::new();

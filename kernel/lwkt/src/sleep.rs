@@ -62,3 +62,53 @@ pub fn sleep_until<S: Tsleep, T>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::cell::Cell;
+
+    use super::*;
+
+    /// A channel on which every sleep ends at its deadline.
+    struct Late {
+        announced: Cell<u32>,
+    }
+
+    impl Tsleep for Late {
+        type Ticket = ();
+
+        fn interlock(&self) {
+            self.announced.set(self.announced.get() + 1);
+        }
+
+        fn tsleep(&self, _: ()) -> Wakeup {
+            self.announced.set(self.announced.get() - 1);
+            Wakeup::TimedOut
+        }
+
+        fn cancel(&self, _: ()) {
+            self.announced.set(self.announced.get() - 1);
+        }
+    }
+
+    /// The answer of a condition that is true from this test of it on.
+    fn true_at(test: u32) -> (Result<u32, TimedOut>, u32) {
+        let (channel, tests) = (Late { announced: Cell::new(0) }, Cell::new(0));
+        let ready = || {
+            tests.set(tests.get() + 1);
+            (tests.get() >= test).then_some(tests.get())
+        };
+        (sleep_until(&channel, ready), channel.announced.get())
+    }
+
+    #[test]
+    fn what_came_true_by_the_deadline_is_no_time_out() {
+        assert_eq!(true_at(2), (Ok(2), 0));
+        assert_eq!(true_at(3), (Err(TimedOut), 0));
+    }
+
+    #[test]
+    fn who_need_not_sleep_takes_the_announcement_back() {
+        assert_eq!(true_at(1), (Ok(1), 0));
+    }
+}

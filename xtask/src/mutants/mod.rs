@@ -1,20 +1,24 @@
-//! `cargo xtask mutants`: the mirror's rules, broken one at a time.
+//! `cargo xtask mutants`: rules, broken one at a time.
 //!
-//! A test that never fails proves nothing. `list` says how each rule is broken,
-//! `tree` keeps a copy of the mirror to do it in, `trial` runs the mirror's own
-//! tests on that. Rules: the unbroken copy passes; every mutation compiles; each
-//! makes a test fail, or hang. What is printed is the table of docs/mutations.md.
+//! A test that never fails proves nothing. `list` says how each rule is broken, `weave` puts
+//! many mutations into one text behind a switch, `tree` keeps copies of the crates to do it
+//! in, `programs` builds and runs their tests, `trial` gives the verdict, `page` keeps what
+//! caught each. Rules: the unbroken copy passes; every mutation compiles; each makes a test
+//! fail, or hang twice. What is printed are the tables of docs/mutations.md.
 
 mod list;
+mod page;
+mod programs;
 mod tree;
 mod trial;
+mod weave;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::suites::tally::Tally;
-use list::{Mutant, SAMPLE};
-use tree::Tree;
-use trial::Verdict;
+use list::{Mutant, groups};
+use page::Page;
+use trial::{Trials, Verdict};
 
 /// Which rules are broken.
 #[derive(clap::Args)]
@@ -22,39 +26,69 @@ pub(crate) struct Options {
     /// Only mutations whose name, rule or file contains this
     #[arg(long, value_name = "TEXT", default_value = "")]
     filter: String,
+
+    /// Keep the tables of docs/mutations.md up to date with what was tried
+    #[arg(long)]
+    write: bool,
 }
 
 /// Tries the mutations asked for; true if every one was caught.
 pub(crate) fn main(options: &Options) -> Result<bool> {
     let about = |mutant: &Mutant| [mutant.name, mutant.rule, mutant.file].map(str::to_lowercase);
     let wanted = options.filter.to_lowercase();
-    let tally =
-        try_all(|mutant| about(mutant).iter().any(|text| text.contains(&wanted)), &mut |line| {
-            println!("{line}")
-        })?;
+    let mut page = Page::read()?;
+    let (tally, verdicts) = try_all(
+        &page,
+        |mutant| about(mutant).iter().any(|text| text.contains(&wanted)),
+        wanted.is_empty(),
+        &mut |line| println!("{line}"),
+    )?;
+    if options.write {
+        verdicts.iter().for_each(|(mutant, verdict)| page.note(mutant, verdict));
+        page.write(groups())?;
+    }
     println!("{tally}");
     Ok(tally.failed == 0)
 }
 
 /// Tries the few that the test command has time for.
 pub(crate) fn sample(say: &mut dyn FnMut(&str)) -> Result<Tally> {
-    try_all(|mutant| SAMPLE.contains(&mutant.name), say)
+    let (tally, _) = try_all(&Page::read()?, list::is_in_sample, false, say)?;
+    Ok(tally)
 }
 
-/// Tries each mutation that is `wanted`, a row of the table for each.
-fn try_all(wanted: impl Fn(&Mutant) -> bool, say: &mut dyn FnMut(&str)) -> Result<Tally> {
-    let mutants: Vec<_> = list::all().filter(|mutant| wanted(mutant)).collect();
-    ensure!(!mutants.is_empty(), "no mutation has such a name, rule or file");
-    let tree = Tree::open()?;
-    say("building the unbroken mirror, and testing it");
-    trial::unbroken(&tree).context("nothing can be said of mutations")?;
-    say("| what is broken | the rule | caught by |");
-    say("|---|---|---|");
-    let mut tally = Tally::default();
-    for mutant in mutants {
-        let verdict = trial::of(&tree, mutant)?;
-        tally += Tally::of(matches!(verdict, Verdict::Caught(_)));
-        say(&format!("| {} | {} | {verdict} |", mutant.name, mutant.rule));
+/// What was tried, and what came of it.
+type Verdicts = Vec<(&'static Mutant, Verdict)>;
+
+/// Tries each mutation that is `wanted`, a row of the tables for each. If `whole`, every test
+/// has to pass with nothing broken, also those that catch nothing.
+fn try_all(
+    page: &Page,
+    wanted: impl Fn(&Mutant) -> bool,
+    whole: bool,
+    say: &mut dyn FnMut(&str),
+) -> Result<(Tally, Verdicts)> {
+    let all: Vec<_> = (1..).zip(list::all()).collect();
+    let numbers: Vec<_> =
+        all.iter().filter(|(_, mutant)| wanted(mutant)).map(|(number, _)| *number).collect();
+    ensure!(!numbers.is_empty(), "no mutation has such a name, rule or file");
+    say("building the copy with all mutations in it");
+    let trials = Trials::prepare(&all, page, say)?;
+    if whole {
+        say("testing it with nothing broken");
+        trials.unbroken().context("nothing can be said of mutations")?;
     }
-    Ok(tally)
+    let (mut tally, mut verdicts, mut title) = (Tally::default(), Vec::new(), "");
+    trials.of(&numbers, |number, verdict| {
+        let mutant = all[number - 1].1;
+        let group = list::group_of(mutant);
+        if group.title != title {
+            title = group.title;
+            say(&format!("\n## {title}\n\n{}\n\n{}", group.rules, page::HEAD.trim_end()));
+        }
+        tally += Tally::of(matches!(verdict, Verdict::Caught { .. }));
+        say(&page::row(mutant, verdict));
+        verdicts.push((mutant, verdict.clone()));
+    })?;
+    Ok((tally, verdicts))
 }

@@ -1,93 +1,171 @@
-//! A copy of the mirror and of what it is made of, to be broken.
+//! A copy of the crates that are broken, and of what their tests need.
 //!
-//! A workspace of its own below the target folder, with its own builds: what is
-//! broken there is nobody else's. Rules: a file is written only if it differs, so
-//! that cargo builds again only what a mutation touches; one process at a time.
+//! A workspace of its own below the target folder, with its own builds: what is broken there
+//! is nobody else's. Two such copies stand side by side: `woven` has all mutations that have a
+//! place for a switch, `apart` has one at a time. Rules: a file is written only if it differs,
+//! so that cargo builds again only what changed; one process at a time.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::list::Mutant;
+use super::weave::{Woven, weave};
 use crate::workspace;
 
-/// The packages copied: the mirror and all of ours that it uses.
-const PACKAGES: [&str; 4] = ["kernel/bio", "kernel/dm", "kernel/sim", "dm-mirror"];
+/// The packages copied, with what each is called.
+const PACKAGES: [(&str, &str); 7] = [
+    ("bio", "kernel/bio"),
+    ("dm", "kernel/dm"),
+    ("lwkt", "kernel/lwkt"),
+    ("shell", "kernel/shell"),
+    ("sim", "kernel/sim"),
+    ("dm-mirror", "dm-mirror"),
+    ("drivers", "drivers"),
+];
 
-/// The copy.
-pub(super) struct Tree {
-    root: PathBuf,
-    /// What an unbroken copy has, by path from the root.
+/// What tests read beside the packages.
+const PAGES: &str = "docs";
+
+/// The crate with the switch.
+const SWITCH: &str = "mutant-switch";
+
+/// The package that has this file, by its name.
+pub(super) fn package_of(file: &str) -> Option<&'static str> {
+    let has = |folder: &str| file.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    PACKAGES.iter().find(|(_, folder)| has(folder)).map(|(name, _)| *name)
+}
+
+/// The folder with the copies, for one process at a time.
+pub(super) struct Trees {
+    /// What an unbroken copy has, by path from its root.
     files: BTreeMap<PathBuf, Vec<u8>>,
     _alone: File,
 }
 
-impl Tree {
-    /// Makes the copy, or brings it up to date.
-    pub(super) fn open() -> Result<Tree> {
-        let root = workspace::make(workspace::mutants().join("tree"))?;
-        let alone = File::create(workspace::mutants().join("lock"))?;
+impl Trees {
+    /// Reads what is to be copied; waits for whoever works there.
+    pub(super) fn open() -> Result<Trees> {
+        let alone = File::create(workspace::make(workspace::mutants())?.join("lock"))?;
         alone.lock().context("waiting for another run")?;
         let mut files = BTreeMap::new();
         let manifest = fs::read_to_string(workspace::root().join("Cargo.toml"))?;
         files.insert(PathBuf::from("Cargo.toml"), reduced(&manifest).into_bytes());
-        for package in PACKAGES {
-            read_all(workspace::root(), Path::new(package), &mut files)?;
+        read_all(workspace::root(), Path::new(PAGES), &mut files)?;
+        for (_, folder) in PACKAGES {
+            read_all(workspace::root(), Path::new(folder), &mut files)?;
+            let manifest = Path::new(folder).join("Cargo.toml");
+            let text = files.get_mut(&manifest).context("a package has a manifest")?;
+            *text = with_switch(str::from_utf8(text)?).into_bytes();
         }
-        let tree = Tree { root, files, _alone: alone };
-        tree.remove_strangers()?;
-        tree.restore()?;
-        // Not restored each time: cargo takes out what the copy does not need.
-        tree.write(Path::new("Cargo.lock"), &fs::read(workspace::root().join("Cargo.lock"))?)?;
-        Ok(tree)
+        let manifest = format!("[package]\nname = \"{SWITCH}\"\nedition = \"2024\"\n");
+        files.insert(Path::new(SWITCH).join("Cargo.toml"), manifest.into_bytes());
+        files.insert(Path::new(SWITCH).join("src/lib.rs"), include_bytes!("switch.rs").to_vec());
+        Ok(Trees { files, _alone: alone })
     }
 
-    /// Undoes every mutation.
-    pub(super) fn restore(&self) -> Result<()> {
-        self.files.iter().try_for_each(|(path, text)| self.write(path, text))
-    }
-
-    /// Breaks the copy as `mutant` says.
-    pub(super) fn apply(&self, mutant: &Mutant) -> Result<()> {
-        let original = self.files.get(Path::new(mutant.file)).context("the mutation's file")?;
-        self.write(Path::new(mutant.file), mutant.applied(str::from_utf8(original)?)?.as_bytes())
-    }
-
-    /// `cargo test` of some of the copied mirror's tests, its builds beside the copy.
-    pub(super) fn cargo_test(&self, tests: &[&str]) -> Command {
-        let mut cargo = workspace::cargo();
-        cargo.current_dir(&self.root).args(["test", "--package", "dm-mirror"]);
-        cargo.args(tests.iter().flat_map(|test| ["--test", test]));
-        // Debug information would double the time to link, and is never read.
-        cargo.env("CARGO_TARGET_DIR", workspace::mutants()).env("CARGO_PROFILE_DEV_DEBUG", "0");
-        cargo
-    }
-
-    fn write(&self, path: &Path, text: &[u8]) -> Result<()> {
-        let path = self.root.join(path);
-        if fs::read(&path).is_ok_and(|there| there == text) {
-            return Ok(());
+    /// The copy `woven` with `mutants` in it, each with its number. The files that have some,
+    /// and what is built apart.
+    pub(super) fn weave(&self, mutants: &[(usize, &Mutant)]) -> Result<WovenTree> {
+        let mut by_file: BTreeMap<&str, Vec<(usize, &Mutant)>> = BTreeMap::new();
+        for (number, mutant) in mutants {
+            by_file.entry(mutant.file).or_default().push((*number, mutant));
         }
-        fs::create_dir_all(path.parent().expect("a file has a folder"))?;
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+        let mut woven = BTreeMap::new();
+        for (file, mutants) in by_file {
+            let text = str::from_utf8(self.files.get(Path::new(file)).context(file)?)?;
+            woven.insert(file, weave(text, &mutants).with_context(|| file.to_owned())?);
+        }
+        let broken = woven.iter().map(|(file, it)| (Path::new(file), it.text.as_bytes()));
+        let tree = self.write("woven", &broken.collect())?;
+        let woven = woven.into_iter().map(|(file, it)| (file.to_owned(), it)).collect();
+        Ok(WovenTree { tree, woven })
     }
 
-    /// Removes what an earlier copy had and this one has not.
-    fn remove_strangers(&self) -> Result<()> {
+    /// The copy `apart` with one mutation in it.
+    pub(super) fn apart(&self, mutant: &Mutant) -> Result<Tree> {
+        let file = Path::new(mutant.file);
+        let text = mutant.applied(str::from_utf8(self.files.get(file).context(mutant.file)?)?)?;
+        self.write("apart", &BTreeMap::from([(file, text.as_bytes())]))
+    }
+
+    /// Brings a copy up to date, `broken` instead of what the files of these names have.
+    fn write(&self, name: &str, broken: &BTreeMap<&Path, &[u8]>) -> Result<Tree> {
+        let root = workspace::make(workspace::mutants().join(name))?;
         let mut there = BTreeMap::new();
-        read_all(&self.root, Path::new(""), &mut there)?;
-        let strangers = there.keys().filter(|path| !self.files.contains_key(*path));
-        strangers.map(|path| self.root.join(path)).try_for_each(|path| {
-            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
-        })
+        read_all(&root, Path::new(""), &mut there)?;
+        for (path, text) in &self.files {
+            let text = broken.get(path.as_path()).copied().unwrap_or(text);
+            if there.remove(path).is_none_or(|there| there != text) {
+                write(&root.join(path), text)?;
+            }
+        }
+        // Cargo takes out what the copy does not need, and it stays so until ours changes.
+        let (lock, seen) = (Path::new("Cargo.lock"), Path::new("Cargo.lock.copied"));
+        let ours = fs::read(workspace::root().join(lock))?;
+        let same = there.remove(seen).is_some_and(|there| there == ours);
+        if there.remove(lock).is_none() || !same {
+            write(&root.join(lock), &ours)?;
+            write(&root.join(seen), &ours)?;
+        }
+        for stranger in there.keys().map(|path| root.join(path)) {
+            fs::remove_file(&stranger)
+                .with_context(|| format!("cannot remove {}", stranger.display()))?;
+        }
+        Ok(Tree { root, built: workspace::mutants().join(format!("build-{name}")) })
     }
 }
 
+/// A copy with many mutations in it.
+pub(super) struct WovenTree {
+    /// Where it is.
+    pub(super) tree: Tree,
+    woven: BTreeMap<String, Woven>,
+}
+
+impl WovenTree {
+    /// The mutations that have no place for a switch.
+    pub(super) fn apart(&self) -> impl Iterator<Item = usize> {
+        self.woven.values().flat_map(|it| it.apart.iter().copied())
+    }
+
+    /// The mutations to blame for an error at this byte of a file.
+    pub(super) fn at(&self, file: &str, offset: usize) -> &[usize] {
+        self.woven.get(file).map_or(&[], |it| it.at(offset))
+    }
+}
+
+/// A copy.
+pub(super) struct Tree {
+    root: PathBuf,
+    /// Its target folder. Cargo names what it builds by the package's path in its workspace,
+    /// so that two copies would overwrite each other's programs.
+    built: PathBuf,
+}
+
+impl Tree {
+    /// `cargo test` without a run of them, as messages in JSON.
+    pub(super) fn build_tests(&self) -> Command {
+        let mut cargo = workspace::cargo();
+        cargo.current_dir(&self.root).args(["test", "--no-run", "--message-format=json"]);
+        // Debug information would double the time to link, and is never read; a mutation may
+        // leave something unused.
+        cargo.env("CARGO_TARGET_DIR", &self.built);
+        cargo.env("CARGO_PROFILE_DEV_DEBUG", "0").env("RUSTFLAGS", "--cap-lints=allow");
+        cargo
+    }
+}
+
+fn write(path: &Path, text: &[u8]) -> Result<()> {
+    fs::create_dir_all(path.parent().context("a file has a folder")?)?;
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
 /// Reads every file of `root` below `folder`, the fuzz targets left out: they are
-/// no part of the mirror, and what they collect would fill the memory.
+/// no part of what is broken, and what they collect would fill the memory.
 fn read_all(root: &Path, folder: &Path, into: &mut BTreeMap<PathBuf, Vec<u8>>) -> Result<()> {
     let full = root.join(folder);
     for entry in fs::read_dir(&full).with_context(|| format!("cannot read {}", full.display()))? {
@@ -104,48 +182,54 @@ fn read_all(root: &Path, folder: &Path, into: &mut BTreeMap<PathBuf, Vec<u8>>) -
     Ok(())
 }
 
-/// The workspace's manifest with the mirror as the only member named; cargo adds
-/// the packages that it depends on.
+/// The workspace's manifest with the packages that are copied as its members, and the switch.
 fn reduced(manifest: &str) -> String {
-    let mut reduced = String::new();
-    let mut list = false;
+    let (mut reduced, mut list) = (String::new(), false);
     for line in manifest.lines() {
         let begins = line.starts_with("members = [") || line.starts_with("default-members = [");
         list |= begins;
         if line.starts_with("members") {
-            reduced.push_str("members = [\"dm-mirror\"]\n");
+            let members = PACKAGES.iter().map(|(_, folder)| format!("\"{folder}\", "));
+            reduced.push_str(&format!("members = [{}\"{SWITCH}\"]\n", members.collect::<String>()));
         }
         if !list {
             reduced.push_str(line);
             reduced.push('\n');
+        }
+        if line == "[workspace.dependencies]" {
+            reduced.push_str(&format!("{SWITCH} = {{ path = \"{SWITCH}\" }}\n"));
         }
         list &= !line.contains(']');
     }
     reduced
 }
 
-impl Mutant {
-    /// `text` broken in each of the places; an error if one is not there, or not
-    /// the only one.
-    pub(super) fn applied(&self, text: &str) -> Result<String> {
-        let mut broken = text.to_owned();
-        for (find, replace) in self.edits {
-            let count = text.matches(find).count();
-            ensure!(count == 1, "`{}`: {} has {count} times: {find}", self.name, self.file);
-            broken = broken.replacen(find, replace, 1);
-        }
-        Ok(broken)
-    }
+/// A package's manifest with the switch among its dependencies.
+fn with_switch(manifest: &str) -> String {
+    let section = "[dependencies]\n";
+    manifest.replacen(section, &format!("{section}{SWITCH}.workspace = true\n"), 1)
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_copys_manifest_has_one_member_and_all_else() {
+    fn the_copys_manifest_has_its_members_and_all_else() {
         let manifest = "[workspace]\nresolver = \"3\"\nmembers = [\n    \"a\",\n]\n# Why.\n\
-                        default-members = [\n    \"a\",\n]\nexclude = [\"b\"]\n";
-        let expected = "[workspace]\nresolver = \"3\"\nmembers = [\"dm-mirror\"]\n# Why.\n\
-                        exclude = [\"b\"]\n";
-        assert_eq!(super::reduced(manifest), expected);
+                        default-members = [\n    \"a\",\n]\nexclude = [\"b\"]\n\
+                        [workspace.dependencies]\nbio = 1\n";
+        let reduced = super::reduced(manifest);
+        let (members, rest) = reduced.split_once("members = ").unwrap();
+        assert_eq!(members, "[workspace]\nresolver = \"3\"\n");
+        assert!(rest.starts_with("[\"kernel/bio\", \"kernel/dm\", "), "{rest}");
+        assert!(rest.contains(", \"drivers\", \"mutant-switch\"]\n# Why.\nexclude = [\"b\"]\n"));
+        assert!(rest.ends_with("mutant-switch = { path = \"mutant-switch\" }\nbio = 1\n"));
+    }
+
+    #[test]
+    fn a_file_is_of_the_package_whose_folder_has_it() {
+        let of = super::package_of;
+        assert_eq!(of("kernel/dm/src/table.rs"), Some("dm"));
+        assert_eq!(of("dm-mirror/src/read.rs"), Some("dm-mirror"));
+        assert_eq!((of("kernel/src/main.rs"), of("kernel/dmesg/src/a.rs")), (None, None));
     }
 }

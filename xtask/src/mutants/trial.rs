@@ -1,98 +1,37 @@
-//! One mutation on trial: does a test of the mirror fail?
+//! Mutations on trial: does a test fail?
 //!
-//! The tests by hand come first, being quick; the simulation only gets what they
-//! let pass. A test that hangs has noticed too, so its time begins when everything
-//! is built; a mutation that cannot be built is an error of the list.
+//! All that have a place for a switch are built at once, the others one by one. The test that
+//! caught a mutation the last time comes first, then the tests of the package that it is in,
+//! the quickest first, then those of the packages above. Rules: a test counts if it passes
+//! where nothing is broken; one that hangs has noticed too, if it hangs twice.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::thread;
 
 use anyhow::{Result, bail, ensure};
 
 use super::list::Mutant;
-use super::tree::Tree;
-use crate::lines::{self, End};
+use super::page::Page;
+use super::programs::{self, Built, Pace, Program, Ran, Which};
+use super::tree::{Trees, package_of};
 
-/// How long a build may take.
-const BUILD_LIMIT: Duration = Duration::from_secs(900);
-
-/// Tests that run together.
-struct Stage {
-    /// Their files in dm-mirror/tests.
-    targets: &'static [&'static str],
-    /// What they are told by their environment.
-    env: &'static [(&'static str, &'static str)],
-    /// Tests left out.
-    skip: &'static [&'static str],
-    /// How long they may take: ten times what they do where nothing is broken.
-    limit: Duration,
-}
-
-/// The stages, the quickest first. Each builds its files anew for each mutation, so
-/// they are several.
-const STAGES: [Stage; 4] = [
-    Stage {
-        targets: &["assembly"],
-        env: &[],
-        skip: &["walk::", "hostile::"],
-        limit: Duration::from_secs(60),
-    },
-    Stage {
-        targets: &[
-            "cost",
-            "exchange",
-            "intent",
-            "lives_by_message",
-            "lost_caches",
-            "membership",
-            "newcomers",
-            "promotion",
-            "readmission",
-            "recovery",
-            "replacement",
-            "slots",
-            "suspension",
-        ],
-        env: &[],
-        skip: &[],
-        limit: Duration::from_secs(60),
-    },
-    Stage {
-        targets: &[
-            "check",
-            "errors",
-            "halves",
-            "odd_legs",
-            "pace",
-            "ranges",
-            "reads",
-            "repair",
-            "resync",
-            "retries",
-            "sources",
-            "starvation",
-            "table",
-            "under_dm",
-            "writes",
-        ],
-        env: &[],
-        skip: &[],
-        limit: Duration::from_secs(60),
-    },
-    Stage {
-        targets: &["allocations", "assembly", "exhaustive", "lives", "random"],
-        env: &[("SIM_OPS", "10000"), ("SIM_RUNS", "20000")],
-        // These go through all runs, however many.
-        skip: &["every_order_of_completion"],
-        limit: Duration::from_secs(200),
-    },
-];
+/// The packages that use another, the nearest first.
+const ABOVE: [(&str, &[&str]); 2] =
+    [("bio", &["dm", "drivers", "sim", "dm-mirror"]), ("dm", &["dm-mirror"])];
 
 /// What came of a mutation.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// These tests failed or hung; never none.
-    Caught(Vec<String>),
+    /// This test failed or hung.
+    Caught {
+        /// Its program and its name.
+        test: String,
+        /// It did not end.
+        hung: bool,
+    },
     /// Every test passed: a promise has no test.
     Survived,
     /// It does not compile; the compiler's first error.
@@ -102,121 +41,264 @@ pub(super) enum Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Verdict::Caught(tests) => match &tests[..] {
-                [] => unreachable!("a test has caught it"),
-                [test] => write!(f, "`{test}`"),
-                [test, more @ ..] => write!(f, "`{test}` and {} more", more.len()),
-            },
+            Verdict::Caught { test, hung } => {
+                write!(f, "`{test}`{}", if *hung { " (hung)" } else { "" })
+            }
             Verdict::Survived => f.write_str("NOTHING: all tests passed"),
             Verdict::NotRust(error) => write!(f, "THE COMPILER: {error}"),
         }
     }
 }
 
-/// Makes sure that the copy passes as it is.
-pub(super) fn unbroken(tree: &Tree) -> Result<()> {
-    let verdict = verdict(tree)?;
-    ensure!(verdict == Verdict::Survived, "the unbroken mirror fails: {verdict}");
-    Ok(())
+/// How fast tests are, by their binary and a name that they share.
+type Paces = BTreeMap<(String, Option<String>), Option<Pace>>;
+
+/// What is built, and what is known of it.
+pub(super) struct Trials<'a> {
+    mutants: &'a [(usize, &'static Mutant)],
+    page: &'a Page,
+    trees: Trees,
+    programs: Vec<Program>,
+    /// Mutations without a place for a switch, by number.
+    apart: BTreeSet<usize>,
+    /// How long whole programs and single tests take where nothing is broken; `None`: there
+    /// is no such test.
+    paces: Mutex<Paces>,
 }
 
-/// Breaks the copy, tests it, and mends it.
-pub(super) fn of(tree: &Tree, mutant: &Mutant) -> Result<Verdict> {
-    tree.apply(mutant)?;
-    let verdict = verdict(tree);
-    tree.restore()?;
-    verdict
-}
-
-fn verdict(tree: &Tree) -> Result<Verdict> {
-    for stage in &STAGES {
-        if let Some(error) = compile(tree, stage)? {
-            return Ok(Verdict::NotRust(error));
-        }
-        if let Some(tests) = failing(tree, stage)? {
-            return Ok(Verdict::Caught(tests));
+impl<'a> Trials<'a> {
+    /// Builds everything for `mutants`, each with a number of its own from 1 on.
+    pub(super) fn prepare(
+        mutants: &'a [(usize, &'static Mutant)],
+        page: &'a Page,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<Self> {
+        let trees = Trees::open()?;
+        let mut apart = BTreeSet::new();
+        loop {
+            let together: Vec<_> =
+                mutants.iter().filter(|(number, _)| !apart.contains(number)).copied().collect();
+            let woven = trees.weave(&together)?;
+            apart.extend(woven.apart());
+            match programs::build(&woven.tree, Which::All)? {
+                Built::Programs(programs) => {
+                    ensure!(!programs.is_empty(), "the copy has no tests");
+                    let paces = Mutex::default();
+                    return Ok(Self { mutants, page, trees, programs, apart, paces });
+                }
+                Built::Refused(refusals) => {
+                    let before = apart.len();
+                    for refusal in &refusals {
+                        let blamed = |(file, byte): &(String, usize)| woven.at(file, *byte);
+                        let blamed = refusal.places.iter().map(blamed).find(|it| !it.is_empty());
+                        for number in blamed.unwrap_or_default() {
+                            let name = self::name(mutants, *number);
+                            say(&format!("`{name}` is built apart: {}", refusal.shown()));
+                            apart.insert(*number);
+                        }
+                    }
+                    ensure!(apart.len() > before, "the copy: {}", refusals[0].shown());
+                }
+            }
         }
     }
-    Ok(Verdict::Survived)
-}
 
-/// Builds the tests of `stage`; the first error, if there is one.
-fn compile(tree: &Tree, stage: &Stage) -> Result<Option<String>> {
-    let mut cargo = tree.cargo_test(stage.targets);
-    cargo.args(["--quiet", "--no-run"]);
-    let mut error = None;
-    let end = lines::run(&cargo, BUILD_LIMIT, |line| {
-        if error.is_none() && line.starts_with("error") {
-            error = Some(line.to_owned());
-        }
-    })?;
-    Ok(match end {
-        End::Well => None,
-        End::Killed(lost) => bail!("building: {lost}"),
-        End::Badly => Some(error.unwrap_or_else(|| "no reason given".to_owned())),
-    })
-}
-
-/// Runs the tests of `stage`, one after the other, so that the last one named is
-/// the one that took the program down with it. `None` if all passed.
-fn failing(tree: &Tree, stage: &Stage) -> Result<Option<Vec<String>>> {
-    let mut cargo = tree.cargo_test(stage.targets);
-    cargo.args(["--no-fail-fast", "--", "--test-threads=1"]);
-    cargo.args(stage.skip.iter().flat_map(|test| ["--skip", test]));
-    cargo.envs(stage.env.iter().copied());
-    let (mut tests, mut target) = (Vec::new(), String::new());
-    let end = lines::run(&cargo, stage.limit, |line| match (running(line), not_passed(line)) {
-        (Some(file), _) => target = file.to_owned(),
-        (_, Some(test)) => tests.push(format!("{target}: {test}")),
-        _ => {}
-    })?;
-    if matches!(end, End::Killed(_))
-        && let Some(last) = tests.last_mut()
-    {
-        last.push_str(" (hung)");
+    /// Makes sure that all tests of all programs pass with nothing broken.
+    pub(super) fn unbroken(&self) -> Result<()> {
+        let ended = side_by_side(&self.programs, |program| self.pace(program, None), |_, _| {});
+        ended.into_iter().try_for_each(|pace| pace.map(drop))
     }
-    ensure!(end == End::Well || !tests.is_empty(), "the tests failed without naming one");
-    Ok((end != End::Well).then_some(tests))
+
+    /// Tries the mutations of these numbers, side by side; tells each verdict, in order.
+    pub(super) fn of(
+        &self,
+        numbers: &[usize],
+        mut tell: impl FnMut(usize, &Verdict),
+    ) -> Result<()> {
+        let mut verdicts: BTreeMap<usize, Verdict> = BTreeMap::new();
+        for number in numbers.iter().filter(|number| self.apart.contains(number)) {
+            verdicts.insert(*number, self.alone(*number)?);
+        }
+        let together: Vec<_> = numbers.iter().filter(|it| !self.apart.contains(it)).collect();
+        let mut left = numbers.iter();
+        let mut next = left.next();
+        let mut flush = |verdicts: &BTreeMap<usize, Verdict>| {
+            while let Some((number, verdict)) = next.and_then(|it| verdicts.get_key_value(it)) {
+                tell(*number, verdict);
+                next = left.next();
+            }
+        };
+        flush(&verdicts);
+        let ended = side_by_side(
+            &together,
+            |number| self.woven(**number),
+            |number, verdict| {
+                if let Ok(verdict) = verdict {
+                    verdicts.insert(**number, verdict.clone());
+                    flush(&verdicts);
+                }
+            },
+        );
+        ended.into_iter().try_for_each(|verdict| verdict.map(drop))
+    }
+
+    /// The verdict on a mutation that is built with all others.
+    fn woven(&self, number: usize) -> Result<Verdict> {
+        let mutant = self.mutant(number);
+        if let Some((id, test)) = self.page.caught_by(mutant)
+            && let Some(program) = self.programs.iter().find(|program| program.id == id)
+            && let Some(pace) = self.pace(program, Some(test))?
+            && let Some(caught) = caught(program, program.run(number, Some(test), pace)?)
+        {
+            return Ok(caught);
+        }
+        for program in self.in_order(mutant)? {
+            let pace = self.pace(program, None)?.unwrap_or_default();
+            if let Some(caught) = caught(program, program.run(number, None, pace)?) {
+                return Ok(caught);
+            }
+        }
+        Ok(Verdict::Survived)
+    }
+
+    /// The verdict on a mutation that is built by itself: the copy has nothing else.
+    fn alone(&self, number: usize) -> Result<Verdict> {
+        let mutant = self.mutant(number);
+        let tree = self.trees.apart(mutant)?;
+        if let Some((id, test)) = self.page.caught_by(mutant)
+            && let Some(unbroken) = self.programs.iter().find(|program| program.id == id)
+            && let Some(pace) = self.pace(unbroken, Some(test))?
+            && let Built::Programs(programs) = programs::build(&tree, Which::Program(id))?
+            && let Some(program) = programs.iter().find(|program| program.id == id)
+            && let Some(caught) = caught(program, program.run(number, Some(test), pace)?)
+        {
+            return Ok(caught);
+        }
+        let broken = match programs::build(&tree, Which::Of(&asked(mutant)))? {
+            Built::Programs(programs) => programs,
+            Built::Refused(refusals) => return Ok(Verdict::NotRust(refusals[0].shown())),
+        };
+        for unbroken in self.in_order(mutant)? {
+            let pace = self.pace(unbroken, None)?.unwrap_or_default();
+            let Some(program) = broken.iter().find(|program| program.id == unbroken.id) else {
+                bail!("{} was not built", unbroken.id);
+            };
+            if let Some(caught) = caught(program, program.run(number, None, pace)?) {
+                return Ok(caught);
+            }
+        }
+        Ok(Verdict::Survived)
+    }
+
+    /// The programs that may notice `mutant`, those of its own package first, the quickest
+    /// first.
+    fn in_order(&self, mutant: &Mutant) -> Result<Vec<&Program>> {
+        let mut programs = Vec::new();
+        for package in asked(mutant) {
+            let mut of_package = Vec::new();
+            for program in self.programs.iter().filter(|program| program.package == package) {
+                let pace = self.pace(program, None)?.unwrap_or_default();
+                of_package.push((pace.whole, program));
+            }
+            of_package.sort_by_key(|(whole, _)| *whole);
+            programs.extend(of_package.into_iter().map(|(_, program)| program));
+        }
+        Ok(programs)
+    }
+
+    /// How long tests take where nothing is broken; an error if one fails there.
+    fn pace(&self, program: &Program, test: Option<&str>) -> Result<Option<Pace>> {
+        let paces = || self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (program.id.clone(), test.map(str::to_owned));
+        if let Some(pace) = paces().get(&key) {
+            return Ok(*pace);
+        }
+        let pace = program.sound(test)?;
+        paces().insert(key, pace);
+        Ok(pace)
+    }
+
+    fn mutant(&self, number: usize) -> &'static Mutant {
+        let found = self.mutants.iter().find(|(it, _)| *it == number);
+        found.expect("a number of a mutation").1
+    }
 }
 
-/// The file of tests that `line` says is running now, in cargo test's words.
-fn running(line: &str) -> Option<&str> {
-    let file = line.trim_start().strip_prefix("Running tests/")?;
-    Some(file.split_once(".rs")?.0)
+/// The packages whose tests may notice `mutant`: its own, and those above.
+fn asked(mutant: &Mutant) -> Vec<&'static str> {
+    let own = package_of(mutant.file).unwrap_or_default();
+    let above = ABOVE.iter().find(|(package, _)| *package == own).map_or(&[][..], |it| it.1);
+    [own].iter().chain(above).copied().collect()
 }
 
-/// The test that `line` says did not pass, in cargo test's words. A test that
-/// never ended has no outcome.
-fn not_passed(line: &str) -> Option<String> {
-    let (name, outcome) = line.strip_prefix("test ")?.split_once(" ...")?;
-    let passed = matches!(outcome.trim(), "ok" | "ignored");
-    (!passed).then(|| name.to_owned())
+fn name(mutants: &[(usize, &'static Mutant)], number: usize) -> &'static str {
+    mutants.iter().find(|(it, _)| *it == number).map_or("", |(_, mutant)| mutant.name)
+}
+
+/// The verdict on a mutation with which `program` ran so; `None` if it did not notice.
+fn caught(program: &Program, ran: Ran) -> Option<Verdict> {
+    let (test, hung) = match ran {
+        Ran::Well | Ran::Nothing => return None,
+        Ran::Failed(test) => (test, false),
+        Ran::Hung(test) => (test, true),
+    };
+    Some(Verdict::Caught { test: format!("{}: {test}", program.id), hung })
+}
+
+/// Does `work` for each of `items`, one for each processor at a time; `tell` hears of each end
+/// as it comes. What came of each, in order.
+fn side_by_side<T: Sync, R: Send>(
+    items: &[T],
+    work: impl Fn(&T) -> Result<R> + Sync,
+    mut tell: impl FnMut(&T, &Result<R>),
+) -> Vec<Result<R>> {
+    let next = AtomicUsize::new(0);
+    let (sender, ends) = mpsc::channel();
+    let mut results: BTreeMap<usize, Result<R>> = BTreeMap::new();
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
+            let (sender, next, work) = (sender.clone(), &next, &work);
+            scope.spawn(move || {
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(index) else { return };
+                    let result = work(item);
+                    let failed = result.is_err();
+                    if sender.send((index, result)).is_err() || failed {
+                        // Nobody begins anything once something could not be done.
+                        next.store(items.len(), Ordering::Relaxed);
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        for (index, result) in ends {
+            tell(&items[index], &result);
+            results.insert(index, result);
+        }
+    });
+    results.into_values().collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Verdict, not_passed, running};
+    use super::*;
 
     #[test]
-    fn a_test_that_failed_or_never_ended_did_not_pass() {
-        let name = Some("a::b".to_owned());
-        assert_eq!(not_passed("test a::b ... FAILED"), name);
-        assert_eq!(not_passed("test a::b ..."), name);
-        assert_eq!(not_passed("test a::b ... thread 'a::b' has overflowed its stack"), name);
-        for line in ["test a::b ... ok", "test a::b ... ignored", "test result: FAILED. 1 passed"] {
-            assert_eq!(not_passed(line), None, "{line}");
-        }
+    fn all_is_done_and_told_once_and_nothing_after_a_failure() {
+        let items: Vec<u32> = (0..50).collect();
+        let mut told = 0;
+        let ended = side_by_side(&items, |item| Ok(item * 2), |_, _| told += 1);
+        let doubled: Vec<_> = ended.into_iter().map(Result::unwrap).collect();
+        assert_eq!((told, doubled), (50, items.iter().map(|item| item * 2).collect()));
+        let ended = side_by_side(&items, |_| -> Result<()> { bail!("no") }, |_, _| {});
+        assert!(!ended.is_empty() && ended.len() < items.len() && ended[0].is_err());
     }
 
     #[test]
-    fn a_test_is_named_with_its_file() {
-        assert_eq!(running("     Running tests/cost.rs (target/debug/deps/cost-1)"), Some("cost"));
-        assert_eq!(running("   Compiling dm-mirror v0.1.0"), None);
-    }
-
-    #[test]
-    fn a_verdict_names_a_test_and_counts_the_rest() {
-        let names = |count: usize| Verdict::Caught(vec!["a".to_owned(); count]).to_string();
-        assert_eq!((names(1), names(4)), ("`a`".to_owned(), "`a` and 3 more".to_owned()));
+    fn a_verdict_names_the_test_and_how_it_ended() {
+        let caught = |hung| Verdict::Caught { test: "a: b".into(), hung }.to_string();
+        assert_eq!((caught(false), caught(true)), ("`a: b`".into(), "`a: b` (hung)".into()));
     }
 }

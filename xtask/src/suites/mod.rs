@@ -156,6 +156,12 @@ fn replay(options: &Options, report: &mut Report) -> Result<Tally> {
     Ok(tally)
 }
 
+/// A suite that ran nothing proved nothing, unless a filter may fit none of its tests.
+fn counted(tally: Tally, filtered: bool) -> Result<Tally> {
+    ensure!(filtered || tally.passed + tally.failed > 0, "no test ran");
+    Ok(tally)
+}
+
 fn run(
     name: &str,
     suite: fn(&Options, &mut Report) -> Result<Tally>,
@@ -163,10 +169,25 @@ fn run(
 ) -> Result<Tally> {
     let mut report = Report::start(name, &workspace::make(workspace::runs().join(name))?)?;
     let start = Instant::now();
-    let tally = suite(options, &mut report).unwrap_or_else(|why| {
+    let ended = suite(options, &mut report);
+    let tally = ended.and_then(|tally| counted(tally, options.filter.is_some()));
+    let tally = tally.unwrap_or_else(|why| {
         report.line(&format!("{name}: {why:#}"));
         Tally::of(false)
     });
     report.end(tally, start.elapsed());
     Ok(tally)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Tally, counted};
+
+    #[test]
+    fn a_suite_that_counted_nothing_is_not_well() {
+        let skipped = Tally { skipped: 3, ..Tally::default() };
+        assert!(counted(Tally::default(), false).is_err() && counted(skipped, false).is_err());
+        assert!(counted(Tally::default(), true).is_ok() && counted(Tally::of(true), false).is_ok());
+        assert_eq!(counted(Tally::of(false), false).unwrap(), Tally::of(false));
+    }
 }

@@ -96,6 +96,23 @@ fn one_triple_is_for_all_and_the_third_for_flushes() {
 }
 
 #[test]
+fn discards_go_the_way_of_writes() {
+    let (dm, clock) = dm_with_clock();
+    let limits = Limits { discard: true, ..Limits::default() };
+    let [a, b, c] = ["a", "b", "c"].map(|name| disk_with(&dm, name, 64, limits));
+    running(&dm, "three", "0 8 delay a 0 10 b 8 20 c 0 30");
+    let originator = Originator::new(&dm, "three");
+    originator.issue(Buf::freeblks(extent(1, 2)), 1);
+    elapse(&clock, ms(19));
+    assert_eq!((a.queued(), b.queued(), c.queued()), (0, 0, 0));
+    elapse(&clock, ms(1));
+    assert_eq!(waiting(&b), [(BufCmd::FreeBlks, extent(9, 2))]);
+    elapse(&clock, ms(100));
+    assert_eq!((a.queued(), c.queued()), (0, 0));
+    complete_all(&[&b]);
+}
+
+#[test]
 fn a_suspension_waits_for_no_delay() {
     let (dm, clock, [a, b], originator) = two_ways();
     let device = dm.get("d").unwrap();

@@ -8,6 +8,7 @@ mod bounds;
 mod delay;
 mod flakey;
 mod mapping;
+mod meddling;
 mod notes;
 mod openings;
 mod properties;

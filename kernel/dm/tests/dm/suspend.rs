@@ -411,3 +411,21 @@ fn a_flush_that_failed_in_a_suspension_is_told_to_the_next_one_of_the_user() {
         assert_eq!(ends, [(0, Ok(())), (1, failed), (2, Ok(()))], "held: {held}");
     }
 }
+
+/// The first one's user was told nothing yet, and a flush that succeeds brings nothing back.
+#[test]
+fn a_flush_that_failed_is_told_though_another_suspension_flushed_well() {
+    let dm = dm();
+    let a = disk(&dm, "a", 64);
+    let device = running(&dm, "d", "0 64 linear a 0");
+    let originator = Originator::new(&dm, "d");
+    for outcome in [Outcome::Fail(ErrorKind::Media, Landed::None), Outcome::Ok] {
+        let suspended = suspend(&device, Suspend::Flush);
+        complete(&a, outcome);
+        assert_eq!(suspended.now().is_ok(), outcome == Outcome::Ok);
+    }
+    resume(&device).now().unwrap();
+    originator.issue(Buf::flush(), 1);
+    let end = originator.ends();
+    assert!(matches!(&end[..], [(1, Err(error))] if error.kind == ErrorKind::Media), "{end:?}");
+}

@@ -280,3 +280,35 @@ fn random_calls_keep_every_thread_in_one_place_and_allocate_nothing() {
         );
     }
 }
+
+/// Clocks of several CPUs may differ by a little.
+#[test]
+fn time_is_charged_once_though_a_clock_goes_back() {
+    let (mut sched, tids) = with_threads(1);
+    sched.switch(CPU, at(0));
+    for millis in [5, 3, 5, 6] {
+        sched.tick(CPU, at(millis));
+    }
+    let thread = sched.threads().find(|it| it.tid == tids[0]).unwrap();
+    assert_eq!(thread.cpu_time, Duration::from_millis(6));
+}
+
+/// What is left of a turn is for who was preempted, not for who slept.
+#[test]
+fn a_thread_that_was_woken_begins_a_turn() {
+    let (mut sched, tids) = with_threads(2);
+    sched.switch(CPU, at(0));
+    sched.tick(CPU, Instant::BOOT + TIME_SLICE / 2);
+    sched.tsleep_interlock(CPU, DISK);
+    assert_eq!(sched.tsleep(CPU, DISK, None), SleepAnswer::Switch);
+    let now = Instant::BOOT + TIME_SLICE / 2;
+    assert_eq!(sched.switch(CPU, now).to, tids[1]);
+    sched.wakeup(DISK);
+    sched.end_turn(CPU);
+    assert_eq!(sched.switch(CPU, now).to, tids[0]);
+    let last = now + (TIME_SLICE - Duration::from_nanos(1));
+    sched.tick(CPU, last);
+    assert!(!sched.wants_switch(CPU), "its turn lasts");
+    sched.tick(CPU, now + TIME_SLICE);
+    assert!(sched.wants_switch(CPU), "and ends");
+}

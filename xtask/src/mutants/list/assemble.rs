@@ -121,16 +121,13 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "the version does not count",
         rule: "Within a generation the larger version wins",
         file: ELECT,
-        edits: &[(
-            "(!it.rolled_back, it.superblock().version, Reverse(",
-            "(!it.rolled_back, Reverse(",
-        )],
+        edits: &[("it.superblock().version, Reverse(", "it.superblock().version.min(0), Reverse(")],
     },
     Mutant {
         name: "the version of a snapshot counts",
         rule: "A member that shows less than others saw of it is never believed",
         file: ELECT,
-        edits: &[("(!it.rolled_back, it.superblock()", "(it.superblock()")],
+        edits: &[("(!it.rolled_back, it.superblock()", "(it.rolled_back || true, it.superblock()")],
     },
     Mutant {
         name: "snapshots that nobody contradicts any more are believed",
@@ -287,7 +284,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a member that is out is waited for",
         rule: "If the newest record says that it is out, the start is automatic",
         file: DECIDE,
-        edits: &[("listed && !self.", "self.record().members[slot].is_some() && !self.")],
+        edits: &[("listed && !self.", "self.record().entry(id).is_some() && !self.")],
     },
     Mutant {
         name: "a member that is there and was rebuilt elsewhere is not waited for",

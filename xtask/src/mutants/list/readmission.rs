@@ -50,7 +50,7 @@ pub(super) const TABLE: &[Mutant] = &[
         edits: &[
             (
                 "Role::Return { .. } => LegState::Returning,",
-                "Role::Return { .. } if plan.newest.members[*slot].is_some_and(|it| it.state == MemberState::Rebuilding) => LegState::Rebuilding,
+                "Role::Return { .. } if plan.newest.entry(*id).is_some_and(|it| it.state == MemberState::Rebuilding) => LegState::Rebuilding,
                 Role::Return { .. } => LegState::Returning,",
             ),
             (

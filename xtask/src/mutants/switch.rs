@@ -1,0 +1,77 @@
+//! The switch of the mutations: which one is on in this process.
+//!
+//! `cargo xtask mutants` puts this file, as a crate of its own, beside its copy of the sources.
+//! Rule: it allocates nothing, for some tests count who does.
+
+use std::fs::File;
+use std::io::Read;
+use std::sync::OnceLock;
+
+/// How the environment begins to say it, behind the variable before.
+const NAME: &[u8] = b"\0MUTANT=";
+
+/// Whether mutation `number` is on: the environment's `MUTANT` says which, and none is
+/// without it.
+pub fn on(number: usize) -> bool {
+    static CHOSEN: OnceLock<usize> = OnceLock::new();
+    *CHOSEN.get_or_init(chosen) == number
+}
+
+/// The number in the environment as the program got it; 0 if there is none. `std::env` would
+/// allocate it.
+fn chosen() -> usize {
+    let mut environment = File::open("/proc/self/environ").expect("an environment");
+    let (mut block, mut matched, mut number) = ([0; 4096], 1, 0);
+    loop {
+        let read = environment.read(&mut block).expect("an environment");
+        if read == 0 {
+            return number;
+        }
+        for byte in &block[..read] {
+            match byte {
+                b'0'..=b'9' if matched == NAME.len() => {
+                    number = 10 * number + usize::from(byte - b'0')
+                }
+                _ if matched == NAME.len() => return number,
+                _ if *byte == NAME[matched] => matched += 1,
+                _ => matched = usize::from(*byte == 0),
+            }
+        }
+    }
+}
+
+/// One of two iterators: what a function that returns some iterator returns, of whose versions
+/// each has another.
+#[derive(Clone, Debug)]
+pub enum Either<A, B> {
+    /// The first.
+    Left(A),
+    /// The second.
+    Right(B),
+}
+
+impl<A: Iterator, B: Iterator<Item = A::Item>> Iterator for Either<A, B> {
+    type Item = A::Item;
+
+    fn next(&mut self) -> Option<A::Item> {
+        match self {
+            Either::Left(it) => it.next(),
+            Either::Right(it) => it.next(),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        match self {
+            Either::Left(it) => it.size_hint(),
+            Either::Right(it) => it.size_hint(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn without_a_word_in_the_environment_nothing_is_broken() {
+        assert!(super::on(0) && !super::on(1));
+    }
+}
