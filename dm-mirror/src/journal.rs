@@ -57,6 +57,9 @@ pub(crate) struct Journal {
     alone: BTreeSet<u32>,
     /// These are to stand twice.
     twice: bool,
+    /// Pages of which `durable` is not all that may be there: a commit of theirs failed, or
+    /// they were found in doubt.
+    unsure: BTreeSet<u32>,
 }
 
 /// A transaction that waits for its leg's record.
@@ -127,6 +130,10 @@ impl Journal {
             // What may be lost of one is in its marks by now.
             changed: with(&[Second::Lost]).collect(),
             alone: with(&[Second::Behind, Second::Damaged]).collect(),
+            unsure: {
+                let bad = (0..).zip(&member.pages).filter(|(_, page)| page.is_none());
+                bad.map(|(number, _)| number).chain(with(&[Second::Lost])).collect()
+            },
             ..Journal::blank(geometry, member.superblock.own().uuid, member.superblock.incarnation)
         }
     }
@@ -144,6 +151,7 @@ impl Journal {
             changed: BTreeSet::new(),
             alone: BTreeSet::new(),
             twice: false,
+            unsure: BTreeSet::new(),
         }
     }
 
@@ -180,7 +188,7 @@ impl Journal {
             let recorded = self.durable[region.0 as usize] | in_flight;
             regions.marks(region).contains(recorded & mark)
         };
-        regions.all().all(dropped)
+        self.unsure.is_empty() && regions.all().all(dropped)
     }
 
     /// Whether nothing is on its way, and no transaction waits for a record.
@@ -199,11 +207,13 @@ impl Journal {
         self.changed.extend(pages);
     }
 
-    /// Has every page written whose durable record is not what `regions` says.
+    /// Has every page written whose durable record is not what `regions` says, or may not
+    /// be.
     pub(crate) fn change_differing(&mut self, regions: &Regions) {
         let differs = |region: &Region| self.durable[region.0 as usize] != regions.marks(*region);
         let pages: Vec<u32> = regions.all().filter(differs).map(page_of).collect();
         self.changed.extend(pages);
+        self.changed.extend(&self.unsure);
     }
 
     /// The next commit, if one is wanted and none is on its way: the places and
@@ -224,6 +234,7 @@ impl Journal {
         for number in wanted {
             let marks = image(number, regions);
             self.pages[number as usize].seq += 1;
+            self.alone.remove(&number);
             writes.push(self.write_of(number, &marks));
             pages.push((number, marks));
         }
@@ -296,6 +307,7 @@ impl Journal {
                 *durable = *marks;
             }
             self.alone.insert(number);
+            self.unsure.remove(&number);
         }
         flight.flush
     }
@@ -310,6 +322,7 @@ impl Journal {
             for (durable, marks) in on_page(number, &mut self.durable).zip(marks.iter()) {
                 *durable &= *marks;
             }
+            self.unsure.insert(number);
         }
         mem::take(&mut self.waiting)
     }
@@ -422,13 +435,17 @@ impl Mirror {
             let (failed, cause) = (flight.failed, flight.cause);
             match stage {
                 Stage::First => flight.flush = now,
-                Stage::Second if failed.is_none() => journal.flight = None,
-                Stage::Second => {}
+                // Whatever became of it: the first copy is durable.
+                Stage::Second => journal.flight = None,
             }
             (stage, failed, cause)
         };
         match (failed, stage) {
-            (Some(error), _) => self.map_failed(leg, error),
+            (Some(error), Stage::First) => self.map_failed(leg, error),
+            (Some(error), Stage::Second) => {
+                self.fail_leg(leg, Failure::Metadata(error.kind));
+                self.map_is_over(leg);
+            }
             (None, Stage::First) => {
                 self.flush_leg(leg, Bio::new(Buf::flush(), io, leg as u64), cause);
             }

@@ -30,7 +30,7 @@ use uuid::Uuid;
 
 use crate::counts::Cause;
 use crate::format::{
-    HISTORY_MAX, Member, MemberEntry, MemberId, MemberState, Minted, SLOTS, Second, Superblock,
+    HISTORY_MAX, Member, MemberEntry, MemberId, MemberState, Minted, SLOTS, Superblock,
     superblock_place,
 };
 use crate::label;
@@ -134,7 +134,7 @@ impl Membership {
         // One that was restored from a snapshot shows less than was seen of it.
         let seen = self.wanted.entry(id).map_or(0, |entry| entry.seen);
         let seq = seq.max(seen);
-        let in_doubt = in_doubt == Some(member.slot) && member.second != Second::Same;
+        let in_doubt = in_doubt == Some(member.slot);
         let slot = if in_doubt { (member.slot + 1) % SLOTS } else { member.slot };
         self.disks[leg] = Disk { slot, seq, incarnation, generation, ..Disk::default() };
         if !in_doubt {
@@ -379,6 +379,8 @@ impl State {
     fn commit_failed(&mut self, error: IoError) -> Over {
         let membership = self.membership.as_mut().expect("a commit belongs to some");
         let parked = core::mem::take(&mut membership.parked);
+        // What follows is not to be the last commit and the one that may be lost at once.
+        membership.twice = true;
         self.cleaner.give_up_stop();
         Over { parked, waiting: self.start_has_failed(error) }
     }
@@ -469,13 +471,11 @@ impl Mirror {
             let state = &mut *state;
             let member = state.regions.as_ref().expect("a member has regions").member(leg);
             let membership = state.membership.as_mut().expect("its commit is on its way");
-            let Commit { stage, since, .. } = membership.commit.as_ref().expect("it is on its way");
+            let Commit { since, .. } = membership.commit.as_ref().expect("it is on its way");
             let record = &mut state.legs[leg];
             let result = result.and(record.kept(*since));
-            if *stage == Stage::First {
-                let slot = membership.next_slot(leg);
-                record.superblock_in_doubt = result.is_err().then_some(slot);
-            }
+            let slot = membership.next_slot(leg);
+            record.superblock_in_doubt = result.is_err().then_some(slot);
             membership.done(leg, member, result)
         };
         match then {

@@ -22,7 +22,7 @@ use bio::{Bio, Buf, BufCmd, BufDone, IoError, IoResult, Sector};
 use dm::Severity;
 
 use crate::counts::Cause;
-use crate::format::{Geometry, SLOTS, UNIT, superblock_place};
+use crate::format::{Geometry, SLOTS, UNIT, superblock_place, wiped};
 use crate::journal::Journal;
 use crate::label;
 use crate::leg::{Failure, LegState};
@@ -287,7 +287,7 @@ impl Wipe {
             let flush = Bio::new(Buf::flush(), self.clone(), step as u64);
             return self.mirror.flush_leg(self.leg, flush, Cause::Super);
         }
-        let buf = Buf::write(leg.place(superblock_place(step)), alloc::vec![0; UNIT].into());
+        let buf = Buf::write(leg.place(superblock_place(step)), wiped().to_vec().into());
         self.mirror.state.lock().legs[self.leg].issued(buf.cmd(), Cause::Super);
         leg.strategy(Bio::new(buf, self.clone(), step as u64));
     }

@@ -49,7 +49,8 @@ impl State {
             for it in in_sync.iter().chain([leg]) {
                 let Some(journal) = &mut legs[it].journal else { continue };
                 let own = it != leg || journal.has_recorded(all_missed, regions);
-                if !own || !journal.has_dropped(mark, regions) {
+                let dropped = if it == leg { all_missed } else { mark };
+                if !own || !journal.has_dropped(dropped, regions) {
                     journal.change_differing(regions);
                     recorded = false;
                 }

@@ -18,7 +18,9 @@ const FAILED_BY_HAND: &str = "a person took it out; it stays out until a person 
 struct Decision<'a> {
     newest: Candidate<'a>,
     present: &'a [Candidate<'a>],
-    /// Those present that are in sync.
+    /// Those present that records call in sync.
+    listed: Vec<Candidate<'a>>,
+    /// Those of them that are.
     in_sync: Vec<Candidate<'a>>,
 }
 
@@ -30,9 +32,10 @@ pub(super) fn decide(
     keep: Option<usize>,
 ) -> Verdict {
     let Elected { newest, adopt } = elected;
-    let mut decision = Decision { newest, present, in_sync: Vec::new() };
+    let mut decision = Decision { newest, present, listed: Vec::new(), in_sync: Vec::new() };
     let listed: Vec<_> = present.iter().copied().filter(|it| decision.is_listed(*it)).collect();
     let accused = |it: &Candidate<'_>| listed.iter().any(|by| missed_by(*it, *by));
+    decision.listed = listed.clone();
     // Marks outweigh superblocks.
     decision.in_sync = listed.iter().copied().filter(|it| !accused(it)).collect();
     if decision.in_sync.is_empty() {
@@ -115,6 +118,11 @@ impl<'a> Decision<'a> {
         self.in_sync.iter().any(|other| other.device == it.device)
     }
 
+    /// Whether records call it in sync, whatever maps say.
+    fn was_listed(&self, it: Candidate<'_>) -> bool {
+        self.listed.iter().any(|other| other.device == it.device)
+    }
+
     /// Whether a member's own record lists the newest in sync.
     fn was_a_source_of(&self, it: Candidate<'_>) -> bool {
         it.entry_of(self.newest).is_some_and(|newest| newest.state == MemberState::InSync)
@@ -134,7 +142,8 @@ impl<'a> Decision<'a> {
     fn missed(&self, it: Candidate<'_>, entry: &MemberEntry) -> Missed {
         let same = it.generation() == self.record().generation;
         let remembered = same || self.newest.remembers(it);
-        let torn_out = entry.state == MemberState::InSync && !it.is_evidence();
+        let torn_out =
+            entry.state == MemberState::InSync && !it.is_evidence() && !self.was_listed(it);
         let lost = it.is_evidence() && self.newest.has_a_past_in_common(it);
         if !self.has_a_past_with(it) || torn_out || !(remembered || lost) {
             return Missed::Everything;
@@ -167,7 +176,7 @@ impl<'a> Decision<'a> {
         };
         let listed = self.record().entry(id).is_some_and(listed);
         let has_not =
-            |it: Candidate<'_>| self.is_in_sync(it) || (it.is_evidence() && !it.rolled_back);
+            |it: Candidate<'_>| self.was_listed(it) || (it.is_evidence() && !it.rolled_back);
         listed && !self.member(id).is_some_and(has_not)
     }
 }

@@ -226,12 +226,17 @@ impl<'a> Candidate<'a> {
     /// Whether it shows all that the other one's superblock said that may be lost: at most
     /// the last commit is, and superblocks go to all members in sync at once. So a later
     /// record that lists the other in sync is of that commit, or of one that followed it.
+    ///
+    /// A later record that calls the other one failed was written beside it: what may be
+    /// lost is the commit that failed. One that knows it no more has given its place away.
     fn shows_what_is_lost_of(self, other: Candidate<'_>) -> bool {
-        let Some(entry) = self.entry_of(other) else { return false };
         let followed = self.generation() != other.generation() && self.remembers(other);
-        let saw_it = entry.seen == other.superblock().seq + 1;
-        let lists = entry.state == MemberState::InSync;
-        self.is_evidence() && !self.member.in_doubt() && lists && (followed || saw_it)
+        let shows = self.entry_of(other).map_or(followed, |entry| match entry.state {
+            MemberState::InSync => followed || entry.seen == other.superblock().seq + 1,
+            MemberState::FailedMedia | MemberState::FailedByHand => followed,
+            MemberState::Out | MemberState::Rebuilding => false,
+        });
+        self.is_evidence() && !self.member.in_doubt() && shows
     }
 
     /// Whether the map has all its pages' places, good or bad.

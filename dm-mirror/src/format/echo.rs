@@ -43,6 +43,13 @@ pub(super) fn put(unit: &mut [u8; UNIT], seq: u64) {
     }
 }
 
+/// A unit that holds no record, and shows that it holds none that was newer than any.
+pub(super) fn wiped() -> [u8; UNIT] {
+    let mut unit = [0; UNIT];
+    put(&mut unit, 0);
+    unit
+}
+
 /// Takes the echoes out of a unit, which leaves zeroes. Refuses one of another number;
 /// one that is all zero was not written.
 pub(super) fn take(unit: &mut [u8; UNIT], seq: u64) -> Result<(), Bad> {

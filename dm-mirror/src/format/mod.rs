@@ -209,6 +209,12 @@ impl Geometry {
     }
 }
 
+/// What wipes a superblock slot: no superblock, and beside one that is still there it is
+/// not taken for a newer one that rotted.
+pub fn wiped() -> [u8; UNIT] {
+    echo::wiped()
+}
+
 /// Where on a member a superblock slot is.
 pub fn superblock_place(slot: usize) -> Extent {
     Extent::new(Sector(slot as u64 * UNIT_SECTORS.0), UNIT_SECTORS)

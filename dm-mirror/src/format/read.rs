@@ -160,15 +160,16 @@ fn find_page(
             (true, false) => Some(newest(0, a, Second::Behind)),
             (false, false) => None,
         },
-        [Ok(a), Err(_)] if counts(&a) => Some(salvaged(0, slots[1], a)),
-        [Err(_), Ok(b)] if counts(&b) => Some(salvaged(1, slots[0], b)),
+        [Ok(a), Err(_)] if counts(&a) => Some(salvaged(0, slots[1], a)?),
+        [Err(_), Ok(b)] if counts(&b) => Some(salvaged(1, slots[0], b)?),
         _ => None,
     })
 }
 
 /// A page whose other copy is damaged.
-fn salvaged(slot: usize, damaged: &[u8], good: MapPage) -> FoundPage {
+fn salvaged(slot: usize, damaged: &[u8], good: MapPage) -> Result<FoundPage, Bad> {
     let Salvaged { seq, marks, doubtful, lost } = salvage(damaged, good);
+    must(seq <= ROOM, "the sequence number of a page")?;
     let second = if lost { Second::Lost } else { Second::Damaged };
-    FoundPage { slot, seq, marks, second, doubtful: Doubtful(doubtful) }
+    Ok(FoundPage { slot, seq, marks, second, doubtful: Doubtful(doubtful) })
 }
