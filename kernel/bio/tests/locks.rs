@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use bio::sync::{self, Lock, LockWatch, Rank};
-use bio::{Bio, BlockDevice, Buf, BufDone, IoResult, Limits, Piece, Sector, Sectors, split};
+use bio::{Bio, Buf, BufDone, IoResult};
 
 thread_local! {
     /// The locks that this thread holds.
@@ -34,21 +34,6 @@ impl BufDone for Originator {
     fn buf_done(self: Arc<Self>, _: Buf, _: u64, _: IoResult) {}
 }
 
-/// A disk that does all it is asked, at once.
-struct Quick;
-
-impl BlockDevice for Quick {
-    fn capacity(&self) -> Sectors {
-        Sectors(8)
-    }
-    fn limits(&self) -> Limits {
-        Limits::default()
-    }
-    fn strategy(&self, bio: Bio) {
-        bio.biodone(Ok(()));
-    }
-}
-
 fn flush() -> Bio {
     sync::install(&Watch);
     Bio::new(Buf::flush(), Arc::new(Originator), 0)
@@ -74,12 +59,4 @@ fn no_lock_is_held_across_a_completion() {
     let (bio, lock) = (flush(), Lock::new(Rank::TARGET, ()));
     let _guard = lock.lock();
     bio.biodone(Ok(()));
-}
-
-#[test]
-#[should_panic(expected = "a lock is held across strategy")]
-fn no_lock_is_held_where_a_request_is_split() {
-    let (bio, lock) = (flush(), Lock::new(Rank::TARGET, ()));
-    let _guard = lock.lock();
-    split(bio, &[Piece { count: Sectors::ZERO, device: &Quick, start: Sector(0) }]);
 }

@@ -94,15 +94,18 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "the slot of the durable page is overwritten",
-        rule: "A torn slot was never durable, so the other one holds",
+        rule: "counted, and falls back to the one before",
         file: JOURNAL,
         edits: &[("place.slot = (place.slot + 1) % SLOTS;", "")],
     },
     Mutant {
         name: "two pages have the same number",
-        rule: "A torn slot was never durable, so the other one holds",
+        rule: "counted, and falls back to the one before",
         file: JOURNAL,
-        edits: &[("place.seq += 1;", "place.seq = place.seq.max(2);")],
+        edits: &[(
+            "self.pages[number as usize].seq += 1;",
+            "self.pages[number as usize].seq = self.pages[number as usize].seq.max(2);",
+        )],
     },
     Mutant {
         name: "no record says who missed a write",
