@@ -6,6 +6,7 @@
 mod bench;
 mod delay;
 mod flakey;
+mod heirs;
 mod mapping;
 mod meddling;
 mod notes;
