@@ -55,3 +55,18 @@ impl fmt::Debug for Instant {
         write!(f, "boot+{:?}", Duration::from_nanos(self.0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_past_the_end_of_time_never_comes() {
+        let now = Instant::from_nanos(5);
+        for long in
+            [Duration::MAX, Duration::from_nanos(u64::MAX), Duration::from_nanos(u64::MAX - 4)]
+        {
+            assert_eq!(now + long, Instant::from_nanos(u64::MAX), "{long:?}");
+        }
+    }
+}

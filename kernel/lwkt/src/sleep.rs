@@ -96,6 +96,8 @@ mod tests {
         let (channel, tests) = (Late { announced: Cell::new(0) }, Cell::new(0));
         let ready = || {
             tests.set(tests.get() + 1);
+            // Else a wake-up that comes now is lost.
+            assert!(tests.get() > 1 || channel.announced.get() == 1, "tested unannounced");
             (tests.get() >= test).then_some(tests.get())
         };
         (sleep_until(&channel, ready), channel.announced.get())

@@ -68,10 +68,9 @@ fn try_all(
     whole: bool,
     say: &mut dyn FnMut(&str),
 ) -> Result<(Tally, Verdicts)> {
-    let all: Vec<_> = (1..).zip(list::all()).collect();
-    let numbers: Vec<_> =
-        all.iter().filter(|(_, mutant)| wanted(mutant)).map(|(number, _)| *number).collect();
-    ensure!(!numbers.is_empty(), "no mutation has such a name, rule or file");
+    let all: Vec<_> = list::all().map(|mutant| (mutant.number(), mutant)).collect();
+    let wanted: Vec<_> = list::all().filter(|mutant| wanted(mutant)).collect();
+    ensure!(!wanted.is_empty(), "no mutation has such a name, rule or file");
     say("building the copy with all mutations in it");
     let trials = Trials::prepare(&all, page, say)?;
     if whole {
@@ -79,8 +78,7 @@ fn try_all(
         trials.unbroken().context("nothing can be said of mutations")?;
     }
     let (mut tally, mut verdicts, mut title) = (Tally::default(), Vec::new(), "");
-    trials.of(&numbers, |number, verdict| {
-        let mutant = all[number - 1].1;
+    trials.of(&wanted, |mutant, verdict| {
         let group = list::group_of(mutant);
         if group.title != title {
             title = group.title;

@@ -55,7 +55,6 @@ type Paces = BTreeMap<(String, Option<String>), Option<Pace>>;
 
 /// What is built, and what is known of it.
 pub(super) struct Trials<'a> {
-    mutants: &'a [(usize, &'static Mutant)],
     page: &'a Page,
     trees: Trees,
     programs: Vec<Program>,
@@ -67,9 +66,9 @@ pub(super) struct Trials<'a> {
 }
 
 impl<'a> Trials<'a> {
-    /// Builds everything for `mutants`, each with a number of its own from 1 on.
+    /// Builds everything for `mutants`, each with its number.
     pub(super) fn prepare(
-        mutants: &'a [(usize, &'static Mutant)],
+        mutants: &[(usize, &'static Mutant)],
         page: &'a Page,
         say: &mut dyn FnMut(&str),
     ) -> Result<Self> {
@@ -84,7 +83,7 @@ impl<'a> Trials<'a> {
                 Built::Programs(programs) => {
                     ensure!(!programs.is_empty(), "the copy has no tests");
                     let paces = Mutex::default();
-                    return Ok(Self { mutants, page, trees, programs, apart, paces });
+                    return Ok(Self { page, trees, programs, apart, paces });
                 }
                 Built::Refused(refusals) => {
                     let before = apart.len();
@@ -109,32 +108,31 @@ impl<'a> Trials<'a> {
         ended.into_iter().try_for_each(|pace| pace.map(drop))
     }
 
-    /// Tries the mutations of these numbers, side by side; tells each verdict, in order.
+    /// Tries these mutations, side by side; tells each verdict, in order.
     pub(super) fn of(
         &self,
-        numbers: &[usize],
-        mut tell: impl FnMut(usize, &Verdict),
+        mutants: &[&'static Mutant],
+        mut tell: impl FnMut(&'static Mutant, &Verdict),
     ) -> Result<()> {
+        let is_apart = |mutant: &&&'static Mutant| self.apart.contains(&mutant.number());
         let mut verdicts: BTreeMap<usize, Verdict> = BTreeMap::new();
-        for number in numbers.iter().filter(|number| self.apart.contains(number)) {
-            verdicts.insert(*number, self.alone(*number)?);
+        for mutant in mutants.iter().filter(is_apart) {
+            verdicts.insert(mutant.number(), self.alone(mutant)?);
         }
-        let together: Vec<_> = numbers.iter().filter(|it| !self.apart.contains(it)).collect();
-        let mut left = numbers.iter();
-        let mut next = left.next();
+        let together: Vec<_> = mutants.iter().filter(|mutant| !is_apart(mutant)).collect();
+        let mut left = mutants.iter().peekable();
         let mut flush = |verdicts: &BTreeMap<usize, Verdict>| {
-            while let Some((number, verdict)) = next.and_then(|it| verdicts.get_key_value(it)) {
-                tell(*number, verdict);
-                next = left.next();
+            while let Some(verdict) = left.peek().and_then(|it| verdicts.get(&it.number())) {
+                tell(left.next().expect("it was seen"), verdict);
             }
         };
         flush(&verdicts);
         let ended = side_by_side(
             &together,
-            |number| self.woven(**number),
-            |number, verdict| {
+            |mutant| self.woven(mutant),
+            |mutant, verdict| {
                 if let Ok(verdict) = verdict {
-                    verdicts.insert(**number, verdict.clone());
+                    verdicts.insert(mutant.number(), verdict.clone());
                     flush(&verdicts);
                 }
             },
@@ -143,8 +141,8 @@ impl<'a> Trials<'a> {
     }
 
     /// The verdict on a mutation that is built with all others.
-    fn woven(&self, number: usize) -> Result<Verdict> {
-        let mutant = self.mutant(number);
+    fn woven(&self, mutant: &Mutant) -> Result<Verdict> {
+        let number = mutant.number();
         if let Some((id, test)) = self.page.caught_by(mutant)
             && let Some(program) = self.programs.iter().find(|program| program.id == id)
             && let Some(pace) = self.pace(program, Some(test))?
@@ -162,9 +160,8 @@ impl<'a> Trials<'a> {
     }
 
     /// The verdict on a mutation that is built by itself: the copy has nothing else.
-    fn alone(&self, number: usize) -> Result<Verdict> {
-        let mutant = self.mutant(number);
-        let tree = self.trees.apart(mutant)?;
+    fn alone(&self, mutant: &Mutant) -> Result<Verdict> {
+        let (number, tree) = (mutant.number(), self.trees.apart(mutant)?);
         if let Some((id, test)) = self.page.caught_by(mutant)
             && let Some(unbroken) = self.programs.iter().find(|program| program.id == id)
             && let Some(pace) = self.pace(unbroken, Some(test))?
@@ -216,11 +213,6 @@ impl<'a> Trials<'a> {
         let pace = program.sound(test)?;
         paces().insert(key, pace);
         Ok(pace)
-    }
-
-    fn mutant(&self, number: usize) -> &'static Mutant {
-        let found = self.mutants.iter().find(|(it, _)| *it == number);
-        found.expect("a number of a mutation").1
     }
 }
 

@@ -7,6 +7,7 @@ mod bench;
 mod bounds;
 mod delay;
 mod flakey;
+mod heirs;
 mod mapping;
 mod meddling;
 mod notes;

@@ -131,6 +131,8 @@ fn a_wrong_request_ends_at_the_door() {
         ("d", write(8, 4), error(ErrorKind::Invalid, 4)),
         ("d", Buf::freeblks(extent(0, 8)), error(ErrorKind::Unsupported, 0)),
         ("mixed", read(9, 1), error(ErrorKind::Invalid, 1)),
+        // What lies there would take it.
+        ("mixed", read(8, 4), error(ErrorKind::Invalid, 4)),
         ("mixed", Buf::freeblks(extent(8, 8)), error(ErrorKind::Unsupported, 0)),
         ("r", write(0, 1), error(ErrorKind::ReadOnly, 1)),
         ("r", Buf::freeblks(extent(0, 1)), error(ErrorKind::ReadOnly, 0)),

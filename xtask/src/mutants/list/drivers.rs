@@ -286,15 +286,6 @@ pub(super) const TABLE: &[Mutant] = &[
         )],
     },
     Mutant {
-        name: "the serial number is that of a device that failed to say it",
-        rule: "The printable characters before the first NUL",
-        file: QUEUE,
-        edits: &[(
-            "if let (OK, Memory::Unique(bytes)) = (status, memory) {",
-            "if let (_, Memory::Unique(bytes)) = (status, memory) {",
-        )],
-    },
-    Mutant {
         name: "a block size that is no power of two is believed",
         rule: "The largest block size believed",
         file: CONFIG,
@@ -349,15 +340,6 @@ pub(super) const TABLE: &[Mutant] = &[
         edits: &[(
             "            batch.into_iter().for_each(complete);\n        }",
             "            batch.into_iter().for_each(complete);\n            break;\n        }",
-        )],
-    },
-    Mutant {
-        name: "a device that is gone says that it is as large as can be",
-        rule: "a device that is gone says that it is as large as can be",
-        file: BLK,
-        edits: &[(
-            "Ok(()) => capacity.ok(),\n                Err(failure) => {\n                    queue.bar(failure);\n                    None",
-            "Ok(()) => capacity.ok(),\n                Err(failure) => {\n                    queue.bar(failure);\n                    capacity.ok()",
         )],
     },
     Mutant {

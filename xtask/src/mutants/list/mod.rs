@@ -37,6 +37,18 @@ pub(super) struct Mutant {
     pub(super) edits: &'static [(&'static str, &'static str)],
 }
 
+impl Mutant {
+    /// The number of its switch. It comes of the name (Fowler, Noll and Vo's hash, FNV-1a), so
+    /// that a change of the list has nothing built anew but the crate that it is about.
+    pub(super) fn number(&self) -> usize {
+        let hash = self
+            .name
+            .bytes()
+            .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+        hash as usize
+    }
+}
+
 /// The mutations of a part.
 pub(super) struct Group {
     /// What docs/mutations.md calls it.
@@ -165,7 +177,7 @@ mod tests {
     use std::fs;
 
     use super::super::tree::package_of;
-    use super::{GROUPS, Rules, SAMPLE, all};
+    use super::{GROUPS, Mutant, Rules, SAMPLE, all};
     use crate::workspace;
 
     fn text(file: &str) -> String {
@@ -217,6 +229,8 @@ mod tests {
     fn names_are_unique_and_those_of_the_test_command_are_there() {
         let names: BTreeSet<_> = all().map(|mutant| mutant.name).collect();
         assert_eq!(names.len(), all().count());
+        let numbers: BTreeSet<_> = all().map(Mutant::number).collect();
+        assert!(numbers.len() == names.len() && !numbers.contains(&0), "rename one: two are alike");
         assert!(SAMPLE.iter().all(|name| names.contains(name)));
         assert!(all().all(|mutant| package_of(mutant.file).is_some()));
     }

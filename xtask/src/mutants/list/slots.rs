@@ -21,8 +21,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "The device is to leave, but holds so many requests",
         file: SLOT,
         edits: &[(
-            "                held if now >= patience => {",
-            "                held if now >= patience && held > 1000 => (power_off(false), Some(News::Left)),\n                held if now >= patience => {",
+            "(Stage::Leaving { patience: Duration::MAX }, Some(News::Busy(held)))",
+            "(power_off(false), Some(News::Busy(held)))",
         )],
     },
     Mutant {

@@ -1,10 +1,11 @@
 //! The disk against a device of plain memory: `requests` that go well, `faults`,
-//! `exchange`, kicks and interrupts that are `lost`.
+//! `exchange`, kicks and interrupts that are `lost`, a queue that is `short`.
 
 mod exchange;
 mod faults;
 mod lost;
 mod requests;
+mod short;
 
 use std::cell::Cell;
 use std::sync::{Arc, LazyLock, Mutex, mpsc};
