@@ -14,6 +14,9 @@ use super::list::{Group, Mutant};
 use super::trial::Verdict;
 use crate::workspace;
 
+/// What stands for a mutation that no run has tried since it was written.
+const NOT_TRIED: &str = "not tried yet";
+
 /// The head of a table.
 pub(super) const HEAD: &str = "| what is broken | the rule | caught by |\n|---|---|---|\n";
 
@@ -62,8 +65,9 @@ impl Page {
 
     fn text(&self, groups: &[Group]) -> String {
         let table = |group: &Group| {
-            let rows = group.table.iter().filter_map(|mutant| {
-                self.caught.get(mutant.name).map(|caught| format!("{}\n", row(mutant, caught)))
+            let rows = group.table.iter().map(|mutant| {
+                let caught = self.caught.get(mutant.name).map_or(NOT_TRIED, String::as_str);
+                format!("{}\n", row(mutant, caught))
             });
             format!("## {}\n\n{}\n\n{HEAD}{}", group.title, group.rules, rows.collect::<String>())
         };
@@ -104,11 +108,6 @@ mod tests {
     fn the_page_has_a_row_for_each_mutation_and_no_other() {
         let page = Page::read().unwrap();
         let on_disk = fs::read_to_string(path()).unwrap();
-        for mutant in groups().iter().flat_map(|group| group.table) {
-            let known = page.caught_by(mutant).is_some();
-            let name = mutant.name;
-            assert!(known, "docs/mutations.md: `cargo xtask mutants --filter '{name}' --write`");
-        }
         assert_eq!(page.text(groups()), on_disk, "`cargo xtask mutants --write` puts it in order");
     }
 }

@@ -40,7 +40,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "what was seen of a member does not count",
         rule: "A member that shows less than others saw of it is never believed",
         file: MOD,
-        edits: &[("it.rolled_back = rolled_back;", "let _ = (it, rolled_back);")],
+        edits: &[("it.rolled_back = saw &&", "it.rolled_back = false && saw &&")],
     },
     Mutant {
         name: "a member that shows what was seen of it is taken for a snapshot",
@@ -145,32 +145,28 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a snapshot is ahead of what it remembers",
         rule: "it is ahead of nobody",
         file: ELECT,
-        edits: &[("!it.rolled_back && it.remembers(other)", "it.remembers(other)")],
+        edits: &[("!it.rolled_back && !other.in_doubt", "!other.in_doubt")],
     },
     Mutant {
         name: "halves that ran apart are merged",
         rule: "Halves that ran apart are refused until a person chooses",
         file: ELECT,
-        edits: &[(
-            "acquainted && written_without(it, by) == Missed::Regions(Vec::new())",
-            "acquainted",
-        )],
+        edits: &[("&& written_without(it, by) == Missed::Regions(Vec::new())", "")],
     },
     Mutant {
         name: "a half that wrote nothing is no older than the other",
         rule: "Then that side is old",
         file: ELECT,
-        edits: &[(
-            "acquainted && written_without(it, by) == Missed::Regions(Vec::new())",
-            "let _ = acquainted;
-            false",
-        )],
+        edits: &[("&& written_without(it, by) == Missed::Regions(Vec::new())", "&& false")],
     },
     Mutant {
         name: "the clean map of an unknown disk proves that it is old",
         rule: "neither does the map of a disk that the other side does not know",
         file: ELECT,
-        edits: &[("acquainted && written", "written")],
+        edits: &[(
+            "            acquainted\n                && by",
+            "            let _ = acquainted;\n            by",
+        )],
     },
     Mutant {
         name: "one side's word is enough to know a disk",

@@ -95,8 +95,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "Asks the device to interrupt at its next answer",
         file: RING,
         edits: &[(
-            "used_event.store(self.last_used, Ordering::Relaxed)",
-            "used_event.store(self.last_used.wrapping_add(1), Ordering::Relaxed)",
+            "used_event().store(self.last_used,",
+            "used_event().store(self.last_used.wrapping_add(1),",
         )],
     },
     Mutant {
@@ -169,15 +169,6 @@ pub(super) const TABLE: &[Mutant] = &[
         edits: &[(
             "                while self.ring.has_room() {\n",
             "                while self.ring.has_room() && self.ring.in_flight() > 0 {\n",
-        )],
-    },
-    Mutant {
-        name: "what waited is issued and not kicked",
-        rule: "gives it what waits",
-        file: QUEUE,
-        edits: &[(
-            "                    self.start(bio);\n                }\n                self.kick();",
-            "                    self.start(bio);\n                }",
         )],
     },
     Mutant {
@@ -347,8 +338,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "if it has the same serial number and can do the",
         file: EXCHANGE,
         edits: &[(
-            "self.config == other.config && !serial",
-            "self.config.features == other.config.features && !serial",
+            "self.config == other.config && named",
+            "self.config.features == other.config.features && named",
         )],
     },
     Mutant {
@@ -382,7 +373,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a lost kick is never repeated",
         rule: "is told or fetched once more",
         file: GLANCE,
-        edits: &[("                    self.device.notify(QUEUE);\n", "")],
+        edits: &[("                    self.notify();\n", "")],
     },
     Mutant {
         name: "a slow device is pestered",

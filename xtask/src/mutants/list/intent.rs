@@ -76,8 +76,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "A failed leg is out at once",
         file: JOURNAL,
         edits: &[(
-            "self.fail_leg(leg, Failure::Metadata(error.kind));",
-            "let _ = Failure::Absent;",
+            "        self.fail_leg(leg, Failure::Metadata(error.kind));\n        for Waiting",
+            "        let _ = Failure::Absent;\n        for Waiting",
         )],
     },
     Mutant {

@@ -152,7 +152,10 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "what a superblock that failed left is taken for durable",
         rule: "A superblock that failed proves nothing",
         file: MEMBERSHIP,
-        edits: &[("record.superblock_in_doubt = result.is_err();", "")],
+        edits: &[(
+            "record.superblock_in_doubt = result.is_err().then_some(slot);",
+            "let _ = slot;",
+        )],
     },
     Mutant {
         name: "a start that failed is not tried again",

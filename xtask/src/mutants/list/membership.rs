@@ -50,16 +50,18 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "Nothing is acknowledged while an exclusion is not durable",
         file: MEMBERSHIP,
         edits: &[(
-            "self.flush_leg(leg, Bio::new(Buf::flush(), io, leg as u64), Cause::Super);",
-            "let _ = io;
-        self.superblock_done(leg, Ok(()));",
+            "self.flush_leg(leg, Bio::new(Buf::flush(), io, leg as u64), cause);",
+            "let _ = (io, cause);\n        self.superblock_done(leg, Ok(()));",
         )],
     },
     Mutant {
         name: "a survivor that cannot write its superblock stays",
         rule: "A failed leg is out at once",
         file: MEMBERSHIP,
-        edits: &[("for &(leg, error) in failed {", "for &(leg, error) in failed.iter().take(0) {")],
+        edits: &[(
+            "            for &(leg, error) in failed {",
+            "            for &(leg, error) in failed.iter().take(0) {",
+        )],
     },
     Mutant {
         name: "writes wait for ever if the last leg cannot write its superblock",
@@ -126,7 +128,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "the slot of the durable superblock is overwritten",
-        rule: "A torn slot was never durable, so the other one holds",
+        rule: "counted, and falls back to the one before",
         file: MEMBERSHIP,
         edits: &[("disk.slot = (disk.slot + 1) % SLOTS;", "")],
     },
@@ -146,7 +148,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a superblock counts though its leg lost it before the flush",
         rule: "only if the leg kept its cache",
         file: MEMBERSHIP,
-        edits: &[("result.and(record.kept(since))", "{ let _ = since; result }")],
+        edits: &[("result.and(record.kept(*since))", "{ let _ = since; result }")],
     },
     Mutant {
         name: "a page of the map counts though its leg lost it before the flush",

@@ -18,6 +18,7 @@ mod members;
 mod membership;
 mod pages;
 mod readmission;
+mod records;
 mod recovery;
 mod requests;
 mod shell;
@@ -92,6 +93,7 @@ const GROUPS: &[Group] = &[
     mirror("A start", recovery::TABLE),
     mirror("A leg comes back", readmission::TABLE),
     mirror("Who may be believed", assemble::TABLE),
+    mirror("Records that stand twice", records::TABLE),
     mirror("Bad media", media::TABLE),
     mirror("Members and pace", members::TABLE),
     mirror("Lives", lives::TABLE),
@@ -152,7 +154,7 @@ const SAMPLE: [&str; 40] = [
     "a layer gets its request back with the extent of the one below",
     "held requests go on in any order",
     "a device contains itself",
-    "a flush goes to the first entry",
+    "a member in doubt is ahead of nobody of its generation",
     "a suspension flushes before all has ended",
     "a table swap counts the resets the wrong way round",
     "delayed requests leave in the other order",

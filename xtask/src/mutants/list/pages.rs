@@ -50,7 +50,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "every page of a map is written in the place of the first",
         rule: "the places and bytes of its pages",
         file: JOURNAL,
-        edits: &[("page_place(number, (place.slot + 1)", "page_place(0, (place.slot + 1)")],
+        edits: &[("page_place(number, (slot + 1)", "page_place(0, (slot + 1)")],
     },
     Mutant {
         name: "of several pages that become clean only the first is recorded",
@@ -107,15 +107,6 @@ pub(super) const TABLE: &[Mutant] = &[
         edits: &[(
             "and_then(|end| end.checked_add(offset - Sector(0)));",
             "and_then(|end| end.checked_add(offset - offset));",
-        )],
-    },
-    Mutant {
-        name: "the offset of a leg does not count for whether a member's data fits",
-        rule: "Whether the data of a member with this superblock fits its leg",
-        file: PROBE,
-        edits: &[(
-            "end.checked_add(self.legs[leg].offset - Sector(0))",
-            "end.checked_add(self.legs[leg].offset - self.legs[leg].offset)",
         )],
     },
     Mutant {

@@ -136,19 +136,19 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a leg is promoted that still misses something",
         rule: "A returning member is given every region in which it may differ",
         file: PROMOTE,
-        edits: &[("regions.missing(leg) == 0 && recorded", "(recorded || true)")],
+        edits: &[("if regions.missing(leg) > 0 || !holds {", "if !holds {")],
     },
     Mutant {
         name: "a promoted leg's map does not say who is out",
         rule: "Before it is promoted, its map has the marks of all who are out",
         file: PROMOTE,
-        edits: &[("== 0 && recorded &&", "== 0 &&")],
+        edits: &[("it != leg || journal.has_recorded(all_missed, regions)", "it != leg || true")],
     },
     Mutant {
         name: "a leg is promoted that does not hold the present superblock",
         rule: "unless by its own record the newest is not in sync",
         file: PROMOTE,
-        edits: &[("&& recorded && holds", "&& recorded")],
+        edits: &[("> 0 || !holds {", "> 0 || (!holds && false) {")],
     },
     Mutant {
         name: "a promotion goes on though its source lost its cache",

@@ -85,13 +85,15 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "the other slot stands in for a superblock that cannot be read",
-        rule: "such a superblock makes the member absent",
+        rule: "such a superblock leaves its member in doubt",
         file: PROBE,
-        edits: &[(
-            "progress.failed_once = true;
-                return;",
-            "vec![0; UNIT]",
-        )],
+        edits: &[
+            (
+                "_ if progress.slots.len() < SLOTS => Vec::new(),",
+                "_ if progress.slots.len() < SLOTS => wiped().to_vec(),",
+            ),
+            ("superblock_place,\n};", "superblock_place,\n    wiped,\n};"),
+        ],
     },
     Mutant {
         name: "the other slot stands in for a page that cannot be read",
@@ -101,7 +103,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "what a slot hides that cannot be read may have a larger number",
-        rule: "a slot that the disk does not return may hold the newest record",
+        rule: "It may hold the newest record.",
         file: JOURNAL,
         edits: &[("seq: largest + HIDDEN_MAX }", "seq: 0 }")],
     },

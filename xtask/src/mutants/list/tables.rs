@@ -2,6 +2,7 @@
 
 use super::Mutant;
 
+const STACK: &str = "kernel/dm/src/stack.rs";
 const ARGS: &str = "kernel/dm/src/args.rs";
 const LIMITS: &str = "kernel/dm/src/limits.rs";
 const NAME: &str = "kernel/dm/src/name.rs";
@@ -40,25 +41,22 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a device contains itself",
         rule: "No mapped device contains itself",
-        file: REGISTRY,
-        edits: &[(
-            "if distance(mapped, device).is_some() {",
-            "if distance(mapped, device) == Some(0) {",
-        )],
+        file: STACK,
+        edits: &[("if height.above.is_some() {", "if height.above == Some(0) {")],
     },
     Mutant {
         name: "what is stacked above does not count",
         rule: "at most [`DEPTH_MAX`] are stacked",
-        file: REGISTRY,
+        file: STACK,
         edits: &[(
-            "let depth = above + 1 + depth(mapped);",
-            "let depth = above.min(0) + 1 + depth(mapped);",
+            "let depth = above + 1 + height.depth;",
+            "let depth = above.min(0) + 1 + height.depth;",
         )],
     },
     Mutant {
         name: "one device more may be stacked",
         rule: "at most [`DEPTH_MAX`] are stacked",
-        file: REGISTRY,
+        file: STACK,
         edits: &[("if depth > DEPTH_MAX {", "if depth > DEPTH_MAX + 1 {")],
     },
     Mutant {
@@ -87,12 +85,6 @@ pub(super) const TABLE: &[Mutant] = &[
             "Sector(0) + (sector - self.extent.start())",
             "Sector(0) + (sector - Sector(0))",
         )],
-    },
-    Mutant {
-        name: "a flush goes to the first entry",
-        rule: "a flush goes to all of them",
-        file: TABLE_RS,
-        edits: &[("BufCmd::Flush => &self.entries[..],", "BufCmd::Flush => &self.entries[..1],")],
     },
     Mutant {
         name: "a request that ends beyond its device is passed on",

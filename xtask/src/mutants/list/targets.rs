@@ -174,15 +174,6 @@ pub(super) const TABLE: &[Mutant] = &[
         )],
     },
     Mutant {
-        name: "a flush goes to one stripe",
-        rule: "A flush goes to every stripe",
-        file: STRIPED,
-        edits: &[(
-            "self.stripes.iter().map(|stripe| part(stripe as &dyn BlockDevice)).collect()",
-            "self.stripes.iter().take(1).map(|stripe| part(stripe as &dyn BlockDevice)).collect()",
-        )],
-    },
-    Mutant {
         name: "what a device does not know is a failure of its stripe",
         rule: "What a device does not know is no fault of it",
         file: STRIPED,
