@@ -28,8 +28,9 @@
 //! 6. `format` is what lies on a member, `label` makes one, `assemble` decides who
 //!    may be believed: pure, and public for tools.
 //! 7. `region.rs`: what is known of each region. `journal.rs` records it on each
-//!    leg before that is written, `clean.rs` when nothing happens there any more.
-//! 8. `membership.rs`: who is in sync, as every superblock is to say it.
+//!    leg before that is written (`journal/commits.rs`), `clean.rs` when nothing happens there any more.
+//! 8. `membership.rs`: who is in sync, as every superblock is to say it;
+//!    `membership/commits.rs` writes them.
 //! 9. `probe.rs` reads members, `start.rs` begins a session with them (`not_started.rs`
 //!    is what a mirror is otherwise),
 //!    `readmit.rs` takes back a leg that was out, `newcomer.rs` makes another disk

@@ -2,7 +2,8 @@
 
 mod rig;
 
-use rig::recorded::{Ask, Costs, Recorded};
+use rig::costs::Costs;
+use rig::recorded::{Ask, Recorded};
 
 /// What both legs were asked for by `what`; they are asked for the same.
 fn cost(rig: &mut Recorded, what: impl FnOnce(&mut Recorded)) -> Costs {

@@ -4,6 +4,7 @@
 //! a completion.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod costs;
 pub mod labels;
 pub mod media;
 pub mod operator;

@@ -2,6 +2,7 @@
 
 use super::Mutant;
 
+const MAP_COMMITS: &str = "dm-mirror/src/journal/commits.rs";
 const CLEAN: &str = "dm-mirror/src/clean.rs";
 const JOURNAL: &str = "dm-mirror/src/journal.rs";
 const MIRROR: &str = "dm-mirror/src/mirror.rs";
@@ -13,13 +14,13 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "data is written before the leg's own intent is durable",
         rule: "Own intent first",
-        file: JOURNAL,
+        file: MAP_COMMITS,
         edits: &[("journal.waiting.push(waiting);\n        None", "Some(waiting)")],
     },
     Mutant {
         name: "data is written before the leg's own intent is flushed",
         rule: "before that leg's own map durably calls the region DIRTY",
-        file: JOURNAL,
+        file: MAP_COMMITS,
         edits: &[(
             "self.flush_leg(leg, Bio::new(Buf::flush(), io, leg as u64), cause);",
             "let _ = (io, cause);
@@ -29,7 +30,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "one leg has no intent",
         rule: "No data is written to a leg, by a user or by a copy, before that leg's own map",
-        file: JOURNAL,
+        file: MAP_COMMITS,
         edits: &[("if touched.all(", "if leg == 1 || touched.all(")],
     },
     Mutant {
@@ -63,7 +64,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "what waited for a record that failed is written",
         rule: "before that leg's own map durably calls the region DIRTY",
-        file: JOURNAL,
+        file: MAP_COMMITS,
         edits: &[(
             "for Waiting { bio, .. } in failed {
             bio.biodone(Err(error));",
@@ -74,7 +75,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a leg that cannot write its map stays",
         rule: "A failed leg is out at once",
-        file: JOURNAL,
+        file: MAP_COMMITS,
         edits: &[(
             "        self.fail_leg(leg, Failure::Metadata(error.kind));\n        for Waiting",
             "        let _ = Failure::Absent;\n        for Waiting",

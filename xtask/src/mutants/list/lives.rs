@@ -2,13 +2,13 @@
 
 use super::Mutant;
 
+const SUPER_COMMITS: &str = "dm-mirror/src/membership/commits.rs";
 const BY_HAND: &str = "dm-mirror/src/by_hand.rs";
 const CLEAN: &str = "dm-mirror/src/clean.rs";
 const DECIDE: &str = "dm-mirror/src/assemble/decide.rs";
 const INHERIT: &str = "dm-mirror/src/inherit.rs";
 const JOURNAL: &str = "dm-mirror/src/journal.rs";
 const LEG_FLUSH: &str = "dm-mirror/src/leg_flush.rs";
-const MEMBERSHIP: &str = "dm-mirror/src/membership.rs";
 const NEWCOMER: &str = "dm-mirror/src/newcomer.rs";
 const NOT_STARTED: &str = "dm-mirror/src/not_started.rs";
 const PACE: &str = "dm-mirror/src/pace.rs";
@@ -43,7 +43,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "nobody looks at a stop when a commit is over",
         rule: "A suspension in any life ends",
-        file: MEMBERSHIP,
+        file: SUPER_COMMITS,
         edits: &[(
             "            self.leg_went_out();
         }
@@ -151,7 +151,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "what a superblock that failed left is taken for durable",
         rule: "A superblock that failed proves nothing",
-        file: MEMBERSHIP,
+        file: SUPER_COMMITS,
         edits: &[(
             "record.superblock_in_doubt = result.is_err().then_some(slot);",
             "let _ = slot;",

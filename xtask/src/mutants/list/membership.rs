@@ -2,8 +2,9 @@
 
 use super::Mutant;
 
+const SUPER_COMMITS: &str = "dm-mirror/src/membership/commits.rs";
+const MAP_COMMITS: &str = "dm-mirror/src/journal/commits.rs";
 const CACHE_LOSS: &str = "dm-mirror/src/cache_loss.rs";
-const JOURNAL: &str = "dm-mirror/src/journal.rs";
 const MEMBERSHIP: &str = "dm-mirror/src/membership.rs";
 const NEWCOMER: &str = "dm-mirror/src/newcomer.rs";
 const READ: &str = "dm-mirror/src/read.rs";
@@ -14,7 +15,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "writes are acknowledged while an exclusion is not durable",
         rule: "Nothing is acknowledged while an exclusion is not durable",
-        file: MEMBERSHIP,
+        file: SUPER_COMMITS,
         edits: &[(
             "!self.in_sync().iter().all(|leg| membership.holds(leg))",
             "{ let _ = membership; false }",
@@ -23,7 +24,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "an exclusion is durable once one survivor has it",
         rule: "durable on every leg in sync",
-        file: MEMBERSHIP,
+        file: SUPER_COMMITS,
         edits: &[(
             "!self.in_sync().iter().all(|leg| membership.holds(leg))",
             "!self.in_sync().iter().any(|leg| membership.holds(leg))",
@@ -48,7 +49,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a superblock is not flushed",
         rule: "Nothing is acknowledged while an exclusion is not durable",
-        file: MEMBERSHIP,
+        file: SUPER_COMMITS,
         edits: &[(
             "self.flush_leg(leg, Bio::new(Buf::flush(), io, leg as u64), cause);",
             "let _ = (io, cause);\n        self.superblock_done(leg, Ok(()));",
@@ -57,7 +58,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a survivor that cannot write its superblock stays",
         rule: "A failed leg is out at once",
-        file: MEMBERSHIP,
+        file: SUPER_COMMITS,
         edits: &[(
             "            for &(leg, error) in failed {",
             "            for &(leg, error) in failed.iter().take(0) {",
@@ -66,7 +67,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "writes wait for ever if the last leg cannot write its superblock",
         rule: "nothing hangs",
-        file: MEMBERSHIP,
+        file: SUPER_COMMITS,
         edits: &[(
             "(Some(error), Some(over)) => self.not_committed(error, over),",
             "(Some(_), Some(_)) => {}",
@@ -75,7 +76,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "writes succeed though the last leg cannot write its superblock",
         rule: "If the last leg cannot write its superblock, writes and flushes fail until it can",
-        file: MEMBERSHIP,
+        file: SUPER_COMMITS,
         edits: &[("ended.result = ended.result.and(Err(error));", "let _ = &mut ended;")],
     },
     Mutant {
@@ -147,13 +148,13 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a superblock counts though its leg lost it before the flush",
         rule: "only if the leg kept its cache",
-        file: MEMBERSHIP,
+        file: SUPER_COMMITS,
         edits: &[("result.and(record.kept(*since))", "{ let _ = since; result }")],
     },
     Mutant {
         name: "a page of the map counts though its leg lost it before the flush",
         rule: "only if the leg kept its cache",
-        file: JOURNAL,
+        file: MAP_COMMITS,
         edits: &[(
             "result.and(state.legs[leg].kept_map())",
             "{ let _ = state.legs[leg].kept_map(); result }",

@@ -2,9 +2,9 @@
 
 use super::Mutant;
 
+const SUPER_COMMITS: &str = "dm-mirror/src/membership/commits.rs";
 const CACHE_LOSS: &str = "dm-mirror/src/cache_loss.rs";
 const JOURNAL: &str = "dm-mirror/src/journal.rs";
-const MEMBERSHIP: &str = "dm-mirror/src/membership.rs";
 const NEWCOMER: &str = "dm-mirror/src/newcomer.rs";
 const PROMOTE: &str = "dm-mirror/src/promote.rs";
 const READMIT: &str = "dm-mirror/src/readmit.rs";
@@ -83,7 +83,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a promotion is told to the leg itself first",
         rule: "durable on every leg in sync first and on itself last",
-        file: MEMBERSHIP,
+        file: SUPER_COMMITS,
         edits: &[
             ("membership.next(in_sync, now, member);", "membership.next(followers, now, member);"),
             ("{ membership.next(followers, now, member) } else", "{ membership.next(in_sync, now, member) } else"),
@@ -92,7 +92,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a promotion is told to all legs at once",
         rule: "durable on every leg in sync first and on itself last",
-        file: MEMBERSHIP,
+        file: SUPER_COMMITS,
         edits: &[("membership.next(in_sync, now,", "membership.next(in_sync.or(followers), now,")],
     },
     Mutant {
