@@ -6,7 +6,6 @@ mod rig;
 use std::sync::Arc;
 
 use bio::{BlockDevice, Limits, SECTOR_SIZE, Sector, Sectors};
-use dm::{Events, Target};
 use rig::recorded::{DATA, Recorded, Survives};
 use rig::{LENGTH, Later, labels};
 use sim::SimDisk;
@@ -47,6 +46,26 @@ fn surroundings_are_whole(rig: &Recorded) {
     }
 }
 
+/// All that is on the disks.
+fn media(disks: &[Arc<SimDisk>]) -> Vec<sim::Content> {
+    let sectors = |disk: &SimDisk| 0..disk.capacity().0;
+    let all = disks.iter().flat_map(|disk| sectors(disk).map(|at| disk.contents(Sector(at))));
+    all.collect()
+}
+
+/// A table that is not the mirror's is refused for this, and nothing is written.
+#[track_caller]
+fn assert_refused(members: usize, length: u64, args: &str, why: &str) {
+    let disks = labels::disks(&labels::ids(members), true, Limits::default());
+    let before = media(&disks);
+    let rig = Recorded::by_table(disks, length, args, 0);
+    rig.rest();
+    let report = rig.message("show").unwrap();
+    assert!(rig.target.status().ends_with("refused"), "{report}");
+    assert!(report.contains(why), "{report}");
+    assert!(media(&rig.disks) == before, "something was written");
+}
+
 #[test]
 fn a_table_that_names_fewer_legs_than_members_starts_nothing() {
     for (named, why) in [
@@ -55,15 +74,14 @@ fn a_table_that_names_fewer_legs_than_members_starts_nothing() {
     ] {
         for features in ["", " 1 start_degraded=run"] {
             let disks = labels::disks(&labels::ids(2), true, Limits::default());
-            let before: Vec<u8> = (0..DATA).map(|at| byte(&disks[0], at)).collect();
+            let before = media(&disks);
             let rig = Recorded::of_legs(disks, named, features, 0);
             rig.rest();
             assert!(!rig.runs(), "{named}{features}");
             let told = rig.message("show").unwrap();
             // Held for the other member, or refused for the table: nothing is written.
             assert!(features.is_empty() || told.contains(why), "{told}");
-            let after: Vec<u8> = (0..DATA).map(|at| byte(&rig.disks[0], at)).collect();
-            assert_eq!(before, after);
+            assert!(media(&rig.disks) == before, "something was written");
         }
     }
     // `-` is a leg, too.
@@ -74,25 +92,21 @@ fn a_table_that_names_fewer_legs_than_members_starts_nothing() {
 }
 
 #[test]
-fn a_table_of_another_length_starts_nothing() {
-    for (length, runs) in
-        [(LENGTH - 8, false), (LENGTH - 1, false), (LENGTH, true), (LENGTH + 1, false)]
-    {
-        let disks = labels::disks(&labels::ids(2), true, Limits::default());
-        let devices: Vec<Arc<dyn BlockDevice>> =
-            disks.iter().map(|disk| disk.clone() as Arc<dyn BlockDevice>).collect();
-        let (later, events) = (Arc::<Later>::default(), Arc::<Events>::default());
-        let target: Arc<dyn Target> =
-            rig::create("internal 0 2 vbd0 0 vbd1 0", &devices, length, later, events).unwrap();
-        target.resume();
-        while let Some(disk) = disks.iter().find(|disk| disk.queued() > 0) {
-            disk.complete(disk.pending(0).unwrap().id, sim::Outcome::Ok);
-        }
-        let told = target.message(&["show"]).unwrap();
+fn a_table_of_another_length_does_not_start_the_mirror() {
+    for length in [LENGTH - 8, LENGTH - 1, LENGTH + 1, LENGTH + 8] {
         let why = format!("the table says {length} sectors, the mirror has {LENGTH}");
-        assert_eq!(told.contains(&why), !runs, "{told}");
-        assert_eq!(target.status().ends_with("refused"), !runs, "{}", target.status());
+        assert_refused(2, length, "internal 0 2 vbd0 0 vbd1 0", &why);
     }
+    let disks = labels::disks(&labels::ids(2), true, Limits::default());
+    let rig = Recorded::by_table(disks, LENGTH, "internal 0 2 vbd0 0 vbd1 0", 0);
+    rig.rest();
+    assert!(rig.runs());
+}
+
+#[test]
+fn a_table_with_fewer_legs_than_members_does_not_start_the_mirror() {
+    let why = "the mirror has 3 members, the table names 2";
+    assert_refused(3, LENGTH, "internal 0 2 vbd0 0 vbd1 0 1 start_degraded=run", why);
 }
 
 #[test]
@@ -178,6 +192,24 @@ fn a_leg_on_which_the_data_does_not_fit_is_left_alone() {
                 let why = rig.message(message).unwrap_err().to_string();
                 assert!(why.contains(&format!("a member needs {needs} sectors")), "{why}");
             }
+        }
+    }
+}
+
+#[test]
+fn a_new_member_whose_offset_leaves_too_little_room_is_refused() {
+    for (room, refused) in [(23, true), (24, false)] {
+        let whole = labels::disks(&labels::ids(2), true, Limits::default());
+        let blank = SimDisk::new(Sectors(DATA + LENGTH + room), Limits::default());
+        let args = "internal 0 2 vbd0 0 vbd1 24 1 start_degraded=run";
+        let rig = Recorded::by_table(vec![whole[0].clone(), blank], LENGTH, args, 0);
+        rig.rest();
+        assert_eq!(rig.letters(), "AD");
+        let answer = rig.message("add 1").map_err(|error| error.to_string());
+        rig.rest();
+        match refused {
+            true => assert!(answer.unwrap_err().contains("needs 120 sectors, it has 119")),
+            false => assert_eq!(rig.letters(), "AA"),
         }
     }
 }
