@@ -114,13 +114,14 @@ impl<'a> Decision<'a> {
         listed && fits && self.has_a_past_with(it)
     }
 
+    /// Whether it is, by all that is known.
     fn is_in_sync(&self, it: Candidate<'_>) -> bool {
-        self.in_sync.iter().any(|other| other.device == it.device)
+        is_among(&self.in_sync, it)
     }
 
     /// Whether records call it in sync, whatever maps say.
     fn was_listed(&self, it: Candidate<'_>) -> bool {
-        self.listed.iter().any(|other| other.device == it.device)
+        is_among(&self.listed, it)
     }
 
     /// Whether a member's own record lists the newest in sync.
@@ -179,6 +180,10 @@ impl<'a> Decision<'a> {
             |it: Candidate<'_>| self.was_listed(it) || (it.is_evidence() && !it.rolled_back);
         listed && !self.member(id).is_some_and(has_not)
     }
+}
+
+fn is_among(candidates: &[Candidate<'_>], it: Candidate<'_>) -> bool {
+    candidates.iter().any(|other| other.device == it.device)
 }
 
 /// Whether a member missed something by the map of another one, or by its own.

@@ -44,24 +44,19 @@ pub(super) struct Salvaged {
 /// Reads what can be read of a damaged copy of `good`.
 pub(super) fn salvage(damaged: &[u8], good: MapPage) -> Salvaged {
     let MapPage { seq, marks, .. } = good;
-    let intact = |doubtful: bool, seq, marks| Salvaged {
-        seq,
-        marks,
-        doubtful: [doubtful; Part::COUNT],
-        lost: doubtful,
+    let mut salvaged = Salvaged { seq, marks, doubtful: [false; Part::COUNT], lost: false };
+    let Some(head) = page::head_of(damaged) else {
+        return Salvaged { doubtful: [true; Part::COUNT], lost: true, ..salvaged };
     };
-    let Some(head) = page::head_of(damaged) else { return intact(true, seq, marks) };
-    if (head.member, head.number, head.incarnation) != (good.member, good.number, good.incarnation)
-    {
-        // It was never written in this life of the member.
-        return intact(false, seq.max(head.seq), marks);
-    }
-    if head.seq <= seq {
-        return intact(false, seq, marks);
+    // Else it was never written in this life of the member.
+    let of_this_life = (head.member, head.number, head.incarnation)
+        == (good.member, good.number, good.incarnation);
+    salvaged.lost = of_this_life && head.seq > seq;
+    salvaged.seq = seq.max(head.seq);
+    if !salvaged.lost {
+        return salvaged;
     }
     // A newer commit was begun. Where its marks are whole, either may be what counts.
-    let mut salvaged = intact(false, head.seq, marks);
-    salvaged.lost = true;
     for part in Part::all() {
         match part.marks_of(damaged) {
             Some(newer) => {

@@ -27,13 +27,16 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a newer page of which a part is damaged was never written",
         rule: "A record that went bad is not a record that was never written.",
         file: COPIES,
-        edits: &[("if head.seq <= seq {", "if head.seq <= seq || true {")],
+        edits: &[("of_this_life && head.seq > seq;", "of_this_life && head.seq > seq && false;")],
     },
     Mutant {
         name: "a page whose head is damaged was not newer",
         rule: "the record may have been newer",
         file: COPIES,
-        edits: &[("return intact(true, seq, marks)", "return intact(false, seq, marks)")],
+        edits: &[(
+            "Salvaged { doubtful: [true; Part::COUNT], lost: true, ..salvaged }",
+            "salvaged",
+        )],
     },
     Mutant {
         name: "a number near its end is counted on from",
