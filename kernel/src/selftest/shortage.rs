@@ -286,9 +286,16 @@ fn no_command_ends_the_machine(may_sleep: &MaySleep) -> Result<(), String> {
     disks.end(&mut session)
 }
 
-/// Mirrors of the most regions, until there is no memory for one more.
+/// How many of the largest blocks are left for tables: more than ten mirrors need.
+const FOR_TABLES: usize = 64;
+
+/// Mirrors of the most regions, until there is no memory for one more. Most memory is
+/// taken before, as to fill it by mirrors takes minutes.
 fn tables_fill_no_memory(may_sleep: &MaySleep) -> Result<(), String> {
     let rig = Rig::new(may_sleep)?;
+    let mut hoard = lasting_hoard(may_sleep)?;
+    check!(hoard.len() > FOR_TABLES && hoard[FOR_TABLES - 1].capacity() == SIZES[0]);
+    drop(hoard.drain(..FOR_TABLES));
     let mut session = Session::new(&rig.dm, Mode::Plain, may_sleep);
     let length = dm_mirror::REGIONS_MAX * 8;
     let legs = |nth: usize| format!("{length} mirror core 2 8 nosync 1 z{nth} 0");

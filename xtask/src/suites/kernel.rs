@@ -73,6 +73,10 @@ fn one_boot(guest: &mut Guest, lab: &Lab, report: &mut Report) -> Tally {
         running = match outcome {
             Outcome::Unfinished => Some(name.to_owned()),
             Outcome::Passed | Outcome::Failed => {
+                if outcome == Outcome::Failed && !line.starts_with("test ") {
+                    // The test logged: its outcome stands far from its name.
+                    report.line(&format!("test {name} ... {line}"));
+                }
                 tally += Tally::of(outcome == Outcome::Passed);
                 None
             }
@@ -82,7 +86,7 @@ fn one_boot(guest: &mut Guest, lab: &Lab, report: &mut Report) -> Tally {
     if verdict != Verdict::Passed && unheard {
         tally += Tally::of(false);
         let within = running.map(|name| format!(" in the test {name}")).unwrap_or_default();
-        report.line(&format!("{verdict}{within}"));
+        report.line(&format!("test of the kernel ... FAILED: {verdict}{within}"));
         report.text(&lab.panic(report).unwrap_or_default());
     }
     tally

@@ -2,8 +2,8 @@
 //!
 //! A suite is a name and a function that counts. Rules: a suite that cannot run
 //! counts as one failure and does not stop the others; what a suite printed is
-//! kept in a log and shown only if it failed; the last line is
-//! `N passed, N failed` and says it all.
+//! kept in a log and shown only if it failed; at the end stand the names of all tests
+//! that failed; the last line is `N passed, N failed` and says it all.
 
 mod cargo;
 mod console;
@@ -107,9 +107,13 @@ pub(crate) fn main(options: &Options) -> Result<ExitCode> {
         (suites, _) => suites.iter().any(|it| it == name),
     };
     let mut total = Tally::default();
+    let mut failures = Vec::new();
     for (name, suite) in SUITES.iter().filter(|(name, _)| asked_for(name)) {
-        total += run(name, *suite, options)?;
+        let (tally, failed) = run(name, *suite, options)?;
+        total += tally;
+        failures.extend(failed.into_iter().map(|line| format!("suite {name}: {line}")));
     }
+    failures.iter().for_each(|line| println!("{line}"));
     println!("{total}");
     ensure!(total != Tally::default(), "nothing was tested");
     Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -166,17 +170,16 @@ fn run(
     name: &str,
     suite: fn(&Options, &mut Report) -> Result<Tally>,
     options: &Options,
-) -> Result<Tally> {
+) -> Result<(Tally, Vec<String>)> {
     let mut report = Report::start(name, &workspace::make(workspace::runs().join(name))?)?;
     let start = Instant::now();
     let ended = suite(options, &mut report);
     let tally = ended.and_then(|tally| counted(tally, options.filter.is_some()));
     let tally = tally.unwrap_or_else(|why| {
-        report.line(&format!("{name}: {why:#}"));
+        report.line(&format!("test of {name} ... FAILED: {why:#}"));
         Tally::of(false)
     });
-    report.end(tally, start.elapsed());
-    Ok(tally)
+    Ok((tally, report.end(tally, start.elapsed())))
 }
 
 #[cfg(test)]

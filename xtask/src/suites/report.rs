@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::tally::{Tally, is_pass};
+use super::tally::{Tally, is_failure, is_pass};
 use crate::workspace;
 
 /// How often the moving line moves.
@@ -71,8 +71,9 @@ impl Report {
         text.lines().for_each(|line| self.line(line));
     }
 
-    /// The suite is over: its one line, and after a failure its output.
-    pub(crate) fn end(mut self, tally: Tally, took: Duration) {
+    /// The suite is over: its one line, and after a failure its output. Returns the lines
+    /// that say which tests failed, each once.
+    pub(crate) fn end(mut self, tally: Tally, took: Duration) -> Vec<String> {
         self.bar.finish_and_clear();
         let _ = self.log.flush();
         let mut out = stdout().lock();
@@ -87,5 +88,15 @@ impl Report {
         let word = if tally.failed == 0 { "ok" } else { "FAILED" };
         let seconds = took.as_secs_f32();
         let _ = writeln!(out, "suite {:<8} {word:<6} {tally} in {seconds:.1} s", self.name);
+        let mut failures: Vec<String> = Vec::new();
+        for line in self.lines.iter().map(|line| line.trim()).filter(|line| is_failure(line)) {
+            if !failures.iter().any(|known| known == line) {
+                failures.push(line.to_owned());
+            }
+        }
+        if failures.is_empty() && tally.failed > 0 {
+            failures.push(format!("{} failed", tally.failed));
+        }
+        failures
     }
 }

@@ -67,6 +67,14 @@ pub(crate) fn is_pass(line: &str) -> bool {
     line.starts_with("PASS [") || (line.starts_with("test ") && line.ends_with("... ok"))
 }
 
+/// Whether `line` only says that a test failed, in any runner's words.
+pub(crate) fn is_failure(line: &str) -> bool {
+    let line = line.trim();
+    let by_nextest = ["FAIL [", "TIMEOUT [", "SIGABRT [", "SIGSEGV ["];
+    by_nextest.iter().any(|word| line.starts_with(word))
+        || (line.starts_with("test ") && line.contains(" ... FAILED"))
+}
+
 /// The number before `word`.
 fn count(text: &str, word: &str) -> Option<u32> {
     let before = &text[..text.find(&format!(" {word}"))?];
@@ -138,6 +146,16 @@ mod tests {
         assert!(is_pass("test a::b ... ok"));
         assert!(!is_pass("test a::b ... FAILED"));
         assert!(!is_pass("        FAIL [   0.295s] ( 28/397) dm::dm a::b"));
+    }
+
+    #[test]
+    fn failures_are_told_from_what_is_logged() {
+        assert!(is_failure("        FAIL [   0.295s] ( 28/397) dm::dm a::b"));
+        assert!(is_failure("     TIMEOUT [  60.0s] ( 28/397) dm::dm a::b"));
+        assert!(is_failure("test a::b ... FAILED (b is 3, line 7)"));
+        assert!(!is_failure("test a::b ... ok"));
+        assert!(!is_failure("        PASS [   0.033s] (348/397) xtask::bin/xtask a::b"));
+        assert!(!is_failure("m0: a leg FAILED") && !is_failure("test a::b ... a line"));
     }
 
     #[test]
