@@ -349,7 +349,7 @@ fn a_leg_whose_page_is_on_its_way_is_not_taken_back() {
     rig.blink(1);
     let said = take_back_when_told(&rig, 1);
     end(&rig, 1, Ask::Map);
-    assert!(said.lock().unwrap().as_ref().is_some_and(|said| said.contains("on its way")));
+    assert!(said.lock().unwrap().as_ref().is_some_and(|said| said.contains("try again later")));
     rig.settle();
     assert_eq!((rig.end(write), rig.letters().as_str()), (Some(Ok(())), "AD"));
 }
@@ -363,7 +363,7 @@ fn a_leg_whose_superblock_is_on_its_way_is_not_taken_back() {
     rig.blink(1);
     let said = take_back_when_told(&rig, 1);
     end(&rig, 1, Ask::Super);
-    assert!(said.lock().unwrap().as_ref().is_some_and(|said| said.contains("on its way")));
+    assert!(said.lock().unwrap().as_ref().is_some_and(|said| said.contains("try again later")));
     rig.settle();
     assert_eq!(rig.letters(), "ADD");
 }

@@ -1,0 +1,407 @@
+//! The core: what a mirror decides.
+//!
+//! Place: the hands (`io/`) bring it [`Event`]s one at a time, and do the [`Action`]s that
+//! it gives. It holds no bio and no lock, and issues nothing: time, chance and what devices
+//! answer are arguments. So a run can be replayed from its events.
+//!
+//! It is made of parts (`parts/`), which own their state and know only each other, and of
+//! steps (`steps/`), which say what an event means for several parts.
+//!
+//! Rules:
+//!
+//! - **What follows is asked for, not remembered.** After an event, [`Core::settle`] asks
+//!   each part in turn whether there is something to do now, until none has. A step changes
+//!   what it has to, and calls nothing "because of that". Only the plain way of a request,
+//!   which says [`Follow::Nothing`], skips it; with the feature `proof` that is checked.
+//! - At least one leg is in sync at all times: the last one is never failed, its errors
+//!   go up.
+//! - Whoever holds a [`Ticket`] gives it back exactly once, in the step that decides what
+//!   came of it.
+
+pub(crate) mod event;
+pub(crate) mod parts;
+mod steps;
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::mem;
+use core::time::Duration;
+
+use bio::{BufCmd, Extent, Sector, Sectors};
+
+use event::{Action, Alarm, Answer, Event, Facts, Message};
+use parts::cleaner::{Cleaner, Suspension};
+use parts::errors::Threshold;
+use parts::flushes::FLUSHES_FOR;
+use parts::leg::{LEGS_MAX, LegSet, LegState};
+use parts::legs::{LegRecord, Legs};
+use parts::loss::Loss;
+use parts::membership::Membership;
+use parts::news::Untold;
+use parts::not_started::{Consent, NotStarted};
+use parts::pace::{Pace, Rate};
+use parts::policy::ReadPolicy;
+use parts::range::{RangeLock, Ticket};
+use parts::region::Regions;
+use parts::replacement::Replacement;
+use parts::requests::{REQUESTS_EXPECTED, Req, Requests};
+use parts::resync::Resync;
+use parts::retry::Retry;
+use parts::scrub::Scrub;
+use steps::flush::OwnFlush;
+use steps::search::Search;
+use steps::waiter::Waiter;
+
+/// Where the mirror keeps what it knows of its regions and legs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Log {
+    /// In memory.
+    Core {
+        /// The size of a region.
+        region: Sectors,
+        /// The legs are the same at the start.
+        nosync: bool,
+    },
+    /// On every member.
+    Internal,
+}
+
+/// What does not change while a mirror exists.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
+    pub(crate) legs: usize,
+    pub(crate) length: Sectors,
+    pub(crate) log: Log,
+    pub(crate) start_degraded: bool,
+    pub(crate) error_threshold: Threshold,
+    /// The smallest unit of transfer.
+    pub(crate) block: Sectors,
+}
+
+/// What a table says at first, and a person may change.
+pub(crate) struct Wishes {
+    pub(crate) read_policy: ReadPolicy,
+    /// Legs that are read only if no other can answer.
+    pub(crate) write_mostly: LegSet,
+    pub(crate) sync_rate: Rate,
+}
+
+/// Where a mirror is between its start and its end.
+#[derive(Debug)]
+pub(crate) enum Life {
+    /// It was not resumed yet, or a suspension came before its members were found. These
+    /// requests wait.
+    New(Vec<Req>),
+    /// It is finding its members.
+    Searching(Vec<Req>),
+    /// The session's first superblocks are on their way.
+    Opening(Vec<Req>),
+    /// It serves requests.
+    Running,
+    /// It waits for a member or a person, who is told why; requests fail.
+    Held(Box<NotStarted>),
+    /// What it found cannot be started; requests fail.
+    Refused(Box<NotStarted>),
+}
+
+/// Whether something may follow from an event beside ranges that became free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Follow {
+    /// Nothing can: all parts are as they were, but for requests and ranges.
+    Nothing,
+    /// All parts are to be asked.
+    Perhaps,
+}
+
+impl Follow {
+    fn or(self, other: Follow) -> Follow {
+        if self == Follow::Nothing { other } else { Follow::Perhaps }
+    }
+}
+
+/// Throws 64 random bits.
+pub(crate) type Dice<'a> = &'a mut dyn FnMut() -> u64;
+
+/// A promotion on its way, with the range of the whole mirror.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Promotion {
+    /// The legs are being flushed.
+    Flushing(Ticket),
+    /// Superblocks come to call them in sync.
+    Recording(Ticket),
+}
+
+/// A mirror's state, and what it decides.
+pub(crate) struct Core {
+    pub(crate) setup: Setup,
+    pub(crate) life: Life,
+    /// What a person said about the start that has not succeeded yet.
+    pub(crate) consent: Consent,
+    pub(crate) suspension: Suspension,
+    search: Option<Search>,
+    /// What was known last of the legs' devices.
+    facts: Box<Facts>,
+    /// Legs of which it is not known which member they hold: they could not be read when
+    /// the session began, and several members were missing.
+    unknown: LegSet,
+    /// Legs that a person took out, which no superblock durably says yet: if this session
+    /// ends before, the next one begins without them.
+    by_hand: LegSet,
+    /// Legs that are being read or wiped, to be taken back ...
+    looking: LegSet,
+    /// ... whatever lies on them, ...
+    forced: LegSet,
+    /// ... and those of them that a person failed meanwhile.
+    called_off: LegSet,
+    /// Legs that are to be taken back, and will be looked at when the mirror runs.
+    put_off: LegSet,
+    /// Legs whose superblocks are being wiped: since when, and which place is next.
+    wiping: [Option<steps::newcomer::Wipe>; LEGS_MAX],
+    retry: Retry,
+    pub(crate) legs: Legs,
+    requests: Requests,
+    ranges: RangeLock<Waiter>,
+    pub(crate) read_policy: ReadPolicy,
+    pub(crate) write_mostly: LegSet,
+    /// The leg that was read last.
+    last_read: usize,
+    /// `None` until the mirror has found its members.
+    pub(crate) regions: Option<Regions>,
+    /// `None` where nothing is recorded.
+    pub(crate) membership: Option<Membership>,
+    own_flushes: [Option<OwnFlush>; FLUSHES_FOR],
+    resync: Resync,
+    pub(crate) scrub: Scrub,
+    pub(crate) pace: Pace,
+    cleaner: Cleaner,
+    promotion: Option<Promotion>,
+    replacement: Option<Replacement>,
+    pub(crate) loss: Loss,
+    untold: Untold,
+    /// When the event came that is being met.
+    now: Duration,
+    /// What is to be done, in order.
+    actions: VecDeque<Action>,
+}
+
+impl Core {
+    /// A mirror that does nothing until it is resumed. `resets` says how often each leg's
+    /// device has lost its cache; `regions` are those of a mirror without records.
+    pub(crate) fn new(
+        setup: Setup,
+        wishes: Wishes,
+        regions: Option<Regions>,
+        resets: &[u64],
+    ) -> Core {
+        let Wishes { read_policy, write_mostly, sync_rate } = wishes;
+        let first = |leg| match (setup.log, leg) {
+            (Log::Internal, _) => LegState::Failed(parts::leg::Failure::Absent),
+            (Log::Core { nosync: true, .. }, _) | (_, 0) => LegState::InSync,
+            (Log::Core { .. }, _) => LegState::Rebuilding,
+        };
+        let record = |(leg, resets): (usize, &u64)| LegRecord::new(first(leg), *resets);
+        let mut core = Core {
+            setup,
+            life: Life::New(Vec::new()),
+            consent: Consent::default(),
+            suspension: Suspension::default(),
+            search: None,
+            facts: Box::default(),
+            unknown: LegSet::EMPTY,
+            by_hand: LegSet::EMPTY,
+            looking: LegSet::EMPTY,
+            forced: LegSet::EMPTY,
+            called_off: LegSet::EMPTY,
+            put_off: LegSet::EMPTY,
+            wiping: [None; LEGS_MAX],
+            retry: Retry::default(),
+            legs: Legs(resets.iter().enumerate().map(record).collect()),
+            requests: Requests::new(),
+            ranges: RangeLock::new(),
+            read_policy,
+            write_mostly,
+            last_read: setup.legs - 1,
+            regions: None,
+            membership: None,
+            own_flushes: [None; FLUSHES_FOR],
+            resync: Resync::default(),
+            scrub: Scrub::default(),
+            pace: Pace::new(sync_rate),
+            cleaner: Cleaner::default(),
+            promotion: None,
+            replacement: None,
+            loss: Loss::default(),
+            untold: Untold::default(),
+            now: Duration::ZERO,
+            actions: VecDeque::with_capacity(REQUESTS_EXPECTED),
+        };
+        if let Some(mut regions) = regions {
+            for leg in core.legs.that(|state| state == LegState::Rebuilding).iter() {
+                regions.all().for_each(|region| regions.miss(leg, region));
+            }
+            core.regions = Some(regions);
+            core.life = Life::Running;
+        }
+        core
+    }
+
+    /// The name that the next request gets.
+    pub(crate) fn next_request(&self) -> Req {
+        self.requests.next()
+    }
+
+    /// Meets an event at a moment: decides what it means, and all that follows from it.
+    /// What is to be done then, [`next`](Core::next) gives. `dice` throws 64 random bits.
+    pub(crate) fn step(&mut self, now: Duration, dice: Dice<'_>, event: Event) {
+        self.now = now;
+        let resync = matches!(event, Event::Alarm(Alarm::Resync | Alarm::Nap(_)));
+        let follow = self.meet(event, dice);
+        if follow == Follow::Perhaps && !resync {
+            self.resync.rested = false;
+        }
+        self.follow(follow, dice);
+    }
+
+    /// The same for what a person says. Gives the answer.
+    pub(crate) fn told(
+        &mut self,
+        now: Duration,
+        dice: Dice<'_>,
+        message: Message,
+        facts: Box<Facts>,
+    ) -> Answer {
+        self.now = now;
+        let answer = self.hear(message, facts);
+        self.resync.rested = false;
+        self.follow(Follow::Perhaps, dice);
+        answer
+    }
+
+    /// What a request asks, and where.
+    pub(crate) fn request(&self, req: Req) -> (BufCmd, Extent) {
+        (self.requests[req].cmd, self.requests[req].extent)
+    }
+
+    /// Where on each leg the mirror's first sector lies.
+    pub(crate) fn data_start(&self) -> Sector {
+        self.regions.as_ref().map_or(Sector(0), |it| it.geometry().data_start)
+    }
+
+    /// The next thing to be done, until there is none.
+    pub(crate) fn next(&mut self) -> Option<Action> {
+        let action = self.actions.pop_front()?;
+        if let Action::Complete { req, .. } | Action::Drop { req } = action {
+            self.requests.remove(req);
+        }
+        Some(action)
+    }
+
+    pub(crate) fn has_next(&self) -> bool {
+        !self.actions.is_empty()
+    }
+
+    fn meet(&mut self, event: Event, dice: Dice<'_>) -> Follow {
+        match event {
+            Event::Asked { req, cmd, extent } => return self.asked(req, cmd, extent),
+            Event::Block { req, extent } => return self.block_asked(req, extent),
+            Event::Joined { req, result } => return self.joined(req, result),
+            Event::Reported { leg, of, report } => return self.reported(leg, of, report, dice),
+            Event::Compared { req, differ } => self.compared(req, &differ),
+            Event::Verified { req, same } => self.verified(req, same),
+            Event::Searches { leg } => self.searches(leg),
+            Event::Searched { leg, found, facts } => self.searched(leg, found, facts),
+            Event::Alarm(alarm) => self.alarm(alarm),
+            Event::Resume(facts) => self.resume(facts),
+            Event::Suspend => self.suspend(),
+            Event::TornDown => self.tear_down(),
+        }
+        Follow::Perhaps
+    }
+
+    /// What follows from an event.
+    fn follow(&mut self, follow: Follow, dice: Dice<'_>) {
+        let granted = self.grant();
+        if follow.or(granted) == Follow::Perhaps {
+            self.settle(dice);
+        } else if cfg!(feature = "proof") {
+            assert!(!self.settle_once(dice), "something followed that was not asked for");
+        }
+    }
+
+    /// Asks each part what follows, until nothing does.
+    fn settle(&mut self, dice: Dice<'_>) {
+        while self.settle_once(dice) {}
+    }
+
+    /// Asks each part once. Facts come before what is derived from them, ends of requests
+    /// before new work, and ranges last. Whether anything followed.
+    fn settle_once(&mut self, dice: Dice<'_>) -> bool {
+        let followed = [
+            self.mint(dice),
+            self.second_round(),
+            self.became_durable(),
+            self.take_back(),
+            self.record_superblocks(),
+            self.record_maps(),
+            self.check_stop(),
+            self.wake_resync(),
+            self.wake_scrub(),
+            self.wake_cleaner(),
+            self.look_at_those_put_off(),
+            self.grant() == Follow::Perhaps,
+        ];
+        followed.contains(&true)
+    }
+
+    /// Has something done.
+    fn act(&mut self, action: Action) {
+        self.actions.push_back(action);
+    }
+
+    /// Tells a person something.
+    fn tell(&mut self, news: parts::news::News) {
+        self.act(Action::Tell(news));
+    }
+
+    /// The legs in sync; never none while the mirror runs.
+    pub(crate) fn in_sync(&self) -> LegSet {
+        self.legs.in_sync()
+    }
+
+    /// The legs that take writes.
+    fn writable(&self) -> LegSet {
+        self.legs.writable()
+    }
+
+    /// The legs whose state is so.
+    pub(crate) fn legs_that(&self, is: impl Fn(LegState) -> bool) -> LegSet {
+        self.legs.that(is)
+    }
+
+    /// What a person calls a leg: by its number in the table, and its device.
+    fn call(&self, leg: usize) -> alloc::string::String {
+        alloc::format!("leg {leg} ({})", self.facts[leg].name)
+    }
+
+    /// Whether it serves requests.
+    fn runs(&self) -> bool {
+        matches!(self.life, Life::Running)
+    }
+
+    /// Whether it fails requests.
+    pub(crate) fn refuses(&self) -> bool {
+        matches!(self.life, Life::Held(_) | Life::Refused(_))
+    }
+
+    /// Requests that wait for the start.
+    fn take_waiting(&mut self) -> Vec<Req> {
+        match &mut self.life {
+            Life::New(waiting) | Life::Searching(waiting) | Life::Opening(waiting) => {
+                mem::take(waiting)
+            }
+            Life::Running | Life::Held(_) | Life::Refused(_) => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,414 @@
+//! Who is in sync, as every superblock is to say it (SUPER_WRITE, SUPER_FLUSH).
+//!
+//! Place: part of the [`Core`](crate::core::Core). Whoever fails, promotes or takes back
+//! a leg changes what is wanted here, in the same step. `steps/superblocks.rs` has
+//! superblocks written until all legs in sync hold what is wanted, then those that are
+//! being rebuilt. Finished writes are parked here meanwhile.
+//!
+//! Rules:
+//!
+//! - No write, FUA or FLUSH is acknowledged while a leg in sync does not durably
+//!   hold what is wanted, whichever request saw the exclusion (R4).
+//! - A superblock goes to a leg that is being rebuilt only after all legs in sync
+//!   hold it (R15): a record that promotes a leg is on its source first.
+//! - Each exclusion and each promotion mints a generation (R10).
+//! - What begins or ends a session is committed twice, so that each record has seen
+//!   the first of every other: a member put back to what it was before shows less.
+//! - What is durable on all legs counts; then it goes to the other slots, and is flushed
+//!   there. The next commit begins after that: a superblock is the only one of its commit
+//!   for no longer than the commit takes, and at most the last one can be lost.
+//! - A leg that cannot write its superblock is out, and the rest commit again.
+//!   If it is the last, writes and flushes fail until it can (R9).
+
+use alloc::vec::Vec;
+use core::mem;
+
+use arrayvec::ArrayVec;
+use bio::IoResult;
+use uuid::Uuid;
+
+use super::counts::Cause;
+use super::leg::{LEGS_MAX, LegSet};
+use super::region::Moment;
+use super::requests::{LegErrors, Req};
+use crate::format::{
+    HISTORY_MAX, Member, MemberEntry, MemberId, MemberState, Minted, SLOTS, Superblock,
+};
+
+/// What superblocks are to say, and what they say.
+#[derive(Debug)]
+pub(crate) struct Membership {
+    /// For all members; slot, number and incarnation are each disk's own.
+    wanted: Superblock,
+    /// One more commit is to follow, once all hold what is wanted now.
+    twice: bool,
+    /// A generation is to be minted, by this member.
+    to_mint: Option<MemberId>,
+    disks: [Disk; LEGS_MAX],
+    commit: Option<Commit>,
+    /// The last leg could not write its superblock. The next commit waits for an alarm, or
+    /// for somebody who waits for it.
+    stuck: bool,
+    /// Requests that have ended on all legs, and are not to be acknowledged yet.
+    pub(crate) parked: Vec<Req>,
+}
+
+/// The superblock of one disk.
+#[derive(Clone, Copy, Debug, Default)]
+struct Disk {
+    slot: usize,
+    /// The largest number that was ever used.
+    seq: u64,
+    incarnation: u32,
+    /// The wanted version that is durable here; 0 before the first.
+    version: u64,
+    /// The generation that is durable here.
+    generation: Uuid,
+    /// The leg returns, and superblocks are to call it rebuilding.
+    marked: bool,
+    /// It returns as a new member, which superblocks do not know yet.
+    newcomer: Option<Uuid>,
+}
+
+/// What of a commit is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// The superblocks, and the flushes behind them.
+    First,
+    /// They are durable on all legs: their second copies.
+    Second,
+}
+
+/// Superblocks on their way.
+#[derive(Debug)]
+struct Commit {
+    stage: Stage,
+    /// What each leg is given, and in which slot.
+    writes: Vec<Write>,
+    /// When it began.
+    since: Moment,
+    version: u64,
+    generation: Uuid,
+    /// The legs that have not reported.
+    left: LegSet,
+    failed: LegErrors,
+}
+
+/// A superblock to be written: on which leg, into which slot.
+pub(crate) type Write = (usize, usize, Superblock);
+
+/// What follows when a superblock is durable on a leg, or could not be made so.
+pub(crate) enum Then {
+    /// Others are still on their way.
+    Wait,
+    /// The commit has ended on all legs, but for these that failed.
+    Over(LegErrors),
+    /// So have its second copies.
+    Twice(LegErrors),
+}
+
+impl Membership {
+    /// Goes on from the newest superblock that was found.
+    pub(crate) fn new(newest: Superblock) -> Membership {
+        Membership {
+            wanted: newest,
+            twice: false,
+            to_mint: None,
+            disks: [Disk::default(); LEGS_MAX],
+            commit: None,
+            stuck: false,
+            parked: Vec::new(),
+        }
+    }
+
+    /// What is wanted of all superblocks.
+    pub(crate) fn wanted(&self) -> &Superblock {
+        &self.wanted
+    }
+
+    /// A leg's disk holds this member; with a new `incarnation` all its map counts
+    /// for nothing. `in_doubt` is the slot into which the last superblock written there
+    /// failed to go: if that is where the newest was found, it may be that one, which no
+    /// flush covers. Nobody is told of it, and the next goes over it: the one in the other
+    /// slot is durable.
+    pub(crate) fn found(
+        &mut self,
+        leg: usize,
+        member: &Member,
+        incarnation: u32,
+        in_doubt: Option<usize>,
+    ) {
+        let Superblock { seq, generation, .. } = member.superblock;
+        let id = member.superblock.member();
+        // One that was restored from a snapshot shows less than was seen of it.
+        let seen = self.wanted.entry(id).map_or(0, |entry| entry.seen);
+        let seq = seq.max(seen);
+        let in_doubt = in_doubt == Some(member.slot);
+        let slot = if in_doubt { (member.slot + 1) % SLOTS } else { member.slot };
+        self.disks[leg] = Disk { slot, seq, incarnation, generation, ..Disk::default() };
+        if !in_doubt {
+            self.saw(id, seq);
+        }
+    }
+
+    /// A leg's wiped disk is to be a new member. Gives the incarnation of its map.
+    pub(crate) fn newcomer(&mut self, leg: usize, uuid: Uuid) -> u32 {
+        let (slot, incarnation) = (SLOTS - 1, 1);
+        self.disks[leg] = Disk { slot, incarnation, newcomer: Some(uuid), ..Disk::default() };
+        incarnation
+    }
+
+    /// Whether the mirror has this member.
+    pub(crate) fn has(&self, member: MemberId) -> bool {
+        self.wanted.entry(member).is_some()
+    }
+
+    /// The mirror no longer has this member.
+    pub(crate) fn forget(&mut self, member: MemberId) {
+        self.change(|wanted| wanted.members[member.index()] = None);
+    }
+
+    fn saw(&mut self, member: MemberId, seq: u64) {
+        if let Some(entry) = self.wanted.entry_mut(member) {
+            entry.seen = entry.seen.max(seq);
+        }
+    }
+
+    /// Something is wanted that is durable nowhere yet.
+    pub(crate) fn change(&mut self, change: impl FnOnce(&mut Superblock)) {
+        change(&mut self.wanted);
+        self.wanted.version += 1;
+        self.stuck = false;
+    }
+
+    /// The same, at the begin and the end of a session.
+    pub(crate) fn change_twice(&mut self, change: impl FnOnce(&mut Superblock)) {
+        self.change(change);
+        self.twice = true;
+    }
+
+    /// The last leg could not write its superblock: no other commit begins before it is
+    /// worth a try. What follows is not to be the last commit and the one that may be lost
+    /// at once.
+    pub(crate) fn not_committed(&mut self) {
+        (self.twice, self.stuck) = (true, true);
+    }
+
+    /// What failed may be tried again.
+    pub(crate) fn try_again(&mut self) {
+        self.stuck = false;
+    }
+
+    /// All hold what is to be committed twice: they are to have seen that.
+    pub(crate) fn begin_second_round(&mut self) {
+        self.twice = false;
+        self.change(|_| ());
+    }
+
+    /// Whether a second commit is still to come.
+    pub(crate) fn is_half_done(&self) -> bool {
+        self.twice
+    }
+
+    /// What all members are to hold of this one.
+    pub(crate) fn state(&self, member: MemberId) -> MemberState {
+        self.wanted.entry(member).map_or(MemberState::Out, |entry| entry.state)
+    }
+
+    pub(crate) fn set_state(&mut self, member: MemberId, state: MemberState) {
+        self.change(|wanted| {
+            if let Some(entry) = wanted.entry_mut(member) {
+                entry.state = state;
+            }
+        });
+    }
+
+    /// A new generation is wanted; `by` is the lowest member in sync. It is minted before
+    /// the step ends, and one for all who want one in a step.
+    pub(crate) fn mint(&mut self, by: MemberId) {
+        self.change(|_| ());
+        self.to_mint = Some(by);
+    }
+
+    /// Mints the generation that is wanted, if one is, with the identity that `dice` gives.
+    /// Whether one was.
+    pub(crate) fn mint_now(&mut self, dice: impl FnOnce() -> Uuid) -> bool {
+        let Some(by) = self.to_mint.take() else { return false };
+        let wanted = &mut self.wanted;
+        remember(&mut wanted.history, wanted.generation);
+        wanted.generation = dice();
+        wanted.minted = Minted { by: by.number(), session: wanted.session };
+        true
+    }
+
+    /// These generations led to what is wanted, too.
+    pub(crate) fn adopt(&mut self, generations: &[Uuid]) {
+        for &generation in generations {
+            remember(&mut self.wanted.history, generation);
+        }
+    }
+
+    /// A member goes out, and is so in `state`, in a new generation.
+    pub(crate) fn exclude(
+        &mut self,
+        leg: usize,
+        member: MemberId,
+        by: MemberId,
+        state: MemberState,
+    ) {
+        let Disk { seq, generation, newcomer, .. } = self.disks[leg];
+        if let Some(entry) = self.wanted.entry_mut(member)
+            // Else the entry is still that of the member before it.
+            && newcomer.is_none()
+        {
+            if seq > 0 {
+                entry.base = generation;
+            }
+            entry.state = state;
+        }
+        self.mint(by);
+    }
+
+    /// A member that a start finds no longer in sync goes out; a new generation is
+    /// to follow. One that is there keeps no base: what it did since is not known.
+    pub(crate) fn exclude_found(&mut self, member: MemberId, present: bool) {
+        let base = if present { Uuid::nil() } else { self.wanted.generation };
+        if let Some(entry) = self.wanted.entry_mut(member) {
+            (entry.state, entry.base) = (MemberState::Out, base);
+        }
+    }
+
+    /// In this session, superblocks were asked to call the leg rebuilding.
+    pub(crate) fn is_marked(&self, leg: usize) -> bool {
+        self.disks[leg].marked
+    }
+
+    /// Superblocks are to call the member on `leg` rebuilding.
+    pub(crate) fn mark(&mut self, leg: usize, member: MemberId) {
+        self.disks[leg].marked = true;
+        if let Some(uuid) = self.disks[leg].newcomer.take() {
+            let (state, base) = (MemberState::Rebuilding, Uuid::nil());
+            let entry = MemberEntry { uuid, state, base, seen: 0 };
+            return self.change(|wanted| wanted.members[member.index()] = Some(entry));
+        }
+        self.set_state(member, MemberState::Rebuilding);
+    }
+
+    /// The slot that does not hold the newest durable superblock of a leg.
+    pub(crate) fn next_slot(&self, leg: usize) -> usize {
+        (self.disks[leg].slot + 1) % SLOTS
+    }
+
+    /// Whether this leg's disk durably holds what is wanted.
+    pub(crate) fn holds(&self, leg: usize) -> bool {
+        self.disks[leg].version == self.wanted.version
+    }
+
+    /// When the commit on its way began.
+    pub(crate) fn since(&self) -> Moment {
+        self.commit.as_ref().expect("a superblock belongs to a commit").since
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.commit.is_none()
+    }
+
+    /// What the superblocks on their way are written for.
+    pub(crate) fn cause(&self) -> Cause {
+        match &self.commit {
+            Some(Commit { stage: Stage::Second, .. }) => Cause::Copies,
+            _ => Cause::Super,
+        }
+    }
+
+    /// Whether a superblock is on its way to this leg, or has failed there and its
+    /// commit is not over.
+    pub(crate) fn awaits(&self, leg: usize) -> bool {
+        let failed = |commit: &Commit| commit.failed.iter().any(|(it, _)| *it == leg);
+        self.commit.as_ref().is_some_and(|commit| commit.left.contains(leg) || failed(commit))
+    }
+
+    /// Whether a commit may begin now, and one of `legs` does not hold what is wanted.
+    pub(crate) fn wants(&self, legs: LegSet) -> bool {
+        let free = self.commit.is_none() && !self.stuck;
+        free && legs.iter().any(|leg| !self.holds(leg))
+    }
+
+    /// The superblocks to be written to `legs`, each with its leg and the slot on
+    /// its disk; it is `now`. `member` says which member a leg holds.
+    pub(crate) fn next(
+        &mut self,
+        legs: LegSet,
+        now: Moment,
+        member: impl Fn(usize) -> MemberId,
+    ) -> Vec<Write> {
+        let legs: Vec<usize> = legs.iter().filter(|&leg| !self.holds(leg)).collect();
+        let mut writes = Vec::new();
+        for &leg in &legs {
+            let disk = &mut self.disks[leg];
+            disk.seq += 1;
+            let (slot, seq, incarnation) = (member(leg).number(), disk.seq, disk.incarnation);
+            let superblock = Superblock { slot, seq, incarnation, ..self.wanted.clone() };
+            writes.push((leg, (disk.slot + 1) % SLOTS, superblock));
+        }
+        if !writes.is_empty() {
+            let (version, generation) = (self.wanted.version, self.wanted.generation);
+            let left = writes.iter().map(|(leg, ..)| *leg).collect();
+            let (stage, since, failed) = (Stage::First, now, LegErrors::new());
+            let writes = writes.clone();
+            self.commit = Some(Commit { stage, writes, since, version, generation, left, failed });
+        }
+        writes
+    }
+
+    /// A superblock is durable on a leg, or could not be made so.
+    pub(crate) fn done(&mut self, leg: usize, member: MemberId, result: IoResult) -> Then {
+        let commit = self.commit.as_mut().expect("a superblock belongs to a commit");
+        commit.left.remove(leg);
+        let (stage, last) = (commit.stage, commit.left.is_empty());
+        let disk = &mut self.disks[leg];
+        match (result, stage) {
+            (Ok(()), Stage::First) => {
+                disk.slot = (disk.slot + 1) % SLOTS;
+                disk.version = commit.version;
+                disk.generation = commit.generation;
+                let seq = disk.seq;
+                self.saw(member, seq);
+            }
+            (Ok(()), Stage::Second) => {}
+            (Err(error), _) => commit.failed.push((leg, error)),
+        }
+        match (last, stage, &mut self.commit) {
+            (true, Stage::First, Some(commit)) => Then::Over(mem::take(&mut commit.failed)),
+            (true, Stage::Second, commit) => {
+                Then::Twice(commit.take().map(|commit| commit.failed).unwrap_or_default())
+            }
+            _ => Then::Wait,
+        }
+    }
+
+    /// The first copies are over: the second ones, for `legs` of those that have the first.
+    pub(crate) fn second_copies(&mut self, legs: LegSet, now: Moment) -> Vec<Write> {
+        let disks = &self.disks;
+        let Some(commit) = &mut self.commit else { return Vec::new() };
+        let has = |leg: usize| legs.contains(leg) && disks[leg].version == commit.version;
+        let mut writes = mem::take(&mut commit.writes);
+        writes.retain(|(leg, ..)| has(*leg));
+        writes.iter_mut().for_each(|(_, slot, _)| *slot = (*slot + 1) % SLOTS);
+        commit.left = writes.iter().map(|(leg, ..)| *leg).collect();
+        (commit.stage, commit.since) = (Stage::Second, now);
+        if writes.is_empty() {
+            self.commit = None;
+        }
+        writes
+    }
+}
+
+/// Puts a generation to the front of a history.
+fn remember(history: &mut ArrayVec<Uuid, HISTORY_MAX>, generation: Uuid) {
+    history.retain(|it| *it != generation);
+    if history.is_full() {
+        history.pop();
+    }
+    history.insert(0, generation);
+}

@@ -1,0 +1,83 @@
+//! Which leg in sync a read goes to first.
+//!
+//! Place: part of the [`Core`](crate::core::Core). The feature `read_policy` of a table
+//! and the message of that name choose one; `steps/read.rs` asks it. A new policy has its
+//! name, its words and its choice here and nowhere else.
+
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
+
+use super::leg::{LEGS_MAX, LegSet};
+
+/// Which leg in sync a read goes to first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ReadPolicy {
+    /// Each in turn.
+    #[default]
+    RoundRobin,
+    /// The one with the fewest reads in flight.
+    LeastPending,
+    /// This one while it is in sync, else each in turn.
+    Prefer(usize),
+}
+
+/// What a policy may look at.
+pub(crate) struct Readers {
+    /// The leg that was read last.
+    pub(crate) last: usize,
+    /// How many reads each leg has.
+    pub(crate) pending: [u32; LEGS_MAX],
+}
+
+impl ReadPolicy {
+    /// One of `candidates`, if there is any.
+    pub(crate) fn pick(self, candidates: LegSet, readers: &Readers) -> Option<usize> {
+        match self {
+            ReadPolicy::Prefer(leg) if candidates.contains(leg) => Some(leg),
+            ReadPolicy::LeastPending => candidates.iter().min_by_key(|&leg| readers.pending[leg]),
+            ReadPolicy::RoundRobin | ReadPolicy::Prefer(_) => {
+                let next = |turn| (readers.last + turn) % LEGS_MAX;
+                (1..=LEGS_MAX).map(next).find(|&leg| candidates.contains(leg))
+            }
+        }
+    }
+
+    /// The leg of these from which the others get what they hold differently.
+    pub(crate) fn source(self, legs: LegSet) -> Option<usize> {
+        match self {
+            ReadPolicy::Prefer(leg) if legs.contains(leg) => Some(leg),
+            ReadPolicy::RoundRobin | ReadPolicy::LeastPending | ReadPolicy::Prefer(_) => {
+                legs.iter().next()
+            }
+        }
+    }
+
+    /// The policy of this name for so many legs, or why there is none.
+    pub(crate) fn parse(text: &str, legs: usize) -> Result<ReadPolicy, String> {
+        match text {
+            "round_robin" => return Ok(ReadPolicy::RoundRobin),
+            "least_pending" => return Ok(ReadPolicy::LeastPending),
+            _ => {}
+        }
+        let leg = text.strip_prefix("prefer=").and_then(|leg| leg.parse::<usize>().ok());
+        match leg {
+            Some(leg) if leg < legs => Ok(ReadPolicy::Prefer(leg)),
+            Some(leg) => Err(format!("there is no leg {leg}; legs are 0 to {}", legs - 1)),
+            None => Err(format!(
+                "there is no read policy `{text}`; use `round_robin`, `least_pending` or \
+                 `prefer=<leg>`"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for ReadPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReadPolicy::RoundRobin => f.write_str("round_robin"),
+            ReadPolicy::LeastPending => f.write_str("least_pending"),
+            ReadPolicy::Prefer(leg) => write!(f, "prefer={leg}"),
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! A leg that a person takes out, and that stays out until a person takes it back.
+//!
+//! Place: the message `fail` comes here; `start.rs` asks whom a person took out of a
+//! session that could not record it, `assemble` keeps out whom superblocks call so.
+//!
+//! Rules:
+//!
+//! - The answer is kept, over suspensions, other tables and restarts. Superblocks call the
+//!   member failed by hand, also if it was out before for another reason. Until one durably
+//!   says so, the mirror remembers it by the leg.
+//! - A word about a leg is never one about another leg's member: where it is not known
+//!   which member a leg holds, it is refused.
+
+use alloc::format;
+use alloc::string::String;
+
+use super::super::event::Answer;
+use super::super::parts::leg::{Failure, LegState};
+use super::super::{Core, Life};
+use crate::format::MemberState;
+
+impl Core {
+    /// A person takes a leg out (`fail`). It stays out, also over restarts, until a
+    /// person takes it back; also if it was out before for another reason.
+    pub(super) fn fail_by_hand(&mut self, leg: usize) -> Answer {
+        self.check_awake()?;
+        if !self.has_session() {
+            return Err("the mirror does not run: nothing is read from its legs, or written \
+                        to them"
+                .into());
+        }
+        self.check_known(leg)?;
+        self.fail_leg(leg, Failure::ByHand);
+        if !matches!(self.legs[leg].state, LegState::Failed(_)) {
+            return Err(format!(
+                "{} is the last one in sync; failing it would lose the data",
+                self.call(leg)
+            ));
+        }
+        // Until it is recorded, in whichever session.
+        self.by_hand.insert(leg);
+        self.replaces_no_more(leg);
+        self.call_off(leg);
+        self.keep_out_by_hand(leg);
+        Ok(format!("leg {leg} is out"))
+    }
+}
+
+impl Core {
+    /// Refuses to record something of a member by a leg that may hold another one.
+    pub(crate) fn check_known(&self, leg: usize) -> Result<(), String> {
+        if self.unknown.contains(leg) {
+            return Err(format!(
+                "leg {leg} could not be read when the mirror started, and several members were \
+                 missing: which one it is, is not known; `add {leg}` looks at it"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether a session runs, or its first superblocks are on their way.
+    pub(crate) fn has_session(&self) -> bool {
+        match self.life {
+            Life::Running | Life::Opening(_) => true,
+            Life::New(_) | Life::Searching(_) | Life::Held(_) | Life::Refused(_) => false,
+        }
+    }
+
+    /// A leg that is out stays so until a person takes it back, and superblocks are to
+    /// say so.
+    pub(crate) fn keep_out_by_hand(&mut self, leg: usize) {
+        let (Some(regions), Some(membership)) = (&self.regions, &mut self.membership) else {
+            return;
+        };
+        let member = regions.member(leg);
+        let recorded = membership.state(member).needs_a_person();
+        if !membership.has(member) || recorded || self.unknown.contains(leg) {
+            return;
+        }
+        self.legs[leg].state = LegState::Failed(Failure::ByHand);
+        membership.set_state(member, MemberState::FailedByHand);
+    }
+
+    /// A person took legs out before this session, and was told that they are.
+    pub(super) fn without_those_failed_by_hand(&mut self) {
+        for leg in self.by_hand.iter() {
+            self.fail_leg(leg, Failure::ByHand);
+            // It may have been out already for another reason.
+            if matches!(self.legs[leg].state, LegState::Failed(_)) {
+                self.keep_out_by_hand(leg);
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! A leg goes out.
+
+use super::super::Core;
+use super::super::parts::leg::{Failure, LegState};
+use super::super::parts::news::News;
+
+impl Core {
+    /// Takes a leg out, unless it is the last one in sync. Whether that is news, which a
+    /// person hears. Superblocks come to say so, and what waited for the leg to be made
+    /// equal waits no more: that follows.
+    pub(super) fn fail_leg(&mut self, leg: usize, why: Failure) -> bool {
+        let news = self.fail(leg, why);
+        if news {
+            self.tell(News::Out(leg, why));
+        }
+        news
+    }
+
+    /// Takes a leg out and says whether that is news; not the last in sync.
+    fn fail(&mut self, leg: usize, why: Failure) -> bool {
+        let last = self.in_sync().iter().eq([leg]);
+        match self.legs[leg].state {
+            LegState::Failed(_) => return false,
+            LegState::InSync if last => return false,
+            LegState::InSync | LegState::Rebuilding | LegState::Returning => {}
+        }
+        self.legs[leg].state = LegState::Failed(why);
+        self.resync.forget(leg, |_| true);
+        self.resync.stuck = false;
+        self.replaces_no_more(leg);
+        let by = self.in_sync().iter().next().expect("the last one is never failed");
+        if let Some(regions) = &mut self.regions {
+            regions.exclude(leg);
+            let (member, by) = (regions.member(leg), regions.member(by));
+            if let Some(membership) = &mut self.membership {
+                membership.exclude(leg, member, by, why.recorded_as());
+                self.untold.excluded.insert(leg);
+                if !membership.has(member) {
+                    self.legs[leg].state = LegState::Failed(Failure::NoMember);
+                }
+            }
+        }
+        true
+    }
+}

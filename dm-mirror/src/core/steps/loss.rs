@@ -1,0 +1,93 @@
+//! A leg whose device lost its cache: what counts of it, and who is told.
+//!
+//! Place: whoever hears of a leg's request calls [`Core::returned`] first, and asks
+//! [`LegRecord::kept`](super::super::parts::legs::LegRecord::kept) before it believes that
+//! something is durable there. `write.rs` has the mirror's user told.
+//!
+//! Rules:
+//!
+//! - A flush that failed may have lost the cache as well as a reset, whoever asked for
+//!   it: the flush that follows succeeds, and covers nothing.
+//! - What a leg was given counts only if the leg kept its cache from the moment before
+//!   the first of it was issued on: pages of the map and superblocks until the flush
+//!   behind the last has ended, a write group until it is settled. That holds for
+//!   every leg.
+//! - A leg that lost its cache is out, unless it is the last in sync. Then whatever
+//!   was acknowledged may be gone, and whoever relies on it hears of that: each
+//!   FLUSH fails, until one has told that began after the loss was noticed. One that
+//!   began before says nothing of what was acknowledged while it was on its way.
+
+use bio::BufCmd;
+
+use super::super::event::Report;
+use super::super::parts::leg::{Failure, LegState};
+use super::super::parts::legs::LOST;
+use super::super::parts::news::News;
+use super::super::parts::region::Moment;
+use super::super::parts::requests::Origin;
+use super::super::{Core, Follow};
+use crate::format::MemberState;
+
+impl Core {
+    /// A leg has given back what `cmd` asked, which is no flush; its device may have lost
+    /// its cache meanwhile. Nothing follows if it succeeded and did not.
+    pub(super) fn returned(&mut self, leg: usize, cmd: BufCmd, report: Report) -> Follow {
+        self.legs[leg].outstanding -= 1;
+        self.lost_meanwhile(leg, cmd, report)
+    }
+
+    /// What a leg that gave something back may have lost.
+    pub(super) fn lost_meanwhile(&mut self, leg: usize, cmd: BufCmd, report: Report) -> Follow {
+        let Report { result, resets, .. } = report;
+        let record = &mut self.legs[leg];
+        record.counts.write_errors += u64::from(result.is_err() && cmd != BufCmd::Read);
+        let why = match result {
+            // Another report may have said more.
+            _ if resets > record.resets => Failure::Reset,
+            Err(error) if cmd == BufCmd::Flush => Failure::Flush(error.kind),
+            Err(_) => return Follow::Perhaps,
+            Ok(()) => return Follow::Nothing,
+        };
+        record.resets = record.resets.max(resets);
+        let now = self.tick();
+        self.legs[leg].lost = now;
+        let out = self.fail_leg(leg, why);
+        if !out && self.last_leg_lost_cache(leg) && self.loss.notice(now) {
+            self.tell(News::Lost(leg, why));
+        }
+        Follow::Perhaps
+    }
+
+    /// The next moment; the first of all until the mirror runs.
+    pub(super) fn tick(&mut self) -> Moment {
+        self.regions.as_mut().map_or(Moment::default(), |regions| regions.tick())
+    }
+
+    /// A leg that stays may have lost what its cache held, if it is the last in sync.
+    /// Legs being rebuilt may have some of that: it is copied to them again, whatever
+    /// it is now. What is still to be acknowledged fails. False if the leg is out.
+    fn last_leg_lost_cache(&mut self, leg: usize) -> bool {
+        if self.legs[leg].state != LegState::InSync {
+            return false;
+        }
+        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+        let promoted = self.legs_to_be_promoted();
+        let Core { regions, membership, requests, .. } = self;
+        let Some(regions) = regions else { return true };
+        if let Some(membership) = membership {
+            // They were whole; what they were copied from is so no more.
+            for leg in promoted.iter() {
+                membership.set_state(regions.member(leg), MemberState::Rebuilding);
+            }
+            for &req in &membership.parked {
+                if requests[req].origin == Origin::User {
+                    let group = requests.group(req);
+                    group.result = group.result.and(LOST);
+                }
+            }
+        }
+        regions.doubt_all(rebuilding);
+        self.writable().iter().for_each(|leg| self.resync.forget(leg, |_| true));
+        true
+    }
+}

@@ -1,0 +1,178 @@
+//! Reading: one leg, and on an error the next.
+//!
+//! Place: `waiter.rs` calls [`Core::read`] with the range held shared; the resync reads its
+//! source the same way, holding the range exclusively. What a leg could not read is
+//! rewritten there afterwards (`scrub.rs`).
+
+use bio::{BufCmd, ErrorKind, Extent, IoError, IoResult};
+
+use super::super::event::{Action, Report, Step};
+use super::super::parts::counts::Cause;
+use super::super::parts::leg::{Failure, LEGS_MAX, LegSet};
+use super::super::parts::policy::Readers;
+use super::super::parts::range::Mode;
+use super::super::parts::requests::{Origin, ReadTry, Req, What};
+use super::super::{Core, Follow};
+use super::waiter::Waiter;
+
+impl Core {
+    /// Starts a read, or has it wait until its regions are settled.
+    pub(super) fn enter_read(&mut self, req: Req) -> Follow {
+        let extent = self.requests[req].extent;
+        if !self.is_unsettled(extent) {
+            return self.enter(extent, Mode::Shared, Waiter::Request(req));
+        }
+        self.resync.readers.push((req, extent));
+        // What it waits for may be the superblock of the last leg.
+        self.try_superblocks_again();
+        self.resync.wake_for_reader();
+        Follow::Perhaps
+    }
+
+    /// Reads from some leg, then from the others until one succeeds.
+    pub(super) fn read(&mut self, req: Req) -> Follow {
+        let none = LegSet::EMPTY;
+        let leg = self.read_pick(req, none).expect("one leg is always in sync");
+        self.issue_read(req, ReadTry { leg, tried: none, bad: none });
+        Follow::Nothing
+    }
+
+    /// A block of a read came that is taken apart; the whole holds the range.
+    pub(in super::super) fn block_asked(&mut self, req: Req, extent: Extent) -> Follow {
+        let named = self.requests.add(BufCmd::Read, extent, Origin::Block);
+        assert_eq!(named, req, "the hands keep its bio under its name");
+        self.read(req)
+    }
+
+    /// Chooses an in-sync leg that has not been tried, by the read policy, and
+    /// counts the read as pending there.
+    fn read_pick(&mut self, req: Req, tried: LegSet) -> Option<usize> {
+        let copies = self.requests[req].origin == Origin::Copy;
+        let candidates = self.in_sync().without(tried);
+        let leg = self.choose(candidates, copies)?;
+        self.last_read = leg;
+        self.legs[leg].reads_pending += 1;
+        let cause = if copies {
+            self.resync.source = leg;
+            Cause::Copy
+        } else {
+            Cause::User
+        };
+        self.legs[leg].issued(BufCmd::Read, cause);
+        Some(leg)
+    }
+
+    fn issue_read(&mut self, req: Req, it: ReadTry) {
+        self.requests[req].what = What::Read(it);
+        self.act(Action::Issue { req, leg: it.leg, step: Step::Read });
+    }
+
+    /// A leg is done with a read (`disk_read_bio_done`).
+    pub(super) fn read_bio_done(&mut self, req: Req, mut it: ReadTry, report: Report) -> Follow {
+        let Report { mut result, memory, .. } = report;
+        self.legs[it.leg].reads_pending -= 1;
+        let calm = self.returned(it.leg, BufCmd::Read, report);
+        let extent = self.requests[req].extent;
+        if result.is_ok() && !self.in_sync().contains(it.leg) {
+            // It went out meanwhile, and may have lost what was acknowledged.
+            result = Err(IoError { kind: ErrorKind::Gone, resid: extent.count().bytes() });
+        }
+        if let Err(error) = result {
+            self.read_failed(it.leg, error.kind);
+            it.tried.insert(it.leg);
+            if error.kind == ErrorKind::Media {
+                it.bad.insert(it.leg);
+            }
+            if let Some(leg) = self.read_pick(req, it.tried) {
+                self.issue_read(req, ReadTry { leg, ..it });
+                return Follow::Perhaps;
+            }
+        }
+        let whole = self.requests[req].origin == Origin::User;
+        if whole && result.is_err() && self.may_go_by_block(extent, it.bad, memory) {
+            self.requests[req].what = What::Blocks;
+            self.act(Action::ByBlock { req });
+            return Follow::Perhaps;
+        }
+        let origin = self.requests[req].origin;
+        self.read_over(req, it, result);
+        if origin == Origin::Copy || !it.tried.is_empty() { Follow::Perhaps } else { calm }
+    }
+
+    /// A read ends. Only then are blocks rewritten that a leg could not read.
+    fn read_over(&mut self, req: Req, it: ReadTry, result: IoResult) {
+        let extent = self.requests[req].extent;
+        match self.requests[req].origin {
+            Origin::Copy => self.chunk_read(req, result),
+            Origin::User | Origin::Block | Origin::Scrub(_) => {
+                self.release_of(req);
+                self.complete(req, result);
+            }
+        }
+        if result.is_ok() && !it.bad.is_empty() {
+            self.want_repair(extent, it.bad);
+        }
+    }
+
+    /// One bad sector does not condemn a leg; a device that is gone, or hangs,
+    /// is out for everything.
+    pub(super) fn read_failed(&mut self, leg: usize, kind: ErrorKind) {
+        self.legs[leg].counts.read_errors += 1;
+        if matches!(kind, ErrorKind::Gone | ErrorKind::Timeout) {
+            self.fail_leg(leg, Failure::Read(kind));
+        }
+        if kind == ErrorKind::Media {
+            self.medium_failed(leg);
+        }
+    }
+
+    /// A leg's medium did not give what was written to it.
+    fn medium_failed(&mut self, leg: usize) {
+        let too_many = self.legs[leg].errors.add(self.now, self.setup.error_threshold);
+        if too_many {
+            self.fail_leg(leg, Failure::TooManyErrors);
+        }
+    }
+
+    /// Whether several legs failed a read that has several blocks: perhaps each
+    /// for another one.
+    fn may_go_by_block(&self, extent: Extent, bad: LegSet, memory: bool) -> bool {
+        let several = self.in_sync().and(bad).iter().count() > 1;
+        several && extent.count() > self.setup.block && memory
+    }
+
+    /// All blocks of a read have ended.
+    pub(in super::super) fn joined(&mut self, req: Req, result: IoResult) -> Follow {
+        self.release_of(req);
+        self.complete(req, result);
+        Follow::Nothing
+    }
+
+    /// One of `candidates`; for a resync the one that it began the region with.
+    fn choose(&self, candidates: LegSet, copies: bool) -> Option<usize> {
+        let candidates = self.rather_read(candidates);
+        match self.source_of_region() {
+            Some(leg) if copies && candidates.contains(leg) => Some(leg),
+            _ => self.read_policy.pick(candidates, &self.readers()),
+        }
+    }
+
+    fn readers(&self) -> Readers {
+        let mut pending = [0; LEGS_MAX];
+        for (leg, record) in self.legs.iter().enumerate() {
+            pending[leg] = record.reads_pending;
+        }
+        Readers { last: self.last_read, pending }
+    }
+
+    /// Those of `legs` that are not written mostly, if there are any.
+    pub(super) fn rather_read(&self, legs: LegSet) -> LegSet {
+        let others = legs.without(self.write_mostly);
+        if others.is_empty() { legs } else { others }
+    }
+
+    /// The leg of these of which the others get what they hold differently.
+    pub(super) fn source_of(&self, legs: LegSet) -> Option<usize> {
+        self.read_policy.source(self.rather_read(legs))
+    }
+}

@@ -1,0 +1,80 @@
+//! A search of what legs hold: superblocks, then the map.
+//!
+//! Place: a start searches all legs, a person who adds one has that searched. The hands
+//! read (`io/search.rs`); this keeps who has not been read, and goes on when all have.
+//!
+//! Rule: a leg is flushed before it is read, so that all that is found is durable. The
+//! last machine may have gone down and left the disks their power: a superblock that is
+//! only in a cache would be believed, seen by the other members, and overtaken in its other
+//! slot, and then be lost.
+
+use alloc::boxed::Box;
+use core::array;
+
+use bio::BufCmd;
+
+use super::super::Core;
+use super::super::event::Facts;
+use super::super::parts::counts::Cause;
+use super::super::parts::flushes::Who;
+use super::super::parts::found::Found;
+use super::super::parts::leg::{LEGS_MAX, LegSet};
+
+/// What a search is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum For {
+    /// The start of a session.
+    Start,
+    /// A leg that a person adds.
+    Return,
+}
+
+/// A search of all legs, for a start.
+#[derive(Debug)]
+pub(in super::super) struct Search {
+    /// Legs that have not been read.
+    left: LegSet,
+    found: [Found; LEGS_MAX],
+}
+
+impl Core {
+    /// Has `legs` read. Those of which the table names no device are absent.
+    pub(super) fn search(&mut self, legs: LegSet, what: For) {
+        let there: LegSet = legs.iter().filter(|&leg| self.facts[leg].there).collect();
+        if what == For::Start {
+            self.search = Some(Search { left: there, found: array::from_fn(|_| Found::Absent) });
+        }
+        for leg in there.iter() {
+            self.flush_leg(leg, Who::Search, Cause::Super);
+        }
+        match what {
+            For::Start if there.is_empty() => self.search_over(),
+            For::Return if there.is_empty() => {
+                legs.iter().for_each(|leg| self.returned_leg_found(leg, Found::Absent));
+            }
+            For::Start | For::Return => {}
+        }
+    }
+
+    /// The hands are going to read a leg.
+    pub(in super::super) fn searches(&mut self, leg: usize) {
+        self.legs[leg].issued(BufCmd::Read, Cause::Super);
+    }
+
+    /// A leg was read.
+    pub(in super::super) fn searched(&mut self, leg: usize, found: Found, facts: Box<Facts>) {
+        self.facts = facts;
+        let Some(search) = &mut self.search else { return self.returned_leg_found(leg, found) };
+        search.found[leg] = found;
+        search.left.remove(leg);
+        if search.left.is_empty() {
+            self.search_over();
+        }
+    }
+
+    fn search_over(&mut self) {
+        if let Some(Search { found, .. }) = self.search.take() {
+            self.found(&found);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Suspending the mirror: when nothing is on its way any more.
+//!
+//! Place: [`Target::suspend`](dm::Target::suspend) comes here. First background work ends
+//! with what it has in flight; then everything is left clean that can be, and superblocks
+//! come to say so.
+//!
+//! Rules:
+//!
+//! - Whoever suspends the mirror may give its disks to somebody else. So a suspension waits
+//!   for every request of the mirror's own, on legs that are out too, and for the searches
+//!   that `add` began; and nothing is written once it is over (`Suspension::still`).
+//! - It ends in every life: a mirror that is held or refused has nothing to stop, a search
+//!   for a start is dropped, a session whose first superblocks are on their way begins, and
+//!   is stopped then.
+
+use super::super::event::Action;
+use super::super::parts::cleaner::StopStage;
+use super::super::parts::counts::Cause;
+use super::super::parts::flushes::FlushFor;
+use super::super::parts::journal::Journal;
+use super::super::parts::leg::LegSet;
+use super::super::parts::legs::LegRecord;
+use super::super::parts::membership::Membership;
+use super::super::parts::news::News;
+use super::super::{Core, Life};
+
+impl Core {
+    /// Stops background I/O, and leaves everything clean that can be; [`Action::Quiet`]
+    /// says when nothing is in flight.
+    pub(in super::super) fn suspend(&mut self) {
+        assert!(self.suspension.stop.is_none(), "a target is suspended once at a time");
+        self.suspension.suspended = true;
+        self.suspension.stop = Some(StopStage::Drain);
+        self.resync.hurried = true;
+        // One in flight ends with its chunk.
+        if !self.scrub.running {
+            self.end_check();
+        }
+    }
+
+    /// Nobody will use the mirror any more: background I/O ends with what is in flight.
+    pub(in super::super) fn tear_down(&mut self) {
+        self.suspension.still = true;
+        self.suspension.suspended = true;
+    }
+
+    /// Everything is flushed: the maps may say so.
+    pub(super) fn stop_flushed(&mut self) {
+        self.clean_now();
+        self.stand_twice();
+        if self.suspension.stop == Some(StopStage::Flush) {
+            self.suspension.stop = Some(StopStage::Maps);
+        }
+    }
+
+    /// Takes a stop further, if one is on its way. Whether that was possible.
+    pub(in super::super) fn check_stop(&mut self) -> bool {
+        match self.suspension.stop {
+            None | Some(StopStage::Flush) => return false,
+            Some(StopStage::Drain) if !self.background_is_over() => return false,
+            Some(StopStage::Drain) => {
+                self.suspension.stop = Some(StopStage::Flush);
+                let flushed = self.legs.flushed();
+                let to_flush = self.regions.as_mut().map_or(LegSet::EMPTY, |regions| {
+                    regions.idle_legs_to_flush(&flushed, true).to_flush
+                });
+                self.start_own_flush(FlushFor::Stop, to_flush, Cause::Clean);
+                return true;
+            }
+            Some(StopStage::Maps) if self.membership.is_some() => {
+                if !self.maps_are_quiet() {
+                    return false;
+                }
+                self.suspension.stop = Some(StopStage::Closing);
+                let membership = self.membership.as_mut().expect("it is there");
+                membership.change_twice(|wanted| wanted.clean = true);
+                return true;
+            }
+            Some(StopStage::Closing) if !self.is_closed() => return false,
+            // Nothing is recorded, or no session runs; or all is.
+            Some(StopStage::Maps | StopStage::Closing | StopStage::GivenUp) => {}
+        }
+        let given_up = self.suspension.stop == Some(StopStage::GivenUp);
+        // From here on nothing may follow from what has just ended.
+        self.suspension.still |= given_up;
+        if self.cleaner.flushing || !self.nothing_in_flight() {
+            return false;
+        }
+        (self.suspension.still, self.suspension.stop) = (true, None);
+        self.tell(News::Stopped { recorded: !given_up });
+        self.act(Action::Quiet);
+        true
+    }
+
+    /// Whether no background work has anything in flight.
+    fn background_is_over(&self) -> bool {
+        let searching = matches!(self.life, Life::Searching(_));
+        !self.resync.running && !self.scrub.running && !searching && self.looking.is_empty()
+    }
+
+    fn maps_are_quiet(&self) -> bool {
+        let quiet = |leg: usize| self.legs[leg].journal.as_ref().is_none_or(Journal::is_quiet);
+        self.writable().iter().all(quiet)
+    }
+
+    /// Whether all superblocks say that the stop was a clean one.
+    fn is_closed(&self) -> bool {
+        let told = self.writable().or(self.marked());
+        self.membership.as_ref().is_none_or(|membership| {
+            !membership.is_half_done() && told.iter().all(|leg| membership.holds(leg))
+        })
+    }
+
+    /// Whether no leg has a request of the mirror's, one that is out included, and no
+    /// record is between its write and its flush.
+    fn nothing_in_flight(&self) -> bool {
+        let idle = |leg: &LegRecord| {
+            leg.outstanding == 0 && leg.journal.as_ref().is_none_or(Journal::is_settled)
+        };
+        self.legs.iter().all(idle) && self.membership.as_ref().is_none_or(Membership::is_quiet)
+    }
+}

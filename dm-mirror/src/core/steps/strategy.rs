@@ -1,0 +1,63 @@
+//! The entry of every request (`dmirror_strategy`).
+
+use bio::{BufCmd, ErrorKind, Extent, IoError, IoResult};
+
+use super::super::event::Action;
+use super::super::parts::range::Mode;
+use super::super::parts::requests::{Origin, Req, What};
+use super::super::{Core, Follow, Life};
+use super::waiter::Waiter;
+
+impl Core {
+    /// A user's request came. Its name is the one that was said to be the next.
+    pub(in super::super) fn asked(&mut self, req: Req, cmd: BufCmd, extent: Extent) -> Follow {
+        let named = self.requests.add(cmd, extent, Origin::User);
+        assert_eq!(named, req, "the hands keep its bio under its name");
+        self.suspension.still = false;
+        self.strategy(req)
+    }
+
+    /// Takes over a request that came now, or that waited for the start.
+    pub(super) fn strategy(&mut self, req: Req) -> Follow {
+        self.pace.asked();
+        match &mut self.life {
+            Life::Running => {}
+            Life::New(waiting) | Life::Searching(waiting) | Life::Opening(waiting) => {
+                waiting.push(req);
+                return Follow::Perhaps;
+            }
+            Life::Held(_) | Life::Refused(_) => return self.fail_request(req, ErrorKind::Gone),
+        }
+        let extent = self.requests[req].extent;
+        match self.requests[req].cmd {
+            BufCmd::Read => self.enter_read(req),
+            BufCmd::Write { .. } | BufCmd::FreeBlks => {
+                self.enter(extent, Mode::Exclusive, Waiter::Request(req))
+            }
+            BufCmd::Flush => self.start_group(req),
+        }
+    }
+
+    /// A request ends, of which nothing was done.
+    pub(super) fn fail_request(&mut self, req: Req, kind: ErrorKind) -> Follow {
+        let request = &self.requests[req];
+        let resid = match request.cmd {
+            BufCmd::Read | BufCmd::Write { .. } => request.extent.count().bytes(),
+            BufCmd::Flush | BufCmd::FreeBlks => 0,
+        };
+        self.complete(req, Err(IoError { kind, resid }));
+        Follow::Nothing
+    }
+
+    /// A user's request ends.
+    pub(super) fn complete(&mut self, req: Req, result: IoResult) {
+        self.requests[req].what = What::Over;
+        self.act(Action::Complete { req, result });
+    }
+
+    /// A request of the mirror's own ends.
+    pub(super) fn drop_request(&mut self, req: Req) {
+        self.requests[req].what = What::Over;
+        self.act(Action::Drop { req });
+    }
+}

@@ -1,0 +1,72 @@
+//! Who waits for a range, and what begins once it is held.
+
+use bio::{BufCmd, Extent, Sector};
+
+use super::super::parts::leg::LegSet;
+use super::super::parts::range::{Mode, Ticket};
+use super::super::parts::requests::Req;
+use super::super::parts::scrub::Job;
+use super::super::{Core, Follow};
+
+/// Who waits for a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiter {
+    /// A request of the mirror's user.
+    Request(Req),
+    /// The resync, with the next extent to copy.
+    Copy(Extent),
+    /// The promotion of these legs.
+    Promote(LegSet),
+    /// The scrub, with what it is to look at.
+    Scrub(Job),
+}
+
+impl Core {
+    /// Starts `waiter` once it has its range.
+    pub(super) fn enter(&mut self, extent: Extent, mode: Mode, waiter: Waiter) -> Follow {
+        let (ticket, granted) = self.ranges.acquire(extent, mode, waiter);
+        match granted {
+            Some(waiter) => self.begin(ticket, waiter),
+            None => Follow::Nothing,
+        }
+    }
+
+    /// Waits for the range of the whole mirror.
+    pub(super) fn enter_whole(&mut self, waiter: Waiter) -> Follow {
+        let whole = Extent::new(Sector(0), self.setup.length);
+        self.enter(whole, Mode::Exclusive, waiter)
+    }
+
+    fn begin(&mut self, ticket: Ticket, waiter: Waiter) -> Follow {
+        match waiter {
+            Waiter::Request(req) => {
+                self.requests[req].ticket = Some(ticket);
+                match self.requests[req].cmd {
+                    BufCmd::Read => self.read(req),
+                    BufCmd::Write { .. } | BufCmd::FreeBlks | BufCmd::Flush => {
+                        self.start_group(req)
+                    }
+                }
+            }
+            Waiter::Copy(extent) => self.copy(ticket, extent),
+            Waiter::Promote(legs) => self.promote(ticket, legs),
+            Waiter::Scrub(job) => self.examine(ticket, job),
+        }
+    }
+
+    /// Gives the range of a request back, if it has one.
+    pub(super) fn release_of(&mut self, req: Req) {
+        if let Some(ticket) = self.requests[req].ticket.take() {
+            self.ranges.release(ticket);
+        }
+    }
+
+    /// Starts all whose range has become free.
+    pub(in super::super) fn grant(&mut self) -> Follow {
+        let mut follow = Follow::Nothing;
+        while let Some((ticket, waiter)) = self.ranges.grant() {
+            follow = follow.or(self.begin(ticket, waiter));
+        }
+        follow
+    }
+}

@@ -1,0 +1,273 @@
+//! Writing, flushing, discarding: a group of transactions, one for each leg.
+//!
+//! Place: `waiter.rs` calls [`Core::start_group`] once the range is held; the resync's
+//! copies and the scrub's rewrites are groups like any other. From top to bottom: a group
+//! begins; [`Core::advance`] takes a transaction from state to state; the last leg that
+//! reports has the group settled, and only then is the original bio done.
+//!
+//! ```text
+//! START ─▶ JOURNAL_FLUSH ─▶ DATA_WRITE ─▶ DATA_FLUSH ─▶ (SUPER_WRITE ─▶ SUPER_FLUSH)
+//!          first touch of                 FUA, FLUSH    of the group, while an
+//!          a region                                     exclusion is not durable
+//! ```
+//!
+//! Rules:
+//!
+//! - The group's reference count is [`WriteGroup::refs`]: each transaction that has not
+//!   ended is in it. When the last one leaves, every leg has reported
+//!   (`dmirror_wg_dtor`).
+//! - Each leg sends the same immutable bytes.
+
+use bio::{BufCmd, Extent, IoResult};
+
+use super::super::event::{Action, Report, Step};
+use super::super::parts::counts::Cause;
+use super::super::parts::flushes::Who;
+use super::super::parts::journal::Waiting;
+use super::super::parts::leg::{Failure, LegSet, LegState};
+use super::super::parts::legs::LOST;
+use super::super::parts::region::Moment;
+use super::super::parts::requests::{LegErrors, Origin, Req, TxState, What, WriteGroup};
+use super::super::{Core, Follow};
+
+impl Core {
+    /// Sends a request to every leg that takes writes, or that wants the copy.
+    pub(super) fn start_group(&mut self, req: Req) -> Follow {
+        let (legs, began) = self.begin_group(req);
+        self.requests[req].what = What::Write(WriteGroup::new(legs, began));
+        if legs.is_empty() {
+            return Follow::Perhaps.or(self.settle_group(req));
+        }
+        let awake = if self.cleaner_sleeps() { Follow::Perhaps } else { Follow::Nothing };
+        legs.iter().fold(awake, |follow, leg| follow.or(self.advance(req, leg)))
+    }
+
+    /// A group begins: which legs it goes to, and when that is.
+    fn begin_group(&mut self, req: Req) -> (LegSet, Moment) {
+        let (cmd, extent, origin) = {
+            let request = &self.requests[req];
+            (request.cmd, request.extent, request.origin)
+        };
+        let began = self.tick();
+        let writable = self.writable();
+        let legs = match origin {
+            Origin::User | Origin::Block => writable,
+            Origin::Copy => self.wanting(extent),
+            Origin::Scrub(chunk) => chunk.targets.and(self.in_sync()),
+        };
+        let (Some(regions), true) = (&mut self.regions, cmd.modifies()) else {
+            return (legs, began);
+        };
+        // A copy changes nothing on the legs that do not want it.
+        let unwritten = match origin {
+            Origin::User | Origin::Block => self.legs.all().without(writable),
+            Origin::Copy | Origin::Scrub(_) => LegSet::EMPTY,
+        };
+        regions.begin(extent, unwritten);
+        (legs, began)
+    }
+
+    /// Takes a transaction to its next state, or ends it.
+    pub(super) fn advance(&mut self, req: Req, leg: usize) -> Follow {
+        let (cmd, extent) = (self.requests[req].cmd, self.requests[req].extent);
+        let state = match self.requests.group(req).tx[leg] {
+            TxState::Start if cmd == BufCmd::Flush => TxState::DataFlush,
+            TxState::Start => {
+                self.requests.group(req).tx[leg] = TxState::JournalFlush;
+                if !self.admits(leg, Waiting { req, extent }) {
+                    return Follow::Perhaps;
+                }
+                TxState::DataWrite
+            }
+            TxState::JournalFlush => TxState::DataWrite,
+            TxState::DataWrite if cmd == BufCmd::Write { fua: true } => TxState::DataFlush,
+            TxState::DataWrite | TxState::DataFlush => {
+                return self.write_tx_done(req, leg, cmd, Ok(()));
+            }
+        };
+        self.requests.group(req).tx[leg] = state;
+        let cause = self.cause_of(req);
+        if state == TxState::DataFlush {
+            let when = self.tick();
+            self.flush_leg(leg, Who::Tx(req, when), cause);
+        } else {
+            self.legs[leg].issued(cmd, cause);
+            self.act(Action::Issue { req, leg, step: Step::Data });
+        }
+        Follow::Nothing
+    }
+
+    fn cause_of(&self, req: Req) -> Cause {
+        match self.requests[req].origin {
+            Origin::User | Origin::Block => Cause::User,
+            Origin::Copy | Origin::Scrub(_) => Cause::Copy,
+        }
+    }
+
+    /// Whether the leg's own map allows a transaction to write; else it waits.
+    fn admits(&mut self, leg: usize, waiting: Waiting) -> bool {
+        let (Some(regions), Some(journal)) = (&self.regions, &mut self.legs[leg].journal) else {
+            return true;
+        };
+        journal.admits(waiting, regions)
+    }
+
+    /// A leg is done with what a request asked of it (`disk_write_bio_done`).
+    pub(super) fn write_bio_done(&mut self, req: Req, leg: usize, report: Report) -> Follow {
+        let cmd = self.requests[req].cmd;
+        let calm = self.returned(leg, cmd, report);
+        match report.result {
+            Ok(()) => calm.or(self.advance(req, leg)),
+            Err(_) => self.write_tx_done(req, leg, cmd, report.result),
+        }
+    }
+
+    /// The flush of a transaction has ended.
+    pub(super) fn tx_flushed(&mut self, req: Req, leg: usize, when: Moment, result: IoResult) {
+        let _ = match result {
+            Ok(()) => {
+                self.legs[leg].flushed_since(when);
+                self.advance(req, leg)
+            }
+            Err(_) => self.write_tx_done(req, leg, BufCmd::Flush, result),
+        };
+    }
+
+    /// A transaction has ended (`disk_write_tx_done`), and its reference to the group
+    /// goes. A leg that failed is out at once, unless it is the last.
+    pub(super) fn write_tx_done(
+        &mut self,
+        req: Req,
+        leg: usize,
+        step: BufCmd,
+        result: IoResult,
+    ) -> Follow {
+        let group = self.requests.group(req);
+        match result {
+            Ok(()) => group.reached.insert(leg),
+            Err(error) => {
+                group.failed.push((leg, error));
+                self.fail_leg(leg, Failure::of_step(step, error));
+            }
+        }
+        let group = self.requests.group(req);
+        group.refs.remove(leg);
+        let follow = if result.is_ok() { Follow::Nothing } else { Follow::Perhaps };
+        if group.refs.is_empty() { follow.or(self.settle_group(req)) } else { follow }
+    }
+
+    /// Decides a group whose legs have all reported. Unless an exclusion is on its way to
+    /// the superblocks, the range goes back in the same moment, so that no read can see a
+    /// leg in between; else the group is parked.
+    ///
+    /// It succeeded if an in-sync leg has it, and kept its cache since the group
+    /// began: it may have reported before it lost that. An in-sync leg that failed,
+    /// beside one that has it, is out: it may have been the last one when it
+    /// reported. If none has it, what reached a leg being rebuilt must be
+    /// copied again.
+    fn settle_group(&mut self, req: Req) -> Follow {
+        let (cmd, extent, origin) = {
+            let request = &self.requests[req];
+            (request.cmd, request.extent, request.origin)
+        };
+        let group = self.requests.group(req);
+        let (began, reached, failed) = (group.began, group.reached, group.failed.clone());
+        let holders = match origin {
+            Origin::User | Origin::Block => self.legs.kept_since(reached, began),
+            // Its source has it; that is in sync, or this copy is of no use.
+            Origin::Copy | Origin::Scrub(_) => {
+                let failed: LegSet = failed.iter().map(|(leg, _)| *leg).collect();
+                self.in_sync().without(failed)
+            }
+        };
+        let mut result = self.outcome(cmd, extent, holders, &failed);
+        if cmd == BufCmd::Flush {
+            result = result.and(self.loss.tell(began));
+        }
+        if let (Some(regions), true) = (&mut self.regions, cmd.modifies()) {
+            regions.end(extent);
+        }
+        self.requests.group(req).result = result;
+        if self.pending()
+            && let Some(membership) = &mut self.membership
+        {
+            membership.parked.push(req);
+            membership.try_again();
+            return Follow::Perhaps;
+        }
+        self.end_group(req);
+        if origin == Origin::User && result.is_ok() { Follow::Nothing } else { Follow::Perhaps }
+    }
+
+    /// What has come of a group, see [`Core::settle_group`].
+    fn outcome(
+        &mut self,
+        cmd: BufCmd,
+        extent: Extent,
+        holders: LegSet,
+        failed: &LegErrors,
+    ) -> IoResult {
+        let result = if self.in_sync().and(holders).is_empty() {
+            self.copy_again(extent);
+            failed.first().map_or(LOST, |&(_, error)| Err(error))
+        } else {
+            for &(leg, error) in failed {
+                self.fail_leg(leg, Failure::of_step(cmd, error));
+            }
+            Ok(())
+        };
+        let stay = self.writable().and(failed.iter().map(|(leg, _)| *leg).collect());
+        if let (Some(regions), false) = (&mut self.regions, stay.is_empty()) {
+            regions.doubt(extent);
+            let geometry = regions.geometry();
+            let touched = |region| geometry.touched(extent).any(|it| it == region);
+            stay.iter().for_each(|leg| self.resync.forget(leg, touched));
+        }
+        result
+    }
+
+    /// A group ends, parked before or not: frees its range, and ends what it was for.
+    pub(super) fn end_group(&mut self, req: Req) {
+        let group = self.requests.group(req);
+        let (began, reached, result) = (group.began, group.reached, group.result);
+        match self.requests[req].origin {
+            Origin::User | Origin::Block => {
+                self.release_of(req);
+                self.deliver(req, began, result);
+            }
+            Origin::Copy => {
+                self.release_of(req);
+                let extent = self.requests[req].extent;
+                self.drop_request(req);
+                self.chunk_copied(extent, reached, result);
+            }
+            Origin::Scrub(chunk) => self.rewritten(req, chunk, reached, result),
+        }
+    }
+
+    /// The user's request ends, which `began` then. If it failed nothing of it counts as
+    /// done, whatever some leg did.
+    fn deliver(&mut self, req: Req, began: Moment, result: IoResult) {
+        if self.requests[req].cmd == BufCmd::Flush && result.is_err() {
+            let now = self.tick();
+            self.loss.told(began, now);
+        }
+        match result {
+            Ok(()) => self.complete(req, Ok(())),
+            Err(error) => _ = self.fail_request(req, error.kind),
+        }
+    }
+
+    /// Legs being rebuilt may have got something of `extent` that no in-sync
+    /// leg has: what they had there counts for nothing.
+    fn copy_again(&mut self, extent: Extent) {
+        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+        let Some(regions) = &mut self.regions else { return };
+        for region in regions.geometry().touched(extent) {
+            for leg in rebuilding.iter() {
+                regions.miss(leg, region);
+                self.resync.forget(leg, |it| it == region);
+            }
+        }
+    }
+}

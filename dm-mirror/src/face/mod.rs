@@ -1,0 +1,9 @@
+//! What the device mapper and a person see.
+//!
+//! Place: the highest floor of the crate. It reads words and writes words; what they mean
+//! the core decides.
+
+pub mod report;
+pub(crate) mod status;
+pub(crate) mod table;
+pub(crate) mod target;

@@ -1,0 +1,183 @@
+//! The mirror's face to the device mapper.
+//!
+//! Place: register a [`MirrorType`]; each table entry that says `mirror` then
+//! makes a [`MirrorTarget`].
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::any::Any;
+
+use bio::{Bio, Limits};
+use dm::{ArgError, Args, Context, DeviceRef, MessageError, Target, TargetType};
+
+use super::report::Report;
+use super::status;
+use super::table::{self, Config, NO_RATE};
+use crate::core::Core;
+use crate::core::event::Message;
+use crate::core::parts::pace::Rate;
+use crate::core::parts::policy::ReadPolicy;
+use crate::io::Mirror;
+use crate::io::leg::Leg;
+
+/// The target type `mirror`; the grammar is in this crate's `face/table.rs` and in
+/// the message of every refusal.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MirrorType;
+
+impl TargetType for MirrorType {
+    fn name(&self) -> &'static str {
+        "mirror"
+    }
+
+    fn usage(&self) -> &'static str {
+        "core|internal <#args> [<region sectors>] [sync|nosync]\n\
+         <#legs> <device> <offset>... [<#features> <feature>...]"
+    }
+
+    fn version(&self) -> (u16, u16, u16) {
+        (0, 1, 0)
+    }
+
+    fn create(
+        &self,
+        args: &mut Args<'_>,
+        context: &Context<'_>,
+    ) -> Result<Arc<dyn Target>, ArgError> {
+        let Config { setup, wishes, regions, legs, devices } = Config::parse(args, context)?;
+        let resets: Vec<u64> = legs.iter().map(Leg::resets).collect();
+        let core = Core::new(setup, wishes, regions, &resets);
+        let (env, events) = (context.env.clone(), context.events.clone());
+        let mirror = Mirror::new(legs, setup.length, core, env, events);
+        Ok(Arc::new(MirrorTarget { mirror, devices }))
+    }
+}
+
+/// A mirror in a table.
+pub struct MirrorTarget {
+    /// Shared with requests on their way, which may outlive the target.
+    mirror: Arc<Mirror>,
+    /// Its legs' devices, each once, held open as long as the target exists.
+    devices: Vec<DeviceRef>,
+}
+
+impl Target for MirrorTarget {
+    fn strategy(&self, bio: Bio) {
+        self.mirror.strategy(bio);
+    }
+
+    fn status(&self) -> String {
+        status::status(&self.mirror)
+    }
+
+    fn table(&self) -> String {
+        table::table(&self.mirror)
+    }
+
+    /// `show`: a report of several lines. `fail <leg>`: takes a leg out. `add
+    /// <leg>`: takes one back, or makes a disk that is no member a new one; `add
+    /// <leg> force` whatever the disk holds. `forget <leg>`: a leg that is out is no
+    /// member any more. `replace <old leg> <new leg> [force]`: the new one is added,
+    /// and once it is in sync the old one is forgotten. `start_degraded`: starts
+    /// without a member that was in sync. `keep <leg>`: starts with that one's half,
+    /// where halves ran apart. `sync_rate <min>,<max>`: between these limits, in
+    /// KiB/s, background work copies. `read_policy <policy>`: which leg is read.
+    /// `write_mostly <leg> on|off`: whether it is read only if no other can answer.
+    /// `check`: compares all legs in sync. `repair`:
+    /// makes them equal, too. `idle`: ends either.
+    fn message(&self, words: &[&str]) -> Result<String, MessageError> {
+        if words == ["show"] {
+            return Ok(self.report().to_string());
+        }
+        self.mirror.hear(self.parse(words)?).map_err(MessageError::Refused)
+    }
+
+    fn devices(&self) -> Vec<DeviceRef> {
+        self.devices.clone()
+    }
+
+    fn owes_failure(&self) -> bool {
+        self.mirror.look(|core| core.loss.is_untold())
+    }
+
+    fn serves(&self) -> bool {
+        !self.mirror.look(Core::refuses)
+    }
+
+    fn limits(&self) -> Limits {
+        self.mirror.limits()
+    }
+
+    fn take_over(&self, before: &[Arc<dyn Target>]) {
+        for target in before {
+            let target: &dyn Any = &**target;
+            if let Some(before) = target.downcast_ref::<MirrorTarget>() {
+                self.mirror.take_over(&before.mirror);
+            }
+        }
+    }
+
+    fn suspend(&self, done: Box<dyn FnOnce() + Send>) {
+        self.mirror.suspend(done);
+    }
+
+    fn resume(&self) {
+        self.mirror.resume();
+    }
+}
+
+impl Drop for MirrorTarget {
+    fn drop(&mut self) {
+        self.mirror.tear_down();
+    }
+}
+
+impl MirrorTarget {
+    /// The mirror at a glance.
+    pub fn report(&self) -> Report {
+        status::report(&self.mirror)
+    }
+
+    /// What the words of a message mean.
+    fn parse(&self, words: &[&str]) -> Result<Message, MessageError> {
+        Ok(match words {
+            ["read_policy", policy] => {
+                let policy = ReadPolicy::parse(policy, self.mirror.legs.len());
+                Message::ReadPolicy(policy.map_err(MessageError::Refused)?)
+            }
+            ["write_mostly", leg, switch @ ("on" | "off")] => {
+                Message::WriteMostly { leg: self.leg(leg)?, on: *switch == "on" }
+            }
+            ["fail", leg] => Message::Fail(self.leg(leg)?),
+            ["add", leg] => Message::Add { leg: self.leg(leg)?, force: false },
+            ["add", leg, "force"] => Message::Add { leg: self.leg(leg)?, force: true },
+            ["forget", leg] => Message::Forget(self.leg(leg)?),
+            ["replace", old, new] => self.replace(old, new, false)?,
+            ["replace", old, new, "force"] => self.replace(old, new, true)?,
+            ["sync_rate", rate] => match Rate::parse(rate) {
+                Some(rate) => Message::SyncRate(rate),
+                None => return Err(MessageError::Refused(NO_RATE.into())),
+            },
+            ["start_degraded"] => Message::StartDegraded,
+            ["check"] => Message::Check { repairs: false },
+            ["repair"] => Message::Check { repairs: true },
+            ["idle"] => Message::Idle,
+            ["keep", leg] => Message::Keep(self.leg(leg)?),
+            _ => return Err(MessageError::NotUnderstood),
+        })
+    }
+
+    fn replace(&self, old: &str, new: &str, force: bool) -> Result<Message, MessageError> {
+        Ok(Message::Replace { old: self.leg(old)?, new: self.leg(new)?, force })
+    }
+
+    fn leg(&self, word: &str) -> Result<usize, MessageError> {
+        let legs = self.mirror.legs.len();
+        word.parse().ok().filter(|&leg: &usize| leg < legs).ok_or_else(|| {
+            MessageError::Refused(format!("there is no leg `{word}`; legs are 0 to {}", legs - 1))
+        })
+    }
+}

@@ -1,0 +1,30 @@
+//! Which legs of one mirror are legs of another, when a table is exchanged.
+
+use alloc::sync::Arc;
+use core::array;
+
+use bio::Sector;
+
+use super::Mirror;
+
+/// Where a leg lies.
+type Place = (Arc<str>, Sector);
+
+impl Mirror {
+    fn place_of(&self, leg: usize) -> Option<Place> {
+        let leg = self.legs.get(leg)?;
+        leg.device.as_ref().map(|device| (device.name(), leg.offset))
+    }
+
+    /// Goes on where `before` stopped, if some leg of one is a leg of the other.
+    pub(crate) fn take_over(self: &Arc<Self>, before: &Mirror) {
+        let here = |place: Place| {
+            (0..self.legs.len()).find(|&leg| self.place_of(leg).as_ref() == Some(&place))
+        };
+        let renumbered = array::from_fn(|leg| before.place_of(leg).and_then(here));
+        if renumbered.iter().any(Option::is_some) {
+            let estate = before.inner.lock().core.leave();
+            self.meet(|inner, _, _| inner.core.take_over(&estate, renumbered));
+        }
+    }
+}

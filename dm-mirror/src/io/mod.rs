@@ -1,0 +1,473 @@
+//! The hands: what the core decides is done here.
+//!
+//! Place: [`MirrorTarget`](crate::MirrorTarget) calls [`Mirror::strategy`] and brings what a
+//! person says. A bio becomes an event, an action becomes a bio for a leg; nothing is
+//! decided here.
+//!
+//! Rules:
+//!
+//! - One lock round an event: the bio goes into its slot, the core decides, and the first
+//!   actions are taken out with their bios. They are done without the lock.
+//! - Whoever brings an event while somebody else does actions leaves them to that one.
+//!   So actions are done in order, and a leg that completes at once does not grow the
+//!   stack.
+//! - No lock is held across a call to a leg, a completion or an event of a person.
+
+mod compare;
+mod exchange;
+pub(crate) mod leg;
+mod search;
+mod slots;
+mod tag;
+mod words;
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::array;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::time::Duration;
+
+use arrayvec::ArrayVec;
+use bio::sync::{Lock, Rank};
+use bio::{Bio, BioDone, BlockDevice, Buf, BufCmd, BufDone, ErrorKind, Extent, IoResult, Limits};
+use bio::{Piece, SECTOR_SIZE, Sector, Sectors, split};
+use bytes::{Bytes, BytesMut};
+use dm::{Env, Events, Work};
+
+use crate::core::event::{Action, Alarm, Answer, Event, Facts, Message, Of, Report, Step, Unit};
+use crate::core::parts::leg::LEGS_MAX;
+use crate::core::parts::news::News;
+use crate::core::parts::requests::Req;
+use crate::core::{Core, Dice};
+use leg::Leg;
+use slots::{Rest, Slots};
+use tag::Tag;
+
+/// A mirror: where its legs lie, and the core behind its lock.
+pub(crate) struct Mirror {
+    pub(crate) legs: ArrayVec<Leg, LEGS_MAX>,
+    length: Sectors,
+    pub(crate) env: Arc<dyn Env>,
+    pub(crate) events: Arc<Events>,
+    inner: Lock<Inner>,
+    /// Events whose actions nobody has done yet.
+    pending: AtomicUsize,
+    sink: Arc<Sink>,
+}
+
+/// What the mirror's lock protects.
+struct Inner {
+    core: Core,
+    slots: Slots,
+    /// Whoever suspended the mirror, and waits.
+    quiet: Option<Box<dyn FnOnce() + Send>>,
+}
+
+/// Whom a bio of the mirror's own belongs to: nobody waits for it.
+struct Sink;
+
+impl BufDone for Sink {
+    fn buf_done(self: Arc<Self>, _buf: Buf, _info: u64, _result: IoResult) {}
+}
+
+/// An action, with the bios and bytes that it needs.
+enum Deed {
+    /// A leg reads into this bio.
+    Read {
+        leg: usize,
+        bio: Bio,
+        start: Sector,
+        tag: Tag,
+    },
+    /// A leg reads into fresh memory.
+    Fresh {
+        leg: usize,
+        pooled: Option<Bio>,
+        extent: Extent,
+        start: Sector,
+        tag: Tag,
+    },
+    /// A leg writes, or discards.
+    Data {
+        leg: usize,
+        pooled: Option<Bio>,
+        buf: Buf,
+        start: Sector,
+        tag: Tag,
+    },
+    Flush {
+        leg: usize,
+        pooled: Option<Bio>,
+    },
+    Write {
+        leg: usize,
+        place: Extent,
+        unit: Unit,
+    },
+    Search {
+        leg: usize,
+        durable: bool,
+    },
+    Complete(Bio, IoResult),
+    Drop(Rest),
+    ByBlock(Req, Bio),
+    Compare {
+        req: Req,
+        source: usize,
+        memory: Memory,
+    },
+    Verify {
+        req: Req,
+        data: Bytes,
+        memory: Memory,
+    },
+    Set(Alarm, Duration),
+    Tell(News),
+    Quiet(Box<dyn FnOnce() + Send>),
+    Nothing,
+}
+
+/// What each leg gave.
+type Memory = [Option<BytesMut>; LEGS_MAX];
+
+type Deeds = ArrayVec<Deed, LEGS_MAX>;
+
+impl Inner {
+    /// Takes out what is to be done next, with what it needs.
+    fn take(&mut self, deeds: &mut Deeds) {
+        while !deeds.is_full()
+            && let Some(action) = self.core.next()
+        {
+            deeds.push(self.deed(action));
+        }
+    }
+
+    fn deed(&mut self, action: Action) -> Deed {
+        match action {
+            Action::Issue { req, leg, step } => self.issue(req, leg, step),
+            Action::Flush { leg } => Deed::Flush { leg, pooled: self.slots.flushes[leg].take() },
+            Action::Write { leg, place, unit } => Deed::Write { leg, place, unit },
+            Action::Search { leg, durable } => Deed::Search { leg, durable },
+            Action::Complete { req, result } => {
+                let rest = self.slots.of(req).clear();
+                Deed::Complete(rest.bio.expect("the user's bio is in its slot"), result)
+            }
+            Action::Drop { req } => Deed::Drop(self.slots.of(req).clear()),
+            Action::ByBlock { req } => {
+                let bio = self.slots.of(req).bio.take();
+                Deed::ByBlock(req, bio.expect("the user's bio is in its slot"))
+            }
+            Action::Take { req, from } => {
+                self.slots.of(req).take_data(from);
+                Deed::Nothing
+            }
+            Action::Compare { req, source } => {
+                let memory = core::mem::take(&mut self.slots.of(req).memory);
+                Deed::Compare { req, source, memory }
+            }
+            Action::Verify { req } => {
+                let slot = self.slots.of(req);
+                let data = slot.data.clone().expect("it was written");
+                Deed::Verify { req, data, memory: core::mem::take(&mut slot.memory) }
+            }
+            Action::Set(alarm, delay) => Deed::Set(alarm, delay),
+            Action::Tell(news) => Deed::Tell(news),
+            Action::Quiet => Deed::Quiet(self.quiet.take().expect("somebody waits for it")),
+        }
+    }
+
+    fn issue(&mut self, req: Req, leg: usize, step: Step) -> Deed {
+        let (cmd, extent) = self.core.request(req);
+        let start = self.core.data_start() + (extent.start() - Sector(0));
+        let tag = Tag { leg, of: Of::Request(req), look: step == Step::Look };
+        let slot = self.slots.of(req);
+        match step {
+            Step::Read => match slot.bio.take() {
+                Some(bio) => Deed::Read { leg, bio, start, tag },
+                None => Deed::Fresh { leg, pooled: None, extent, start, tag },
+            },
+            Step::Look => Deed::Fresh { leg, pooled: slot.legs[leg].take(), extent, start, tag },
+            Step::Data => {
+                let users = slot.bio.as_ref().and_then(Bio::write_data);
+                let buf = match slot.data.as_ref().or(users) {
+                    Some(data) => Buf::write(extent, data.clone()),
+                    None if cmd == BufCmd::FreeBlks => Buf::freeblks(extent),
+                    None => unreachable!("a write has its bytes"),
+                };
+                Deed::Data { leg, pooled: slot.legs[leg].take(), buf, start, tag }
+            }
+        }
+    }
+}
+
+impl Mirror {
+    /// A mirror over these legs. It issues nothing until it is resumed.
+    pub(crate) fn new(
+        legs: ArrayVec<Leg, LEGS_MAX>,
+        length: Sectors,
+        core: Core,
+        env: Arc<dyn Env>,
+        events: Arc<Events>,
+    ) -> Arc<Mirror> {
+        let inner = Inner { core, slots: Slots::new(), quiet: None };
+        Arc::new(Mirror {
+            legs,
+            length,
+            env,
+            events,
+            inner: Lock::new(Rank::TARGET, inner),
+            pending: AtomicUsize::new(0),
+            sink: Arc::new(Sink),
+        })
+    }
+
+    /// What all legs can do.
+    pub(crate) fn limits(&self) -> Limits {
+        dm::stack(self.legs.iter().filter_map(|leg| Some(leg.device.as_ref()?.limits())))
+    }
+
+    /// Looks at the core. `look` calls nobody.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&Core) -> T) -> T {
+        look(&self.inner.lock().core)
+    }
+
+    /// What is known of the legs' devices now.
+    fn facts(&self) -> Box<Facts> {
+        Box::new(array::from_fn(|leg| self.legs.get(leg).map(Leg::facts).unwrap_or_default()))
+    }
+
+    /// Takes over a request (`dmirror_strategy`).
+    pub(crate) fn strategy(self: &Arc<Self>, bio: Bio) {
+        let (cmd, extent) = (bio.cmd(), bio.extent());
+        if cmd == BufCmd::FreeBlks && !self.limits().discard {
+            return bio.fail(ErrorKind::Unsupported);
+        }
+        self.event(|inner| {
+            let req = inner.core.next_request();
+            inner.slots.of(req).bio = Some(bio);
+            Event::Asked { req, cmd, extent }
+        });
+    }
+
+    /// Brings what a person says.
+    pub(crate) fn hear(self: &Arc<Self>, message: Message) -> Answer {
+        let facts = self.facts();
+        self.meet(|inner, now, dice| inner.core.told(now, dice, message, facts))
+    }
+
+    pub(crate) fn resume(self: &Arc<Self>) {
+        let facts = self.facts();
+        self.event(|_| Event::Resume(facts));
+    }
+
+    /// `done` is called when nothing is in flight.
+    pub(crate) fn suspend(self: &Arc<Self>, done: Box<dyn FnOnce() + Send>) {
+        self.event(|inner| {
+            inner.quiet = Some(done);
+            Event::Suspend
+        });
+    }
+
+    pub(crate) fn tear_down(self: &Arc<Self>) {
+        self.event(|_| Event::TornDown);
+    }
+
+    /// The core meets an event, and what it wants done is done.
+    fn event(self: &Arc<Self>, put: impl FnOnce(&mut Inner) -> Event) {
+        self.meet(|inner, now, dice| {
+            let event = put(inner);
+            inner.core.step(now, dice, event);
+        });
+    }
+
+    /// One lock round what `decide` does with the core. What it wants done is done then,
+    /// unless somebody else does actions: they see to these, too.
+    fn meet<T>(self: &Arc<Self>, decide: impl FnOnce(&mut Inner, Duration, Dice<'_>) -> T) -> T {
+        let now = self.env.now();
+        let mut deeds = Deeds::new();
+        let (answer, mut more) = {
+            let mut inner = self.inner.lock();
+            let answer = decide(&mut inner, now, &mut || self.env.random());
+            if !inner.core.has_next() || self.pending.fetch_add(1, Ordering::AcqRel) > 0 {
+                return answer;
+            }
+            inner.take(&mut deeds);
+            (answer, inner.core.has_next())
+        };
+        let mut seen = 1;
+        loop {
+            deeds.drain(..).for_each(|deed| self.perform(deed));
+            if !more {
+                let left = self.pending.fetch_sub(seen, Ordering::AcqRel) - seen;
+                if left == 0 {
+                    return answer;
+                }
+                // Events came meanwhile.
+                seen = left;
+            }
+            let mut inner = self.inner.lock();
+            inner.take(&mut deeds);
+            more = inner.core.has_next();
+        }
+    }
+
+    fn perform(self: &Arc<Self>, deed: Deed) {
+        match deed {
+            Deed::Read { leg, mut bio, start, tag } => {
+                if bio.lost_memory() {
+                    bio.refill(BytesMut::zeroed(bio.extent().count().bytes()));
+                }
+                self.legs[leg].issue(bio, start, self.clone(), tag.to_info());
+            }
+            Deed::Fresh { leg, pooled, extent, start, tag } => {
+                let buf = Buf::read(extent, BytesMut::zeroed(extent.count().bytes()));
+                self.legs[leg].issue(self.own(pooled, buf), start, self.clone(), tag.to_info());
+            }
+            Deed::Data { leg, pooled, buf, start, tag } => {
+                self.legs[leg].issue(self.own(pooled, buf), start, self.clone(), tag.to_info());
+            }
+            Deed::Flush { leg, pooled } => {
+                let tag = Tag { leg, of: Of::Flush, look: false };
+                let bio = self.own(pooled, Buf::flush());
+                self.legs[leg].issue(bio, Sector(0), self.clone(), tag.to_info());
+            }
+            Deed::Write { leg, place, unit } => self.write(leg, place, &unit),
+            Deed::Search { leg, durable } => self.search(leg, durable),
+            Deed::Complete(bio, result) => bio.biodone(result),
+            Deed::Drop(rest) => rest.bio.into_iter().for_each(|bio| bio.biodone(Ok(()))),
+            Deed::ByBlock(req, bio) => self.read_by_block(req, bio),
+            Deed::Compare { req, source, memory } => self.compare(req, source, memory),
+            Deed::Verify { req, data, memory } => self.verify(req, &data, &memory),
+            Deed::Set(alarm, delay) => {
+                self.env.run_after(delay, Arc::new(SetAlarm(self.clone(), alarm)));
+            }
+            Deed::Tell(news) => self.tell(&news),
+            Deed::Quiet(done) => done(),
+            Deed::Nothing => {}
+        }
+    }
+
+    /// A bio of the mirror's own for `buf`, one that was used before if there is one.
+    fn own(&self, pooled: Option<Bio>, buf: Buf) -> Bio {
+        match pooled {
+            Some(mut bio) => {
+                bio.reissue(buf);
+                bio
+            }
+            None => Bio::new(buf, self.sink.clone(), 0),
+        }
+    }
+
+    /// Writes a record.
+    fn write(self: &Arc<Self>, leg: usize, place: Extent, unit: &Unit) {
+        let (of, bytes) = match unit {
+            Unit::Page(page) => (Of::Page, page.encode()),
+            Unit::Superblock(superblock) => (Of::Superblock, superblock.encode()),
+            Unit::Wiped => (Of::Wipe, crate::format::wiped()),
+        };
+        let tag = Tag { leg, of, look: false };
+        let bio = self.own(None, Buf::write(place, bytes.to_vec().into()));
+        self.legs[leg].issue(bio, place.start(), self.clone(), tag.to_info());
+    }
+
+    /// Reads each block for itself, with the whole range held.
+    fn read_by_block(self: &Arc<Self>, req: Req, bio: Bio) {
+        let block = Sectors(u64::from(self.limits().block_size) / SECTOR_SIZE as u64);
+        let (extent, blocks) = (bio.extent(), Arc::new(Blocks(self.clone())));
+        let starts = (0..extent.count().0).step_by(block.0 as usize).map(Sectors);
+        let piece = |at| Piece { count: block, device: &*blocks, start: extent.start() + at };
+        let pieces: Vec<Piece<'_>> = starts.map(piece).collect();
+        let tag = Tag { leg: 0, of: Of::Request(req), look: false };
+        split(bio.push_bio(extent.start(), blocks.clone(), tag.to_info()), &pieces);
+    }
+}
+
+impl BioDone for Mirror {
+    /// A leg is done with a request: the bio goes into its slot, the core hears of it.
+    fn bio_done(self: Arc<Self>, mut bio: Bio, info: u64, result: IoResult) {
+        let Tag { leg, of, look } = Tag::from_info(info);
+        let (resets, memory) = (self.legs[leg].resets(), !bio.lost_memory());
+        let report = Report { result, resets, memory };
+        let event = Event::Reported { leg, of, report };
+        match of {
+            Of::Request(req) if look => {
+                let memory = bio.reissue(Buf::flush()).into_read().filter(|_| result.is_ok());
+                self.event(|inner| {
+                    let slot = inner.slots.of(req);
+                    (slot.memory[leg], slot.legs[leg]) = (memory, Some(bio));
+                    event
+                });
+            }
+            Of::Request(req) if bio.cmd() == BufCmd::Read => self.event(|inner| {
+                inner.slots.of(req).bio = Some(bio);
+                event
+            }),
+            Of::Request(req) => {
+                // The payload goes without the lock.
+                drop(bio.reissue(Buf::flush()));
+                self.event(|inner| {
+                    inner.slots.of(req).legs[leg] = Some(bio);
+                    event
+                });
+            }
+            Of::Flush => self.event(|inner| {
+                inner.slots.flushes[leg] = Some(bio);
+                event
+            }),
+            Of::Page | Of::Superblock | Of::Wipe | Of::Search => {
+                bio.biodone(Ok(()));
+                self.event(|_| event);
+            }
+        }
+    }
+}
+
+impl Drop for Mirror {
+    /// Bios that wait for the next request are not needed any more.
+    fn drop(&mut self) {
+        self.inner.get_mut().slots.take_all().into_iter().for_each(|bio| bio.biodone(Ok(())));
+    }
+}
+
+/// The mirror as a device of single blocks, and who hears of the end of a read of
+/// them all.
+struct Blocks(Arc<Mirror>);
+
+impl BlockDevice for Blocks {
+    fn capacity(&self) -> Sectors {
+        self.0.length
+    }
+
+    fn limits(&self) -> Limits {
+        self.0.limits()
+    }
+
+    fn strategy(&self, bio: Bio) {
+        let extent = bio.extent();
+        self.0.event(|inner| {
+            let req = inner.core.next_request();
+            inner.slots.of(req).bio = Some(bio);
+            Event::Block { req, extent }
+        });
+    }
+}
+
+impl BioDone for Blocks {
+    fn bio_done(self: Arc<Self>, bio: Bio, info: u64, result: IoResult) {
+        let Of::Request(req) = Tag::from_info(info).of else { unreachable!("it is a request") };
+        self.0.event(|inner| {
+            inner.slots.of(req).bio = Some(bio);
+            Event::Joined { req, result }
+        });
+    }
+}
+
+/// An alarm that was set.
+struct SetAlarm(Arc<Mirror>, Alarm);
+
+impl Work for SetAlarm {
+    fn run(self: Arc<Self>) {
+        self.0.event(|_| Event::Alarm(self.1));
+    }
+}

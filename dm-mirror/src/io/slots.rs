@@ -1,0 +1,76 @@
+//! The bios and the bytes of each request, under its name.
+//!
+//! Place: beside the core, under the same lock. What a slot no longer needs stays there
+//! for the next request: a steady write allocates nothing.
+
+use alloc::vec::Vec;
+
+use arrayvec::ArrayVec;
+use bio::{Bio, Buf};
+use bytes::{Bytes, BytesMut};
+
+use crate::core::parts::leg::LEGS_MAX;
+use crate::core::parts::requests::{REQUESTS_EXPECTED, Req};
+
+/// What belongs to one request.
+#[derive(Default)]
+pub(super) struct Slot {
+    /// The user's bio, or the read of a copy, while no leg has it.
+    pub(super) bio: Option<Bio>,
+    /// What is written, if that is not the user's.
+    pub(super) data: Option<Bytes>,
+    /// What each leg gave when it was read for itself.
+    pub(super) memory: [Option<BytesMut>; LEGS_MAX],
+    /// A bio for each leg, while no leg has it.
+    pub(super) legs: [Option<Bio>; LEGS_MAX],
+}
+
+impl Slot {
+    /// What this leg gave is what is written.
+    pub(super) fn take_data(&mut self, from: usize) {
+        let read = self.bio.as_mut().map(|bio| bio.reissue(Buf::flush()));
+        let memory = self.memory[from].take().or_else(|| read?.into_read());
+        self.data = memory.map(BytesMut::freeze);
+    }
+
+    /// The request has ended, and only bios of the legs stay.
+    pub(super) fn clear(&mut self) -> Rest {
+        let Slot { bio, data, memory, .. } = self;
+        let memory = memory.iter_mut().filter_map(Option::take).collect();
+        Rest { bio: bio.take(), _data: data.take(), _memory: memory }
+    }
+}
+
+/// What is left of a request that has ended: it is let go without the lock.
+pub(super) struct Rest {
+    pub(super) bio: Option<Bio>,
+    _data: Option<Bytes>,
+    _memory: ArrayVec<BytesMut, LEGS_MAX>,
+}
+
+/// The slots of all requests, and the flush bio of each leg.
+pub(super) struct Slots {
+    slots: Vec<Slot>,
+    pub(super) flushes: [Option<Bio>; LEGS_MAX],
+}
+
+impl Slots {
+    pub(super) fn new() -> Slots {
+        Slots { slots: Vec::with_capacity(REQUESTS_EXPECTED), flushes: Default::default() }
+    }
+
+    pub(super) fn of(&mut self, req: Req) -> &mut Slot {
+        let index = req.index as usize;
+        if index >= self.slots.len() {
+            self.slots.resize_with(index + 1, Slot::default);
+        }
+        &mut self.slots[index]
+    }
+
+    /// All bios that no leg has.
+    pub(super) fn take_all(&mut self) -> Vec<Bio> {
+        let Slots { slots, flushes } = self;
+        let own = slots.iter_mut().flat_map(|slot| slot.legs.iter_mut());
+        own.chain(flushes.iter_mut()).filter_map(Option::take).collect()
+    }
+}
