@@ -2,41 +2,45 @@
 
 use super::Mutant;
 
-const MAP_COMMITS: &str = "dm-mirror/src/journal/commits.rs";
-const CLEAN: &str = "dm-mirror/src/clean.rs";
-const JOURNAL: &str = "dm-mirror/src/journal.rs";
-const MIRROR: &str = "dm-mirror/src/mirror.rs";
-const REGION: &str = "dm-mirror/src/region.rs";
-const SETTLE: &str = "dm-mirror/src/settle.rs";
-const WRITE: &str = "dm-mirror/src/write.rs";
+const STEPS_CLEAN: &str = "dm-mirror/src/core/steps/clean.rs";
+const STEPS_LEG_OUT: &str = "dm-mirror/src/core/steps/leg_out.rs";
+const PARTS_REGION: &str = "dm-mirror/src/core/parts/region.rs";
+const STEPS_MAPS: &str = "dm-mirror/src/core/steps/maps.rs";
+const PARTS_JOURNAL: &str = "dm-mirror/src/core/parts/journal.rs";
+const STEPS_WRITE: &str = "dm-mirror/src/core/steps/write.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "data is written before the leg's own intent is durable",
         rule: "Own intent first",
-        file: MAP_COMMITS,
-        edits: &[("journal.waiting.push(waiting);\n        None", "Some(waiting)")],
+        file: PARTS_JOURNAL,
+        edits: &[(
+            "            self.stuck = false;\n        }\n        covered",
+            "            self.stuck = false;\n        }\n        self.waiting.pop();\n        let _ = covered;\n        true",
+        )],
     },
     Mutant {
         name: "data is written before the leg's own intent is flushed",
         rule: "before that leg's own map durably calls the region DIRTY",
-        file: MAP_COMMITS,
+        file: STEPS_MAPS,
         edits: &[(
-            "self.flush_leg(leg, Bio::new(Buf::flush(), io, leg as u64), cause);",
-            "let _ = (io, cause);
-        self.map_flushed(leg, Ok(()));",
+            "self.flush_leg(leg, Who::Map, cause);",
+            "let _ = cause;\n                self.map_flushed(leg, Ok(()));",
         )],
     },
     Mutant {
         name: "one leg has no intent",
         rule: "No data is written to a leg, by a user or by a copy, before that leg's own map",
-        file: MAP_COMMITS,
-        edits: &[("if touched.all(", "if leg == 1 || touched.all(")],
+        file: STEPS_WRITE,
+        edits: &[(
+            "        journal.admits(waiting, regions)",
+            "        leg == 1 || journal.admits(waiting, regions)",
+        )],
     },
     Mutant {
         name: "a copy has no intent",
         rule: "by a user or by a copy",
-        file: WRITE,
+        file: STEPS_WRITE,
         edits: &[(
             "            TxState::Start => {\n",
             "            TxState::Start if self.cause == Cause::Copy => TxState::DataWrite,
@@ -46,7 +50,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a clean record on its way is not looked at",
         rule: "A record on its way counts too",
-        file: JOURNAL,
+        file: PARTS_JOURNAL,
         edits: &[(
             "let wanted = regions.marks(region);
         self.durable[region.0 as usize].contains(wanted)
@@ -58,24 +62,22 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a record that failed counts as durable",
         rule: "A record on its way counts too",
-        file: JOURNAL,
+        file: PARTS_JOURNAL,
         edits: &[("*durable &= *marks;", "*durable |= *marks;")],
     },
     Mutant {
         name: "what waited for a record that failed is written",
         rule: "before that leg's own map durably calls the region DIRTY",
-        file: MAP_COMMITS,
+        file: STEPS_MAPS,
         edits: &[(
-            "for Waiting { bio, .. } in failed {
-            bio.biodone(Err(error));",
-            "for Waiting { bio, group, tx } in failed {
-            group.advance(tx, bio);",
+            "let _ = self.write_tx_done(req, leg, cmd, Err(error));",
+            "let _ = (self.advance(req, leg), cmd);",
         )],
     },
     Mutant {
         name: "a leg that cannot write its map stays",
         rule: "A failed leg is out at once",
-        file: MAP_COMMITS,
+        file: STEPS_MAPS,
         edits: &[(
             "        self.fail_leg(leg, Failure::Metadata(error.kind));\n        for Waiting",
             "        let _ = Failure::Absent;\n        for Waiting",
@@ -84,7 +86,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "each write has a flush of its own",
         rule: "One flush serves all that wait",
-        file: JOURNAL,
+        file: PARTS_JOURNAL,
         edits: &[(
             "self.waiting = stay;\n        go",
             "self.waiting = stay;
@@ -96,13 +98,13 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "the slot of the durable page is overwritten",
         rule: "counted, and falls back to the one before",
-        file: JOURNAL,
+        file: PARTS_JOURNAL,
         edits: &[("place.slot = (place.slot + 1) % SLOTS;", "")],
     },
     Mutant {
         name: "two pages have the same number",
         rule: "counted, and falls back to the one before",
-        file: JOURNAL,
+        file: PARTS_JOURNAL,
         edits: &[(
             "self.pages[number as usize].seq += 1;",
             "self.pages[number as usize].seq = self.pages[number as usize].seq.max(2);",
@@ -111,13 +113,13 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "no record says who missed a write",
         rule: "and says who missed what there",
-        file: REGION,
+        file: PARTS_REGION,
         edits: &[("unwritten.iter().for_each(|leg| self.miss(leg, region));", "")],
     },
     Mutant {
         name: "a clean record does not say who missed what",
         rule: "the same record marks it missed for every other leg",
-        file: REGION,
+        file: PARTS_REGION,
         edits: &[
             ("others.iter().for_each(|leg| self.miss(leg, region));", "let _ = others;"),
             ("unwritten.iter().for_each(|leg| self.miss(leg, region));", "let _ = unwritten;"),
@@ -126,13 +128,13 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "where legs may differ, one that goes out has missed nothing",
         rule: "the same record marks it missed for every other leg",
-        file: MIRROR,
+        file: STEPS_LEG_OUT,
         edits: &[("regions.exclude(leg);", "")],
     },
     Mutant {
         name: "regions become clean without a flush",
         rule: "A region becomes clean",
-        file: REGION,
+        file: PARTS_REGION,
         edits: &[
             (
                 "let durable = has.iter().all(|leg| flushed.when[leg] > activity.last_done);",
@@ -144,7 +146,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "regions become clean once one leg was flushed",
         rule: "every leg that has it was flushed",
-        file: REGION,
+        file: PARTS_REGION,
         edits: &[
             ("has.iter().all(|leg| flushed", "has.iter().any(|leg| flushed"),
             (
@@ -159,7 +161,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a leg being rebuilt needs no flush before a region becomes clean",
         rule: "every leg that has it was flushed",
-        file: REGION,
+        file: PARTS_REGION,
         edits: &[
             ("has.iter().all(|leg| flushed", "flushed.in_sync.iter().all(|leg| flushed"),
             ("let has = flushed.in_sync.or(flushed.rebuilding);", "let has = flushed.in_sync;"),
@@ -168,17 +170,16 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a flush covers what ended while it was on its way",
         rule: "by a flush issued after the last write",
-        file: WRITE,
+        file: STEPS_WRITE,
         edits: &[(
-            "self.mirror.state.lock().legs[tx.leg].flushed_since(tx.flush);",
-            "let now = self.mirror.state.lock().tick();
-            self.mirror.state.lock().legs[tx.leg].flushed_since(now);",
+            "                self.legs[leg].flushed_since(when);",
+            "                let now = self.tick().max(when);\n                self.legs[leg].flushed_since(now);",
         )],
     },
     Mutant {
         name: "a region becomes clean under a write in flight",
         rule: "only if nothing is in flight there",
-        file: REGION,
+        file: PARTS_REGION,
         edits: &[
             (
                 "activity.in_flight == 0\n                && !activity.doubtful",
@@ -190,16 +191,16 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "regions become clean while an exclusion is not durable",
         rule: "no exclusion is pending",
-        file: CLEAN,
+        file: STEPS_CLEAN,
         edits: &[
-            ("let busy = state.pending() || state", "let busy = state"),
-            ("if state.pending() {", "if false {"),
+            ("let busy = self.pending() || self", "let busy = self"),
+            ("        if self.pending() {", "        if false {"),
         ],
     },
     Mutant {
         name: "an unsettled region becomes clean",
         rule: "A region that was DIRTY at the start may differ between legs",
-        file: REGION,
+        file: PARTS_REGION,
         edits: &[
             ("&& !self.unsettled.contains(region.0 as usize);", ";"),
             ("&& !self.is_unsettled(region);", ";"),
@@ -208,13 +209,13 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "what a failed write left on the last leg becomes clean",
         rule: "A write that failed on a leg that stayed left there what no flush covers",
-        file: SETTLE,
+        file: STEPS_WRITE,
         edits: &[("regions.doubt(extent);", "let _ = regions;")],
     },
     Mutant {
         name: "what a failed flush left on the last leg becomes clean",
         rule: "such a region stays DIRTY until the next start",
-        file: REGION,
+        file: PARTS_REGION,
         edits: &[(
             "doubtful = true);\n        for leg in",
             "doubtful = false);\n        for leg in",

@@ -2,43 +2,35 @@
 
 use super::Mutant;
 
-const CHECK: &str = "dm-mirror/src/check.rs";
-const ERRORS: &str = "dm-mirror/src/errors.rs";
-const MIRROR: &str = "dm-mirror/src/mirror.rs";
-const READ: &str = "dm-mirror/src/read.rs";
-const READMIT: &str = "dm-mirror/src/readmit.rs";
-const SCRUB: &str = "dm-mirror/src/scrub.rs";
-const WRITE: &str = "dm-mirror/src/write.rs";
+const STEPS_READ: &str = "dm-mirror/src/core/steps/read.rs";
+const PARTS_LEG: &str = "dm-mirror/src/core/parts/leg.rs";
+const STEPS_WRITE: &str = "dm-mirror/src/core/steps/write.rs";
+const STEPS_READMIT: &str = "dm-mirror/src/core/steps/readmit.rs";
+const STEPS_CHECK: &str = "dm-mirror/src/core/steps/check.rs";
+const PARTS_LEGS: &str = "dm-mirror/src/core/parts/legs.rs";
+const PARTS_ERRORS: &str = "dm-mirror/src/core/parts/errors.rs";
+const STEPS_SCRUB: &str = "dm-mirror/src/core/steps/scrub.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a repair is written without an intent of its own",
         rule: "as a write with its own intent",
-        file: WRITE,
-        edits: &[
-            (
-                "let (cmd, extent, cause) = (group.cmd, group.extent, group.cause());",
-                "let repair = matches!(group.origin, Origin::Repair(_));\n        let (cmd, extent, cause) = (group.cmd, group.extent, group.cause());",
-            ),
-            (
-                "let tx = WriteTx { leg, state: TxState::Start, flush: Moment::default() };",
-                "let state = if repair { TxState::JournalFlush } else { TxState::Start };\n                let tx = WriteTx { leg, state, flush: Moment::default() };",
-            ),
-        ],
+        file: STEPS_WRITE,
+        edits: &[(
+            "            TxState::Start => {\n",
+            "            TxState::Start if self.cause_of(req) == Cause::Copy && self.requests[req].ticket.is_some() && matches!(self.requests[req].origin, Origin::Scrub(_)) => TxState::DataWrite,\n            TxState::Start => {\n",
+        )],
     },
     Mutant {
         name: "what was rewritten is believed unread",
         rule: "What was rewritten is read again",
-        file: SCRUB,
-        edits: &[(
-            "Ok(data) if *data == rewrite.data => good.insert(*leg),",
-            "Ok(_) if true => good.insert(*leg),",
-        )],
+        file: STEPS_SCRUB,
+        edits: &[("let good = looks.readable.and(same);", "let good = looks.readable.or(same);")],
     },
     Mutant {
         name: "a repair meets reads",
         rule: "no write is undone and no read meets it",
-        file: SCRUB,
+        file: STEPS_SCRUB,
         edits: &[(
             "self.enter(job.extent, job.mode, Waiter::Scrub(job))",
             "self.enter(job.extent, Mode::Shared, Waiter::Scrub(job))",
@@ -47,31 +39,31 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "unsettled regions are repaired",
         rule: "Nothing is repaired where a region is unsettled",
-        file: SCRUB,
+        file: STEPS_SCRUB,
         edits: &[(" || self.is_unsettled(job.extent) =>", " =>")],
     },
     Mutant {
         name: "errors of a medium are never forgotten",
         rule: "what a leg has counted is halved every so many seconds",
-        file: ERRORS,
+        file: PARTS_ERRORS,
         edits: &[("self.count = self.count.checked_shr(halvings).unwrap_or(0);", "")],
     },
     Mutant {
         name: "errors of a medium outlast a person's add",
         rule: "its errors then count anew",
-        file: MIRROR,
+        file: PARTS_LEGS,
         edits: &[("self.errors = Errors::default();", "")],
     },
     Mutant {
         name: "a leg that failed for its medium comes back by itself",
         rule: "does not come back by itself",
-        file: ERRORS,
+        file: PARTS_LEG,
         edits: &[("=> MemberState::FailedMedia,", "=> MemberState::Out,")],
     },
     Mutant {
         name: "a check takes no range",
         rule: "there is no false alarm under load",
-        file: SCRUB,
+        file: STEPS_SCRUB,
         edits: &[(
             "self.enter(job.extent, job.mode, Waiter::Scrub(job))",
             "self.enter(Extent::new(job.extent.start(), Sectors(0)), job.mode, Waiter::Scrub(job))",
@@ -80,28 +72,31 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a check writes",
         rule: "A check writes nothing",
-        file: CHECK,
+        file: STEPS_CHECK,
         edits: &[("let repair = check.repairs && ", "let repair = ")],
     },
     Mutant {
         name: "a repair goes to every leg",
         rule: "go to the legs that failed",
-        file: SCRUB,
-        edits: &[("rewrite.targets.and(self.in_sync())", "self.in_sync()")],
+        file: STEPS_WRITE,
+        edits: &[(
+            "Origin::Scrub(chunk) => chunk.targets.and(self.in_sync()),",
+            "Origin::Scrub(_) => self.in_sync(),",
+        )],
     },
     Mutant {
         name: "no block is read for itself",
         rule: "each block is read for itself first",
-        file: READ,
+        file: STEPS_READ,
         edits: &[(
-            "Reader::User(ticket) if result.is_err() && ",
-            "Reader::User(ticket) if false && ",
+            "if whole && result.is_err() && self",
+            "if false && whole && result.is_err() && self",
         )],
     },
     Mutant {
         name: "a person cannot take back a leg that failed for its medium",
         rule: "Only a person's `add` takes it back",
-        file: READMIT,
+        file: STEPS_READMIT,
         edits: &[(
             "            && entry.state.needs_a_person()",
             "            && entry.seen == u64::MAX",
@@ -110,7 +105,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "bad blocks are not rewritten",
         rule: "What a leg could not read is rewritten there",
-        file: READ,
-        edits: &[("self.want_repair(extent, try_.bad);", "let _ = extent;")],
+        file: STEPS_READ,
+        edits: &[("self.want_repair(extent, it.bad);", "let _ = extent;")],
     },
 ];

@@ -10,6 +10,7 @@ mod assemble;
 mod bio;
 mod dm;
 mod drivers;
+mod follow;
 mod intent;
 mod lives;
 mod lwkt;
@@ -97,6 +98,7 @@ const GROUPS: &[Group] = &[
     mirror("Bad media", media::TABLE),
     mirror("Members and pace", members::TABLE),
     mirror("Lives", lives::TABLE),
+    mirror("What follows from an event", follow::TABLE),
     kept("Several pages, offsets, other tables", pages::TABLE),
     kept("Requests and extents (`bio`)", bio::TABLE),
     kept("Mapped devices (`dm`)", dm::TABLE),

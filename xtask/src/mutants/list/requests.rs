@@ -3,56 +3,62 @@
 
 use super::Mutant;
 
-const MIRROR: &str = "dm-mirror/src/mirror.rs";
-const SUSPENSION: &str = "dm-mirror/src/suspension.rs";
-const RANGE: &str = "dm-mirror/src/range.rs";
-const READ: &str = "dm-mirror/src/read.rs";
-const RESYNC: &str = "dm-mirror/src/resync.rs";
-const SETTLE: &str = "dm-mirror/src/settle.rs";
-const WRITE: &str = "dm-mirror/src/write.rs";
+const STEPS_RESYNC: &str = "dm-mirror/src/core/steps/resync.rs";
+const STEPS_STRATEGY: &str = "dm-mirror/src/core/steps/strategy.rs";
+const STEPS_WRITE: &str = "dm-mirror/src/core/steps/write.rs";
+const STEPS_STOP: &str = "dm-mirror/src/core/steps/stop.rs";
+const IO: &str = "dm-mirror/src/io/mod.rs";
+const STEPS_READ: &str = "dm-mirror/src/core/steps/read.rs";
+const PARTS_RANGE: &str = "dm-mirror/src/core/parts/range.rs";
+const STEPS_LEG_OUT: &str = "dm-mirror/src/core/steps/leg_out.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a leg that failed a write stays",
         rule: "In-sync legs that do not are out by then",
-        file: WRITE,
-        edits: &[("self.mirror.fail_leg(leg, failure(step, error));", "let _ = failure(step, error);")],
+        file: STEPS_WRITE,
+        edits: &[(
+            "                self.fail_leg(leg, Failure::of_step(step, error));\n            }\n        }\n        let group",
+            "                let _ = Failure::of_step(step, error);\n            }\n        }\n        let group",
+        )],
     },
     Mutant {
         name: "a forced write is not flushed",
         rule: "DATA_FLUSH (only for FUA",
-        file: WRITE,
-        edits: &[("let fua = self.cmd == BufCmd::Write { fua: true };", "let fua = false;")],
+        file: STEPS_WRITE,
+        edits: &[(
+            "TxState::DataWrite if cmd == BufCmd::Write { fua: true } => TxState::DataFlush,",
+            "",
+        )],
     },
     Mutant {
         name: "the last leg in sync can fail",
         rule: "the last in-sync leg is never failed",
-        file: MIRROR,
+        file: STEPS_LEG_OUT,
         edits: &[("let last = self.in_sync().iter().eq([leg]);", "let last = false;")],
     },
     Mutant {
         name: "a failed leg is read",
         rule: "nothing is read from it or written to it",
-        file: READ,
+        file: STEPS_READ,
         edits: &[(
-            "let candidates = state.in_sync().without(tried);",
-            "let failed = |leg: usize| matches!(state.legs[leg].state, crate::leg::LegState::Failed(_));
-            let failed: LegSet = (0..state.legs.len()).filter(|&leg| failed(leg)).collect();
-            let in_sync = state.in_sync();
-            let all: LegSet = failed.iter().chain(in_sync.iter()).collect();
-            let candidates = all.without(tried);",
+            "let candidates = self.in_sync().without(tried);",
+            "let failed = self.legs_that(|state| matches!(state, super::super::parts::leg::LegState::Failed(_)));\n        let candidates = self.in_sync().or(failed).without(tried);",
         )],
     },
     Mutant {
         name: "writes share their range",
         rule: "reads share, writes exclude",
-        file: MIRROR,
-        edits: &[("BufCmd::Write { .. } => Mode::Exclusive,", "BufCmd::Write { .. } => Mode::Shared,")],
+        file: STEPS_STRATEGY,
+        edits: &[(
+            "self.enter(extent, Mode::Exclusive, Waiter::Request(req))",
+            "self.enter(extent, Mode::Shared, Waiter::Request(req))",
+        )],
     },
     Mutant {
         name: "a newcomer overtakes those who wait",
         rule: "Nobody overtakes",
-        file: RANGE,
+        file: PARTS_RANGE,
         edits: &[(
             "!self.entries.iter().any(|entry| entry.conflicts(extent, mode));",
             "!self.entries.iter().any(|entry| {
@@ -63,7 +69,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a waiter overtakes those before it",
         rule: "Nobody overtakes",
-        file: RANGE,
+        file: PARTS_RANGE,
         edits: &[(
             "!self.entries[..index].iter().any(|entry| entry.conflicts(extent, mode))",
             "!self.entries.iter().any(|entry| {
@@ -74,114 +80,106 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a read keeps its range for ever",
         rule: "a write waits for earlier overlapping reads",
-        file: READ,
-        edits: &[("self.release(ticket);", "let _ = ticket;")],
+        file: STEPS_READ,
+        edits: &[(
+            "                self.release_of(req);\n                self.complete(req, result);",
+            "                self.complete(req, result);",
+        )],
     },
     Mutant {
         name: "a leg that lost against a promotion stays",
         rule: "goes out in that step",
-        file: SETTLE,
-        edits: &[("failed.iter().filter(news)", "failed.iter().take(0).filter(news)")],
+        file: STEPS_WRITE,
+        edits: &[(
+            "            for &(leg, error) in failed {",
+            "            for &(leg, error) in failed.iter().take(0) {",
+        )],
     },
     Mutant {
         name: "a failed read is retried on the same leg",
         rule: "If all legs fail, the last error goes up",
-        file: READ,
-        edits: &[("try_.tried.insert(try_.leg);", "")],
+        file: STEPS_READ,
+        edits: &[("            it.tried.insert(it.leg);", "")],
     },
     Mutant {
         name: "one bad sector takes a leg out",
         rule: "One bad sector does not condemn a leg",
-        file: READ,
+        file: STEPS_READ,
         edits: &[("if matches!(kind, ErrorKind::Gone | ErrorKind::Timeout) {", "{")],
     },
     Mutant {
         name: "a leg that hangs in a read stays",
         rule: "does not answer in time, is out at once",
-        file: READ,
+        file: STEPS_READ,
         edits: &[("ErrorKind::Gone | ErrorKind::Timeout", "ErrorKind::Gone")],
     },
     Mutant {
         name: "a read is retried without memory",
         rule: "a leg that timed out keeps the memory",
-        file: READ,
+        file: IO,
         edits: &[("if bio.lost_memory() {", "if false {")],
     },
     Mutant {
         name: "a leg being rebuilt is read",
         rule: "A leg is in sync only after a flush",
-        file: READ,
-        edits: &[("state.in_sync().without(tried)", "state.writable().without(tried)")],
+        file: STEPS_READ,
+        edits: &[("self.in_sync().without(tried)", "self.writable().without(tried)")],
     },
     Mutant {
         name: "a copy takes no range",
         rule: "takes the range of each chunk exclusively",
-        file: RESYNC,
+        file: STEPS_RESYNC,
         edits: &[(
-            "self.enter(extent, Mode::Exclusive, Waiter::Copy(extent)),",
-            "self.enter(Extent::new(extent.start(), Sectors(0)), Mode::Exclusive, Waiter::Copy(extent)),",
+            "self.enter(extent, Mode::Exclusive, Waiter::Copy(extent));",
+            "self.enter(\n                    Extent::new(extent.start(), bio::Sectors(0)),\n                    Mode::Exclusive,\n                    Waiter::Copy(extent),\n                );",
         )],
     },
     Mutant {
         name: "a suspend does not wait for the chunk in flight",
         rule: "A suspend waits for the chunk in flight",
-        file: SUSPENSION,
+        file: STEPS_STOP,
         edits: &[("!self.resync.running && !self.scrub", "!self.scrub")],
     },
     Mutant {
         name: "discards are offered though one leg cannot",
         rule: "reads as zeroes afterwards, on every leg",
-        file: MIRROR,
+        file: IO,
         edits: &[(
-            "BufCmd::FreeBlks if self.limits().discard",
-            "BufCmd::FreeBlks if self.legs.iter().any(|leg| leg.device.as_ref().is_some_and(|it| it.limits().discard))",
+            "if cmd == BufCmd::FreeBlks && !self.limits().discard {",
+            "if cmd == BufCmd::FreeBlks\n            && !self.legs.iter().any(|leg| leg.device.as_ref().is_some_and(|it| it.limits().discard))\n        {",
         )],
     },
     Mutant {
         name: "a write is acknowledged by its first leg",
         rule: "Acknowledge last",
-        file: WRITE,
-        edits: &[
-            (
-                "return self.outcome.lock().reached.insert(leg);",
-                "let mut outcome = self.outcome.lock();
-                outcome.reached.insert(leg);
-                let (group, reached) = (outcome.group.take(), outcome.reached);
-                drop(outcome);
-                return if let Some(group) = group {
-                    self.mirror.settle(group, self.began, reached, &LegErrors::new());
-                };",
-            ),
-            (
-                "let group = group.take().expect(\"a group is dropped once\");",
-                "let Some(group) = group.take() else { return };",
-            ),
-        ],
+        file: STEPS_WRITE,
+        edits: &[(
+            "        if group.refs.is_empty() { follow",
+            "        if group.refs.is_empty() || result.is_ok() { follow",
+        )],
     },
     Mutant {
         name: "the last leg gets no writes",
         rule: "every leg that takes writes has reported",
-        file: WRITE,
+        file: STEPS_WRITE,
         edits: &[(
-            "Origin::User(_) => writable,",
-            "Origin::User(_) => {
-                writable.iter().take(writable.iter().count().max(2) - 1).collect()
-            }",
+            "            Origin::User | Origin::Block => writable,",
+            "            Origin::User | Origin::Block => {\n                writable.iter().take(writable.iter().count().max(2) - 1).collect()\n            }",
         )],
     },
     Mutant {
         name: "reads take no range",
         rule: "reads share, writes exclude",
-        file: RESYNC,
+        file: STEPS_READ,
         edits: &[(
-            "Some(bio) => self.enter(extent, Mode::Shared, Waiter::Request(bio)),",
-            "Some(bio) => self.enter(Extent::new(extent.start(), Sectors(0)), Mode::Shared, Waiter::Request(bio)),",
+            "return self.enter(extent, Mode::Shared, Waiter::Request(req));",
+            "return self.enter(\n                Extent::new(extent.start(), bio::Sectors(0)),\n                Mode::Shared,\n                Waiter::Request(req),\n            );",
         )],
     },
     Mutant {
         name: "what a failed write left is not copied again",
         rule: "What a failed write left on a leg being rebuilt is copied again",
-        file: SETTLE,
+        file: STEPS_WRITE,
         edits: &[("self.copy_again(extent);", "")],
     },
 ];
