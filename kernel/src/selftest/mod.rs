@@ -24,7 +24,9 @@ mod soak;
 mod task;
 
 use alloc::string::String;
+use core::time::Duration;
 
+use crate::arch::clock;
 use crate::arch::exit::Verdict;
 use crate::arch::irq_lock::InterruptsOff;
 use crate::task::MaySleep;
@@ -77,12 +79,18 @@ fn alone() -> InterruptsOff {
     InterruptsOff::new()
 }
 
+/// A test that takes longer says so.
+const SLOW: Duration = Duration::from_secs(5);
+
 /// Runs the tests whose name contains `filter`, and says how they did.
 pub fn run(may_sleep: &MaySleep, filter: &str) -> Verdict {
     let (mut passed, mut failed) = (0, 0);
     for test in TOPICS.iter().copied().flatten().filter(|test| test.name.contains(filter)) {
         kprint!("test {} ... ", test.name);
-        match (test.run)(may_sleep) {
+        let began = clock::now();
+        let result = (test.run)(may_sleep);
+        let took = Duration::from_nanos(clock::now() - began);
+        match result {
             Ok(()) => {
                 kprintln!("ok");
                 passed += 1;
@@ -91,6 +99,9 @@ pub fn run(may_sleep: &MaySleep, filter: &str) -> Verdict {
                 kprintln!("FAILED ({why})");
                 failed += 1;
             }
+        }
+        if took > SLOW {
+            kprintln!("  it took {} s", took.as_secs());
         }
     }
     kprintln!("{passed} passed, {failed} failed");

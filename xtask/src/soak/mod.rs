@@ -67,7 +67,7 @@ pub(crate) struct Options {
 impl Options {
     /// The few rounds that are part of the tests, always of the same seed.
     pub(crate) fn for_tests(build: build::Options, accel: Choice) -> Self {
-        Self { build, rounds: 3, seed: Some(TEST_SEED), accel }
+        Self { build, rounds: 2, seed: Some(TEST_SEED), accel }
     }
 }
 
