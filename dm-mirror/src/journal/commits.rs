@@ -5,6 +5,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::mem;
 
 use bio::{Bio, Buf, BufCmd, BufDone, IoError, IoResult};
 
@@ -98,15 +99,28 @@ impl Mirror {
         };
         match (failed, stage) {
             (Some(error), Stage::First) => self.map_failed(leg, error),
-            (Some(error), Stage::Second) => {
-                self.fail_leg(leg, Failure::Metadata(error.kind));
-                self.map_is_over(leg);
-            }
+            (Some(error), Stage::Second) => self.second_copy_failed(leg, error),
             (None, Stage::First) => {
                 self.flush_leg(leg, Bio::new(Buf::flush(), io, leg as u64), cause);
             }
             (None, Stage::Second) => self.map_is_over(leg),
         }
+    }
+
+    /// A second copy failed: the leg is out, unless it is the last. The first copy is durable,
+    /// so those who wait for the next commit go on waiting, but not for a leg that is out.
+    fn second_copy_failed(self: &Arc<Self>, leg: usize, error: IoError) {
+        if let LegState::Failed(_) = self.fail_leg(leg, Failure::Metadata(error.kind)) {
+            let failed = {
+                let mut state = self.state.lock();
+                let journal = state.legs[leg].journal.as_mut().expect("its commit was over");
+                mem::take(&mut journal.waiting)
+            };
+            for Waiting { bio, .. } in failed {
+                bio.biodone(Err(error));
+            }
+        }
+        self.map_is_over(leg);
     }
 
     /// The flush behind the pages has ended.
