@@ -2,13 +2,17 @@
 
 use super::Mutant;
 
+const ASSEMBLE: &str = "dm-mirror/src/assemble/mod.rs";
 const COPIES: &str = "dm-mirror/src/format/copies.rs";
 const DECIDE: &str = "dm-mirror/src/assemble/decide.rs";
+const ECHO: &str = "dm-mirror/src/format/echo.rs";
 const ELECT: &str = "dm-mirror/src/assemble/elect.rs";
 const JOURNAL: &str = "dm-mirror/src/journal.rs";
+const MAP_COMMITS: &str = "dm-mirror/src/journal/commits.rs";
 const MEMBERSHIP: &str = "dm-mirror/src/membership.rs";
 const PROMOTE: &str = "dm-mirror/src/promote.rs";
 const READ: &str = "dm-mirror/src/format/read.rs";
+const SUPER_COMMITS: &str = "dm-mirror/src/membership/commits.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
     Mutant {
@@ -90,6 +94,111 @@ pub(super) const TABLE: &[Mutant] = &[
         edits: &[(
             "if !own || !journal.has_dropped(dropped, regions) {",
             "let _ = dropped;\n                if !own {",
+        )],
+    },
+    Mutant {
+        name: "a commit of superblocks that failed is followed by one",
+        rule: "A commit that failed is followed by two",
+        file: SUPER_COMMITS,
+        edits: &[("        membership.twice = true;\n", "")],
+    },
+    Mutant {
+        name: "a second copy of a superblock that failed is durable",
+        rule: "So it is with a second copy that failed",
+        file: SUPER_COMMITS,
+        edits: &[(
+            "            record.superblock_in_doubt = result.is_err().then_some(slot);",
+            "            if membership.cause() == Cause::Super {
+                record.superblock_in_doubt = result.is_err().then_some(slot);
+            }",
+        )],
+    },
+    Mutant {
+        name: "two superblocks that are the same are both durable",
+        rule: "though both slots say the same",
+        file: MEMBERSHIP,
+        edits: &[(
+            "in_doubt == Some(member.slot);",
+            "in_doubt == Some(member.slot) && member.second != crate::format::Second::Same;",
+        )],
+    },
+    Mutant {
+        name: "the number of a damaged page is counted on from",
+        rule: "The number of a damaged page counts too.",
+        file: READ,
+        edits: &[(
+            "    must(seq <= ROOM, \"the sequence number of a page\")?;\n    let second",
+            "    let second",
+        )],
+    },
+    Mutant {
+        name: "a member that a later record calls failed may be in doubt",
+        rule: "the commit that failed is what may be lost",
+        file: ASSEMBLE,
+        edits: &[("FailedByHand => followed,", "FailedByHand => false,")],
+    },
+    Mutant {
+        name: "a member that was forgotten may be in doubt",
+        rule: "has given its place away",
+        file: ASSEMBLE,
+        edits: &[("map_or(followed, |entry|", "map_or(false, |entry|")],
+    },
+    Mutant {
+        name: "a slot that was wiped may have held something newer",
+        rule: "half a wipe puts nobody in doubt",
+        file: ECHO,
+        edits: &[("    put(&mut unit, 0);\n", "    unit.fill(0);\n")],
+    },
+    Mutant {
+        name: "a page that failed to be written is as it was to be",
+        rule: "nor may a page say so that failed to be written",
+        file: JOURNAL,
+        edits: &[("self.unsure.is_empty() && regions", "regions")],
+    },
+    Mutant {
+        name: "a member that a map accuses is given everything",
+        rule: "and is given what it missed",
+        file: DECIDE,
+        edits: &[("!it.is_evidence() && !self.was_listed(it);", "!it.is_evidence();")],
+    },
+    Mutant {
+        name: "a member that a map accuses is waited for",
+        rule: "Nobody waits for it, since it is there.",
+        file: DECIDE,
+        edits: &[("self.was_listed(it) || (it", "self.is_in_sync(it) || (it")],
+    },
+    Mutant {
+        name: "a second copy of a page that fails is a commit that fails",
+        rule: "and fails no request",
+        file: MAP_COMMITS,
+        edits: &[
+            (
+                "(Some(error), Stage::First) => self.map_failed",
+                "(Some(error), _) => self.map_failed",
+            ),
+            (
+                "Stage::Second => journal.flight = None,",
+                "Stage::Second if failed.is_some() => {}
+                Stage::Second => journal.flight = None,",
+            ),
+        ],
+    },
+    Mutant {
+        name: "a leg on which a second copy of a page fails stays",
+        rule: "A second copy that fails takes its leg out",
+        file: MAP_COMMITS,
+        edits: &[(
+            "(Some(error), Stage::Second) => self.second_copy_failed(leg, error),",
+            "(Some(_), Stage::Second) => self.map_is_over(leg),",
+        )],
+    },
+    Mutant {
+        name: "a leg that is out for a second copy is written for those who wait",
+        rule: "nothing is read from it or written to it",
+        file: MAP_COMMITS,
+        edits: &[(
+            "mem::take(&mut journal.waiting)",
+            "Vec::<Waiting>::with_capacity(journal.waiting.len())",
         )],
     },
 ];
