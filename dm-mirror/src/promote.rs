@@ -215,6 +215,9 @@ impl State {
             return None;
         }
         self.consent = Consent::default();
+        for record in &mut self.legs {
+            record.counts.records_repaired += core::mem::take(&mut record.damaged);
+        }
         match core::mem::replace(&mut self.life, Life::Running) {
             Life::Starting(waiting) => Some(waiting),
             _ => None,

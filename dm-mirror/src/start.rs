@@ -225,7 +225,7 @@ impl State {
         for (leg, id) in ids.iter().enumerate().take(self.legs.len()) {
             let record = &mut self.legs[leg];
             record.begins(resets[leg]);
-            record.journal = None;
+            (record.journal, record.damaged) = (None, 0);
             record.state = match plan.role(*id) {
                 Role::InSync { .. } => LegState::InSync,
                 Role::Return { .. } => LegState::Returning,
@@ -240,6 +240,7 @@ impl State {
             let in_doubt = self.legs[leg].superblock_in_doubt;
             membership.found(leg, member, member.superblock.incarnation, in_doubt);
             self.legs[leg].journal = Some(Journal::found(member, unreadable));
+            self.legs[leg].damaged = member.damaged() as u64;
         }
         let sources = in_sync.iter().filter_map(member).map(|(member, _)| member);
         let sources: Vec<&Member> = sources.collect();

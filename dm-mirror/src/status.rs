@@ -140,6 +140,7 @@ impl State {
             read_errors: counts.read_errors,
             write_errors: counts.write_errors,
             repaired: counts.repaired,
+            records_repaired: counts.records_repaired,
             outstanding: self.legs[leg].outstanding,
             owes: standing == Standing::Out && self.owes(leg),
             missed: if standing == Standing::NoMember { 0 } else { missed },

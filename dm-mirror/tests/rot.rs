@@ -207,7 +207,7 @@ fn no_bit_that_flips_while_a_record_stands_alone_makes_it_wrong() {
 }
 
 #[test]
-fn a_record_that_went_bad_is_written_anew_by_the_start() {
+fn a_record_that_went_bad_is_written_anew_by_the_start_and_counted() {
     for record in 0..RECORDS {
         let mut rig = Recorded::new(2);
         rig.put(0, LENGTH, 1);
@@ -215,8 +215,13 @@ fn a_record_that_went_bad_is_written_anew_by_the_start() {
         let mut bytes = rig.snapshot(0);
         bytes[place(record)][700] ^= 4;
         rig.restore(0, &bytes);
+        assert!(!rig.message("show").unwrap().contains("records repaired"));
         let mut rig = rig.crash(&[Survives::All; 2]);
+        rig.until(|rig| rig.asks(0).contains(&Ask::Super));
+        assert!(!rig.message("show").unwrap().contains("records repaired"), "not yet");
         rig.rest();
+        let report = rig.message("show").unwrap();
+        assert!(report.contains("\nrecords repaired: 1 on leg 0\n"), "{report}");
         // A page's second copy has no flush of its own.
         rig.sync();
         let bytes = rig.snapshot(0);
