@@ -251,3 +251,32 @@ fn a_region_is_clean_only_once_every_leg_in_sync_was_flushed() {
     }
     assert!(rig.dirty(0, 0) && rig.dirty(1, 0));
 }
+
+/// The first copy of the page is durable: whoever waits for the next one waits on.
+#[test]
+fn a_second_copy_of_a_page_that_fails_on_the_last_leg_fails_no_request() {
+    let mut rig = Recorded::new(2);
+    rig.message("fail 1").unwrap();
+    rig.put(0, 1, 1);
+    rig.until_passed(|rig| rig.asks(0) == [Ask::Map]);
+    assert!(rig.dirty(0, 0), "this is not the first copy");
+    let write = rig.write(32, 1, 2);
+    assert_eq!(rig.asks(0), [Ask::Map], "it waits for its intent");
+    rig.fail_ask(0, Ask::Map);
+    rig.settle();
+    assert_eq!((rig.end(write), rig.letters().as_str()), (Some(Ok(())), "AD"));
+    assert!(rig.dirty(0, 4) && rig.holds(0, 32) == 2);
+}
+
+#[test]
+fn a_leg_on_which_a_second_copy_of_a_page_fails_is_out_and_no_request_fails() {
+    let mut rig = Recorded::new(2);
+    rig.put(0, 1, 1);
+    rig.until_passed(|rig| rig.asks(1) == [Ask::Map]);
+    let write = rig.write(32, 1, 2);
+    rig.fail_ask(1, Ask::Map);
+    assert_eq!((rig.letters().as_str(), rig.asks(1)), ("AD", vec![]));
+    rig.settle();
+    assert_eq!((rig.end(write), rig.holds(1, 32)), (Some(Ok(())), 0));
+    assert!(rig.missed(0, 4, 1));
+}

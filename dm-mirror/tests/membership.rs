@@ -6,7 +6,7 @@ mod rig;
 use bio::{ErrorKind, SECTOR_SIZE};
 use dm_mirror::format::{HISTORY_MAX, MemberState};
 use rig::recorded::{Ask, Recorded, Survives};
-use sim::Outcome;
+use sim::{Landed, Outcome};
 
 /// Three legs, one write on them all.
 fn three() -> Recorded {
@@ -419,4 +419,33 @@ fn a_superblock_that_failed_and_was_torn_leaves_the_other_one_alone() {
     rig.pass();
     rig.until(|rig| rig.asks(0) == [Ask::Super]);
     assert_eq!(place(&rig), torn);
+}
+
+/// It lands in the cache, beside the first copy that is durable. Whoever reads both finds the
+/// same, and the next superblock must not go over the one that is durable.
+#[test]
+fn what_a_second_copy_that_failed_left_is_not_taken_for_durable() {
+    for commits_before in 0..2 {
+        let rig = Recorded::new(4);
+        if commits_before > 0 {
+            rig.message("fail 3").unwrap();
+            rig.settle();
+        }
+        rig.message("fail 2").unwrap();
+        let place = |rig: &Recorded| rig.disks[1].pending(0).expect("it waits").extent;
+        let first = place(&rig);
+        rig.did(1, &[Ask::Super]);
+        rig.did(1, &[Ask::Flush]);
+        rig.until(|rig| rig.asks(1) == [Ask::Super]);
+        let second = place(&rig);
+        assert_ne!(first, second);
+        rig.end_ask(1, Ask::Super, Outcome::Fail(ErrorKind::Media, Landed::All));
+        assert_eq!(rig.bytes(1, first), rig.bytes(1, second), "it landed");
+        rig.settle();
+        rig.message("add 1").unwrap();
+        rig.until(|rig| rig.asks(1) == [Ask::Super]);
+        assert_eq!(place(&rig), second, "after {commits_before}");
+        rig.settle();
+        assert!(rig.letters().starts_with("AAD"), "{}", rig.letters());
+    }
 }

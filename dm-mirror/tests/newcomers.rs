@@ -8,6 +8,7 @@ use bio::{ErrorKind, Sector, Sectors};
 use dm_mirror::format::{MemberState, superblock_place};
 use rig::LENGTH;
 use rig::recorded::{Ask, DATA, Recorded, Survives};
+use sim::Outcome;
 
 /// Leg 1 is out, and its disk was exchanged for one that holds nothing of a mirror
 /// but old data; the mirror has 1 everywhere, and 2 in sector 0.
@@ -399,4 +400,28 @@ fn a_crash_while_a_member_is_forgotten_changes_no_answer() {
             assert_eq!((rig.letters().as_str(), rig.get(0, 1)), ("ADA", 2), "after {steps}");
         }
     }
+}
+
+/// The disk of leg 2 was put into the place of leg 1, and was to be wiped for it: one
+/// superblock is gone, the other one is what it was. Nothing newer is lost with the first.
+#[test]
+fn a_wipe_that_was_half_done_puts_nobody_in_doubt() {
+    let mut rig = Recorded::new(3);
+    rig.put(0, LENGTH, 1);
+    rig.lose(2);
+    rig.put(0, 1, 2);
+    rig.sync();
+    rig.message("fail 1").unwrap();
+    rig.settle();
+    rig.restore(1, &rig.snapshot(2));
+    rig.message("add 1 force").unwrap();
+    rig.until(|rig| rig.asks(1).contains(&Ask::Super));
+    rig.end_ask(1, Ask::Super, Outcome::Ok);
+    rig.fail_ask(1, Ask::Super);
+    rig.settle();
+    assert_eq!(rig.letters(), "ADD");
+    let mut rig = rig.crash_and_start(&[Durable, All, Durable], &[true, true, false], "");
+    rig.rest();
+    assert!(rig.runs(), "{}", report(&rig));
+    assert_eq!((rig.get(0, 1), rig.get(8, 1)), (2, 1));
 }

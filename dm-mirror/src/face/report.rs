@@ -3,6 +3,7 @@
 //! Place: `status.rs` makes it, all of it at one moment. Printed as it is it is the
 //! answer to the message `show`.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -97,6 +98,8 @@ pub struct LegReport {
     pub write_errors: u64,
     /// Chunks rewritten because of what was read.
     pub repaired: u64,
+    /// Records that a start found torn or damaged, and writes anew.
+    pub records_repaired: u64,
     /// Requests that it has.
     pub outstanding: u32,
     /// It is out, and still owes requests or metadata: it cannot come back before.
@@ -176,11 +179,20 @@ impl fmt::Display for Report {
             writeln!(f)?;
         }
         self.fmt_map(f)?;
+        self.records_repaired().map_or(Ok(()), |line| writeln!(f, "{line}"))?;
         self.check.as_ref().map_or(Ok(()), |check| writeln!(f, "{check}"))
     }
 }
 
 impl Report {
+    /// A line with the records that were torn or damaged, if any were.
+    pub fn records_repaired(&self) -> Option<String> {
+        let legs = self.legs.iter().enumerate().filter(|(_, leg)| leg.records_repaired > 0);
+        let legs: Vec<String> =
+            legs.map(|(index, leg)| format!("{} on leg {index}", leg.records_repaired)).collect();
+        (!legs.is_empty()).then(|| format!("records repaired: {}", legs.join(", ")))
+    }
+
     fn fmt_map(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Some(map), Some(region)) = (&self.map, self.region) else { return Ok(()) };
         let Map { regions, dirty, unsettled, session, .. } = map;

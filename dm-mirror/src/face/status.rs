@@ -141,6 +141,7 @@ impl Core {
             read_errors: counts.read_errors,
             write_errors: counts.write_errors,
             repaired: counts.repaired,
+            records_repaired: counts.records_repaired,
             outstanding: self.legs[leg].outstanding,
             owes: standing == Standing::Out && self.owes(leg),
             missed: if standing == Standing::NoMember { 0 } else { missed },

@@ -2,6 +2,7 @@
 //! of halves that ran apart, what a returning member is given, who has no place.
 
 mod apart;
+mod doubt;
 mod elections;
 mod hostile;
 mod members;

@@ -180,3 +180,15 @@ fn a_member_in_sync_that_was_taken_over_elsewhere_is_waited_for() {
     assert_eq!(missing, [1]);
     assert_eq!(plan.roles[..2], [in_sync(0), given_everything(1)]);
 }
+
+/// Its promotion was interrupted, and a map says that it missed something: it is there, and
+/// lacks no more than that.
+#[test]
+fn a_member_that_is_called_in_sync_and_accused_by_a_map_is_given_that_and_not_waited_for() {
+    let [a, b] = excluded();
+    let (a, b) = (a.lists(1, MemberState::Rebuilding), b.excludes(1, 1));
+    let (a, b) = (a.promotes(1, 2), b.lists(1, MemberState::Rebuilding));
+    assert_eq!(started(&[&a, &b]).roles[..2], [in_sync(0), in_sync(1)]);
+    let a = a.marks(6, Marks::missed(MemberId::new(1)));
+    assert_eq!(started(&[&a, &b]).roles[..2], [in_sync(0), given(1, [6])]);
+}

@@ -313,6 +313,19 @@ impl Recorded {
         panic!("it never rests:\n{}", self.message("show").unwrap());
     }
 
+    /// Steps until this holds; time passes where nothing else happens.
+    pub fn until_passed(&self, mut what: impl FnMut(&Recorded) -> bool) {
+        for _ in 0..ROUNDS_MAX {
+            if what(self) {
+                return;
+            }
+            if !self.step() {
+                self.pass();
+            }
+        }
+        panic!("it never came:\n{}", self.message("show").unwrap());
+    }
+
     /// Time passes so often, whether or not anything is left to be done.
     pub fn rest_for(&self, times: usize) {
         for _ in 0..times {

@@ -42,6 +42,8 @@ pub(crate) struct Counts {
     pub(crate) write_errors: u64,
     /// Chunks rewritten because of what was read, and found good then.
     pub(crate) repaired: u64,
+    /// Records that a start found torn or damaged, and writes anew.
+    pub(crate) records_repaired: u64,
 }
 
 impl Counts {

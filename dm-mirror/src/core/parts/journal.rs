@@ -380,6 +380,11 @@ impl Journal {
         mem::take(&mut self.waiting)
     }
 
+    /// The leg is out: its transactions wait no longer.
+    pub(crate) fn take_waiting(&mut self) -> Vec<Waiting> {
+        mem::take(&mut self.waiting)
+    }
+
     /// The transactions that may go on now.
     pub(crate) fn take_covered(&mut self, regions: &Regions) -> Vec<Waiting> {
         let waiting = mem::take(&mut self.waiting);

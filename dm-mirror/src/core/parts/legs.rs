@@ -32,6 +32,8 @@ pub(crate) struct LegRecord {
     /// The slot into which the last superblock failed to go: it may be what is read there,
     /// and be lost with the cache.
     pub(crate) superblock_in_doubt: Option<usize>,
+    /// How many of its records the start that is on its way found torn or damaged.
+    pub(crate) damaged: u64,
     /// Its map, if it has one.
     pub(crate) journal: Option<Journal>,
     /// How often the device had lost its cache when that was last looked at.
@@ -53,6 +55,7 @@ impl LegRecord {
             outstanding: 0,
             flushed: Moment::default(),
             superblock_in_doubt: None,
+            damaged: 0,
             journal: None,
             resets,
             lost: Moment::default(),

@@ -56,9 +56,21 @@ impl Core {
             (failed, Stage::Second) => {
                 journal.copied();
                 if let Some(error) = failed {
-                    self.fail_leg(leg, Failure::Metadata(error.kind));
+                    self.second_copy_failed(leg, error);
                 }
             }
+        }
+    }
+
+    /// A second copy failed: the leg is out, unless it is the last. The first copy is durable,
+    /// so those who wait for the next commit go on waiting, but not for a leg that is out.
+    fn second_copy_failed(&mut self, leg: usize, error: IoError) {
+        self.fail_leg(leg, Failure::Metadata(error.kind));
+        let LegState::Failed(_) = self.legs[leg].state else { return };
+        let journal = self.legs[leg].journal.as_mut().expect("its commit was over");
+        for Waiting { req, .. } in journal.take_waiting() {
+            let cmd = self.requests[req].cmd;
+            let _ = self.write_tx_done(req, leg, cmd, Err(error));
         }
     }
 

@@ -193,6 +193,9 @@ impl Core {
         }
         let waiting = self.take_waiting();
         self.consent = Consent::default();
+        for record in self.legs.iter_mut() {
+            record.counts.records_repaired += mem::take(&mut record.damaged);
+        }
         self.life = Life::Running;
         self.tell_start();
         if let Some(off) = self.take_lost_replacement() {

@@ -192,7 +192,7 @@ impl Core {
         for (leg, id) in ids.iter().enumerate().take(self.legs.len()) {
             let record = &mut self.legs[leg];
             record.begins(self.facts[leg].resets);
-            record.journal = None;
+            (record.journal, record.damaged) = (None, 0);
             record.state = match plan.role(*id) {
                 Role::InSync { .. } => LegState::InSync,
                 Role::Return { .. } => LegState::Returning,
@@ -207,6 +207,7 @@ impl Core {
             let in_doubt = self.legs[leg].superblock_in_doubt;
             membership.found(leg, member, member.superblock.incarnation, in_doubt);
             self.legs[leg].journal = Some(Journal::found(member, unreadable));
+            self.legs[leg].damaged = member.damaged() as u64;
         }
         let sources = in_sync.iter().filter_map(member).map(|(member, _)| member);
         let sources: Vec<&Member> = sources.collect();

@@ -123,6 +123,7 @@ fn text(paint: Paint, report: &Report) -> String {
     if report.map.is_some() {
         line(costs(report).trim_end().into());
     }
+    report.records_repaired().into_iter().for_each(&mut line);
     report.check.iter().for_each(|check| line(check.clone()));
     text
 }
@@ -261,6 +262,7 @@ fn leg_json((index, leg): (usize, &LegReport)) -> Value {
         "read_errors": leg.read_errors,
         "write_errors": leg.write_errors,
         "repaired": leg.repaired,
+        "records_repaired": leg.records_repaired,
         "missed_regions": leg.missed,
         "missed_sectors": leg.missed_sectors.0,
         "by_cause": costs,

@@ -70,8 +70,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "before that leg's own map durably calls the region DIRTY",
         file: STEPS_MAPS,
         edits: &[(
-            "let _ = self.write_tx_done(req, leg, cmd, Err(error));",
-            "let _ = (self.advance(req, leg), cmd);",
+            "        for Waiting { req, .. } in failed {\n            let cmd = self.requests[req].cmd;\n            let _ = self.write_tx_done(req, leg, cmd, Err(error));",
+            "        for Waiting { req, .. } in failed {\n            let _ = self.advance(req, leg);",
         )],
     },
     Mutant {

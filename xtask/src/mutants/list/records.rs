@@ -2,6 +2,8 @@
 
 use super::Mutant;
 
+const STEPS_MAPS: &str = "dm-mirror/src/core/steps/maps.rs";
+const STEPS_SUPERBLOCKS: &str = "dm-mirror/src/core/steps/superblocks.rs";
 const STEPS_PROMOTE: &str = "dm-mirror/src/core/steps/promote.rs";
 const ASSEMBLE_DECIDE: &str = "dm-mirror/src/disk/assemble/decide.rs";
 const ASSEMBLE_ELECT: &str = "dm-mirror/src/disk/assemble/elect.rs";
@@ -9,6 +11,8 @@ const PARTS_MEMBERSHIP: &str = "dm-mirror/src/core/parts/membership.rs";
 const PARTS_JOURNAL: &str = "dm-mirror/src/core/parts/journal.rs";
 const FORMAT_READ: &str = "dm-mirror/src/disk/format/read.rs";
 const FORMAT_COPIES: &str = "dm-mirror/src/disk/format/copies.rs";
+const ASSEMBLE: &str = "dm-mirror/src/disk/assemble/mod.rs";
+const ECHO: &str = "dm-mirror/src/disk/format/echo.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
     Mutant {
@@ -90,6 +94,105 @@ pub(super) const TABLE: &[Mutant] = &[
         edits: &[(
             "if !own || !journal.has_dropped(dropped, regions) {",
             "let _ = dropped;\n                if !own {",
+        )],
+    },
+    Mutant {
+        name: "a commit of superblocks that failed is followed by one",
+        rule: "A commit that failed is followed by two",
+        file: PARTS_MEMBERSHIP,
+        edits: &[(
+            "        (self.twice, self.stuck) = (true, true);",
+            "        self.stuck = true;",
+        )],
+    },
+    Mutant {
+        name: "a second copy of a superblock that failed is durable",
+        rule: "So it is with a second copy that failed",
+        file: STEPS_SUPERBLOCKS,
+        edits: &[(
+            "        record.superblock_in_doubt = result.is_err().then_some(slot);",
+            "        if membership.cause() == Cause::Super {\n            record.superblock_in_doubt = result.is_err().then_some(slot);\n        }",
+        )],
+    },
+    Mutant {
+        name: "two superblocks that are the same are both durable",
+        rule: "though both slots say the same",
+        file: PARTS_MEMBERSHIP,
+        edits: &[(
+            "in_doubt == Some(member.slot);",
+            "in_doubt == Some(member.slot) && member.second != crate::format::Second::Same;",
+        )],
+    },
+    Mutant {
+        name: "the number of a damaged page is counted on from",
+        rule: "The number of a damaged page counts too.",
+        file: FORMAT_READ,
+        edits: &[(
+            "    must(seq <= ROOM, \"the sequence number of a page\")?;\n    let second",
+            "    let second",
+        )],
+    },
+    Mutant {
+        name: "a member that a later record calls failed may be in doubt",
+        rule: "the commit that failed is what may be lost",
+        file: ASSEMBLE,
+        edits: &[("FailedByHand => followed,", "FailedByHand => false,")],
+    },
+    Mutant {
+        name: "a member that was forgotten may be in doubt",
+        rule: "has given its place away",
+        file: ASSEMBLE,
+        edits: &[("map_or(followed, |entry|", "map_or(false, |entry|")],
+    },
+    Mutant {
+        name: "a slot that was wiped may have held something newer",
+        rule: "half a wipe puts nobody in doubt",
+        file: ECHO,
+        edits: &[("    put(&mut unit, 0);\n", "    unit.fill(0);\n")],
+    },
+    Mutant {
+        name: "a page that failed to be written is as it was to be",
+        rule: "nor may a page say so that failed to be written",
+        file: PARTS_JOURNAL,
+        edits: &[("self.unsure.is_empty() && regions", "regions")],
+    },
+    Mutant {
+        name: "a member that a map accuses is given everything",
+        rule: "and is given what it missed",
+        file: ASSEMBLE_DECIDE,
+        edits: &[("!it.is_evidence() && !self.was_listed(it);", "!it.is_evidence();")],
+    },
+    Mutant {
+        name: "a member that a map accuses is waited for",
+        rule: "Nobody waits for it, since it is there.",
+        file: ASSEMBLE_DECIDE,
+        edits: &[("self.was_listed(it) || (it", "self.is_in_sync(it) || (it")],
+    },
+    Mutant {
+        name: "a second copy of a page that fails is a commit that fails",
+        rule: "and fails no request",
+        file: STEPS_MAPS,
+        edits: &[(
+            "            (failed, Stage::Second) => {\n                journal.copied();\n",
+            "            (Some(error), Stage::Second) => self.map_failed(leg, error),\n            (failed, Stage::Second) => {\n                journal.copied();\n",
+        )],
+    },
+    Mutant {
+        name: "a leg on which a second copy of a page fails stays",
+        rule: "A second copy that fails takes its leg out",
+        file: STEPS_MAPS,
+        edits: &[(
+            "                    self.second_copy_failed(leg, error);",
+            "                    let _ = error;",
+        )],
+    },
+    Mutant {
+        name: "a leg that is out for a second copy is written for those who wait",
+        rule: "nothing is read from it or written to it",
+        file: STEPS_MAPS,
+        edits: &[(
+            "        for Waiting { req, .. } in journal.take_waiting() {",
+            "        for Waiting { req, .. } in journal.take_waiting().into_iter().take(0) {",
         )],
     },
 ];

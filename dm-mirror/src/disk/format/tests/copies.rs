@@ -10,7 +10,7 @@ use bio::SECTOR_SIZE;
 use super::samples::{newest, page, superblock, uuid};
 use crate::format::{
     Bad, MapPage, Marks, Member, Newest, REGIONS_PER_PAGE, ROOM, Region, Second, Superblock, UNIT,
-    newest_of,
+    newest_of, wiped,
 };
 
 const BLANK: [u8; UNIT] = [0; UNIT];
@@ -109,6 +109,15 @@ fn a_superblock_that_is_gone_altogether_may_have_been_newer() {
     assert_eq!(read(&first, &[]), Ok((1, Second::Lost)));
 }
 
+/// A disk is wiped slot by slot, and the power may go in between.
+#[test]
+fn beside_a_slot_that_was_wiped_a_superblock_is_in_no_doubt() {
+    let [before, after] = commits();
+    assert_eq!(read(&before, &wiped()), Ok((8, Second::Damaged)));
+    assert_eq!(read(&after, &wiped()), Ok((9, Second::Damaged)));
+    assert_eq!(newest_of([&wiped(), &wiped()]), Err(Bad::Magic));
+}
+
 #[test]
 fn two_superblocks_of_one_number_say_the_same_or_nothing() {
     let [before, _] = commits();
@@ -151,6 +160,21 @@ fn a_counter_near_its_end_refuses_the_device_from_either_slot() {
     for map in [[page, BLANK], [BLANK, page]] {
         let member = Member::from_bytes(newest(superblock()), &map.concat());
         assert_eq!(member, Err(Bad::Field("the sequence number of a page")));
+    }
+}
+
+/// The next commit counts on from the larger number of both copies.
+#[test]
+fn a_page_near_the_end_of_its_numbers_refuses_the_device_also_if_it_is_damaged() {
+    let good = map_page(9, Marks::DIRTY).encode();
+    for (seq, fits) in [(ROOM, true), (ROOM + 1, false), (u64::MAX / 2, false)] {
+        let damaged = flipped(&map_page(seq, Marks::empty()).encode(), 700 * 8);
+        for map in [[good, damaged], [damaged, good]] {
+            let member = Member::from_bytes(newest(superblock()), &map.concat());
+            let found = member.map(|member| member.pages[0].as_ref().map(|page| page.seq));
+            let refused = Err(Bad::Field("the sequence number of a page"));
+            assert_eq!(found, if fits { Ok(Some(seq)) } else { refused }, "{seq}");
+        }
     }
 }
 
