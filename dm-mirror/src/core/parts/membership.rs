@@ -1,9 +1,9 @@
 //! Who is in sync, as every superblock is to say it (SUPER_WRITE, SUPER_FLUSH).
 //!
-//! Place: part of the [`Core`](crate::core::Core). Whoever fails, promotes or takes back
-//! a leg changes what is wanted here, in the same step. `steps/superblocks.rs` has
-//! superblocks written until all legs in sync hold what is wanted, then those that are
-//! being rebuilt. Finished writes are parked here meanwhile.
+//! Place: part of the [`Core`](crate::core::Core). A step that fails, promotes or takes
+//! back a leg changes here what superblocks are to say. `steps/superblocks.rs` has them
+//! written until all legs in sync hold that, then the legs being rebuilt. Finished writes
+//! are parked here meanwhile.
 //!
 //! Rules:
 //!

@@ -1,7 +1,7 @@
 //! Check and repair of the whole mirror: do the legs hold the same?
 //!
 //! Place: a person starts it (messages `check` and `repair`, `idle` ends it);
-//! `scrub.rs` takes it through, chunk by chunk, and `status.rs` shows it.
+//! `scrub.rs` takes it through, chunk by chunk, and `face/status.rs` shows it.
 //!
 //! Rules:
 //!

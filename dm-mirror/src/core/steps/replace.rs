@@ -1,7 +1,7 @@
 //! Replacing a member that serves: the new one is rebuilt beside it.
 //!
-//! Place: a person asks; the new leg goes the way of every leg that is added, and
-//! `promote.rs` tells here when its promotion is durable.
+//! Place: a person asks. The new leg goes the way of every leg that is added, and
+//! `promote.rs` comes here when superblocks have become durable.
 //!
 //! Rules:
 //!

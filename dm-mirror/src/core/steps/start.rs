@@ -1,8 +1,8 @@
 //! The start of a session: finds the members, and goes on from what they say.
 //!
-//! Place: [`Target::resume`](dm::Target::resume) starts it, and a person who says
-//! to start without a member, or which half to keep. `assemble` decides; what a mirror
-//! is that was not started, `not_started.rs` has.
+//! Place: [`Target::resume`](dm::Target::resume) starts it, and so does a person who says
+//! to start without a member, or which half to keep. `assemble` decides.
+//! `parts/not_started.rs` describes a mirror that was not started.
 //!
 //! Rules:
 //!

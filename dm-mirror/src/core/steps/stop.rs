@@ -25,8 +25,8 @@ use super::super::parts::news::News;
 use super::super::{Core, Life};
 
 impl Core {
-    /// Stops background I/O, and leaves everything clean that can be; [`Action::Quiet`]
-    /// says when nothing is in flight.
+    /// Stops background I/O. Leaves everything clean that can be. [`Action::Quiet`] says
+    /// when nothing is in flight.
     pub(in super::super) fn suspend(&mut self) {
         assert!(self.suspension.stop.is_none(), "a target is suspended once at a time");
         self.suspension.suspended = true;

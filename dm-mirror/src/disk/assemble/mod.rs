@@ -1,8 +1,8 @@
 //! Who may be believed: which members start, which are rebuilt, which are kept out.
 //!
-//! Place: `start.rs` asks before it begins a session, a person's tools ask to be
-//! shown what would happen. Pure: members in, a plan out. docs/mirror.md has the
-//! rules and why they are so.
+//! Place: `core/steps/start.rs` asks before it begins a session, `core/steps/readmit.rs`
+//! before it takes a leg back, and a person's tools to show what would happen. Pure:
+//! members in, a plan out. docs/mirror.md has the rules and their reasons.
 //!
 //! Read it in the order of the decision: `elect.rs` finds the newest record among
 //! those that are evidence, or the sides that ran apart; `decide.rs` gives each
