@@ -10,7 +10,7 @@
 //!   and when that is durable on all who are left, forgotten.
 //! - Nothing on disk says that a member is to be replaced: a crash leaves one
 //!   member more, and a person repeats the request or forgets one.
-//! - If the new leg goes out, nothing becomes of it, and the old one stays.
+//! - If the new leg goes out, the replacement is off, and the old leg stays.
 //! - Another table with both legs goes on with it (`inherit.rs`).
 
 use alloc::format;

@@ -8,8 +8,8 @@
 //!
 //! - Nothing is answered before the session's first superblocks are durable on
 //!   every leg in sync: a degraded start by a person is an exclusion (R8).
-//! - Regions that the map of any leg in sync calls DIRTY, or cannot say anything
-//!   of, are unsettled (R6, R7).
+//! - A region is unsettled if the map of any leg in sync calls it DIRTY, or is bad there
+//!   (R6, R7).
 //! - A leg that is to be rebuilt gets nothing yet: `readmit.rs` takes it back.
 
 use alloc::boxed::Box;

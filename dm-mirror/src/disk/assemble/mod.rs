@@ -13,13 +13,13 @@
 //! Rules:
 //!
 //! - The order of the devices changes nothing but their indices in the answer.
-//! - Nothing that can be decoded makes it panic. What no mirror writes gets the
+//! - Nothing that can be decoded makes it panic. Records that no mirror writes get the
 //!   answer that believes least.
 //! - A member that calls itself anything but in sync is evidence of nothing.
 //! - A member whose newest superblock may be lost is taken to have excluded all others
-//!   by it: that is the worst it can have said. What it wrote since, its map shows.
-//! - Marks outweigh superblocks: who missed something by the map of another member in
-//!   sync is not in sync, whatever both call themselves.
+//!   by it: that is the worst it can have said. Its map shows what it wrote since.
+//! - Marks outweigh superblocks: a member that missed something by the map of another
+//!   member in sync is not in sync, whatever both call themselves.
 
 mod decide;
 mod elect;
