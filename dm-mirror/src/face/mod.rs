@@ -1,7 +1,7 @@
 //! What the device mapper and a person see.
 //!
-//! Place: the highest floor of the crate. It reads words and writes words; what they mean
-//! the core decides.
+//! Place: the highest floor of the crate. It reads words and writes words. The core
+//! decides what they mean.
 
 pub mod report;
 pub(crate) mod status;

@@ -1,7 +1,7 @@
 //! A mirror at a glance, as data: for a console that makes tables or JSON of it.
 //!
-//! Place: `status.rs` makes it, all of it at one moment. Printed as it is it is the
-//! answer to the message `show`.
+//! Place: `face/status.rs` makes it, all of it at one moment. Printed, it is the answer
+//! to the message `show`.
 
 use alloc::format;
 use alloc::string::String;

@@ -16,8 +16,9 @@
 //! in Linux, and always in force), `read_policy round_robin`, `read_policy
 //! least_pending`, `read_policy prefer=<leg>`, `start_degraded=hold|run`,
 //! `write_mostly=<leg>` (may be repeated: that leg is read only if no other can
-//! answer), `sync_rate=<min>,<max>` (KiB/s; `none` is no limit; see `pace.rs`),
-//! `error_threshold=<n>,<seconds>` (20,3600 unless told otherwise; see `errors.rs`).
+//! answer), `sync_rate=<min>,<max>` (KiB/s; `none` is no limit; see `core/parts/pace.rs`),
+//! `error_threshold=<n>,<seconds>` (20,3600 unless told otherwise; see
+//! `core/parts/errors.rs`).
 //!
 //! Place: [`MirrorType`](crate::MirrorType) parses its arguments here, and
 //! [`Target::table`](dm::Target::table) prints them again.

@@ -8,10 +8,10 @@
 //!
 //! - One lock round an event: the bio goes into its slot, the core decides, and the first
 //!   actions are taken out with their bios. They are done without the lock.
-//! - Whoever brings an event while somebody else does actions leaves them to that one.
-//!   So actions are done in order, and a leg that completes at once does not grow the
-//!   stack.
-//! - No lock is held across a call to a leg, a completion or an event of a person.
+//! - One thread does actions at a time. A thread that brings an event meanwhile leaves its
+//!   actions to that one. So actions are done in order, and a leg that completes at once
+//!   does not deepen the stack.
+//! - No lock is held across a call to a leg, a completion, or news to a person.
 
 mod compare;
 mod exchange;

@@ -5,11 +5,11 @@
 //!
 //! Rules:
 //!
-//! - A slot that cannot be read may hold the newest commit: the other slot is no
-//!   fall-back, as it is for a slot that was torn. Such a page of the map is bad;
-//!   a member with such a superblock is in doubt, and what that means `assemble` says.
-//! - Whoever writes such a page again begins with the slot that can be read: as
-//!   long as both are bad, a crash leaves the page bad.
+//! - A slot that cannot be read may hold the newest commit. So the other slot is no
+//!   fall-back, as it is for a slot that was torn. Such a page of the map is bad.
+//!   A member with such a superblock is in doubt; `assemble` says what that means.
+//! - The next commit of such a page goes to the slot that can be read: until it is
+//!   durable, a crash leaves the page bad.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;

@@ -1,7 +1,7 @@
 //! The bios and the bytes of each request, under its name.
 //!
-//! Place: beside the core, under the same lock. What a slot no longer needs stays there
-//! for the next request: a steady write allocates nothing.
+//! Place: beside the core, under the same lock. The legs' bios stay in their slot for the
+//! next request: a steady write allocates nothing.
 
 use alloc::vec::Vec;
 

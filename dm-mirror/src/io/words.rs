@@ -1,8 +1,8 @@
 //! What is told of a mirror in words: to the log that the environment keeps, and to whoever
 //! waits for events.
 //!
-//! Place: the hands come here with each piece of [`News`], and hold no lock. Times are put
-//! to it by who keeps the log.
+//! Place: the hands come here with each piece of [`News`], and hold no lock. Whoever keeps
+//! the log adds the time.
 
 use core::fmt;
 

@@ -7,10 +7,9 @@
 //!
 //! - Errors count with decay: what was counted is halved every so many seconds. A
 //!   leg that has more than `n` is out.
-//! - A leg that is out for errors of its medium is recorded as such, and does not
-//!   come back by itself, neither at a start nor when it is there again: data that
-//!   can be read today would be trusted to it tomorrow. A person may take it back;
-//!   then its errors count anew.
+//! - A leg that is out for errors of its medium is recorded as such. It does not
+//!   come back by itself, neither at a start nor when it is there again: nobody should
+//!   trust data to it. A person may take it back; then its errors count anew.
 
 use core::fmt;
 use core::time::Duration;

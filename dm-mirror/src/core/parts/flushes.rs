@@ -7,8 +7,8 @@
 //! - A flush that is asked for while one is on its way waits for the next: the one on
 //!   its way need not cover what was written since. The next serves all who wait.
 //! - So a leg never has two flushes, and the failure of one is heard before the next is
-//!   issued. Of two on their way, a disk may fail the one that it ends first and succeed
-//!   in the other: that success would be believed by whoever hears it first.
+//!   issued. A disk with two may fail the one that it ends first and succeed in the
+//!   other; whoever hears the success first would believe it.
 //! - All who share a flush hear what came of it before the next one begins.
 
 use alloc::collections::VecDeque;

@@ -1,6 +1,6 @@
 //! A leg: one disk's part in the mirror, and what is believed of it.
 //!
-//! Place: [`LegState`] changes in the core's steps: `steps/mod.rs` takes a leg out,
+//! Place: [`LegState`] changes in the core's steps: `steps/leg_out.rs` takes a leg out,
 //! `steps/readmit.rs` takes one back, `steps/promote.rs` makes a rebuilt one whole. Where
 //! a leg lies is known to the hands alone (`io/leg.rs`).
 

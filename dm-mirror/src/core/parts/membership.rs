@@ -1,9 +1,9 @@
 //! Who is in sync, as every superblock is to say it (SUPER_WRITE, SUPER_FLUSH).
 //!
-//! Place: part of the [`Core`](crate::core::Core). Whoever fails, promotes or takes back
-//! a leg changes what is wanted here, in the same step. `steps/superblocks.rs` has
-//! superblocks written until all legs in sync hold what is wanted, then those that are
-//! being rebuilt. Finished writes are parked here meanwhile.
+//! Place: part of the [`Core`](crate::core::Core). A step that fails, promotes or takes
+//! back a leg changes here what superblocks are to say. `steps/superblocks.rs` has them
+//! written until all legs in sync hold that, then the legs being rebuilt. Finished writes
+//! are parked here meanwhile.
 //!
 //! Rules:
 //!
@@ -12,11 +12,12 @@
 //! - A superblock goes to a leg that is being rebuilt only after all legs in sync
 //!   hold it (R15): a record that promotes a leg is on its source first.
 //! - Each exclusion and each promotion mints a generation (R10).
-//! - What begins or ends a session is committed twice, so that each record has seen
-//!   the first of every other: a member put back to what it was before shows less.
-//! - What is durable on all legs counts; then it goes to the other slots, and is flushed
-//!   there. The next commit begins after that: a superblock is the only one of its commit
-//!   for no longer than the commit takes, and at most the last one can be lost.
+//! - What begins or ends a session is committed twice. Each second record has seen the
+//!   first of every other member. So a member that is put back to an earlier state shows
+//!   less than others saw of it.
+//! - A commit counts when it is durable on all its legs. Then the same superblocks go to
+//!   the other slots and are flushed there, and only then does the next commit begin. So
+//!   at rest each superblock stands twice, and at most the last commit can be lost.
 //! - A leg that cannot write its superblock is out, and the rest commit again.
 //!   If it is the last, writes and flushes fail until it can (R9).
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::leg::{Failure, LegSet};
 use super::replacement::Replacement;
 
-/// Something that a person may want to hear of. `face/words.rs` puts it in words.
+/// Something that a person may want to hear of. `io/words.rs` puts it in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum News {
     /// A leg is out.

@@ -6,10 +6,11 @@
 //!
 //! Rules:
 //!
-//! - A person's word is good for what they were shown, and nothing else: for the record
-//!   and the missing members of an offer, for the generation that the chosen leg showed.
-//! - Every answer is kept. A word that could not be followed now is refused with what to
-//!   do first; one that was taken holds until the mirror runs, or is held anew.
+//! - A person's word is good only for what they were shown: the record and the missing
+//!   members of an offer, the generation that the chosen leg showed.
+//! - Every answer is kept. A word that cannot be followed now is refused, and the answer
+//!   says what to do first. A word that was taken holds until the mirror runs, or is held
+//!   anew.
 
 use alloc::boxed::Box;
 use alloc::format;

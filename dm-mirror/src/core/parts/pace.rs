@@ -1,8 +1,8 @@
 //! How fast background work copies: between a floor and a ceiling.
 //!
-//! Place: part of the mirror's state. `resync.rs` asks before each chunk whether
-//! it may begin; whatever else reads or writes whole legs asks the same object,
-//! so that all together keep the limits. Pure: time is an argument.
+//! Place: part of the [`Core`](crate::core::Core). `steps/resync.rs` asks before each
+//! chunk whether it may begin, and `steps/scrub.rs` asks the same object for a check. So
+//! both together keep the limits. Pure: time is an argument.
 //!
 //! Rules:
 //!

@@ -7,13 +7,13 @@
 //! Rules:
 //!
 //! - A region is DIRTY from before the first write to it until nothing is in
-//!   flight there and every leg that has it was flushed since (R5). What makes
-//!   it clean marks it missed, in the same record, for every leg that has it not.
-//! - A region that was DIRTY at the start is *unsettled*: legs may differ there
-//!   and nothing was answered from it yet (NEEDSYNC). It stays so until all legs
+//!   flight there and every leg that has it was flushed since (R5). The record that
+//!   marks a region clean also marks it missed for each leg that lacks it.
+//! - A region that was DIRTY at the start is *unsettled*: legs may differ there,
+//!   and nothing was answered from it yet. It stays so until all legs
 //!   in sync were made equal there and were flushed (R6). It never becomes
 //!   unsettled again.
-//! - The marks are the same on every leg: what its own record is to say.
+//! - There is one set of marks: every leg's own record is to say the same.
 
 use alloc::collections::{BTreeMap, TryReserveError};
 use alloc::vec::Vec;

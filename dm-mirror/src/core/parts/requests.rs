@@ -101,7 +101,7 @@ pub(crate) struct ReadTry {
 pub(crate) type LegErrors = ArrayVec<(usize, IoError), LEGS_MAX>;
 
 /// What a transaction does next, or is doing (the sketch's states). SUPER_WRITE and
-/// SUPER_FLUSH are the group's, not a leg's: see `membership.rs`.
+/// SUPER_FLUSH are the group's, not a leg's: see `steps/superblocks.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TxState {
     /// Nothing issued yet.

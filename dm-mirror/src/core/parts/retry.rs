@@ -1,7 +1,7 @@
 //! Trying again what failed on the last leg.
 //!
-//! Place: part of the [`Core`](crate::core::Core). Whoever could not write a record or a
-//! copy, with no leg left that could, calls `try_again_later`.
+//! Place: part of the [`Core`](crate::core::Core). A step that could not write a record or
+//! a copy, with no leg left that could, calls `try_again_later` (`steps/alarm.rs`).
 //!
 //! Rules:
 //!

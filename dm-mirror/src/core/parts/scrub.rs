@@ -4,8 +4,8 @@
 //!
 //! Rules for repairs:
 //!
-//! - Only so many wait. One that finds no place is dropped; the next read finds the
-//!   bad block again.
+//! - At most [`REPAIRS_MAX`] wait, and one runs. A repair that finds the queue full is
+//!   dropped: the next read of that block asks for it again.
 //! - The whole of what the read asked for is rewritten, in chunks, and only on legs
 //!   that failed it.
 

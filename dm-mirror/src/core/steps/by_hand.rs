@@ -1,15 +1,16 @@
 //! A leg that a person takes out, and that stays out until a person takes it back.
 //!
-//! Place: the message `fail` comes here; `start.rs` asks whom a person took out of a
-//! session that could not record it, `assemble` keeps out whom superblocks call so.
+//! Place: the message `fail` comes here. `start.rs` asks which legs a person took out in
+//! a session that could not record it. `assemble` keeps out the members that superblocks
+//! call failed by hand.
 //!
 //! Rules:
 //!
 //! - The answer is kept, over suspensions, other tables and restarts. Superblocks call the
 //!   member failed by hand, also if it was out before for another reason. Until one durably
 //!   says so, the mirror remembers it by the leg.
-//! - A word about a leg is never one about another leg's member: where it is not known
-//!   which member a leg holds, it is refused.
+//! - A word about a leg never applies to another leg's member. If it is not known which
+//!   member a leg holds, the word is refused.
 
 use alloc::format;
 use alloc::string::String;

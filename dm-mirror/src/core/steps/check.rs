@@ -1,7 +1,7 @@
 //! Check and repair of the whole mirror: do the legs hold the same?
 //!
 //! Place: a person starts it (messages `check` and `repair`, `idle` ends it);
-//! `scrub.rs` takes it through, chunk by chunk, and `status.rs` shows it.
+//! `scrub.rs` takes it through, chunk by chunk, and `face/status.rs` shows it.
 //!
 //! Rules:
 //!
@@ -11,8 +11,8 @@
 //!   the leg that reads go to first; but not where regions are unsettled, which the
 //!   resync makes equal.
 //! - It ends early, and says so, if a leg of it goes out or the mirror is suspended.
-//! - What is found wrong is counted, and so much of it listed; also whether legs were
-//!   expected to differ there, because the map says that something was on its way.
+//! - Every sector that is wrong is counted, and the first findings are listed. A finding
+//!   says whether legs may differ there by the map, since a write was on its way.
 
 use alloc::format;
 use alloc::string::ToString;

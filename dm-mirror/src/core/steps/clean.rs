@@ -8,9 +8,9 @@
 //! - R5, which `region.rs` keeps: a region becomes clean only if every leg that
 //!   has it was flushed after the last write to it. The user's flushes count, so
 //!   that a mirror whose user flushes is cleaned almost for nothing.
-//! - Nothing becomes clean while an exclusion is not durable: the record that
-//!   hides the region would survive, and the leg be believed.
-//! - Records of clean regions are never waited for, but by a clean stop.
+//! - Nothing becomes clean while an exclusion is not durable. Otherwise a crash could
+//!   leave the clean record and lose the exclusion, and the leg would be believed.
+//! - Only a clean stop waits for records of clean regions.
 
 use alloc::vec::Vec;
 use core::mem;

@@ -2,7 +2,7 @@
 //!
 //! Place: [`Target::take_over`](dm::Target::take_over) comes here when a table is
 //! exchanged, before the new mirror is resumed. The one before is quiet: no leg owes it
-//! a request. Which legs are the same, the hands say.
+//! a request. The hands say which legs are the same (`io/exchange.rs`).
 //!
 //! What a person set or was promised, and what is known of a leg, is kept in four places:
 //!

@@ -1,21 +1,20 @@
 //! A leg whose device lost its cache: what counts of it, and who is told.
 //!
-//! Place: whoever hears of a leg's request calls [`Core::returned`] first, and asks
+//! Place: a step that hears of a leg's request calls [`Core::returned`] first. It asks
 //! [`LegRecord::kept`](super::super::parts::legs::LegRecord::kept) before it believes that
-//! something is durable there. `write.rs` has the mirror's user told.
+//! something is durable there. `write.rs` tells the mirror's user.
 //!
 //! Rules:
 //!
-//! - A flush that failed may have lost the cache as well as a reset, whoever asked for
-//!   it: the flush that follows succeeds, and covers nothing.
-//! - What a leg was given counts only if the leg kept its cache from the moment before
-//!   the first of it was issued on: pages of the map and superblocks until the flush
-//!   behind the last has ended, a write group until it is settled. That holds for
-//!   every leg.
-//! - A leg that lost its cache is out, unless it is the last in sync. Then whatever
-//!   was acknowledged may be gone, and whoever relies on it hears of that: each
-//!   FLUSH fails, until one has told that began after the loss was noticed. One that
-//!   began before says nothing of what was acknowledged while it was on its way.
+//! - A flush that failed may have lost the cache, as a reset does, whoever asked for it.
+//!   The flush that follows succeeds, and covers nothing.
+//! - A write counts for a leg only if the leg kept its cache from before the write was
+//!   issued: pages of the map and superblocks until the flush behind the last one ended,
+//!   a write group until it is settled. That holds for every leg.
+//! - A leg that lost its cache is out, unless it is the last in sync.
+//! - What the last leg lost is told. Each FLUSH fails, until the user has heard of one
+//!   that began after the loss was noticed. A FLUSH that began before says nothing of
+//!   what was acknowledged while it was on its way.
 
 use bio::BufCmd;
 

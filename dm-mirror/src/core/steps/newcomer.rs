@@ -1,16 +1,16 @@
 //! A new member: the disk of a leg that is out takes the leg's slot.
 //!
 //! Place: `readmit.rs` comes here with a leg whose disk is no member of this
-//! mirror, and goes on with it as with one that missed everything. The way out of
-//! a slot is here too: a member that is out is forgotten.
+//! mirror, and goes on with it as with one that missed everything. The message `forget`
+//! is here too: a member that is out leaves the records.
 //!
 //! Rules:
 //!
 //! - What lay in the superblocks' places is wiped durably first. A torn commit
 //!   falls back to the slot before, which must not be that of an earlier mirror.
-//! - Its identity is new, so that no page of an earlier life counts. The member
-//!   that had the slot is a stranger from the moment at which superblocks say so:
-//!   the same one at which they call the new one rebuilding (`membership.rs`).
+//! - Its identity is new, so that no page of an earlier life counts. One record names
+//!   the new member and calls it rebuilding; from then on the member that had the slot is
+//!   a stranger (`parts/membership.rs`).
 //! - A suspension waits for the wipe: nothing is written after it.
 
 use alloc::format;

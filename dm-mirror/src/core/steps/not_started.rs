@@ -1,7 +1,7 @@
 //! What a person says of a mirror that was not started.
 //!
 //! Place: `message.rs` comes here; what may be said is in
-//! [`NotStarted`](super::super::parts::not_started::NotStarted).
+//! [`NotStarted`].
 
 use alloc::string::String;
 

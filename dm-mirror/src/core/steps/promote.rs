@@ -1,17 +1,16 @@
 //! Promotion: a leg that was rebuilt is in sync; and what else becomes true once all legs
 //! in sync durably say so.
 //!
-//! Place: the resync asks when a leg has missed nothing; `superblocks.rs` makes it
-//! durable.
+//! Place: `resync.rs` asks when there is nothing more to copy. `superblocks.rs` makes the
+//! promotion durable. `settle` asks [`Core::became_durable`] after each event.
 //!
 //! Rules (R15):
 //!
-//! - One leg at a time, which holds the present superblock: so its own record
-//!   lists in sync whoever may complete the promotion after a crash.
-//! - Nothing missed, no region unsettled, no write in flight (the range of the
-//!   whole mirror is held), the leg's own map says of the others what it is to
-//!   say, no map says any more that it missed something, and it was flushed after its
-//!   last write.
+//! - One leg at a time. It holds the present superblock: so its own record lists in sync
+//!   every member that may complete the promotion after a crash.
+//! - It missed nothing, no region is unsettled, and no write is in flight: the range of
+//!   the whole mirror is held. Its own map has the marks of all who are out. No map says
+//!   any more that it missed something. It was flushed after its last write.
 //! - The new generation is durable on every leg in sync first, on the leg itself
 //!   last. Until then it is no survivor, no source, and not the last one left.
 

@@ -3,10 +3,13 @@
 //! Place: the start of a session has legs that return, and a person may add one
 //! to a mirror that runs. From here a leg goes on to `resync.rs`.
 //!
-//! Rules (R15): first the maps of all legs in sync durably say what it missed;
-//! then its superblock says that it is being rebuilt, on it last; only then is
-//! anything else written to it. A leg comes back only when all its earlier
-//! requests were given back (R12): none of them may land on what is copied.
+//! Rules:
+//!
+//! - First the maps of all legs in sync durably say what it missed. Then superblocks say
+//!   that it is being rebuilt, its own last. Only then is anything else written to it
+//!   (R15).
+//! - A leg comes back only when it has given back all its earlier requests: none of them
+//!   may land on what is copied (R12).
 
 use alloc::boxed::Box;
 use alloc::format;

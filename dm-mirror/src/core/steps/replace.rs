@@ -1,7 +1,7 @@
 //! Replacing a member that serves: the new one is rebuilt beside it.
 //!
-//! Place: a person asks; the new leg goes the way of every leg that is added, and
-//! `promote.rs` tells here when its promotion is durable.
+//! Place: a person asks. The new leg goes the way of every leg that is added, and
+//! `promote.rs` comes here when superblocks have become durable.
 //!
 //! Rules:
 //!
@@ -10,7 +10,7 @@
 //!   and when that is durable on all who are left, forgotten.
 //! - Nothing on disk says that a member is to be replaced: a crash leaves one
 //!   member more, and a person repeats the request or forgets one.
-//! - If the new leg goes out, nothing becomes of it, and the old one stays.
+//! - If the new leg goes out, the replacement is off, and the old leg stays.
 //! - Another table with both legs goes on with it (`inherit.rs`).
 
 use alloc::format;

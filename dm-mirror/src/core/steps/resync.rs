@@ -6,11 +6,11 @@
 //!
 //! Rules:
 //!
-//! - A copy is a write: a group with the range of its chunk, an intent on each
-//!   leg that it goes to, the original's rules for legs that fail.
-//! - A region counts as copied only after a flush of all legs issued once its
-//!   last chunk was written (R6): what is answered from it must be durable on
-//!   every leg in sync, what is promised of a rebuilt leg durable there.
+//! - A copy is a write: it is a group, holds the range of its chunk, has an intent on each
+//!   leg that it goes to, and a leg that fails it is out.
+//! - A region counts as copied only after a flush of all legs that is issued when its last
+//!   chunk was written (R6). What is answered from the region is durable on every leg in
+//!   sync then.
 //! - An unsettled region answers no read before that, and none while an
 //!   exclusion is on its way to the superblocks (R7). A read that waits moves its
 //!   regions to the front. Any leg in sync may be the source, since nothing was

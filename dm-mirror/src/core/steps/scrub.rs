@@ -6,8 +6,8 @@
 //! Rules:
 //!
 //! - The chunk's range is held from the first read until what was rewritten was read
-//!   again: no write is ever seen half done, and none is undone. Exclusively, unless
-//!   it is only compared: then users may read it meanwhile.
+//!   again: no write is ever seen half done, and none is undone. A check holds it shared,
+//!   so that users may read meanwhile; whoever rewrites holds it exclusively.
 //! - A rewrite is a write: a group, with an intent on each leg that it goes to (R1).
 //! - Data are taken from a leg in sync, and rewritten on legs in sync, where no
 //!   region is unsettled (R13). The resync has the rest.

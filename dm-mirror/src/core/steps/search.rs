@@ -1,12 +1,13 @@
 //! A search of what legs hold: superblocks, then the map.
 //!
-//! Place: a start searches all legs, a person who adds one has that searched. The hands
-//! read (`io/search.rs`); this keeps who has not been read, and goes on when all have.
+//! Place: a start searches all legs; a person's `add` searches one. The hands
+//! read (`io/search.rs`). This file knows which legs have not been read, and goes on when
+//! all have.
 //!
 //! Rule: a leg is flushed before it is read, so that all that is found is durable. The
-//! last machine may have gone down and left the disks their power: a superblock that is
-//! only in a cache would be believed, seen by the other members, and overtaken in its other
-//! slot, and then be lost.
+//! machine may have gone down and left the disks their power. Then a superblock that is
+//! only in a cache would be believed, the next one would go over the slot before, and a
+//! power cut could take both.
 
 use alloc::boxed::Box;
 use core::array;

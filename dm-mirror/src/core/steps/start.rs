@@ -1,15 +1,15 @@
 //! The start of a session: finds the members, and goes on from what they say.
 //!
-//! Place: [`Target::resume`](dm::Target::resume) starts it, and a person who says
-//! to start without a member, or which half to keep. `assemble` decides; what a mirror
-//! is that was not started, `not_started.rs` has.
+//! Place: [`Target::resume`](dm::Target::resume) starts it, and so does a person who says
+//! to start without a member, or which half to keep. `assemble` decides.
+//! `parts/not_started.rs` describes a mirror that was not started.
 //!
 //! Rules:
 //!
 //! - Nothing is answered before the session's first superblocks are durable on
 //!   every leg in sync: a degraded start by a person is an exclusion (R8).
-//! - Regions that the map of any leg in sync calls DIRTY, or cannot say anything
-//!   of, are unsettled (R6, R7).
+//! - A region is unsettled if the map of any leg in sync calls it DIRTY, or is bad there
+//!   (R6, R7).
 //! - A leg that is to be rebuilt gets nothing yet: `readmit.rs` takes it back.
 
 use alloc::boxed::Box;

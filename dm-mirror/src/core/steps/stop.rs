@@ -8,9 +8,9 @@
 //!
 //! - Whoever suspends the mirror may give its disks to somebody else. So a suspension waits
 //!   for every request of the mirror's own, on legs that are out too, and for the searches
-//!   that `add` began; and nothing is written once it is over (`Suspension::still`).
-//! - It ends in every life: a mirror that is held or refused has nothing to stop, a search
-//!   for a start is dropped, a session whose first superblocks are on their way begins, and
+//!   that `add` began. Nothing is written once it is over (`Suspension::still`).
+//! - It ends in every life. A mirror that is held or refused has nothing to stop. A search
+//!   for a start is dropped. A session whose first superblocks are on their way begins, and
 //!   is stopped then.
 
 use super::super::event::Action;
@@ -25,8 +25,8 @@ use super::super::parts::news::News;
 use super::super::{Core, Life};
 
 impl Core {
-    /// Stops background I/O, and leaves everything clean that can be; [`Action::Quiet`]
-    /// says when nothing is in flight.
+    /// Stops background I/O. Leaves everything clean that can be. [`Action::Quiet`] says
+    /// when nothing is in flight.
     pub(in super::super) fn suspend(&mut self) {
         assert!(self.suspension.stop.is_none(), "a target is suspended once at a time");
         self.suspension.suspended = true;

@@ -2,7 +2,7 @@
 //! being rebuilt, and for all of them to the other slots.
 //!
 //! Place: [`Core::record_superblocks`] issues what
-//! [`Membership`](super::super::parts::membership::Membership) wants written.
+//! [`Membership`] wants written.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -1,9 +1,9 @@
 //! Writing, flushing, discarding: a group of transactions, one for each leg.
 //!
-//! Place: `waiter.rs` calls [`Core::start_group`] once the range is held; the resync's
+//! Place: `waiter.rs` calls [`Core::start_group`] once the range is held. The resync's
 //! copies and the scrub's rewrites are groups like any other. From top to bottom: a group
-//! begins; [`Core::advance`] takes a transaction from state to state; the last leg that
-//! reports has the group settled, and only then is the original bio done.
+//! begins. [`Core::advance`] takes each transaction from state to state. The last leg that
+//! reports has the group settled, and only then is the original bio done (R3).
 //!
 //! ```text
 //! START ─▶ JOURNAL_FLUSH ─▶ DATA_WRITE ─▶ DATA_FLUSH ─▶ (SUPER_WRITE ─▶ SUPER_FLUSH)

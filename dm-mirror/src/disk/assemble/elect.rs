@@ -1,13 +1,13 @@
 //! The election: the newest record among those that are evidence.
 //!
-//! Place: called by `assemble`; what it elects, `decide.rs` measures everybody by.
+//! Place: called by `assemble`. `decide.rs` measures everybody by what it elects.
 //!
-//! A record is ahead of another one if it remembers the other's generation. Those
+//! A record is ahead of another one if it remembers the other's generation. The records
 //! that nobody is ahead of make up sides, one for each generation. Several sides
-//! ran apart; one of them is still the newest if it has all that the others have,
-//! which only their maps can show: a side that wrote nothing since it ran alone
-//! has no region that is dirty, or that a member of the other side missed. Without a
-//! common past maps show nothing.
+//! ran apart. One of them is still the newest if it has all that the others have.
+//! Only the maps of the others can show that: a side wrote nothing since it ran alone
+//! if no region is dirty there, and none was missed by a member of the other side.
+//! Without a common past maps show nothing.
 //!
 //! A member whose newest record may be lost makes up a side of its own, ahead of all
 //! whose generation it shows or remembers: that record may have excluded them.

@@ -1,11 +1,11 @@
-//! What a member needs that returns: the regions in which it may differ.
+//! What a returning member needs: the regions in which it may differ.
 //!
-//! Place: `decide.rs` asks it for each member that is to be rebuilt, `elect.rs`
+//! Place: `decide.rs` asks for each member that is to be rebuilt. `elect.rs` asks
 //! where halves that ran apart may differ.
 //!
-//! It rests on what every member's own map shows of its own data: a region that
-//! was written on it while another member was not in sync beside it is dirty
-//! there, or that other one missed it. A bad page shows everything.
+//! It relies on one property of maps. Suppose a region was written on member A while
+//! member B was not in sync beside it. Then A's own map calls the region dirty, or says
+//! that B missed it. A bad page shows everything.
 
 use alloc::vec;
 use alloc::vec::Vec;

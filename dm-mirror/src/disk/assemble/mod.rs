@@ -1,8 +1,8 @@
 //! Who may be believed: which members start, which are rebuilt, which are kept out.
 //!
-//! Place: `start.rs` asks before it begins a session, a person's tools ask to be
-//! shown what would happen. Pure: members in, a plan out. docs/mirror.md has the
-//! rules and why they are so.
+//! Place: `core/steps/start.rs` asks before it begins a session, `core/steps/readmit.rs`
+//! before it takes a leg back, and a person's tools to show what would happen. Pure:
+//! members in, a plan out. docs/mirror.md has the rules and their reasons.
 //!
 //! Read it in the order of the decision: `elect.rs` finds the newest record among
 //! those that are evidence, or the sides that ran apart; `decide.rs` gives each
@@ -13,13 +13,13 @@
 //! Rules:
 //!
 //! - The order of the devices changes nothing but their indices in the answer.
-//! - Nothing that can be decoded makes it panic. What no mirror writes gets the
+//! - Nothing that can be decoded makes it panic. Records that no mirror writes get the
 //!   answer that believes least.
 //! - A member that calls itself anything but in sync is evidence of nothing.
 //! - A member whose newest superblock may be lost is taken to have excluded all others
-//!   by it: that is the worst it can have said. What it wrote since, its map shows.
-//! - Marks outweigh superblocks: who missed something by the map of another member in
-//!   sync is not in sync, whatever both call themselves.
+//!   by it: that is the worst it can have said. Its map shows what it wrote since.
+//! - Marks outweigh superblocks: a member that missed something by the map of another
+//!   member in sync is not in sync, whatever both call themselves.
 
 mod decide;
 mod elect;

@@ -6,13 +6,13 @@
 //!
 //! Rules:
 //!
-//! - The newest generation says which disk a number means, not the largest count of
-//!   sessions: a disk that was replaced can have been started alone ever so often.
+//! - The newest generation says which disk a number means. The largest count of sessions
+//!   does not: a disk that was replaced may have been started alone many times.
 //! - A disk that the newest generation does not mean is left out, and left alone.
-//! - Where no generation is the newest and two disks claim one number, the maps are asked: a
-//!   half that shows that it wrote nothing since it ran alone is old. Else nobody is
-//!   chosen, and all who are concerned are named.
-//! - Two that say that they are the same disk are both named.
+//! - If no generation is the newest and two disks claim one number, the maps are asked: a
+//!   half whose map shows that it wrote nothing since it ran alone is old. Otherwise nobody
+//!   is chosen, and all disks that are concerned are named.
+//! - Two disks that say that they are the same disk are both named.
 
 use alloc::vec;
 use alloc::vec::Vec;

@@ -1,17 +1,17 @@
 //! Two copies of one record: what the damaged one may have been.
 //!
-//! Place: `read.rs` asks, where one copy is good and the other is not. A commit goes to
-//! one slot, and once that is durable to the other; so at rest both are the same. A
-//! damaged one is one of three things: the second copy of what the good one says; a
+//! Place: `read.rs` asks if one copy is good and the other is not. A commit goes to
+//! one slot, and once it is durable there to the other. So at rest both are the same. A
+//! damaged copy is one of three things: the second copy of what the good one says; a
 //! commit that was torn, and never counted; or a newer commit that counted, and rotted
-//! since. The first two cost nothing. The third is what must not be taken for them.
+//! since. The first two cost nothing. The third must not be taken for one of them.
 //!
 //! Rules:
 //!
 //! - A sector is written whole, or not at all. So one sector of an earlier commit proves
 //!   that the newer one was never written to its end.
 //! - No bit that flips makes a newer commit look like an earlier one, or like a torn one.
-//! - What proves nothing may have been newer.
+//! - A copy that proves nothing may have been newer.
 
 use alloc::boxed::Box;
 

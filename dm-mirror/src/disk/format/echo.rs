@@ -1,9 +1,9 @@
-//! What each sector of a superblock says of the commit that it was written by.
+//! Which commit wrote a sector of a superblock: each sector says so itself.
 //!
-//! Place: `superblock.rs` puts it in and checks it; `copies.rs` asks it of a unit that is
-//! damaged. Disks write sectors, not units: each sector behind the first ends with an
-//! *echo* of the sequence number, so that one that is left of an earlier commit shows
-//! itself, whatever became of the others.
+//! Place: `superblock.rs` writes and checks it; `copies.rs` asks it of a unit that is
+//! damaged. Disks write sectors, not units. So each sector behind the first ends with an
+//! *echo* of the sequence number: a sector that is left of an earlier commit can be told,
+//! whatever became of the others.
 
 use core::ops::Range;
 

@@ -1,8 +1,8 @@
 //! What a member of a mirror keeps on disk: superblock, region map, data.
 //!
-//! Place: read when a mirror starts, written by the intent and membership
-//! machines; `cargo xtask inspect` reads it on images. Pure: bytes in, values
-//! out. docs/format.md has every field.
+//! Place: `io/search.rs` reads it when a mirror starts. `core/parts/journal.rs` and
+//! `core/parts/membership.rs` say what is written. `cargo xtask inspect` reads it on
+//! images. Pure: bytes in, values out. docs/format.md has every field.
 //!
 //! ```text
 //! unit (4 KiB)  0            1            2 + 2p          3 + 2p        data_start

@@ -1,7 +1,7 @@
 //! A page of the region map.
 //!
 //! Beside the checksum of the whole unit it has one of its head, and one of each seventh
-//! of its marks: of a page that is damaged in one place the rest can be told.
+//! of its marks. So a page that is damaged in one place shows which parts are good.
 
 use alloc::boxed::Box;
 use core::ops::Range;

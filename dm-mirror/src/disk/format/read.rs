@@ -3,7 +3,7 @@
 //! Place: whoever starts or inspects a mirror reads the superblocks
 //! ([`superblock_place`](super::superblock_place)), picks one here, reads the
 //! map where its geometry says ([`Geometry::map_place`](super::Geometry)), and
-//! has a [`Member`]. What a damaged copy may have been, `copies.rs` says.
+//! has a [`Member`]. `copies.rs` says what a damaged copy may have been.
 
 use alloc::vec::Vec;
 

@@ -3,9 +3,9 @@
 //!
 //! Place: `superblock.rs` and `page.rs` lay out what follows the head.
 //!
-//! Rule: nothing behind the head is looked at before magic, version and
-//! checksum were, in this order: the checksum of a version that is not known
-//! may lie elsewhere.
+//! Rule: magic, version and checksum are looked at in this order, and nothing
+//! behind the head is looked at before. The checksum of an unknown version may lie
+//! elsewhere.
 
 use crc::{CRC_32_ISCSI, Crc, Table};
 use zerocopy::little_endian::U32;

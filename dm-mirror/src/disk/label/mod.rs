@@ -1,6 +1,6 @@
 //! A new mirror: what is written onto each device to make it a member.
 //!
-//! Place: the console's `mirror create` and tests plan here and do the writes.
+//! Place: the console's `mirror label` and tests plan here and do the writes.
 //! Pure: sizes in, writes out.
 //!
 //! Rules:
