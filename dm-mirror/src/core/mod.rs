@@ -33,12 +33,13 @@ use bio::{BufCmd, Extent, Sector, Sectors};
 use event::{Action, Alarm, Answer, Event, Facts, Message};
 use parts::cleaner::{Cleaner, Suspension};
 use parts::errors::Threshold;
-use parts::flushes::FLUSHES_FOR;
-use parts::leg::{LEGS_MAX, LegSet, LegState};
+use parts::flushes::{FLUSHES_FOR, OwnFlush};
+use parts::found::Search;
+use parts::leg::{Failure, LEGS_MAX, LegSet, LegState};
 use parts::legs::{LegRecord, Legs};
 use parts::loss::Loss;
 use parts::membership::Membership;
-use parts::news::Untold;
+use parts::news::{News, Untold};
 use parts::not_started::{Consent, NotStarted};
 use parts::pace::{Pace, Rate};
 use parts::policy::ReadPolicy;
@@ -49,9 +50,8 @@ use parts::requests::{REQUESTS_EXPECTED, Req, Requests};
 use parts::resync::Resync;
 use parts::retry::Retry;
 use parts::scrub::Scrub;
-use steps::flush::OwnFlush;
-use steps::search::Search;
-use steps::waiter::Waiter;
+use parts::waiter::Waiter;
+use parts::wipe::Wipe;
 
 /// Where the mirror keeps what it knows of its regions and legs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,7 +158,7 @@ pub(crate) struct Core {
     /// Legs that are to be taken back, and will be looked at when the mirror runs.
     put_off: LegSet,
     /// Legs whose superblocks are being wiped: since when, and which place is next.
-    wiping: [Option<steps::newcomer::Wipe>; LEGS_MAX],
+    wiping: [Option<Wipe>; LEGS_MAX],
     retry: Retry,
     pub(crate) legs: Legs,
     requests: Requests,
@@ -197,7 +197,7 @@ impl Core {
     ) -> Core {
         let Wishes { read_policy, write_mostly, sync_rate } = wishes;
         let first = |leg| match (setup.log, leg) {
-            (Log::Internal, _) => LegState::Failed(parts::leg::Failure::Absent),
+            (Log::Internal, _) => LegState::Failed(Failure::Absent),
             (Log::Core { nosync: true, .. }, _) | (_, 0) => LegState::InSync,
             (Log::Core { .. }, _) => LegState::Rebuilding,
         };
@@ -361,7 +361,7 @@ impl Core {
     }
 
     /// Tells a person something.
-    fn tell(&mut self, news: parts::news::News) {
+    fn tell(&mut self, news: News) {
         self.act(Action::Tell(news));
     }
 

@@ -28,7 +28,7 @@ impl Rank {
     pub const DM_DEVICE: Rank = Rank(20);
     /// A target's own state.
     pub const TARGET: Rank = Rank(30);
-    /// One write group of a mirror.
+    /// What belongs to one request of a target: a search of what a leg holds.
     pub const WRITE_GROUP: Rank = Rank(40);
     /// One split request.
     pub const SPLIT: Rank = Rank(50);

@@ -89,7 +89,9 @@ fn objection(dependency: &Dependency) -> Option<String> {
         ));
     };
     let allowed = |list: &[&str]| list.contains(&on.as_str());
-    if allowed(arrows.uses) || (*in_tests && allowed(arrows.tests_use)) {
+    // A package's tests may choose its features by naming the package itself.
+    let itself = package == on;
+    if allowed(arrows.uses) || (*in_tests && (itself || allowed(arrows.tests_use))) {
         return None;
     }
     let where_it_may = if allowed(arrows.tests_use) { "outside its tests" } else { "at all" };
@@ -130,6 +132,7 @@ mod tests {
     fn the_simulator_is_for_tests() {
         assert!(!objected("dm-mirror", "sim", true));
         assert!(objected("dm-mirror", "sim", false));
+        assert!(!objected("dm-mirror", "dm-mirror", true));
         assert!(objected("bio", "sim", true));
     }
 

@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: the rules of the project that no compiler checks.
 //!
-//! `arrows` holds packages to the architecture's arrows, `files` reads every
+//! `arrows` holds packages to the architecture's arrows, `floors` the mirror's files to
+//! its floors, `files` reads every
 //! source file, with `code` telling code from comments, `named` the documentation
 //! for tests that are not there. Rule: a complaint says where, what, and what to do
 //! about it.
@@ -8,6 +9,7 @@
 mod arrows;
 mod code;
 mod files;
+mod floors;
 mod named;
 
 use std::fmt;
@@ -63,6 +65,7 @@ pub(crate) fn check() -> Result<Vec<Finding>> {
         let complaints = sources.iter().flat_map(rule).collect();
         (*name, complaints)
     }));
+    findings.push(("the mirror's floors, and no circles", floors::check(&sources)));
     findings.push(("tests that are named are there", named::check(&sources)?));
     Ok(findings)
 }

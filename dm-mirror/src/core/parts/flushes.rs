@@ -13,7 +13,10 @@
 
 use alloc::collections::VecDeque;
 
+use bio::IoError;
+
 use super::counts::Cause;
+use super::leg::LegSet;
 use super::region::Moment;
 use super::requests::Req;
 
@@ -49,6 +52,14 @@ pub(crate) enum FlushFor {
 
 /// How many there are.
 pub(crate) const FLUSHES_FOR: usize = 4;
+
+/// A flush of the mirror's own on its way. As with a write group, the last leg ends it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnFlush {
+    pub(crate) left: LegSet,
+    pub(crate) flushed: LegSet,
+    pub(crate) error: Option<IoError>,
+}
 
 /// A leg's flush, and who waits for one.
 #[derive(Debug, Default)]

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::leg::{LEGS_MAX, LegSet};
 use crate::format::{Bad, Member};
 
 /// What a leg holds.
@@ -18,3 +19,11 @@ pub(crate) enum Found {
 
 /// Pages of a map, each with the slot that cannot be read.
 pub(crate) type Unreadable = Vec<(u32, usize)>;
+
+/// A search of all legs, for a start.
+#[derive(Debug)]
+pub(crate) struct Search {
+    /// Legs that have not been read.
+    pub(crate) left: LegSet,
+    pub(crate) found: [Found; LEGS_MAX],
+}

@@ -22,3 +22,5 @@ pub(crate) mod requests;
 pub(crate) mod resync;
 pub(crate) mod retry;
 pub(crate) mod scrub;
+pub(crate) mod waiter;
+pub(crate) mod wipe;

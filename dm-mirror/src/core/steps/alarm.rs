@@ -1,11 +1,11 @@
 //! An alarm goes off; and what failed on the last leg is tried again.
 
-use super::super::Core;
-use super::super::event::{Action, Alarm};
-use super::super::parts::journal::Journal;
+use crate::core::Core;
+use crate::core::event::{Action, Alarm};
+use crate::core::parts::journal::Journal;
 
 impl Core {
-    pub(in super::super) fn alarm(&mut self, alarm: Alarm) {
+    pub(in crate::core) fn alarm(&mut self, alarm: Alarm) {
         match alarm {
             Alarm::Resync => self.resync_step(),
             Alarm::Nap(nap) => self.nap_over(nap),

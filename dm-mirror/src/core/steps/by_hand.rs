@@ -15,9 +15,9 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::super::event::Answer;
-use super::super::parts::leg::{Failure, LegState};
-use super::super::{Core, Life};
+use crate::core::event::Answer;
+use crate::core::parts::leg::{Failure, LegState};
+use crate::core::{Core, Life};
 use crate::format::MemberState;
 
 impl Core {

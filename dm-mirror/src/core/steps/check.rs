@@ -19,13 +19,13 @@ use alloc::string::ToString;
 
 use bio::{Extent, Sector, Sectors};
 
-use super::super::Core;
-use super::super::event::Answer;
-use super::super::parts::check::{Check, End, Wrong};
-use super::super::parts::leg::LegSet;
-use super::super::parts::news::News;
-use super::super::parts::region::Regions;
-use super::super::parts::requests::Looks;
+use crate::core::Core;
+use crate::core::event::Answer;
+use crate::core::parts::check::{Check, End, Wrong};
+use crate::core::parts::leg::LegSet;
+use crate::core::parts::news::News;
+use crate::core::parts::region::Regions;
+use crate::core::parts::requests::Looks;
 
 impl Core {
     /// Starts a check, which `repairs` or only looks.

@@ -16,18 +16,18 @@ use alloc::vec::Vec;
 use core::mem;
 use core::time::Duration;
 
-use super::super::Core;
-use super::super::event::{Action, Alarm};
-use super::super::parts::counts::Cause;
-use super::super::parts::flushes::FlushFor;
-use super::super::parts::journal::Journal;
+use crate::core::Core;
+use crate::core::event::{Action, Alarm};
+use crate::core::parts::counts::Cause;
+use crate::core::parts::flushes::FlushFor;
+use crate::core::parts::journal::Journal;
 
 /// How long nothing happens in a region before it is looked at.
 const CLEAN_DELAY: Duration = Duration::from_millis(500);
 
 impl Core {
     /// Has the cleaner look, later, if there is something to look after and it sleeps.
-    pub(in super::super) fn wake_cleaner(&mut self) -> bool {
+    pub(in crate::core) fn wake_cleaner(&mut self) -> bool {
         let wake = self.cleaner_sleeps() && !self.suspension.suspended;
         if wake {
             self.cleaner.awake = true;

@@ -1,22 +1,14 @@
 //! Flushes of legs: asked for, shared, ended; and those of the mirror's own, of several
 //! legs: behind copies, before a promotion, for the cleaner and for a stop.
 
-use bio::{BufCmd, IoError, IoResult};
+use bio::{BufCmd, IoResult};
 
-use super::super::Core;
-use super::super::event::{Action, Report};
-use super::super::parts::counts::Cause;
-use super::super::parts::flushes::{FlushFor, Who};
-use super::super::parts::leg::LegSet;
-use super::super::parts::region::Moment;
-
-/// A flush of the mirror's own on its way. As with a write group, the last leg ends it.
-#[derive(Clone, Copy, Debug)]
-pub(in super::super) struct OwnFlush {
-    left: LegSet,
-    flushed: LegSet,
-    error: Option<IoError>,
-}
+use crate::core::Core;
+use crate::core::event::{Action, Report};
+use crate::core::parts::counts::Cause;
+use crate::core::parts::flushes::{FlushFor, OwnFlush, Who};
+use crate::core::parts::leg::LegSet;
+use crate::core::parts::region::Moment;
 
 impl Core {
     /// Has a leg flushed. `who` is told of its end, [`Core::flush_ended`].

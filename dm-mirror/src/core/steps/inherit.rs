@@ -22,13 +22,13 @@ use alloc::vec::Vec;
 
 use bio::Sectors;
 
-use super::super::parts::counts::Counts;
-use super::super::parts::errors::Errors;
-use super::super::parts::leg::{LEGS_MAX, LegState};
-use super::super::parts::loss::Loss;
-use super::super::parts::news::News;
-use super::super::parts::replacement::Replacement;
-use super::super::{Core, Log};
+use crate::core::parts::counts::Counts;
+use crate::core::parts::errors::Errors;
+use crate::core::parts::leg::{LEGS_MAX, LegState};
+use crate::core::parts::loss::Loss;
+use crate::core::parts::news::News;
+use crate::core::parts::replacement::Replacement;
+use crate::core::{Core, Log};
 
 /// What is known of one leg.
 struct LegEstate {

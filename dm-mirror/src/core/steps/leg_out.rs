@@ -1,8 +1,8 @@
 //! A leg goes out.
 
-use super::super::Core;
-use super::super::parts::leg::{Failure, LegState};
-use super::super::parts::news::News;
+use crate::core::Core;
+use crate::core::parts::leg::{Failure, LegState};
+use crate::core::parts::news::News;
 
 impl Core {
     /// Takes a leg out, unless it is the last one in sync. Whether that is news, which a

@@ -1,7 +1,7 @@
 //! A leg whose device lost its cache: what counts of it, and who is told.
 //!
 //! Place: a step that hears of a leg's request calls [`Core::returned`] first. It asks
-//! [`LegRecord::kept`](super::super::parts::legs::LegRecord::kept) before it believes that
+//! [`LegRecord::kept`](crate::core::parts::legs::LegRecord::kept) before it believes that
 //! something is durable there. `write.rs` tells the mirror's user.
 //!
 //! Rules:
@@ -18,13 +18,13 @@
 
 use bio::BufCmd;
 
-use super::super::event::Report;
-use super::super::parts::leg::{Failure, LegState};
-use super::super::parts::legs::LOST;
-use super::super::parts::news::News;
-use super::super::parts::region::Moment;
-use super::super::parts::requests::Origin;
-use super::super::{Core, Follow};
+use crate::core::event::Report;
+use crate::core::parts::leg::{Failure, LegState};
+use crate::core::parts::legs::LOST;
+use crate::core::parts::news::News;
+use crate::core::parts::region::Moment;
+use crate::core::parts::requests::Origin;
+use crate::core::{Core, Follow};
 use crate::format::MemberState;
 
 impl Core {

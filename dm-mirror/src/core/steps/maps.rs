@@ -1,20 +1,20 @@
 //! The commits of each leg's map, on their way.
 //!
 //! Place: [`Core::record_maps`] issues what a leg's
-//! [`Journal`](super::super::parts::journal::Journal) wants written; the pages and the
+//! [`Journal`](crate::core::parts::journal::Journal) wants written; the pages and the
 //! flush behind them come back here.
 
 use bio::{BufCmd, IoError, IoResult};
 
-use super::super::Core;
-use super::super::event::{Action, Unit};
-use super::super::parts::flushes::Who;
-use super::super::parts::journal::{PagesDone, Stage, Waiting};
-use super::super::parts::leg::{Failure, LegState};
+use crate::core::Core;
+use crate::core::event::{Action, Unit};
+use crate::core::parts::flushes::Who;
+use crate::core::parts::journal::{PagesDone, Stage, Waiting};
+use crate::core::parts::leg::{Failure, LegState};
 
 impl Core {
     /// Begins the next commit of each leg's map, if one is wanted and none is on its way.
-    pub(in super::super) fn record_maps(&mut self) -> bool {
+    pub(in crate::core) fn record_maps(&mut self) -> bool {
         let mut began = false;
         if !self.suspension.still && self.runs() {
             for leg in 0..self.legs.len() {

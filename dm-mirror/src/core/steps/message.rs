@@ -3,12 +3,12 @@
 use alloc::boxed::Box;
 use alloc::format;
 
-use super::super::Core;
-use super::super::event::{Answer, Facts, Message};
+use crate::core::Core;
+use crate::core::event::{Answer, Facts, Message};
 
 impl Core {
     /// Does what a person asks for, or refuses it.
-    pub(in super::super) fn hear(&mut self, message: Message, facts: Box<Facts>) -> Answer {
+    pub(in crate::core) fn hear(&mut self, message: Message, facts: Box<Facts>) -> Answer {
         self.facts = facts;
         match message {
             Message::Fail(leg) => self.fail_by_hand(leg),

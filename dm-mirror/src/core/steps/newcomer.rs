@@ -19,28 +19,18 @@ use alloc::string::String;
 use bio::{BufCmd, IoError, IoResult, Sector};
 use uuid::Uuid;
 
-use super::super::Core;
-use super::super::event::{Action, Answer, LegFacts, Unit};
-use super::super::parts::counts::Cause;
-use super::super::parts::flushes::Who;
-use super::super::parts::journal::Journal;
-use super::super::parts::leg::{Failure, LegState};
-use super::super::parts::region::{Moment, Regions};
+use crate::core::Core;
+use crate::core::event::{Action, Answer, LegFacts, Unit};
+use crate::core::parts::counts::Cause;
+use crate::core::parts::flushes::Who;
+use crate::core::parts::journal::Journal;
+use crate::core::parts::leg::{Failure, LegState};
+use crate::core::parts::region::Regions;
+use crate::core::parts::wipe::Wipe;
 use crate::format::{Geometry, SLOTS, UNIT, superblock_place};
 use crate::label;
 
 const SUSPENDED: &str = "the mirror is suspended: resume it first";
-
-/// The superblocks' places of a leg being wiped, one after the other, and flushed.
-#[derive(Clone, Copy, Debug)]
-pub(in super::super) struct Wipe {
-    /// When it began.
-    since: Moment,
-    /// The place that is being wiped.
-    slot: usize,
-    /// What the new member is to be called.
-    identity: Uuid,
-}
 
 impl Core {
     /// Makes the disk of a leg that is out a new member: wipes it first.

@@ -5,9 +5,9 @@
 
 use alloc::string::String;
 
-use super::super::event::Answer;
-use super::super::parts::not_started::{Consent, NotStarted};
-use super::super::{Core, Life};
+use crate::core::event::Answer;
+use crate::core::parts::not_started::{Consent, NotStarted};
+use crate::core::{Core, Life};
 
 impl Core {
     /// Starts without the members that the mirror is held for (`start_degraded`).

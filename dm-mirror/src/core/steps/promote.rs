@@ -18,14 +18,14 @@ use core::mem;
 
 use bio::IoError;
 
-use super::super::parts::counts::Cause;
-use super::super::parts::flushes::FlushFor;
-use super::super::parts::leg::{LegSet, LegState};
-use super::super::parts::membership::Membership;
-use super::super::parts::news::News;
-use super::super::parts::not_started::Consent;
-use super::super::parts::range::Ticket;
-use super::super::{Core, Follow, Life, Promotion};
+use crate::core::parts::counts::Cause;
+use crate::core::parts::flushes::FlushFor;
+use crate::core::parts::leg::{LegSet, LegState};
+use crate::core::parts::membership::Membership;
+use crate::core::parts::news::News;
+use crate::core::parts::not_started::Consent;
+use crate::core::parts::range::Ticket;
+use crate::core::{Core, Follow, Life, Promotion};
 use crate::format::{Marks, MemberState};
 
 impl Core {
@@ -111,7 +111,7 @@ impl Core {
 
     /// All legs in sync hold what is wanted, and perhaps the others too: what waited for
     /// that goes on. Whether anything did.
-    pub(in super::super) fn became_durable(&mut self) -> bool {
+    pub(in crate::core) fn became_durable(&mut self) -> bool {
         if self.pending() || self.membership.is_none() {
             return false;
         }

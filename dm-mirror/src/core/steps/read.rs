@@ -6,14 +6,14 @@
 
 use bio::{BufCmd, ErrorKind, Extent, IoError, IoResult};
 
-use super::super::event::{Action, Report, Step};
-use super::super::parts::counts::Cause;
-use super::super::parts::leg::{Failure, LEGS_MAX, LegSet};
-use super::super::parts::policy::Readers;
-use super::super::parts::range::Mode;
-use super::super::parts::requests::{Origin, ReadTry, Req, What};
-use super::super::{Core, Follow};
-use super::waiter::Waiter;
+use crate::core::event::{Action, Report, Step};
+use crate::core::parts::counts::Cause;
+use crate::core::parts::leg::{Failure, LEGS_MAX, LegSet};
+use crate::core::parts::policy::Readers;
+use crate::core::parts::range::Mode;
+use crate::core::parts::requests::{Origin, ReadTry, Req, What};
+use crate::core::parts::waiter::Waiter;
+use crate::core::{Core, Follow};
 
 impl Core {
     /// Starts a read, or has it wait until its regions are settled.
@@ -38,7 +38,7 @@ impl Core {
     }
 
     /// A block of a read came that is taken apart; the whole holds the range.
-    pub(in super::super) fn block_asked(&mut self, req: Req, extent: Extent) -> Follow {
+    pub(in crate::core) fn block_asked(&mut self, req: Req, extent: Extent) -> Follow {
         let named = self.requests.add(BufCmd::Read, extent, Origin::Block);
         assert_eq!(named, req, "the hands keep its bio under its name");
         self.read(req)
@@ -142,7 +142,7 @@ impl Core {
     }
 
     /// All blocks of a read have ended.
-    pub(in super::super) fn joined(&mut self, req: Req, result: IoResult) -> Follow {
+    pub(in crate::core) fn joined(&mut self, req: Req, result: IoResult) -> Follow {
         self.release_of(req);
         self.complete(req, result);
         Follow::Nothing

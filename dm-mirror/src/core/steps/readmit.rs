@@ -17,15 +17,15 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::mem;
 
-use super::super::Core;
-use super::super::event::Answer;
-use super::super::parts::found::Found;
-use super::super::parts::leg::LegState;
-use super::super::parts::news::News;
-use super::super::parts::region::Regions;
 use super::search::For;
 use super::start::returning;
 use crate::assemble::{self, Missed, Role, Verdict};
+use crate::core::Core;
+use crate::core::event::Answer;
+use crate::core::parts::found::Found;
+use crate::core::parts::leg::LegState;
+use crate::core::parts::news::News;
+use crate::core::parts::region::Regions;
 use crate::format::{
     Bad, FoundPage, Marks, Member, MemberState, REGIONS_PER_PAGE, Region, Second, Superblock,
 };
@@ -94,7 +94,7 @@ impl Core {
 
     /// Looks at the legs that a person wanted back before the mirror was suspended.
     /// Whether there were any.
-    pub(in super::super) fn look_at_those_put_off(&mut self) -> bool {
+    pub(in crate::core) fn look_at_those_put_off(&mut self) -> bool {
         if !self.runs() || self.suspension.suspended || self.put_off.is_empty() {
             return false;
         }
@@ -108,7 +108,7 @@ impl Core {
     }
 
     /// Takes legs that return a step further. Whether that was possible.
-    pub(in super::super) fn take_back(&mut self) -> bool {
+    pub(in crate::core) fn take_back(&mut self) -> bool {
         if !self.runs() || self.suspension.suspended {
             return false;
         }

@@ -16,10 +16,10 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::super::Core;
-use super::super::event::Answer;
-use super::super::parts::leg::{Failure, LegState};
-use super::super::parts::replacement::Replacement;
+use crate::core::Core;
+use crate::core::event::Answer;
+use crate::core::parts::leg::{Failure, LegState};
+use crate::core::parts::replacement::Replacement;
 
 impl Core {
     /// Has `new` rebuilt, and then `old` leave the mirror.

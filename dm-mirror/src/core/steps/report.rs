@@ -2,12 +2,12 @@
 
 use bio::BufCmd;
 
-use super::super::event::{Of, Report};
-use super::super::parts::requests::What;
-use super::super::{Core, Follow};
+use crate::core::event::{Of, Report};
+use crate::core::parts::requests::What;
+use crate::core::{Core, Follow};
 
 impl Core {
-    pub(in super::super) fn reported(
+    pub(in crate::core) fn reported(
         &mut self,
         leg: usize,
         of: Of,

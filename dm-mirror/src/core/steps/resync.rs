@@ -24,17 +24,17 @@ use core::time::Duration;
 
 use bio::{BufCmd, Extent, IoError, IoResult};
 
-use super::super::event::{Action, Alarm};
-use super::super::parts::check::COPY_CHUNK;
-use super::super::parts::counts::Cause;
-use super::super::parts::flushes::FlushFor;
-use super::super::parts::leg::{Failure, LegSet, LegState};
-use super::super::parts::range::{Mode, Ticket};
-use super::super::parts::region::Regions;
-use super::super::parts::requests::{Origin, Req};
-use super::super::parts::resync::Current;
-use super::super::{Core, Follow};
-use super::waiter::Waiter;
+use crate::core::event::{Action, Alarm};
+use crate::core::parts::check::COPY_CHUNK;
+use crate::core::parts::counts::Cause;
+use crate::core::parts::flushes::FlushFor;
+use crate::core::parts::leg::{Failure, LegSet, LegState};
+use crate::core::parts::range::{Mode, Ticket};
+use crate::core::parts::region::Regions;
+use crate::core::parts::requests::{Origin, Req};
+use crate::core::parts::resync::Current;
+use crate::core::parts::waiter::Waiter;
+use crate::core::{Core, Follow};
 use crate::format::Region;
 
 /// How many regions are copied before a flush, while no read waits for one.
@@ -55,7 +55,7 @@ enum Step {
 
 impl Core {
     /// Has the resync look whether there is something to copy, if it does not already.
-    pub(in super::super) fn wake_resync(&mut self) -> bool {
+    pub(in crate::core) fn wake_resync(&mut self) -> bool {
         if self.suspension.suspended && !self.resync.napping {
             return false;
         }

@@ -22,16 +22,16 @@ use core::time::Duration;
 
 use bio::{BufCmd, ErrorKind, Extent, IoResult, Sectors};
 
-use super::super::event::{Action, Alarm, Report, Step};
-use super::super::parts::check::COPY_CHUNK;
-use super::super::parts::counts::Cause;
-use super::super::parts::leg::LegSet;
-use super::super::parts::news::News;
-use super::super::parts::range::Ticket;
-use super::super::parts::requests::{Chunk, Looks, Origin, Req, What};
-use super::super::parts::scrub::{Job, Repair, Task};
-use super::super::{Core, Follow};
-use super::waiter::Waiter;
+use crate::core::event::{Action, Alarm, Report, Step};
+use crate::core::parts::check::COPY_CHUNK;
+use crate::core::parts::counts::Cause;
+use crate::core::parts::leg::LegSet;
+use crate::core::parts::news::News;
+use crate::core::parts::range::Ticket;
+use crate::core::parts::requests::{Chunk, Looks, Origin, Req, What};
+use crate::core::parts::scrub::{Job, Repair, Task};
+use crate::core::parts::waiter::Waiter;
+use crate::core::{Core, Follow};
 
 /// How long a repair waits: whoever reads has the disks first.
 const REPAIR_DELAY: Duration = Duration::from_millis(100);
@@ -47,7 +47,7 @@ enum Next {
 
 impl Core {
     /// Has the scrub go on, if there is something to look at and it does not already.
-    pub(in super::super) fn wake_scrub(&mut self) -> bool {
+    pub(in crate::core) fn wake_scrub(&mut self) -> bool {
         let idle = !self.scrub.running && !self.scrub.alarmed && !self.suspension.suspended;
         let wakes = idle && self.runs() && self.scrub.has_work();
         if wakes {
@@ -189,7 +189,7 @@ impl Core {
     }
 
     /// The hands have compared a chunk of a check with its source.
-    pub(in super::super) fn compared(&mut self, req: Req, differ: &[LegSet]) {
+    pub(in crate::core) fn compared(&mut self, req: Req, differ: &[LegSet]) {
         let What::Compared(looks) = &self.requests[req].what else {
             unreachable!("it was to be compared");
         };
@@ -225,7 +225,7 @@ impl Core {
     }
 
     /// What was rewritten was read again, and compared.
-    pub(in super::super) fn verified(&mut self, req: Req, same: LegSet) {
+    pub(in crate::core) fn verified(&mut self, req: Req, same: LegSet) {
         let (What::Compared(looks), Origin::Scrub(chunk)) =
             (&self.requests[req].what, self.requests[req].origin)
         else {

@@ -14,12 +14,12 @@ use core::array;
 
 use bio::BufCmd;
 
-use super::super::Core;
-use super::super::event::Facts;
-use super::super::parts::counts::Cause;
-use super::super::parts::flushes::Who;
-use super::super::parts::found::Found;
-use super::super::parts::leg::{LEGS_MAX, LegSet};
+use crate::core::Core;
+use crate::core::event::Facts;
+use crate::core::parts::counts::Cause;
+use crate::core::parts::flushes::Who;
+use crate::core::parts::found::{Found, Search};
+use crate::core::parts::leg::LegSet;
 
 /// What a search is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,14 +28,6 @@ pub(super) enum For {
     Start,
     /// A leg that a person adds.
     Return,
-}
-
-/// A search of all legs, for a start.
-#[derive(Debug)]
-pub(in super::super) struct Search {
-    /// Legs that have not been read.
-    left: LegSet,
-    found: [Found; LEGS_MAX],
 }
 
 impl Core {
@@ -58,12 +50,12 @@ impl Core {
     }
 
     /// The hands are going to read a leg.
-    pub(in super::super) fn searches(&mut self, leg: usize) {
+    pub(in crate::core) fn searches(&mut self, leg: usize) {
         self.legs[leg].issued(BufCmd::Read, Cause::Super);
     }
 
     /// A leg was read.
-    pub(in super::super) fn searched(&mut self, leg: usize, found: Found, facts: Box<Facts>) {
+    pub(in crate::core) fn searched(&mut self, leg: usize, found: Found, facts: Box<Facts>) {
         self.facts = facts;
         let Some(search) = &mut self.search else { return self.returned_leg_found(leg, found) };
         search.found[leg] = found;

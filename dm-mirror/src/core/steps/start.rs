@@ -19,23 +19,23 @@ use alloc::vec::Vec;
 
 use bio::{ErrorKind, IoError};
 
-use super::super::event::Facts;
-use super::super::parts::found::Found;
-use super::super::parts::journal::Journal;
-use super::super::parts::leg::{Failure, LEGS_MAX, LegSet, LegState};
-use super::super::parts::membership::Membership;
-use super::super::parts::news::News;
-use super::super::parts::not_started::{NotStarted, Offer};
-use super::super::parts::region::Regions;
-use super::super::parts::requests::Req;
-use super::super::{Core, Life};
 use super::search::For;
 use crate::assemble::{self, Missed, Plan, Role, Verdict};
+use crate::core::event::Facts;
+use crate::core::parts::found::Found;
+use crate::core::parts::journal::Journal;
+use crate::core::parts::leg::{Failure, LEGS_MAX, LegSet, LegState};
+use crate::core::parts::membership::Membership;
+use crate::core::parts::news::News;
+use crate::core::parts::not_started::{NotStarted, Offer};
+use crate::core::parts::region::Regions;
+use crate::core::parts::requests::Req;
+use crate::core::{Core, Life};
 use crate::format::{Bad, Marks, Member, MemberId, MemberState};
 
 impl Core {
     /// Starts, or tries again if that was not possible, or goes on after a suspension.
-    pub(in super::super) fn resume(&mut self, facts: Box<Facts>) {
+    pub(in crate::core) fn resume(&mut self, facts: Box<Facts>) {
         self.facts = facts;
         (self.suspension.suspended, self.suspension.still) = (false, false);
         self.scrub.alarmed = false;

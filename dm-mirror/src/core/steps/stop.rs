@@ -13,21 +13,21 @@
 //!   for a start is dropped. A session whose first superblocks are on their way begins, and
 //!   is stopped then.
 
-use super::super::event::Action;
-use super::super::parts::cleaner::StopStage;
-use super::super::parts::counts::Cause;
-use super::super::parts::flushes::FlushFor;
-use super::super::parts::journal::Journal;
-use super::super::parts::leg::LegSet;
-use super::super::parts::legs::LegRecord;
-use super::super::parts::membership::Membership;
-use super::super::parts::news::News;
-use super::super::{Core, Life};
+use crate::core::event::Action;
+use crate::core::parts::cleaner::StopStage;
+use crate::core::parts::counts::Cause;
+use crate::core::parts::flushes::FlushFor;
+use crate::core::parts::journal::Journal;
+use crate::core::parts::leg::LegSet;
+use crate::core::parts::legs::LegRecord;
+use crate::core::parts::membership::Membership;
+use crate::core::parts::news::News;
+use crate::core::{Core, Life};
 
 impl Core {
     /// Stops background I/O. Leaves everything clean that can be. [`Action::Quiet`] says
     /// when nothing is in flight.
-    pub(in super::super) fn suspend(&mut self) {
+    pub(in crate::core) fn suspend(&mut self) {
         assert!(self.suspension.stop.is_none(), "a target is suspended once at a time");
         self.suspension.suspended = true;
         self.suspension.stop = Some(StopStage::Drain);
@@ -39,7 +39,7 @@ impl Core {
     }
 
     /// Nobody will use the mirror any more: background I/O ends with what is in flight.
-    pub(in super::super) fn tear_down(&mut self) {
+    pub(in crate::core) fn tear_down(&mut self) {
         self.suspension.still = true;
         self.suspension.suspended = true;
     }
@@ -54,7 +54,7 @@ impl Core {
     }
 
     /// Takes a stop further, if one is on its way. Whether that was possible.
-    pub(in super::super) fn check_stop(&mut self) -> bool {
+    pub(in crate::core) fn check_stop(&mut self) -> bool {
         match self.suspension.stop {
             None | Some(StopStage::Flush) => return false,
             Some(StopStage::Drain) if !self.background_is_over() => return false,

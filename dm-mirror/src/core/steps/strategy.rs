@@ -2,15 +2,15 @@
 
 use bio::{BufCmd, ErrorKind, Extent, IoError, IoResult};
 
-use super::super::event::Action;
-use super::super::parts::range::Mode;
-use super::super::parts::requests::{Origin, Req, What};
-use super::super::{Core, Follow, Life};
-use super::waiter::Waiter;
+use crate::core::event::Action;
+use crate::core::parts::range::Mode;
+use crate::core::parts::requests::{Origin, Req, What};
+use crate::core::parts::waiter::Waiter;
+use crate::core::{Core, Follow, Life};
 
 impl Core {
     /// A user's request came. Its name is the one that was said to be the next.
-    pub(in super::super) fn asked(&mut self, req: Req, cmd: BufCmd, extent: Extent) -> Follow {
+    pub(in crate::core) fn asked(&mut self, req: Req, cmd: BufCmd, extent: Extent) -> Follow {
         let named = self.requests.add(cmd, extent, Origin::User);
         assert_eq!(named, req, "the hands keep its bio under its name");
         self.suspension.still = false;

@@ -10,25 +10,25 @@ use core::mem;
 
 use bio::{BufCmd, IoError, IoResult};
 
-use super::super::Core;
-use super::super::event::{Action, Unit};
-use super::super::parts::counts::Cause;
-use super::super::parts::flushes::Who;
-use super::super::parts::leg::{Failure, LegSet, LegState};
-use super::super::parts::membership::{Membership, Then, Write};
-use super::super::parts::requests::LegErrors;
+use crate::core::Core;
+use crate::core::event::{Action, Unit};
+use crate::core::parts::counts::Cause;
+use crate::core::parts::flushes::Who;
+use crate::core::parts::leg::{Failure, LegSet, LegState};
+use crate::core::parts::membership::{Membership, Then, Write};
+use crate::core::parts::requests::LegErrors;
 use crate::format::superblock_place;
 use crate::label;
 
 impl Core {
     /// Mints the generation that was wanted in this step.
-    pub(in super::super) fn mint(&mut self, dice: &mut dyn FnMut() -> u64) -> bool {
+    pub(in crate::core) fn mint(&mut self, dice: &mut dyn FnMut() -> u64) -> bool {
         let membership = self.membership.as_mut();
         membership.is_some_and(|it| it.mint_now(|| label::uuid_from(dice)))
     }
 
     /// Has superblocks written until all hold what is wanted.
-    pub(in super::super) fn record_superblocks(&mut self) -> bool {
+    pub(in crate::core) fn record_superblocks(&mut self) -> bool {
         let writes = self.next_superblocks();
         self.write_superblocks(&writes, Cause::Super);
         !writes.is_empty()
@@ -47,7 +47,7 @@ impl Core {
     }
 
     /// All hold what is to be committed twice: they are to have seen that.
-    pub(in super::super) fn second_round(&mut self) -> bool {
+    pub(in crate::core) fn second_round(&mut self) -> bool {
         let legs = self.writable();
         if let Some(membership) = &mut self.membership
             && membership.is_half_done()

@@ -2,24 +2,10 @@
 
 use bio::{BufCmd, Extent, Sector};
 
-use super::super::parts::leg::LegSet;
-use super::super::parts::range::{Mode, Ticket};
-use super::super::parts::requests::Req;
-use super::super::parts::scrub::Job;
-use super::super::{Core, Follow};
-
-/// Who waits for a range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Waiter {
-    /// A request of the mirror's user.
-    Request(Req),
-    /// The resync, with the next extent to copy.
-    Copy(Extent),
-    /// The promotion of these legs.
-    Promote(LegSet),
-    /// The scrub, with what it is to look at.
-    Scrub(Job),
-}
+use crate::core::parts::range::{Mode, Ticket};
+use crate::core::parts::requests::Req;
+use crate::core::parts::waiter::Waiter;
+use crate::core::{Core, Follow};
 
 impl Core {
     /// Starts `waiter` once it has its range.
@@ -62,7 +48,7 @@ impl Core {
     }
 
     /// Starts all whose range has become free.
-    pub(in super::super) fn grant(&mut self) -> Follow {
+    pub(in crate::core) fn grant(&mut self) -> Follow {
         let mut follow = Follow::Nothing;
         while let Some((ticket, waiter)) = self.ranges.grant() {
             follow = follow.or(self.begin(ticket, waiter));

@@ -20,15 +20,15 @@
 
 use bio::{BufCmd, Extent, IoResult};
 
-use super::super::event::{Action, Report, Step};
-use super::super::parts::counts::Cause;
-use super::super::parts::flushes::Who;
-use super::super::parts::journal::Waiting;
-use super::super::parts::leg::{Failure, LegSet, LegState};
-use super::super::parts::legs::LOST;
-use super::super::parts::region::Moment;
-use super::super::parts::requests::{LegErrors, Origin, Req, TxState, What, WriteGroup};
-use super::super::{Core, Follow};
+use crate::core::event::{Action, Report, Step};
+use crate::core::parts::counts::Cause;
+use crate::core::parts::flushes::Who;
+use crate::core::parts::journal::Waiting;
+use crate::core::parts::leg::{Failure, LegSet, LegState};
+use crate::core::parts::legs::LOST;
+use crate::core::parts::region::Moment;
+use crate::core::parts::requests::{LegErrors, Origin, Req, TxState, What, WriteGroup};
+use crate::core::{Core, Follow};
 
 impl Core {
     /// Sends a request to every leg that takes writes, or that wants the copy.

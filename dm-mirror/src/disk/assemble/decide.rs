@@ -5,9 +5,10 @@
 use alloc::vec::Vec;
 use core::array;
 
+use super::candidate::Candidate;
 use super::elect::Elected;
 use super::missed::Needs;
-use super::{Candidate, Missed, Plan, Refusal, Role, Verdict};
+use super::types::{Missed, Plan, Refusal, Role, Verdict};
 use crate::format::{Marks, MemberEntry, MemberId, MemberState, Superblock};
 
 const STRANGER: &str = "the mirror has another disk in its place";

@@ -17,8 +17,9 @@ use core::cmp::Reverse;
 
 use uuid::Uuid;
 
+use super::candidate::Candidate;
 use super::missed::Needs;
-use super::{Candidate, Missed, Refusal};
+use super::types::{Missed, Refusal};
 use crate::format::Marks;
 
 /// Who won.

@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Display, Formatter};
 
-use super::{Missed, Plan, Refusal, Role, Verdict};
+use super::types::{Missed, Plan, Refusal, Role, Verdict};
 use crate::format::{MemberId, Region};
 
 /// So many stretches of regions are named; the others are counted.

@@ -10,7 +10,8 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Candidate, Missed};
+use super::candidate::Candidate;
+use super::types::Missed;
 use crate::format::{Geometry, Marks, Region};
 
 /// Regions that are being collected.

@@ -17,8 +17,9 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::candidate::{Candidate, present};
 use super::elect::{Side, rank, sides, written_without};
-use super::{Candidate, Missed, present};
+use super::types::Missed;
 use crate::format::{MEMBERS_MAX, Member, MemberId};
 
 /// Which device has which place.

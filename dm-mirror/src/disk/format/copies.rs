@@ -17,8 +17,9 @@ use alloc::boxed::Box;
 
 use bio::SECTOR_SIZE;
 
+use super::echo;
+use super::layout::{Marks, REGIONS_PER_PAGE, UNIT};
 use super::page::{self, MapPage, Part};
-use super::{Marks, REGIONS_PER_PAGE, UNIT, echo};
 
 /// Whether a damaged unit may have held a newer superblock than `good`, which counts and
 /// has this number. No bytes at all stand for a unit that cannot be read.

@@ -11,8 +11,8 @@ use bio::SECTOR_SIZE;
 use zerocopy::little_endian::U64;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use super::layout::{Bad, UNIT};
 use super::unit::all_zero;
-use super::{Bad, UNIT};
 
 /// How many sectors a unit has.
 const SECTORS: usize = UNIT / SECTOR_SIZE;

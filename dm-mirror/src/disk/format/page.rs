@@ -11,11 +11,8 @@ use uuid::Uuid;
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, transmute_mut};
 
-use super::unit::{Head, must, open, seal};
-use super::{Bad, COUNTER_MAX, INCARNATION_MAX, Marks, UNIT};
-
-/// How many regions a page speaks of: what 64 bytes of head leave.
-pub const REGIONS_PER_PAGE: usize = UNIT - 64;
+use super::layout::{Bad, COUNTER_MAX, INCARNATION_MAX, Marks, REGIONS_PER_PAGE, UNIT, must};
+use super::unit::{Head, open, seal};
 
 /// A page of a member's map.
 #[derive(Clone, Debug, PartialEq, Eq)]

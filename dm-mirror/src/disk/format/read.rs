@@ -8,22 +8,10 @@
 use alloc::vec::Vec;
 
 use super::copies::{Salvaged, may_be_newer, salvage};
-use super::unit::must;
-use super::{Bad, Doubtful, FoundPage, MapPage, Member, ROOM, SLOTS, Superblock, UNIT};
-
-/// What the slot holds that does not hold the newest record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Second {
-    /// The same: the record stands twice.
-    Same,
-    /// The commit before, or nothing of this life of the member: the copy is still to
-    /// follow.
-    Behind,
-    /// It is damaged, and cannot have held anything newer.
-    Damaged,
-    /// It is damaged, and may have held something newer.
-    Lost,
-}
+use super::layout::{Bad, ROOM, SLOTS, UNIT, must};
+use super::member::{Doubtful, FoundPage, Member, Newest, Second};
+use super::page::MapPage;
+use super::superblock::Superblock;
 
 impl Second {
     /// Whether something was there that is lost.
@@ -33,17 +21,6 @@ impl Second {
             Second::Damaged | Second::Lost => true,
         }
     }
-}
-
-/// The newest superblock of a device.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Newest {
-    /// The slot that holds it.
-    pub slot: usize,
-    /// What it says.
-    pub superblock: Superblock,
-    /// What the other slot holds.
-    pub second: Second,
 }
 
 /// The newest superblock of a device, from the bytes of its two slots; a slot that cannot

@@ -8,8 +8,11 @@ use uuid::Uuid;
 use zerocopy::little_endian::{U32, U64};
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned, transmute};
 
-use super::unit::{Head, all_zero, must, open, seal};
-use super::{Bad, COUNTER_MAX, Geometry, INCARNATION_MAX, MEMBERS_MAX, MemberId, ROOM, UNIT, echo};
+use super::echo;
+use super::layout::{
+    Bad, COUNTER_MAX, Geometry, INCARNATION_MAX, MEMBERS_MAX, MemberId, ROOM, UNIT, must,
+};
+use super::unit::{Head, all_zero, open, seal};
 
 /// How many earlier generations a superblock remembers.
 pub const HISTORY_MAX: usize = 8;

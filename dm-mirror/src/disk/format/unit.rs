@@ -11,7 +11,7 @@ use crc::{CRC_32_ISCSI, Crc, Table};
 use zerocopy::little_endian::U32;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::{Bad, UNIT};
+use super::layout::{Bad, UNIT};
 
 /// The version of the layout that this code writes, and the only one it reads.
 pub(super) const VERSION: u32 = 1;
@@ -88,9 +88,4 @@ pub(super) fn open(bytes: &[u8], magic: [u8; 8]) -> Result<&[u8; UNIT], Bad> {
 
 pub(super) fn all_zero(bytes: &[u8]) -> bool {
     bytes.iter().all(|&byte| byte == 0)
-}
-
-/// An error that names `field`, unless `holds`.
-pub(super) fn must(holds: bool, field: &'static str) -> Result<(), Bad> {
-    if holds { Ok(()) } else { Err(Bad::Field(field)) }
 }

@@ -2,6 +2,7 @@
 
 use super::Mutant;
 
+const ASSEMBLE_CANDIDATE: &str = "dm-mirror/src/disk/assemble/candidate.rs";
 const ASSEMBLE_DECIDE: &str = "dm-mirror/src/disk/assemble/decide.rs";
 const ASSEMBLE_MISSED: &str = "dm-mirror/src/disk/assemble/missed.rs";
 const ASSEMBLE_ELECT: &str = "dm-mirror/src/disk/assemble/elect.rs";
@@ -27,25 +28,25 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "the order of the devices counts",
         rule: "from the superblocks and the region maps alone",
-        file: DISK_ASSEMBLE,
+        file: ASSEMBLE_CANDIDATE,
         edits: &[("present.sort_by_key(|it| (it.id(), it.own().uuid, it.device));", "")],
     },
     Mutant {
         name: "a member that is half rebuilt says who was rolled back",
         rule: "Only a member that calls itself in sync is evidence",
-        file: DISK_ASSEMBLE,
+        file: ASSEMBLE_CANDIDATE,
         edits: &[("by.is_evidence() && by.saw_more_of(it)", "by.saw_more_of(it)")],
     },
     Mutant {
         name: "what was seen of a member does not count",
         rule: "A member that shows less than others saw of it is never believed",
-        file: DISK_ASSEMBLE,
+        file: ASSEMBLE_CANDIDATE,
         edits: &[("it.rolled_back = saw &&", "it.rolled_back = false && saw &&")],
     },
     Mutant {
         name: "a member that shows what was seen of it is taken for a snapshot",
         rule: "A member that shows less than others saw of it",
-        file: DISK_ASSEMBLE,
+        file: ASSEMBLE_CANDIDATE,
         edits: &[("entry.seen > other", "entry.seen >= other")],
     },
     Mutant {
@@ -69,25 +70,25 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a stranger is taken for the member whose place it has",
         rule: "one whose place the newest record gives to another disk",
-        file: DISK_ASSEMBLE,
+        file: ASSEMBLE_CANDIDATE,
         edits: &[("(entry.uuid == other.own().uuid).then_some(entry)", "Some(entry)")],
     },
     Mutant {
         name: "the base of a member is forgotten",
         rule: "or as the base of that very member",
-        file: DISK_ASSEMBLE,
+        file: ASSEMBLE_CANDIDATE,
         edits: &[("(base || self.", "(self.")],
     },
     Mutant {
         name: "the history does not count",
         rule: "if it has that one's generation in its history",
-        file: DISK_ASSEMBLE,
+        file: ASSEMBLE_CANDIDATE,
         edits: &[("self.superblock().history.contains(&generation))", "false)")],
     },
     Mutant {
         name: "the base of one member counts for all",
         rule: "The base of one member says nothing of another one of the same generation",
-        file: DISK_ASSEMBLE,
+        file: ASSEMBLE_CANDIDATE,
         edits: &[(
             "let base = self.entry_of(other).is_some_and(|entry| entry.base == generation);",
             "let base = self.superblock().members.iter().flatten().any(|it| it.base == generation);",
@@ -96,7 +97,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a base that is not known is everybody's",
         rule: "If its generation is not known, everything",
-        file: DISK_ASSEMBLE,
+        file: ASSEMBLE_CANDIDATE,
         edits: &[("!generation.is_nil() && (base", "(base")],
     },
     Mutant {

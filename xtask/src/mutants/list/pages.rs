@@ -105,7 +105,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a clean stop does not wait for the maps",
-        rule: "leaves everything clean that can be",
+        rule: "Leaves everything clean that can be.",
         file: STEPS_STOP,
         edits: &[(
             "                if !self.maps_are_quiet() {",

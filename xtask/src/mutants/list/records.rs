@@ -2,6 +2,7 @@
 
 use super::Mutant;
 
+const ASSEMBLE_CANDIDATE: &str = "dm-mirror/src/disk/assemble/candidate.rs";
 const STEPS_MAPS: &str = "dm-mirror/src/core/steps/maps.rs";
 const STEPS_SUPERBLOCKS: &str = "dm-mirror/src/core/steps/superblocks.rs";
 const STEPS_PROMOTE: &str = "dm-mirror/src/core/steps/promote.rs";
@@ -11,7 +12,6 @@ const PARTS_MEMBERSHIP: &str = "dm-mirror/src/core/parts/membership.rs";
 const PARTS_JOURNAL: &str = "dm-mirror/src/core/parts/journal.rs";
 const FORMAT_READ: &str = "dm-mirror/src/disk/format/read.rs";
 const FORMAT_COPIES: &str = "dm-mirror/src/disk/format/copies.rs";
-const ASSEMBLE: &str = "dm-mirror/src/disk/assemble/mod.rs";
 const ECHO: &str = "dm-mirror/src/disk/format/echo.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
@@ -135,13 +135,13 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a member that a later record calls failed may be in doubt",
         rule: "the commit that failed is what may be lost",
-        file: ASSEMBLE,
+        file: ASSEMBLE_CANDIDATE,
         edits: &[("FailedByHand => followed,", "FailedByHand => false,")],
     },
     Mutant {
         name: "a member that was forgotten may be in doubt",
         rule: "has given its place away",
-        file: ASSEMBLE,
+        file: ASSEMBLE_CANDIDATE,
         edits: &[("map_or(followed, |entry|", "map_or(false, |entry|")],
     },
     Mutant {
