@@ -33,7 +33,7 @@ use alloc::vec::Vec;
 
 use uuid::Uuid;
 
-use crate::format::Member;
+use crate::format::{Member, MemberId};
 use candidate::{Candidate, present};
 
 pub use explain::{BY_KEEP, BY_START_DEGRADED, InWords, Names};
@@ -44,15 +44,24 @@ pub use types::{Missed, Plan, Refusal, Role, Verdict};
 /// `keep` is which of these devices a person chose where halves ran apart: the half
 /// that it belongs to is kept. It is no member's number.
 pub fn assemble(found: &[Option<&Member>], keep: Option<usize>) -> Verdict {
-    decided(found, keep).unwrap_or_else(Verdict::Refuse)
+    decided(found, keep, None).unwrap_or_else(Verdict::Refuse)
 }
 
-fn decided(found: &[Option<&Member>], keep: Option<usize>) -> Result<Verdict, Refusal> {
+/// The same where a person takes back the member `added`, whatever it was out for.
+pub(crate) fn adding(found: &[Option<&Member>], added: MemberId) -> Verdict {
+    decided(found, None, Some(added)).unwrap_or_else(Verdict::Refuse)
+}
+
+fn decided(
+    found: &[Option<&Member>],
+    keep: Option<usize>,
+    added: Option<MemberId>,
+) -> Result<Verdict, Refusal> {
     let present = present(found);
     one_set(&present)?;
     no_twins(&present)?;
     let elected = elect::elect(&present, keep)?;
-    Ok(decide::decide(&present, elected, keep))
+    Ok(decide::decide(&present, elected, keep, added))
 }
 
 fn one_set(present: &[Candidate<'_>]) -> Result<(), Refusal> {

@@ -16,10 +16,16 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a repair is written without an intent of its own",
         rule: "as a write with its own intent",
         file: STEPS_WRITE,
-        edits: &[(
-            "            TxState::Start => {\n",
-            "            TxState::Start if self.cause_of(req) == Cause::Copy && self.requests[req].ticket.is_some() && matches!(self.requests[req].origin, Origin::Scrub(_)) => TxState::DataWrite,\n            TxState::Start => {\n",
-        )],
+        edits: &[
+            (
+                "        let state = match self.requests.group(req).tx[leg] {",
+                "        let scrub = matches!(self.requests[req].origin, Origin::Scrub(_));\n        let state = match self.requests.group(req).tx[leg] {",
+            ),
+            (
+                "            TxState::Start => {\n",
+                "            TxState::Start if scrub => TxState::DataWrite,\n            TxState::Start => {\n",
+            ),
+        ],
     },
     Mutant {
         name: "what was rewritten is believed unread",
@@ -98,8 +104,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "Only a person's `add` takes it back",
         file: STEPS_READMIT,
         edits: &[(
-            "            && entry.state.needs_a_person()",
-            "            && entry.seen == u64::MAX",
+            "assemble::adding(&[Some(&now), Some(member)], id)",
+            "assemble::assemble(&[Some(&now), Some(member)], None)",
         )],
     },
     Mutant {

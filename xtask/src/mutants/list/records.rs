@@ -3,6 +3,7 @@
 use super::Mutant;
 
 const ASSEMBLE_CANDIDATE: &str = "dm-mirror/src/disk/assemble/candidate.rs";
+const STEPS_READMIT: &str = "dm-mirror/src/core/steps/readmit.rs";
 const STEPS_MAPS: &str = "dm-mirror/src/core/steps/maps.rs";
 const STEPS_SUPERBLOCKS: &str = "dm-mirror/src/core/steps/superblocks.rs";
 const STEPS_PROMOTE: &str = "dm-mirror/src/core/steps/promote.rs";
@@ -137,6 +138,17 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "the commit that failed is what may be lost",
         file: ASSEMBLE_CANDIDATE,
         edits: &[("FailedByHand => followed,", "FailedByHand => false,")],
+    },
+    Mutant {
+        name: "a member that a person adds was never called failed",
+        rule: "the commit that failed is what may be lost",
+        file: STEPS_READMIT,
+        edits: &[(
+            "        let verdict = assemble::adding",
+            "        let mut now = now;
+        now.superblock.entry_mut(id).into_iter().for_each(|it| it.state = MemberState::Out);
+        let verdict = assemble::adding",
+        )],
     },
     Mutant {
         name: "a member that was forgotten may be in doubt",
