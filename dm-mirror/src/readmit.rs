@@ -167,14 +167,8 @@ impl State {
                 None => return Err("it is another member".into()),
             }
         }
-        let mut now = as_found(membership.wanted(), regions, source);
-        // A person takes it back, whatever it was out for.
-        if let Some(entry) = now.superblock.entry_mut(id)
-            && entry.state.needs_a_person()
-        {
-            entry.state = MemberState::Out;
-        }
-        let verdict = assemble::assemble(&[Some(&now), Some(member)], None);
+        let now = as_found(membership.wanted(), regions, source);
+        let verdict = assemble::adding(&[Some(&now), Some(member)], id);
         let plan = match &verdict {
             Verdict::Start(plan) | Verdict::Hold { plan, .. } => plan,
             Verdict::Refuse(_) => {

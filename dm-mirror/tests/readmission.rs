@@ -410,3 +410,25 @@ fn a_region_is_not_made_clean_before_a_leg_that_is_being_rebuilt_was_flushed() {
     rig.rest();
     assert!(!rig.dirty(0, 2) && rig.keeps(1, 16) == 9 && rig.letters() == "AA");
 }
+
+/// Its superblock could not be written, and that slot cannot be read either. What may be lost
+/// there is the commit that failed: a person who adds the leg gets it back.
+#[test]
+fn a_leg_that_failed_with_its_superblock_is_taken_back_though_that_slot_cannot_be_read() {
+    let mut rig = Recorded::new(3);
+    rig.put(0, LENGTH, 1);
+    rig.message("fail 2").unwrap();
+    let bad = rig.disks[1].pending(0).expect("a superblock").extent;
+    rig.fail_ask(1, Ask::Super);
+    rig.settle();
+    rig.put(0, 1, 2);
+    assert_eq!(rig.letters(), "ADD");
+    rig.message("add 1").unwrap();
+    for _ in ["once", "again"] {
+        rig.until(|rig| rig.disks[1].pending(0).is_some_and(|it| it.extent == bad));
+        rig.fail_ask(1, Ask::Read);
+    }
+    rig.rest();
+    assert_eq!(rig.letters(), "AAD", "{}", rig.message("show").unwrap());
+    assert!(rig.agree(0, 1));
+}

@@ -22,17 +22,22 @@ struct Decision<'a> {
     listed: Vec<Candidate<'a>>,
     /// Those of them that are.
     in_sync: Vec<Candidate<'a>>,
+    /// A person takes this one back.
+    added: Option<MemberId>,
 }
 
 /// Gives each member its role. Where each of those called in sync missed something by the
-/// map of another, the device that a person `keep`s is.
+/// map of another, the device that a person `keep`s is. The member that a person `added`
+/// comes back whatever it was out for.
 pub(super) fn decide(
     present: &[Candidate<'_>],
     elected: Elected<'_>,
     keep: Option<usize>,
+    added: Option<MemberId>,
 ) -> Verdict {
     let Elected { newest, adopt } = elected;
-    let mut decision = Decision { newest, present, listed: Vec::new(), in_sync: Vec::new() };
+    let (listed, in_sync) = (Vec::new(), Vec::new());
+    let mut decision = Decision { newest, present, listed, in_sync, added };
     let listed: Vec<_> = present.iter().copied().filter(|it| decision.is_listed(*it)).collect();
     let accused = |it: &Candidate<'_>| listed.iter().any(|by| missed_by(*it, *by));
     decision.listed = listed.clone();
@@ -70,6 +75,9 @@ impl<'a> Decision<'a> {
             Role::InSync { device }
         } else {
             match entry.state {
+                _ if self.added == Some(id) => {
+                    Role::Return { device, missed: self.missed(it, entry) }
+                }
                 MemberState::FailedMedia => Role::KeptOut { device, why: FAILED_MEDIA },
                 MemberState::FailedByHand => Role::KeptOut { device, why: FAILED_BY_HAND },
                 MemberState::InSync | MemberState::Out | MemberState::Rebuilding => {

@@ -141,15 +141,24 @@ pub enum Refusal {
 /// `keep` is which of these devices a person chose where halves ran apart: the half
 /// that it belongs to is kept. It is no member's number.
 pub fn assemble(found: &[Option<&Member>], keep: Option<usize>) -> Verdict {
-    decided(found, keep).unwrap_or_else(Verdict::Refuse)
+    decided(found, keep, None).unwrap_or_else(Verdict::Refuse)
 }
 
-fn decided(found: &[Option<&Member>], keep: Option<usize>) -> Result<Verdict, Refusal> {
+/// The same where a person takes back the member `added`, whatever it was out for.
+pub(crate) fn adding(found: &[Option<&Member>], added: MemberId) -> Verdict {
+    decided(found, None, Some(added)).unwrap_or_else(Verdict::Refuse)
+}
+
+fn decided(
+    found: &[Option<&Member>],
+    keep: Option<usize>,
+    added: Option<MemberId>,
+) -> Result<Verdict, Refusal> {
     let present = present(found);
     one_set(&present)?;
     no_twins(&present)?;
     let elected = elect::elect(&present, keep)?;
-    Ok(decide::decide(&present, elected, keep))
+    Ok(decide::decide(&present, elected, keep, added))
 }
 
 /// A device that is a member.

@@ -103,8 +103,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "Only a person's `add` takes it back",
         file: READMIT,
         edits: &[(
-            "            && entry.state.needs_a_person()",
-            "            && entry.seen == u64::MAX",
+            "assemble::adding(&[Some(&now), Some(member)], id)",
+            "assemble::assemble(&[Some(&now), Some(member)], None)",
         )],
     },
     Mutant {

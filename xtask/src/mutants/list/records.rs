@@ -12,6 +12,7 @@ const MAP_COMMITS: &str = "dm-mirror/src/journal/commits.rs";
 const MEMBERSHIP: &str = "dm-mirror/src/membership.rs";
 const PROMOTE: &str = "dm-mirror/src/promote.rs";
 const READ: &str = "dm-mirror/src/format/read.rs";
+const READMIT: &str = "dm-mirror/src/readmit.rs";
 const SUPER_COMMITS: &str = "dm-mirror/src/membership/commits.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
@@ -136,6 +137,17 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "the commit that failed is what may be lost",
         file: ASSEMBLE,
         edits: &[("FailedByHand => followed,", "FailedByHand => false,")],
+    },
+    Mutant {
+        name: "a member that a person adds was never called failed",
+        rule: "the commit that failed is what may be lost",
+        file: READMIT,
+        edits: &[(
+            "        let verdict = assemble::adding",
+            "        let mut now = now;
+        now.superblock.entry_mut(id).into_iter().for_each(|it| it.state = MemberState::Out);
+        let verdict = assemble::adding",
+        )],
     },
     Mutant {
         name: "a member that was forgotten may be in doubt",
