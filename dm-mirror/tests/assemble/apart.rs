@@ -67,6 +67,15 @@ fn halves_of_which_neither_wrote_are_one_again() {
     assert_eq!(started(&[&a, &b]).roles[..2], [given(0, []), in_sync(1)]);
 }
 
+/// Their maps are clean, which says nothing of a time that neither remembers.
+#[test]
+fn halves_without_a_past_in_common_are_refused_though_neither_wrote() {
+    let [a, b] = mirror();
+    let strange = a.with(|superblock| superblock.generation = generation(7));
+    let apart = Refusal::SplitBrain { sides: vec![vec![0], vec![1]], conflict: regions([]) };
+    assert_eq!(refused(&[&strange, &b]), apart);
+}
+
 /// A write in flight when the machine crashed shows as dirty, and may have
 /// been acknowledged.
 #[test]
