@@ -41,11 +41,18 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a copy has no intent",
         rule: "by a user or by a copy",
         file: STEPS_WRITE,
-        edits: &[(
-            "            TxState::Start => {\n",
-            "            TxState::Start if self.cause == Cause::Copy => TxState::DataWrite,
+        edits: &[
+            (
+                "        let state = match self.requests.group(req).tx[leg] {",
+                "        let copy = self.requests[req].origin == Origin::Copy;
+        let state = match self.requests.group(req).tx[leg] {",
+            ),
+            (
+                "            TxState::Start => {\n",
+                "            TxState::Start if copy => TxState::DataWrite,
             TxState::Start => {\n",
-        )],
+            ),
+        ],
     },
     Mutant {
         name: "a clean record on its way is not looked at",

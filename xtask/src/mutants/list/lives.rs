@@ -198,7 +198,7 @@ pub(super) const TABLE: &[Mutant] = &[
         file: STEPS_CLEAN,
         edits: &[(
             "|| self.suspension.suspended;\n        let Some(regions)",
-            "|| self.suspension.suspended || !self.nothing_in_flight();\n        let Some(regions)",
+            "|| self.suspension.suspended || self.legs.iter().any(|leg| leg.outstanding > 0);\n        let Some(regions)",
         )],
     },
     Mutant {

@@ -39,7 +39,7 @@ pub(super) const TABLE: &[Mutant] = &[
         file: STEPS_SCRUB,
         edits: &[(
             "self.enter(job.extent, job.mode, Waiter::Scrub(job))",
-            "self.enter(job.extent, Mode::Shared, Waiter::Scrub(job))",
+            "self.enter(job.extent, crate::core::parts::range::Mode::Shared, Waiter::Scrub(job))",
         )],
     },
     Mutant {

@@ -35,7 +35,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a flush is acknowledged while an exclusion is not durable",
         rule: "and also a FLUSH that no leg failed",
         file: STEPS_WRITE,
-        edits: &[("if self.pending()\n", "if self.pending() && ended.ticket.is_some()\n")],
+        edits: &[("if self.pending()\n", "if self.pending() && cmd != BufCmd::Flush\n")],
     },
     Mutant {
         name: "a write that no leg failed is acknowledged while an exclusion is not durable",
@@ -226,7 +226,7 @@ pub(super) const TABLE: &[Mutant] = &[
         file: STEPS_LOSS,
         edits: &[(
             "regions.doubt_all(rebuilding);",
-            "{ let _ = rebuilding; regions.doubt_all(LegSet::EMPTY); }",
+            "{ let _ = rebuilding; regions.doubt_all(crate::core::parts::leg::LegSet::EMPTY); }",
         )],
     },
     Mutant {
