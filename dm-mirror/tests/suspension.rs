@@ -77,3 +77,20 @@ fn no_superblock_calls_the_mirror_clean_before_its_maps_are_written() {
     rig.settle();
     assert!(is_over() && rig.superblock(0).clean && rig.superblock(1).clean);
 }
+
+/// The device asks for one before it is suspended; to wait for a resume would be to wait
+/// for ever.
+#[test]
+fn a_flush_behind_a_suspension_that_ended_a_search_is_answered() {
+    let mut rig = Recorded::labelled(2, true);
+    rig.until(|rig| rig.asks(0) == [Ask::Read]);
+    assert!(rig.stop() && !rig.runs());
+    let flush = rig.flush();
+    assert_eq!(rig.error(flush), bio::ErrorKind::Gone);
+    assert!(!rig.target.serves(), "its failure tells of no loss");
+    assert_still(&rig);
+    rig.target.resume();
+    rig.settle();
+    assert!(rig.runs() && rig.target.serves());
+    rig.sync();
+}

@@ -155,7 +155,7 @@ pub(crate) enum Action {
     /// Let an alarm go off after a while.
     Set(Alarm, Duration),
     /// Tell what happened.
-    Tell(News),
+    Tell(Box<News>),
     /// Whoever suspended the mirror may go on.
     Quiet,
 }
@@ -174,7 +174,7 @@ pub(crate) enum Step {
 /// A record.
 #[derive(Debug)]
 pub(crate) enum Unit {
-    Page(MapPage),
+    Page(Box<MapPage>),
     Superblock(Box<Superblock>),
     /// No record.
     Wiped,

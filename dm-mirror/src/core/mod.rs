@@ -362,7 +362,7 @@ impl Core {
 
     /// Tells a person something.
     fn tell(&mut self, news: News) {
-        self.act(Action::Tell(news));
+        self.act(Action::Tell(Box::new(news)));
     }
 
     /// The legs in sync; never none while the mirror runs.
@@ -392,7 +392,11 @@ impl Core {
 
     /// Whether it fails requests.
     pub(crate) fn refuses(&self) -> bool {
-        matches!(self.life, Life::Held(_) | Life::Refused(_))
+        match self.life {
+            Life::Held(_) | Life::Refused(_) => true,
+            Life::New(_) => self.suspension.suspended,
+            Life::Searching(_) | Life::Opening(_) | Life::Running => false,
+        }
     }
 
     /// Requests that wait for the start.

@@ -32,7 +32,7 @@ use arrayvec::ArrayVec;
 use bio::sync::{Lock, Rank};
 use bio::{Bio, BioDone, BlockDevice, Buf, BufCmd, BufDone, ErrorKind, Extent, IoResult, Limits};
 use bio::{Piece, SECTOR_SIZE, Sector, Sectors, split};
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use dm::{Env, Events, Work};
 
 use crate::core::event::{Action, Alarm, Answer, Event, Facts, Message, Of, Report, Step, Unit};
@@ -41,7 +41,7 @@ use crate::core::parts::news::News;
 use crate::core::parts::requests::Req;
 use crate::core::{Core, Dice};
 use leg::Leg;
-use slots::{Rest, Slots};
+use slots::{OwnBytes, Slots};
 use tag::Tag;
 
 /// A mirror: where its legs lie, and the core behind its lock.
@@ -110,26 +110,23 @@ enum Deed {
         durable: bool,
     },
     Complete(Bio, IoResult),
-    Drop(Rest),
+    /// What a request of the mirror's own leaves, if anything.
+    Drop(Option<Bio>, Option<Box<OwnBytes>>),
     ByBlock(Req, Bio),
     Compare {
         req: Req,
         source: usize,
-        memory: Memory,
+        bytes: Box<OwnBytes>,
     },
     Verify {
         req: Req,
-        data: Bytes,
-        memory: Memory,
+        bytes: Box<OwnBytes>,
     },
     Set(Alarm, Duration),
-    Tell(News),
+    Tell(Box<News>),
     Quiet(Box<dyn FnOnce() + Send>),
     Nothing,
 }
-
-/// What each leg gave.
-type Memory = [Option<BytesMut>; LEGS_MAX];
 
 type Deeds = ArrayVec<Deed, LEGS_MAX>;
 
@@ -150,10 +147,13 @@ impl Inner {
             Action::Write { leg, place, unit } => Deed::Write { leg, place, unit },
             Action::Search { leg, durable } => Deed::Search { leg, durable },
             Action::Complete { req, result } => {
-                let rest = self.slots.of(req).clear();
-                Deed::Complete(rest.bio.expect("the user's bio is in its slot"), result)
+                let bio = self.slots.of(req).bio.take();
+                Deed::Complete(bio.expect("the user's bio is in its slot"), result)
             }
-            Action::Drop { req } => Deed::Drop(self.slots.of(req).clear()),
+            Action::Drop { req } => {
+                let slot = self.slots.of(req);
+                Deed::Drop(slot.bio.take(), slot.bytes.take())
+            }
             Action::ByBlock { req } => {
                 let bio = self.slots.of(req).bio.take();
                 Deed::ByBlock(req, bio.expect("the user's bio is in its slot"))
@@ -163,13 +163,12 @@ impl Inner {
                 Deed::Nothing
             }
             Action::Compare { req, source } => {
-                let memory = core::mem::take(&mut self.slots.of(req).memory);
-                Deed::Compare { req, source, memory }
+                let bytes = self.slots.of(req).bytes.take();
+                Deed::Compare { req, source, bytes: bytes.expect("it was read") }
             }
             Action::Verify { req } => {
-                let slot = self.slots.of(req);
-                let data = slot.data.clone().expect("it was written");
-                Deed::Verify { req, data, memory: core::mem::take(&mut slot.memory) }
+                let bytes = self.slots.of(req).bytes.take();
+                Deed::Verify { req, bytes: bytes.expect("it was written and read") }
             }
             Action::Set(alarm, delay) => Deed::Set(alarm, delay),
             Action::Tell(news) => Deed::Tell(news),
@@ -190,7 +189,7 @@ impl Inner {
             Step::Look => Deed::Fresh { leg, pooled: slot.legs[leg].take(), extent, start, tag },
             Step::Data => {
                 let users = slot.bio.as_ref().and_then(Bio::write_data);
-                let buf = match slot.data.as_ref().or(users) {
+                let buf = match slot.data().or(users) {
                     Some(data) => Buf::write(extent, data.clone()),
                     None if cmd == BufCmd::FreeBlks => Buf::freeblks(extent),
                     None => unreachable!("a write has its bytes"),
@@ -335,10 +334,10 @@ impl Mirror {
             Deed::Write { leg, place, unit } => self.write(leg, place, &unit),
             Deed::Search { leg, durable } => self.search(leg, durable),
             Deed::Complete(bio, result) => bio.biodone(result),
-            Deed::Drop(rest) => rest.bio.into_iter().for_each(|bio| bio.biodone(Ok(()))),
+            Deed::Drop(bio, _bytes) => bio.into_iter().for_each(|bio| bio.biodone(Ok(()))),
             Deed::ByBlock(req, bio) => self.read_by_block(req, bio),
-            Deed::Compare { req, source, memory } => self.compare(req, source, memory),
-            Deed::Verify { req, data, memory } => self.verify(req, &data, &memory),
+            Deed::Compare { req, source, bytes } => self.compare(req, source, bytes),
+            Deed::Verify { req, bytes } => self.verify(req, *bytes),
             Deed::Set(alarm, delay) => {
                 self.env.run_after(delay, Arc::new(SetAlarm(self.clone(), alarm)));
             }
@@ -395,7 +394,7 @@ impl BioDone for Mirror {
                 let memory = bio.reissue(Buf::flush()).into_read().filter(|_| result.is_ok());
                 self.event(|inner| {
                     let slot = inner.slots.of(req);
-                    (slot.memory[leg], slot.legs[leg]) = (memory, Some(bio));
+                    (slot.own_bytes().memory[leg], slot.legs[leg]) = (memory, Some(bio));
                     event
                 });
             }

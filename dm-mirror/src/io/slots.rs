@@ -3,9 +3,9 @@
 //! Place: beside the core, under the same lock. The legs' bios stay in their slot for the
 //! next request: a steady write allocates nothing.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use arrayvec::ArrayVec;
 use bio::{Bio, Buf};
 use bytes::{Bytes, BytesMut};
 
@@ -17,35 +17,41 @@ use crate::core::parts::requests::{REQUESTS_EXPECTED, Req};
 pub(super) struct Slot {
     /// The user's bio, or the read of a copy, while no leg has it.
     pub(super) bio: Option<Bio>,
-    /// What is written, if that is not the user's.
-    pub(super) data: Option<Bytes>,
-    /// What each leg gave when it was read for itself.
-    pub(super) memory: [Option<BytesMut>; LEGS_MAX],
     /// A bio for each leg, while no leg has it.
     pub(super) legs: [Option<Bio>; LEGS_MAX],
+    /// The bytes of a request of the mirror's own.
+    pub(super) bytes: Option<Box<OwnBytes>>,
 }
+
+/// The bytes of a request of the mirror's own: of a copy, or of a chunk of the scrub.
+#[derive(Default)]
+pub(super) struct OwnBytes {
+    /// What is written.
+    pub(super) data: Option<Bytes>,
+    /// What each leg gave when it was read for itself.
+    pub(super) memory: Memory,
+}
+
+/// What each leg gave.
+pub(super) type Memory = [Option<BytesMut>; LEGS_MAX];
 
 impl Slot {
     /// What this leg gave is what is written.
     pub(super) fn take_data(&mut self, from: usize) {
         let read = self.bio.as_mut().map(|bio| bio.reissue(Buf::flush()));
-        let memory = self.memory[from].take().or_else(|| read?.into_read());
-        self.data = memory.map(BytesMut::freeze);
+        let OwnBytes { data, memory } = &mut **self.own_bytes();
+        let memory = memory[from].take().or_else(|| read?.into_read());
+        *data = memory.map(BytesMut::freeze);
     }
 
-    /// The request has ended, and only bios of the legs stay.
-    pub(super) fn clear(&mut self) -> Rest {
-        let Slot { bio, data, memory, .. } = self;
-        let memory = memory.iter_mut().filter_map(Option::take).collect();
-        Rest { bio: bio.take(), _data: data.take(), _memory: memory }
+    pub(super) fn own_bytes(&mut self) -> &mut Box<OwnBytes> {
+        self.bytes.get_or_insert_default()
     }
-}
 
-/// What is left of a request that has ended: it is let go without the lock.
-pub(super) struct Rest {
-    pub(super) bio: Option<Bio>,
-    _data: Option<Bytes>,
-    _memory: ArrayVec<BytesMut, LEGS_MAX>,
+    /// What is written, if that is not the user's.
+    pub(super) fn data(&self) -> Option<&Bytes> {
+        self.bytes.as_ref()?.data.as_ref()
+    }
 }
 
 /// The slots of all requests, and the flush bio of each leg.

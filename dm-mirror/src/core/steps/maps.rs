@@ -4,6 +4,8 @@
 //! [`Journal`](crate::core::parts::journal::Journal) wants written; the pages and the
 //! flush behind them come back here.
 
+use alloc::boxed::Box;
+
 use bio::{BufCmd, IoError, IoResult};
 
 use crate::core::Core;
@@ -36,7 +38,7 @@ impl Core {
         let Some((writes, cause)) = journal.next_commit(regions) else { return false };
         for (place, page) in writes {
             self.legs[leg].issued(BufCmd::Write { fua: false }, cause);
-            self.act(Action::Write { leg, place, unit: Unit::Page(page) });
+            self.act(Action::Write { leg, place, unit: Unit::Page(Box::new(page)) });
         }
         true
     }

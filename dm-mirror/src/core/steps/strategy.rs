@@ -22,6 +22,10 @@ impl Core {
         self.pace.asked();
         match &mut self.life {
             Life::Running => {}
+            // A FLUSH behind a suspension that ended the search: nobody can say what is durable.
+            Life::New(_) if self.suspension.suspended => {
+                return self.fail_request(req, ErrorKind::Gone);
+            }
             Life::New(waiting) | Life::Searching(waiting) | Life::Opening(waiting) => {
                 waiting.push(req);
                 return Follow::Perhaps;
