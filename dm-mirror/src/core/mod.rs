@@ -21,6 +21,8 @@
 pub(crate) mod event;
 pub(crate) mod parts;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;

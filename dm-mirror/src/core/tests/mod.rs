@@ -1,0 +1,4 @@
+//! The core alone, explored by its events: no disks, no bios, no bytes.
+
+mod explore;
+mod model;
