@@ -13,8 +13,8 @@
 //! is not there.
 //!
 //! Sizes are in sectors of 512 bytes. Features: `handle_errors` (accepted as
-//! in Linux, and always in force), `read_policy round_robin`, `read_policy
-//! least_pending`, `read_policy prefer=<leg>`, `start_degraded=hold|run`,
+//! in Linux, and always in force), `read_policy <policy>` (see
+//! `core/parts/policy.rs`), `start_degraded=hold|run`,
 //! `write_mostly=<leg>` (may be repeated: that leg is read only if no other can
 //! answer), `sync_rate=<min>,<max>` (KiB/s; `none` is no limit; see `core/parts/pace.rs`),
 //! `error_threshold=<n>,<seconds>` (20,3600 unless told otherwise; see
