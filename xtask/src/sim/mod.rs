@@ -55,7 +55,11 @@ impl Options {
     /// The files that have the tests.
     fn targets(&self) -> &'static [&'static str] {
         let crash = self.replay.as_ref().is_some_and(|line| line.trim().starts_with("crash="));
-        if self.exhaustive || crash { &["crashes"] } else { &["random", "lives"] }
+        match (self.exhaustive, crash) {
+            (true, _) => &["crashes", "exhaustive"],
+            (false, true) => &["crashes"],
+            (false, false) => &["random", "lives"],
+        }
     }
 
     /// How many requests a test makes; 0 if that is not said.

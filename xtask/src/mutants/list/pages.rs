@@ -90,8 +90,9 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "A leg that failed is out at once",
         file: STEPS_WRITE,
         edits: &[(
-            "                self.fail_leg(leg, Failure::of_step(step, error));\n            }\n        }\n        let group",
-            "                if step != BufCmd::FreeBlks {\n                    self.fail_leg(leg, Failure::of_step(step, error));\n                }\n            }\n        }\n        let group",
+            "            Ok(()) => group.reached.insert(leg),\n",
+            "            Ok(()) => group.reached.insert(leg),
+            Err(_) if step == BufCmd::FreeBlks => group.reached.insert(leg),\n",
         )],
     },
     Mutant {
