@@ -182,21 +182,20 @@ fn regions_have_a_largest_number() {
 #[test]
 fn where_memory_is_short_the_region_size_is_refused() {
     let regions = 1 << 16;
-    let create = |room: usize| {
+    let create = |args: &str, room: usize| {
         let later = Arc::<Later>::default();
         *later.room.lock().unwrap() = Some(room);
-        rig::create(
-            "core 1 8 1 vbd0 0",
-            &[Arc::new(Vast(8 * regions))],
-            8 * regions,
-            later,
-            Arc::default(),
-        )
+        rig::create(args, &[Arc::new(Vast(8 * regions))], 8 * regions, later, Arc::default())
     };
-    let needs = regions as usize * 9 / 8;
-    let error = create(needs - 1).err().expect("it is refused");
-    assert_eq!((error.column, error.reason.as_str()), (8, dm::NO_ROOM));
-    create(needs).unwrap();
+    // The regions, and the mirror's own tables.
+    let (needs, own) = (regions as usize * 9 / 8, 256 << 10);
+    for (args, column, short, fits) in
+        [("core 1 8 1 vbd0 0", 8, needs, needs + own), ("internal 0 1 vbd0 0", 1, 1 << 10, own)]
+    {
+        let error = create(args, short).err().expect("it is refused");
+        assert_eq!((error.column, error.reason.as_str()), (column, dm::NO_ROOM));
+        create(args, fits).unwrap();
+    }
 }
 
 #[test]

@@ -189,6 +189,13 @@ pub(crate) struct Core {
 }
 
 impl Core {
+    /// How much memory a mirror takes beside its regions, in bytes: its tables of requests,
+    /// and as much again as all else together takes.
+    pub(crate) fn bytes() -> usize {
+        let action = mem::size_of::<Action>();
+        2 * REQUESTS_EXPECTED * (Requests::BYTES + RangeLock::<Waiter>::BYTES + action)
+    }
+
     /// A mirror that does nothing until it is resumed. `resets` says how often each leg's
     /// device has lost its cache; `regions` are those of a mirror without records.
     pub(crate) fn new(

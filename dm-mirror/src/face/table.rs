@@ -38,7 +38,7 @@ use crate::core::parts::leg::{LEGS_MAX, LegSet};
 use crate::core::parts::pace::Rate;
 use crate::core::parts::policy::ReadPolicy;
 use crate::core::parts::region::{REGIONS_MAX, Regions};
-use crate::core::{Log, Setup, Wishes};
+use crate::core::{Core, Log, Setup, Wishes};
 use crate::format::{Geometry, MemberId};
 use crate::io::Mirror;
 use crate::io::leg::Leg;
@@ -68,6 +68,7 @@ impl Config {
         let words = args.group("log arguments")?;
         let (log, regions) = match word.text {
             "core" => parse_core(count, words, context)?,
+            "internal" if !context.env.has_room(Core::bytes()) => return Err(word.refuse(NO_ROOM)),
             "internal" => words.end().map(|()| (Log::Internal, None))?,
             text => {
                 let reason = format!("there is no log type `{text}`; use `core` or `internal`");
@@ -152,7 +153,7 @@ fn core_regions(
              most {REGIONS_MAX}; use regions of {least} or more"
         )));
     }
-    if !context.env.has_room(Regions::bytes(count as usize)) {
+    if !context.env.has_room(Core::bytes() + Regions::bytes(count as usize)) {
         return Err(asked.refuse(NO_ROOM));
     }
     let geometry = Geometry { region, data_start: Sector(0), length };

@@ -19,7 +19,7 @@ use core::num::NonZeroU64;
 use bio::Extent;
 
 /// Ranges that fit without growing the table, which is a heap allocation.
-pub(crate) const RANGES_EXPECTED: usize = 256;
+const RANGES_EXPECTED: usize = 128;
 
 /// How a range is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,9 @@ impl<W> Entry<W> {
 }
 
 impl<W> RangeLock<W> {
+    /// What a range takes in the table.
+    pub(crate) const BYTES: usize = size_of::<Entry<W>>();
+
     pub(crate) fn new() -> RangeLock<W> {
         RangeLock {
             entries: Vec::with_capacity(RANGES_EXPECTED),

@@ -18,7 +18,7 @@ use super::region::Moment;
 use super::scrub::Job;
 
 /// Requests that fit without growing the table, which is a heap allocation.
-pub(crate) const REQUESTS_EXPECTED: usize = 256;
+pub(crate) const REQUESTS_EXPECTED: usize = 128;
 
 /// Names a request: its place in the table, and which of those that had the place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,6 +171,9 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
+    /// What a request takes in the table.
+    pub(crate) const BYTES: usize = size_of::<Request>() + size_of::<u32>();
+
     pub(crate) fn new() -> Requests {
         let expected = REQUESTS_EXPECTED;
         Requests { table: Vec::with_capacity(expected), free: Vec::with_capacity(expected) }
