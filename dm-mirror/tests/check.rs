@@ -313,3 +313,39 @@ fn a_check_waits_for_a_write_in_flight_and_a_write_for_the_check() {
     assert_eq!(rig.end(write), Some(Ok(())));
     assert_eq!(rig.check()[0], "check: all 64 sectors; 0 differ, 0 cannot be read");
 }
+
+/// What legs gave was compared with what one of them did; that one is rewritten from, though
+/// a person has reads prefer another one by then.
+#[test]
+fn a_repair_rewrites_from_the_leg_that_it_compared_with() {
+    let mut rig = Recorded::new(3);
+    rig.put(0, LENGTH, 7);
+    rig.rest();
+    rig.message("fail 2").unwrap();
+    rig.settle();
+    rig.put(32, 8, 7);
+    rig.rest();
+    rig.disks[1].preset(Sector(DATA + 9), &[0xff; SECTOR_SIZE]);
+    rig.message("read_policy prefer=0").unwrap();
+    // Leg 2 is on its way back. It is no leg of the repair, and somebody hears of its end.
+    rig.message("add 2").unwrap();
+    rig.until(|rig| rig.letters() == "AAS" && rig.asks(2).contains(&Ask::Data));
+    rig.message("repair").unwrap();
+    rig.work_now();
+    let looks = |rig: &Recorded| [0, 1].iter().all(|leg| rig.asks(*leg).contains(&Ask::Read));
+    while !looks(&rig) {
+        assert!(rig.step_without(2, Ask::Data), "the repair never begins");
+    }
+    let (disks, target) = (rig.disks.clone(), rig.target.clone());
+    rig.when_told(move || {
+        for leg in [0, 1] {
+            while let Some(it) = disks[leg].pending(0) {
+                disks[leg].complete(it.id, Outcome::Ok);
+            }
+        }
+        target.message(&["read_policy", "prefer=1"]).unwrap();
+    });
+    rig.message("fail 2").unwrap();
+    rig.rest();
+    assert_eq!((rig.holds(0, 9), rig.holds(1, 9)), (7, 7), "{:?}", rig.check());
+}

@@ -307,7 +307,6 @@ impl Journal {
 
     /// Has each page written to its other slot too, if it is not there.
     pub(crate) fn stand_twice(&mut self) {
-        self.stuck = false;
         self.twice = true;
     }
 

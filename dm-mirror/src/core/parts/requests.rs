@@ -80,8 +80,10 @@ pub(crate) enum What {
     Write(WriteGroup),
     /// Several legs read it, each for itself.
     Looks(Looks),
-    /// The hands compare what legs gave.
-    Compared(Looks),
+    /// The hands compare what legs gave with what this one did.
+    Compared(Looks, usize),
+    /// The hands compare what legs gave with what was written to them.
+    Verified(Looks),
     /// It has ended; the hands have not heard of it yet.
     Over,
 }

@@ -115,7 +115,6 @@ impl Core {
         if self.pending() || self.membership.is_none() {
             return false;
         }
-        self.retry.succeeded();
         self.by_hand = LegSet::EMPTY;
         let parked = self.membership.as_mut().map(|it| mem::take(&mut it.parked));
         let parked = parked.unwrap_or_default();

@@ -23,7 +23,8 @@ impl Core {
                 what @ (What::Free
                 | What::Waiting
                 | What::Blocks
-                | What::Compared(_)
+                | What::Compared(..)
+                | What::Verified(_)
                 | What::Over) => unreachable!("no leg was asked: {what:?}"),
             },
             Of::Flush => {

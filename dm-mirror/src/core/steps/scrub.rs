@@ -153,7 +153,7 @@ impl Core {
         let looks = looks.clone();
         match self.requests[req].origin {
             Origin::Scrub(chunk) if chunk.verifies => {
-                self.requests[req].what = What::Compared(looks);
+                self.requests[req].what = What::Verified(looks);
                 self.act(Action::Verify { req });
             }
             Origin::Scrub(chunk) => self.judge(req, chunk, looks),
@@ -178,7 +178,7 @@ impl Core {
             (Task::Repair(legs), Some(source)) => self.rewrite(req, source, legs, Sectors::ZERO),
             (Task::Repair(_), None) => self.chunk_over(req),
             (Task::Check, Some(source)) if self.is_comparable(extent, &looks) => {
-                self.requests[req].what = What::Compared(looks);
+                self.requests[req].what = What::Compared(looks, source);
                 self.act(Action::Compare { req, source });
             }
             (Task::Check, _) => {
@@ -190,13 +190,12 @@ impl Core {
 
     /// The hands have compared a chunk of a check with its source.
     pub(in crate::core) fn compared(&mut self, req: Req, differ: &[LegSet]) {
-        let What::Compared(looks) = &self.requests[req].what else {
+        let What::Compared(looks, source) = &self.requests[req].what else {
             unreachable!("it was to be compared");
         };
-        let (looks, extent) = (looks.clone(), self.requests[req].extent);
+        let (looks, source, extent) = (looks.clone(), *source, self.requests[req].extent);
         let differ: Vec<LegSet> = differ.iter().map(|legs| legs.and(looks.readable)).collect();
-        let source = self.source_of(looks.readable);
-        match self.judge_chunk(extent, &looks, source, &differ) {
+        match self.judge_chunk(extent, &looks, Some(source), &differ) {
             Some((source, targets, wrong)) => self.rewrite(req, source, targets, wrong),
             None => self.chunk_over(req),
         }
@@ -226,7 +225,7 @@ impl Core {
 
     /// What was rewritten was read again, and compared.
     pub(in crate::core) fn verified(&mut self, req: Req, same: LegSet) {
-        let (What::Compared(looks), Origin::Scrub(chunk)) =
+        let (What::Verified(looks), Origin::Scrub(chunk)) =
             (&self.requests[req].what, self.requests[req].origin)
         else {
             unreachable!("it was to be compared");

@@ -46,6 +46,8 @@ impl Core {
 
     /// Everything is flushed: the maps may say so.
     pub(super) fn stop_flushed(&mut self) {
+        // No alarm tries again behind a suspension.
+        self.try_all_again();
         self.clean_now();
         self.stand_twice();
         if self.suspension.stop == Some(StopStage::Flush) {

@@ -131,7 +131,10 @@ impl Core {
         }
         match stuck {
             Some(error) => self.commit_failed(error),
-            None => self.resync.stuck = false,
+            None => {
+                self.retry.succeeded();
+                self.resync.stuck = false;
+            }
         }
         // Their first ones are durable on legs that may be out by now.
         let legs = self.writable().or(self.marked());
