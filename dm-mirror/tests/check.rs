@@ -329,12 +329,12 @@ fn a_repair_rewrites_from_the_leg_that_it_compared_with() {
     rig.message("read_policy prefer=0").unwrap();
     // Leg 2 is on its way back. It is no leg of the repair, and somebody hears of its end.
     rig.message("add 2").unwrap();
-    rig.until(|rig| rig.letters() == "AAS" && rig.asks(2).contains(&Ask::Data));
+    rig.until(|rig| rig.letters() == "AAS" && rig.asks(2).contains(&Ask::Super));
     rig.message("repair").unwrap();
     rig.work_now();
     let looks = |rig: &Recorded| [0, 1].iter().all(|leg| rig.asks(*leg).contains(&Ask::Read));
     while !looks(&rig) {
-        assert!(rig.step_without(2, Ask::Data), "the repair never begins");
+        assert!(rig.step_without(2, Ask::Super), "the repair never begins");
     }
     let (disks, target) = (rig.disks.clone(), rig.target.clone());
     rig.when_told(move || {
