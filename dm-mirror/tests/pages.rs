@@ -3,6 +3,7 @@
 mod rig;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bio::{BufCmd, ErrorKind, Extent, Limits, Sector, Sectors};
 use dm_mirror::format::{REGIONS_PER_PAGE, page_place};
@@ -169,4 +170,44 @@ fn a_slot_that_cannot_be_read_is_of_its_own_page() {
         let line = report.lines().find(|line| line.starts_with("regions: ")).unwrap();
         assert!(line.contains(&format!(" {regions} to be resynced")), "page {page}: {report}");
     }
+}
+
+/// The last leg's map fails while another leg's is written, and the cleaner's alarm, set
+/// before, goes off: a page that stands alone is to stand twice.
+#[test]
+fn a_suspension_ends_though_the_cleaner_looks_after_a_map_has_failed() {
+    let mut rig = two_pages();
+    rig.message("fail 1").unwrap();
+    rig.settle();
+    rig.put(BORDER, 64, 1);
+    rig.rest();
+    // Leg 1 is rebuilt, slowly; what it misses is on page 1.
+    rig.message("sync_rate 1,1").unwrap();
+    rig.message("add 1").unwrap();
+    rig.settle();
+    rig.wait(Duration::from_millis(200));
+    assert_eq!(rig.letters(), "AS");
+    // A region of page 0 becomes clean, and its page stands alone.
+    rig.put(0, 1, 2);
+    for _ in 0..40 {
+        rig.wait(Duration::from_millis(50));
+        if !rig.dirty(0, 0) {
+            break;
+        }
+    }
+    assert!(!rig.dirty(0, 0), "it never becomes clean");
+    rig.put(BORDER + 40, 1, 3);
+    let is_over = rig.suspend();
+    for _ in 0..20 {
+        rig.work_now();
+        settle_but(&rig, is_map);
+    }
+    let map = |leg: usize| pending(&rig, leg).into_iter().find(is_map).expect("a map on its way");
+    let (first, second) = (map(0), map(1));
+    rig.disks[0].complete(first.id, Outcome::Fail(ErrorKind::Media, Landed::None));
+    rig.pass();
+    rig.disks[1].complete(second.id, Outcome::Ok);
+    rig.settle();
+    rig.rest_for(20);
+    assert!(is_over(), "it is never suspended:\n{}", rig.message("show").unwrap());
 }

@@ -254,7 +254,7 @@ impl Journal {
     /// The next commit, if one is wanted and none is on its way: the places and
     /// bytes of its pages. Also says whether a transaction waits for it.
     pub(crate) fn next_commit(&mut self, regions: &mut Regions) -> Option<Commit> {
-        if self.flight.is_some() || self.stuck {
+        if self.flight.is_some() {
             return None;
         }
         let mut wanted = mem::take(&mut self.changed);

@@ -331,7 +331,8 @@ impl Membership {
 
     /// Whether a commit may begin now, and one of `legs` does not hold what is wanted.
     pub(crate) fn wants(&self, legs: LegSet) -> bool {
-        let free = self.commit.is_none() && !self.stuck;
+        // A record never goes out before its generation.
+        let free = self.commit.is_none() && !self.stuck && self.to_mint.is_none();
         free && legs.iter().any(|leg| !self.holds(leg))
     }
 
