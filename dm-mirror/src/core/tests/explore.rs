@@ -298,9 +298,15 @@ impl Story {
         if self.faults_left > 0 && self.random.below(200) == 0 {
             self.faults_left -= 1;
             let leg = self.random.below(self.disks.len());
-            let message = match self.random.below(4) {
-                0 => Message::Add { leg, force: false },
-                1 => Message::Check { repairs: true },
+            let new = self.random.below(self.disks.len());
+            let force = self.random.below(2) == 0;
+            let message = match self.random.below(11) {
+                0..3 => Message::Add { leg, force: false },
+                3 => Message::Add { leg, force: true },
+                4 => Message::Check { repairs: force },
+                5 => Message::Replace { old: leg, new, force },
+                6 => Message::Idle,
+                7 => Message::Forget(leg),
                 _ => Message::Fail(leg),
             };
             self.say(message);
