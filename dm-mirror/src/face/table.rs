@@ -41,7 +41,7 @@ use crate::core::parts::region::{REGIONS_MAX, Regions};
 use crate::core::{Core, Log, Setup, Wishes};
 use crate::format::{Geometry, MemberId};
 use crate::io::Mirror;
-use crate::io::leg::Leg;
+use crate::io::leg::{self, Leg};
 
 /// The region size where the table gives none.
 const REGION_DEFAULT: Sectors = Sectors(1024);
@@ -82,8 +82,7 @@ impl Config {
         };
         let Features { read_policy, start_degraded, write_mostly, sync_rate, error_threshold } =
             features;
-        let devices_limits = legs.iter().filter_map(|leg| Some(leg.device.as_ref()?.limits()));
-        let block = u64::from(dm::stack(devices_limits).block_size) / bio::SECTOR_SIZE as u64;
+        let block = u64::from(leg::limits(&legs).block_size) / bio::SECTOR_SIZE as u64;
         let setup = Setup {
             legs: legs.len(),
             length: context.length,

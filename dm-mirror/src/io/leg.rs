@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use bio::{Bio, BioDone, ErrorKind, Extent, Sector, sync};
+use bio::{Bio, BioDone, ErrorKind, Extent, Limits, Sector, sync};
 use dm::DeviceHandle;
 
 use crate::core::event::LegFacts;
@@ -13,6 +13,11 @@ pub(crate) struct Leg {
     pub(crate) device: Option<DeviceHandle>,
     /// Where on the device the leg begins; its metadata, if it has any.
     pub(crate) offset: Sector,
+}
+
+/// What all of these can do.
+pub(crate) fn limits(legs: &[Leg]) -> Limits {
+    dm::stack(legs.iter().filter_map(|leg| Some(leg.device.as_ref()?.limits())))
 }
 
 impl Leg {

@@ -223,7 +223,7 @@ impl Mirror {
 
     /// What all legs can do.
     pub(crate) fn limits(&self) -> Limits {
-        dm::stack(self.legs.iter().filter_map(|leg| Some(leg.device.as_ref()?.limits())))
+        leg::limits(&self.legs)
     }
 
     /// Looks at the core. `look` calls nobody.

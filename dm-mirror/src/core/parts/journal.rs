@@ -58,8 +58,8 @@ pub(crate) struct Journal {
     /// Pages of which `durable` is not all that may be there: a commit of theirs failed, or
     /// they were found in doubt.
     unsure: BTreeSet<u32>,
-    /// The last commit failed. The next one waits for an alarm, or for somebody who wants
-    /// to write.
+    /// The last commit failed. Pages that only differ are not asked for again before an
+    /// alarm, or before somebody wants to write.
     stuck: bool,
 }
 
@@ -160,13 +160,16 @@ impl Journal {
 
     /// Whether a transaction may write to `extent` now; else it waits.
     pub(crate) fn admits(&mut self, waiting: Waiting, regions: &Regions) -> bool {
-        let mut touched = regions.geometry().touched(waiting.extent);
-        let covered = touched.all(|region| self.covers(region, regions));
+        let covered = self.covers_all(waiting.extent, regions);
         if !covered {
             self.waiting.push(waiting);
             self.stuck = false;
         }
         covered
+    }
+
+    fn covers_all(&self, extent: Extent, regions: &Regions) -> bool {
+        regions.geometry().touched(extent).all(|region| self.covers(region, regions))
     }
 
     /// Whether whatever survives a crash now says at least what `regions` says.
@@ -387,10 +390,7 @@ impl Journal {
     /// The transactions that may go on now.
     pub(crate) fn take_covered(&mut self, regions: &Regions) -> Vec<Waiting> {
         let waiting = mem::take(&mut self.waiting);
-        let covered = |waiting: &Waiting| {
-            let mut touched = regions.geometry().touched(waiting.extent);
-            touched.all(|region| self.covers(region, regions))
-        };
+        let covered = |waiting: &Waiting| self.covers_all(waiting.extent, regions);
         let (go, stay) = waiting.into_iter().partition(covered);
         self.waiting = stay;
         go

@@ -57,6 +57,12 @@ impl Random {
     }
 }
 
+/// The next number of the core's dice.
+fn throw(dice: &mut u64) -> u64 {
+    *dice += 1;
+    dice.wrapping_mul(0x2545_f491_4f6c_dd1d)
+}
+
 /// What is to be reported, or goes off.
 enum Open {
     /// A leg has a step of a request.
@@ -101,10 +107,7 @@ impl Story {
     fn new(seed: u64, legs: usize) -> Story {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let mut dice = 1_u64 << 32;
-        let ids = Ids::new(legs, || {
-            dice += 1;
-            dice.wrapping_mul(0x2545_f491_4f6c_dd1d)
-        });
+        let ids = Ids::new(legs, || throw(&mut dice));
         let options = LabelOptions {
             region: Some(Sectors(REGION)),
             data_start: Some(Sector(DATA)),
@@ -165,10 +168,7 @@ impl Story {
         self.out_before = self.core.legs_that(|state| matches!(state, LegState::Failed(_)));
         self.log.push(format!("{event:?}"));
         let dice = &mut self.dice;
-        let mut throw = || {
-            *dice += 1;
-            dice.wrapping_mul(0x2545_f491_4f6c_dd1d)
-        };
+        let mut throw = || throw(dice);
         self.core.step(self.now, &mut throw, event);
         self.take_actions();
     }
@@ -177,10 +177,7 @@ impl Story {
         self.out_before = self.core.legs_that(|state| matches!(state, LegState::Failed(_)));
         let facts = self.facts();
         let dice = &mut self.dice;
-        let mut throw = || {
-            *dice += 1;
-            dice.wrapping_mul(0x2545_f491_4f6c_dd1d)
-        };
+        let mut throw = || throw(dice);
         let answer = self.core.told(self.now, &mut throw, message, facts);
         self.log.push(format!("{message:?}: {answer:?}"));
         self.take_actions();
