@@ -27,7 +27,7 @@ use crate::core::parts::journal::Waiting;
 use crate::core::parts::leg::{Failure, LegSet, LegState};
 use crate::core::parts::legs::LOST;
 use crate::core::parts::region::Moment;
-use crate::core::parts::requests::{LegErrors, Origin, Req, TxState, What, WriteGroup};
+use crate::core::parts::requests::{LegErrors, Origin, Req, Request, TxState, What, WriteGroup};
 use crate::core::{Core, Follow};
 
 impl Core {
@@ -44,10 +44,7 @@ impl Core {
 
     /// A group begins: which legs it goes to, and when that is.
     fn begin_group(&mut self, req: Req) -> (LegSet, Moment) {
-        let (cmd, extent, origin) = {
-            let request = &self.requests[req];
-            (request.cmd, request.extent, request.origin)
-        };
+        let Request { cmd, extent, origin, .. } = self.requests[req];
         let began = self.tick();
         let writable = self.writable();
         let legs = match origin {
@@ -69,7 +66,7 @@ impl Core {
 
     /// Takes a transaction to its next state, or ends it.
     pub(super) fn advance(&mut self, req: Req, leg: usize) -> Follow {
-        let (cmd, extent) = (self.requests[req].cmd, self.requests[req].extent);
+        let Request { cmd, extent, .. } = self.requests[req];
         let state = match self.requests.group(req).tx[leg] {
             TxState::Start if cmd == BufCmd::Flush => TxState::DataFlush,
             TxState::Start => {
@@ -166,10 +163,7 @@ impl Core {
     /// reported. If none has it, what reached a leg being rebuilt must be
     /// copied again.
     fn settle_group(&mut self, req: Req) -> Follow {
-        let (cmd, extent, origin) = {
-            let request = &self.requests[req];
-            (request.cmd, request.extent, request.origin)
-        };
+        let Request { cmd, extent, origin, .. } = self.requests[req];
         let group = self.requests.group(req);
         let (began, reached, failed) = (group.began, group.reached, group.failed.clone());
         let holders = match origin {
