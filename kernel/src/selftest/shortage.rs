@@ -54,30 +54,44 @@ const ATTEMPTS: usize = 100;
 /// How many blocks are taken at most.
 const BLOCKS_MAX: usize = 16384;
 
-/// Takes all memory that a thread without rights can get.
-fn hoard() -> Result<Vec<Vec<u8>>, String> {
-    let mut blocks = Vec::with_capacity(BLOCKS_MAX);
-    for size in SIZES {
-        let mut block = Vec::new();
-        while block.try_reserve_exact(size).is_ok() {
-            check!(blocks.len() < BLOCKS_MAX, "a heap of many pieces");
-            blocks.push(core::mem::take(&mut block));
-        }
-    }
-    Ok(blocks)
+/// All memory that a thread without rights can get.
+struct Hoard {
+    blocks: Vec<Vec<u8>>,
 }
 
-/// The same, once nobody gives memory back any more: what an earlier test used may still
-/// be on its way to its end.
-fn lasting_hoard(may_sleep: &MaySleep) -> Result<Vec<Vec<u8>>, String> {
-    for _ in 0..ATTEMPTS {
-        let hoard = hoard()?;
-        sleep(may_sleep, MOMENT);
-        if is_short() {
-            return Ok(hoard);
-        }
+impl Hoard {
+    fn take() -> Result<Self, String> {
+        let mut hoard = Self { blocks: Vec::with_capacity(BLOCKS_MAX) };
+        hoard.take_more()?;
+        Ok(hoard)
     }
-    Err("memory does not stay short".into())
+
+    /// The same, once nobody gives memory back any more: what an earlier test used may still
+    /// be on its way to its end.
+    fn take_lasting(may_sleep: &MaySleep) -> Result<Self, String> {
+        let mut hoard = Self::take()?;
+        for _ in 0..ATTEMPTS {
+            sleep(may_sleep, MOMENT);
+            if is_short() {
+                return Ok(hoard);
+            }
+            hoard.take_more()?;
+        }
+        Err("memory does not stay short".into())
+    }
+
+    /// Takes what others gave back meanwhile: an earlier test's threads end when they end,
+    /// late on a busy host.
+    fn take_more(&mut self) -> Result<(), String> {
+        for size in SIZES {
+            let mut block = Vec::new();
+            while block.try_reserve_exact(size).is_ok() {
+                check!(self.blocks.len() < BLOCKS_MAX, "a heap of many pieces");
+                self.blocks.push(core::mem::take(&mut block));
+            }
+        }
+        Ok(())
+    }
 }
 
 fn is_short() -> bool {
@@ -86,7 +100,7 @@ fn is_short() -> bool {
 
 fn not_for_everybody(_: &MaySleep) -> Result<(), String> {
     let _alone = alone();
-    let hoard = hoard()?;
+    let hoard = Hoard::take()?;
     let (short, spared) = (is_short(), with_reserve(is_short));
     let (again, stats) = (is_short(), heap::stats());
     drop(hoard);
@@ -101,15 +115,13 @@ fn slots_are_looked_after(may_sleep: &MaySleep) -> Result<(), String> {
     let Some(slot) = disks::view().first().map(|slot| slot.number) else {
         return Err("the machine has no slot".into());
     };
-    let hoard = lasting_hoard(may_sleep)?;
+    let mut hoard = Hoard::take_lasting(may_sleep)?;
     // To turn on what is on is refused, after a look at all slots.
     with_reserve(|| disks::order(slot, Order::Start));
     while with_reserve(|| disks::settled(slot)).is_none() {
+        hoard.take_more()?;
         sleep(may_sleep, MOMENT);
     }
-    let short = is_short();
-    drop(hoard);
-    check!(short, "memory was not short");
     Ok(())
 }
 
@@ -138,21 +150,20 @@ fn every_request_ends(may_sleep: &MaySleep) -> Result<(), String> {
     let half = disks.fault.counts().total() + WRITES / 2;
     disks.fault.fail(Hit::From(half), ErrorKind::Gone);
 
-    let hoard = lasting_hoard(may_sleep)?;
+    let mut hoard = Hoard::take_lasting(may_sleep)?;
     let mut waiting = ended.iter();
     let (writes, rest) = (WRITES as usize, bufs.len() - WRITES as usize);
     let mut bufs = bufs.into_iter();
     for count in [writes, rest] {
         for (buf, ended) in bufs.by_ref().zip(ended.iter().skip(results.len())).take(count) {
             let done: Arc<dyn BufDone> = ended.clone();
+            hoard.take_more()?;
             with_reserve(|| device.strategy(Bio::new(buf, done, 0)));
         }
         results.extend(waiting.by_ref().take(count).map(|ended| ended.wait(may_sleep)));
     }
-    let short = is_short();
     drop(hoard);
 
-    check!(short, "memory was not short");
     check!(results.len() == writes + rest);
     for (buf, result) in results {
         check!(result.is_ok(), "{:?} {}: {result:?}", buf.cmd(), buf.extent());
@@ -263,7 +274,7 @@ fn no_command_ends_the_machine(may_sleep: &MaySleep) -> Result<(), String> {
     disks.label(&mut session)?;
     all_run(&mut session, &["dmsetup create l --table \"0 16384 linear m 65536\""])?;
     for (line, then) in SHORT.iter().filter(|(_, then)| !matches!(then, Then::Untried)) {
-        let hoard = lasting_hoard(may_sleep)?;
+        let hoard = Hoard::take_lasting(may_sleep)?;
         session.interrupt_after(Some(PATIENCE));
         let outcome = session.execute(line);
         session.interrupt_after(None);
@@ -293,7 +304,7 @@ const FOR_TABLES: usize = 64;
 /// taken before, as to fill it by mirrors takes minutes.
 fn tables_fill_no_memory(may_sleep: &MaySleep) -> Result<(), String> {
     let rig = Rig::new(may_sleep)?;
-    let mut hoard = lasting_hoard(may_sleep)?;
+    let mut hoard = Hoard::take_lasting(may_sleep)?.blocks;
     check!(hoard.len() > FOR_TABLES && hoard[FOR_TABLES - 1].capacity() == SIZES[0]);
     drop(hoard.drain(..FOR_TABLES));
     let mut session = Session::new(&rig.dm, Mode::Plain, may_sleep);

@@ -1,6 +1,8 @@
-//! `cargo xtask test`: all suites, one after the other, and one closing line.
+//! `cargo xtask test`: all suites in two lanes, and one closing line.
 //!
-//! A suite is a name and a function that counts. Rules: a suite that cannot run
+//! A suite is a name, a lane and a function that counts. Those that boot machines run one
+//! after the other, and beside them, one after the other, those that boot none: a guest has
+//! one processor, and compilers have use for the others. Rules: a suite that cannot run
 //! counts as one failure and does not stop the others; what a suite printed is
 //! kept in a log and shown only if it failed; at the end stand the names of all tests
 //! that failed; the last line is `N passed, N failed` and says it all.
@@ -17,6 +19,7 @@ mod run;
 pub(crate) mod tally;
 
 use std::process::ExitCode;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
@@ -24,7 +27,7 @@ use clap::Args;
 
 use crate::qemu::accel::Choice;
 use crate::{build, demo, mutants, provision, soak, tidy, workspace};
-use report::Report;
+use report::{Board, Report};
 use tally::Tally;
 
 /// What is tested, and how.
@@ -50,6 +53,10 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value = "tcg")]
     accel: Choice,
 
+    /// One suite at a time, however many processors there are
+    #[arg(long)]
+    serial: bool,
+
     /// How long a run of cargo may say nothing: a slow one is waited for, a stuck one not
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     limit: u64,
@@ -61,27 +68,39 @@ impl Options {
     }
 }
 
-/// A suite: its name and the function that runs it.
-type Suite = (&'static str, fn(&Options, &mut Report) -> Result<Tally>);
+/// What a suite needs, and so beside which others it runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    /// Cargo, for most of its time.
+    Host,
+    /// A machine that boots.
+    Guest,
+}
 
-/// All suites, the quick ones first.
+/// What a suite does.
+type Body = fn(&Options, &mut Report) -> Result<Tally>;
+
+/// A suite: its name, its lane and what it does.
+type Suite = (&'static str, Lane, Body);
+
+/// All suites, in each lane the quick ones first.
 const SUITES: &[Suite] = &[
-    ("fmt", cargo::fmt),
-    ("tidy", tidy),
-    ("clippy", cargo::clippy),
-    ("host", cargo::host),
-    ("doc", cargo::doc),
-    ("mutants", mutants),
-    ("kernel", kernel::selftest),
-    ("crash", kernel::crash),
-    ("console", console::script),
-    ("fuzz", fuzz::lines),
-    ("run", run::promises),
-    ("plug", plug::plug),
-    ("faults", faults::cases),
-    ("demo", demo),
-    ("soak", soak),
-    ("replay", replay),
+    ("fmt", Lane::Host, cargo::fmt),
+    ("tidy", Lane::Host, tidy),
+    ("clippy", Lane::Host, cargo::clippy),
+    ("host", Lane::Host, cargo::host),
+    ("doc", Lane::Host, cargo::doc),
+    ("mutants", Lane::Host, mutants),
+    ("kernel", Lane::Guest, kernel::selftest),
+    ("crash", Lane::Guest, kernel::crash),
+    ("console", Lane::Guest, console::script),
+    ("fuzz", Lane::Guest, fuzz::lines),
+    ("run", Lane::Guest, run::promises),
+    ("plug", Lane::Guest, plug::plug),
+    ("faults", Lane::Guest, faults::cases),
+    ("demo", Lane::Guest, demo),
+    ("soak", Lane::Guest, soak),
+    ("replay", Lane::Guest, replay),
 ];
 
 /// The suites that `--quick` leaves.
@@ -91,7 +110,7 @@ const QUICK: &[&str] = &["fmt", "tidy", "host"];
 const FILTERED: &[&str] = &["host", "kernel", "run", "faults"];
 
 fn names() -> Vec<&'static str> {
-    SUITES.iter().map(|(name, _)| *name).collect()
+    SUITES.iter().map(|(name, ..)| *name).collect()
 }
 
 /// Runs the suites asked for, or all.
@@ -106,13 +125,8 @@ pub(crate) fn main(options: &Options) -> Result<ExitCode> {
         ([], Some(_)) => FILTERED.contains(&name),
         (suites, _) => suites.iter().any(|it| it == name),
     };
-    let mut total = Tally::default();
-    let mut failures = Vec::new();
-    for (name, suite) in SUITES.iter().filter(|(name, _)| asked_for(name)) {
-        let (tally, failed) = run(name, *suite, options)?;
-        total += tally;
-        failures.extend(failed.into_iter().map(|line| format!("suite {name}: {line}")));
-    }
+    let suites: Vec<&Suite> = SUITES.iter().filter(|(name, ..)| asked_for(name)).collect();
+    let (total, failures) = run_all(&suites, options)?;
     failures.iter().for_each(|line| println!("{line}"));
     println!("{total}");
     ensure!(total != Tally::default(), "nothing was tested");
@@ -166,14 +180,44 @@ fn counted(tally: Tally, filtered: bool) -> Result<Tally> {
     Ok(tally)
 }
 
-fn run(
-    name: &str,
-    suite: fn(&Options, &mut Report) -> Result<Tally>,
-    options: &Options,
-) -> Result<(Tally, Vec<String>)> {
-    let mut report = Report::start(name, &workspace::make(workspace::runs().join(name))?)?;
+/// What a lane came to, and the lines that say which tests failed.
+type Ended = (Tally, Vec<String>);
+
+/// Runs `suites`, the lanes side by side where the machine has processors for it.
+fn run_all(suites: &[&Suite], options: &Options) -> Result<Ended> {
+    let board = Board::default();
+    let side_by_side = !options.serial && thread::available_parallelism()?.get() > 1;
+    if !side_by_side {
+        return run_lane(suites, &board, options);
+    }
+    let [hosts, guests] = [Lane::Host, Lane::Guest]
+        .map(|it| suites.iter().copied().filter(|(_, lane, _)| *lane == it).collect::<Vec<_>>());
+    thread::scope(|scope| {
+        let guests = scope.spawn(|| run_lane(&guests, &board, options));
+        let (mut tally, mut failures) = run_lane(&hosts, &board, options)?;
+        let (more, others) = guests.join().expect("the lane does not panic")?;
+        tally += more;
+        failures.extend(others);
+        Ok((tally, failures))
+    })
+}
+
+/// Runs `suites`, one after the other.
+fn run_lane(suites: &[&Suite], board: &Board, options: &Options) -> Result<Ended> {
+    let (mut total, mut failures) = Ended::default();
+    for (name, _, body) in suites {
+        let (tally, failed) = run(name, *body, board, options)?;
+        total += tally;
+        failures.extend(failed.into_iter().map(|line| format!("suite {name}: {line}")));
+    }
+    Ok((total, failures))
+}
+
+fn run(name: &str, body: Body, board: &Board, options: &Options) -> Result<Ended> {
+    let folder = workspace::make(workspace::runs().join(name))?;
+    let mut report = Report::start(name, board, &folder)?;
     let start = Instant::now();
-    let ended = suite(options, &mut report);
+    let ended = body(options, &mut report);
     let tally = ended.and_then(|tally| counted(tally, options.filter.is_some()));
     let tally = tally.unwrap_or_else(|why| {
         report.line(&format!("test of {name} ... FAILED: {why:#}"));

@@ -1,13 +1,16 @@
 //! What a person sees of a suite: a moving line while it runs, one line after,
 //! and all that it printed if it failed.
+//!
+//! Suites run side by side, so their moving lines share a board.
 
 use std::fs::File;
 use std::io::{BufWriter, Write, stdout};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::tally::{Tally, is_failure, is_pass};
 use crate::workspace;
@@ -21,9 +24,44 @@ const LINES_SHOWN: usize = 200;
 /// The file in a suite's folder that keeps all it printed.
 const OUTPUT_LOG: &str = "output.log";
 
+/// The moving lines of all suites that run.
+#[derive(Clone, Default)]
+pub(super) struct Board {
+    bars: MultiProgress,
+    /// How many suites write to the terminal themselves.
+    writers: Arc<Mutex<usize>>,
+}
+
+impl Board {
+    /// Does something that writes to the terminal itself; no line moves until its end. The
+    /// other suites go on.
+    fn aside<T>(&self, what: impl FnOnce() -> T) -> T {
+        let mut writers = self.writers();
+        if *writers == 0 {
+            // A line that cannot be cleared is only ugly.
+            let _ = self.bars.clear();
+            self.bars.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        *writers += 1;
+        drop(writers);
+        let done = what();
+        let mut writers = self.writers();
+        *writers -= 1;
+        if *writers == 0 {
+            self.bars.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        done
+    }
+
+    fn writers(&self) -> MutexGuard<'_, usize> {
+        self.writers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The report of one suite.
 pub(crate) struct Report {
     name: String,
+    board: Board,
     folder: PathBuf,
     log: BufWriter<File>,
     lines: Vec<String>,
@@ -31,16 +69,17 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Starts the suite `name`, whose logs go to `folder`.
-    pub(crate) fn start(name: &str, folder: &Path) -> Result<Self> {
+    /// Starts the suite `name`, whose moving line is on `board` and whose logs go to `folder`.
+    pub(super) fn start(name: &str, board: &Board, folder: &Path) -> Result<Self> {
         let log = workspace::fresh_log(&folder.join(OUTPUT_LOG))?;
-        let bar = ProgressBar::new_spinner();
+        let bar = board.bars.add(ProgressBar::new_spinner());
         let style = ProgressStyle::with_template("{spinner} {prefix:<8} {elapsed:>4} {wide_msg}");
         bar.set_style(style.context("the template of the moving line")?);
         bar.set_prefix(name.to_owned());
         bar.enable_steady_tick(TICK);
         Ok(Self {
             name: name.to_owned(),
+            board: board.clone(),
             folder: folder.to_owned(),
             log: BufWriter::new(log),
             lines: Vec::new(),
@@ -55,7 +94,7 @@ impl Report {
 
     /// Does something that writes to the terminal itself.
     pub(crate) fn aside<T>(&self, what: impl FnOnce() -> T) -> T {
-        self.bar.suspend(what)
+        self.board.aside(what)
     }
 
     /// A line of the suite's output.
@@ -76,6 +115,20 @@ impl Report {
     pub(crate) fn end(mut self, tally: Tally, took: Duration) -> Vec<String> {
         self.bar.finish_and_clear();
         let _ = self.log.flush();
+        self.board.bars.suspend(|| self.tell(tally, took));
+        let mut failures: Vec<String> = Vec::new();
+        for line in self.lines.iter().map(|line| line.trim()).filter(|line| is_failure(line)) {
+            if !failures.iter().any(|known| known == line) {
+                failures.push(line.to_owned());
+            }
+        }
+        if failures.is_empty() && tally.failed > 0 {
+            failures.push(format!("{} failed", tally.failed));
+        }
+        failures
+    }
+
+    fn tell(&self, tally: Tally, took: Duration) {
         let mut out = stdout().lock();
         if tally.failed > 0 {
             let log = self.folder.join(OUTPUT_LOG);
@@ -88,15 +141,5 @@ impl Report {
         let word = if tally.failed == 0 { "ok" } else { "FAILED" };
         let seconds = took.as_secs_f32();
         let _ = writeln!(out, "suite {:<8} {word:<6} {tally} in {seconds:.1} s", self.name);
-        let mut failures: Vec<String> = Vec::new();
-        for line in self.lines.iter().map(|line| line.trim()).filter(|line| is_failure(line)) {
-            if !failures.iter().any(|known| known == line) {
-                failures.push(line.to_owned());
-            }
-        }
-        if failures.is_empty() && tally.failed > 0 {
-            failures.push(format!("{} failed", tally.failed));
-        }
-        failures
     }
 }
