@@ -73,7 +73,7 @@
 //! | suspension, and another table | `core/steps/stop.rs`, `core/steps/inherit.rs` |
 //! | what failed, tried again | `core/steps/alarm.rs`, `core/parts/retry.rs` |
 //! | messages of a person | `face/target.rs`, then `core/steps/message.rs` |
-//! | what a person sees and hears | `face/status.rs`, `io/words.rs` |
+//! | what a person sees and hears | `face/view.rs`, `face/status.rs`, `io/words.rs` |
 //!
 //! [`format`], [`assemble`] and [`label`] are pure, and public for tools.
 //!
@@ -178,5 +178,5 @@ mod io;
 pub use crate::core::parts::leg::LEGS_MAX;
 pub use crate::core::parts::region::REGIONS_MAX;
 pub use disk::{assemble, format, label};
-pub use face::report;
 pub use face::target::{MirrorTarget, MirrorType};
+pub use face::{report, view};

@@ -4,6 +4,7 @@ mod rig;
 
 use dm_mirror::format::MemberState;
 use rig::recorded::{Ask, Recorded};
+use sim::Outcome;
 
 /// Time passes, and nothing is asked of any leg.
 fn assert_still(rig: &Recorded) {
@@ -21,14 +22,40 @@ fn a_stop_that_could_not_be_recorded_is_not_recorded_later() {
     rig.put(0, 1, 1);
     rig.rest();
     let is_over = rig.suspend();
-    rig.until(|rig| rig.asks(0) == [Ask::Super]);
-    rig.fail_ask(0, Ask::Super);
+    for _ in 0..2 {
+        rig.until(|rig| rig.asks(0) == [Ask::Super]);
+        assert!(!is_over());
+        rig.fail_ask(0, Ask::Super);
+    }
     assert!(is_over(), "the only leg cannot say it");
     assert_still(&rig);
     assert!(!rig.superblock(0).clean);
     rig.target.resume();
     rig.rest();
     assert_eq!((rig.letters().as_str(), rig.get(0, 1)), ("AD", 1));
+}
+
+/// The only leg loses its cache between the superblock and its flush: the one that says who
+/// is out, or the one that says that the stop was clean.
+#[test]
+fn a_stop_records_what_was_said_though_the_last_leg_loses_it_once() {
+    for before in [0, 1] {
+        let mut rig = Recorded::new(2);
+        rig.put(0, 1, 1);
+        rig.rest();
+        rig.message("fail 1").unwrap();
+        let is_over = rig.suspend();
+        for _ in 0..before {
+            rig.until(|rig| rig.asks(0) == [Ask::Super]);
+            rig.until(|rig| rig.asks(0) != [Ask::Super]);
+        }
+        rig.until(|rig| rig.asks(0) == [Ask::Super]);
+        rig.end_ask(0, Ask::Super, Outcome::Ok);
+        rig.blink(0);
+        rig.settle();
+        assert!(is_over() && rig.superblock(0).clean, "after {before}");
+        assert_eq!(rig.says(0, 1), MemberState::FailedByHand, "after {before}");
+    }
 }
 
 /// The table may be about to be swapped for one that reads the same superblocks.

@@ -150,7 +150,7 @@ pub(crate) struct Core {
     unknown: LegSet,
     /// Legs that a person took out, which no superblock durably says yet: if this session
     /// ends before, the next one begins without them.
-    by_hand: LegSet,
+    pub(crate) by_hand: LegSet,
     /// Legs that are being read or wiped, to be taken back ...
     looking: LegSet,
     /// ... whatever lies on them, ...

@@ -7,3 +7,4 @@ pub mod report;
 pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod target;
+pub mod view;

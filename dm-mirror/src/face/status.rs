@@ -17,16 +17,15 @@ use crate::core::parts::check::Check;
 use crate::core::parts::counts::CAUSES;
 use crate::core::parts::leg::{Failure, LegSet, LegState};
 use crate::core::parts::legs::LegRecord;
-use crate::core::parts::not_started::NotStarted;
 use crate::core::{Core, Life, Log};
 use crate::io::Mirror;
 
 /// One letter, as in Linux: **A**live, being **S**ynchronised, **D**ead.
-fn letter(state: LegState) -> char {
-    match state {
-        LegState::InSync => 'A',
-        LegState::Rebuilding | LegState::Returning => 'S',
-        LegState::Failed(_) => 'D',
+fn letter(leg: &LegRecord) -> char {
+    match Standing::of(leg.state) {
+        Standing::InSync => 'A',
+        Standing::Coming => 'S',
+        Standing::Out | Standing::NoMember => 'D',
     }
 }
 
@@ -39,7 +38,7 @@ pub(crate) fn status(mirror: &Mirror) -> String {
     }
     mirror.look(|core| {
         let (done, all) = core.regions_in_sync();
-        let letters: String = core.legs.iter().map(|leg| letter(leg.state)).collect();
+        let letters: String = core.legs.iter().map(letter).collect();
         let log = match core.setup.log {
             Log::Core { .. } => "core",
             Log::Internal => "internal",
@@ -66,10 +65,9 @@ pub(crate) fn report(mirror: &Mirror) -> Report {
     let names: Vec<Arc<str>> = mirror.legs.iter().map(|leg| leg.name()).collect();
     mirror.look(|core| {
         let legs = names.into_iter().enumerate().map(|(leg, name)| core.report_leg(leg, name));
-        let (health, summary) = core.health();
         Report {
-            health,
-            summary,
+            health: core.health(),
+            summary: core.summary(),
             question: match &core.life {
                 Life::Held(it) | Life::Refused(it) => it.question(),
                 Life::New(_) | Life::Searching(_) | Life::Opening(_) | Life::Running => None,
@@ -87,40 +85,54 @@ pub(crate) fn report(mirror: &Mirror) -> Report {
 }
 
 impl Core {
-    fn health(&self) -> (Health, String) {
-        let not_started = |it: &NotStarted| format!("not started: {}", it.why);
+    /// How the mirror does.
+    pub(super) fn health(&self) -> Health {
         match &self.life {
-            Life::New(_) | Life::Searching(_) | Life::Opening(_) => {
-                return (Health::Starting, "starting: the members are being read".into());
-            }
-            Life::Held(it) => return (Health::Held, not_started(it)),
-            Life::Refused(it) => return (Health::Refused, not_started(it)),
+            Life::New(_) | Life::Searching(_) | Life::Opening(_) => return Health::Starting,
+            Life::Held(_) => return Health::Held,
+            Life::Refused(_) => return Health::Refused,
             Life::Running => {}
         }
-        let in_sync = self.in_sync().iter().count();
-        let leaves = |why| matches!(why, Failure::NoMember | Failure::Replaced);
-        let members =
-            self.legs_that(|state| !matches!(state, LegState::Failed(why) if leaves(why)));
-        let members = members.iter().count();
-        let rebuilding = !self.coming().is_empty();
-        let unsettled = self.regions.as_ref().map_or(0, |regions| regions.unsettled_count());
-        let (health, word) = match (in_sync == members, rebuilding) {
-            (true, _) if unsettled > 0 => (Health::Resyncing, "resyncing"),
-            (true, _) => (Health::Healthy, "healthy"),
-            (false, true) => (Health::Rebuilding, "rebuilding"),
-            (false, false) => (Health::Degraded, "degraded"),
+        let unsettled = self.regions.as_ref().is_some_and(|it| it.unsettled_count() > 0);
+        let complete = self.in_sync() == self.members();
+        match (complete, self.coming().is_empty()) {
+            (true, _) if unsettled => Health::Resyncing,
+            (true, _) => Health::Healthy,
+            (false, false) => Health::Rebuilding,
+            (false, true) => Health::Degraded,
+        }
+    }
+
+    /// The same in words.
+    fn summary(&self) -> String {
+        let word = match self.health() {
+            Health::Starting => return "starting: the members are being read".into(),
+            Health::Held | Health::Refused => return self.why_not_started(),
+            Health::Healthy => "healthy",
+            Health::Resyncing => "resyncing",
+            Health::Rebuilding => "rebuilding",
+            Health::Degraded => "degraded",
         };
-        (health, format!("{word}: {in_sync} of {members} legs in sync"))
+        let [in_sync, members] = [self.in_sync(), self.members()].map(|legs| legs.iter().count());
+        format!("{word}: {in_sync} of {members} legs in sync")
+    }
+
+    fn why_not_started(&self) -> String {
+        match &self.life {
+            Life::Held(it) | Life::Refused(it) => format!("not started: {}", it.why),
+            Life::New(_) | Life::Searching(_) | Life::Opening(_) | Life::Running => String::new(),
+        }
+    }
+
+    /// The legs that have a place of their own in the mirror.
+    fn members(&self) -> LegSet {
+        let leaves = |why| matches!(why, Failure::NoMember | Failure::Replaced);
+        self.legs_that(|state| !matches!(state, LegState::Failed(why) if leaves(why)))
     }
 
     fn report_leg(&self, leg: usize, device: Arc<str>) -> LegReport {
         let LegRecord { state, counts, .. } = &self.legs[leg];
-        let standing = match state {
-            LegState::InSync => Standing::InSync,
-            LegState::Rebuilding | LegState::Returning => Standing::Coming,
-            LegState::Failed(Failure::NoMember) => Standing::NoMember,
-            LegState::Failed(_) => Standing::Out,
-        };
+        let standing = Standing::of(*state);
         let regions = self.regions.as_ref();
         let missed = regions.map_or(0, |regions| regions.missing(leg));
         let missed_sectors = regions.map_or(Sectors::ZERO, |it| it.missing_sectors(leg));

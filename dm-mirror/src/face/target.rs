@@ -16,6 +16,7 @@ use dm::{ArgError, Args, Context, DeviceRef, MessageError, Target, TargetType};
 use super::report::Report;
 use super::status;
 use super::table::{self, Config, NO_RATE};
+use super::view::View;
 use crate::core::Core;
 use crate::core::event::Message;
 use crate::core::parts::pace::Rate;
@@ -136,6 +137,11 @@ impl Drop for MirrorTarget {
 }
 
 impl MirrorTarget {
+    /// What anybody may ask after each event; allocates nothing.
+    pub fn view(&self) -> View {
+        self.mirror.look(View::of)
+    }
+
     /// The mirror at a glance.
     pub fn report(&self) -> Report {
         status::report(&self.mirror)

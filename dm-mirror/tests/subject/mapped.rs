@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex};
 
 use bio::{Bio, BioDone, BlockDevice, IoResult, Limits, Sector, Sectors};
 use dm::{Dm, DmError, MappedDevice, MessageError, Slot, Suspend};
-use dm_mirror::LEGS_MAX;
+use dm_mirror::MirrorTarget;
+use dm_mirror::report::{Health, Standing};
+use dm_mirror::view::{CheckView, Coming, LegView, View};
 use sim::{Life, Subject, Task, Word};
 
 use super::hush;
@@ -50,12 +52,6 @@ impl BlockDevice for Through {
         let start = self.first + (bio.extent().start() - Sector(0));
         self.get().strategy(bio.push_bio(start, self.up.clone(), 0));
     }
-}
-
-/// The number that a text begins with.
-fn leading(text: &str) -> u64 {
-    let number = text.split(|it: char| !it.is_ascii_digit()).next();
-    number.and_then(|it| it.parse().ok()).expect("a number")
 }
 
 /// How a suspension or a removal ended, once it has.
@@ -103,35 +99,6 @@ struct State {
     /// The same of a table that was loaded.
     loaded: Option<Vec<usize>>,
     end: End,
-    /// What the status said when there had been so many events.
-    seen: Option<(u64, Seen)>,
-}
-
-/// What a status says.
-#[derive(Clone, Copy)]
-struct Seen {
-    life: Life,
-    /// A letter for each place of the table.
-    letters: [u8; LEGS_MAX],
-}
-
-impl Seen {
-    /// A device without a table is about to be made anew.
-    const NOTHING: Seen = Seen { life: Life::Starting, letters: [b'D'; LEGS_MAX] };
-
-    fn of(status: &str) -> Seen {
-        let life = match status.trim_end().rsplit(' ').next() {
-            Some("starting") => Life::Starting,
-            Some("held") => Life::Held,
-            Some("refused") => Life::Refused,
-            _ => Life::Running,
-        };
-        let is_letters = |word: &&str| word.bytes().all(|byte| b"ASD".contains(&byte));
-        let word = status.split(' ').rev().find(is_letters).expect("a status has letters");
-        let mut letters = [0; LEGS_MAX];
-        letters[..word.len()].copy_from_slice(word.as_bytes());
-        Seen { life, letters }
-    }
 }
 
 impl Settings {
@@ -171,21 +138,15 @@ impl Mapped {
         look(&mut self.state.lock().expect("nobody panics with it"))
     }
 
-    /// The status, which is asked for many times at each step. A mirror that runs raises
-    /// an event when anything here changes.
-    fn seen(&self) -> Seen {
-        let device = self.device.get();
-        let events = device.events().count();
-        let last = self.with(|state| state.seen);
-        if let Some((when, seen)) = last
-            && when == events
-            && seen.life == Life::Running
-        {
-            return seen;
-        }
-        let seen = device.status().map_or(Seen::NOTHING, |status| Seen::of(&status));
-        self.with(|state| state.seen = Some((events, seen)));
-        seen
+    /// What there is to see; nothing of a device without a table, which is about to be made
+    /// anew.
+    fn view(&self) -> Option<View> {
+        self.device.get().look_at(Sector(0), MirrorTarget::view)
+    }
+
+    /// The same of a leg.
+    fn leg(&self, leg: usize) -> Option<LegView> {
+        self.view().map(|view| view.legs()[self.place(leg)])
     }
 
     /// Where the table names this leg.
@@ -195,10 +156,7 @@ impl Mapped {
     }
 
     fn message(&self, words: &[&str]) -> Result<String, MessageError> {
-        let answer = self.device.get().message(Sector(0), words);
-        // Some change what is seen and raise no event.
-        self.with(|state| state.seen = None);
-        answer
+        self.device.get().message(Sector(0), words)
     }
 
     fn report(&self) -> String {
@@ -263,16 +221,13 @@ impl Subject for Mapped {
         true
     }
     fn in_sync(&self, leg: usize) -> bool {
-        self.seen().letters[self.place(leg)] == b'A'
+        self.leg(leg).is_some_and(|leg| leg.standing == Standing::InSync)
     }
     fn is_whole(&self, leg: usize) -> bool {
-        let place = self.place(leg);
-        if self.seen().letters[place] != b'S' {
-            return false;
-        }
-        let report = self.report();
-        let line = report.lines().nth(2 + place).expect("a line for each leg");
-        line.ends_with("whole, being recorded as in sync")
+        self.leg(leg).is_some_and(|leg| leg.coming == Some(Coming::Whole))
+    }
+    fn only_remembers(&self, leg: usize) -> bool {
+        self.leg(leg).is_some_and(|leg| leg.unrecorded)
     }
     fn data_start(&self, _leg: usize) -> Sector {
         let Window { first, offset, data_start, .. } = self.settings.window;
@@ -283,7 +238,12 @@ impl Subject for Mapped {
         (start..start + Sectors(16)).contains(&sector)
     }
     fn life(&self) -> Life {
-        self.seen().life
+        match self.view().map(|view| view.health) {
+            None | Some(Health::Starting) => Life::Starting,
+            Some(Health::Held) => Life::Held,
+            Some(Health::Refused) => Life::Refused,
+            Some(_) => Life::Running,
+        }
     }
     fn why(&self) -> String {
         self.report()
@@ -321,39 +281,23 @@ impl Subject for Mapped {
         };
         answer.map_err(|error| error.to_string())
     }
-    /// From what the report says.
     fn tasks(&self, in_use: Sectors) -> Vec<Task> {
-        let report = self.report();
+        let Some(view) = self.view() else { return Vec::new() };
         let mut tasks = Vec::new();
         let mut add = |name: String, left: u64| tasks.push(Task { name, left });
-        for (place, line) in report.lines().skip(2).take(self.settings.hidden.len()).enumerate() {
-            let coming = ["returning", "rebuilding", "whole"];
-            if let Some(word) = coming.iter().find(|word| line.contains(**word)) {
-                let costs = format!("leg {place}: ");
-                let costs = report.lines().find(|line| line.starts_with(&costs));
-                let missed = costs.and_then(|line| line.split_once("; missed "));
-                add(format!("leg {place}, {word},"), missed.map_or(0, |(_, it)| leading(it)));
+        for (place, leg) in view.legs().iter().enumerate() {
+            if let Some(how) = leg.coming {
+                add(format!("leg {place}, {how:?},"), leg.missed.into());
             }
         }
-        if let Some(map) = report.lines().find(|line| line.starts_with("regions: ")) {
-            let number = |word| {
-                let before = map.split(word).next().and_then(|text| text.split(' ').next_back());
-                before.and_then(|it| it.parse::<u64>().ok()).expect("a number")
-            };
-            let unsettled = number(" to be resynced");
-            if unsettled > 0 {
-                add("a resync".into(), unsettled);
-            }
-            let dirty = number(" dirty,");
-            if dirty > in_use.0.div_ceil(REGION) {
-                add("the cleaning of a region".into(), dirty);
-            }
+        if view.unsettled > 0 {
+            add("a resync".into(), view.unsettled.into());
         }
-        for word in ["check", "repair"] {
-            let line = report.lines().find_map(|line| line.strip_prefix(&format!("{word}: ")));
-            if let Some((done, all)) = line.and_then(|line| line.split_once(" of ")) {
-                add(format!("a {word}"), leading(all) - leading(done));
-            }
+        if u64::from(view.dirty) > in_use.0.div_ceil(REGION) {
+            add("the cleaning of a region".into(), view.dirty.into());
+        }
+        if let Some(CheckView { repairs, done, all }) = view.check {
+            add(format!("a {}", if repairs { "repair" } else { "check" }), (all - done).0);
         }
         tasks
     }
@@ -372,10 +316,7 @@ impl Subject for Mapped {
         self.end().is_some()
     }
     fn resume(&self) -> bool {
-        let loaded = self.with(|state| {
-            state.seen = None;
-            state.loaded.take()
-        });
+        let loaded = self.with(|state| state.loaded.take());
         let another = loaded.is_some();
         if let Some(order) = loaded {
             self.with(|state| state.order = order);
@@ -396,7 +337,7 @@ impl Subject for Mapped {
     fn make(&self) {
         let name = self.with(|state| {
             state.order.reverse();
-            (state.loaded, state.seen) = (None, None);
+            state.loaded = None;
             state.name
         });
         *self.device.device.lock().expect("nobody panics with it") =

@@ -7,13 +7,15 @@
 mod mapped;
 pub mod recorded;
 
+use std::any::Any;
 use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bio::{Bio, BlockDevice, Limits, Sectors};
 use dm::{Args, Context, DeviceRef, Devices, Env, Events, Target, TargetType, Work};
-use dm_mirror::MirrorType;
+use dm_mirror::report::Standing;
+use dm_mirror::{MirrorTarget, MirrorType};
 use sim::{Clock, Explored, Scenario, Subject, World, explore};
 
 /// The world's clock as a target's environment.
@@ -73,9 +75,10 @@ impl Subject for Mirror {
         true
     }
     fn in_sync(&self, leg: usize) -> bool {
-        let status = self.device.target.status();
-        let letters = status.split(' ').rev().nth(2).expect("a status has letters");
-        letters.as_bytes()[(leg + self.legs - self.first) % self.legs] == b'A'
+        let target: &dyn Any = &*self.device.target;
+        let target: &MirrorTarget = target.downcast_ref().expect("a mirror");
+        let place = (leg + self.legs - self.first) % self.legs;
+        target.view().legs()[place].standing == Standing::InSync
     }
 }
 

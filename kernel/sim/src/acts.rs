@@ -10,7 +10,8 @@
 //!   a leg out only while another one holds everything, and lets a held device start
 //!   only as `lives.rs` has it.
 //! - *An answer is kept.* A leg that was said to be out is out until the person takes
-//!   that leg back; over a crash, once something was acknowledged since; and over
+//!   that leg back; over a crash, once something was acknowledged since; over its
+//!   removal, unless faults kept it from being recorded twice; and over
 //!   another start if [`Scenario::recalls`](crate::Scenario) says so.
 //! - *A suspended device is still*: from the moment at which it says that it is
 //!   suspended to the resume, no leg has a request of its.
@@ -39,6 +40,10 @@ pub(crate) const ACT_BESIDE_RESTLESS_ONE_IN: u32 = 1_000;
 
 /// The same while it starts, stops, or is held.
 pub const ACT_BESIDES_ONE_IN: u32 = 6;
+
+/// So many faults may keep a device that goes from recording what a person said: it is to
+/// try twice.
+const FAULTS_EXCUSED: u32 = 2;
 
 /// What a person may say to a device, of its legs by their numbers in the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,19 +94,32 @@ pub(crate) struct Acts {
     pub(crate) pause: Pause,
     /// The legs that the person took out: how much was acknowledged then.
     out: Vec<Option<u64>>,
+    /// Those of them of which no record knew when this was last asked.
+    unrecorded: Vec<bool>,
+    /// How many faults were left when the device was asked to go.
+    faults: u32,
     /// Requests that were open when the device was removed.
     pub(crate) excused: Vec<OpId>,
 }
 
 impl Acts {
     pub(crate) fn new(legs: usize) -> Acts {
-        Acts { out: vec![None; legs], ..Acts::default() }
+        Acts { out: vec![None; legs], unrecorded: vec![false; legs], ..Acts::default() }
     }
 
     /// A person starts the device from the legs that are there, whatever they said of
     /// them before.
     pub(crate) fn start_from_what_is_there(&mut self) {
         self.out.fill(None);
+    }
+
+    /// The device is gone. One that never `ran` could record nothing; another may have
+    /// `failed` to.
+    fn forget_unrecorded(&mut self, ran: bool, failed: bool) {
+        for (out, unrecorded) in self.out.iter_mut().zip(&self.unrecorded) {
+            *out = out.filter(|_| ran && !(failed && *unrecorded));
+        }
+        self.unrecorded.fill(false);
     }
 
     /// The leg is taken back, or is another disk.
@@ -238,6 +256,7 @@ impl World<'_> {
 
     fn remove(&mut self, subject: &dyn Subject) {
         self.acts.excused = self.history.open_ops();
+        self.acts.faults = self.left.faults;
         if subject.remove() {
             self.history.note(|| "a person removes it".into());
             self.acts.pause = Pause::Removing;
@@ -282,14 +301,17 @@ impl World<'_> {
                 let books = self.closed_books(subject);
                 self.look_whether_still();
                 self.acts.pause = Pause::No;
-                if !self.stage.ran {
-                    // Its start failed, so that no leg could record what was said.
-                    self.acts.out.fill(None);
-                }
+                let failed = self.acts.faults - self.left.faults >= FAULTS_EXCUSED;
+                self.acts.forget_unrecorded(self.stage.ran, failed);
                 subject.make();
                 self.history.part();
                 self.history.note(|| "it is gone, and made anew".into());
                 self.begin_anew(books);
+            }
+            Pause::Removing => {
+                for leg in 0..self.legs.len() {
+                    self.acts.unrecorded[leg] = subject.only_remembers(leg);
+                }
             }
             _ => {}
         }

@@ -33,11 +33,16 @@ use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 use core::mem;
 
+use smallvec::{SmallVec, smallvec};
+
 use crate::stamp::Stamp;
 use crate::undone::Undone;
 
 /// Writes of one sector that may be open at once, timed-out ones included.
 pub const OPEN_WRITES_MAX: usize = 16;
+
+/// How many values a past has room for without memory of its own: few have more.
+const VALUES_KEPT_INLINE: usize = 4;
 
 /// A moment in a run: its events are counted.
 pub type Moment = u64;
@@ -79,7 +84,7 @@ pub struct Register {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Past {
     /// What the sector held, oldest first; the last is what it holds.
-    values: Vec<Value>,
+    values: SmallVec<[Value; VALUES_KEPT_INLINE]>,
     /// The open writes that took effect, by slot.
     taken: u16,
     /// A crash brings back nothing before this one.
@@ -374,7 +379,7 @@ impl Register {
 impl Past {
     fn new(stamp: Stamp) -> Past {
         let value = Value { stamp, until: NEVER, acknowledged: 0, failed: false };
-        Past { values: vec![value], taken: 0, durable: 0, undone: Undone::default() }
+        Past { values: smallvec![value], taken: 0, durable: 0, undone: Undone::default() }
     }
 
     fn has(&self, slot: usize) -> bool {
@@ -398,13 +403,11 @@ impl Past {
     /// This past, and then the loss of all that came after this value.
     fn back_to(&self, index: usize, now: Moment) -> Past {
         let mut past = self.clone();
-        let lost = past.values.split_off(index + 1);
-        if !lost.is_empty() {
-            for value in &lost {
+        if index + 1 < past.values.len() {
+            for value in &past.values[index + 1..] {
                 past.undone.add(value.stamp, value.acknowledged);
             }
             let back = Value { until: NEVER, acknowledged: now, ..past.values[index] };
-            past.values.extend(lost);
             past.values.last_mut().expect("what was lost").until = now;
             past.values.push(back);
         }
@@ -442,6 +445,9 @@ impl Past {
     /// Forgets what is neither to be seen by a read since `read` nor, in a crash,
     /// not covered by a flush since `flush`; these are the oldest ones open.
     fn forget(&mut self, read: Moment, flush: Moment) {
+        if self.values.len() == 1 {
+            return; // what it holds may be asked for at any time
+        }
         for value in self.values.iter_mut().filter(|value| value.until <= read) {
             value.until = if value.until == NEVER { NEVER } else { 0 };
         }
@@ -460,6 +466,9 @@ impl Past {
     /// Whether this past explains whatever `other` does, now and later: it
     /// differs only by failed writes that took effect in between.
     fn covers(&self, other: &Past) -> bool {
+        if self.taken != other.taken || self.values.len() < other.values.len() {
+            return false;
+        }
         let mut theirs = other.values.iter().enumerate().peekable();
         let all = self.values.iter().enumerate().all(|(index, value)| {
             let same = |&(at, their): &(usize, &Value)| {
@@ -471,7 +480,7 @@ impl Past {
             theirs.next_if(same).is_some() || (value.failed && value.until != NEVER)
         });
         let undone = self.undone.is_part_of(&other.undone);
-        all && theirs.next().is_none() && self.taken == other.taken && undone
+        all && theirs.next().is_none() && undone
     }
 }
 

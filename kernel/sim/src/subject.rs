@@ -59,6 +59,12 @@ pub trait Subject {
         false
     }
 
+    /// Whether a person took this leg out, and no record says so yet.
+    fn only_remembers(&self, leg: usize) -> bool {
+        let _ = leg;
+        false
+    }
+
     /// Where on this leg the device's first sector lies.
     fn data_start(&self, leg: usize) -> Sector {
         let _ = leg;

@@ -52,13 +52,31 @@ pub(crate) struct Suspension {
     pub(crate) still: bool,
     /// A clean stop on its way.
     pub(crate) stop: Option<StopStage>,
+    /// Superblocks of that stop have failed once.
+    failed_once: bool,
 }
 
 impl Suspension {
-    /// The superblocks cannot say that a stop which is on its way was a clean one.
-    pub(crate) fn give_up_stop(&mut self) {
-        if matches!(self.stop, Some(StopStage::Flush | StopStage::Maps | StopStage::Closing)) {
-            self.stop = Some(StopStage::GivenUp);
+    /// A stop begins.
+    pub(crate) fn begin_stop(&mut self) {
+        assert!(self.stop.is_none(), "a target is suspended once at a time");
+        (self.suspended, self.stop, self.failed_once) = (true, Some(StopStage::Drain), false);
+    }
+
+    /// The last leg could not write its superblock. Whether a stop wants that tried at once:
+    /// no alarm tries again behind it. It gives up when that fails too.
+    pub(crate) fn is_worth_another_try(&mut self) -> bool {
+        match self.stop {
+            // A stop that comes to its maps tries everything again.
+            None | Some(StopStage::Drain | StopStage::Flush | StopStage::GivenUp) => false,
+            Some(StopStage::Maps | StopStage::Closing) if self.failed_once => {
+                self.stop = Some(StopStage::GivenUp);
+                false
+            }
+            Some(StopStage::Maps | StopStage::Closing) => {
+                self.failed_once = true;
+                true
+            }
         }
     }
 

@@ -12,6 +12,9 @@
 //! - It ends in every life. A mirror that is held or refused has nothing to stop. A search
 //!   for a start is dropped. A session whose first superblocks are on their way begins, and
 //!   is stopped then.
+//! - What a person said is to outlive the stop. So superblocks that the last leg could not
+//!   write are written once more: it may have lost its cache between the write and the
+//!   flush, and hold them the next time. Then the stop is given up, and people are told.
 
 use crate::core::event::Action;
 use crate::core::parts::cleaner::StopStage;
@@ -28,9 +31,7 @@ impl Core {
     /// Stops background I/O. Leaves everything clean that can be. [`Action::Quiet`] says
     /// when nothing is in flight.
     pub(in crate::core) fn suspend(&mut self) {
-        assert!(self.suspension.stop.is_none(), "a target is suspended once at a time");
-        self.suspension.suspended = true;
-        self.suspension.stop = Some(StopStage::Drain);
+        self.suspension.begin_stop();
         self.resync.hurried = true;
         // One in flight ends with its chunk.
         if !self.scrub.running {

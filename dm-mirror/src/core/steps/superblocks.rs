@@ -158,7 +158,6 @@ impl Core {
         let membership = self.membership.as_mut().expect("a commit belongs to some");
         let parked = mem::take(&mut membership.parked);
         membership.not_committed();
-        self.suspension.give_up_stop();
         for req in parked {
             let group = self.requests.group(req);
             group.result = group.result.and(Err(error));
@@ -167,6 +166,9 @@ impl Core {
         self.promotion_is_off(error);
         self.fail_readers(error);
         self.start_has_failed(error);
+        if self.suspension.is_worth_another_try() {
+            return self.try_all_again();
+        }
         self.try_again_later();
     }
 }

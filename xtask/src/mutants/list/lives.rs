@@ -19,6 +19,7 @@ const STEPS_READMIT: &str = "dm-mirror/src/core/steps/readmit.rs";
 const STEPS_BY_HAND: &str = "dm-mirror/src/core/steps/by_hand.rs";
 const ASSEMBLE_DECIDE: &str = "dm-mirror/src/disk/assemble/decide.rs";
 const STEPS_STOP: &str = "dm-mirror/src/core/steps/stop.rs";
+const PARTS_CLEANER: &str = "dm-mirror/src/core/parts/cleaner.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
     Mutant {
@@ -47,6 +48,31 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "A suspension in any life ends",
         file: CORE,
         edits: &[("            self.check_stop(),\n", "")],
+    },
+    Mutant {
+        name: "a stop gives up at the first superblock that fails",
+        rule: "writes them once more before it gives up",
+        file: PARTS_CLEANER,
+        edits: &[("if self.failed_once => {", "if self.failed_once || !self.failed_once => {")],
+    },
+    Mutant {
+        name: "a stop gives up for a superblock that fails before its own",
+        rule: "writes them once more before it gives up",
+        file: PARTS_CLEANER,
+        edits: &[(
+            "            None | Some(StopStage::Drain | StopStage::Flush | StopStage::GivenUp) => false,",
+            "            Some(StopStage::Flush) => {
+                self.stop = Some(StopStage::GivenUp);
+                false
+            }
+            None | Some(StopStage::Drain | StopStage::GivenUp) => false,",
+        )],
+    },
+    Mutant {
+        name: "a stop never gives up",
+        rule: "A suspension in any life ends",
+        file: PARTS_CLEANER,
+        edits: &[("                self.failed_once = true;\n", "")],
     },
     Mutant {
         name: "a leg that is failed in a suspended mirror is called out",

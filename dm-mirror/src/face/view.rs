@@ -1,0 +1,109 @@
+//! A mirror at a moment, without a word: for whoever looks after each event.
+//!
+//! Place: [`MirrorTarget::view`](crate::MirrorTarget::view) makes one, and allocates
+//! nothing for it. Status line and [`Report`](super::report::Report) put the same into words.
+
+use arrayvec::ArrayVec;
+use bio::Sectors;
+
+use super::report::{Health, Standing};
+use crate::core::Core;
+use crate::core::parts::check::Check;
+use crate::core::parts::leg::{Failure, LEGS_MAX, LegState};
+
+/// A mirror at a moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// How it does.
+    pub health: Health,
+    legs: ArrayVec<LegView, LEGS_MAX>,
+    /// Regions in which legs may differ after a crash.
+    pub dirty: u32,
+    /// Regions in which they may differ now.
+    pub unsettled: u32,
+    /// The check that runs.
+    pub check: Option<CheckView>,
+}
+
+/// A leg at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LegView {
+    /// What it is to the mirror.
+    pub standing: Standing,
+    /// How far, if it is coming.
+    pub coming: Option<Coming>,
+    /// Regions that it missed.
+    pub missed: u32,
+    /// A person took it out, and no record says so yet.
+    pub unrecorded: bool,
+}
+
+/// How far a leg is that is coming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coming {
+    /// Superblocks are to say first that it is being rebuilt.
+    Returning,
+    /// It is given what it missed.
+    Rebuilding,
+    /// It lacks nothing, but no record says yet that it is in sync.
+    Whole,
+}
+
+/// How far a check or a repair is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CheckView {
+    /// It makes legs equal.
+    pub repairs: bool,
+    /// Sectors that were looked at, ...
+    pub done: Sectors,
+    /// ... and in all.
+    pub all: Sectors,
+}
+
+impl View {
+    /// Its legs, by their numbers.
+    pub fn legs(&self) -> &[LegView] {
+        &self.legs
+    }
+
+    pub(crate) fn of(core: &Core) -> View {
+        let regions = core.regions.as_ref();
+        let whole = core.legs_to_be_promoted();
+        let leg = |(leg, state): (usize, LegState)| LegView {
+            standing: Standing::of(state),
+            coming: match state {
+                LegState::Returning => Some(Coming::Returning),
+                LegState::Rebuilding if whole.contains(leg) => Some(Coming::Whole),
+                LegState::Rebuilding => Some(Coming::Rebuilding),
+                LegState::InSync | LegState::Failed(_) => None,
+            },
+            missed: regions.map_or(0, |regions| regions.missing(leg)),
+            unrecorded: core.by_hand.contains(leg),
+        };
+        View {
+            health: core.health(),
+            legs: core.legs.iter().map(|leg| leg.state).enumerate().map(leg).collect(),
+            dirty: regions.map_or(0, |regions| regions.dirty_count()),
+            unsettled: regions.map_or(0, |regions| regions.unsettled_count()),
+            check: core.scrub.check.as_ref().filter(|it| it.is_running()).map(CheckView::of),
+        }
+    }
+}
+
+impl Standing {
+    pub(crate) fn of(state: LegState) -> Standing {
+        match state {
+            LegState::InSync => Standing::InSync,
+            LegState::Rebuilding | LegState::Returning => Standing::Coming,
+            LegState::Failed(Failure::NoMember) => Standing::NoMember,
+            LegState::Failed(_) => Standing::Out,
+        }
+    }
+}
+
+impl CheckView {
+    fn of(check: &Check) -> CheckView {
+        let &Check { repairs, next, length, .. } = check;
+        CheckView { repairs, done: Sectors(next.0), all: length }
+    }
+}
