@@ -47,9 +47,24 @@ pub enum Survives {
     Durable,
     /// Everything that it was ever given.
     All,
+    /// Of every second sector what was flushed, of the others the newest.
+    Torn,
 }
 
 struct Newest(Trace);
+
+/// Says the last and the first in turn.
+struct InTurn(Trace, bool);
+
+impl Chooser for InTurn {
+    fn choose(&mut self, n: usize, _what: &'static str) -> usize {
+        self.1 = !self.1;
+        if self.1 { n - 1 } else { 0 }
+    }
+    fn trace(&self) -> &Trace {
+        &self.0
+    }
+}
 
 impl Chooser for Newest {
     fn choose(&mut self, n: usize, _what: &'static str) -> usize {
@@ -66,6 +81,7 @@ impl Survives {
         match self {
             Survives::Durable => Box::new(Replay::new(Vec::new())),
             Survives::All => Box::new(Newest(Trace::default())),
+            Survives::Torn => Box::new(InTurn(Trace::default(), false)),
         }
     }
 }
@@ -221,6 +237,11 @@ impl Recorded {
     /// A clean stop and a start with the legs that are `there`.
     pub fn stop_and_start(self, there: &[bool]) -> Recorded {
         assert!(self.stop());
+        self.made_anew(there)
+    }
+
+    /// Another mirror over the legs that are `there`, which knows nothing of this one.
+    pub fn made_anew(self, there: &[bool]) -> Recorded {
         let (disks, dice) = (self.disks.clone(), self.later.dice.load(Ordering::Relaxed));
         drop(self);
         Recorded::over(disks, there, "", dice)

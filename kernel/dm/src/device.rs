@@ -55,10 +55,19 @@ struct State {
     /// What is to be added to the active table's count of
     /// [`resets`](BlockDevice::resets), so that a new table goes on from the old one's.
     resets: u64,
-    /// A flush failed in a suspension, and the user was not told yet.
-    flush_failed: Option<ErrorKind>,
+    /// A flush that failed in a suspension, while the user has not heard of it.
+    untold: Option<Untold>,
     /// To be called when nothing is in flight.
     idle: Option<Box<dyn FnOnce() + Send>>,
+}
+
+/// A flush that failed in a suspension.
+struct Untold {
+    kind: ErrorKind,
+    /// How many requests were held when it failed, and wait still. A FLUSH among them may
+    /// have come before an acknowledgement that the failure means: it fails, and does not
+    /// count as the one that told.
+    held: usize,
 }
 
 /// What a mapped device does with requests.
@@ -113,7 +122,7 @@ impl MappedDevice {
             calls: 0,
             held: VecDeque::new(),
             resets: 0,
-            flush_failed: None,
+            untold: None,
             idle: None,
         };
         let events = Arc::new(events);
@@ -277,13 +286,27 @@ impl State {
         self.in_flight == 0 && self.calls == 0
     }
 
-    /// Passes a request on, but for a FLUSH that has to tell of one that failed in a
-    /// suspension.
-    fn pass(&mut self, bio: Bio) -> Admission {
-        match self.flush_failed.take_if(|_| bio.cmd() == BufCmd::Flush) {
-            Some(kind) => Admission::Refused(bio, kind),
-            None => Admission::Passed(bio, self.enter()),
+    /// A flush failed, and it was not the user's.
+    fn flush_failed(&mut self, kind: ErrorKind) {
+        let kind = self.untold.as_ref().map_or(kind, |untold| untold.kind);
+        self.untold = Some(Untold { kind, held: self.held.len() });
+    }
+
+    /// Passes a request on that was `held`, or has just come; but for a FLUSH that has to
+    /// tell of one that failed in a suspension.
+    fn pass(&mut self, bio: Bio, held: bool) -> Admission {
+        let Some(untold) = &mut self.untold else {
+            return Admission::Passed(bio, self.enter());
+        };
+        let (kind, early) = (untold.kind, held && untold.held > 0);
+        untold.held -= usize::from(early);
+        if bio.cmd() != BufCmd::Flush {
+            return Admission::Passed(bio, self.enter());
         }
+        if !early {
+            self.untold = None;
+        }
+        Admission::Refused(bio, kind)
     }
 
     /// What becomes of a new request.
@@ -291,7 +314,7 @@ impl State {
         match self.mode {
             Mode::Removed => Admission::Refused(bio, ErrorKind::Gone),
             _ if self.active.is_none() => Admission::Refused(bio, ErrorKind::Invalid),
-            Mode::Running => self.pass(bio),
+            Mode::Running => self.pass(bio, false),
             Mode::Suspending | Mode::Suspended | Mode::Resuming => {
                 self.held.push_back(bio);
                 Admission::Held

@@ -96,6 +96,9 @@ pub(crate) struct Acts {
     out: Vec<Option<u64>>,
     /// Those of them of which no record knew when this was last asked.
     unrecorded: Vec<bool>,
+    /// Legs that are to leave once another one has their place; another table goes on with
+    /// that.
+    pub(crate) leaving: Vec<bool>,
     /// How many faults were left when the device was asked to go.
     faults: u32,
     /// Requests that were open when the device was removed.
@@ -104,7 +107,12 @@ pub(crate) struct Acts {
 
 impl Acts {
     pub(crate) fn new(legs: usize) -> Acts {
-        Acts { out: vec![None; legs], unrecorded: vec![false; legs], ..Acts::default() }
+        Acts {
+            out: vec![None; legs],
+            unrecorded: vec![false; legs],
+            leaving: vec![false; legs],
+            ..Acts::default()
+        }
     }
 
     /// A person starts the device from the legs that are there, whatever they said of
@@ -175,6 +183,7 @@ impl World<'_> {
             Word::Add(leg, _) => self.acts.forgive(leg),
             Word::Replace(old, new) => {
                 self.acts.forgive(new);
+                self.acts.leaving[old] = true;
                 self.believed[old] = false;
             }
             Word::StartDegraded => {
@@ -266,9 +275,8 @@ impl World<'_> {
     /// Another mirror is made over the same legs, which nobody switched off.
     fn begin_anew(&mut self, books: Books) {
         self.books = books;
-        let acknowledged = self.history.acknowledged();
-        let back = self.stage.back;
-        self.stage = Stage::anew(acknowledged, back);
+        let Stage { back, lost_early, .. } = self.stage;
+        self.stage = Stage { lost_early, ..Stage::anew(self.history.promised(), back) };
         self.believed.fill(false);
         self.lost.fill(false);
         self.behind.fill(false);
@@ -286,6 +294,7 @@ impl World<'_> {
         for out in &mut self.acts.out {
             *out = out.filter(|since| recalls && *since < acknowledged);
         }
+        self.acts.leaving.fill(false);
         (self.acts.pause, self.acts.excused) = (Pause::No, Vec::new());
     }
 
@@ -303,6 +312,7 @@ impl World<'_> {
                 self.acts.pause = Pause::No;
                 let failed = self.acts.faults - self.left.faults >= FAULTS_EXCUSED;
                 self.acts.forget_unrecorded(self.stage.ran, failed);
+                self.acts.leaving.fill(false);
                 subject.make();
                 self.history.part();
                 self.history.note(|| "it is gone, and made anew".into());

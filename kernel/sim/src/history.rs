@@ -82,8 +82,12 @@ struct State {
     alive: OpId,
     /// How many requests failed since the last crash.
     errors: u32,
-    /// How many writes and flushes succeeded.
+    /// How many writes and flushes succeeded, ...
     acknowledged: u64,
+    /// ... and how many of them say more than those before: a flush after a flush does not.
+    promised: u64,
+    /// Writes have succeeded since the last flush did.
+    unflushed: bool,
     /// The latest request that failed.
     error: Option<(OpId, ErrorKind)>,
     violation: Option<Violation>,
@@ -112,6 +116,8 @@ impl History {
                 alive: 0,
                 errors: 0,
                 acknowledged: 0,
+                promised: 0,
+                unflushed: false,
                 error: None,
                 violation: None,
                 journal: None,
@@ -180,6 +186,16 @@ impl History {
         self.0.lock().acknowledged
     }
 
+    /// How many of these said more than those before: a flush of what was flushed does not.
+    pub(crate) fn promised(&self) -> u64 {
+        self.0.lock().promised
+    }
+
+    /// Whether this request is a flush.
+    pub(crate) fn is_flush(&self, id: OpId) -> bool {
+        matches!(self.0.lock().record(id).op, Op::Flush)
+    }
+
     /// The requests that have not ended.
     pub fn open_ops(&self) -> Vec<OpId> {
         let state = self.0.lock();
@@ -210,6 +226,8 @@ impl History {
                 alive: state.next(),
                 errors: 0,
                 acknowledged: state.acknowledged,
+                promised: state.promised,
+                unflushed: state.unflushed,
                 error: None,
                 violation: None,
                 journal: state.journal.clone(),
@@ -321,7 +339,12 @@ impl State {
             self.errors += 1;
             self.error = Some((id, error.kind));
         }
-        self.acknowledged += u64::from(result.is_ok() && !matches!(op, Op::Read(_)));
+        if result.is_ok() && !matches!(op, Op::Read(_)) {
+            let flush = matches!(op, Op::Flush);
+            self.acknowledged += 1;
+            self.promised += u64::from(!flush || self.unflushed);
+            self.unflushed = !flush;
+        }
         match op {
             Op::Read(_) if result.is_ok() && memory.is_none() => {
                 self.violated(Violation::MemoryLost(id));

@@ -10,7 +10,8 @@
 //!   since that never came to run put it out. The person tells a device to
 //!   start only from a leg that has standing, and plugs all legs in rather than
 //!   lose data.
-//! - A leg *is stale* if writes or flushes were acknowledged while it was out.
+//! - A leg *is stale* if writes were acknowledged while it was out, or a flush of such as
+//!   no flush covered before.
 //!   No device may run from stale legs. One that was on its way out when the
 //!   machine crashed has no standing, but is not stale: nobody was told of
 //!   anything that it has missed. Nor is one that was whole, if nothing was
@@ -53,8 +54,10 @@ pub(crate) struct Stage {
     pub(crate) told: bool,
     /// The legs that came back since the start, by bits.
     pub(crate) back: u64,
-    /// How much was acknowledged when legs were last looked at for it.
-    acknowledged: u64,
+    /// How much was promised when legs were last looked at for it.
+    pub(crate) promised: u64,
+    /// A leg lost something before the device was seen running.
+    pub(crate) lost_early: bool,
     pub(crate) stop: Stop,
 }
 
@@ -88,9 +91,9 @@ pub(crate) enum Stop {
 }
 
 impl Stage {
-    /// Another life begins, when so much was acknowledged and these legs came back.
-    pub(crate) fn anew(acknowledged: u64, back: u64) -> Stage {
-        Stage { acknowledged, back, ..Stage::default() }
+    /// Another life begins, when so much was promised and these legs came back.
+    pub(crate) fn anew(promised: u64, back: u64) -> Stage {
+        Stage { promised, back, ..Stage::default() }
     }
 }
 
@@ -98,8 +101,7 @@ impl World<'_> {
     /// The device has started: to be told before the first step, and after
     /// each crash.
     pub fn started(&mut self, subject: &dyn Subject) {
-        let acknowledged = self.history.acknowledged();
-        self.stage = Stage { acknowledged, ..Stage::default() };
+        self.stage = Stage::anew(self.history.promised(), 0);
         self.believed.fill(false);
         self.lost.fill(false);
         self.drops.fill(false);
@@ -130,12 +132,14 @@ impl World<'_> {
             Life::Running if !self.stage.ran => {
                 self.stage.ran = true;
                 let legs = 0..self.legs.len();
-                self.believed = legs.map(|leg| self.is_in(leg, subject)).collect();
-                self.out = self.believed.iter().map(|believed| !believed).collect();
-                let mut legs = self.believed.iter().zip(&self.books.stale);
-                if self.lives > 0 && legs.all(|(believed, stale)| !believed || *stale) {
+                let is_in: Vec<bool> = legs.map(|leg| self.is_in(leg, subject)).collect();
+                self.out = is_in.iter().map(|is_in| !is_in).collect();
+                let mut legs = is_in.iter().zip(&self.books.stale);
+                if self.lives > 0 && legs.all(|(is_in, stale)| !is_in || *stale) {
                     self.broken.get_or_insert(Violation::StaleStart);
                 }
+                let stays = |(is_in, leaving): (bool, &bool)| is_in && !leaving;
+                self.believed = is_in.into_iter().zip(&self.acts.leaving).map(stays).collect();
             }
             Life::Held | Life::Refused
                 if !self.rotten && (0..self.legs.len()).all(|leg| self.is_well(leg)) =>
@@ -156,11 +160,11 @@ impl World<'_> {
     /// Finds the legs that miss what was acknowledged, if something was. To be
     /// sure of the order, a leg must have been out already when this came last.
     fn look_for_stale(&mut self, subject: &dyn Subject) {
-        let acknowledged = self.history.acknowledged();
-        if !self.scenario.restarts() || acknowledged == self.stage.acknowledged {
+        let promised = self.history.promised();
+        if !self.scenario.restarts() || promised == self.stage.promised {
             return;
         }
-        self.stage.acknowledged = acknowledged;
+        self.stage.promised = promised;
         for leg in 0..self.legs.len() {
             self.books.stale[leg] |= self.out[leg];
             self.out[leg] = !self.is_in(leg, subject);

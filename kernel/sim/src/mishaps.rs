@@ -104,6 +104,7 @@ impl World<'_> {
             return Outcome::Ok;
         }
         self.legs[leg].drop_cache(chooser);
+        self.stage.lost_early |= !self.stage.ran;
         if self.is_last(leg, subject) {
             self.history.lose();
         }
@@ -133,6 +134,7 @@ impl World<'_> {
         }
         self.history.note(|| format!("leg {leg} loses its cache without a word"));
         self.legs[leg].lose_cache(chooser);
+        self.stage.lost_early |= !self.stage.ran;
         // The last one stays, and what is lost there is on no other.
         self.lost[leg] = (0..self.legs.len()).any(|other| other != leg && subject.in_sync(other));
         if self.is_last(leg, subject) {

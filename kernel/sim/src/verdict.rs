@@ -22,6 +22,11 @@ impl World<'_> {
             if self.acts.excused.contains(&op) {
                 return None;
             }
+            // A start may have lost what was acknowledged before, on the one leg that it
+            // could believe then: a flush is to tell, whoever else is there now.
+            if self.stage.lost_early && self.history.is_flush(op) {
+                return None;
+            }
             // Whatever else failed, this leg could have done it.
             let needless = (0..self.legs.len()).any(|leg| self.believed[leg] && self.is_well(leg));
             needless.then_some(Violation::NeedlessError(op, kind))

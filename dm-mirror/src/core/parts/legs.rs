@@ -29,9 +29,6 @@ pub(crate) struct LegRecord {
     pub(crate) outstanding: u32,
     /// When the last flush that succeeded was issued.
     pub(crate) flushed: Moment,
-    /// The slot into which the last superblock failed to go: it may be what is read there,
-    /// and be lost with the cache.
-    pub(crate) superblock_in_doubt: Option<usize>,
     /// How many of its records the start that is on its way found torn or damaged.
     pub(crate) damaged: u64,
     /// Its map, if it has one.
@@ -54,7 +51,6 @@ impl LegRecord {
             flushes: Flushes::default(),
             outstanding: 0,
             flushed: Moment::default(),
-            superblock_in_doubt: None,
             damaged: 0,
             journal: None,
             resets,

@@ -18,9 +18,14 @@
 //! - A commit counts when it is durable on all its legs. Then the same superblocks go to
 //!   the other slots and are flushed there, and only then does the next commit begin. So
 //!   at rest each superblock stands twice, and at most the last commit can be lost.
+//! - A start relies on no superblock that it only read. A write that failed may have landed
+//!   all the same, and no flush covers it. So what was found is first written again where it
+//!   stands, as it stands, and flushed. If it stood there alone the other slot gets it too,
+//!   over what is left there of a torn commit. Only then does the first commit begin.
 //! - A leg that cannot write its superblock is out, and the rest commit again.
 //!   If it is the last, writes and flushes fail until it can (R9).
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
 
@@ -33,7 +38,7 @@ use super::leg::{LEGS_MAX, LegSet};
 use super::region::Moment;
 use super::requests::{LegErrors, Req};
 use crate::format::{
-    HISTORY_MAX, Member, MemberEntry, MemberId, MemberState, Minted, SLOTS, Superblock,
+    HISTORY_MAX, Member, MemberEntry, MemberId, MemberState, Minted, SLOTS, Second, Superblock,
 };
 
 /// What superblocks are to say, and what they say.
@@ -46,6 +51,8 @@ pub(crate) struct Membership {
     /// A generation is to be minted, by this member.
     to_mint: Option<MemberId>,
     disks: [Disk; LEGS_MAX],
+    /// What was found on each disk, and is not known to be durable yet.
+    found: [Option<Found>; LEGS_MAX],
     commit: Option<Commit>,
     /// The last leg could not write its superblock. The next commit waits for an alarm, or
     /// for somebody who waits for it.
@@ -71,6 +78,14 @@ struct Disk {
     newcomer: Option<Uuid>,
 }
 
+/// A superblock that was found.
+#[derive(Debug)]
+struct Found {
+    superblock: Box<Superblock>,
+    /// It stood in one slot alone.
+    alone: bool,
+}
+
 /// What of a commit is on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -83,6 +98,8 @@ enum Stage {
 /// Superblocks on their way.
 #[derive(Debug)]
 struct Commit {
+    /// They are what a start found, not what is wanted.
+    restores: bool,
     stage: Stage,
     /// What each leg is given, and in which slot.
     writes: Vec<Write>,
@@ -92,6 +109,8 @@ struct Commit {
     generation: Uuid,
     /// The legs that have not reported.
     left: LegSet,
+    /// Those that durably have the first copy.
+    reached: LegSet,
     failed: LegErrors,
 }
 
@@ -116,6 +135,7 @@ impl Membership {
             twice: false,
             to_mint: None,
             disks: [Disk::default(); LEGS_MAX],
+            found: Default::default(),
             commit: None,
             stuck: false,
             parked: Vec::new(),
@@ -128,34 +148,24 @@ impl Membership {
     }
 
     /// A leg's disk holds this member; with a new `incarnation` all its map counts
-    /// for nothing. `in_doubt` is the slot into which the last superblock written there
-    /// failed to go: if that is where the newest was found, it may be that one, which no
-    /// flush covers. Nobody is told of it, and the next goes over it: the one in the other
-    /// slot is durable.
-    pub(crate) fn found(
-        &mut self,
-        leg: usize,
-        member: &Member,
-        incarnation: u32,
-        in_doubt: Option<usize>,
-    ) {
+    /// for nothing.
+    pub(crate) fn found(&mut self, leg: usize, member: &Member, incarnation: u32) {
         let Superblock { seq, generation, .. } = member.superblock;
         let id = member.superblock.member();
         // One that was restored from a snapshot shows less than was seen of it.
         let seen = self.wanted.entry(id).map_or(0, |entry| entry.seen);
-        let seq = seq.max(seen);
-        let in_doubt = in_doubt == Some(member.slot);
-        let slot = if in_doubt { (member.slot + 1) % SLOTS } else { member.slot };
+        let (slot, seq) = (member.slot, seq.max(seen));
         self.disks[leg] = Disk { slot, seq, incarnation, generation, ..Disk::default() };
-        if !in_doubt {
-            self.saw(id, seq);
-        }
+        let superblock = Box::new(member.superblock.clone());
+        self.found[leg] = Some(Found { superblock, alone: member.second != Second::Same });
+        self.saw(id, seq);
     }
 
     /// A leg's wiped disk is to be a new member. Gives the incarnation of its map.
     pub(crate) fn newcomer(&mut self, leg: usize, uuid: Uuid) -> u32 {
         let (slot, incarnation) = (SLOTS - 1, 1);
         self.disks[leg] = Disk { slot, incarnation, newcomer: Some(uuid), ..Disk::default() };
+        self.found[leg] = None;
         incarnation
     }
 
@@ -295,11 +305,6 @@ impl Membership {
         self.set_state(member, MemberState::Rebuilding);
     }
 
-    /// The slot that does not hold the newest durable superblock of a leg.
-    pub(crate) fn next_slot(&self, leg: usize) -> usize {
-        (self.disks[leg].slot + 1) % SLOTS
-    }
-
     /// Whether this leg's disk durably holds what is wanted.
     pub(crate) fn holds(&self, leg: usize) -> bool {
         self.disks[leg].version == self.wanted.version
@@ -317,8 +322,10 @@ impl Membership {
     /// What the superblocks on their way are written for.
     pub(crate) fn cause(&self) -> Cause {
         match &self.commit {
-            Some(Commit { stage: Stage::Second, .. }) => Cause::Copies,
-            _ => Cause::Super,
+            Some(Commit { restores: true, .. } | Commit { stage: Stage::Second, .. }) => {
+                Cause::Copies
+            }
+            Some(Commit { stage: Stage::First, .. }) | None => Cause::Super,
         }
     }
 
@@ -345,6 +352,14 @@ impl Membership {
         member: impl Fn(usize) -> MemberId,
     ) -> Vec<Write> {
         let legs: Vec<usize> = legs.iter().filter(|&leg| !self.holds(leg)).collect();
+        let found = |&leg: &usize| {
+            let Found { superblock, .. } = self.found[leg].as_ref()?;
+            Some((leg, self.disks[leg].slot, Superblock::clone(superblock)))
+        };
+        let found: Vec<Write> = legs.iter().filter_map(found).collect();
+        if !found.is_empty() {
+            return self.begin(true, found, now);
+        }
         let mut writes = Vec::new();
         for &leg in &legs {
             let disk = &mut self.disks[leg];
@@ -353,12 +368,23 @@ impl Membership {
             let superblock = Superblock { slot, seq, incarnation, ..self.wanted.clone() };
             writes.push((leg, (disk.slot + 1) % SLOTS, superblock));
         }
+        self.begin(false, writes, now)
+    }
+
+    fn begin(&mut self, restores: bool, writes: Vec<Write>, since: Moment) -> Vec<Write> {
         if !writes.is_empty() {
-            let (version, generation) = (self.wanted.version, self.wanted.generation);
-            let left = writes.iter().map(|(leg, ..)| *leg).collect();
-            let (stage, since, failed) = (Stage::First, now, LegErrors::new());
-            let writes = writes.clone();
-            self.commit = Some(Commit { stage, writes, since, version, generation, left, failed });
+            let Superblock { version, generation, .. } = self.wanted;
+            self.commit = Some(Commit {
+                restores,
+                stage: Stage::First,
+                writes: writes.clone(),
+                since,
+                version,
+                generation,
+                left: writes.iter().map(|(leg, ..)| *leg).collect(),
+                reached: LegSet::EMPTY,
+                failed: LegErrors::new(),
+            });
         }
         writes
     }
@@ -367,23 +393,30 @@ impl Membership {
     pub(crate) fn done(&mut self, leg: usize, member: MemberId, result: IoResult) -> Then {
         let commit = self.commit.as_mut().expect("a superblock belongs to a commit");
         commit.left.remove(leg);
-        let (stage, last) = (commit.stage, commit.left.is_empty());
-        let disk = &mut self.disks[leg];
+        let Commit { restores, stage, .. } = *commit;
+        let last = commit.left.is_empty();
         match (result, stage) {
             (Ok(()), Stage::First) => {
-                disk.slot = (disk.slot + 1) % SLOTS;
-                disk.version = commit.version;
-                disk.generation = commit.generation;
-                let seq = disk.seq;
-                self.saw(member, seq);
+                commit.reached.insert(leg);
+                if restores {
+                    self.found[leg].take_if(|found| !found.alone);
+                } else {
+                    let disk = &mut self.disks[leg];
+                    disk.slot = (disk.slot + 1) % SLOTS;
+                    (disk.version, disk.generation) = (commit.version, commit.generation);
+                    let seq = disk.seq;
+                    self.saw(member, seq);
+                }
             }
+            (Ok(()), Stage::Second) if restores => self.found[leg] = None,
             (Ok(()), Stage::Second) => {}
             (Err(error), _) => commit.failed.push((leg, error)),
         }
         match (last, stage, &mut self.commit) {
             (true, Stage::First, Some(commit)) => Then::Over(mem::take(&mut commit.failed)),
             (true, Stage::Second, commit) => {
-                Then::Twice(commit.take().map(|commit| commit.failed).unwrap_or_default())
+                let failed = commit.take().map(|commit| commit.failed).unwrap_or_default();
+                if restores { Then::Over(failed) } else { Then::Twice(failed) }
             }
             _ => Then::Wait,
         }
@@ -391,11 +424,10 @@ impl Membership {
 
     /// The first copies are over: the second ones, for `legs` of those that have the first.
     pub(crate) fn second_copies(&mut self, legs: LegSet, now: Moment) -> Vec<Write> {
-        let disks = &self.disks;
         let Some(commit) = &mut self.commit else { return Vec::new() };
-        let has = |leg: usize| legs.contains(leg) && disks[leg].version == commit.version;
+        let stands_once = |leg: usize| !commit.restores || self.found[leg].is_some();
         let mut writes = mem::take(&mut commit.writes);
-        writes.retain(|(leg, ..)| has(*leg));
+        writes.retain(|&(leg, ..)| legs.and(commit.reached).contains(leg) && stands_once(leg));
         writes.iter_mut().for_each(|(_, slot, _)| *slot = (*slot + 1) % SLOTS);
         commit.left = writes.iter().map(|(leg, ..)| *leg).collect();
         (commit.stage, commit.since) = (Stage::Second, now);

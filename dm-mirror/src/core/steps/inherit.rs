@@ -37,7 +37,6 @@ struct LegEstate {
     errors: Errors,
     /// How often its device had lost its cache when that was last looked at.
     resets: u64,
-    superblock_in_doubt: Option<usize>,
     stays_out: Option<String>,
     /// A person took it out, and no member says so yet.
     by_hand: bool,
@@ -71,7 +70,6 @@ impl Core {
                 counts: record.counts,
                 errors: record.errors,
                 resets: record.resets,
-                superblock_in_doubt: record.superblock_in_doubt,
                 stays_out: record.stays_out.clone(),
                 by_hand: self.by_hand.contains(leg),
                 put_off: put_off.then_some(self.forced.contains(leg)),
@@ -101,7 +99,6 @@ impl Core {
             (record.counts, record.errors) = (it.counts, it.errors);
             // A loss that nobody has noticed yet is noticed by the next request.
             record.resets = it.resets;
-            record.superblock_in_doubt = it.superblock_in_doubt;
             record.stays_out.clone_from(&it.stays_out);
             if it.by_hand {
                 self.by_hand.insert(leg);

@@ -27,7 +27,7 @@ use crate::core::parts::leg::LegState;
 use crate::core::parts::news::News;
 use crate::core::parts::region::Regions;
 use crate::format::{
-    Bad, FoundPage, Marks, Member, MemberState, REGIONS_PER_PAGE, Region, Second, Superblock,
+    Bad, FoundPage, Marks, Member, MemberState, REGIONS_PER_PAGE, Region, Superblock,
 };
 
 impl Core {
@@ -184,8 +184,7 @@ impl Core {
             Role::InSync { .. } => Missed::Everything,
             Role::Empty | Role::Absent | Role::Missing => return Err("it is no member".into()),
         };
-        let in_doubt = self.legs[leg].superblock_in_doubt;
-        let journal = returning((leg, in_doubt), found, &missed, membership, regions);
+        let journal = returning(leg, found, &missed, membership, regions);
         self.by_hand.remove(leg);
         let record = &mut self.legs[leg];
         record.journal = Some(journal);
@@ -212,6 +211,5 @@ fn as_found(wanted: &Superblock, regions: &Regions, source: usize) -> Member {
     let seq = wanted.members.iter().flatten().map(|entry| entry.seen).max().unwrap_or(0);
     let superblock =
         Superblock { slot: regions.member(source).number(), seq: seq.max(1), ..wanted.clone() };
-    let second = Second::Same;
-    Member { superblock, slot: 0, second, pages: (0..geometry.pages()).map(page).collect() }
+    Member::new(superblock, 0, (0..geometry.pages()).map(page).collect())
 }

@@ -204,8 +204,7 @@ impl Core {
         let in_sync = self.in_sync();
         for leg in in_sync.iter() {
             let (member, unreadable) = member(leg).expect("a leg in sync was found");
-            let in_doubt = self.legs[leg].superblock_in_doubt;
-            membership.found(leg, member, member.superblock.incarnation, in_doubt);
+            membership.found(leg, member, member.superblock.incarnation);
             self.legs[leg].journal = Some(Journal::found(member, unreadable));
             self.legs[leg].damaged = member.damaged() as u64;
         }
@@ -218,9 +217,8 @@ impl Core {
             else {
                 continue;
             };
-            let in_doubt = self.legs[leg].superblock_in_doubt;
             self.legs[leg].journal =
-                Some(returning((leg, in_doubt), found, missed, &mut membership, &mut regions));
+                Some(returning(leg, found, missed, &mut membership, &mut regions));
         }
         let by = ids[in_sync.iter().next().expect("a plan has a leg in sync")];
         let mut minted = !plan.adopt.is_empty();
@@ -298,7 +296,7 @@ fn take_marks(regions: &mut Regions, sources: &[&Member], others: LegSet) {
 
 /// A leg is to come back: notes what it missed, and gives its map.
 pub(super) fn returning(
-    (leg, in_doubt): (usize, Option<usize>),
+    leg: usize,
     (member, unreadable): (&Member, &[(u32, usize)]),
     missed: &Missed,
     membership: &mut Membership,
@@ -308,13 +306,13 @@ pub(super) fn returning(
     match missed {
         Missed::Regions(list) => {
             list.iter().for_each(|&region| regions.miss(leg, region));
-            membership.found(leg, member, superblock.incarnation, in_doubt);
+            membership.found(leg, member, superblock.incarnation);
             Journal::found(member, unreadable)
         }
         Missed::Everything => {
             regions.all().for_each(|region| regions.miss(leg, region));
             let incarnation = superblock.incarnation + 1;
-            membership.found(leg, member, incarnation, in_doubt);
+            membership.found(leg, member, incarnation);
             let uuid = superblock.own().uuid;
             Journal::blank(regions.geometry(), uuid, incarnation)
         }

@@ -30,7 +30,7 @@ impl Core {
     /// Has superblocks written until all hold what is wanted.
     pub(in crate::core) fn record_superblocks(&mut self) -> bool {
         let writes = self.next_superblocks();
-        self.write_superblocks(&writes, Cause::Super);
+        self.write_superblocks(&writes, self.superblocks_cause());
         !writes.is_empty()
     }
 
@@ -99,8 +99,11 @@ impl Core {
         if result.is_err() {
             return self.superblock_done(leg, result);
         }
-        let cause = self.membership.as_ref().map_or(Cause::Super, Membership::cause);
-        self.flush_leg(leg, Who::Superblock, cause);
+        self.flush_leg(leg, Who::Superblock, self.superblocks_cause());
+    }
+
+    fn superblocks_cause(&self) -> Cause {
+        self.membership.as_ref().map_or(Cause::Super, Membership::cause)
     }
 
     /// A leg's superblock is durable, or could not be made so. The commit point
@@ -108,10 +111,7 @@ impl Core {
     pub(super) fn superblock_done(&mut self, leg: usize, result: IoResult) {
         let member = self.regions.as_ref().expect("a member has regions").member(leg);
         let membership = self.membership.as_mut().expect("its commit is on its way");
-        let record = &mut self.legs[leg];
-        let result = result.and(record.kept(membership.since()));
-        let slot = membership.next_slot(leg);
-        record.superblock_in_doubt = result.is_err().then_some(slot);
+        let result = result.and(self.legs[leg].kept(membership.since()));
         match membership.done(leg, member, result) {
             Then::Wait => {}
             Then::Over(failed) => self.commit_over(&failed),

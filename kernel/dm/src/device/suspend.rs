@@ -11,8 +11,9 @@
 //!
 //! Rules:
 //!
-//! - A flush that failed in a suspension is told to the device's user too, by the next
-//!   FLUSH that it issues: whoever suspended it is not the one whose writes are lost.
+//! - A flush that failed in a suspension is told to the device's user too: whoever
+//!   suspended it is not the one whose writes are lost. Each FLUSH that was held then
+//!   fails, and the next one after these.
 //! - What belongs to a person and no table says goes over when tables are exchanged
 //!   ([`Target::take_over`]).
 //! - A callback runs in the caller's thread or in the one that completed
@@ -116,7 +117,7 @@ impl MappedDevice {
                 old.entries().iter().map(|entry| entry.target.clone()).collect();
             table.entries().iter().for_each(|entry| entry.target.take_over(&before));
             if before.iter().any(|target| target.owes_failure()) {
-                self.state.lock().flush_failed.get_or_insert(ErrorKind::Media);
+                self.state.lock().flush_failed(ErrorKind::Media);
             }
         }
         for entry in table.entries() {
@@ -151,7 +152,7 @@ impl MappedDevice {
             state.mode = Mode::Running;
             return None;
         };
-        Some(state.pass(bio))
+        Some(state.pass(bio, true))
     }
 
     /// Ends the device, unless it is between suspended and running: from now
@@ -174,7 +175,9 @@ impl MappedDevice {
         let ended = {
             let mut state = self.state.lock();
             // A target tells of a loss once; this flush was not its user's.
-            state.flush_failed = state.flush_failed.or(flushed.err().map(|error| error.kind));
+            if let Err(error) = flushed {
+                state.flush_failed(error.kind);
+            }
             if state.mode != Mode::Removed {
                 state.mode = Mode::Suspended;
                 drop(state);

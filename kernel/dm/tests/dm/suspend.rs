@@ -412,6 +412,29 @@ fn a_flush_that_failed_in_a_suspension_is_told_to_the_next_one_of_the_user() {
     }
 }
 
+/// The first FLUSH comes before the write is acknowledged, and so says nothing of it.
+#[test]
+fn a_flush_that_was_held_when_that_of_the_suspension_failed_is_not_the_one_that_tells() {
+    let dm = dm();
+    let a = disk(&dm, "a", 64);
+    let device = running(&dm, "d", "0 64 linear a 0");
+    let originator = Originator::new(&dm, "d");
+    originator.write(0, 1);
+    let suspended = suspend(&device, Suspend::Flush);
+    originator.issue(Buf::flush(), 1);
+    complete(&a, Outcome::Ok);
+    complete(&a, Outcome::Fail(ErrorKind::Media, Landed::None));
+    assert!(suspended.now().is_err());
+    resume(&device).now().unwrap();
+    originator.issue(Buf::flush(), 2);
+    originator.issue(Buf::flush(), 3);
+    complete_all(&[&a]);
+    let mut ends = originator.ends();
+    ends.sort_by_key(|(info, _)| *info);
+    let failed = Err(IoError { kind: ErrorKind::Media, resid: 0 });
+    assert_eq!(ends, [(0, Ok(())), (1, failed), (2, failed), (3, Ok(()))]);
+}
+
 /// The first one's user was told nothing yet, and a flush that succeeds brings nothing back.
 #[test]
 fn a_flush_that_failed_is_told_though_another_suspension_flushed_well() {

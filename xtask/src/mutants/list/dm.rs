@@ -185,15 +185,24 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "A flush that failed in a suspension is told to the device's user too",
         file: SUSPEND,
         edits: &[(
-            "state.flush_failed = state.flush_failed.or(flushed.err().map(|error| error.kind));",
-            "let _ = flushed;",
+            "if let Err(error) = flushed {",
+            "if let (Err(error), false) = (flushed, true) {",
         )],
     },
     Mutant {
         name: "a second suspension forgets that the first one's flush failed",
         rule: "A flush that failed in a suspension is told to the device's user too",
         file: SUSPEND,
-        edits: &[("state.flush_failed.or(flushed", "flushed.ok().and(None).or(flushed")],
+        edits: &[(
+            "            if let Err(error) = flushed {",
+            "            state.untold = None;\n            if let Err(error) = flushed {",
+        )],
+    },
+    Mutant {
+        name: "a flush that was held tells of what was acknowledged after it",
+        rule: "and the next one after these",
+        file: DEVICE,
+        edits: &[("if !early {", "if !early || early {")],
     },
     Mutant {
         name: "a failure that the old table owes is forgotten with it",

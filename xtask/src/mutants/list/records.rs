@@ -5,7 +5,6 @@ use super::Mutant;
 const ASSEMBLE_CANDIDATE: &str = "dm-mirror/src/disk/assemble/candidate.rs";
 const STEPS_READMIT: &str = "dm-mirror/src/core/steps/readmit.rs";
 const STEPS_MAPS: &str = "dm-mirror/src/core/steps/maps.rs";
-const STEPS_SUPERBLOCKS: &str = "dm-mirror/src/core/steps/superblocks.rs";
 const STEPS_PROMOTE: &str = "dm-mirror/src/core/steps/promote.rs";
 const ASSEMBLE_DECIDE: &str = "dm-mirror/src/disk/assemble/decide.rs";
 const ASSEMBLE_ELECT: &str = "dm-mirror/src/disk/assemble/elect.rs";
@@ -107,22 +106,19 @@ pub(super) const TABLE: &[Mutant] = &[
         )],
     },
     Mutant {
-        name: "a second copy of a superblock that failed is durable",
-        rule: "So it is with a second copy that failed",
-        file: STEPS_SUPERBLOCKS,
-        edits: &[(
-            "        record.superblock_in_doubt = result.is_err().then_some(slot);",
-            "        if membership.cause() == Cause::Super {\n            record.superblock_in_doubt = result.is_err().then_some(slot);\n        }",
-        )],
-    },
-    Mutant {
         name: "two superblocks that are the same are both durable",
         rule: "though both slots say the same",
         file: PARTS_MEMBERSHIP,
         edits: &[(
-            "in_doubt == Some(member.slot);",
-            "in_doubt == Some(member.slot) && member.second != crate::format::Second::Same;",
+            "        self.found[leg] = Some(Found { superblock, alone: member.second != Second::Same });",
+            "        let alone = member.second != Second::Same;\n        self.found[leg] = alone.then_some(Found { superblock, alone });",
         )],
+    },
+    Mutant {
+        name: "what is left of a torn superblock is not written over first",
+        rule: "over what is left there of a torn commit",
+        file: PARTS_MEMBERSHIP,
+        edits: &[("alone: member.second != Second::Same });", "alone: false });")],
     },
     Mutant {
         name: "the number of a damaged page is counted on from",
