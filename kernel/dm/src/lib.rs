@@ -9,7 +9,7 @@
 //! [`MappedDevice::resume`] lets it run. A request then goes:
 //!
 //! ```text
-//! MappedDevice::strategy   held, or counted              device.rs
+//! MappedDevice::strategy   held, or counted              device/
 //!   Table::strategy        checked, frame pushed, split  table.rs
 //!     Target::strategy     at the entry's own sectors    targets/
 //!       a device below

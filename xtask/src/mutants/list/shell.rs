@@ -4,13 +4,13 @@ use super::Mutant;
 
 const COMPLETE: &str = "kernel/shell/src/complete.rs";
 const DOCUMENT: &str = "kernel/shell/src/document.rs";
-const EDITOR: &str = "kernel/shell/src/editor.rs";
+const EDITOR: &str = "kernel/shell/src/editor/mod.rs";
 const FORMAT: &str = "kernel/shell/src/format.rs";
 const FRAME: &str = "kernel/shell/src/frame.rs";
 const HISTORY: &str = "kernel/shell/src/history.rs";
 const KEYS: &str = "kernel/shell/src/keys.rs";
 const PATTERN: &str = "kernel/shell/src/pattern.rs";
-const PARSE: &str = "kernel/shell/src/parse.rs";
+const PARSE: &str = "kernel/shell/src/parse/mod.rs";
 const SIZE: &str = "kernel/shell/src/size.rs";
 const TOKEN: &str = "kernel/shell/src/token.rs";
 const USAGE: &str = "kernel/shell/src/usage.rs";

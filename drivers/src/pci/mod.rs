@@ -386,5 +386,4 @@ impl fmt::Display for PciFault {
 }
 
 #[cfg(test)]
-#[path = "pci_tests.rs"]
 pub(crate) mod tests;
