@@ -28,8 +28,8 @@ use bio::sync::{Lock, Rank};
 use bio::{Bio, Buf, BufDone, ErrorKind, IoResult};
 
 use super::{Admission, MappedDevice, Mode};
+use crate::env::Severity;
 use crate::error::DmError;
-use crate::events::Severity;
 use crate::table::Table;
 use crate::target::Target;
 

@@ -4,6 +4,7 @@ mod delay;
 mod error;
 mod flakey;
 mod linear;
+mod passing;
 mod striped;
 mod zero;
 
@@ -11,9 +12,6 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use bio::{Bio, BioDone, IoResult};
-
-use crate::devices::DeviceRef;
 use crate::target::TargetType;
 
 /// One of each.
@@ -26,24 +24,4 @@ pub(crate) fn all() -> Vec<Arc<dyn TargetType>> {
         Arc::new(delay::DelayType),
         Arc::new(flakey::FlakeyType),
     ]
-}
-
-/// Completes upward what a device has completed.
-struct Up;
-
-impl BioDone for Up {
-    fn bio_done(self: Arc<Self>, bio: Bio, _info: u64, result: IoResult) {
-        bio.biodone(result);
-    }
-}
-
-/// Each device once, in order.
-fn each_once<'a>(devices: impl IntoIterator<Item = &'a DeviceRef>) -> Vec<DeviceRef> {
-    let mut once: Vec<DeviceRef> = Vec::new();
-    for device in devices {
-        if !once.iter().any(|known| known.is(device)) {
-            once.push(device.clone());
-        }
-    }
-    once
 }
