@@ -1,4 +1,4 @@
-//! Where a hostile device has its answers from.
+//! Where a hostile device has its answers from, and what became of it.
 
 use std::vec::Vec;
 
@@ -76,4 +76,13 @@ impl Answers {
             _ => word & 0xffff,
         }
     }
+}
+
+/// What became of a hostile device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Borne {
+    /// How many answers it gave.
+    pub answers: u64,
+    /// It was taken for a device that can be used.
+    pub usable: bool,
 }

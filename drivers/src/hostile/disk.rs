@@ -10,8 +10,8 @@ use virtio_drivers::transport::pci::bus::DeviceFunction;
 use virtio_drivers::transport::{DeviceStatus, DeviceType, InterruptStatus, Transport};
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
+use super::answers::{Answers, Borne};
 use super::fake::{HostileHal, Rings, lent};
-use super::{Answers, Borne};
 use crate::pcie::Severed;
 use crate::virtio::blk::{Features, Interrupt, Options, VirtioBlk};
 use crate::virtio::{Device, DeviceFault, Failure};

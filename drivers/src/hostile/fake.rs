@@ -7,9 +7,10 @@ use std::ptr::{self, NonNull};
 
 use virtio_drivers::{BufferDirection, Hal, PAGE_SIZE, PhysAddr};
 
-use super::Answers;
-use super::function::MEMORY_END;
+use super::answers::Answers;
 
+/// Memory ends here: no registers lie below.
+pub(super) const MEMORY_END: u64 = 1 << 31;
 /// The most registers that a driver maps at a time, in bytes.
 const MAPPED_MAX: usize = PAGE_SIZE;
 /// Words of a page.

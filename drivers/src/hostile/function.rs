@@ -6,15 +6,13 @@ use std::vec;
 use virtio_drivers::transport::Transport;
 use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction};
 
-use super::fake::{HostileHal, scribble};
-use super::{Answers, Borne};
+use super::answers::{Answers, Borne};
+use super::fake::{HostileHal, MEMORY_END, scribble};
 use crate::pci::{HalfWords, Message, Pci};
 use crate::pcie::{place, ports};
 use crate::virtio::Device;
 use crate::virtio::transport::{Interrupts, VirtioPci};
 
-/// Memory ends here: no registers lie below.
-pub(super) const MEMORY_END: u64 = 1 << 31;
 /// The most reads of configuration space that one device costs: what all functions of two
 /// buses cost, and some.
 const READS_MAX: usize = 20_000;

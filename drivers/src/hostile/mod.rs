@@ -21,15 +21,6 @@ mod function;
 #[cfg(test)]
 mod tests;
 
-pub use self::answers::Answers;
+pub use self::answers::{Answers, Borne};
 pub use self::disk::disk;
 pub use self::function::function;
-
-/// What became of a hostile device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Borne {
-    /// How many answers it gave.
-    pub answers: u64,
-    /// It was taken for a device that can be used.
-    pub usable: bool,
-}

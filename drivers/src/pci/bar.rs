@@ -13,7 +13,8 @@
 
 use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction};
 
-use super::{COMMAND, PciFault};
+use super::fault::PciFault;
+use super::header::COMMAND;
 
 /// Base address registers of a function that is no bridge.
 pub(crate) const BARS: usize = 6;

@@ -16,7 +16,8 @@ use core::array;
 
 use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction};
 
-use super::{COMMAND, PciFault};
+use super::fault::PciFault;
+use super::header::COMMAND;
 
 /// In the word of command and status: there is a list.
 const HAS_LIST: u32 = 1 << (16 + 4);

@@ -6,7 +6,8 @@
 //! and sizes make sense. So no sum of its overflows, and what it maps is what was checked.
 
 use super::bar::{BAR0, Bars};
-use super::{COMMAND, PciFault};
+use super::fault::PciFault;
+use super::header::COMMAND;
 
 /// The capability of vendors, which virtio uses for its regions.
 pub(crate) const CAPABILITY_VENDOR: u8 = 0x09;

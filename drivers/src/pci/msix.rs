@@ -8,7 +8,7 @@ use virtio_drivers::Hal;
 use virtio_drivers::transport::pci::bus::{Command, ConfigurationAccess, DeviceFunction};
 use volatile::map_field;
 
-use super::{Capability, Message, Pci, PciFault};
+use super::{Capability, Message, MsixEntry, Pci, PciFault};
 
 const CAPABILITY_MSIX: u8 = 0x11;
 
@@ -17,16 +17,6 @@ const ENABLE: u32 = 1 << 31;
 const MASK_ALL: u32 = 1 << 30;
 /// In the message control: the last vector's number.
 const LAST_VECTOR: u16 = 0x7ff;
-
-/// An entry of the table (6.8.2.6 to 6.8.2.9).
-#[repr(C)]
-pub(super) struct Entry {
-    address_low: u32,
-    address_high: u32,
-    data: u32,
-    /// Bit 0; the others are reserved.
-    masked: u32,
-}
 
 impl<C: ConfigurationAccess> Pci<C> {
     /// How many MSI-X vectors the function has; 0 if it has no MSI-X.
@@ -49,8 +39,8 @@ impl<C: ConfigurationAccess> Pci<C> {
         self.write(at, msix.offset(), control | MASK_ALL);
         self.enable(at, Command::INTERRUPT_DISABLE);
         for (i, message) in (0..).zip(messages) {
-            let start = offset + i * size_of::<Entry>() as u64;
-            let mut entry = Self::registers::<H, Entry>(&bars, bar, start)?;
+            let start = offset + i * size_of::<MsixEntry>() as u64;
+            let mut entry = Self::registers::<H, MsixEntry>(&bars, bar, start)?;
             let entry = entry.as_mut_ptr();
             map_field!(entry.masked).write(1);
             map_field!(entry.address_low).write(message.address as u32);

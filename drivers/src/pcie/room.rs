@@ -12,7 +12,7 @@ use core::ops::Range;
 
 use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction, HeaderType};
 
-use super::Port;
+use super::port::Port;
 use crate::pci::{BAR0, Bar, Pci, PciFault};
 
 const MEMORY: u8 = 0x20;

@@ -21,7 +21,7 @@ use virtio_drivers::transport::Transport;
 use virtio_drivers::transport::pci::VirtioPciError;
 use virtio_drivers::transport::pci::bus::DeviceFunction;
 
-use self::ring::Fetched;
+use self::ring::look::Fetched;
 use crate::pci::PciFault;
 
 /// What a driver asks of its device beyond `virtio_drivers`' [`Transport`].

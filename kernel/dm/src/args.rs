@@ -2,7 +2,7 @@
 //!
 //! Place: the table parser makes an [`Args`] of each line;
 //! [`TargetType::create`](crate::TargetType::create) takes words from it in
-//! the order of its grammar.
+//! the order of its grammar. `context.rs` opens the devices that they name.
 //!
 //! Rule: a refusal names the column of the word it is about, and says what to
 //! do. Columns count characters from 1, as editors do.
@@ -23,11 +23,6 @@
 use alloc::format;
 use alloc::string::String;
 use core::fmt;
-
-use bio::{Extent, SECTOR_SIZE, Sector, Sectors};
-
-use crate::devices::DeviceRef;
-use crate::target::Context;
 
 /// A word of a table entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,52 +132,6 @@ impl<'a> Args<'a> {
         Ok(Args { rest, ..start })
     }
 
-    /// The next word as the name of a device, which is opened.
-    pub fn device(&mut self, context: &Context<'_>) -> Result<DeviceRef, ArgError> {
-        let word = self.next("device name")?;
-        open(word, context)
-    }
-
-    /// The next two words as a device and the sector at which the target's
-    /// length begins there; refused unless that fits the device and its blocks.
-    pub fn device_at(&mut self, context: &Context<'_>) -> Result<(DeviceRef, Sector), ArgError> {
-        self.part_of_device(context, context.length, "entry's length")
-    }
-
-    /// The same for a target that has `length` sectors on that device; `what`
-    /// names them in a refusal.
-    pub fn part_of_device(
-        &mut self,
-        context: &Context<'_>,
-        length: Sectors,
-        what: &str,
-    ) -> Result<(DeviceRef, Sector), ArgError> {
-        let name = self.next("device name")?;
-        let device = open(name, context)?;
-        let word = self.next("device offset")?;
-        let start = Sector(word.number("device offset")?);
-        let capacity = device.capacity();
-        let extent = Extent::try_new(start, length).filter(|extent| extent.fits(capacity));
-        if extent.is_none() {
-            return Err(word.refuse(format!(
-                "{length} sectors from {start} on end beyond `{}`, which has {capacity}; \
-                 shorten the entry or start earlier",
-                name.text
-            )));
-        }
-        let block = u64::from(device.limits().block_size) / SECTOR_SIZE as u64;
-        for (value, at, what) in [(start.0, word, "offset"), (length.0, name, what)] {
-            if !value.is_multiple_of(block) {
-                return Err(at.refuse(format!(
-                    "the {what} {value} is no multiple of the block of `{}`; \
-                     use multiples of {block} sectors",
-                    name.text
-                )));
-            }
-        }
-        Ok((device, start))
-    }
-
     /// Where the next word begins, or is missing.
     pub fn column(&self) -> usize {
         self.column
@@ -220,10 +169,4 @@ impl<'a> Args<'a> {
         let (skipped, rest) = self.rest.split_at(bytes);
         Args { rest, column: self.column + skipped.chars().count() }
     }
-}
-
-fn open(word: Word<'_>, context: &Context<'_>) -> Result<DeviceRef, ArgError> {
-    context.devices.open(word.text).ok_or_else(|| {
-        word.refuse(format!("there is no device `{}`; name an existing one", word.text))
-    })
 }

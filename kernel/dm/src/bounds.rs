@@ -13,8 +13,6 @@
 
 use bio::{NBUF_BIO, Sectors};
 
-use crate::target::FRAMES_PER_TARGET;
-
 /// The longest text of a table, in bytes. A thousand entries with long names fit.
 pub const TABLE_BYTES_MAX: usize = 64 * 1024;
 
@@ -31,6 +29,10 @@ pub const STRIPES_MAX: u64 = 64;
 /// a stack, looks at each.
 pub const DEVICES_MAX: usize = 256;
 
+/// How many frames a target may push on one request. Children that it builds
+/// itself start a new stack.
+pub const FRAMES_PER_TARGET: usize = 1;
+
 /// How many mapped devices may be stacked on a disk. Each takes a frame for its
 /// table and those of its target; an originator above them pushes none.
 pub const DEPTH_MAX: usize = NBUF_BIO / (1 + FRAMES_PER_TARGET);
@@ -39,6 +41,10 @@ pub const DEPTH_MAX: usize = NBUF_BIO / (1 + FRAMES_PER_TARGET);
 /// so the most steps of every walk down that stack. Without this bound, three levels of
 /// 300 lines each would make 27 million flushes of one.
 pub const FLUSHES_MAX: usize = 1024;
+
+/// What a table is refused with for which there is no memory.
+pub const NO_ROOM: &str =
+    "there is not enough memory for it; remove devices, or let them be smaller";
 
 /// What a device without a table takes, and a few words about it, in bytes.
 pub const DEVICE_ROOM: usize = 16 * 1024;

@@ -12,13 +12,12 @@
 //!   target is gone, and not only after the last completion has returned.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Deref;
 
 use bio::BlockDevice;
 use bio::sync::{Lock, Rank};
-
-use crate::device::MappedDevice;
 
 /// The rank of a device's name. Nothing is taken after it, so that a name can
 /// be read whatever else is held.
@@ -28,6 +27,16 @@ const NAME: Rank = Rank(u8::MAX);
 pub trait Devices {
     /// Opens the device called `name`, if there is one.
     fn open(&self, name: &str) -> Option<DeviceRef>;
+}
+
+/// What a mapped device tells of its place in the stack.
+pub(crate) trait Mapped: BlockDevice {
+    /// The mapped devices that it lies on, or may lie on after the next resume.
+    fn lower(&self) -> Vec<Arc<dyn Mapped>>;
+
+    /// What it passes a flush on to now, and what after the next resume; `None` for what
+    /// answers a flush by itself.
+    fn flushed(&self) -> [Vec<Option<DeviceHandle>>; 2];
 }
 
 /// A block device, held open; use it like the [`DeviceHandle`], hence like the
@@ -54,7 +63,7 @@ struct Node {
 
 enum Kind {
     Disk(Arc<dyn BlockDevice>),
-    Mapped(Arc<MappedDevice>),
+    Mapped(Arc<dyn Mapped>),
 }
 
 impl DeviceRef {
@@ -64,7 +73,7 @@ impl DeviceRef {
     }
 
     /// A mapped device under a name, open once.
-    pub(crate) fn mapped(name: &str, device: Arc<MappedDevice>) -> DeviceRef {
+    pub(crate) fn mapped(name: &str, device: Arc<dyn Mapped>) -> DeviceRef {
         DeviceRef::of(name, Kind::Mapped(device))
     }
 
@@ -105,7 +114,7 @@ impl DeviceHandle {
     }
 
     /// The mapped device it is, unless it is a disk.
-    pub(crate) fn as_mapped(&self) -> Option<&Arc<MappedDevice>> {
+    pub(crate) fn as_mapped(&self) -> Option<&Arc<dyn Mapped>> {
         match &self.0.kind {
             Kind::Disk(_) => None,
             Kind::Mapped(device) => Some(device),

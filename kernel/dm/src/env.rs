@@ -9,9 +9,30 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
-use crate::events::Event;
+/// How much something that happened matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It was to be expected.
+    Info,
+    /// Something is worse than it was, and requests go on.
+    Warning,
+    /// Requests fail.
+    Error,
+}
+
+/// Something that happened to a mapped device.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    /// What the device is called now.
+    pub device: &'a str,
+    /// How much it matters.
+    pub severity: Severity,
+    /// What happened, in a line without the device's name.
+    pub what: fmt::Arguments<'a>,
+}
 
 /// Something to be done later.
 ///

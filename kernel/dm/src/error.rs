@@ -9,9 +9,8 @@ use core::fmt;
 use bio::IoError;
 
 use crate::args::ArgError;
-use crate::bounds::DEVICES_MAX;
+use crate::bounds::{DEVICES_MAX, NO_ROOM};
 use crate::name::NameFault;
-use crate::target::NO_ROOM;
 
 /// Why a table was refused. Nothing has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]

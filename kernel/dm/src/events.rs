@@ -1,4 +1,4 @@
-//! The event counter of a mapped device, and what happened in words.
+//! The event counter of a mapped device, and the way of its words into the log.
 //!
 //! Place: a target raises an event when its status changed in a way that a
 //! person should hear of (a leg failed, a resync ended); `dmsetup wait` waits
@@ -14,29 +14,7 @@ use core::mem;
 
 use bio::sync::{self, Lock, Rank};
 
-use crate::env::Env;
-
-/// How much something that happened matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// It was to be expected.
-    Info,
-    /// Something is worse than it was, and requests go on.
-    Warning,
-    /// Requests fail.
-    Error,
-}
-
-/// Something that happened to a mapped device.
-#[derive(Clone, Copy, Debug)]
-pub struct Event<'a> {
-    /// What the device is called now.
-    pub device: &'a str,
-    /// How much it matters.
-    pub severity: Severity,
-    /// What happened, in a line without the device's name.
-    pub what: fmt::Arguments<'a>,
-}
+use crate::env::{Env, Event, Severity};
 
 /// Counts events and calls those who wait for one.
 pub struct Events(Lock<State>);

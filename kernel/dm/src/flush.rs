@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use bio::{Bio, BlockDevice, Limits, Piece, Sector, Sectors, split};
 
 use crate::devices::{DeviceHandle, DeviceRef};
-use crate::table::{Entry, Place};
+use crate::entry::{Entry, Place};
 use crate::target::Target;
 
 /// What becomes of a flush.

@@ -9,7 +9,7 @@
 //! [`MappedDevice::resume`] lets it run. A request then goes:
 //!
 //! ```text
-//! MappedDevice::strategy   held, or counted              device.rs
+//! MappedDevice::strategy   held, or counted              device/
 //!   Table::strategy        checked, frame pushed, split  table.rs
 //!     Target::strategy     at the entry's own sectors    targets/
 //!       a device below
@@ -64,8 +64,10 @@ extern crate alloc;
 
 mod args;
 pub mod bounds;
+mod context;
 mod device;
 mod devices;
+mod entry;
 mod env;
 mod error;
 mod events;
@@ -80,13 +82,15 @@ mod target;
 mod targets;
 
 pub use args::{ArgError, Args, Word};
-pub use bounds::DEPTH_MAX;
-pub use device::{Done, Info, MappedDevice, Mode, Slot, Suspend};
+pub use bounds::{DEPTH_MAX, FRAMES_PER_TARGET, NO_ROOM};
+pub use context::Context;
+pub use device::suspend::{Done, Suspend};
+pub use device::{Info, MappedDevice, Mode, Slot};
 pub use devices::{DeviceHandle, DeviceRef, Devices};
-pub use env::{Env, Work};
+pub use env::{Env, Event, Severity, Work};
 pub use error::{DmError, TableError};
-pub use events::{Event, Events, Severity};
+pub use events::Events;
 pub use limits::{UNLIMITED, stack};
 pub use name::{NAME_MAX, NameFault, check_name};
 pub use registry::{Dm, Listed};
-pub use target::{Context, FRAMES_PER_TARGET, MessageError, NO_ROOM, Target, TargetType};
+pub use target::{MessageError, Target, TargetType};

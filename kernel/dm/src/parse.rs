@@ -14,14 +14,15 @@ use alloc::vec::Vec;
 use bio::{Extent, SECTOR_SIZE, Sector, Sectors};
 
 use crate::args::{ArgError, Args, Word};
-use crate::bounds::{CAPACITY_MAX, ENTRIES_MAX, TABLE_BYTES_MAX, TABLE_ROOM};
-use crate::device::MappedDevice;
+use crate::bounds::{CAPACITY_MAX, ENTRIES_MAX, NO_ROOM, TABLE_BYTES_MAX, TABLE_ROOM};
+use crate::context::Context;
 use crate::devices::Devices;
+use crate::entry::Entry;
 use crate::env::Env;
 use crate::error::TableError;
 use crate::events::Events;
-use crate::table::{Entry, Table};
-use crate::target::{Context, NO_ROOM, TargetType};
+use crate::table::{Counts, Table};
+use crate::target::TargetType;
 
 /// What the words of a table may refer to.
 pub(crate) struct Scope<'a> {
@@ -35,7 +36,7 @@ pub(crate) struct Scope<'a> {
 pub(crate) fn parse(
     text: &str,
     scope: &Scope<'_>,
-    device: Weak<MappedDevice>,
+    device: Weak<dyn Counts>,
 ) -> Result<Table, TableError> {
     check_size(text, scope)?;
     let mut entries: Vec<Entry> = Vec::new();

@@ -17,7 +17,8 @@ use bio::BlockDevice;
 use bio::sync::{Lock, Rank};
 
 use crate::bounds::{DEVICE_ROOM, DEVICES_MAX};
-use crate::device::{Done, End, MappedDevice};
+use crate::device::MappedDevice;
+use crate::device::suspend::{Done, End};
 use crate::devices::{DeviceRef, Devices};
 use crate::env::Env;
 use crate::error::DmError;
@@ -36,7 +37,13 @@ pub struct Dm {
 
 struct Registry {
     types: Vec<Arc<dyn TargetType>>,
-    devices: Vec<DeviceRef>,
+    devices: Vec<Known>,
+}
+
+/// A device that the registry knows, a mapped one also as what it is.
+struct Known {
+    device: DeviceRef,
+    mapped: Option<Arc<MappedDevice>>,
 }
 
 /// A device of the registry.
@@ -77,7 +84,7 @@ impl Dm {
     /// Adds a disk. Refused if the name is taken or none, or if there are
     /// [`DEVICES_MAX`] devices.
     pub fn add_disk(&self, name: &str, disk: Arc<dyn BlockDevice>) -> Result<(), DmError> {
-        self.add(DeviceRef::new(good(name)?, disk))
+        self.add(Known { device: DeviceRef::new(good(name)?, disk), mapped: None })
     }
 
     /// Adds a mapped device without a table. Refused if the name is taken or none, if there
@@ -87,18 +94,19 @@ impl Dm {
             return Err(DmError::NoRoom);
         }
         let device = MappedDevice::new(Events::logged(self.env.clone(), name));
-        self.add(DeviceRef::mapped(good(name)?, device.clone()))?;
+        let known = DeviceRef::mapped(good(name)?, device.clone());
+        self.add(Known { device: known, mapped: Some(device.clone()) })?;
         Ok(device)
     }
 
-    fn add(&self, device: DeviceRef) -> Result<(), DmError> {
+    fn add(&self, known: Known) -> Result<(), DmError> {
         let mut registry = self.registry.lock();
-        registry.check_free(&device.name())?;
+        registry.check_free(&known.device.name())?;
         if registry.devices.len() == DEVICES_MAX {
             return Err(DmError::TooMany);
         }
         registry.devices.try_reserve(1).map_err(|_| DmError::NoRoom)?;
-        registry.devices.push(device);
+        registry.devices.push(known);
         Ok(())
     }
 
@@ -112,10 +120,10 @@ impl Dm {
     /// All devices, disks and mapped, in the order in which they were added.
     pub fn list(&self) -> Vec<Listed> {
         let registry = self.registry.lock();
-        let listed = |device: &DeviceRef| Listed {
+        let listed = |Known { device, mapped }: &Known| Listed {
             device: device.clone(),
             open: device.count() - 2,
-            mapped: device.as_mapped().is_some(),
+            mapped: mapped.is_some(),
         };
         registry.devices.iter().map(listed).collect()
     }
@@ -128,10 +136,11 @@ impl Dm {
         let device = self.get(name)?;
         let scope =
             Scope { types: &self.types(), devices: self, env: &self.env, events: device.events() };
-        let table = Arc::new(parse(text, &scope, Arc::downgrade(&device))?);
+        let counts = Arc::downgrade(&device);
+        let table = Arc::new(parse(text, &scope, counts)?);
         let replaced = {
             let registry = self.registry.lock();
-            stack::check(&registry.devices, &device, &table)?;
+            stack::check(registry.all(), &*device, &table)?;
             device.load(table.clone())
         };
         // What was replaced goes when no lock is held.
@@ -145,7 +154,7 @@ impl Dm {
         let (index, device) = registry.mapped(old)?;
         registry.check_free(new)?;
         device.events().rename(new);
-        registry.devices[index].rename(new);
+        registry.devices[index].device.rename(new);
         Ok(())
     }
 
@@ -167,7 +176,7 @@ impl Dm {
 impl Devices for Dm {
     fn open(&self, name: &str) -> Option<DeviceRef> {
         let registry = self.registry.lock();
-        registry.devices.iter().find(|device| *device.name() == *name).cloned()
+        registry.all().find(|device| *device.name() == *name).cloned()
     }
 }
 
@@ -178,8 +187,12 @@ fn good(name: &str) -> Result<&str, DmError> {
 }
 
 impl Registry {
+    fn all(&self) -> impl Iterator<Item = &DeviceRef> + Clone {
+        self.devices.iter().map(|known| &known.device)
+    }
+
     fn check_free(&self, name: &str) -> Result<(), DmError> {
-        if self.devices.iter().any(|device| *device.name() == *name) {
+        if self.all().any(|device| *device.name() == *name) {
             return Err(DmError::Exists(name.into()));
         }
         Ok(())
@@ -187,17 +200,17 @@ impl Registry {
 
     /// The mapped device called `name`, and its index.
     fn mapped(&self, name: &str) -> Result<(usize, &Arc<MappedDevice>), DmError> {
-        let mut mapped =
-            self.devices.iter().enumerate().filter(|(_, device)| *device.name() == *name);
-        mapped
-            .find_map(|(index, device)| Some((index, device.as_mapped()?)))
+        let mut named =
+            self.devices.iter().enumerate().filter(|(_, known)| *known.device.name() == *name);
+        named
+            .find_map(|(index, known)| Some((index, known.mapped.as_ref()?)))
             .ok_or_else(|| DmError::NotFound(name.into()))
     }
 
     /// Takes out a mapped device that is not open, and ends it.
     fn take(&mut self, name: &str) -> Result<End, DmError> {
         let (index, device) = self.mapped(name)?;
-        let open = self.devices[index].count() - 1;
+        let open = self.devices[index].device.count() - 1;
         if open > 0 {
             return Err(DmError::Open(name.into(), open));
         }

@@ -12,29 +12,29 @@
 
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::ptr;
 
 use crate::bounds::{DEPTH_MAX, FLUSHES_MAX};
-use crate::device::MappedDevice;
-use crate::devices::{DeviceHandle, DeviceRef};
+use crate::devices::{DeviceHandle, DeviceRef, Mapped};
+use crate::entry::Place;
 use crate::error::TableError;
-use crate::table::{Place, Table};
+use crate::table::Table;
 
 /// Refuses a table for `device` if the stack would not do with it; `all` are the devices of
 /// the registry.
-pub(crate) fn check(
-    all: &[DeviceRef],
-    device: &Arc<MappedDevice>,
+pub(crate) fn check<'a>(
+    all: impl Iterator<Item = &'a DeviceRef> + Clone,
+    device: &dyn Mapped,
     table: &Table,
 ) -> Result<(), TableError> {
     let mut before = Heights { device, known: BTreeMap::new() };
-    let mapped = || all.iter().filter_map(|device| device.as_mapped());
-    let above = mapped().filter_map(|upper| before.of(upper).above).max().unwrap_or(0);
+    let mapped = all.clone().filter_map(|device| device.as_mapped());
+    let above = mapped.filter_map(|upper| before.of(&**upper).above).max().unwrap_or(0);
     for (place, lower) in table.below() {
         let Some(mapped) = lower.as_mapped() else { continue };
         let name = lower.name();
-        let height = before.of(mapped);
+        let height = before.of(&**mapped);
         if height.above.is_some() {
             return refuse(
                 *place,
@@ -74,34 +74,34 @@ struct Height {
 
 /// The heights of all devices, as far as they were asked for.
 struct Heights<'a> {
-    device: &'a Arc<MappedDevice>,
+    device: &'a dyn Mapped,
     known: BTreeMap<usize, Height>,
 }
 
 impl Heights<'_> {
-    fn of(&mut self, upper: &Arc<MappedDevice>) -> Height {
+    fn of(&mut self, upper: &dyn Mapped) -> Height {
         if let Some(&known) = self.known.get(&key(upper)) {
             return known;
         }
-        let below: Vec<Height> = upper.lower().iter().map(|next| self.of(next)).collect();
+        let below: Vec<Height> = upper.lower().iter().map(|next| self.of(&**next)).collect();
         let above = below.iter().filter_map(|it| it.above).max().map(|steps| steps + 1);
         let height = Height {
             depth: 1 + below.iter().map(|it| it.depth).max().unwrap_or(0),
-            above: if Arc::ptr_eq(upper, self.device) { Some(0) } else { above },
+            above: if key(upper) == key(self.device) { Some(0) } else { above },
         };
         self.known.insert(key(upper), height);
         height
     }
 }
 
-fn key(device: &Arc<MappedDevice>) -> usize {
-    Arc::as_ptr(device).addr()
+fn key(device: &dyn Mapped) -> usize {
+    ptr::from_ref(device).addr()
 }
 
 /// Refuses a table with which a flush of some device would become too many.
-fn check_flushes(
-    all: &[DeviceRef],
-    device: &Arc<MappedDevice>,
+fn check_flushes<'a>(
+    all: impl Iterator<Item = &'a DeviceRef>,
+    device: &dyn Mapped,
     table: &Table,
 ) -> Result<(), TableError> {
     let mut flushes = Flushes { known: BTreeMap::new() };
@@ -146,18 +146,18 @@ impl Flushes {
     /// Of a device, or of an entry that passes its flush on to none.
     fn of(&mut self, device: Option<&DeviceHandle>) -> usize {
         let Some(mapped) = device.and_then(|device| device.as_mapped()) else { return 1 };
-        if let Some(&known) = self.known.get(&key(mapped)) {
+        if let Some(&known) = self.known.get(&key(&**mapped)) {
             return known;
         }
         // Both tables count, as the inactive one may serve the next moment.
         let [active, inactive] = mapped.flushed().map(|flushed| self.sum(&flushed));
         let most = active.max(inactive);
-        self.known.insert(key(mapped), most);
+        self.known.insert(key(&**mapped), most);
         most
     }
 
     /// Of a mapped device with its active table.
-    fn active(&mut self, device: &MappedDevice) -> usize {
+    fn active(&mut self, device: &dyn Mapped) -> usize {
         let [active, _] = device.flushed();
         self.sum(&active)
     }

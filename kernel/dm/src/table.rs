@@ -18,29 +18,20 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use bio::{
-    Bio, BioDone, BlockDevice, Buf, BufCmd, BufDone, ErrorKind, Extent, IoResult, Limits, Piece,
-    SECTOR_SIZE, Sector, Sectors, split,
+    Bio, BioDone, Buf, BufCmd, BufDone, ErrorKind, Extent, IoResult, Limits, Piece, SECTOR_SIZE,
+    Sector, Sectors, split,
 };
 
-use crate::device::MappedDevice;
-use crate::devices::DeviceHandle;
+use crate::devices::{DeviceHandle, Mapped};
+use crate::entry::{Entry, Place};
 use crate::flush::FlushPlan;
 use crate::limits::stack;
-use crate::target::{Target, TargetType};
+use crate::target::Target;
 
-/// Where something stands in a table's text: line and column, from 1.
-pub(crate) type Place = (usize, usize);
-
-/// Part of a table.
-pub(crate) struct Entry {
-    /// Its sectors in the mapped device.
-    pub(crate) extent: Extent,
-    pub(crate) kind: Arc<dyn TargetType>,
-    pub(crate) target: Arc<dyn Target>,
-    /// What [`Target::limits`] says.
-    pub(crate) limits: Limits,
-    /// Where it begins in the text.
-    pub(crate) place: Place,
+/// Who counts the requests of a table: the device that it was loaded into.
+pub(crate) trait Counts: Send + Sync {
+    /// A request has completed, and its completion returned.
+    fn completed(&self);
 }
 
 /// A table, bound to the device it was loaded into.
@@ -51,7 +42,7 @@ pub(crate) struct Table {
     below: Vec<(Place, DeviceHandle)>,
     /// The way of a flush.
     flush: FlushPlan,
-    device: Weak<MappedDevice>,
+    device: Weak<dyn Counts>,
 }
 
 impl Table {
@@ -59,7 +50,7 @@ impl Table {
     /// and they lie as they should.
     pub(crate) fn new(
         entries: Vec<Entry>,
-        device: Weak<MappedDevice>,
+        device: Weak<dyn Counts>,
     ) -> Result<Table, TryReserveError> {
         let end = entries.iter().fold(Sector(0), |start, entry| {
             assert_eq!(entry.extent.start(), start, "entries lie without gap or overlap");
@@ -97,7 +88,7 @@ impl Table {
     }
 
     /// The mapped devices that it lies on.
-    pub(crate) fn lower(&self) -> impl Iterator<Item = Arc<MappedDevice>> {
+    pub(crate) fn lower(&self) -> impl Iterator<Item = Arc<dyn Mapped>> {
         self.below.iter().filter_map(|(_, device)| device.as_mapped().cloned())
     }
 
@@ -200,28 +191,6 @@ fn each_once(entries: &[Entry]) -> Result<Vec<(Place, DeviceHandle)>, TryReserve
     below.try_reserve_exact(all.len())?;
     below.extend(all.into_iter().map(|(_, place, device)| (place, device)));
     Ok(below)
-}
-
-impl Entry {
-    /// Where `sector` lies, counted from the start of the entry.
-    fn offset(&self, sector: Sector) -> Sector {
-        Sector(0) + (sector - self.extent.start())
-    }
-}
-
-/// An entry as the device that one piece of a split request goes to.
-impl BlockDevice for Entry {
-    fn capacity(&self) -> Sectors {
-        self.extent.count()
-    }
-
-    fn limits(&self) -> Limits {
-        self.limits
-    }
-
-    fn strategy(&self, bio: Bio) {
-        self.target.strategy(bio);
-    }
 }
 
 /// The text that makes this table, one entry a line.

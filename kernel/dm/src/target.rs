@@ -8,7 +8,7 @@
 //! - It sees only requests that lie within its entry, are not empty, are
 //!   aligned to its [`limits`](Target::limits) and no write if it takes none;
 //!   their extents count from the entry's start.
-//! - It pushes at most one frame on a request ([`FRAMES_PER_TARGET`]). One that
+//! - It pushes at most one frame on a request ([`FRAMES_PER_TARGET`](crate::FRAMES_PER_TARGET)). One that
 //!   has several devices and a request that meets more than one of them makes
 //!   children, by [`bio::split`]: the table cuts requests at its entries only.
 //! - It completes every request exactly once. The table, hence the target,
@@ -27,20 +27,11 @@ use alloc::vec::Vec;
 use core::any::Any;
 use core::fmt;
 
-use bio::{Bio, Limits, Sectors};
+use bio::{Bio, Limits};
 
 use crate::args::{ArgError, Args};
-use crate::devices::{DeviceRef, Devices};
-use crate::env::Env;
-use crate::events::Events;
-
-/// How many frames a target may push on one request. Children that it builds
-/// itself start a new stack.
-pub const FRAMES_PER_TARGET: usize = 1;
-
-/// What a table is refused with for which there is no memory.
-pub const NO_ROOM: &str =
-    "there is not enough memory for it; remove devices, or let them be smaller";
+use crate::context::Context;
+use crate::devices::DeviceRef;
 
 /// A kind of target, as registered under the name that tables use.
 pub trait TargetType: Send + Sync {
@@ -65,18 +56,6 @@ pub trait TargetType: Send + Sync {
         args: &mut Args<'_>,
         context: &Context<'_>,
     ) -> Result<Arc<dyn Target>, ArgError>;
-}
-
-/// What a new target gets beside its arguments.
-pub struct Context<'a> {
-    /// The length of its entry; not zero.
-    pub length: Sectors,
-    /// Where it finds devices; see [`Args::device`] and [`Args::device_at`].
-    pub devices: &'a dyn Devices,
-    /// Time, delayed work and randomness.
-    pub env: Arc<dyn Env>,
-    /// The event counter of the mapped device.
-    pub events: Arc<Events>,
 }
 
 /// One entry's part of a mapped device.

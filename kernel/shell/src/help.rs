@@ -2,7 +2,7 @@
 //!
 //! Place: the console prints what [`text`] gives. Lines end in `\n`.
 
-use crate::spec::{COMMANDS, CommandSpec};
+use crate::spec::{COMMANDS, CommandSpec, matching};
 use crate::usage::HERE;
 use alloc::string::String;
 use core::fmt::Write;
@@ -35,14 +35,6 @@ pub fn text(topic: Option<&str>) -> String {
         Some(topic) => matching(topic).try_for_each(|spec| explain(spec, &mut text)),
     };
     text
-}
-
-/// The commands that a topic names: one by its whole name, or all that share
-/// its first word.
-pub(crate) fn matching(topic: &str) -> impl Iterator<Item = &'static CommandSpec> + '_ {
-    COMMANDS.iter().filter(move |spec| {
-        spec.name.strip_prefix(topic).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-    })
 }
 
 fn list(text: &mut String) -> core::fmt::Result {

@@ -17,9 +17,8 @@
 //! asking for another name is our bug and panics, which the test that parses
 //! every example would show.
 
-use crate::parse::{ParseError, shown};
+use crate::error::{ParseError, shown};
 use crate::size::{Size, SizeError, Span, number};
-use crate::spec::CommandSpec;
 use crate::token::{Token, is_here};
 use alloc::format;
 use alloc::string::String;
@@ -86,6 +85,12 @@ pub(crate) fn items(usage: &'static str) -> Vec<Item> {
     items
 }
 
+/// The usage of the command `name` as an error or `help` shows it.
+pub(crate) fn usage_line(name: &str, usage: &str) -> String {
+    let space = if usage.is_empty() { "" } else { " " };
+    format!("usage: {name}{space}{usage}")
+}
+
 fn bare(word: &'static str) -> &'static str {
     word.trim_start_matches('[').trim_end_matches(']')
 }
@@ -93,7 +98,9 @@ fn bare(word: &'static str) -> &'static str {
 /// The words of a line, each under the name its usage line gives it.
 #[derive(Debug)]
 pub(crate) struct Args<'t> {
-    spec: &'static CommandSpec,
+    /// The command.
+    name: &'static str,
+    usage: &'static str,
     bound: Vec<(&'static str, &'t Token)>,
     /// The column after the last word.
     end: usize,
@@ -101,16 +108,17 @@ pub(crate) struct Args<'t> {
 }
 
 impl<'t> Args<'t> {
-    /// Gives each word its name; `end` is the column after the last word, and
-    /// `document` the lines after this one that belong to it.
+    /// Gives each word its name, by the usage of the command `name`; `end` is the column
+    /// after the last word, and `document` the lines after this one that belong to it.
     pub(crate) fn bind(
-        spec: &'static CommandSpec,
+        name: &'static str,
+        usage: &'static str,
         words: &'t [Token],
         end: usize,
         document: Option<&'t str>,
     ) -> Result<Self, ParseError> {
-        let items = items(spec.usage);
-        let mut args = Self { spec, bound: Vec::new(), end, document };
+        let items = items(usage);
+        let mut args = Self { name, usage, bound: Vec::new(), end, document };
         let mut places = items.iter().filter(|i| matches!(i.kind, Kind::Word | Kind::Rest));
         let mut rest = None;
         let mut words = words.iter();
@@ -143,7 +151,7 @@ impl<'t> Args<'t> {
     ) -> Result<(), ParseError> {
         let known = items.iter().find(|item| item.name == word.text);
         let Some(item) = known else {
-            let what = format!("{} is no option of {}", shown(&word.text), self.spec.name);
+            let what = format!("{} is no option of {}", shown(&word.text), self.name);
             return Err(self.refuse(word.column, what));
         };
         if self.find(item.name).is_some() {
@@ -164,7 +172,7 @@ impl<'t> Args<'t> {
         let what = match items.iter().find(|item| item.kind == Kind::Here) {
             None => format!(
                 "{} takes no lines after it; quote {} if it is text",
-                self.spec.name,
+                self.name,
                 shown(&word.text)
             ),
             Some(item) if self.find(item.name).is_some() => "one here-document is enough".into(),
@@ -205,7 +213,7 @@ impl<'t> Args<'t> {
 
     /// An error at `column`, with this command's usage as the advice.
     pub(crate) fn refuse(&self, column: usize, what: String) -> ParseError {
-        ParseError { column, what, next: self.spec.usage_line() }
+        ParseError { column, what, next: usage_line(self.name, self.usage) }
     }
 
     /// The word bound to `name`, if the line has one.
@@ -222,7 +230,7 @@ impl<'t> Args<'t> {
     pub(crate) fn word(&self, name: &str) -> &'t Token {
         match self.find(name) {
             Some(token) => token,
-            None => panic!("`{}` asks for {name}, which its usage line lacks", self.spec.name),
+            None => panic!("`{}` asks for {name}, which its usage line lacks", self.name),
         }
     }
 

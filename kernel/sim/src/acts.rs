@@ -19,16 +19,15 @@
 //!   that is made then knows of no loss before it.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::fmt;
 
 use crate::chooser::Chooser;
-use crate::history::OpId;
 use crate::lives::{Books, Stage, Stop};
 use crate::mishaps::Spared;
-use crate::subject::{Life, Subject};
+use crate::stamp::OpId;
+use crate::subject::{Life, Subject, Word};
 use crate::violation::Violation;
 use crate::world::World;
 
@@ -44,33 +43,6 @@ pub const ACT_BESIDES_ONE_IN: u32 = 6;
 /// So many faults may keep a device that goes from recording what a person said: it is to
 /// try twice.
 const FAULTS_EXCUSED: u32 = 2;
-
-/// What a person may say to a device, of its legs by their numbers in the world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Word {
-    /// What is there to see?
-    Look,
-    /// Something that changes no data: so many ways there may be.
-    Tune(usize),
-    /// The leg is to be out.
-    Fail(usize),
-    /// The leg is to be taken back; `force`: whatever it holds.
-    Add(usize, bool),
-    /// The leg that is out is no member any more.
-    Forget(usize),
-    /// The second leg is to take the first one's place.
-    Replace(usize, usize),
-    /// It is to start with what is there.
-    StartDegraded,
-    /// It is to start with this leg's half.
-    Keep(usize),
-    /// All legs are to be compared.
-    Check,
-    /// They are to be made equal.
-    Repair,
-    /// That is to end.
-    Idle,
-}
 
 /// The ways there are to [tune](Word::Tune) a device.
 pub const TUNES: usize = 5;
@@ -347,29 +319,4 @@ impl World<'_> {
 
 fn without(flush: bool) -> &'static str {
     if flush { "" } else { " without a flush" }
-}
-
-impl fmt::Display for Word {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plain = match self {
-            Word::Look => "show",
-            Word::Tune(way) => return write!(f, "tune {way}"),
-            Word::Fail(leg) => return write!(f, "fail {leg}"),
-            Word::Add(leg, false) => return write!(f, "add {leg}"),
-            Word::Add(leg, true) => return write!(f, "add {leg} force"),
-            Word::Forget(leg) => return write!(f, "forget {leg}"),
-            Word::Replace(old, new) => return write!(f, "replace {old} {new}"),
-            Word::Keep(leg) => return write!(f, "keep {leg}"),
-            Word::StartDegraded => "start_degraded",
-            Word::Check => "check",
-            Word::Repair => "repair",
-            Word::Idle => "idle",
-        };
-        f.pad(plain)
-    }
-}
-
-/// What a device answers that knows nothing of all that.
-pub(crate) fn not_understood() -> Result<String, String> {
-    Err("not understood".into())
 }

@@ -9,8 +9,9 @@ use alloc::vec::Vec;
 use bio::{Extent, Sector, Sectors};
 
 use crate::chooser::Chooser;
-use crate::history::{History, Op, OpId};
+use crate::history::{History, Op};
 use crate::scenario::Load;
+use crate::stamp::OpId;
 
 /// After so many failures a device is taken for dead, and asked no more.
 pub const FAILURES_MAX: u32 = 16;

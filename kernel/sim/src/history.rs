@@ -23,8 +23,9 @@ use bytes::BytesMut;
 
 use crate::cache::Content;
 use crate::digest::Digest;
-use crate::linear::{Moment, Register, WriteEnd};
-use crate::stamp::{self, Stamp};
+use crate::linear::{Register, WriteEnd};
+use crate::moment::Moment;
+use crate::stamp::{self, OpId, Stamp};
 use crate::violation::Violation;
 
 /// What a client asks for.
@@ -63,9 +64,6 @@ impl fmt::Display for Op {
         }
     }
 }
-
-/// Names a request of a client; the write `w3` of a stamp is request 3.
-pub type OpId = u32;
 
 /// All requests of a run and all its answers.
 pub struct History(Lock<State>);

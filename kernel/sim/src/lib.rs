@@ -16,7 +16,7 @@
 //! | `scenario.rs`, `clock.rs`, `clients.rs`, `subject.rs` | what a run is made of |
 //! | `world.rs`, `mishaps.rs`, `lives.rs`, `verdict.rs` | a run: what happens next, what goes wrong, starts and ends, what is asked of it |
 //! | `explore.rs` | every run, or many by chance, down to the shortest that fails |
-//! | `actions.rs`, `image.rs`, `digest.rs`, `crashes.rs` | every crash of a short story, and every crash of its recovery |
+//! | `actions.rs`, `image.rs`, `digest.rs`, `crashes/` | every crash of a short story, and every crash of its recovery |
 //!
 //! What the oracle holds a device to is what one disk with a volatile cache
 //! does: requests are linearizable sector by sector, a flush makes durable what
@@ -70,6 +70,7 @@ mod image;
 mod linear;
 mod lives;
 mod mishaps;
+mod moment;
 mod restless;
 mod scenario;
 mod slot;
@@ -81,7 +82,7 @@ mod violation;
 mod world;
 
 pub use actions::{Action, sequences};
-pub use acts::{ACT_BESIDES_ONE_IN, ACT_ONE_IN, TUNES, Word};
+pub use acts::{ACT_BESIDES_ONE_IN, ACT_ONE_IN, TUNES};
 pub use cache::{CACHED_PER_SECTOR_MAX, Content};
 pub use chooser::{Chooser, Decision, Exhaustive, NoReplay, Random, Replay, Seeded, Trace, replay};
 pub use clients::FAILURES_MAX;
@@ -90,14 +91,15 @@ pub use crashes::Crashes;
 pub use disk::{Held, Outcome, Presence, SimDisk};
 pub use explore::{Explored, Factory, Report};
 pub use fault::{Counts, FaultDisk, Hit};
-pub use history::{History, Op, OpId};
+pub use history::{History, Op};
 pub use image::LEG_IMAGES_MAX;
-pub use linear::{Moment, OPEN_WRITES_MAX, Register, WriteEnd};
+pub use linear::{OPEN_WRITES_MAX, Register, WriteEnd};
 pub use lives::ABSENT_ONE_IN;
+pub use moment::Moment;
 pub use restless::STARVED_AFTER;
 pub use scenario::{Fault, Faults, Load, Scenario};
 pub use slot::{Landed, Pending, RequestId};
-pub use stamp::Stamp;
-pub use subject::{Life, Subject, Task};
+pub use stamp::{OpId, Stamp};
+pub use subject::{Life, Subject, Task, Word};
 pub use violation::Violation;
 pub use world::{CRASH_ONE_IN, STOP_ONE_IN, Step, World};

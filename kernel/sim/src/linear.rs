@@ -35,6 +35,7 @@ use core::mem;
 
 use smallvec::{SmallVec, smallvec};
 
+use crate::moment::{Moment, NEVER};
 use crate::stamp::Stamp;
 use crate::undone::Undone;
 
@@ -43,9 +44,6 @@ pub const OPEN_WRITES_MAX: usize = 16;
 
 /// How many values a past has room for without memory of its own: few have more.
 const VALUES_KEPT_INLINE: usize = 4;
-
-/// A moment in a run: its events are counted.
-pub type Moment = u64;
 
 /// How a write ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,9 +100,6 @@ struct Value {
     /// Its write failed: nothing will speak of it again.
     failed: bool,
 }
-
-/// Not yet.
-pub(crate) const NEVER: Moment = Moment::MAX;
 
 impl Register {
     /// A sector that durably holds `stamp`. Without `losses` it remembers less.

@@ -15,6 +15,9 @@ use bio::{SECTOR_SIZE, Sector};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stamp(u64);
 
+/// Names a request of a client; the write `w3` of a stamp is request 3.
+pub type OpId = u32;
+
 /// Marks memory that waits for a read.
 const UNREAD: u64 = 1 << 63;
 /// Marks what a leg held before the first write.

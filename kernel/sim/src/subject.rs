@@ -8,10 +8,9 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use bio::{BlockDevice, Sector, Sectors};
-
-use crate::acts::{self, Word};
 
 /// Where a device stands between its start and its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +24,33 @@ pub enum Life {
     Running,
     /// It will not start from what its legs hold.
     Refused,
+}
+
+/// What a person may say to a device, of its legs by their numbers in the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// What is there to see?
+    Look,
+    /// Something that changes no data: so many ways there may be.
+    Tune(usize),
+    /// The leg is to be out.
+    Fail(usize),
+    /// The leg is to be taken back; `force`: whatever it holds.
+    Add(usize, bool),
+    /// The leg that is out is no member any more.
+    Forget(usize),
+    /// The second leg is to take the first one's place.
+    Replace(usize, usize),
+    /// It is to start with what is there.
+    StartDegraded,
+    /// It is to start with this leg's half.
+    Keep(usize),
+    /// All legs are to be compared.
+    Check,
+    /// They are to be made equal.
+    Repair,
+    /// That is to end.
+    Idle,
 }
 
 /// Something that a device does beside what clients ask for.
@@ -105,7 +131,7 @@ pub trait Subject {
     /// A person says something. The answer, or why it is refused.
     fn say(&self, word: Word) -> Result<String, String> {
         let _ = word;
-        acts::not_understood()
+        Err("not understood".into())
     }
 
     /// Asks it to be suspended. False if that is not possible now.
@@ -153,5 +179,25 @@ pub trait Subject {
     /// Whether it has become quiet after [`stop`](Subject::stop).
     fn stopped(&self) -> bool {
         false
+    }
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = match self {
+            Word::Look => "show",
+            Word::Tune(way) => return write!(f, "tune {way}"),
+            Word::Fail(leg) => return write!(f, "fail {leg}"),
+            Word::Add(leg, false) => return write!(f, "add {leg}"),
+            Word::Add(leg, true) => return write!(f, "add {leg} force"),
+            Word::Forget(leg) => return write!(f, "forget {leg}"),
+            Word::Replace(old, new) => return write!(f, "replace {old} {new}"),
+            Word::Keep(leg) => return write!(f, "keep {leg}"),
+            Word::StartDegraded => "start_degraded",
+            Word::Check => "check",
+            Word::Repair => "repair",
+            Word::Idle => "idle",
+        };
+        f.pad(plain)
     }
 }

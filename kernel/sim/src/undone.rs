@@ -10,7 +10,7 @@
 
 use alloc::vec::Vec;
 
-use crate::linear::{Moment, NEVER};
+use crate::moment::{Moment, NEVER};
 use crate::stamp::Stamp;
 
 /// The writes that a sector lost.

@@ -10,8 +10,7 @@ use core::fmt;
 use bio::{ErrorKind, Sector};
 
 use crate::cache::Content;
-use crate::history::OpId;
-use crate::stamp::Stamp;
+use crate::stamp::{OpId, Stamp};
 
 /// A promise that was broken.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! What holds for every source file.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::Path;
 
@@ -22,8 +23,11 @@ pub(super) const RULES: &[(&str, Rule)] = &[
 const UNSAFE_ROOMS: [&str; 3] = ["kernel/src/arch", "kernel/src/mm", "kernel/src/task/switch.rs"];
 
 /// ... and where drivers share memory or registers with a device.
-const UNSAFE_DRIVER_FILES: [&str; 3] =
-    ["drivers/src/pci.rs", "drivers/src/virtio/ring/loan.rs", "drivers/src/virtio/ring/shared.rs"];
+const UNSAFE_DRIVER_FILES: [&str; 3] = [
+    "drivers/src/pci/mod.rs",
+    "drivers/src/virtio/ring/loan.rs",
+    "drivers/src/virtio/ring/shared.rs",
+];
 
 /// The packages that unsafe rooms are in; all others forbid unsafe code.
 const PACKAGES_WITH_UNSAFE: [&str; 2] = ["kernel/src", "drivers/src"];
@@ -106,6 +110,15 @@ fn unfinished(source: &Source) -> Vec<Complaint> {
     complaints
 }
 
+/// Complains about every file that stands beside a folder of its name.
+pub(super) fn beside(sources: &[Source]) -> Vec<Complaint> {
+    let folders: BTreeSet<&Path> =
+        sources.iter().flat_map(|source| source.path.ancestors().skip(1)).collect();
+    let stand = sources.iter().filter(|it| folders.contains(&*it.path.with_extension("")));
+    let what = "beside a folder of its name: move it in there, as `mod.rs`";
+    stand.map(|source| Complaint::new(&source.path, 1, what)).collect()
+}
+
 /// Whether `line` has `word` and not as a part of a longer one.
 fn has_word(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
@@ -168,6 +181,14 @@ mod tests {
     fn a_file_has_at_most_so_many_lines() {
         assert!(lines(length, "a.rs", &"\n".repeat(LINES_MAX)).is_empty());
         assert_eq!(lines(length, "a.rs", &"\n".repeat(LINES_MAX + 1)), [LINES_MAX + 1]);
+    }
+
+    #[test]
+    fn a_file_stands_beside_no_folder_of_its_name() {
+        let paths = ["a/b.rs", "a/b/c.rs", "a/bc.rs", "d/mod.rs", "d/e/mod.rs"];
+        let sources = paths.map(|path| source(path, ""));
+        let [one] = &beside(&sources)[..] else { panic!("{:?}", beside(&sources)) };
+        assert_eq!(one.file, Path::new("a/b.rs"));
     }
 
     #[test]

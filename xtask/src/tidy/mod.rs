@@ -1,16 +1,18 @@
 //! `cargo xtask tidy`: the rules of the project that no compiler checks.
 //!
 //! `arrows` holds packages to the architecture's arrows, `floors` the mirror's files to
-//! its floors, `files` reads every
-//! source file, with `code` telling code from comments, `named` the documentation
-//! for tests that are not there. Rule: a complaint says where, what, and what to do
-//! about it.
+//! its floors, `circles` the files of each crate to having no circle among them: `uses`
+//! tells both which file uses which. `files` reads every source file, with `code` telling
+//! code from comments, `named` the documentation for tests that are not there. Rule: a
+//! complaint says where, what, and what to do about it.
 
 mod arrows;
+mod circles;
 mod code;
 mod files;
 mod floors;
 mod named;
+mod uses;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -65,7 +67,9 @@ pub(crate) fn check() -> Result<Vec<Finding>> {
         let complaints = sources.iter().flat_map(rule).collect();
         (*name, complaints)
     }));
-    findings.push(("the mirror's floors, and no circles", floors::check(&sources)));
+    findings.push(("a folder's own file is its mod.rs", files::beside(&sources)));
+    findings.push(("the mirror's floors", floors::check(&sources)));
+    findings.push(("no circle of files", circles::check(&sources)));
     findings.push(("tests that are named are there", named::check(&sources)?));
     Ok(findings)
 }

@@ -1,6 +1,6 @@
 //! The look at a disk that has gone quiet: was a kick or an interrupt lost?
 //!
-//! Place: beside the queue, called by the kernel every [`GLANCE_MS`]. The watchdog
+//! Place: beside the queue, called by the kernel every [`GLANCE_MS`](super::GLANCE_MS). The watchdog
 //! ([`VirtioBlk::tick`]) gives a device up; this keeps it from having to.
 //!
 //! Rules:
@@ -16,17 +16,15 @@ use virtio_drivers::transport::InterruptStatus;
 
 use super::super::ring::Overdue;
 use super::super::{Device, Failure};
+use super::VirtioBlk;
 use super::queue::Queue;
-use super::{State, VirtioBlk};
+use super::status::State;
 
-/// How often [`VirtioBlk::glance`] is to be called, in milliseconds. A lost kick or
-/// interrupt costs at most two glances; a healthy disk answers in less than one.
-pub const GLANCE_MS: u64 = 10;
 /// The longest pause between two kicks of a device that stands still, in glances.
 const GLANCES_APART_MAX: u64 = 128;
 
 impl<H: Hal, D: Device> VirtioBlk<H, D> {
-    /// Looks for what was lost on the way, to be called every [`GLANCE_MS`]. Never waits.
+    /// Looks for what was lost on the way, to be called every [`GLANCE_MS`](super::GLANCE_MS). Never waits.
     pub fn glance(&self) {
         let reasons = {
             let mut queue = self.queue.lock();

@@ -4,7 +4,7 @@ use arrayvec::ArrayString;
 use bio::{ErrorKind, Limits, Sectors};
 
 use super::super::Failure;
-use super::Features;
+use super::config::Features;
 
 /// Whether a disk takes requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -24,7 +24,7 @@
 
 #[allow(unsafe_code)]
 mod loan;
-mod look;
+pub(super) mod look;
 #[allow(unsafe_code)]
 mod shared;
 

@@ -17,7 +17,7 @@ use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use virtio_drivers::{BufferDirection, Hal, PAGE_SIZE, PhysAddr};
 
-use super::SetupError;
+use super::super::SetupError;
 
 /// The longest header in 64-bit words.
 pub const HEADER_WORDS_MAX: usize = 4;

@@ -1,7 +1,7 @@
 //! Suspending, resuming and ending a mapped device, all split-phase: the
 //! caller gives a callback instead of waiting.
 //!
-//! Place: the other half of `device.rs`, whose state it changes.
+//! Place: the other half of `device/mod.rs`, whose state it changes.
 //!
 //! A suspension goes: hold new requests; tell the targets to hold none back;
 //! wait until nothing is in flight; flush every target; let every target end
@@ -29,8 +29,8 @@ use bio::sync::{Lock, Rank};
 use bio::{Bio, Buf, BufDone, ErrorKind, IoResult};
 
 use super::{Admission, MappedDevice, Mode};
+use crate::env::Severity;
 use crate::error::DmError;
-use crate::events::Severity;
 use crate::table::Table;
 use crate::target::Target;
 

@@ -25,11 +25,12 @@ use bio::sync::{Lock, Rank};
 use bio::{Bio, BufCmd, Limits, Sector, WriteCache};
 
 use crate::args::{ArgError, Args};
+use crate::context::Context;
 use crate::devices::{DeviceHandle, DeviceRef};
 use crate::env::{Env, Work};
 use crate::limits::stack;
-use crate::target::{Context, Target, TargetType};
-use crate::targets::{Up, each_once};
+use crate::target::{Target, TargetType};
+use crate::targets::passing::{Up, each_once};
 
 /// The longest delay, in milliseconds: 49 days, as in Linux.
 const DELAY_MS_MAX: u64 = u32::MAX as u64;

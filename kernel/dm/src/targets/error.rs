@@ -10,9 +10,10 @@ use alloc::vec::Vec;
 use bio::{Bio, BufCmd, ErrorKind, Limits};
 
 use crate::args::{ArgError, Args};
+use crate::context::Context;
 use crate::devices::DeviceRef;
 use crate::limits::UNLIMITED;
-use crate::target::{Context, Target, TargetType};
+use crate::target::{Target, TargetType};
 
 pub(super) struct ErrorType;
 

@@ -31,10 +31,11 @@ use bio::sync::{Lock, Rank};
 use bio::{Bio, BioDone, Buf, BufCmd, BufDone, ErrorKind, IoResult, Limits, Sector};
 
 use crate::args::{ArgError, Args, Word};
+use crate::context::Context;
 use crate::devices::DeviceRef;
 use crate::env::Env;
-use crate::target::{Context, Target, TargetType};
-use crate::targets::Up;
+use crate::target::{Target, TargetType};
+use crate::targets::passing::Up;
 
 /// The longest interval, in seconds, as in Linux.
 const INTERVAL_MAX: u64 = u32::MAX as u64;

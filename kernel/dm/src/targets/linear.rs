@@ -11,9 +11,10 @@ use alloc::vec::Vec;
 use bio::{Bio, Limits, Sector};
 
 use crate::args::{ArgError, Args};
+use crate::context::Context;
 use crate::devices::DeviceRef;
-use crate::target::{Context, Target, TargetType};
-use crate::targets::Up;
+use crate::target::{Target, TargetType};
+use crate::targets::passing::Up;
 
 pub(super) struct LinearType;
 

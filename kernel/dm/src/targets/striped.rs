@@ -26,10 +26,12 @@ use bio::{
 
 use crate::args::{ArgError, Args};
 use crate::bounds::STRIPES_MAX;
+use crate::context::Context;
 use crate::devices::DeviceRef;
-use crate::events::{Events, Severity};
+use crate::env::Severity;
+use crate::events::Events;
 use crate::limits::stack;
-use crate::target::{Context, Target, TargetType};
+use crate::target::{Target, TargetType};
 
 /// Failures of one stripe that are events (Linux: `DM_IO_ERROR_THRESHOLD`).
 const EVENTS_MAX: u32 = 15;

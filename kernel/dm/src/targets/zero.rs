@@ -9,9 +9,10 @@ use alloc::vec::Vec;
 use bio::{Bio, Limits};
 
 use crate::args::{ArgError, Args};
+use crate::context::Context;
 use crate::devices::DeviceRef;
 use crate::limits::UNLIMITED;
-use crate::target::{Context, Target, TargetType};
+use crate::target::{Target, TargetType};
 
 pub(super) struct ZeroType;
 

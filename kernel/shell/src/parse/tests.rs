@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{Dmsetup, Mirror, Pattern, Size, Span};
+use alloc::string::{String, ToString};
 use alloc::vec;
 
 fn size(text: &str) -> Size {
@@ -410,22 +411,5 @@ fn wrong_lines_say_where_what_and_what_next() {
     ] {
         let error = ParseError { column, what: what.into(), next };
         assert_eq!(parse(line), Err(error), "{line}");
-    }
-}
-
-#[test]
-fn distance_counts_slips() {
-    let chars = |text: &str| text.chars().collect::<Vec<_>>();
-    for (a, b, expected) in [
-        ("read", "read", 0),
-        ("raed", "read", 1),
-        ("red", "read", 1),
-        ("reead", "read", 1),
-        ("rexd", "read", 1),
-        ("", "read", 4),
-        ("kitten", "sitting", 3),
-    ] {
-        assert_eq!(distance(&chars(a), &chars(b)), expected, "{a} {b}");
-        assert_eq!(distance(&chars(b), &chars(a)), expected, "{b} {a}");
     }
 }

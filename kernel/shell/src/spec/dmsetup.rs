@@ -3,8 +3,8 @@
 //! Place: part of the table in [`crate::spec`], with dmsetup(8)'s names. A table
 //! is one word, with `\\n` between its lines, or a here-document.
 
-use super::{CommandSpec, spec};
-use crate::parse::ParseError;
+use super::entry::{CommandSpec, spec};
+use crate::error::ParseError;
 use crate::usage::{Args, HERE};
 use crate::{Command, Dmsetup};
 use alloc::format;

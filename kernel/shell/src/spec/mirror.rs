@@ -2,10 +2,10 @@
 //!
 //! Place: [`super::COMMANDS`] lists them, in the order of a mirror's life.
 
-use super::{leg, names, one_of, spec};
-use crate::parse::ParseError;
+use super::entry::{CommandSpec, leg, names, one_of, spec};
+use crate::error::ParseError;
 use crate::usage::Args;
-use crate::{Command, CommandSpec, Mirror};
+use crate::{Command, Mirror};
 
 /// The words that `mirror policy` takes.
 pub(crate) const POLICIES: &str = "round_robin least_pending prefer=";

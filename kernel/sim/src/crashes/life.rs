@@ -1,28 +1,33 @@
-//! A life in an enumeration: it goes on, event by event, and at each a crash
-//! could come.
+//! A life in an enumeration, and what a crash would leave of it at each event.
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
 use bio::{Extent, Sector};
 
-use super::{After, Crashes};
 use crate::acts::Acts;
 use crate::chooser::{Chooser, Replay};
 use crate::clients::Clients;
 use crate::clock::Clock;
 use crate::digest::digest_of;
 use crate::explore::{Factory, start};
-use crate::history::Op;
+use crate::history::{History, Op};
 use crate::image::{Image, Images};
-use crate::linear::Moment;
 use crate::lives::Books;
+use crate::moment::Moment;
 use crate::subject::Subject;
-use crate::violation::Violation;
 use crate::world::{Step, World};
+
+/// What is known after a crash, whatever the disks keep.
+pub(super) struct After {
+    pub(super) history: Arc<History>,
+    pub(super) books: Books,
+    pub(super) digest: u128,
+}
 
 /// One life, or several with a start by a person between.
 pub(super) struct Run<'w, 'r, 'f> {
@@ -98,6 +103,17 @@ impl<'w, 'r, 'f> Run<'w, 'r, 'f> {
         Some(After { history, books, digest })
     }
 
+    /// The next event happens.
+    pub(super) fn step(&mut self) -> Step {
+        self.world.step(&*self.subject, &mut *self.chooser)
+    }
+
+    /// The device has stopped, and the machine starts anew.
+    pub(super) fn restart(&mut self) {
+        self.world.restart(&*self.subject, &mut Replay::new(Vec::new()));
+        self.start();
+    }
+
     /// A person switches off, plugs all legs in, and switches on.
     pub(super) fn power_cycle(&mut self) {
         self.world.power_cycle(&*self.subject, &mut Replay::new(Vec::new()));
@@ -107,36 +123,6 @@ impl<'w, 'r, 'f> Run<'w, 'r, 'f> {
     fn start(&mut self) {
         self.images.clear();
         self.subject = start(&mut self.world, self.factory);
-    }
-}
-
-impl Crashes {
-    /// Goes on until `enough`, or to rest, or until the next action comes.
-    pub(super) fn go_on(
-        &mut self,
-        run: &mut Run<'_, '_, '_>,
-        enough: impl Fn(&Run<'_, '_, '_>) -> bool,
-    ) -> Result<(), Violation> {
-        while !enough(run) && !run.hurried() {
-            match run.world.step(&*run.subject, &mut *run.chooser) {
-                Step::Event => {}
-                Step::Crash => unreachable!("no crash is left to choice"),
-                Step::Stopped => {
-                    run.world.restart(&*run.subject, &mut Replay::new(Vec::new()));
-                    run.start();
-                }
-                Step::PowerCycle => run.power_cycle(),
-                Step::Rest => {
-                    let verdict = run.world.verdict();
-                    return self.judge(run, verdict);
-                }
-            }
-            run.count();
-            let verdict = run.world.verdict();
-            self.judge(run, verdict)?;
-            self.point(run)?;
-        }
-        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Mutant;
 
-const DEVICE: &str = "kernel/dm/src/device.rs";
+const DEVICE: &str = "kernel/dm/src/device/mod.rs";
 const EVENTS: &str = "kernel/dm/src/events.rs";
 const SUSPEND: &str = "kernel/dm/src/device/suspend.rs";
 

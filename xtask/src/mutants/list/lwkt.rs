@@ -5,7 +5,7 @@ use super::Mutant;
 const BELL: &str = "kernel/lwkt/src/bell.rs";
 const CALLOUT: &str = "kernel/lwkt/src/callout.rs";
 const INSTANT: &str = "kernel/lwkt/src/instant.rs";
-const SCHED: &str = "kernel/lwkt/src/sched.rs";
+const SCHED: &str = "kernel/lwkt/src/sched/mod.rs";
 const SLEEP: &str = "kernel/lwkt/src/sleep.rs";
 const THREAD: &str = "kernel/lwkt/src/thread.rs";
 const TIMER: &str = "kernel/lwkt/src/timer.rs";

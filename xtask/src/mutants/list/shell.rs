@@ -4,13 +4,13 @@ use super::Mutant;
 
 const COMPLETE: &str = "kernel/shell/src/complete.rs";
 const DOCUMENT: &str = "kernel/shell/src/document.rs";
-const EDITOR: &str = "kernel/shell/src/editor.rs";
+const EDITOR: &str = "kernel/shell/src/editor/mod.rs";
 const FORMAT: &str = "kernel/shell/src/format.rs";
 const FRAME: &str = "kernel/shell/src/frame.rs";
 const HISTORY: &str = "kernel/shell/src/history.rs";
 const KEYS: &str = "kernel/shell/src/keys.rs";
+const NEAREST: &str = "kernel/shell/src/nearest.rs";
 const PATTERN: &str = "kernel/shell/src/pattern.rs";
-const PARSE: &str = "kernel/shell/src/parse.rs";
 const SIZE: &str = "kernel/shell/src/size.rs";
 const TOKEN: &str = "kernel/shell/src/token.rs";
 const USAGE: &str = "kernel/shell/src/usage.rs";
@@ -283,7 +283,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a slip of two neighbours counts twice",
         rule: "or swapped with their neighbour",
-        file: PARSE,
+        file: NEAREST,
         edits: &[("best = best.min(before[j - 1] + 1);", "best = best.min(before[j - 1] + 2);")],
     },
 ];

@@ -4,6 +4,8 @@ use super::Mutant;
 
 const STACK: &str = "kernel/dm/src/stack.rs";
 const ARGS: &str = "kernel/dm/src/args.rs";
+const CONTEXT: &str = "kernel/dm/src/context.rs";
+const ENTRY: &str = "kernel/dm/src/entry.rs";
 const LIMITS: &str = "kernel/dm/src/limits.rs";
 const NAME: &str = "kernel/dm/src/name.rs";
 const PARSE: &str = "kernel/dm/src/parse.rs";
@@ -28,8 +30,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "unless it is open",
         file: REGISTRY,
         edits: &[(
-            "let open = self.devices[index].count() - 1;",
-            "let open = self.devices[index].count().saturating_sub(2);",
+            "let open = self.devices[index].device.count() - 1;",
+            "let open = self.devices[index].device.count().saturating_sub(2);",
         )],
     },
     Mutant {
@@ -80,7 +82,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a request reaches an entry with the device's sector",
         rule: "counted from the start of the entry",
-        file: TABLE_RS,
+        file: ENTRY,
         edits: &[(
             "Sector(0) + (sector - self.extent.start())",
             "Sector(0) + (sector - Sector(0))",
@@ -153,7 +155,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "an entry may end beyond the device below",
         rule: "refused unless that fits the device and its blocks",
-        file: ARGS,
+        file: CONTEXT,
         edits: &[(
             ".filter(|extent| extent.fits(capacity));",
             ".filter(|extent| extent.start().0 < capacity.0);",
@@ -162,7 +164,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "an offset may cut the blocks of the device below",
         rule: "refused unless that fits the device and its blocks",
-        file: ARGS,
+        file: CONTEXT,
         edits: &[(
             "[(start.0, word, \"offset\"), (length.0, name, what)]",
             "[(length.0, word, \"offset\"), (length.0, name, what)]",

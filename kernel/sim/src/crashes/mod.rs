@@ -31,14 +31,14 @@ use crate::actions::Action;
 use crate::chooser::{NoReplay, Replay};
 use crate::digest::digest_of;
 use crate::explore::{Factory, Report, start};
-use crate::history::{History, Op};
+use crate::history::Op;
 use crate::image::Image;
-use crate::lives::{Books, Stop};
+use crate::lives::Stop;
 use crate::scenario::{Load, Scenario};
 use crate::subject::Life;
 use crate::violation::Violation;
-use crate::world::{Left, World};
-use life::Run;
+use crate::world::{Left, Step, World};
+use life::{After, Run};
 pub use options::{Enumerated, Options};
 use pick::{Case, Early, Pick, Variant};
 
@@ -427,6 +427,31 @@ impl Crashes {
         self.judge(run, differ)
     }
 
+    /// Goes on until `enough`, or to rest, or until the next action comes.
+    fn go_on(
+        &mut self,
+        run: &mut Run<'_, '_, '_>,
+        enough: impl Fn(&Run<'_, '_, '_>) -> bool,
+    ) -> Result<(), Violation> {
+        while !enough(run) && !run.hurried() {
+            match run.step() {
+                Step::Event => {}
+                Step::Crash => unreachable!("no crash is left to choice"),
+                Step::Stopped => run.restart(),
+                Step::PowerCycle => run.power_cycle(),
+                Step::Rest => {
+                    let verdict = run.world.verdict();
+                    return self.judge(run, verdict);
+                }
+            }
+            run.count();
+            let verdict = run.world.verdict();
+            self.judge(run, verdict)?;
+            self.point(run)?;
+        }
+        Ok(())
+    }
+
     fn judge(
         &mut self,
         run: &Run<'_, '_, '_>,
@@ -436,11 +461,4 @@ impl Crashes {
         self.account = run.world.history.take_journal();
         Err(violation)
     }
-}
-
-/// What is known after a crash, whatever the disks keep.
-pub(crate) struct After {
-    pub(crate) history: alloc::sync::Arc<History>,
-    pub(crate) books: Books,
-    digest: u128,
 }

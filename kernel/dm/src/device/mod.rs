@@ -11,7 +11,7 @@
 //! - While the device is not running, requests are held in order of arrival.
 //! - Its lock is never held across a call into a target or a completion.
 
-mod suspend;
+pub(crate) mod suspend;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -24,14 +24,12 @@ use core::any::Any;
 use bio::sync::{self, Lock, Rank};
 use bio::{Bio, BlockDevice, BufCmd, ErrorKind, Limits, Sector, Sectors};
 
-use crate::devices::DeviceHandle;
+use crate::devices::{DeviceHandle, Mapped};
+use crate::entry::Entry;
 use crate::error::{DmError, TableError};
 use crate::events::Events;
-use crate::table::{Entry, Status, Table};
+use crate::table::{Counts, Status, Table};
 use crate::target::{MessageError, Target};
-
-pub(crate) use suspend::End;
-pub use suspend::{Done, Suspend};
 
 /// A device made of targets.
 pub struct MappedDevice {
@@ -144,11 +142,6 @@ impl MappedDevice {
         }
     }
 
-    /// A request has completed, and its completion returned.
-    pub(crate) fn completed(&self) {
-        self.leave(|state| &mut state.in_flight);
-    }
-
     fn leave(&self, count: impl FnOnce(&mut State) -> &mut usize) {
         let idle = {
             let mut state = self.state.lock();
@@ -232,22 +225,6 @@ impl MappedDevice {
         target.downcast_ref().map(look)
     }
 
-    /// The mapped devices that its tables, both of them, lie on.
-    pub(crate) fn lower(&self) -> Vec<Arc<MappedDevice>> {
-        let state = self.state.lock();
-        state.active.iter().chain(&state.inactive).flat_map(|table| table.lower()).collect()
-    }
-
-    /// What a flush is passed on to by its active table, and by its inactive one, as
-    /// [`FlushPlan::to`](crate::flush::FlushPlan::to) has it.
-    pub(crate) fn flushed(&self) -> [Vec<Option<DeviceHandle>>; 2] {
-        let state = self.state.lock();
-        [&state.active, &state.inactive].map(|table| {
-            let flushed = table.iter().flat_map(|table| table.flush_plan().to());
-            flushed.map(|(_, device)| device.clone()).collect()
-        })
-    }
-
     fn get(&self, slot: Slot) -> Result<Arc<Table>, DmError> {
         let state = self.state.lock();
         let table = match slot {
@@ -255,6 +232,30 @@ impl MappedDevice {
             Slot::Inactive => &state.inactive,
         };
         table.clone().ok_or(DmError::NoTable)
+    }
+}
+
+impl Counts for MappedDevice {
+    fn completed(&self) {
+        self.leave(|state| &mut state.in_flight);
+    }
+}
+
+impl Mapped for MappedDevice {
+    /// The mapped devices that its tables, both of them, lie on.
+    fn lower(&self) -> Vec<Arc<dyn Mapped>> {
+        let state = self.state.lock();
+        state.active.iter().chain(&state.inactive).flat_map(|table| table.lower()).collect()
+    }
+
+    /// What a flush is passed on to by its active table, and by its inactive one, as
+    /// [`FlushPlan::to`](crate::flush::FlushPlan::to) has it.
+    fn flushed(&self) -> [Vec<Option<DeviceHandle>>; 2] {
+        let state = self.state.lock();
+        [&state.active, &state.inactive].map(|table| {
+            let flushed = table.iter().flat_map(|table| table.flush_plan().to());
+            flushed.map(|(_, device)| device.clone()).collect()
+        })
     }
 }
 

@@ -16,10 +16,11 @@
 mod bar;
 mod capability;
 mod checked;
+mod fault;
+mod header;
 mod msix;
 
 use alloc::vec::Vec;
-use core::fmt;
 use core::ops::RangeInclusive;
 use core::ptr::NonNull;
 
@@ -33,11 +34,8 @@ use volatile::VolatileRef;
 pub(crate) use self::bar::{BAR0, Bar, Bars};
 pub use self::capability::Capability;
 pub(crate) use self::checked::{CAPABILITY_VENDOR, Checked, Region};
-
-// Words of the configuration space (PCI Local Bus 3.0, 6.1; PCI bridge 1.2, 3.2).
-pub(crate) const COMMAND: u8 = 0x04;
-const BUS_NUMBERS: u8 = 0x18;
-const INTERRUPT: u8 = 0x3c;
+pub use self::fault::PciFault;
+use self::header::{BUS_NUMBERS, INTERRUPT};
 
 /// The vendor that a function has which is still starting.
 const NOT_READY: u16 = 1;
@@ -99,30 +97,6 @@ impl Message {
     pub fn data(&self) -> u32 {
         self.data
     }
-}
-
-/// What is wrong with a function's configuration space.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PciFault {
-    /// The list of capabilities runs in a circle.
-    EndlessCapabilities,
-    /// The list of capabilities leads to this offset, where none can be.
-    StrayCapability(u8),
-    /// The capability at this offset is shorter than its kind is.
-    CutShort(u8),
-    /// There is no memory BAR of this number, or it has no address.
-    NoBar(u8),
-    /// Registers lie outside their BAR, or are misaligned.
-    OutsideBar(u8),
-    /// There are fewer interrupt vectors than needed.
-    TooFewVectors,
-    /// The BAR of this number is of no known kind, its size is no power of two, or its
-    /// address no multiple of that.
-    BadBar(u8),
-    /// The BAR of this number lies over memory, an interrupt controller or another BAR.
-    Overlaps(u8),
-    /// The bridge above has no room left for a BAR of this number.
-    NoRoom(u8),
 }
 
 impl<C: ConfigurationAccess> Pci<C> {
@@ -342,7 +316,17 @@ pub(crate) unsafe trait Registers {}
 unsafe impl Registers for u16 {}
 
 // SAFETY: four 32-bit words, as the specification has them.
-unsafe impl Registers for msix::Entry {}
+unsafe impl Registers for MsixEntry {}
+
+/// An entry of the table of MSI-X (PCI Local Bus 3.0, 6.8.2.6 to 6.8.2.9).
+#[repr(C)]
+struct MsixEntry {
+    address_low: u32,
+    address_high: u32,
+    data: u32,
+    /// Bit 0; the others are reserved.
+    masked: u32,
+}
 
 /// The start of `virtio_pci_common_cfg` (virtio 1.2, 4.1.4.3), as far as it is
 /// used beside virtio-drivers' own `PciTransport`.
@@ -363,28 +347,5 @@ pub(crate) struct VirtioCommon {
 // SAFETY: integers at the offsets that the specification gives them, no padding.
 unsafe impl Registers for VirtioCommon {}
 
-impl fmt::Display for PciFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PciFault::EndlessCapabilities => f.write_str("has an endless list of capabilities"),
-            PciFault::StrayCapability(offset) => {
-                write!(f, "has a list of capabilities that leads to {offset:#04x}")
-            }
-            PciFault::CutShort(offset) => {
-                write!(f, "has a capability at {offset:#04x} that is cut short")
-            }
-            PciFault::NoBar(bar) => write!(f, "has no memory BAR {bar}, or no address for it"),
-            PciFault::OutsideBar(bar) => write!(f, "has registers outside of BAR {bar}"),
-            PciFault::TooFewVectors => f.write_str("has too few interrupt vectors"),
-            PciFault::BadBar(bar) => write!(f, "has a BAR {bar} that makes no sense"),
-            PciFault::Overlaps(bar) => {
-                write!(f, "has BAR {bar} where something else has its address")
-            }
-            PciFault::NoRoom(bar) => write!(f, "finds no room below its bridge for BAR {bar}"),
-        }
-    }
-}
-
 #[cfg(test)]
-#[path = "pci_tests.rs"]
 pub(crate) mod tests;

@@ -5,7 +5,9 @@
 //! that neither can say what the parser does not do. To add a command, add its
 //! variant to [`Command`] and an entry here; a test parses every example.
 
-use crate::parse::{ParseError, check_topic, shown};
+use self::entry::{one_of, spec};
+use crate::error::{ParseError, shown};
+use crate::nearest::nearest;
 use crate::usage::Args;
 use crate::{Command, Pattern, Size, Slot, Span};
 use alloc::format;
@@ -13,42 +15,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 mod dmsetup;
+mod entry;
 pub(crate) mod mirror;
 
-/// One command.
-#[derive(Debug)]
-pub struct CommandSpec {
-    /// One or two words, such as `read` or `dmsetup create`.
-    pub name: &'static str,
-    /// The words after the name: `DEV OFFSET [LENGTH]`. Empty if there are none.
-    pub usage: &'static str,
-    /// What it does, in one line without a full stop.
-    pub summary: &'static str,
-    /// A whole line that parses.
-    pub example: &'static str,
-    /// Left out of the list of commands.
-    pub hidden: bool,
-    pub(crate) build: fn(&Args<'_>) -> Result<Command, ParseError>,
-}
-
-impl CommandSpec {
-    /// The usage as an error or `help` shows it.
-    pub fn usage_line(&self) -> String {
-        let space = if self.usage.is_empty() { "" } else { " " };
-        format!("usage: {}{space}{}", self.name, self.usage)
-    }
-}
-
-/// An entry that help lists.
-const fn spec(
-    name: &'static str,
-    usage: &'static str,
-    summary: &'static str,
-    example: &'static str,
-    build: fn(&Args<'_>) -> Result<Command, ParseError>,
-) -> CommandSpec {
-    CommandSpec { name, usage, summary, example, hidden: false, build }
-}
+pub use self::entry::CommandSpec;
 
 /// All commands, in the order in which help lists them.
 pub static COMMANDS: &[CommandSpec] = &[
@@ -266,31 +236,44 @@ pub static COMMANDS: &[CommandSpec] = &[
     spec("poweroff", "", "End the machine", "poweroff", |_| Ok(Command::Poweroff)),
 ];
 
-/// The words that `log` takes.
-pub(crate) const LEVELS: &str = "off error warn info debug trace";
+/// The commands that a topic names: one by its whole name, or all that share
+/// its first word.
+pub(crate) fn matching(topic: &str) -> impl Iterator<Item = &'static CommandSpec> + '_ {
+    COMMANDS.iter().filter(move |spec| {
+        spec.name.strip_prefix(topic).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    })
+}
 
-/// One of these words.
-fn one_of(args: &Args<'_>, name: &str, words: &str) -> Result<String, ParseError> {
-    let token = args.word(name);
-    match words.split(' ').find(|word| *word == token.text) {
-        Some(word) => Ok(word.into()),
-        None => {
-            let what = format!("{} is none of: {words}", shown(&token.text));
-            Err(args.refuse(token.column, what))
-        }
+/// The first word of a command's name.
+pub(crate) fn head(spec: &CommandSpec) -> &'static str {
+    spec.name.split(' ').next().unwrap_or(spec.name)
+}
+
+/// Refuses a help topic that no command's name starts with.
+fn check_topic(topic: &str, column: usize) -> Result<(), ParseError> {
+    match matching(topic).next() {
+        Some(_) => Ok(()),
+        None => Err(unknown(topic, column)),
     }
 }
 
-/// The number of a leg.
-fn leg(args: &Args<'_>) -> Result<usize, ParseError> {
-    // One beyond usize is as unknown as any other large number.
-    Ok(usize::try_from(args.number("LEG")?).unwrap_or(usize::MAX))
+/// The refusal of a word that no command is called.
+pub(crate) fn unknown(word: &str, column: usize) -> ParseError {
+    let what = format!("{} is no command", shown(word));
+    // `create` is as good a guess at `dmsetup create` as `dmsteup` at `dmsetup`.
+    let whole = COMMANDS.iter().find(|spec| spec.name.split(' ').nth(1) == Some(word));
+    let near = whole
+        .map(|spec| spec.name)
+        .or_else(|| nearest(word, COMMANDS.iter().flat_map(|spec| [head(spec), spec.name])));
+    let next = match near {
+        Some(near) => format!("did you mean `{near}`? help lists the commands"),
+        None => "help lists the commands".into(),
+    };
+    ParseError { column, what, next }
 }
 
-/// All the words of this name, each that of a device.
-fn names(args: &Args<'_>, name: &str) -> Result<Vec<String>, ParseError> {
-    args.all(name).map(|token| args.name_in(token)).collect()
-}
+/// The words that `log` takes.
+pub(crate) const LEVELS: &str = "off error warn info debug trace";
 
 fn topic(args: &Args<'_>) -> Result<Option<String>, ParseError> {
     let words: Vec<&str> = args.all("COMMAND").map(|token| token.text.as_str()).collect();

@@ -7,6 +7,7 @@ use std::vec;
 
 use virtio_drivers::{BufferDirection, PhysAddr};
 
+use super::header::COMMAND;
 use super::*;
 
 /// Configuration space: words by function and offset. A function that has none is not there.
