@@ -258,3 +258,29 @@ fn a_superblock_that_goes_bad_behind_a_commit_that_failed_makes_nothing_stale() 
     rig.rest();
     assert!(!rig.runs() || rig.get(0, 1) == 2, "{}", rig.message("show").unwrap());
 }
+
+/// Leg 1 goes on without leg 0, and writes nothing. Then one superblock of leg 0 is lost: it
+/// may have said that leg 0 goes on without leg 1; and so is the map that could show that leg
+/// 0 wrote nothing.
+#[test]
+fn a_member_in_doubt_does_not_win_over_one_that_went_on_without_it() {
+    for slot in 0..SLOTS {
+        let rig = Recorded::new(2).stop_and_start(&[false, true]);
+        rig.settle();
+        rig.message("start_degraded").unwrap();
+        rig.rest();
+        assert_eq!(rig.letters(), "DA");
+        assert!(rig.stop());
+        let pages = (0..SLOTS).map(|slot| page_place(0, slot));
+        for lost in pages.chain([superblock_place(slot)]) {
+            rig.disks[0].preset(lost.start(), &[0x55; UNIT]);
+        }
+        let rig = rig.made_anew(&[true; 2]);
+        rig.settle();
+        let show = rig.message("show").unwrap();
+        assert!(!rig.runs() && show.contains("ran apart"), "{show}");
+        rig.message("keep 1").unwrap();
+        rig.rest();
+        assert_eq!(rig.letters(), "AA");
+    }
+}

@@ -10,6 +10,7 @@
 //! disk, without a mirror. Eight requests of 4 KiB are in flight at a time. The disks do
 //! nothing; they end what they were given when all eight are there. The count of twice as
 //! many requests less this one is what requests cost alone.
+#![forbid(unsafe_code)]
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -150,6 +150,8 @@ impl World<'_> {
             Word::Fail(leg) => {
                 self.acts.out[leg] = Some(acknowledged);
                 self.believed[leg] = false;
+                // The others may say so durably, whether this start comes to anything or not.
+                self.books.standing[leg] &= self.stage.ran;
             }
             Word::Forget(leg) => self.believed[leg] = false,
             Word::Add(leg, _) => self.acts.forgive(leg),

@@ -70,6 +70,8 @@ impl World<'_> {
         subject: &dyn Subject,
         chooser: &mut dyn Chooser,
     ) -> Outcome {
+        // Whoever hears of a flush that failed takes the cache for lost.
+        self.stage.lost_early |= !self.stage.ran && request.cmd == BufCmd::Flush;
         match fault {
             Fault::Media => Outcome::Fail(ErrorKind::Media, Landed::None),
             Fault::MediaLanded => Outcome::Fail(ErrorKind::Media, Landed::All),

@@ -23,6 +23,7 @@ const ARROWS: &[Arrows] = &[
     Arrows { package: "sim", uses: &["bio"], tests_use: &[] },
     Arrows { package: "dm", uses: &["bio"], tests_use: &["sim"] },
     Arrows { package: "dm-mirror", uses: &["bio", "dm"], tests_use: &["sim"] },
+    Arrows { package: "bench", uses: &["bio", "dm", "dm-mirror"], tests_use: &[] },
     Arrows { package: "drivers", uses: &["bio"], tests_use: &[] },
     Arrows { package: "lwkt", uses: &[], tests_use: &[] },
     Arrows { package: "shell", uses: &[], tests_use: &[] },

@@ -10,7 +10,8 @@
 //! Without a common past maps show nothing.
 //!
 //! A member whose newest record may be lost makes up a side of its own, ahead of all
-//! whose generation it shows or remembers: that record may have excluded them.
+//! whose generation it shows or remembers: that record may have excluded them. If one of
+//! them excluded it, nobody knows who went on alone, and a person chooses.
 
 use alloc::vec::Vec;
 use core::cmp::Reverse;
@@ -20,7 +21,7 @@ use uuid::Uuid;
 use super::candidate::Candidate;
 use super::missed::Needs;
 use super::types::{Missed, Refusal};
-use crate::format::Marks;
+use crate::format::{Marks, MemberEntry, MemberState};
 
 /// Who won.
 pub(super) struct Elected<'a> {
@@ -106,7 +107,17 @@ impl Side<'_> {
 
     fn has_all_that(&self, sides: &[Side<'_>]) -> bool {
         let others = sides.iter().filter(|it| it.newest.device != self.newest.device);
-        !self.newest.rolled_back && { others }.all(|other| other.wrote_nothing_without(self))
+        let is_older =
+            |other: &Side<'_>| other.wrote_nothing_without(self) && !self.is_doubted_by(other);
+        !self.newest.rolled_back && { others }.all(is_older)
+    }
+
+    /// Whether it is in doubt, and the other one went on without it. Were it to win, that
+    /// record would stay where it is until its member is taken back: if that fails, the
+    /// member starts alone the next time.
+    fn is_doubted_by(&self, other: &Side<'_>) -> bool {
+        let excluded = |entry: &MemberEntry| entry.state != MemberState::InSync;
+        self.newest.in_doubt && other.newest.entry_of(self.newest).is_some_and(excluded)
     }
 
     /// Whether every member's map shows that. A disk that the other side does not

@@ -12,8 +12,8 @@
 //! Rules:
 //!
 //! - A flush that failed in a suspension is told to the device's user too: whoever
-//!   suspended it is not the one whose writes are lost. Each FLUSH that was held then
-//!   fails, and the next one after these.
+//!   suspended it is not the one whose writes are lost. Each FLUSH that was held fails,
+//!   and the next one after these.
 //! - What belongs to a person and no table says goes over when tables are exchanged
 //!   ([`Target::take_over`]).
 //! - A callback runs in the caller's thread or in the one that completed
