@@ -11,7 +11,7 @@ mod subject;
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Instant;
 
-use bio::{Extent, Limits, Sector, Sectors};
+use bio::{Extent, Limits};
 use sim::crashes::{Crashes, Enumerated, Options, replay};
 use sim::{Action, Load, Scenario, sequences};
 use subject::recorded::{Recorded, Window};
@@ -160,9 +160,9 @@ fn no_promise_is_broken_while_two_of_three_legs_come_back() {
     survive("two come back", Stories { legs: 3, before, actions, options, ..stories(1) });
 }
 
-/// Where the records of a leg lie: two superblocks, and both slots of a page.
+/// Where the records of a leg lie.
 fn records() -> Vec<Extent> {
-    (0..4).map(|unit| Extent::new(Sector(unit * 8), Sectors(8))).collect()
+    Window::whole(SECTORS).records()
 }
 
 #[test]

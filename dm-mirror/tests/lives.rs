@@ -100,6 +100,28 @@ fn anything_over_two_legs_with_a_map_of_two_pages() {
     soak_over(&scenario, &mut mirror.build(), LARGE * OPS_PER_RUN);
 }
 
+/// Of one record of one leg, one copy goes bad before a start.
+fn rotting(legs: usize, window: Window) -> Scenario {
+    Scenario { rot: 2, records: window.records(), leg_sectors: window.disk(), ..scenario(legs) }
+}
+
+#[test]
+fn records_that_go_bad_over_two_legs() {
+    soak(&rotting(2, Window::whole(SECTORS)));
+}
+
+#[test]
+fn records_that_go_bad_over_three_legs() {
+    soak(&rotting(3, Window::whole(SECTORS)));
+}
+
+#[test]
+fn records_that_go_bad_over_two_legs_with_a_map_of_two_pages() {
+    let window = Window::two_pages(SECTORS);
+    let mirror = Recorded { shuffled: true, ..Recorded::seen(window) };
+    soak_over(&rotting(2, window), &mut mirror.build(), LARGE * OPS_PER_RUN);
+}
+
 /// A blank disk comes in the place of a leg that was out.
 #[test]
 fn exchanged_disks_over_two_legs() {

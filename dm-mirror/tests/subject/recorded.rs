@@ -9,10 +9,10 @@
 
 use std::sync::Arc;
 
-use bio::{BlockDevice, Sector, Sectors};
+use bio::{BlockDevice, Extent, Sector, Sectors};
 use dm::Dm;
 use dm_mirror::MirrorType;
-use dm_mirror::format::REGIONS_PER_PAGE;
+use dm_mirror::format::{REGIONS_PER_PAGE, SLOTS, UNIT_SECTORS};
 use dm_mirror::label::{self, Device, Ids, LabelOptions, Phase};
 use sim::{Subject, World};
 
@@ -46,6 +46,14 @@ impl Window {
     pub const fn two_pages(sectors: u64) -> Window {
         let first = REGION * (REGIONS_PER_PAGE as u64 - 1);
         Window { first, length: first + sectors, offset: 8, data_start: 48 }
+    }
+
+    /// Where on each disk the records lie: of the superblock both copies, and of each page.
+    pub fn records(self) -> Vec<Extent> {
+        let unit = UNIT_SECTORS.0;
+        let pages = self.length.div_ceil(REGION).div_ceil(REGIONS_PER_PAGE as u64);
+        let places = (0..SLOTS as u64 * (1 + pages)).map(|nth| Sector(self.offset + nth * unit));
+        places.map(|start| Extent::new(start, UNIT_SECTORS)).collect()
     }
 
     /// The size of each disk.

@@ -22,10 +22,12 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::mem;
 
 use crate::chooser::Chooser;
 use crate::lives::{Books, Stage, Stop};
 use crate::mishaps::Spared;
+use crate::rot::Case;
 use crate::stamp::OpId;
 use crate::subject::{Life, Subject, Word};
 use crate::violation::Violation;
@@ -71,6 +73,10 @@ pub(crate) struct Acts {
     /// Legs that are to leave once another one has their place; another table goes on with
     /// that.
     pub(crate) leaving: Vec<bool>,
+    /// A table is loaded, which the next resume uses.
+    loaded: bool,
+    /// The record that goes bad before it is made anew.
+    rot: Option<Case>,
     /// How many faults were left when the device was asked to go.
     faults: u32,
     /// Requests that were open when the device was removed.
@@ -129,8 +135,8 @@ impl World<'_> {
             (Pause::No, 8) => self.load(subject, chooser),
             (Pause::No, 9 | 10) => self.suspend(subject, chooser),
             (Pause::Still, 6 | 7) => self.load(subject, chooser),
-            (Pause::Still, 8..=10) => self.resume(subject),
-            (Pause::No | Pause::Still, 11) => self.remove(subject),
+            (Pause::Still, 8..=10) => self.resume(subject, chooser),
+            (Pause::No | Pause::Still, 11) => self.remove(subject, chooser),
             _ => self.say(subject, chooser),
         }
     }
@@ -210,6 +216,7 @@ impl World<'_> {
     fn load(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
         let order = self.choose_order(chooser);
         if subject.load(&order) {
+            self.acts.loaded = true;
             self.history.note(|| format!("a person loads a table with the legs {order:?}"));
         }
     }
@@ -224,9 +231,12 @@ impl World<'_> {
     }
 
     /// A device that is suspended goes on.
-    pub(crate) fn resume(&mut self, subject: &dyn Subject) {
+    pub(crate) fn resume(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
         let books = self.closed_books(subject);
         self.acts.pause = Pause::No;
+        if mem::take(&mut self.acts.loaded) {
+            self.go_bad(subject, chooser);
+        }
         let another = subject.resume();
         self.history.note(|| {
             let what = if another { ", by another table" } else { "" };
@@ -237,12 +247,13 @@ impl World<'_> {
         }
     }
 
-    fn remove(&mut self, subject: &dyn Subject) {
+    fn remove(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
         self.acts.excused = self.history.open_ops();
         self.acts.faults = self.left.faults;
         if subject.remove() {
             self.history.note(|| "a person removes it".into());
             self.acts.pause = Pause::Removing;
+            self.acts.rot = self.choose_rot(chooser);
         }
     }
 
@@ -250,7 +261,9 @@ impl World<'_> {
     fn begin_anew(&mut self, books: Books) {
         self.books = books;
         let Stage { back, lost_early, .. } = self.stage;
-        self.stage = Stage { lost_early, ..Stage::anew(self.history.promised(), back) };
+        self.stage = Stage::anew(self.history.promised(), back);
+        self.stage.lost_early = lost_early;
+        self.forget_rot();
         self.believed.fill(false);
         self.lost.fill(false);
         self.behind.fill(false);
@@ -269,7 +282,8 @@ impl World<'_> {
             *out = out.filter(|since| recalls && *since < acknowledged);
         }
         self.acts.leaving.fill(false);
-        (self.acts.pause, self.acts.excused) = (Pause::No, Vec::new());
+        (self.acts.pause, self.acts.loaded) = (Pause::No, false);
+        (self.acts.rot, self.acts.excused) = (None, Vec::new());
     }
 
     /// Sees how far a suspension or a removal has come, and whether what was answered
@@ -287,6 +301,9 @@ impl World<'_> {
                 let failed = self.acts.faults - self.left.faults >= FAULTS_EXCUSED;
                 self.acts.forget_unrecorded(self.stage.ran, failed);
                 self.acts.leaving.fill(false);
+                if let Some(case) = self.acts.rot.take() {
+                    self.take_rot(subject, case);
+                }
                 subject.make();
                 self.history.part();
                 self.history.note(|| "it is gone, and made anew".into());

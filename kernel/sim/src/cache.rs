@@ -13,12 +13,14 @@
 //! - A flush covers the writes that had *completed* when it was issued. A write
 //!   that landed but was not acknowledged (in flight, or failed) is not covered.
 
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Range;
 use core::{fmt, mem};
 
-use bio::{SECTOR_SIZE, Sector};
+use bio::{Extent, SECTOR_SIZE, Sector};
 
 use crate::chooser::Chooser;
 use crate::digest::digest_of;
@@ -72,6 +74,8 @@ pub(crate) struct Cache {
     cells: Vec<Cell>,
     /// The cells whose chain is not empty, in order: few of many.
     dirty: Vec<usize>,
+    /// The cells that cannot be read.
+    unreadable: BTreeSet<usize>,
 }
 
 struct Cell {
@@ -90,7 +94,7 @@ struct Cached {
 impl Cache {
     pub(crate) fn new(medium: Vec<Content>) -> Cache {
         let cells = medium.into_iter().map(|medium| Cell { medium, chain: Vec::new() }).collect();
-        Cache { cells, dirty: Vec::new() }
+        Cache { cells, dirty: Vec::new(), unreadable: BTreeSet::new() }
     }
 
     pub(crate) fn blank(sectors: usize) -> Cache {
@@ -143,13 +147,26 @@ impl Cache {
     /// sector is gone.
     pub(crate) fn preset(&mut self, sector: Sector, content: Content) {
         let index = sector.0 as usize;
+        self.unreadable.remove(&index);
         self.cells[index] = Cell { medium: content, chain: Vec::new() };
         self.dirty.retain(|&dirty| dirty != index);
+    }
+
+    /// These sectors cannot be read until something is written to them.
+    pub(crate) fn spoil(&mut self, place: Extent) {
+        assert!(place.end().0 <= self.cells.len() as u64, "{place} is past the end");
+        self.unreadable.extend(indices(place));
+    }
+
+    /// Whether any of these sectors cannot be read.
+    pub(crate) fn is_unreadable(&self, place: Extent) -> bool {
+        !self.unreadable.is_empty() && self.unreadable.range(indices(place)).next().is_some()
     }
 
     /// A write takes effect on a sector.
     pub(crate) fn land(&mut self, sector: Sector, content: Content, write: WriteId) {
         let index = sector.0 as usize;
+        self.unreadable.remove(&index);
         let cell = &mut self.cells[index];
         if cell.chain.is_empty() {
             let place = self.dirty.partition_point(|&dirty| dirty < index);
@@ -202,6 +219,7 @@ impl Cache {
             let survivor = chooser.choose(candidates.len() + 1, "survivor");
             if survivor > 0 {
                 cell.medium = candidates.swap_remove(survivor - 1);
+                self.unreadable.remove(&index);
             }
             candidates.clear();
         }
@@ -213,15 +231,20 @@ impl Cache {
         for &index in &dirty {
             cells[index].chain.iter_mut().for_each(|cached| cached.acknowledged = Some(0));
         }
-        Cache { cells, dirty }
+        Cache { cells, dirty, unreadable: mem::take(&mut self.unreadable) }
     }
 
     /// The medium, without what the cache had; nothing is left here.
     pub(crate) fn take_medium(&mut self) -> Cache {
         let mut cells = mem::take(&mut self.cells);
         self.dirty.drain(..).for_each(|index| cells[index].chain.clear());
-        Cache { cells, dirty: Vec::new() }
+        let unreadable = mem::take(&mut self.unreadable);
+        Cache { cells, dirty: Vec::new(), unreadable }
     }
+}
+
+fn indices(place: Extent) -> Range<usize> {
+    place.start().0 as usize..place.end().0 as usize
 }
 
 impl Cell {

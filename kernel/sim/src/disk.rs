@@ -20,7 +20,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bio::sync::{Lock, Rank, assert_unlocked};
-use bio::{Bio, BlockDevice, BufCmd, ErrorKind, Limits, SECTOR_SIZE, Sector, Sectors, WriteCache};
+use bio::{
+    Bio, BlockDevice, BufCmd, ErrorKind, Extent, Limits, SECTOR_SIZE, Sector, Sectors, WriteCache,
+};
 
 use crate::cache::{Cache, Content};
 use crate::chooser::Chooser;
@@ -222,6 +224,16 @@ impl SimDisk {
         }
     }
 
+    /// These sectors cannot be read until they are written. Panics past the end.
+    pub fn spoil(&self, place: Extent) {
+        self.state.lock().cache.spoil(place);
+    }
+
+    /// Whether a read of any of these sectors fails.
+    pub fn is_unreadable(&self, place: Extent) -> bool {
+        self.state.lock().cache.is_unreadable(place)
+    }
+
     /// Lets a waiting request take effect now; it completes later. Panics if
     /// it does not wait.
     pub fn perform(&self, id: RequestId) {
@@ -383,6 +395,7 @@ impl State {
         let result = match (self.presence, outcome) {
             (Presence::Gone, _) => Err(ErrorKind::Gone),
             (Presence::ReadOnly, _) if slot.bio.cmd().modifies() => Err(ErrorKind::ReadOnly),
+            (_, Outcome::Ok) if slot.is_unreadable(&self.cache) => Err(ErrorKind::Media),
             (_, Outcome::Ok) => {
                 slot.perform(&mut self.cache, Landed::All);
                 slot.acknowledge(&mut self.cache, now, policy);

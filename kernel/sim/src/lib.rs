@@ -14,7 +14,7 @@
 //! | `fault.rs` | [`FaultDisk`]: a script of failures around any device, also a real one |
 //! | `linear.rs`, `history.rs`, `violation.rs` | the oracle: judges each answer when it comes |
 //! | `scenario.rs`, `clock.rs`, `clients.rs`, `subject.rs` | what a run is made of |
-//! | `world.rs`, `mishaps.rs`, `lives.rs`, `verdict.rs` | a run: what happens next, what goes wrong, starts and ends, what is asked of it |
+//! | `world.rs`, `mishaps.rs`, `rot.rs`, `lives.rs`, `verdict.rs` | a run: what happens next, what goes wrong, starts and ends, what is asked of it |
 //! | `explore.rs` | every run, or many by chance, down to the shortest that fails |
 //! | `actions.rs`, `image.rs`, `digest.rs`, `crashes/` | every crash of a short story, and every crash of its recovery |
 //!
@@ -72,6 +72,7 @@ mod lives;
 mod mishaps;
 mod moment;
 mod restless;
+mod rot;
 mod scenario;
 mod slot;
 pub mod stamp;
@@ -97,6 +98,7 @@ pub use linear::{OPEN_WRITES_MAX, Register, WriteEnd};
 pub use lives::ABSENT_ONE_IN;
 pub use moment::Moment;
 pub use restless::STARVED_AFTER;
+pub use rot::ROT_ONE_IN;
 pub use scenario::{Fault, Faults, Load, Scenario};
 pub use slot::{Landed, Pending, RequestId};
 pub use stamp::{OpId, Stamp};

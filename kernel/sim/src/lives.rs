@@ -19,8 +19,8 @@
 //!   seemed to fail, and then the next start completes it.
 //! - The person tells it nothing while the legs may disagree on who is in, for
 //!   the machine went down as that was being recorded, with a leg that had failed
-//!   to record it still in, or before a start that it was told to make had come to
-//!   anything: that would split the set.
+//!   to record it still in, or before a start had come to anything that put a leg out, or
+//!   that it was told to make: that would split the set.
 //! - With all legs there, and nothing wrong with them, a device runs.
 
 use alloc::format;
@@ -52,10 +52,12 @@ pub(crate) struct Stage {
     pub(crate) ran: bool,
     /// The person has told it to start without what is missing.
     pub(crate) told: bool,
+    /// On its way to run it was seen to put a leg out.
+    parted: bool,
     /// The legs that came back since the start, by bits.
     pub(crate) back: u64,
     /// How much was promised when legs were last looked at for it.
-    pub(crate) promised: u64,
+    promised: u64,
     /// A leg lost something before the device was seen running.
     pub(crate) lost_early: bool,
     pub(crate) stop: Stop,
@@ -135,26 +137,36 @@ impl World<'_> {
                 let is_in: Vec<bool> = legs.map(|leg| self.is_in(leg, subject)).collect();
                 self.out = is_in.iter().map(|is_in| !is_in).collect();
                 let mut legs = is_in.iter().zip(&self.books.stale);
-                if self.lives > 0 && legs.all(|(is_in, stale)| !is_in || *stale) {
+                let stale = legs.all(|(is_in, stale)| !is_in || *stale);
+                if self.lives > 0 && stale && !self.is_rotten() {
                     self.broken.get_or_insert(Violation::StaleStart);
                 }
                 let stays = |(is_in, leaving): (bool, &bool)| is_in && !leaving;
                 self.believed = is_in.into_iter().zip(&self.acts.leaving).map(stays).collect();
             }
             Life::Held | Life::Refused
-                if !self.rotten && (0..self.legs.len()).all(|leg| self.is_well(leg)) =>
+                if !self.is_rotten() && (0..self.legs.len()).all(|leg| self.is_well(leg)) =>
             {
                 self.broken.get_or_insert_with(|| Violation::NoStart(subject.why()));
             }
             _ => {}
         }
+        self.stage.parted |= !self.stage.ran && self.parts(subject);
         if self.stage.ran {
+            self.look_at_records();
             self.look_for_stale(subject);
             for leg in 0..self.legs.len() {
                 let misses = |leg| !self.is_in(leg, subject) && !subject.is_whole(leg);
                 self.books.stale[leg] = self.books.stale[leg] && misses(leg);
             }
         }
+    }
+
+    /// Whether a leg that had standing is out, and another one is in.
+    fn parts(&self, subject: &dyn Subject) -> bool {
+        let mut legs = 0..self.legs.len();
+        let out = |leg| self.books.standing[leg] && !subject.in_sync(leg);
+        legs.clone().any(|leg| subject.in_sync(leg)) && legs.any(out)
     }
 
     /// Finds the legs that miss what was acknowledged, if something was. To be
@@ -173,6 +185,9 @@ impl World<'_> {
 
     /// Nothing more can happen: then the device should not be in between.
     pub(crate) fn rests(&mut self, subject: &dyn Subject) {
+        if self.is_excused(subject) {
+            return;
+        }
         if subject.life() != Life::Running {
             self.broken.get_or_insert_with(|| Violation::NoStart(subject.why()));
         } else if self.stage.stop == Stop::Asked || self.acts.pause != Pause::No {
@@ -191,7 +206,7 @@ impl World<'_> {
     /// Whether a device that is told to start with what it has starts with this leg.
     fn counts(&self, leg: usize) -> bool {
         let there = self.is_there(leg) && self.stage.back >> leg & 1 == 0;
-        there && self.legs[leg].failures() == 0
+        there && self.legs[leg].failures() == 0 && !self.is_forgotten(leg)
     }
 
     /// Whether the leg was there, and did what it was asked, since the start.
@@ -274,6 +289,7 @@ impl World<'_> {
         }
         self.start_anew(subject, |leg| if warm { leg.reset(chooser) } else { leg.crash(chooser) });
         self.leave_out(chooser);
+        self.go_bad(subject, chooser);
     }
 
     /// After a clean stop, the same.
@@ -281,13 +297,16 @@ impl World<'_> {
         self.history.note(|| "the device has stopped; the machine starts anew".into());
         self.start_anew(subject, |leg| leg.crash(chooser));
         self.leave_out(chooser);
+        self.go_bad(subject, chooser);
     }
 
     /// The person switches off, plugs all legs in, and switches on. No crash of
     /// the scenario's.
     pub fn power_cycle(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
         self.history.note(|| "a person plugs all legs in and starts anew".into());
+        self.try_once_more();
         self.start_anew(subject, |leg| leg.crash(chooser));
+        self.go_bad(subject, chooser);
     }
 
     /// Another life, with the disks that `next` makes of those of this one.
@@ -301,6 +320,7 @@ impl World<'_> {
         self.lives += 1;
         self.forget_acts();
         self.excuse();
+        self.forget_rot();
         self.absent.fill(false);
         let kept = self.legs.iter().map(next).collect();
         let dead = mem::replace(&mut self.legs, kept);
@@ -327,7 +347,8 @@ impl World<'_> {
             let mut sectors = self.legs[leg].outstanding().into_iter();
             sectors.any(|sector| subject.is_record(leg, sector))
         };
-        let before = !self.stage.ran && (books.unsettled || self.stage.told);
+        let Stage { ran, told, parted, .. } = self.stage;
+        let before = !ran && (books.unsettled || told || parted);
         books.unsettled = before || legs.clone().any(|leg| self.behind[leg] || record(leg));
         books
     }

@@ -5,7 +5,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use bio::{Limits, Sectors};
+use bio::{Extent, Limits, Sectors};
 
 use crate::history::Op;
 
@@ -125,6 +125,11 @@ pub struct Scenario {
     /// How often another disk, a blank one, comes back in its place: only where the
     /// device has run without the leg since it started.
     pub exchanges: u32,
+    /// How often a start finds a record of a leg unreadable or altered.
+    pub rot: u32,
+    /// Where on each leg the records lie, of which that may be one: both copies of the
+    /// first, both of the next, and so on.
+    pub records: Vec<Extent>,
     /// How often a person does something to the device, in whatever life.
     pub acts: u32,
     /// What a person said holds over another start, too.
@@ -155,6 +160,8 @@ impl Scenario {
             absences: 0,
             returns: 0,
             exchanges: 0,
+            rot: 0,
+            records: Vec::new(),
             acts: 0,
             recalls: false,
             restless: 0,

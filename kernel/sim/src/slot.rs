@@ -102,6 +102,11 @@ impl Slot {
         self.bio.write_data().map(|data| &data[..])
     }
 
+    /// Whether it is a read of what cannot be read.
+    pub(crate) fn is_unreadable(&self, cache: &Cache) -> bool {
+        self.bio.cmd() == BufCmd::Read && cache.is_unreadable(self.bio.extent())
+    }
+
     /// The request takes effect, once.
     pub(crate) fn perform(&mut self, cache: &mut Cache, landed: Landed) {
         if mem::replace(&mut self.performed, true) {

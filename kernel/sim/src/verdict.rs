@@ -19,7 +19,7 @@ impl World<'_> {
         let (violation, error) = self.history.news();
         let needless = || {
             let (op, kind) = error?;
-            if self.acts.excused.contains(&op) {
+            if self.acts.excused.contains(&op) || self.was_rotten() {
                 return None;
             }
             // A start may have lost what was acknowledged before, on the one leg that it

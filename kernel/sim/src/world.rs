@@ -28,6 +28,7 @@ use crate::disk::{Held, Outcome, Presence, SimDisk};
 use crate::history::History;
 use crate::lives::{Books, Stage, Stop};
 use crate::restless::{Restless, Turn};
+use crate::rot::Rot;
 use crate::scenario::Scenario;
 use crate::stamp::Stamp;
 use crate::subject::{Life, Subject};
@@ -80,8 +81,7 @@ pub struct World<'a> {
     /// How often another device was made over the legs, by a start or a table.
     pub(crate) lives: u32,
     pub(crate) steps: u64,
-    /// A record has gone bad: the device need not start.
-    pub(crate) rotten: bool,
+    pub(crate) rot: Rot,
 }
 
 /// By chance, the machine crashes at one step in so many.
@@ -100,6 +100,7 @@ pub(crate) struct Left {
     pub(crate) absences: u32,
     pub(crate) returns: u32,
     pub(crate) exchanges: u32,
+    pub(crate) rot: u32,
     pub(crate) stops: u32,
     pub(crate) acts: u32,
 }
@@ -149,6 +150,7 @@ impl<'a> World<'a> {
                 absences: scenario.absences,
                 returns: scenario.returns,
                 exchanges: scenario.exchanges,
+                rot: scenario.rot,
                 stops: scenario.stops,
                 acts: scenario.acts,
             },
@@ -167,7 +169,7 @@ impl<'a> World<'a> {
             boots: 0,
             lives: 0,
             steps: 0,
-            rotten: false,
+            rot: Rot::default(),
         }
     }
 
@@ -258,7 +260,7 @@ impl<'a> World<'a> {
                 self.give_back(leg, subject);
             }
             Event::Person => return self.person(subject, chooser),
-            Event::Resume => self.resume(subject),
+            Event::Resume => self.resume(subject, chooser),
         }
         Step::Event
     }
@@ -278,8 +280,8 @@ impl<'a> World<'a> {
         if (self.scenario.ask_first || self.is_restless()) && asking > 0 {
             return Some(Event::Ask(self.clients.ready()[0]));
         }
-        let comes = life == Life::Held && !self.stage.told && self.acts.pause == Pause::No;
-        let comes = usize::from(comes);
+        let still = self.acts.pause != Pause::No || self.has_given_up();
+        let comes = usize::from(life == Life::Held && !self.stage.told && !still);
         if requests + due + asking + comes == 0 {
             return self.last_event(life, later);
         }
@@ -349,7 +351,7 @@ impl<'a> World<'a> {
             return Some(Event::Resume);
         }
         let stops = self.stage.stop == Stop::Asked || self.acts.pause != Pause::No;
-        let comes = !stops && matches!(life, Life::Held | Life::Refused);
+        let comes = matches!(life, Life::Held | Life::Refused) && !stops && !self.has_given_up();
         let waits = self.history.open() > 0 || life == Life::Starting || stops;
         if later > 0 && waits {
             return Some(Event::Work(0));

@@ -175,7 +175,7 @@ impl<'a> World<'a> {
             boots: self.boots + 1,
             lives: self.lives + 1,
             steps: 0,
-            rotten: false,
+            rot: Default::default(),
         }
     }
 }

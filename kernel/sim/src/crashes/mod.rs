@@ -19,7 +19,6 @@
 mod life;
 mod options;
 mod pick;
-mod rot;
 
 use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
@@ -34,6 +33,7 @@ use crate::explore::{Factory, Report, start};
 use crate::history::Op;
 use crate::image::Image;
 use crate::lives::Stop;
+use crate::rot;
 use crate::scenario::{Load, Scenario};
 use crate::subject::Life;
 use crate::violation::Violation;
@@ -393,9 +393,7 @@ impl Crashes {
     fn read_all(&mut self, run: &mut Run<'_, '_, '_>, twice: bool) -> Result<(), Violation> {
         self.point(run)?;
         let eager = self.variant.eager;
-        let refuses = |run: &Run<'_, '_, '_>| {
-            run.world.rotten && matches!(run.subject.life(), Life::Held | Life::Refused)
-        };
+        let refuses = |run: &Run<'_, '_, '_>| run.world.is_excused(&*run.subject);
         self.go_on(run, |run| eager && run.subject.life() == Life::Running || refuses(run))?;
         if refuses(run) {
             self.done.held += 1;

@@ -30,7 +30,8 @@ pub struct Options {
     pub then: Vec<Action>,
     /// Images that are looked at after one event.
     pub images_max: u64,
-    /// Where on each leg a record lies. If there are any, each start after a crash is
+    /// Where on each leg the records lie, as in [`Scenario`](crate::Scenario). If there are
+    /// any, each start after a crash is
     /// also made with one record of one leg gone bad, in each of some ways.
     pub records: Vec<Extent>,
 }
