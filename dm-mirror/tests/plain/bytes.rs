@@ -156,7 +156,8 @@ impl Superblock {
 
 /// The marks of a page that belongs to this member.
 pub fn page(unit: &[u8], superblock: &Superblock, number: u32) -> Option<(u64, Vec<u8>)> {
-    let fits = is_page(unit) && u32_at(unit, 8) == 1 && is_sealed(unit);
+    let allowed = u64_at(unit, 32) < 1 << 63;
+    let fits = is_page(unit) && u32_at(unit, 8) == 1 && is_sealed(unit) && allowed;
     let mine = superblock.me().is_some_and(|me| me.uuid == id_at(unit, 16))
         && u32_at(unit, 40) == number
         && u32_at(unit, 44) == superblock.incarnation;

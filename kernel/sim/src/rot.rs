@@ -10,6 +10,8 @@
 //!
 //! - One copy is bad at a time. The next one goes bad once this one is whole again: it was
 //!   written anew, and both copies of the record are the same, durably.
+//! - In a life that finds a bad copy no other one fails to be read: a member is in doubt by
+//!   that too, and two in doubt are more than any promise is made for.
 //! - While a copy is bad the device need not start, but then it says why. A person who has
 //!   plugged all legs in several times gives up, and that is the end of the run.
 //! - What the device answers is right all the same. A leg that is stale by the books of
@@ -24,10 +26,11 @@
 use alloc::format;
 use alloc::vec;
 
-use bio::{Extent, SECTOR_SIZE, Sectors};
+use bio::{BufCmd, Extent, SECTOR_SIZE, Sectors};
 
 use crate::chooser::Chooser;
 use crate::disk::SimDisk;
+use crate::slot::Pending;
 use crate::subject::{Life, Subject};
 use crate::world::World;
 
@@ -167,6 +170,12 @@ impl World<'_> {
     /// Whether a record was bad in this life.
     pub(crate) fn was_rotten(&self) -> bool {
         self.rot.since || self.is_rotten()
+    }
+
+    /// Whether this reads a record, and one was bad in this life.
+    pub(crate) fn is_second_record(&self, request: &Pending) -> bool {
+        let reads = request.cmd == BufCmd::Read && self.was_rotten();
+        reads && self.scenario.records.iter().any(|record| record.overlaps(request.extent))
     }
 
     /// Whether what a person knows of this leg is more than the device may know.
