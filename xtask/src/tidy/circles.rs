@@ -32,7 +32,7 @@ struct Natural {
 /// All of them.
 const NATURAL: &[Natural] = &[Natural {
     root: "kernel/sim/src",
-    modules: &["acts", "lives", "mishaps", "restless", "world"],
+    modules: &["acts", "lives", "mishaps", "restless", "rot", "world"],
     why: "a `World` is one run: each file keeps one side of it, and decides by the others",
 }];
 
