@@ -154,7 +154,8 @@ impl Membership {
         let id = member.superblock.member();
         // One that was restored from a snapshot shows less than was seen of it.
         let seen = self.wanted.entry(id).map_or(0, |entry| entry.seen);
-        let (slot, seq) = (member.slot, seq.max(seen));
+        let seq = seq.max(seen);
+        let slot = member.slot;
         self.disks[leg] = Disk { slot, seq, incarnation, generation, ..Disk::default() };
         let superblock = Box::new(member.superblock.clone());
         self.found[leg] = Some(Found { superblock, alone: member.second != Second::Same });

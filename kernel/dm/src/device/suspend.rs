@@ -13,7 +13,8 @@
 //!
 //! - A flush that failed in a suspension is told to the device's user too: whoever
 //!   suspended it is not the one whose writes are lost. Each FLUSH that was held fails,
-//!   and the next one after these.
+//!   and the next one after these. So do those that were held if a target has to tell of a
+//!   loss by itself: the next one is the target's.
 //! - What belongs to a person and no table says goes over when tables are exchanged
 //!   ([`Target::take_over`]).
 //! - A callback runs in the caller's thread or in the one that completed
@@ -26,7 +27,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use bio::sync::{Lock, Rank};
-use bio::{Bio, Buf, BufDone, ErrorKind, IoResult};
+use bio::{Bio, Buf, BufCmd, BufDone, ErrorKind, IoResult};
 
 use super::{Admission, MappedDevice, Mode};
 use crate::env::Severity;
@@ -120,6 +121,9 @@ impl MappedDevice {
                 self.state.lock().flush_failed(ErrorKind::Media);
             }
         }
+        for bio in self.held_flushes_that_say_too_little(&table) {
+            bio.fail(ErrorKind::Media);
+        }
         for entry in table.entries() {
             entry.target.resume();
         }
@@ -129,6 +133,20 @@ impl MappedDevice {
         }
         self.events.note(Severity::Info, format_args!("running"));
         Ok(())
+    }
+
+    /// Takes out the FLUSHes that are held, if a target has to tell of a loss: they came
+    /// before requests that were in flight then, and the target would take one of them for
+    /// a FLUSH that comes after all that it acknowledged.
+    fn held_flushes_that_say_too_little(&self, table: &Table) -> VecDeque<Bio> {
+        if !table.entries().iter().any(|entry| entry.target.owes_failure()) {
+            return VecDeque::new();
+        }
+        let mut state = self.state.lock();
+        let held = mem::take(&mut state.held);
+        let (flushes, others) = held.into_iter().partition(|bio| bio.cmd() == BufCmd::Flush);
+        state.held = others;
+        flushes
     }
 
     /// The loaded table, and by how much the active one, if there is one,

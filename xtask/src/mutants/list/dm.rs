@@ -200,7 +200,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a flush that was held tells of what was acknowledged after it",
-        rule: "and the next one after these",
+        rule: "count as the one that told",
         file: DEVICE,
         edits: &[("if !early {", "if !early || early {")],
     },

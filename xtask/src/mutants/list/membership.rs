@@ -51,8 +51,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "Nothing is acknowledged while an exclusion is not durable",
         file: STEPS_SUPERBLOCKS,
         edits: &[(
-            "        self.flush_leg(leg, Who::Superblock, cause);",
-            "        let _ = cause;\n        self.superblock_done(leg, Ok(()));",
+            "        self.flush_leg(leg, Who::Superblock, self.superblocks_cause());",
+            "        self.superblock_done(leg, Ok(()));",
         )],
     },
     Mutant {
@@ -117,7 +117,7 @@ pub(super) const TABLE: &[Mutant] = &[
         file: PARTS_MEMBERSHIP,
         edits: &[(
             "let seq = disk.seq;
-                self.saw(member, seq);",
+                    self.saw(member, seq);",
             "let _ = member;",
         )],
     },
