@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use bio::{Bio, Buf, ErrorKind, Limits};
-use dm::{ArgError, Args, Context, DeviceRef, Target, TargetType};
+use dm::{ArgError, Args, Context, DeviceRef, Suspend, Target, TargetType};
 
-use crate::bench::{Originator, dm, resume, running};
+use crate::bench::{Originator, dm, resume, running, suspend};
 
 /// A target type whose targets know from whom they took over, and when they began.
 #[derive(Clone, Default)]
@@ -85,4 +85,24 @@ fn a_failure_that_a_table_owes_is_told_by_the_next_flush_of_the_user() {
     let ends = originator.ends();
     assert!(matches!(ends[0], (1, Err(error)) if error.kind == ErrorKind::Media), "{ends:?}");
     assert_eq!(ends[1], (2, Ok(())), "once");
+}
+
+/// Requests that were in flight then were acknowledged behind it. The target has to tell, and
+/// would take it for a FLUSH that comes after them.
+#[test]
+fn a_flush_that_was_held_is_not_the_one_by_which_a_target_tells() {
+    let (dm, heirs) = (dm(), Heirs::default());
+    dm.add_type(Arc::new(heirs)).unwrap();
+    for (name, owes) in [("debtor", true), ("a", false)] {
+        let device = running(&dm, name, &format!("0 8 heir {name}"));
+        let originator = Originator::new(&dm, name);
+        suspend(&device, Suspend::NoFlush).now().unwrap();
+        originator.issue(Buf::flush(), 1);
+        originator.write(0, 1);
+        resume(&device).now().unwrap();
+        let mut ends = originator.ends();
+        ends.sort_by_key(|(info, _)| *info);
+        assert_eq!(ends.len(), 2);
+        assert_eq!((ends[0].1, ends[1].1.is_err()), (Ok(()), owes), "{name}: {ends:?}");
+    }
 }

@@ -42,9 +42,9 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "Passes on the held ones, behind which new ones queue",
         file: DEVICE,
         edits: &[(
-            "Mode::Running => self.pass(bio),
+            "Mode::Running => self.pass(bio, false),
             Mode::Suspending | Mode::Suspended | Mode::Resuming => {",
-            "Mode::Running | Mode::Resuming => self.pass(bio),
+            "Mode::Running | Mode::Resuming => self.pass(bio, false),
             Mode::Suspending | Mode::Suspended => {",
         )],
     },
@@ -53,9 +53,9 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "Holds new ones, and waits for those in flight",
         file: DEVICE,
         edits: &[(
-            "Mode::Running => self.pass(bio),
+            "Mode::Running => self.pass(bio, false),
             Mode::Suspending | Mode::Suspended | Mode::Resuming => {",
-            "Mode::Running | Mode::Suspending => self.pass(bio),
+            "Mode::Running | Mode::Suspending => self.pass(bio, false),
             Mode::Suspended | Mode::Resuming => {",
         )],
     },
@@ -92,10 +92,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a flush that failed in a suspension is told to every request",
         rule: "but for a FLUSH that has to tell of one that failed",
         file: DEVICE,
-        edits: &[(
-            "take_if(|_| bio.cmd() == BufCmd::Flush)",
-            "take_if(|_| bio.cmd() != BufCmd::Read)",
-        )],
+        edits: &[("if bio.cmd() != BufCmd::Flush {", "if bio.cmd() == BufCmd::Read {")],
     },
     Mutant {
         name: "a new table counts resets from its own devices alone",
@@ -196,6 +193,15 @@ pub(super) const TABLE: &[Mutant] = &[
         edits: &[(
             "            if let Err(error) = flushed {",
             "            state.untold = None;\n            if let Err(error) = flushed {",
+        )],
+    },
+    Mutant {
+        name: "a flush that was held is passed to a target that has to tell",
+        rule: "So do those that were held if a target has to tell of a loss by itself",
+        file: SUSPEND,
+        edits: &[(
+            "if !table.entries().iter().any(|entry| entry.target.owes_failure()) {",
+            "if table.entries().iter().all(|_| true) {",
         )],
     },
     Mutant {

@@ -149,7 +149,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a superblock counts though its leg lost it before the flush",
         rule: "only if the leg kept its cache",
         file: STEPS_SUPERBLOCKS,
-        edits: &[("result.and(record.kept(membership.since()))", "result")],
+        edits: &[("result.and(self.legs[leg].kept(membership.since()))", "result")],
     },
     Mutant {
         name: "a page of the map counts though its leg lost it before the flush",

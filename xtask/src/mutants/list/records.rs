@@ -59,9 +59,15 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "A record stands twice.",
         file: PARTS_MEMBERSHIP,
         edits: &[(
-            "writes.retain(|(leg, ..)| has(*leg));",
-            "writes.retain(|(leg, ..)| has(*leg) && false);",
+            "contains(leg) && stands_once(leg));",
+            "contains(leg) && stands_once(leg) && false);",
         )],
+    },
+    Mutant {
+        name: "a member in doubt wins over one that went on without it",
+        rule: "each of the two may have gone on alone, and a person chooses",
+        file: ASSEMBLE_ELECT,
+        edits: &[("&& !self.is_doubted_by(other)", "&& (true || !self.is_doubted_by(other))")],
     },
     Mutant {
         name: "a member in doubt is ahead of nobody of its generation",
