@@ -4,7 +4,7 @@
 mod rig;
 
 use bio::{ErrorKind, SECTOR_SIZE, Sectors};
-use dm_mirror::format::MemberState;
+use dm_mirror::format::{MemberState, SLOTS, UNIT, superblock_place};
 use rig::recorded::{Ask, Recorded, Survives};
 use sim::{Landed, Outcome};
 
@@ -191,4 +191,28 @@ fn a_start_fails_if_what_it_goes_by_cannot_be_made_durable() {
     assert_eq!(place(&rig), found);
     rig.settle();
     assert_eq!(rig.letters(), "A");
+}
+
+/// A person takes leg 0 out, and leg 1 loses the superblock that says so. The next try cannot
+/// read one of leg 0's, which may be newer than all that leg 1 has.
+#[test]
+fn a_leg_that_was_taken_out_is_not_the_one_that_a_start_goes_by() {
+    let rig = Recorded::new(2).stop_and_start(&[true; 2]);
+    until_first_superblocks(&rig);
+    rig.message("fail 0").unwrap();
+    (0..2).for_each(|leg| rig.end_ask(leg, Ask::Super, Outcome::Ok));
+    rig.blink(1);
+    rig.settle();
+    assert!(!rig.runs());
+    let slot = rig.member(0).slot;
+    let [good, lost] = [slot, (slot + 1) % SLOTS].map(superblock_place);
+    rig.disks[0].preset(lost.start(), &[0x55; UNIT]);
+    rig.pass();
+    rig.settle();
+    let show = rig.message("show").unwrap();
+    assert!(!rig.runs() && show.contains("a person took out"), "{show}");
+    rig.disks[0].preset(lost.start(), &rig.bytes(0, good));
+    (0..8).for_each(|_| rig.pass());
+    rig.settle();
+    assert_eq!(rig.letters(), "DA", "it is tried again");
 }

@@ -74,7 +74,13 @@ impl Core {
                 self.apply(&plan, found);
                 self.without_those_failed_by_hand();
             }
-            Err(life) => self.is_not_started(life, waiting),
+            Err(life) => {
+                let again = matches!(&life, Life::Held(it) if it.has_failed());
+                self.is_not_started(life, waiting);
+                if again {
+                    self.try_again_later();
+                }
+            }
         }
     }
 
@@ -121,6 +127,12 @@ impl Core {
             }
         };
         self.check(plan).map_err(refused)?;
+        let leads =
+            |leg: usize| plan.roles.iter().any(|role| *role == Role::InSync { device: leg });
+        if !agreed && !self.legs.all().without(self.by_hand).iter().any(leads) {
+            let why = "only what a person took out can be gone by now; it is tried again, and a device that is made anew goes by that";
+            return Err(Life::Held(NotStarted::failed(why.into())));
+        }
         Ok((plan.clone(), agreed))
     }
 

@@ -50,6 +50,12 @@ pub(super) const TABLE: &[Mutant] = &[
         edits: &[("            self.check_stop(),\n", "")],
     },
     Mutant {
+        name: "a start goes by a leg that a person took out",
+        rule: "A start goes by no leg that a person took out",
+        file: STEPS_START,
+        edits: &[("if !agreed && !self.legs", "if false && !agreed && !self.legs")],
+    },
+    Mutant {
         name: "a stop gives up at the first superblock that fails",
         rule: "writes them once more before it gives up",
         file: PARTS_CLEANER,
