@@ -58,6 +58,22 @@ fn a_stop_records_what_was_said_though_the_last_leg_loses_it_once() {
     }
 }
 
+/// The same where the superblock is written already, and the stop's own flush waits behind
+/// the one of that.
+#[test]
+fn a_stop_records_what_was_said_before_it_though_the_last_leg_loses_it() {
+    let mut rig = Recorded::new(2);
+    rig.put(0, 1, 1);
+    rig.message("fail 1").unwrap();
+    rig.until(|rig| rig.asks(0) == [Ask::Super]);
+    rig.end_ask(0, Ask::Super, Outcome::Ok);
+    let is_over = rig.suspend();
+    rig.blink(0);
+    rig.settle();
+    assert!(is_over() && rig.superblock(0).clean);
+    assert_eq!(rig.says(0, 1), MemberState::FailedByHand);
+}
+
 /// The table may be about to be swapped for one that reads the same superblocks.
 #[test]
 fn no_member_is_changed_while_the_mirror_is_suspended() {
