@@ -127,8 +127,7 @@ impl Core {
             }
         };
         self.check(plan).map_err(refused)?;
-        let leads =
-            |leg: usize| plan.roles.iter().any(|role| *role == Role::InSync { device: leg });
+        let leads = |leg: usize| plan.roles.contains(&Role::InSync { device: leg });
         if !agreed && !self.legs.all().without(self.by_hand).iter().any(leads) {
             let why = "only what a person took out can be gone by now; it is tried again, and a device that is made anew goes by that";
             return Err(Life::Held(NotStarted::failed(why.into())));
