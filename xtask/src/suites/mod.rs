@@ -1,7 +1,7 @@
-//! `cargo xtask test`: all suites in two lanes, and one closing line.
+//! `cargo xtask test`: all suites, one after the other or in two lanes, and one closing line.
 //!
-//! A suite is a name, a lane and a function that counts. Those that boot machines run one
-//! after the other, and beside them, one after the other, those that boot none: a guest has
+//! A suite is a name, a lane and a function that counts. Side by side, those that boot
+//! machines run one after the other, and beside them those that boot none: a guest has
 //! one processor, and compilers have use for the others. Rules: a suite that cannot run
 //! counts as one failure and does not stop the others; what a suite printed is
 //! kept in a log and shown only if it failed; at the end stand the names of all tests
@@ -53,9 +53,9 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value = "tcg")]
     accel: Choice,
 
-    /// One suite at a time, however many processors there are
+    /// Suites that boot machines beside those that do not; takes two thirds of the time
     #[arg(long)]
-    serial: bool,
+    side_by_side: bool,
 
     /// How long a run of cargo may say nothing: a slow one is waited for, a stuck one not
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
@@ -183,11 +183,10 @@ fn counted(tally: Tally, filtered: bool) -> Result<Tally> {
 /// What a lane came to, and the lines that say which tests failed.
 type Ended = (Tally, Vec<String>);
 
-/// Runs `suites`, the lanes side by side where the machine has processors for it.
+/// Runs `suites`, the lanes side by side if that is asked for.
 fn run_all(suites: &[&Suite], options: &Options) -> Result<Ended> {
     let board = Board::default();
-    let side_by_side = !options.serial && thread::available_parallelism()?.get() > 1;
-    if !side_by_side {
+    if !options.side_by_side {
         return run_lane(suites, &board, options);
     }
     let [hosts, guests] = [Lane::Host, Lane::Guest]

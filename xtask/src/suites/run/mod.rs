@@ -10,7 +10,7 @@ mod person;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 
 use super::Options;
@@ -173,12 +173,12 @@ fn killed(person: &Person) -> Result<()> {
 fn interrupted(person: &Person) -> Result<()> {
     for (verb, signal) in [("demo", Signal::INT), ("soak", Signal::TERM)] {
         let busy = person.wait_until_busy(&[verb])?;
-        busy.signal(signal)?;
+        busy.signal(signal).with_context(|| format!("{verb}, {signal:?}"))?;
         let left = person.left_in_temp()?;
         ensure!(left.is_empty(), "{verb}, {signal:?}: {left:?} are left");
     }
     let waiting = person.wait_at_prompt(&[])?;
-    waiting.signal(Signal::TERM)?;
+    waiting.signal(Signal::TERM).context("run")?;
     let left = person.left_in_temp()?;
     ensure!(left.is_empty(), "run: {left:?} are left");
     Ok(())
