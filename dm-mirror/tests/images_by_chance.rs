@@ -20,7 +20,6 @@ use std::sync::Arc;
 use bio::{Extent, Limits, SECTOR_SIZE, Sector, Sectors};
 use dm_mirror::assemble::{Verdict, assemble};
 use dm_mirror::format::{Geometry, Member, newest_of};
-use dm_mirror::label::{self, Device, LabelOptions, Phase};
 use plain::bytes::{self, MARKS, UNIT};
 use plain::{Plain, Roles, objection};
 use rig::labels;
@@ -148,23 +147,8 @@ fn large_lives() -> Vec<Life> {
     let border = MARKS as u64;
     let regions = [0, 3, border - 1, border, border + 3, border + 7];
     let (data, length) = (48, (border + 8) * REGION);
-    let (ids, capacity) = (labels::ids(2), Sectors(data + length));
-    let options = LabelOptions {
-        region: Some(Sectors(REGION)),
-        data_start: Some(Sector(data)),
-        clean: true,
-        ..LabelOptions::new("test")
-    };
-    let label = label::plan(&options, &ids, &[Device { capacity, block_size: 512 }; 2]).unwrap();
-    let member = |slot| {
-        let disk = SimDisk::new(capacity, Limits::default());
-        for (place, unit) in Phase::ALL.into_iter().flat_map(|phase| label.writes(slot, phase)) {
-            disk.preset(place.start(), &unit[..]);
-        }
-        disk
-    };
     let filled = || {
-        let disks = (0..2).map(member).collect();
+        let disks = labels::disks_with(data, length);
         let mut rig = Recorded::by_table(disks, length, "internal 0 2 vbd0 0 vbd1 0", 0);
         rig.settle();
         regions.iter().zip(1..).for_each(|(region, value)| rig.put(region * REGION, REGION, value));

@@ -2,15 +2,13 @@
 
 mod rig;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use bio::{BufCmd, ErrorKind, Extent, Limits, Sector, Sectors};
+use bio::{BufCmd, ErrorKind, Extent, Sector, Sectors};
 use dm_mirror::format::{REGIONS_PER_PAGE, page_place};
-use dm_mirror::label::{self, Device, LabelOptions, Phase};
 use rig::labels;
 use rig::recorded::{REGION, Recorded, Survives};
-use sim::{Landed, Outcome, Pending, SimDisk};
+use sim::{Landed, Outcome, Pending};
 
 /// The first region of the second page, and its first sector.
 const SECOND: u32 = REGIONS_PER_PAGE as u32;
@@ -25,28 +23,8 @@ const DATA: u64 = 48;
 
 const TABLE: &str = "internal 0 2 vbd0 0 vbd1 0";
 
-/// The disks of a new mirror of two equal legs.
-fn disks() -> Vec<Arc<SimDisk>> {
-    let (ids, capacity) = (labels::ids(2), Sectors(DATA + LENGTH));
-    let options = LabelOptions {
-        region: Some(Sectors(REGION)),
-        data_start: Some(Sector(DATA)),
-        clean: true,
-        ..LabelOptions::new("test")
-    };
-    let label = label::plan(&options, &ids, &[Device { capacity, block_size: 512 }; 2]).unwrap();
-    let member = |slot| {
-        let disk = SimDisk::new(capacity, Limits::default());
-        for (place, unit) in Phase::ALL.into_iter().flat_map(|phase| label.writes(slot, phase)) {
-            disk.preset(place.start(), &unit[..]);
-        }
-        disk
-    };
-    (0..2).map(member).collect()
-}
-
 fn two_pages() -> Recorded {
-    let rig = Recorded::by_table(disks(), LENGTH, TABLE, 0);
+    let rig = Recorded::by_table(labels::disks_with(DATA, LENGTH), LENGTH, TABLE, 0);
     rig.settle();
     assert_eq!(rig.letters(), "AA");
     rig

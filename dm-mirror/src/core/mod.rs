@@ -399,6 +399,14 @@ impl Core {
         matches!(self.life, Life::Running)
     }
 
+    /// What is known of a start that came to nothing, while the mirror is held or refused.
+    pub(crate) fn not_started(&self) -> Option<&NotStarted> {
+        match &self.life {
+            Life::Held(it) | Life::Refused(it) => Some(it),
+            Life::New(_) | Life::Searching(_) | Life::Opening(_) | Life::Running => None,
+        }
+    }
+
     /// Whether it fails requests.
     pub(crate) fn refuses(&self) -> bool {
         match self.life {

@@ -17,6 +17,7 @@ use crate::core::parts::check::Check;
 use crate::core::parts::counts::CAUSES;
 use crate::core::parts::leg::{Failure, LegSet, LegState};
 use crate::core::parts::legs::LegRecord;
+use crate::core::parts::not_started::NotStarted;
 use crate::core::{Core, Life, Log};
 use crate::io::Mirror;
 
@@ -68,10 +69,7 @@ pub(crate) fn report(mirror: &Mirror) -> Report {
         Report {
             health: core.health(),
             summary: core.summary(),
-            question: match &core.life {
-                Life::Held(it) | Life::Refused(it) => it.question(),
-                Life::New(_) | Life::Searching(_) | Life::Opening(_) | Life::Running => None,
-            },
+            question: core.not_started().and_then(NotStarted::question),
             legs: legs.collect(),
             replacing: core.replaced(),
             copying: core.copying(now),
@@ -107,7 +105,10 @@ impl Core {
     fn summary(&self) -> String {
         let word = match self.health() {
             Health::Starting => return "starting: the members are being read".into(),
-            Health::Held | Health::Refused => return self.why_not_started(),
+            Health::Held | Health::Refused => {
+                let why = self.not_started().map_or("", |it| &it.why);
+                return format!("not started: {why}");
+            }
             Health::Healthy => "healthy",
             Health::Resyncing => "resyncing",
             Health::Rebuilding => "rebuilding",
@@ -115,13 +116,6 @@ impl Core {
         };
         let [in_sync, members] = [self.in_sync(), self.members()].map(|legs| legs.iter().count());
         format!("{word}: {in_sync} of {members} legs in sync")
-    }
-
-    fn why_not_started(&self) -> String {
-        match &self.life {
-            Life::Held(it) | Life::Refused(it) => format!("not started: {}", it.why),
-            Life::New(_) | Life::Searching(_) | Life::Opening(_) | Life::Running => String::new(),
-        }
     }
 
     /// The legs that have a place of their own in the mirror.
@@ -202,7 +196,7 @@ impl Core {
     }
 
     fn describe_state(&self, leg: usize) -> String {
-        if let Life::Held(it) | Life::Refused(it) = &self.life
+        if let Some(it) = self.not_started()
             && !it.legs[leg].is_empty()
         {
             return it.legs[leg].clone();

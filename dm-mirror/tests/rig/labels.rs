@@ -33,6 +33,17 @@ pub fn disks(ids: &Ids, clean: bool, limits: Limits) -> Vec<Arc<SimDisk>> {
     (0..ids.members.len()).map(member).collect()
 }
 
+/// The disks of a new mirror of two equal legs whose data, so many sectors, begins at `data`.
+pub fn disks_with(data: u64, length: u64) -> Vec<Arc<SimDisk>> {
+    let ids = ids(2);
+    let member = |slot| {
+        let disk = SimDisk::new(Sectors(data + length), Limits::default());
+        write(&disk, 0, slot, &ids, true, (data, length));
+        disk
+    };
+    (0..2).map(member).collect()
+}
+
 /// Makes a disk the member in this slot.
 pub fn put(disk: &SimDisk, slot: usize, ids: &Ids, clean: bool) {
     put_at(disk, 0, slot, ids, clean);
@@ -40,11 +51,18 @@ pub fn put(disk: &SimDisk, slot: usize, ids: &Ids, clean: bool) {
 
 /// The same on a leg that begins at this sector of the disk. It may end beyond it.
 pub fn put_at(disk: &SimDisk, offset: u64, slot: usize, ids: &Ids, clean: bool) {
-    let (capacity, block_size) = (Sectors(DATA + LENGTH), disk.limits().block_size);
+    write(disk, offset, slot, ids, clean, (DATA, LENGTH));
+}
+
+/// Where the data begins on a leg, and how much there is.
+type Data = (u64, u64);
+
+fn write(disk: &SimDisk, offset: u64, slot: usize, ids: &Ids, clean: bool, (data, length): Data) {
+    let (capacity, block_size) = (Sectors(data + length), disk.limits().block_size);
     let devices = vec![Device { capacity, block_size }; ids.members.len()];
     let options = LabelOptions {
         region: Some(Sectors(REGION)),
-        data_start: Some(Sector(DATA)),
+        data_start: Some(Sector(data)),
         clean,
         ..LabelOptions::new("test")
     };

@@ -52,7 +52,7 @@ pub(crate) struct Membership {
     to_mint: Option<MemberId>,
     disks: [Disk; LEGS_MAX],
     /// What was found on each disk, and is not known to be durable yet.
-    found: [Option<Found>; LEGS_MAX],
+    unproven: [Option<Unproven>; LEGS_MAX],
     commit: Option<Commit>,
     /// The last leg could not write its superblock. The next commit waits for an alarm, or
     /// for somebody who waits for it.
@@ -78,9 +78,9 @@ struct Disk {
     newcomer: Option<Uuid>,
 }
 
-/// A superblock that was found.
+/// A superblock that was found, and of which nobody knows whether it is durable.
 #[derive(Debug)]
-struct Found {
+struct Unproven {
     superblock: Box<Superblock>,
     /// It stood in one slot alone.
     alone: bool,
@@ -135,7 +135,7 @@ impl Membership {
             twice: false,
             to_mint: None,
             disks: [Disk::default(); LEGS_MAX],
-            found: Default::default(),
+            unproven: Default::default(),
             commit: None,
             stuck: false,
             parked: Vec::new(),
@@ -158,7 +158,7 @@ impl Membership {
         let slot = member.slot;
         self.disks[leg] = Disk { slot, seq, incarnation, generation, ..Disk::default() };
         let superblock = Box::new(member.superblock.clone());
-        self.found[leg] = Some(Found { superblock, alone: member.second != Second::Same });
+        self.unproven[leg] = Some(Unproven { superblock, alone: member.second != Second::Same });
         self.saw(id, seq);
     }
 
@@ -166,7 +166,7 @@ impl Membership {
     pub(crate) fn newcomer(&mut self, leg: usize, uuid: Uuid) -> u32 {
         let (slot, incarnation) = (SLOTS - 1, 1);
         self.disks[leg] = Disk { slot, incarnation, newcomer: Some(uuid), ..Disk::default() };
-        self.found[leg] = None;
+        self.unproven[leg] = None;
         incarnation
     }
 
@@ -353,13 +353,13 @@ impl Membership {
         member: impl Fn(usize) -> MemberId,
     ) -> Vec<Write> {
         let legs: Vec<usize> = legs.iter().filter(|&leg| !self.holds(leg)).collect();
-        let found = |&leg: &usize| {
-            let Found { superblock, .. } = self.found[leg].as_ref()?;
+        let unproven = |&leg: &usize| {
+            let Unproven { superblock, .. } = self.unproven[leg].as_ref()?;
             Some((leg, self.disks[leg].slot, Superblock::clone(superblock)))
         };
-        let found: Vec<Write> = legs.iter().filter_map(found).collect();
-        if !found.is_empty() {
-            return self.begin(true, found, now);
+        let unproven: Vec<Write> = legs.iter().filter_map(unproven).collect();
+        if !unproven.is_empty() {
+            return self.begin(true, unproven, now);
         }
         let mut writes = Vec::new();
         for &leg in &legs {
@@ -400,7 +400,7 @@ impl Membership {
             (Ok(()), Stage::First) => {
                 commit.reached.insert(leg);
                 if restores {
-                    self.found[leg].take_if(|found| !found.alone);
+                    self.unproven[leg].take_if(|it| !it.alone);
                 } else {
                     let disk = &mut self.disks[leg];
                     disk.slot = (disk.slot + 1) % SLOTS;
@@ -409,7 +409,7 @@ impl Membership {
                     self.saw(member, seq);
                 }
             }
-            (Ok(()), Stage::Second) if restores => self.found[leg] = None,
+            (Ok(()), Stage::Second) if restores => self.unproven[leg] = None,
             (Ok(()), Stage::Second) => {}
             (Err(error), _) => commit.failed.push((leg, error)),
         }
@@ -426,7 +426,7 @@ impl Membership {
     /// The first copies are over: the second ones, for `legs` of those that have the first.
     pub(crate) fn second_copies(&mut self, legs: LegSet, now: Moment) -> Vec<Write> {
         let Some(commit) = &mut self.commit else { return Vec::new() };
-        let stands_once = |leg: usize| !commit.restores || self.found[leg].is_some();
+        let stands_once = |leg: usize| !commit.restores || self.unproven[leg].is_some();
         let mut writes = mem::take(&mut commit.writes);
         writes.retain(|&(leg, ..)| legs.and(commit.reached).contains(leg) && stands_once(leg));
         writes.iter_mut().for_each(|(_, slot, _)| *slot = (*slot + 1) % SLOTS);

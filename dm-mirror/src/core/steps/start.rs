@@ -159,7 +159,7 @@ impl Core {
             self.consent.degraded = None;
         }
         self.life = life;
-        if let Life::Held(it) | Life::Refused(it) = &self.life {
+        if let Some(it) = self.not_started() {
             let why = it.why.clone();
             self.tell(News::NotStarted(why));
         }

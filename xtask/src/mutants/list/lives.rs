@@ -180,7 +180,10 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "what a superblock that failed left is taken for durable",
         rule: "A start relies on no superblock that it only read",
         file: PARTS_MEMBERSHIP,
-        edits: &[("        if !found.is_empty() {", "        if false && !found.is_empty() {")],
+        edits: &[(
+            "        if !unproven.is_empty() {",
+            "        if false && !unproven.is_empty() {",
+        )],
     },
     Mutant {
         name: "a start that failed is not tried again",

@@ -116,8 +116,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "though both slots say the same",
         file: PARTS_MEMBERSHIP,
         edits: &[(
-            "        self.found[leg] = Some(Found { superblock, alone: member.second != Second::Same });",
-            "        let alone = member.second != Second::Same;\n        self.found[leg] = alone.then_some(Found { superblock, alone });",
+            "        self.unproven[leg] = Some(Unproven { superblock, alone: member.second != Second::Same });",
+            "        let alone = member.second != Second::Same;\n        self.unproven[leg] = alone.then_some(Unproven { superblock, alone });",
         )],
     },
     Mutant {
