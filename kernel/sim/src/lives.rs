@@ -21,7 +21,10 @@
 //!   the machine went down as that was being recorded, with a leg that had failed
 //!   to record it still in, or before a start had come to anything that put a leg out, or
 //!   that it was told to make: that would split the set.
-//! - With all legs there, and nothing wrong with them, a device runs.
+//! - With all legs there, and nothing wrong with them, a device runs. One of them may be
+//!   a blank disk, put in while the last record was being written: nobody knows any more
+//!   what that record said of it, so the device may be held. The person knows that the disk
+//!   was blank, and starts it.
 
 use alloc::format;
 use alloc::sync::Arc;
@@ -72,12 +75,15 @@ pub(crate) struct Books {
     pub(crate) stale: Vec<bool>,
     /// The legs may disagree on who is in.
     pub(crate) unsettled: bool,
+    /// The legs that a blank disk took the place of, and that were not in sync since.
+    pub(crate) blank: Vec<bool>,
 }
 
 impl Books {
     /// All legs are new.
     pub(crate) fn new(legs: usize) -> Books {
-        Books { standing: vec![true; legs], stale: vec![false; legs], unsettled: false }
+        let blank = vec![false; legs];
+        Books { standing: vec![true; legs], stale: vec![false; legs], unsettled: false, blank }
     }
 }
 
@@ -145,7 +151,7 @@ impl World<'_> {
                 self.believed = is_in.into_iter().zip(&self.acts.leaving).map(stays).collect();
             }
             Life::Held | Life::Refused
-                if !self.is_rotten() && (0..self.legs.len()).all(|leg| self.is_well(leg)) =>
+                if !self.is_rotten() && self.all_are_well() && !self.may_wait_for_a_word() =>
             {
                 self.broken.get_or_insert_with(|| Violation::NoStart(subject.why()));
             }
@@ -158,6 +164,7 @@ impl World<'_> {
             for leg in 0..self.legs.len() {
                 let misses = |leg| !self.is_in(leg, subject) && !subject.is_whole(leg);
                 self.books.stale[leg] = self.books.stale[leg] && misses(leg);
+                self.books.blank[leg] = self.books.blank[leg] && !subject.in_sync(leg);
             }
         }
     }
@@ -215,10 +222,21 @@ impl World<'_> {
         self.is_there(leg) && disk.failures() == 0 && bio::BlockDevice::resets(&**disk) == 0
     }
 
+    fn all_are_well(&self) -> bool {
+        (0..self.legs.len()).all(|leg| self.is_well(leg))
+    }
+
+    /// Whether the device may be held for a member whose place a blank disk has taken,
+    /// until a person says that it is gone.
+    fn may_wait_for_a_word(&self) -> bool {
+        self.books.unsettled && self.books.blank.contains(&true) && !self.stage.told
+    }
+
     /// Whether a person may have a held device start with what is there.
     pub(crate) fn may_start(&self, subject: &dyn Subject) -> bool {
         let may = |leg| self.books.standing[leg] && self.counts(leg);
-        let enough = !self.books.unsettled && (0..self.legs.len()).any(may);
+        let known = !self.books.unsettled || (self.may_wait_for_a_word() && self.all_are_well());
+        let enough = known && (0..self.legs.len()).any(may);
         enough && subject.life() == Life::Held && !self.stage.told
     }
 
@@ -252,6 +270,7 @@ impl World<'_> {
         self.history.note(|| format!("leg {leg} is another disk, a blank one"));
         let size = bio::BlockDevice::capacity(&*self.legs[leg]).bytes();
         self.legs[leg].preset(Sector(0), &vec![0; size]);
+        self.books.blank[leg] = true;
     }
 
     /// A leg is there again, if it was not.

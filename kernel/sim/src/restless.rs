@@ -30,7 +30,7 @@ use crate::world::World;
 pub const STARVED_AFTER: u64 = 6_000;
 
 /// Who waits for so many steps is next, a flush too.
-const PATIENCE: u64 = 200;
+const PATIENCE: u64 = 100;
 
 /// How often is looked for it.
 const LOOK_EVERY: u64 = 16;
