@@ -38,7 +38,7 @@ use parts::errors::Threshold;
 use parts::flushes::{FLUSHES_FOR, OwnFlush};
 use parts::found::Search;
 use parts::leg::{Failure, LEGS_MAX, LegSet, LegState};
-use parts::legs::{LegRecord, Legs};
+use parts::legs::Legs;
 use parts::loss::Loss;
 use parts::membership::Membership;
 use parts::news::{News, Untold};
@@ -210,7 +210,7 @@ impl Core {
             (Log::Core { nosync: true, .. }, _) | (_, 0) => LegState::InSync,
             (Log::Core { .. }, _) => LegState::Rebuilding,
         };
-        let record = |(leg, resets): (usize, &u64)| LegRecord::new(first(leg), *resets);
+        let first = |(leg, resets): (usize, &u64)| (first(leg), *resets);
         let mut core = Core {
             setup,
             life: Life::New(Vec::new()),
@@ -226,7 +226,7 @@ impl Core {
             put_off: LegSet::EMPTY,
             wiping: [None; LEGS_MAX],
             retry: Retry::default(),
-            legs: Legs(resets.iter().enumerate().map(record).collect()),
+            legs: Legs::new(resets.iter().enumerate().map(first)),
             requests: Requests::new(),
             ranges: RangeLock::new(),
             read_policy,
@@ -247,7 +247,7 @@ impl Core {
             actions: VecDeque::with_capacity(REQUESTS_EXPECTED),
         };
         if let Some(mut regions) = regions {
-            for leg in core.legs.that(|state| state == LegState::Rebuilding).iter() {
+            for leg in core.legs.rebuilding().iter() {
                 regions.all().for_each(|region| regions.miss(leg, region));
             }
             core.regions = Some(regions);

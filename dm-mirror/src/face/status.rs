@@ -23,7 +23,7 @@ use crate::io::Mirror;
 
 /// One letter, as in Linux: **A**live, being **S**ynchronised, **D**ead.
 fn letter(leg: &LegRecord) -> char {
-    match Standing::of(leg.state) {
+    match Standing::of(leg.state()) {
         Standing::InSync => 'A',
         Standing::Coming => 'S',
         Standing::Out | Standing::NoMember => 'D',
@@ -125,8 +125,9 @@ impl Core {
     }
 
     fn report_leg(&self, leg: usize, device: Arc<str>) -> LegReport {
-        let LegRecord { state, counts, .. } = &self.legs[leg];
-        let standing = Standing::of(*state);
+        let record = &self.legs[leg];
+        let (state, counts) = (record.state(), &record.counts);
+        let standing = Standing::of(state);
         let regions = self.regions.as_ref();
         let missed = regions.map_or(0, |regions| regions.missing(leg));
         let missed_sectors = regions.map_or(Sectors::ZERO, |it| it.missing_sectors(leg));
@@ -201,7 +202,7 @@ impl Core {
         {
             return it.legs[leg].clone();
         }
-        match self.legs[leg].state {
+        match self.legs[leg].state() {
             LegState::InSync => "in sync".into(),
             LegState::Rebuilding if self.legs_to_be_promoted().contains(leg) => {
                 "whole, being recorded as in sync".into()

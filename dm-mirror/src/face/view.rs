@@ -82,7 +82,7 @@ impl View {
         };
         View {
             health: core.health(),
-            legs: core.legs.iter().map(|leg| leg.state).enumerate().map(leg).collect(),
+            legs: core.legs.iter().map(|leg| leg.state()).enumerate().map(leg).collect(),
             dirty: regions.map_or(0, |regions| regions.dirty_count()),
             unsettled: regions.map_or(0, |regions| regions.unsettled_count()),
             check: core.scrub.check.as_ref().filter(|it| it.is_running()).map(CheckView::of),

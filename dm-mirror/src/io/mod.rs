@@ -30,7 +30,7 @@ use core::time::Duration;
 
 use arrayvec::ArrayVec;
 use bio::sync::{Lock, Rank};
-use bio::{Bio, BioDone, BlockDevice, Buf, BufCmd, BufDone, ErrorKind, Extent, IoResult, Limits};
+use bio::{Bio, BioDone, BlockDevice, Buf, BufCmd, ErrorKind, Extent, IoResult, Limits};
 use bio::{Piece, SECTOR_SIZE, Sector, Sectors, split};
 use bytes::BytesMut;
 use dm::{Env, Events, Work};
@@ -41,7 +41,7 @@ use crate::core::parts::news::News;
 use crate::core::parts::requests::Req;
 use crate::core::{Core, Dice};
 use leg::Leg;
-use slots::{OwnBytes, Slots};
+use slots::{OwnBytes, Sink, Slots};
 use tag::Tag;
 
 /// A mirror: where its legs lie, and the core behind its lock.
@@ -64,41 +64,29 @@ struct Inner {
     quiet: Option<Box<dyn FnOnce() + Send>>,
 }
 
-/// Whom a bio of the mirror's own belongs to: nobody waits for it.
-struct Sink;
-
-impl BufDone for Sink {
-    fn buf_done(self: Arc<Self>, _buf: Buf, _info: u64, _result: IoResult) {}
-}
-
 /// An action, with the bios and bytes that it needs.
 enum Deed {
-    /// A leg reads into this bio.
-    Read {
+    /// A leg is asked for what this bio says.
+    Issue {
         leg: usize,
         bio: Bio,
         start: Sector,
-        tag: Tag,
+        info: u64,
     },
-    /// A leg reads into fresh memory.
+    /// The same, for a read whose memory a device kept.
+    Refill {
+        leg: usize,
+        bio: Bio,
+        start: Sector,
+        info: u64,
+    },
+    /// A leg reads an extent with this bio, into fresh memory.
     Fresh {
         leg: usize,
-        pooled: Option<Bio>,
+        bio: Bio,
         extent: Extent,
         start: Sector,
-        tag: Tag,
-    },
-    /// A leg writes, or discards.
-    Data {
-        leg: usize,
-        pooled: Option<Bio>,
-        buf: Buf,
-        start: Sector,
-        tag: Tag,
-    },
-    Flush {
-        leg: usize,
-        pooled: Option<Bio>,
+        info: u64,
     },
     Write {
         leg: usize,
@@ -143,7 +131,11 @@ impl Inner {
     fn deed(&mut self, action: Action) -> Deed {
         match action {
             Action::Issue { req, leg, step } => self.issue(req, leg, step),
-            Action::Flush { leg } => Deed::Flush { leg, pooled: self.slots.flushes[leg].take() },
+            Action::Flush { leg } => {
+                let info = Tag { leg, of: Of::Flush, look: false }.to_info();
+                let bio = self.slots.flush(leg);
+                Deed::Issue { leg, bio, start: Sector(0), info }
+            }
             Action::Write { leg, place, unit } => Deed::Write { leg, place, unit },
             Action::Search { leg, durable } => Deed::Search { leg, durable },
             Action::Complete { req, result } => {
@@ -151,7 +143,8 @@ impl Inner {
                 Deed::Complete(bio.expect("the user's bio is in its slot"), result)
             }
             Action::Drop { req } => {
-                let slot = self.slots.of(req);
+                // It may have ended before a leg was asked for it.
+                let slot = self.slots.claim(req);
                 Deed::Drop(slot.bio.take(), slot.bytes.take())
             }
             Action::ByBlock { req } => {
@@ -179,14 +172,21 @@ impl Inner {
     fn issue(&mut self, req: Req, leg: usize, step: Step) -> Deed {
         let (cmd, extent) = self.core.request(req);
         let start = self.core.data_start() + (extent.start() - Sector(0));
-        let tag = Tag { leg, of: Of::Request(req), look: step == Step::Look };
-        let slot = self.slots.of(req);
+        let info = Tag { leg, of: Of::Request(req), look: step == Step::Look }.to_info();
+        let slot = self.slots.claim(req);
         match step {
             Step::Read => match slot.bio.take() {
-                Some(bio) => Deed::Read { leg, bio, start, tag },
-                None => Deed::Fresh { leg, pooled: None, extent, start, tag },
+                Some(bio) if !bio.lost_memory() => Deed::Issue { leg, bio, start, info },
+                Some(bio) => Deed::Refill { leg, bio, start, info },
+                None => {
+                    let bio = self.slots.leg_bio(req, leg, Buf::flush());
+                    Deed::Fresh { leg, bio, extent, start, info }
+                }
             },
-            Step::Look => Deed::Fresh { leg, pooled: slot.legs[leg].take(), extent, start, tag },
+            Step::Look => {
+                let bio = self.slots.leg_bio(req, leg, Buf::flush());
+                Deed::Fresh { leg, bio, extent, start, info }
+            }
             Step::Data => {
                 let users = slot.bio.as_ref().and_then(Bio::write_data);
                 let buf = match slot.data().or(users) {
@@ -194,7 +194,7 @@ impl Inner {
                     None if cmd == BufCmd::FreeBlks => Buf::freeblks(extent),
                     None => unreachable!("a write has its bytes"),
                 };
-                Deed::Data { leg, pooled: slot.legs[leg].take(), buf, start, tag }
+                Deed::Issue { leg, bio: self.slots.leg_bio(req, leg, buf), start, info }
             }
         }
     }
@@ -209,7 +209,8 @@ impl Mirror {
         env: Arc<dyn Env>,
         events: Arc<Events>,
     ) -> Arc<Mirror> {
-        let inner = Inner { core, slots: Slots::new(), quiet: None };
+        let sink = Arc::new(Sink);
+        let inner = Inner { core, slots: Slots::new(sink.clone()), quiet: None };
         Arc::new(Mirror {
             legs,
             length,
@@ -217,7 +218,7 @@ impl Mirror {
             events,
             inner: Lock::new(Rank::TARGET, inner),
             pending: AtomicUsize::new(0),
-            sink: Arc::new(Sink),
+            sink,
         })
     }
 
@@ -244,7 +245,7 @@ impl Mirror {
         }
         self.event(|inner| {
             let req = inner.core.next_request();
-            inner.slots.of(req).bio = Some(bio);
+            inner.slots.claim(req).bio = Some(bio);
             Event::Asked { req, cmd, extent }
         });
     }
@@ -313,23 +314,16 @@ impl Mirror {
 
     fn perform(self: &Arc<Self>, deed: Deed) {
         match deed {
-            Deed::Read { leg, mut bio, start, tag } => {
-                if bio.lost_memory() {
-                    bio.refill(BytesMut::zeroed(bio.extent().count().bytes()));
-                }
-                self.legs[leg].issue(bio, start, self.clone(), tag.to_info());
+            Deed::Issue { leg, bio, start, info } => {
+                self.legs[leg].issue(bio, start, self.clone(), info);
             }
-            Deed::Fresh { leg, pooled, extent, start, tag } => {
-                let buf = Buf::read(extent, BytesMut::zeroed(extent.count().bytes()));
-                self.legs[leg].issue(self.own(pooled, buf), start, self.clone(), tag.to_info());
+            Deed::Refill { leg, mut bio, start, info } => {
+                bio.refill(BytesMut::zeroed(bio.extent().count().bytes()));
+                self.legs[leg].issue(bio, start, self.clone(), info);
             }
-            Deed::Data { leg, pooled, buf, start, tag } => {
-                self.legs[leg].issue(self.own(pooled, buf), start, self.clone(), tag.to_info());
-            }
-            Deed::Flush { leg, pooled } => {
-                let tag = Tag { leg, of: Of::Flush, look: false };
-                let bio = self.own(pooled, Buf::flush());
-                self.legs[leg].issue(bio, Sector(0), self.clone(), tag.to_info());
+            Deed::Fresh { leg, mut bio, extent, start, info } => {
+                bio.reissue(Buf::read(extent, BytesMut::zeroed(extent.count().bytes())));
+                self.legs[leg].issue(bio, start, self.clone(), info);
             }
             Deed::Write { leg, place, unit } => self.write(leg, place, &unit),
             Deed::Search { leg, durable } => self.search(leg, durable),
@@ -347,17 +341,6 @@ impl Mirror {
         }
     }
 
-    /// A bio of the mirror's own for `buf`, one that was used before if there is one.
-    fn own(&self, pooled: Option<Bio>, buf: Buf) -> Bio {
-        match pooled {
-            Some(mut bio) => {
-                bio.reissue(buf);
-                bio
-            }
-            None => Bio::new(buf, self.sink.clone(), 0),
-        }
-    }
-
     /// Writes a record.
     fn write(self: &Arc<Self>, leg: usize, place: Extent, unit: &Unit) {
         let (of, bytes) = match unit {
@@ -366,7 +349,7 @@ impl Mirror {
             Unit::Wiped => (Of::Wipe, crate::format::wiped()),
         };
         let tag = Tag { leg, of, look: false };
-        let bio = self.own(None, Buf::write(place, bytes.to_vec().into()));
+        let bio = self.sink.bio(Buf::write(place, bytes.to_vec().into()));
         self.legs[leg].issue(bio, place.start(), self.clone(), tag.to_info());
     }
 
@@ -403,8 +386,8 @@ impl BioDone for Mirror {
                 event
             }),
             Of::Request(req) => {
-                // The payload goes without the lock.
-                drop(bio.reissue(Buf::flush()));
+                // Without the lock.
+                bio.drop_data();
                 self.event(|inner| {
                     inner.slots.of(req).legs[leg] = Some(bio);
                     event
@@ -446,7 +429,7 @@ impl BlockDevice for Blocks {
         let extent = bio.extent();
         self.0.event(|inner| {
             let req = inner.core.next_request();
-            inner.slots.of(req).bio = Some(bio);
+            inner.slots.claim(req).bio = Some(bio);
             Event::Block { req, extent }
         });
     }

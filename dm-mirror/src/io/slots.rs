@@ -4,9 +4,10 @@
 //! next request: a steady write allocates nothing.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use bio::{Bio, Buf};
+use bio::{Bio, Buf, BufDone, IoResult};
 use bytes::{Bytes, BytesMut};
 
 use crate::core::parts::leg::LEGS_MAX;
@@ -58,14 +59,17 @@ impl Slot {
 pub(super) struct Slots {
     slots: Vec<Slot>,
     pub(super) flushes: [Option<Bio>; LEGS_MAX],
+    sink: Arc<Sink>,
 }
 
 impl Slots {
-    pub(super) fn new() -> Slots {
-        Slots { slots: Vec::with_capacity(REQUESTS_EXPECTED), flushes: Default::default() }
+    pub(super) fn new(sink: Arc<Sink>) -> Slots {
+        let slots = Vec::with_capacity(REQUESTS_EXPECTED);
+        Slots { slots, flushes: Default::default(), sink }
     }
 
-    pub(super) fn of(&mut self, req: Req) -> &mut Slot {
+    /// The slot of a request that may be new; the table grows if there is none.
+    pub(super) fn claim(&mut self, req: Req) -> &mut Slot {
         let index = req.index as usize;
         if index >= self.slots.len() {
             self.slots.resize_with(index + 1, Slot::default);
@@ -73,10 +77,52 @@ impl Slots {
         &mut self.slots[index]
     }
 
+    pub(super) fn of(&mut self, req: Req) -> &mut Slot {
+        &mut self.slots[req.index as usize]
+    }
+
+    /// The bio of a leg for `buf`: a request's place has one for each leg, which the next
+    /// request uses again.
+    pub(super) fn leg_bio(&mut self, req: Req, leg: usize, buf: Buf) -> Bio {
+        let kept = self.of(req).legs[leg].take();
+        self.sink.ready(kept, buf)
+    }
+
+    /// The bio of a leg's flush.
+    pub(super) fn flush(&mut self, leg: usize) -> Bio {
+        let kept = self.flushes[leg].take();
+        self.sink.ready(kept, Buf::flush())
+    }
+
     /// All bios that no leg has.
     pub(super) fn take_all(&mut self) -> Vec<Bio> {
-        let Slots { slots, flushes } = self;
+        let Slots { slots, flushes, .. } = self;
         let own = slots.iter_mut().flat_map(|slot| slot.legs.iter_mut());
         own.chain(flushes.iter_mut()).filter_map(Option::take).collect()
     }
+}
+
+/// Whom a bio of the mirror's own belongs to: nobody waits for it.
+pub(super) struct Sink;
+
+impl Sink {
+    /// A bio of the mirror's own.
+    pub(super) fn bio(self: &Arc<Self>, buf: Buf) -> Bio {
+        Bio::new(buf, self.clone(), 0)
+    }
+
+    /// The bio that was kept, or a new one, for `buf`.
+    fn ready(self: &Arc<Self>, kept: Option<Bio>, buf: Buf) -> Bio {
+        match kept {
+            Some(mut bio) => {
+                bio.reissue(buf);
+                bio
+            }
+            None => self.bio(buf),
+        }
+    }
+}
+
+impl BufDone for Sink {
+    fn buf_done(self: Arc<Self>, _buf: Buf, _info: u64, _result: IoResult) {}
 }

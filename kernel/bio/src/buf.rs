@@ -62,6 +62,7 @@ impl Buf {
     }
 
     /// A write of `data` to `extent`. Panics unless their lengths agree.
+    #[inline]
     pub fn write(extent: Extent, data: Bytes) -> Buf {
         assert_eq!(extent.count().bytes(), data.len(), "data does not match the extent");
         Buf { cmd: BufCmd::Write { fua: false }, extent, memory: Memory::Shared(data) }
@@ -74,6 +75,7 @@ impl Buf {
 
     /// A flush of everything completed so far; its extent is empty, and where
     /// it starts means nothing.
+    #[inline]
     pub fn flush() -> Buf {
         Buf { cmd: BufCmd::Flush, extent: Extent::default(), memory: Memory::None }
     }
@@ -84,11 +86,13 @@ impl Buf {
     }
 
     /// What was asked.
+    #[inline]
     pub fn cmd(&self) -> BufCmd {
         self.cmd
     }
 
     /// Where.
+    #[inline]
     pub fn extent(&self) -> Extent {
         self.extent
     }

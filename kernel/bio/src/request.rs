@@ -65,11 +65,13 @@ impl Bio {
     }
 
     /// What is asked.
+    #[inline]
     pub fn cmd(&self) -> BufCmd {
         self.request().buf.cmd
     }
 
     /// Where, in the address space of the layer that holds the bio.
+    #[inline]
     pub fn extent(&self) -> Extent {
         self.request().buf.extent
     }
@@ -84,6 +86,7 @@ impl Bio {
     }
 
     /// A write's bytes; cloning them shares the memory.
+    #[inline]
     pub fn write_data(&self) -> Option<&Bytes> {
         match &self.request().buf.memory {
             Memory::Shared(data) => Some(data),
@@ -96,6 +99,7 @@ impl Bio {
     ///
     /// Panics when more than [`NBUF_BIO`] layers are stacked: whoever builds
     /// stacks (the device mapper) bounds their depth when it loads them.
+    #[inline]
     pub fn push_bio(mut self, start: Sector, done: Arc<dyn BioDone>, info: u64) -> Bio {
         let request = self.request_mut();
         let frame = Frame { start: request.buf.extent.start(), done, info };
@@ -108,9 +112,22 @@ impl Bio {
     /// allocation for a chain of steps (write, then flush). Returns the old buf.
     ///
     /// Panics if a layer has pushed a frame: only the originator may do this.
+    #[inline]
     pub fn reissue(&mut self, buf: Buf) -> Buf {
         assert!(self.request().frames.is_empty(), "only its originator may change a request");
         mem::replace(&mut self.request_mut().buf, buf)
+    }
+
+    /// Lets go of a write's bytes: its originator keeps the bio for another request, and
+    /// the bytes are the user's again.
+    ///
+    /// Panics if a layer has pushed a frame: only the originator may do this.
+    #[inline]
+    pub fn drop_data(&mut self) {
+        assert!(self.request().frames.is_empty(), "only its originator may change a request");
+        let buf = &mut self.request_mut().buf;
+        buf.cmd = BufCmd::Flush;
+        buf.memory = Memory::None;
     }
 
     /// Completes the request at this layer: the layer above, or the originator,
@@ -118,6 +135,7 @@ impl Bio {
     ///
     /// A read that claims success without its memory ends
     /// [`Aborted`](ErrorKind::Aborted): a bug below.
+    #[inline]
     pub fn biodone(mut self, result: IoResult) {
         if result.is_ok() && self.lost_memory() {
             return self.fail(ErrorKind::Aborted);
@@ -170,6 +188,7 @@ impl Bio {
     }
 
     /// Whether a device kept this read's memory.
+    #[inline]
     pub fn lost_memory(&self) -> bool {
         matches!(self.request().buf.memory, Memory::Lost)
     }
@@ -193,10 +212,12 @@ impl Bio {
         }
     }
 
+    #[inline]
     fn request(&self) -> &Request {
         self.request.as_ref().expect("a bio holds its request until it is done")
     }
 
+    #[inline]
     fn request_mut(&mut self) -> &mut Request {
         self.request.as_mut().expect("a bio holds its request until it is done")
     }

@@ -80,6 +80,7 @@ impl<T> Lock<T> {
     }
 
     /// Takes the lock; it is released when the guard goes.
+    #[inline]
     pub fn lock(&self) -> Guard<'_, T> {
         let watch = WATCH.get().copied();
         watch.iter().for_each(|watch| watch.enter(self.rank));
@@ -101,12 +102,14 @@ pub struct Guard<'a, T> {
 
 impl<T> Deref for Guard<'_, T> {
     type Target = T;
+    #[inline]
     fn deref(&self) -> &T {
         &self.value
     }
 }
 
 impl<T> DerefMut for Guard<'_, T> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut T {
         &mut self.value
     }

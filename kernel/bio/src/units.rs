@@ -37,6 +37,7 @@ impl Sectors {
     }
 
     /// The same length in bytes. Panics where memory could not hold it.
+    #[inline]
     pub fn bytes(self) -> usize {
         usize::try_from(self.0)
             .ok()
@@ -53,6 +54,7 @@ impl From<u64> for Sector {
 
 impl Add<Sectors> for Sector {
     type Output = Sector;
+    #[inline]
     fn add(self, count: Sectors) -> Sector {
         self.checked_add(count).expect("sector address overflows")
     }
@@ -67,6 +69,7 @@ impl AddAssign<Sectors> for Sector {
 /// The distance from `earlier` up to this sector. Panics if `earlier` is later.
 impl Sub<Sector> for Sector {
     type Output = Sectors;
+    #[inline]
     fn sub(self, earlier: Sector) -> Sectors {
         Sectors(self.0.checked_sub(earlier.0).expect("sector distance is negative"))
     }
@@ -74,6 +77,7 @@ impl Sub<Sector> for Sector {
 
 impl Add for Sectors {
     type Output = Sectors;
+    #[inline]
     fn add(self, other: Sectors) -> Sectors {
         Sectors(self.0.checked_add(other.0).expect("sector count overflows"))
     }
@@ -81,6 +85,7 @@ impl Add for Sectors {
 
 impl Sub for Sectors {
     type Output = Sectors;
+    #[inline]
     fn sub(self, other: Sectors) -> Sectors {
         Sectors(self.0.checked_sub(other.0).expect("sector count is negative"))
     }
@@ -108,6 +113,7 @@ pub struct Extent {
 impl Extent {
     /// `count` sectors from `start` on. Panics if the end overflows; use
     /// [`try_new`](Extent::try_new) for input from outside.
+    #[inline]
     pub fn new(start: Sector, count: Sectors) -> Extent {
         Extent::try_new(start, count).expect("extent overflows")
     }
@@ -118,31 +124,37 @@ impl Extent {
     }
 
     /// The first sector.
+    #[inline]
     pub fn start(self) -> Sector {
         self.start
     }
 
     /// How many sectors.
+    #[inline]
     pub fn count(self) -> Sectors {
         self.count
     }
 
     /// The first sector that no longer belongs to it.
+    #[inline]
     pub fn end(self) -> Sector {
         self.start + self.count
     }
 
     /// The same number of sectors elsewhere.
+    #[inline]
     pub fn at(self, start: Sector) -> Extent {
         Extent::new(start, self.count)
     }
 
     /// Whether it holds no sector.
+    #[inline]
     pub fn is_empty(self) -> bool {
         self.count == Sectors::ZERO
     }
 
     /// Whether some sector belongs to both. An empty extent overlaps nothing.
+    #[inline]
     pub fn overlaps(self, other: Extent) -> bool {
         !self.is_empty()
             && !other.is_empty()
@@ -151,6 +163,7 @@ impl Extent {
     }
 
     /// Whether it lies within a device of `capacity` sectors.
+    #[inline]
     pub fn fits(self, capacity: Sectors) -> bool {
         self.end().0 <= capacity.0
     }

@@ -328,6 +328,58 @@ impl<'a> Bench<'a> {
         Ok(summary)
     }
 
+    /// The images of both legs as they are now.
+    pub(super) fn images(&self) -> Result<[Vec<u8>; 2]> {
+        ensure!(self.guest.is_none(), "the guest still runs");
+        Ok([self.image(0)?, self.image(1)?])
+    }
+
+    /// They are as they were again.
+    pub(super) fn restore(&self, images: &[Vec<u8>; 2]) -> Result<()> {
+        ensure!(self.guest.is_none(), "the guest still runs");
+        for (leg, image) in self.legs.iter().zip(images) {
+            fs::write(leg, image).with_context(|| leg.display().to_string())?;
+        }
+        Ok(())
+    }
+
+    /// Changes a byte of a leg's image.
+    pub(super) fn change(&self, leg: usize, at: usize, change: fn(u8) -> u8) -> Result<()> {
+        let mut images = self.images()?;
+        let byte = images[leg].get_mut(at).context("beyond the leg's end")?;
+        *byte = change(*byte);
+        self.restore(&images)
+    }
+
+    fn image(&self, leg: usize) -> Result<Vec<u8>> {
+        let image = &self.legs[leg];
+        fs::read(image).with_context(|| image.display().to_string())
+    }
+
+    fn parts(&self, leg: usize, parts: [(usize, usize); 2]) -> Result<[Vec<u8>; 2]> {
+        let image = self.image(leg)?;
+        Ok(parts.map(|(at, length)| image[at..at + length].to_vec()))
+    }
+
+    /// Two parts of a leg's image, each from a byte on and so long, are the same.
+    pub(super) fn are_alike(&self, leg: usize, parts: [(usize, usize); 2]) -> Result<()> {
+        let [a, b] = self.parts(leg, parts)?;
+        ensure!(a == b, "two parts of leg {leg} differ: {parts:?}");
+        Ok(())
+    }
+
+    /// Waits until they are.
+    pub(super) fn until_alike(&self, leg: usize, parts: [(usize, usize); 2]) -> Result<()> {
+        let mut watch = Watch::of(LIMIT);
+        while let Err(why) = self.are_alike(leg, parts) {
+            if !watch.sees(self.parts(leg, parts)?) {
+                return Err(why);
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
+        Ok(())
+    }
+
     /// The data of a leg, from its image; nobody writes to it any more.
     fn data(&self, leg: usize) -> Result<Vec<u8>> {
         ensure!(self.guest.is_none(), "the guest still runs");
@@ -336,8 +388,7 @@ impl<'a> Bench<'a> {
 
     /// The data of a leg as its image has them at this moment.
     fn data_now(&self, leg: usize) -> Result<Vec<u8>> {
-        let image = &self.legs[leg];
-        let mut data = fs::read(image).with_context(|| image.display().to_string())?;
+        let mut data = self.image(leg)?;
         ensure!(data.len() > DATA_START, "leg {leg} has no data left");
         Ok(data.split_off(DATA_START))
     }

@@ -4,7 +4,7 @@
 //! `steps/readmit.rs` takes one back, `steps/promote.rs` makes a rebuilt one whole. Where
 //! a leg lies is known to the hands alone (`io/leg.rs`).
 
-use core::fmt;
+use core::{fmt, iter};
 
 use bio::{BufCmd, ErrorKind, IoError};
 
@@ -115,7 +115,12 @@ impl LegSet {
 
     /// The legs numbered below `count`.
     pub(crate) fn first(count: usize) -> LegSet {
-        (0..count).collect()
+        LegSet(((1 << count) - 1) as u8)
+    }
+
+    /// Puts a leg in, or takes it out.
+    pub(crate) fn set(&mut self, leg: usize, is_in: bool) {
+        if is_in { self.insert(leg) } else { self.remove(leg) }
     }
 
     pub(crate) fn insert(&mut self, leg: usize) {
@@ -147,8 +152,14 @@ impl LegSet {
     }
 
     /// Its legs, lowest first.
-    pub(crate) fn iter(self) -> impl Iterator<Item = usize> {
-        (0..LEGS_MAX).filter(move |&leg| self.contains(leg))
+    pub(crate) fn iter(self) -> impl Iterator<Item = usize> + Clone {
+        let mut left = self.0;
+        iter::from_fn(move || {
+            let leg = left.trailing_zeros() as usize;
+            let some = left != 0;
+            left &= left.wrapping_sub(1);
+            some.then_some(leg)
+        })
     }
 }
 

@@ -9,9 +9,9 @@ use bio::{BufCmd, ErrorKind, IoError, IoResult};
 use super::counts::{Cause, Counts};
 use super::errors::Errors;
 use super::flushes::{Flushes, Who};
-use super::journal::Journal;
+use super::journal::{Journal, Waiting};
 use super::leg::{LEGS_MAX, LegSet, LegState};
-use super::region::{Flushed, Moment};
+use super::region::{Flushed, Moment, Regions};
 
 /// The cache was lost.
 pub(crate) const LOST: IoResult = Err(IoError { kind: ErrorKind::Media, resid: 0 });
@@ -19,7 +19,7 @@ pub(crate) const LOST: IoResult = Err(IoError { kind: ErrorKind::Media, resid: 0
 /// What is believed and counted of a leg.
 #[derive(Debug)]
 pub(crate) struct LegRecord {
-    pub(crate) state: LegState,
+    state: LegState,
     pub(crate) reads_pending: u32,
     pub(crate) counts: Counts,
     /// Errors of its medium.
@@ -42,7 +42,7 @@ pub(crate) struct LegRecord {
 }
 
 impl LegRecord {
-    pub(crate) fn new(state: LegState, resets: u64) -> LegRecord {
+    fn new(state: LegState, resets: u64) -> LegRecord {
         LegRecord {
             state,
             reads_pending: 0,
@@ -59,10 +59,25 @@ impl LegRecord {
         }
     }
 
+    /// What the leg is to the mirror; [`Legs::set`] changes it.
+    pub(crate) fn state(&self) -> LegState {
+        self.state
+    }
+
+    pub(crate) fn is_out(&self) -> bool {
+        matches!(self.state, LegState::Failed(_))
+    }
+
     /// The leg is asked for something but a flush.
     pub(crate) fn issued(&mut self, cmd: BufCmd, cause: Cause) {
         self.outstanding += 1;
         self.counts.issued(cmd, cause);
+    }
+
+    /// Whether the leg's own map allows this to write; else it waits.
+    pub(crate) fn admits(&mut self, waiting: Waiting, regions: Option<&Regions>) -> bool {
+        let (Some(regions), Some(journal)) = (regions, &mut self.journal) else { return true };
+        journal.admits(waiting, regions)
     }
 
     /// A flush that the leg is asked for begins, or waits. Whether it begins.
@@ -100,19 +115,39 @@ impl LegRecord {
 
 /// All legs, by their numbers in the table.
 #[derive(Debug)]
-pub(crate) struct Legs(pub(crate) ArrayVec<LegRecord, LEGS_MAX>);
+pub(crate) struct Legs {
+    records: ArrayVec<LegRecord, LEGS_MAX>,
+    /// Those whose state is so: each request asks for them.
+    in_sync: LegSet,
+    rebuilding: LegSet,
+}
 
 impl Legs {
+    /// Legs in these states, whose devices have lost their caches so often.
+    pub(crate) fn new(legs: impl Iterator<Item = (LegState, u64)>) -> Legs {
+        let records = legs.map(|(state, resets)| LegRecord::new(state, resets)).collect();
+        let mut legs = Legs { records, in_sync: LegSet::EMPTY, rebuilding: LegSet::EMPTY };
+        (0..legs.len()).for_each(|leg| legs.set(leg, legs[leg].state));
+        legs
+    }
+
+    /// A leg is something else to the mirror from now on.
+    pub(crate) fn set(&mut self, leg: usize, state: LegState) {
+        self.records[leg].state = state;
+        self.in_sync.set(leg, state == LegState::InSync);
+        self.rebuilding.set(leg, state == LegState::Rebuilding);
+    }
+
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.records.len()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &LegRecord> {
-        self.0.iter()
+        self.records.iter()
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut LegRecord> {
-        self.0.iter_mut()
+        self.records.iter_mut()
     }
 
     /// All of them.
@@ -122,12 +157,17 @@ impl Legs {
 
     /// The legs in sync; never none while the mirror runs.
     pub(crate) fn in_sync(&self) -> LegSet {
-        self.that(|state| matches!(state, LegState::InSync))
+        self.in_sync
+    }
+
+    /// The legs that are being rebuilt.
+    pub(crate) fn rebuilding(&self) -> LegSet {
+        self.rebuilding
     }
 
     /// The legs that take writes.
     pub(crate) fn writable(&self) -> LegSet {
-        self.that(|state| matches!(state, LegState::InSync | LegState::Rebuilding))
+        self.in_sync.or(self.rebuilding)
     }
 
     /// The legs whose state is so.
@@ -142,10 +182,10 @@ impl Legs {
 
     /// When which leg was flushed.
     pub(crate) fn flushed(&self) -> Flushed {
-        let when = |leg: usize| self.0.get(leg).map_or(Moment::default(), |it| it.flushed);
+        let when = |leg: usize| self.records.get(leg).map_or(Moment::default(), |it| it.flushed);
         Flushed {
-            in_sync: self.in_sync(),
-            rebuilding: self.that(|state| state == LegState::Rebuilding),
+            in_sync: self.in_sync,
+            rebuilding: self.rebuilding,
             all: self.all(),
             when: core::array::from_fn(when),
         }
@@ -155,12 +195,12 @@ impl Legs {
 impl Index<usize> for Legs {
     type Output = LegRecord;
     fn index(&self, leg: usize) -> &LegRecord {
-        &self.0[leg]
+        &self.records[leg]
     }
 }
 
 impl IndexMut<usize> for Legs {
     fn index_mut(&mut self, leg: usize) -> &mut LegRecord {
-        &mut self.0[leg]
+        &mut self.records[leg]
     }
 }

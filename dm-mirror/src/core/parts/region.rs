@@ -159,17 +159,23 @@ impl Regions {
         self.now
     }
 
-    /// A write or a copy to `extent` begins, on all legs but `unwritten`.
-    pub(crate) fn begin(&mut self, extent: Extent, unwritten: LegSet) {
+    /// A write or a copy to `extent` begins, on all legs but `unwritten`. Whether a region
+    /// becomes DIRTY by it.
+    pub(crate) fn begin(&mut self, extent: Extent, unwritten: LegSet) -> bool {
+        let mut first = false;
         for region in self.geometry.touched(extent) {
             if self.recorded {
                 self.marks[region.0 as usize] |= Marks::DIRTY;
-                let activity = self.active.entry(region).or_default();
+                let activity = self.active.entry(region).or_insert_with(|| {
+                    first = true;
+                    Activity::default()
+                });
                 activity.in_flight += 1;
                 activity.quiet = 0;
             }
             unwritten.iter().for_each(|leg| self.miss(leg, region));
         }
+        first
     }
 
     /// Something will be written to a region: the next record may say so already.

@@ -12,6 +12,7 @@ use core::ops::{Index, IndexMut};
 use arrayvec::ArrayVec;
 use bio::{BufCmd, ErrorKind, Extent, IoError, IoResult, Sectors};
 
+use super::counts::Cause;
 use super::leg::{LEGS_MAX, LegSet};
 use super::range::Ticket;
 use super::region::Moment;
@@ -63,6 +64,24 @@ pub(crate) struct Request {
     /// The range it holds. A flush has none, nor has a block of a read.
     pub(crate) ticket: Option<Ticket>,
     pub(crate) what: What,
+}
+
+impl Request {
+    /// What legs are asked for it for.
+    pub(crate) fn cause(&self) -> Cause {
+        match self.origin {
+            Origin::User | Origin::Block => Cause::User,
+            Origin::Copy | Origin::Scrub(_) => Cause::Copy,
+        }
+    }
+
+    /// Its group. Panics if it has none.
+    pub(crate) fn group(&mut self) -> &mut WriteGroup {
+        match &mut self.what {
+            What::Write(group) => group,
+            what => panic!("a request without a group: {what:?}"),
+        }
+    }
 }
 
 /// Where a request stands.
@@ -211,10 +230,7 @@ impl Requests {
 
     /// Its group. Panics if it has none.
     pub(crate) fn group(&mut self, req: Req) -> &mut WriteGroup {
-        match &mut self[req].what {
-            What::Write(group) => group,
-            what => panic!("a request without a group: {what:?}"),
-        }
+        self[req].group()
     }
 }
 

@@ -32,7 +32,7 @@ impl Core {
         }
         self.check_known(leg)?;
         self.fail_leg(leg, Failure::ByHand);
-        if !matches!(self.legs[leg].state, LegState::Failed(_)) {
+        if !self.legs[leg].is_out() {
             return Err(format!(
                 "{} is the last one in sync; failing it would lose the data",
                 self.call(leg)
@@ -78,7 +78,7 @@ impl Core {
         if !membership.has(member) || recorded || self.unknown.contains(leg) {
             return;
         }
-        self.legs[leg].state = LegState::Failed(Failure::ByHand);
+        self.legs.set(leg, LegState::Failed(Failure::ByHand));
         membership.set_state(member, MemberState::FailedByHand);
     }
 
@@ -87,7 +87,7 @@ impl Core {
         for leg in self.by_hand.iter() {
             self.fail_leg(leg, Failure::ByHand);
             // It may have been out already for another reason.
-            if matches!(self.legs[leg].state, LegState::Failed(_)) {
+            if self.legs[leg].is_out() {
                 self.keep_out_by_hand(leg);
             }
         }

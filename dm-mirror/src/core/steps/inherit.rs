@@ -63,10 +63,10 @@ impl Core {
         let leg = |leg: usize| {
             let record = &self.legs[leg];
             // One that no superblock calls rebuilding yet would be out again.
-            let returns = record.state == LegState::Returning && !marked.contains(leg);
+            let returns = record.state() == LegState::Returning && !marked.contains(leg);
             let put_off = self.put_off.contains(leg) || returns;
             LegEstate {
-                state: record.state,
+                state: record.state(),
                 counts: record.counts,
                 errors: record.errors,
                 resets: record.resets,
@@ -144,7 +144,7 @@ impl Core {
                     LegState::Rebuilding
                 }
             };
-            self.legs[leg].state = now;
+            self.legs.set(leg, now);
             let Some(regions) = &mut self.regions else { continue };
             for region in regions.all() {
                 match now {

@@ -19,12 +19,12 @@ impl Core {
     /// Takes a leg out and says whether that is news; not the last in sync.
     fn fail(&mut self, leg: usize, why: Failure) -> bool {
         let last = self.in_sync().iter().eq([leg]);
-        match self.legs[leg].state {
+        match self.legs[leg].state() {
             LegState::Failed(_) => return false,
             LegState::InSync if last => return false,
             LegState::InSync | LegState::Rebuilding | LegState::Returning => {}
         }
-        self.legs[leg].state = LegState::Failed(why);
+        self.legs.set(leg, LegState::Failed(why));
         self.resync.forget(leg, |_| true);
         self.resync.stuck = false;
         self.replaces_no_more(leg);
@@ -36,7 +36,7 @@ impl Core {
                 membership.exclude(leg, member, by, why.recorded_as());
                 self.untold.excluded.insert(leg);
                 if !membership.has(member) {
-                    self.legs[leg].state = LegState::Failed(Failure::NoMember);
+                    self.legs.set(leg, LegState::Failed(Failure::NoMember));
                 }
             }
         }

@@ -66,10 +66,10 @@ impl Core {
     /// Legs being rebuilt may have some of that: it is copied to them again, whatever
     /// it is now. What is still to be acknowledged fails. False if the leg is out.
     fn last_leg_lost_cache(&mut self, leg: usize) -> bool {
-        if self.legs[leg].state != LegState::InSync {
+        if self.legs[leg].state() != LegState::InSync {
             return false;
         }
-        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+        let rebuilding = self.legs.rebuilding();
         let promoted = self.legs_to_be_promoted();
         let Core { regions, membership, requests, .. } = self;
         let Some(regions) = regions else { return true };

@@ -27,7 +27,7 @@ impl Core {
     }
 
     fn record_map(&mut self, leg: usize) -> bool {
-        let out = matches!(self.legs[leg].state, LegState::Failed(_));
+        let out = self.legs[leg].is_out();
         let Core { regions, legs, .. } = self;
         let (Some(regions), Some(journal)) = (regions, &mut legs[leg].journal) else {
             return false;
@@ -68,7 +68,7 @@ impl Core {
     /// so those who wait for the next commit go on waiting, but not for a leg that is out.
     fn second_copy_failed(&mut self, leg: usize, error: IoError) {
         self.fail_leg(leg, Failure::Metadata(error.kind));
-        let LegState::Failed(_) = self.legs[leg].state else { return };
+        let LegState::Failed(_) = self.legs[leg].state() else { return };
         let journal = self.legs[leg].journal.as_mut().expect("its commit was over");
         for Waiting { req, .. } in journal.take_waiting() {
             let cmd = self.requests[req].cmd;

@@ -131,7 +131,7 @@ impl Core {
             return Err("the mirror does not run with recorded members".into());
         }
         self.check_awake()?;
-        if !matches!(record.state, LegState::Failed(_)) {
+        if !record.is_out() {
             return Err(format!("leg {leg} is not out"));
         }
         if record.outstanding > 0 {
@@ -203,14 +203,14 @@ impl Core {
         let incarnation = membership.newcomer(leg, uuid);
         let record = &mut self.legs[leg];
         record.journal = Some(Journal::blank(regions.geometry(), uuid, incarnation));
-        record.state = LegState::Returning;
         record.forgive(self.facts[leg].resets);
+        self.legs.set(leg, LegState::Returning);
         Ok(())
     }
 
     pub(super) fn forget_member(&mut self, leg: usize) -> Result<(), String> {
         self.check_known(leg)?;
-        let state = self.legs[leg].state;
+        let state = self.legs[leg].state();
         let (true, Some(regions), Some(membership)) =
             (self.runs(), &self.regions, &mut self.membership)
         else {
@@ -225,7 +225,7 @@ impl Core {
             }
         }
         membership.forget(member);
-        self.legs[leg].state = LegState::Failed(Failure::NoMember);
+        self.legs.set(leg, LegState::Failed(Failure::NoMember));
         Ok(())
     }
 }

@@ -32,7 +32,7 @@ impl Core {
     /// The legs that may be promoted. Where maps are all that is missing, has them
     /// written.
     pub(super) fn next_promotion(&mut self) -> LegSet {
-        let whole = self.legs_that(|state| state == LegState::Rebuilding);
+        let whole = self.legs.rebuilding();
         let in_sync = self.in_sync();
         let Core { regions, legs, membership, .. } = self;
         let Some(regions) = regions else { return LegSet::EMPTY };
@@ -97,7 +97,7 @@ impl Core {
 
     fn promoted(&mut self, legs: LegSet) {
         for leg in legs.iter() {
-            self.legs[leg].state = LegState::InSync;
+            self.legs.set(leg, LegState::InSync);
             self.tell(News::InSync(leg));
         }
     }
@@ -154,7 +154,7 @@ impl Core {
 
     /// The legs being rebuilt that superblocks are to call in sync.
     pub(crate) fn legs_to_be_promoted(&self) -> LegSet {
-        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+        let rebuilding = self.legs.rebuilding();
         let (Some(regions), Some(membership)) = (&self.regions, &self.membership) else {
             return LegSet::EMPTY;
         };
@@ -175,7 +175,7 @@ impl Core {
         let marked = |leg: &usize| self.membership.as_ref().is_some_and(|it| holds(it, *leg));
         let rebuilding: LegSet = returning.iter().filter(marked).collect();
         for leg in rebuilding.iter() {
-            self.legs[leg].state = LegState::Rebuilding;
+            self.legs.set(leg, LegState::Rebuilding);
             let regions = self.regions.as_ref();
             let (missing, all) =
                 regions.map_or((0, 0), |it| (it.missing(leg), it.geometry().regions()));

@@ -188,8 +188,8 @@ impl Core {
         self.by_hand.remove(leg);
         let record = &mut self.legs[leg];
         record.journal = Some(journal);
-        record.state = LegState::Returning;
         record.forgive(self.facts[leg].resets);
+        self.legs.set(leg, LegState::Returning);
         Ok(())
     }
 }

@@ -41,15 +41,13 @@ impl Core {
         if old == new {
             return Err(format!("leg {old} cannot replace itself; name the leg of a new disk"));
         }
-        match self.legs[old].state {
+        match self.legs[old].state() {
             LegState::Failed(Failure::NoMember) => Err(format!("leg {old} is no member")),
             LegState::Rebuilding | LegState::Returning => {
                 Err(format!("leg {old} is not in sync yet; fail it, and add a disk in its place"))
             }
             // Else it would take the other's place at once, whatever `add` says then.
-            LegState::InSync | LegState::Failed(_)
-                if !matches!(self.legs[new].state, LegState::Failed(_)) =>
-            {
+            LegState::InSync | LegState::Failed(_) if !self.legs[new].is_out() => {
                 Err(format!("leg {new} is not out"))
             }
             LegState::InSync | LegState::Failed(_) => {
@@ -85,9 +83,7 @@ impl Core {
     pub(crate) fn take_lost_replacement(&mut self) -> Option<Replacement> {
         let Core { legs, put_off, .. } = self;
         self.replacement.take_if(|it| match *it {
-            Replacement::Rebuilding { new, .. } => {
-                matches!(legs[new].state, LegState::Failed(_)) && !put_off.contains(new)
-            }
+            Replacement::Rebuilding { new, .. } => legs[new].is_out() && !put_off.contains(new),
             Replacement::Leaving { .. } => false,
         })
     }
@@ -97,16 +93,14 @@ impl Core {
     pub(super) fn go_on_replacing(&mut self) -> bool {
         match self.replacement {
             Some(Replacement::Rebuilding { old, new })
-                if self.legs[new].state == LegState::InSync =>
+                if self.legs[new].state() == LegState::InSync =>
             {
                 self.replacement = Some(Replacement::Leaving { old });
                 self.fail_leg(old, Failure::Replaced);
                 true
             }
             // The last session could not record it.
-            Some(Replacement::Leaving { old })
-                if !matches!(self.legs[old].state, LegState::Failed(_)) =>
-            {
+            Some(Replacement::Leaving { old }) if !self.legs[old].is_out() => {
                 if !self.fail_leg(old, Failure::Replaced) {
                     self.replacement = None;
                 }

@@ -28,7 +28,7 @@ use crate::core::event::{Action, Alarm};
 use crate::core::parts::check::COPY_CHUNK;
 use crate::core::parts::counts::Cause;
 use crate::core::parts::flushes::FlushFor;
-use crate::core::parts::leg::{Failure, LegSet, LegState};
+use crate::core::parts::leg::{Failure, LegSet};
 use crate::core::parts::range::{Mode, Ticket};
 use crate::core::parts::region::Regions;
 use crate::core::parts::requests::{Origin, Req};
@@ -75,7 +75,7 @@ impl Core {
     /// Whether a step may find something: quick, and never wrongly false.
     fn may_have_to_copy(&self) -> bool {
         let unsettled = self.regions.as_ref().is_some_and(|it| it.unsettled_count() > 0);
-        let rebuilding = || !self.legs_that(|state| state == LegState::Rebuilding).is_empty();
+        let rebuilding = || !self.legs.rebuilding().is_empty();
         unsettled || !self.resync.copied.is_empty() || rebuilding()
     }
 
@@ -187,7 +187,7 @@ impl Core {
     /// write there, if it has to be recorded, is one for those that follow too.
     fn next_region(&mut self) -> Option<Region> {
         let regions = self.regions.as_ref()?;
-        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+        let rebuilding = self.legs.rebuilding();
         let missing = rebuilding.iter().any(|leg| regions.missing(leg) > 0);
         if regions.unsettled_count() == 0 && !missing {
             return None;
@@ -214,7 +214,7 @@ impl Core {
     /// all legs in sync are.
     fn targets(&self, region: Region) -> LegSet {
         let Some(regions) = &self.regions else { return LegSet::EMPTY };
-        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+        let rebuilding = self.legs.rebuilding();
         let missed = rebuilding.iter().filter(|&leg| regions.missed(leg, region)).collect();
         let in_sync = self.in_sync();
         match regions.is_unsettled(region) {
@@ -252,7 +252,7 @@ impl Core {
         }
         let in_sync = self.in_sync();
         let settled = in_sync.without(flushed).is_empty();
-        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+        let rebuilding = self.legs.rebuilding();
         let Core { regions, resync, cleaner, .. } = self;
         let Some(regions) = regions else { return Vec::new() };
         for (region, reached) in mem::take(&mut resync.copied) {
@@ -284,7 +284,7 @@ impl Core {
             }
         } else {
             let targets = self.wanting(extent);
-            let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+            let rebuilding = self.legs.rebuilding();
             self.chunk_done(extent, targets.without(rebuilding));
             for leg in targets.and(rebuilding).iter() {
                 self.fail_leg(leg, Failure::Source(error.kind));

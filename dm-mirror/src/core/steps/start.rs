@@ -183,9 +183,9 @@ impl Core {
     /// Forgets all that belongs to a session.
     fn end_session(&mut self) {
         (self.regions, self.membership) = (None, None);
-        for record in self.legs.iter_mut() {
-            record.state = LegState::Failed(Failure::Absent);
-            record.journal = None;
+        for leg in self.legs.all().iter() {
+            self.legs.set(leg, LegState::Failed(Failure::Absent));
+            self.legs[leg].journal = None;
         }
     }
 
@@ -204,13 +204,14 @@ impl Core {
             let record = &mut self.legs[leg];
             record.begins(self.facts[leg].resets);
             (record.journal, record.damaged) = (None, 0);
-            record.state = match plan.role(*id) {
+            let state = match plan.role(*id) {
                 Role::InSync { .. } => LegState::InSync,
                 Role::Return { .. } => LegState::Returning,
                 Role::KeptOut { why, .. } => LegState::Failed(Failure::KeptOut(why)),
                 Role::Absent | Role::Missing => LegState::Failed(Failure::Absent),
                 Role::Empty => LegState::Failed(Failure::NoMember),
             };
+            self.legs.set(leg, state);
         }
         let in_sync = self.in_sync();
         for leg in in_sync.iter() {

@@ -72,7 +72,7 @@ impl Core {
             return Vec::new();
         }
         let in_sync = self.in_sync();
-        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+        let rebuilding = self.legs.rebuilding();
         let followers = rebuilding.or(self.marked());
         let (Some(membership), Some(regions)) = (&mut self.membership, &mut self.regions) else {
             return Vec::new();

@@ -18,13 +18,14 @@
 //!   (`dmirror_wg_dtor`).
 //! - Each leg sends the same immutable bytes.
 
+use core::mem;
+
 use bio::{BufCmd, Extent, IoResult};
 
 use crate::core::event::{Action, Report, Step};
-use crate::core::parts::counts::Cause;
 use crate::core::parts::flushes::Who;
 use crate::core::parts::journal::Waiting;
-use crate::core::parts::leg::{Failure, LegSet, LegState};
+use crate::core::parts::leg::{Failure, LegSet};
 use crate::core::parts::legs::LOST;
 use crate::core::parts::region::Moment;
 use crate::core::parts::requests::{LegErrors, Origin, Req, Request, TxState, What, WriteGroup};
@@ -33,17 +34,16 @@ use crate::core::{Core, Follow};
 impl Core {
     /// Sends a request to every leg that takes writes, or that wants the copy.
     pub(super) fn start_group(&mut self, req: Req) -> Follow {
-        let (legs, began) = self.begin_group(req);
-        self.requests[req].what = What::Write(WriteGroup::new(legs, began));
+        let (legs, follow) = self.begin_group(req);
         if legs.is_empty() {
             return Follow::Perhaps.or(self.settle_group(req));
         }
-        let awake = if self.cleaner_sleeps() { Follow::Perhaps } else { Follow::Nothing };
-        legs.iter().fold(awake, |follow, leg| follow.or(self.advance(req, leg)))
+        legs.iter().fold(follow, |follow, leg| follow.or(self.advance(req, leg)))
     }
 
-    /// A group begins: which legs it goes to, and when that is.
-    fn begin_group(&mut self, req: Req) -> (LegSet, Moment) {
+    /// A group begins: which legs it goes to. Something follows if it is the first that
+    /// writes to a region: the cleaner is to look after that.
+    fn begin_group(&mut self, req: Req) -> (LegSet, Follow) {
         let Request { cmd, extent, origin, .. } = self.requests[req];
         let began = self.tick();
         let writable = self.writable();
@@ -52,26 +52,30 @@ impl Core {
             Origin::Copy => self.wanting(extent),
             Origin::Scrub(chunk) => chunk.targets.and(self.in_sync()),
         };
+        self.requests[req].what = What::Write(WriteGroup::new(legs, began));
         let (Some(regions), true) = (&mut self.regions, cmd.modifies()) else {
-            return (legs, began);
+            return (legs, Follow::Nothing);
         };
         // A copy changes nothing on the legs that do not want it.
         let unwritten = match origin {
             Origin::User | Origin::Block => self.legs.all().without(writable),
             Origin::Copy | Origin::Scrub(_) => LegSet::EMPTY,
         };
-        regions.begin(extent, unwritten);
-        (legs, began)
+        let first = regions.begin(extent, unwritten);
+        (legs, if first { Follow::Perhaps } else { Follow::Nothing })
     }
 
     /// Takes a transaction to its next state, or ends it.
     pub(super) fn advance(&mut self, req: Req, leg: usize) -> Follow {
-        let Request { cmd, extent, .. } = self.requests[req];
-        let state = match self.requests.group(req).tx[leg] {
+        let request = &mut self.requests[req];
+        let (cmd, extent, cause) = (request.cmd, request.extent, request.cause());
+        let tx = &mut request.group().tx[leg];
+        let state = match *tx {
             TxState::Start if cmd == BufCmd::Flush => TxState::DataFlush,
             TxState::Start => {
-                self.requests.group(req).tx[leg] = TxState::JournalFlush;
-                if !self.admits(leg, Waiting { req, extent }) {
+                *tx = TxState::JournalFlush;
+                let record = &mut self.legs[leg];
+                if !record.admits(Waiting { req, extent }, self.regions.as_ref()) {
                     return Follow::Perhaps;
                 }
                 TxState::DataWrite
@@ -82,8 +86,7 @@ impl Core {
                 return self.write_tx_done(req, leg, cmd, Ok(()));
             }
         };
-        self.requests.group(req).tx[leg] = state;
-        let cause = self.cause_of(req);
+        *tx = state;
         if state == TxState::DataFlush {
             let when = self.tick();
             self.flush_leg(leg, Who::Tx(req, when), cause);
@@ -92,21 +95,6 @@ impl Core {
             self.act(Action::Issue { req, leg, step: Step::Data });
         }
         Follow::Nothing
-    }
-
-    fn cause_of(&self, req: Req) -> Cause {
-        match self.requests[req].origin {
-            Origin::User | Origin::Block => Cause::User,
-            Origin::Copy | Origin::Scrub(_) => Cause::Copy,
-        }
-    }
-
-    /// Whether the leg's own map allows a transaction to write; else it waits.
-    fn admits(&mut self, leg: usize, waiting: Waiting) -> bool {
-        let (Some(regions), Some(journal)) = (&self.regions, &mut self.legs[leg].journal) else {
-            return true;
-        };
-        journal.admits(waiting, regions)
     }
 
     /// A leg is done with what a request asked of it (`disk_write_bio_done`).
@@ -140,17 +128,20 @@ impl Core {
         result: IoResult,
     ) -> Follow {
         let group = self.requests.group(req);
-        match result {
-            Ok(()) => group.reached.insert(leg),
+        group.refs.remove(leg);
+        let last = group.refs.is_empty();
+        let follow = match result {
+            Ok(()) => {
+                group.reached.insert(leg);
+                Follow::Nothing
+            }
             Err(error) => {
                 group.failed.push((leg, error));
                 self.fail_leg(leg, Failure::of_step(step, error));
+                Follow::Perhaps
             }
-        }
-        let group = self.requests.group(req);
-        group.refs.remove(leg);
-        let follow = if result.is_ok() { Follow::Nothing } else { Follow::Perhaps };
-        if group.refs.is_empty() { follow.or(self.settle_group(req)) } else { follow }
+        };
+        if last { follow.or(self.settle_group(req)) } else { follow }
     }
 
     /// Decides a group whose legs have all reported. Unless an exclusion is on its way to
@@ -163,9 +154,11 @@ impl Core {
     /// reported. If none has it, what reached a leg being rebuilt must be
     /// copied again.
     fn settle_group(&mut self, req: Req) -> Follow {
-        let Request { cmd, extent, origin, .. } = self.requests[req];
-        let group = self.requests.group(req);
-        let (began, reached, failed) = (group.began, group.reached, group.failed.clone());
+        let request = &mut self.requests[req];
+        let (cmd, extent, origin) = (request.cmd, request.extent, request.origin);
+        let group = request.group();
+        let (began, reached) = (group.began, group.reached);
+        let failed = mem::take(&mut group.failed);
         let holders = match origin {
             Origin::User | Origin::Block => self.legs.kept_since(reached, began),
             // Its source has it; that is in sync, or this copy is of no use.
@@ -174,7 +167,8 @@ impl Core {
                 self.in_sync().without(failed)
             }
         };
-        let mut result = self.outcome(cmd, extent, holders, &failed);
+        let plain = failed.is_empty() && !self.in_sync().and(holders).is_empty();
+        let mut result = if plain { Ok(()) } else { self.outcome(cmd, extent, holders, &failed) };
         if cmd == BufCmd::Flush {
             result = result.and(self.loss.tell(began));
         }
@@ -255,7 +249,7 @@ impl Core {
     /// Legs being rebuilt may have got something of `extent` that no in-sync
     /// leg has: what they had there counts for nothing.
     fn copy_again(&mut self, extent: Extent) {
-        let rebuilding = self.legs_that(|state| state == LegState::Rebuilding);
+        let rebuilding = self.legs.rebuilding();
         let Some(regions) = &mut self.regions else { return };
         for region in regions.geometry().touched(extent) {
             for leg in rebuilding.iter() {

@@ -7,6 +7,7 @@ mod media;
 mod network;
 mod order;
 mod power;
+mod rot;
 mod shape;
 mod time;
 
@@ -14,9 +15,16 @@ use super::Case;
 
 /// All cases.
 pub(super) fn all() -> impl Iterator<Item = &'static Case> {
-    [media::CASES, time::CASES, network::CASES, order::CASES, shape::CASES, power::CASES]
-        .into_iter()
-        .flatten()
+    let kinds = [
+        media::CASES,
+        time::CASES,
+        network::CASES,
+        order::CASES,
+        shape::CASES,
+        power::CASES,
+        rot::CASES,
+    ];
+    kinds.into_iter().flatten()
 }
 
 /// So many bytes.
