@@ -89,8 +89,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "only the originator may do this",
         file: REQUEST,
         edits: &[(
-            "        assert!(self.request().frames.is_empty(), \"only its originator may change a request\");\n",
-            "",
+            "        assert!(self.request().frames.is_empty(), \"only its originator may change a request\");\n        mem::replace",
+            "        mem::replace",
         )],
     },
     Mutant {

@@ -90,7 +90,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a write that wakes the cleaner says that nothing follows",
         rule: PLAIN,
         file: WRITE,
-        edits: &[("if self.cleaner_sleeps() { Follow::Perhaps }", "if false { Follow::Perhaps }")],
+        edits: &[("(legs, if first { Follow::Perhaps }", "(legs, if false { Follow::Perhaps }")],
     },
     Mutant {
         name: "a write that is parked says that nothing follows",

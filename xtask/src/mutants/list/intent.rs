@@ -33,8 +33,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "No data is written to a leg, by a user or by a copy, before that leg's own map",
         file: STEPS_WRITE,
         edits: &[(
-            "        journal.admits(waiting, regions)",
-            "        leg == 1 || journal.admits(waiting, regions)",
+            "                if !record.admits(",
+            "                if leg != 1 && !record.admits(",
         )],
     },
     Mutant {
@@ -43,9 +43,9 @@ pub(super) const TABLE: &[Mutant] = &[
         file: STEPS_WRITE,
         edits: &[
             (
-                "        let state = match self.requests.group(req).tx[leg] {",
-                "        let copy = self.requests[req].origin == Origin::Copy;
-        let state = match self.requests.group(req).tx[leg] {",
+                "        let tx = &mut request.group().tx[leg];",
+                "        let copy = request.origin == Origin::Copy;
+        let tx = &mut request.group().tx[leg];",
             ),
             (
                 "            TxState::Start => {\n",

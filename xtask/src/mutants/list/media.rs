@@ -18,8 +18,8 @@ pub(super) const TABLE: &[Mutant] = &[
         file: STEPS_WRITE,
         edits: &[
             (
-                "        let state = match self.requests.group(req).tx[leg] {",
-                "        let scrub = matches!(self.requests[req].origin, Origin::Scrub(_));\n        let state = match self.requests.group(req).tx[leg] {",
+                "        let tx = &mut request.group().tx[leg];",
+                "        let scrub = matches!(request.origin, Origin::Scrub(_));\n        let tx = &mut request.group().tx[leg];",
             ),
             (
                 "            TxState::Start => {\n",

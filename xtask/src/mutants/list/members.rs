@@ -62,8 +62,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "until the promotion of the new one is durable everywhere",
         file: STEPS_REPLACE,
         edits: &[(
-            "if self.legs[new].state == LegState::InSync =>",
-            "if self.legs[new].state == LegState::Rebuilding =>",
+            "if self.legs[new].state() == LegState::InSync =>",
+            "if self.legs[new].state() == LegState::Rebuilding =>",
         )],
     },
     Mutant {

@@ -90,9 +90,12 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "A leg that failed is out at once",
         file: STEPS_WRITE,
         edits: &[(
-            "            Ok(()) => group.reached.insert(leg),\n",
-            "            Ok(()) => group.reached.insert(leg),
-            Err(_) if step == BufCmd::FreeBlks => group.reached.insert(leg),\n",
+            "            Ok(()) => {\n                group.reached.insert(leg);\n",
+            "            Err(_) if step == BufCmd::FreeBlks => {
+                group.reached.insert(leg);
+                Follow::Nothing
+            }
+            Ok(()) => {\n                group.reached.insert(leg);\n",
         )],
     },
     Mutant {

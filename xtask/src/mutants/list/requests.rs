@@ -18,8 +18,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "In-sync legs that do not are out by then",
         file: STEPS_WRITE,
         edits: &[(
-            "                self.fail_leg(leg, Failure::of_step(step, error));\n            }\n        }\n        let group",
-            "                let _ = Failure::of_step(step, error);\n            }\n        }\n        let group",
+            "                self.fail_leg(leg, Failure::of_step(step, error));\n                Follow::Perhaps",
+            "                let _ = Failure::of_step(step, error);\n                Follow::Perhaps",
         )],
     },
     Mutant {
@@ -117,7 +117,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a read is retried without memory",
         rule: "a leg that timed out keeps the memory",
         file: IO,
-        edits: &[("if bio.lost_memory() {", "if false {")],
+        edits: &[("Some(bio) if !bio.lost_memory() =>", "Some(bio) if bio.cmd() == cmd =>")],
     },
     Mutant {
         name: "a leg being rebuilt is read",
@@ -154,8 +154,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "Acknowledge last",
         file: STEPS_WRITE,
         edits: &[(
-            "        if group.refs.is_empty() { follow",
-            "        if group.refs.is_empty() || result.is_ok() { follow",
+            "        let last = group.refs.is_empty();",
+            "        let last = group.refs.is_empty() || result.is_ok();",
         )],
     },
     Mutant {
