@@ -103,6 +103,28 @@ fn reads_go_to_the_leg_with_the_fewest_in_flight() {
 }
 
 #[test]
+fn a_stream_of_reads_stays_on_its_leg_and_another_one_takes_another() {
+    let mut rig = with_policy("sequential");
+    rig.read(0, 4);
+    rig.read(24, 4);
+    assert_eq!([0, 1, 2].map(|leg| rig.waiting(leg).len()), [1, 1, 0]);
+    rig.drain();
+    for nth in 1..5 {
+        rig.read(24 + nth * 4, 4);
+        assert_eq!([0, 1, 2].map(|leg| rig.waiting(leg).len()), [0, 1, 0], "the second stream");
+        rig.drain();
+        rig.read(nth * 4, 4);
+        assert_eq!([0, 1, 2].map(|leg| rig.waiting(leg).len()), [1, 0, 0], "the first one");
+        rig.drain();
+    }
+    // What goes on nowhere goes where least is waited for.
+    rig.read(50, 1);
+    rig.read(55, 1);
+    rig.read(60, 1);
+    assert_eq!([0, 1, 2].map(|leg| rig.waiting(leg).len()), [1, 1, 1]);
+}
+
+#[test]
 fn reads_go_to_the_preferred_leg_while_it_is_in_sync() {
     let mut rig = with_policy("prefer=2");
     for _ in 0..4 {

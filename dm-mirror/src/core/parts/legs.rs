@@ -4,7 +4,7 @@ use alloc::string::String;
 use core::ops::{Index, IndexMut};
 
 use arrayvec::ArrayVec;
-use bio::{BufCmd, ErrorKind, IoError, IoResult};
+use bio::{BufCmd, ErrorKind, IoError, IoResult, Sector};
 
 use super::counts::{Cause, Counts};
 use super::errors::Errors;
@@ -21,6 +21,8 @@ pub(crate) const LOST: IoResult = Err(IoError { kind: ErrorKind::Media, resid: 0
 pub(crate) struct LegRecord {
     state: LegState,
     pub(crate) reads_pending: u32,
+    /// Where the read ends that it was given last.
+    pub(crate) read_end: Sector,
     pub(crate) counts: Counts,
     /// Errors of its medium.
     pub(crate) errors: Errors,
@@ -46,6 +48,7 @@ impl LegRecord {
         LegRecord {
             state,
             reads_pending: 0,
+            read_end: Sector(0),
             counts: Counts::default(),
             errors: Errors::default(),
             flushes: Flushes::default(),

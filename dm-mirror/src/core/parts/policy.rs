@@ -8,6 +8,8 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
+use bio::Sector;
+
 use super::leg::{LEGS_MAX, LegSet};
 
 /// Which leg in sync a read goes to first.
@@ -18,6 +20,10 @@ pub(crate) enum ReadPolicy {
     RoundRobin,
     /// The one with the fewest reads in flight.
     LeastPending,
+    /// A read that goes on where the last one of a leg ended goes to that leg, others to the
+    /// leg with the fewest reads in flight: a stream keeps a disk's read-ahead, several
+    /// streams use all disks.
+    Sequential,
     /// This one while it is in sync, else each in turn.
     Prefer(usize),
 }
@@ -28,14 +34,32 @@ pub(crate) struct Readers {
     pub(crate) last: usize,
     /// How many reads each leg has.
     pub(crate) pending: [u32; LEGS_MAX],
+    /// Where the last read of each leg ended.
+    pub(crate) ends: [Sector; LEGS_MAX],
+}
+
+impl Readers {
+    /// The leg with the fewest reads, the lowest of several.
+    fn least_pending(&self, candidates: LegSet) -> Option<usize> {
+        candidates.iter().min_by_key(|&leg| self.pending[leg])
+    }
 }
 
 impl ReadPolicy {
-    /// One of `candidates`, if there is any.
-    pub(crate) fn pick(self, candidates: LegSet, readers: &Readers) -> Option<usize> {
+    /// One of `candidates` for a read that begins at `start`, if there is any.
+    pub(crate) fn pick(
+        self,
+        candidates: LegSet,
+        start: Sector,
+        readers: &Readers,
+    ) -> Option<usize> {
         match self {
             ReadPolicy::Prefer(leg) if candidates.contains(leg) => Some(leg),
-            ReadPolicy::LeastPending => candidates.iter().min_by_key(|&leg| readers.pending[leg]),
+            ReadPolicy::LeastPending => readers.least_pending(candidates),
+            ReadPolicy::Sequential => {
+                let goes_on = |&leg: &usize| readers.ends[leg] == start;
+                candidates.iter().find(goes_on).or_else(|| readers.least_pending(candidates))
+            }
             ReadPolicy::RoundRobin | ReadPolicy::Prefer(_) => {
                 let next = |turn| (readers.last + turn) % LEGS_MAX;
                 (1..=LEGS_MAX).map(next).find(|&leg| candidates.contains(leg))
@@ -47,9 +71,10 @@ impl ReadPolicy {
     pub(crate) fn source(self, legs: LegSet) -> Option<usize> {
         match self {
             ReadPolicy::Prefer(leg) if legs.contains(leg) => Some(leg),
-            ReadPolicy::RoundRobin | ReadPolicy::LeastPending | ReadPolicy::Prefer(_) => {
-                legs.iter().next()
-            }
+            ReadPolicy::RoundRobin
+            | ReadPolicy::LeastPending
+            | ReadPolicy::Sequential
+            | ReadPolicy::Prefer(_) => legs.iter().next(),
         }
     }
 
@@ -58,6 +83,7 @@ impl ReadPolicy {
         match text {
             "round_robin" => return Ok(ReadPolicy::RoundRobin),
             "least_pending" => return Ok(ReadPolicy::LeastPending),
+            "sequential" => return Ok(ReadPolicy::Sequential),
             _ => {}
         }
         let leg = text.strip_prefix("prefer=").and_then(|leg| leg.parse::<usize>().ok());
@@ -65,8 +91,8 @@ impl ReadPolicy {
             Some(leg) if leg < legs => Ok(ReadPolicy::Prefer(leg)),
             Some(leg) => Err(format!("there is no leg {leg}; legs are 0 to {}", legs - 1)),
             None => Err(format!(
-                "there is no read policy `{text}`; use `round_robin`, `least_pending` or \
-                 `prefer=<leg>`"
+                "there is no read policy `{text}`; use `round_robin`, `least_pending`, \
+                 `sequential` or `prefer=<leg>`"
             )),
         }
     }
@@ -77,6 +103,7 @@ impl fmt::Display for ReadPolicy {
         match self {
             ReadPolicy::RoundRobin => f.write_str("round_robin"),
             ReadPolicy::LeastPending => f.write_str("least_pending"),
+            ReadPolicy::Sequential => f.write_str("sequential"),
             ReadPolicy::Prefer(leg) => write!(f, "prefer={leg}"),
         }
     }

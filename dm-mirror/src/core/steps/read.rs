@@ -4,14 +4,14 @@
 //! source the same way, holding the range exclusively. What a leg could not read is
 //! rewritten there afterwards (`scrub.rs`).
 
-use bio::{BufCmd, ErrorKind, Extent, IoError, IoResult};
+use bio::{BufCmd, ErrorKind, Extent, IoError, IoResult, Sector};
 
 use crate::core::event::{Action, Report, Step};
 use crate::core::parts::counts::Cause;
 use crate::core::parts::leg::{Failure, LEGS_MAX, LegSet};
 use crate::core::parts::policy::Readers;
 use crate::core::parts::range::Mode;
-use crate::core::parts::requests::{Origin, ReadTry, Req, What};
+use crate::core::parts::requests::{Origin, ReadTry, Req, Request, What};
 use crate::core::parts::waiter::Waiter;
 use crate::core::{Core, Follow};
 
@@ -47,11 +47,14 @@ impl Core {
     /// Chooses an in-sync leg that has not been tried, by the read policy, and
     /// counts the read as pending there.
     fn read_pick(&mut self, req: Req, tried: LegSet) -> Option<usize> {
-        let copies = self.requests[req].origin == Origin::Copy;
+        let Request { extent, origin, .. } = self.requests[req];
+        let copies = origin == Origin::Copy;
         let candidates = self.in_sync().without(tried);
-        let leg = self.choose(candidates, copies)?;
+        let leg = self.choose(candidates, extent.start(), copies)?;
         self.last_read = leg;
-        self.legs[leg].reads_pending += 1;
+        let record = &mut self.legs[leg];
+        record.reads_pending += 1;
+        record.read_end = extent.end();
         let cause = if copies {
             self.resync.source = leg;
             Cause::Copy
@@ -148,21 +151,24 @@ impl Core {
         Follow::Nothing
     }
 
-    /// One of `candidates`; for a resync the one that it began the region with.
-    fn choose(&self, candidates: LegSet, copies: bool) -> Option<usize> {
+    /// One of `candidates` for a read that begins at `start`; for a resync the one that it
+    /// began the region with.
+    fn choose(&self, candidates: LegSet, start: Sector, copies: bool) -> Option<usize> {
         let candidates = self.rather_read(candidates);
         match self.source_of_region() {
             Some(leg) if copies && candidates.contains(leg) => Some(leg),
-            _ => self.read_policy.pick(candidates, &self.readers()),
+            _ => self.read_policy.pick(candidates, start, &self.readers()),
         }
     }
 
     fn readers(&self) -> Readers {
-        let mut pending = [0; LEGS_MAX];
+        let mut readers =
+            Readers { last: self.last_read, pending: [0; LEGS_MAX], ends: [Sector(0); LEGS_MAX] };
         for (leg, record) in self.legs.iter().enumerate() {
-            pending[leg] = record.reads_pending;
+            readers.pending[leg] = record.reads_pending;
+            readers.ends[leg] = record.read_end;
         }
-        Readers { last: self.last_read, pending }
+        readers
     }
 
     /// Those of `legs` that are not written mostly, if there are any.

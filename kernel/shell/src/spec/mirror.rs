@@ -8,7 +8,7 @@ use crate::usage::Args;
 use crate::{Command, Mirror};
 
 /// The words that `mirror policy` takes.
-pub(crate) const POLICIES: &str = "round_robin least_pending prefer=";
+pub(crate) const POLICIES: &str = "round_robin least_pending sequential prefer=";
 
 fn mirror(command: Mirror) -> Result<Command, ParseError> {
     Ok(Command::Mirror(command))
