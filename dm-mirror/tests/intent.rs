@@ -4,7 +4,7 @@
 mod rig;
 
 use bio::ErrorKind;
-use rig::recorded::{Ask, Recorded, Survives};
+use rig::recorded::{Ask, REGION, Recorded, Survives};
 
 #[test]
 fn no_data_goes_to_a_leg_before_its_own_intent_is_durable_there() {
@@ -148,6 +148,25 @@ fn if_the_last_leg_cannot_record_its_intent_the_write_fails_and_later_ones_work(
     rig.put(0, 1, 2);
     assert!(rig.dirty(0, 0));
     assert_eq!(rig.get(0, 1), 2);
+}
+
+/// Its own map would say that it missed what its superblock knows nothing of. If it were
+/// the one to go by later, because no other superblock says that it is out, nobody could be
+/// believed.
+#[test]
+fn a_leg_that_goes_out_gets_no_page_that_a_write_waits_for() {
+    let mut rig = Recorded::new(2);
+    let first = rig.write(0, 1, 1);
+    rig.did(1, &[Ask::Map]);
+    // Its intent waits for the next commit.
+    let second = rig.write(REGION, 1, 2);
+    rig.message("fail 1").unwrap();
+    rig.did(1, &[Ask::Flush]);
+    assert_eq!(rig.asks(1), [], "nothing more goes to a leg that is out");
+    rig.settle();
+    assert_eq!((rig.end(first), rig.end(second)), (Some(Ok(())), Some(Ok(()))));
+    assert!(rig.missed(0, 0, 1) && rig.missed(0, 1, 1));
+    assert!(!rig.missed(1, 0, 1) && !rig.missed(1, 1, 1));
 }
 
 #[test]

@@ -243,10 +243,11 @@ impl Journal {
         self.changed.len() > before
     }
 
-    /// Nobody reads this map any more: what nobody waits for is not written.
-    pub(crate) fn give_up(&mut self) {
+    /// The leg is out: nothing more is written. Gives the transactions that waited for it.
+    pub(crate) fn give_up(&mut self) -> Vec<Waiting> {
         self.changed.clear();
         self.alone.clear();
+        mem::take(&mut self.waiting)
     }
 
     /// What failed may be tried again.
@@ -379,11 +380,6 @@ impl Journal {
             }
             self.unsure.insert(number);
         }
-        mem::take(&mut self.waiting)
-    }
-
-    /// The leg is out: its transactions wait no longer.
-    pub(crate) fn take_waiting(&mut self) -> Vec<Waiting> {
         mem::take(&mut self.waiting)
     }
 

@@ -6,35 +6,46 @@
 
 use alloc::boxed::Box;
 
-use bio::{BufCmd, IoError, IoResult};
+use bio::{BufCmd, ErrorKind, IoError, IoResult};
 
 use crate::core::Core;
 use crate::core::event::{Action, Unit};
 use crate::core::parts::flushes::Who;
 use crate::core::parts::journal::{PagesDone, Stage, Waiting};
-use crate::core::parts::leg::{Failure, LegState};
+use crate::core::parts::leg::Failure;
 
 impl Core {
     /// Begins the next commit of each leg's map, if one is wanted and none is on its way.
     pub(in crate::core) fn record_maps(&mut self) -> bool {
-        let mut began = false;
-        if !self.suspension.still && self.runs() {
-            for leg in 0..self.legs.len() {
-                began |= self.record_map(leg);
-            }
+        let mut followed = false;
+        let writes = !self.suspension.still && self.runs();
+        for leg in self.legs.all().iter() {
+            followed |= match self.legs[leg].is_out() {
+                true => self.give_map_up(leg),
+                false => writes && self.record_map(leg),
+            };
         }
-        began
+        followed
+    }
+
+    /// Nothing more is written to the map of a leg that is out. Whether a transaction waited
+    /// for that: it has failed there.
+    fn give_map_up(&mut self, leg: usize) -> bool {
+        let Some(journal) = &mut self.legs[leg].journal else { return false };
+        let waited = journal.give_up();
+        let error = IoError { kind: ErrorKind::Gone, resid: 0 };
+        for Waiting { req, .. } in &waited {
+            let cmd = self.requests[*req].cmd;
+            let _ = self.write_tx_done(*req, leg, cmd, Err(error));
+        }
+        !waited.is_empty()
     }
 
     fn record_map(&mut self, leg: usize) -> bool {
-        let out = self.legs[leg].is_out();
         let Core { regions, legs, .. } = self;
         let (Some(regions), Some(journal)) = (regions, &mut legs[leg].journal) else {
             return false;
         };
-        if out {
-            journal.give_up();
-        }
         let Some((writes, cause)) = journal.next_commit(regions) else { return false };
         for (place, page) in writes {
             self.legs[leg].issued(BufCmd::Write { fua: false }, cause);
@@ -54,25 +65,15 @@ impl Core {
                 journal.flushes(now);
                 self.flush_leg(leg, Who::Map, cause);
             }
-            // Whatever became of it: the first copy is durable.
+            // Whatever became of it: the first copy is durable. The leg is out if that
+            // failed, unless it is the last; then those who wait for the next commit go on
+            // waiting.
             (failed, Stage::Second) => {
                 journal.copied();
                 if let Some(error) = failed {
-                    self.second_copy_failed(leg, error);
+                    self.fail_leg(leg, Failure::Metadata(error.kind));
                 }
             }
-        }
-    }
-
-    /// A second copy failed: the leg is out, unless it is the last. The first copy is durable,
-    /// so those who wait for the next commit go on waiting, but not for a leg that is out.
-    fn second_copy_failed(&mut self, leg: usize, error: IoError) {
-        self.fail_leg(leg, Failure::Metadata(error.kind));
-        let LegState::Failed(_) = self.legs[leg].state() else { return };
-        let journal = self.legs[leg].journal.as_mut().expect("its commit was over");
-        for Waiting { req, .. } in journal.take_waiting() {
-            let cmd = self.requests[req].cmd;
-            let _ = self.write_tx_done(req, leg, cmd, Err(error));
         }
     }
 

@@ -38,6 +38,15 @@ pub(super) const TABLE: &[Mutant] = &[
         )],
     },
     Mutant {
+        name: "a write goes on waiting for the map of a leg that is out",
+        rule: "A leg that is out is written no page",
+        file: STEPS_MAPS,
+        edits: &[(
+            "            followed |= match self.legs[leg].is_out() {",
+            "            followed |= match false {",
+        )],
+    },
+    Mutant {
         name: "a copy has no intent",
         rule: "by a user or by a copy",
         file: STEPS_WRITE,
