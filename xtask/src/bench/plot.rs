@@ -110,17 +110,18 @@ fn panel(
         let bars: Vec<_> = subjects(backing)
             .filter_map(|(it, color)| Some((results.ratio(results.row(it.device, cell)?)?, color)))
             .collect();
-        let bar = (group - 16) / (bars.len() as u32).max(1);
-        let bar = bar.min(48);
+        let count = bars.len() as u32;
+        let bar = ((group - 16) / count.max(1)).min(48);
+        let first = x + (group - count * bar) / 2;
         for (at, (ratio, color)) in bars.iter().enumerate() {
             let high = scaled(ratio.median, height);
-            let place = (x + 8 + at as u32 * bar, y0 + height - high);
+            let place = (first + at as u32 * bar, y0 + height - high);
             rect(body, place, (bar - 3, high), color);
-            let middle = place.0 + (bar - 3) / 2;
-            text(body, (middle, place.1 - 4), "middle", &format!("{:.0}", ratio.median * 100.0));
-            // From the least to the most of all rounds.
-            let (low, top) = (scaled(ratio.least, height), scaled(ratio.most, height));
-            rect(body, (middle, y0 + height - top), (1, (top - low).max(1)), "#000000");
+            // A line from the least to the most of all rounds, and the median above it.
+            let (low, most) = (scaled(ratio.least, height), scaled(ratio.most, height));
+            let (middle, top) = (place.0 + (bar - 3) / 2, y0 + height - most);
+            rect(body, (middle, top), (1, (most - low).max(1)), "#000000");
+            text(body, (middle, top - 4), "middle", &format!("{:.0}", ratio.median * 100.0));
         }
         let raw = results.row(subjects::plain(backing).device, cell);
         let raw = raw.map_or(String::new(), |row| format!("{:.0}", row.iops().median));
