@@ -9,6 +9,7 @@
 
 extern crate alloc;
 
+mod bench;
 mod build;
 mod clean;
 mod console;
@@ -114,6 +115,13 @@ enum Xtask {
     /// last line then makes the same run again. Ctrl-C ends it too.
     Sim(sim::Options),
 
+    /// Measure what a mirror costs beside its disks
+    ///
+    /// One boot has a plain disk, a linear device and mirrors in several states; each load is
+    /// given to all of them, round after round. Tables go to standard output, the figures
+    /// as JSON and a plot to the target folder. docs/performance.md explains them.
+    Bench(bench::Options),
+
     /// Break the mirror's rules one at a time; each must fail a test
     Mutants(mutants::Options),
 
@@ -184,6 +192,7 @@ fn dispatch(verb: Xtask) -> Result<ExitCode> {
         Xtask::Soak(options) => soak::main(&options),
         Xtask::Replay(options) => soak::replay::main(&options),
         Xtask::Sim(options) => sim::main(&options).map(|()| ExitCode::SUCCESS),
+        Xtask::Bench(options) => bench::main(&options),
         Xtask::Mutants(options) => mutants::main(&options).map(code),
         Xtask::Build(options) => build::image(&options).map(|kernel| {
             println!("{}\n{}", kernel.elf.display(), kernel.image.display());

@@ -4,6 +4,7 @@
 //! Whether a device exists, is large enough or has larger sectors than
 //! [`crate::size::SECTOR_BYTES`] is for the console to find out.
 
+use crate::load::Load;
 use crate::{Pattern, Size, Span};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -116,6 +117,15 @@ pub enum Command {
         seed: u64,
         /// The first request's number.
         first: u64,
+    },
+    /// Measure a device.
+    Bench {
+        /// Device.
+        dev: String,
+        /// What with.
+        load: Load,
+        /// As JSON.
+        json: bool,
     },
     /// List the threads.
     Threads,

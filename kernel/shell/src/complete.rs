@@ -4,6 +4,7 @@
 //! console gives it [`CommandCompleter`], which knows the grammar from
 //! [`COMMANDS`] and asks the running system for [`Names`].
 
+use crate::spec::bench::OPERATIONS;
 use crate::spec::mirror::POLICIES;
 use crate::spec::{COMMANDS, LEVELS};
 use crate::token::{TokenError, TokenFault, tokenize};
@@ -127,6 +128,7 @@ impl<N: Names> CommandCompleter<N> {
             "DEV" | "DISK" | "DEV1" | "DEV2" | "SRC" | "DST" => self.0.devices(),
             "PATTERN" => ["seq", "random="].map(String::from).into(),
             "POLICY" => POLICIES.split(' ').map(String::from).collect(),
+            "OP" => OPERATIONS.split(' ').map(String::from).collect(),
             "SWITCH" => ["on", "off"].map(String::from).into(),
             "LEVEL" => LEVELS.split(' ').map(String::from).collect(),
             _ => Vec::new(),
@@ -214,6 +216,10 @@ mod tests {
             ("events ", &["vbd0", "vbd1", "m0", "-f"]),
             ("events -f ", &["vbd0", "vbd1", "m0"]),
             ("color ", &["on", "off"]),
+            (
+                "bench m0 --size 4K --depth 1 --requests 1 --flush-every 1 --at 0 --length 4K ",
+                &["read", "write", "mix", "--random", "--seconds", "--json"],
+            ),
             ("mirror status ", &["m0", "--json"]),
             ("mirror write-mostly m0 1 ", &["on", "off"]),
             ("mirror forget ", &["vbd0", "vbd1", "m0", "--force"]),

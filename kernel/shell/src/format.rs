@@ -71,6 +71,58 @@ impl fmt::Display for Elapsed {
     }
 }
 
+/// How long a request took, to three digits: `812 ns`, `41.2 us`, `2.13 ms`, `1.05 s`.
+/// Rounded down; from 1000 s on in whole seconds.
+///
+/// ```
+/// use core::time::Duration;
+/// use shell::format::Latency;
+/// assert_eq!(Latency(Duration::from_nanos(41_290)).to_string(), "41.2 us");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Latency(pub Duration);
+
+impl fmt::Display for Latency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanos = self.0.as_nanos();
+        let (unit, name) = match nanos {
+            0..1000 => return write!(f, "{nanos} ns"),
+            1000..1_000_000 => (1000, "us"),
+            1_000_000..1_000_000_000 => (1_000_000, "ms"),
+            _ => (1_000_000_000, "s"),
+        };
+        let whole = nanos / unit;
+        let hundredths = nanos % unit * 100 / unit;
+        match whole {
+            0..10 => write!(f, "{whole}.{hundredths:02} {name}"),
+            10..100 => write!(f, "{whole}.{} {name}", hundredths / 10),
+            _ => write!(f, "{whole} {name}"),
+        }
+    }
+}
+
+/// `count` for each of `of` things, to three decimals, rounded down: `2.000`. Nothing of
+/// nothing is `0.000`.
+///
+/// ```
+/// use shell::format::Each;
+/// assert_eq!(Each { count: 4, of: 3 }.to_string(), "1.333");
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Each {
+    /// What is divided.
+    pub count: u64,
+    /// Among how many.
+    pub of: u64,
+}
+
+impl fmt::Display for Each {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let thousandths = u128::from(self.count) * 1000 / u128::from(self.of.max(1));
+        write!(f, "{}.{:03}", thousandths / 1000, thousandths % 1000)
+    }
+}
+
 /// A job under way, as one line without carriage return or line end: a console
 /// shows it as carriage return, line, `ESC [ K`.
 ///
@@ -231,6 +283,33 @@ mod tests {
         }
         assert_eq!(Elapsed(Duration::from_micros(42)).to_string(), "42 us");
         assert_eq!(Elapsed(Duration::MAX).to_string(), "213503982334601 d 07 h");
+    }
+
+    #[test]
+    fn latencies_have_three_digits() {
+        for (nanos, text) in [
+            (0, "0 ns"),
+            (999, "999 ns"),
+            (1000, "1.00 us"),
+            (9_999, "9.99 us"),
+            (10_000, "10.0 us"),
+            (99_999, "99.9 us"),
+            (999_999, "999 us"),
+            (2_130_000, "2.13 ms"),
+            (1_050_000_000, "1.05 s"),
+            (1_234_567_000_000, "1234 s"),
+        ] {
+            assert_eq!(Latency(Duration::from_nanos(nanos)).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_each_has_is_rounded_down_to_a_thousandth() {
+        for (count, of, text) in [(0, 0, "0.000"), (7, 0, "7.000"), (1999, 1000, "1.999")] {
+            assert_eq!(Each { count, of }.to_string(), text);
+        }
+        assert_eq!(Each { count: u64::MAX, of: 1 }.to_string(), "18446744073709551615.000");
+        assert_eq!(Each { count: 1, of: 3001 }.to_string(), "0.000");
     }
 
     #[test]

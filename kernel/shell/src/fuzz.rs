@@ -108,9 +108,12 @@ impl<'n> Lines<'n> {
             "PATTERN" => self.pick(&["0", "0x5a", "seq", "random=7", "256", "random=x"]),
             "TABLE" => self.table(),
             "COMMAND" => self.pick(&["mirror", "read", "dmsetup", "dmsetup create", "raed"]),
-            "LEG" | "COUNT" | "SEED" | "NUMBER" | "SECTOR" | "EVENT_NR" => self.pick(NUMBERS),
+            "LEG" | "COUNT" | "SEED" | "NUMBER" | "SECTOR" | "EVENT_NR" | "SECONDS" => {
+                self.pick(NUMBERS)
+            }
             "POLICY" => self.pick(&["round_robin", "least_pending", "prefer=0", "prefer=9", "x"]),
             "RATE" => self.pick(&["1,2", "none,none", "2,1", "0"]),
+            "OP" => self.pick(&["read", "write", "mix", "trim"]),
             "SWITCH" => self.pick(&["on", "off", "maybe"]),
             "LEVEL" => self.pick(&["info", "warn", "loud"]),
             "WORD" | "DATA" => self.pick(WORDS),

@@ -42,6 +42,7 @@ pub mod hexdump;
 pub mod history;
 pub mod json;
 pub mod keys;
+pub mod load;
 mod nearest;
 pub mod parse;
 pub mod pattern;

@@ -6,7 +6,8 @@
 //! Rules:
 //!
 //! - All requests of a command go through its job, and `Job::finish` waits for what is
-//!   still in flight: nothing of a command moves after its prompt.
+//!   still in flight: nothing of a command moves after its prompt. A `Load` waits for its
+//!   own before it returns to the job.
 //! - Ctrl-C keeps a job from issuing more. Pressed again it ends the wait for what is in
 //!   flight: a request owns its memory, so what a device holds on to may end unheard.
 
@@ -108,11 +109,21 @@ impl<'s> Job<'s> {
 
     /// Waits for the end of a request. Fails only when Ctrl-C was pressed twice.
     pub fn wait(&mut self, ticket: Ticket) -> Result<(Buf, IoResult), Failure> {
+        let ended = self.in_flight.get(&ticket).expect("a ticket is waited for once").clone();
+        let end = self.wait_for(|may_sleep| ended.wait_timeout(may_sleep, LOOK_FOR_CTRL_C).ok())?;
+        self.in_flight.remove(&ticket);
+        Ok(end)
+    }
+
+    /// Waits until `look` has an answer, which sleeps for [`LOOK_FOR_CTRL_C`] at most. Fails
+    /// only when Ctrl-C was pressed twice.
+    pub fn wait_for<T>(
+        &mut self,
+        mut look: impl FnMut(&MaySleep) -> Option<T>,
+    ) -> Result<T, Failure> {
         loop {
-            let ended = self.in_flight.get(&ticket).expect("a ticket is waited for once");
-            if let Ok(end) = ended.wait_timeout(self.may_sleep, LOOK_FOR_CTRL_C) {
-                self.in_flight.remove(&ticket);
-                return Ok(end);
+            if let Some(answer) = look(self.may_sleep) {
+                return Ok(answer);
             }
             self.look_for_ctrl_c();
             match self.stop {

@@ -1,7 +1,7 @@
 //! The serial console: a person, or a script, runs commands.
 //!
 //! `session` reads lines and runs them; `commands` does what they say, and its `door`
-//! knows what each needs; `job` and `stream` move data; `devices` finds devices and refuses what would do harm, `stack` knows what
+//! knows what each needs; `job`, `stream` and `load` move data; `devices` finds devices and refuses what would do harm, `stack` knows what
 //! lies on what. The grammar, the editor and the formats are the `shell` crate's.
 //!
 //! Rules:
@@ -17,6 +17,7 @@ mod devices;
 mod failure;
 mod input;
 mod job;
+mod load;
 mod members;
 mod screen;
 pub mod session;
@@ -35,6 +36,7 @@ use shell::color::Paint;
 use crate::cmdline::Cmdline;
 use crate::task::{self, MaySleep, Priority};
 
+pub use commands::{Figures, measure};
 use failure::Failure;
 use input::Input;
 use welcome::{Begin, Legs};

@@ -117,11 +117,16 @@ pub fn asleep(dm: &Dm, name: &str) -> Option<Arc<str>> {
 
 /// The same, `name` itself not counted.
 pub fn asleep_below(dm: &Dm, name: &str) -> Option<Arc<str>> {
+    active_below(dm, name).into_iter().find(|name| sleeps(dm, name))
+}
+
+/// The devices that a request to `name` may come to, `name` itself not counted.
+pub fn active_below(dm: &Dm, name: &str) -> BTreeSet<Arc<str>> {
     let next = |name: &str| {
         let active = dm.get(name).and_then(|device| device.deps(Slot::Active));
         active.unwrap_or_default().into_iter().collect()
     };
-    below(name, next).into_iter().find(|name| sleeps(dm, name))
+    below(name, next)
 }
 
 fn sleeps(dm: &Dm, name: &str) -> bool {

@@ -7,6 +7,7 @@
 //! anything takes.
 
 mod arch;
+mod bench;
 mod bounds;
 mod callout;
 mod console;
@@ -56,6 +57,7 @@ const TOPICS: &[&[Test]] = &[
     shortage::TESTS,
     sim::TESTS,
     console::TESTS,
+    bench::TESTS,
     operator::TESTS,
     bounds::TESTS,
 ];

@@ -174,6 +174,7 @@ const SUSPENDED: &[(&str, Then, Then)] = &[
     ("flush top", REQUEST, BELOW),
     ("discard top 0 1M", REQUEST, BELOW),
     ("torture top 0 1M 10 7", REQUEST, BELOW),
+    ("bench top mix --requests 10", REQUEST, BELOW),
     ("slot ls", Does, Does),
     ("slot eject", Untried, Untried),
     ("slot start", Untried, Untried),

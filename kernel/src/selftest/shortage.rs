@@ -253,6 +253,8 @@ const SHORT: &[(&str, Then)] = &[
     ("compare m l 0 8s", Then::Either),
     ("copy m l 8s", Then::Either),
     ("torture l 0 8s 10 7", Then::Either),
+    ("bench l write --requests 10", Then::Either),
+    ("bench l read --size 1M --depth 1024 --requests 10", Then::Refused),
     ("dmsetup remove l", Then::Does),
     ("dmsetup remove_all", Then::Does),
     ("mirror stop m", Then::Either),

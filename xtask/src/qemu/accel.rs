@@ -142,7 +142,8 @@ fn trial(accel: Accel, tools: &Tools, kernel: &Kernel) -> Result<()> {
     Guest::boot(&machine, TRIAL_LIMIT)?.until_prompt()
 }
 
-fn qemu_version(tools: &Tools) -> String {
+/// What QEMU calls itself.
+pub(crate) fn qemu_version(tools: &Tools) -> String {
     let output = Command::new(&tools.qemu).arg("--version").output();
     let text = output.map(|output| output.stdout).unwrap_or_default();
     String::from_utf8_lossy(&text).lines().next().unwrap_or_default().to_owned()

@@ -52,6 +52,7 @@ const SCRIPT: &[Step] = &[
     does("flush m0", "flushed"),
     // What a mirror is made of, and what stands on it, is not to be pulled away.
     refuses("fill vbd0 0 1M 0x5a", "`vbd0` is part of `m0`"),
+    refuses("bench vbd0 write", "`vbd0` is part of `m0`"),
     does("dmsetup create l0 --table \"0 8 linear m0 0\"", "l0: 4 KiB"),
     refuses("dmsetup remove m0", "`m0` is part of `l0`"),
     does("dmsetup remove l0", ""),
@@ -261,6 +262,15 @@ const SCRIPT: &[Step] = &[
     does("dmsetup create e0 --table \"0 8 error\"", "e0: 4 KiB"),
     refuses("read e0 0", "I/O error"),
     refuses("write e0 0 x", "I/O error"),
+    // A load is refused where a write is, and where it does not fit.
+    does("bench vbd6 mix --random --requests 100", "100 reads and writes of 4 KiB, random"),
+    does("bench vbd6 write --requests 9 --json", "\"requests\": 9"),
+    refuses("bench vbd3 write --requests 1", "`vbd3` is read-only"),
+    refuses("bench z0 read --size 8K", "`z0` ends at 4 KiB"),
+    refuses("bench vbd6 read --size 8K --length 4K", "8 KiB does not fit into 4 KiB"),
+    refuses("bench vbd2 read --size 512", "blocks of 4096 bytes"),
+    refuses("bench vbd6 read --depth 1025", "the most are 1024"),
+    refuses("bench e0 read", "I/O error"),
     // A leg that fails everything from the first request.
     refuses("read vbd5 0", "I/O error"),
     does(

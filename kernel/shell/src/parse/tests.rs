@@ -1,6 +1,7 @@
 //! Right lines to their commands; wrong lines to their column, reason, advice.
 
 use super::*;
+use crate::load::{Load, Operation, Until};
 use crate::{Dmsetup, Mirror, Pattern, Size, Span};
 use alloc::string::{String, ToString};
 use alloc::vec;
@@ -200,9 +201,42 @@ fn data_lines() {
                 length: Some(size("2M")),
             },
         ),
+        ("bench m0 read", Command::Bench { dev: "m0".into(), load: five_seconds(), json: false }),
+        (
+            "bench m0 mix --random --size 1M --depth 32 --requests 7 --flush-every 3 --at 1s \
+             --length 8M --json",
+            Command::Bench {
+                dev: "m0".into(),
+                load: Load {
+                    operation: Operation::Mix,
+                    random: true,
+                    size: size("1M"),
+                    depth: 32,
+                    until: Until::Requests(7),
+                    flush_every: Some(3),
+                    offset: size("1s"),
+                    length: Some(size("8M")),
+                },
+                json: true,
+            },
+        ),
         ("log DEBUG", Command::Log { level: log::LevelFilter::Debug }),
     ] {
         assert_eq!(command(line), expected, "{line}");
+    }
+}
+
+/// What `bench` does unless something else is asked for.
+fn five_seconds() -> Load {
+    Load {
+        operation: Operation::Read,
+        random: false,
+        size: size("4K"),
+        depth: 8,
+        until: Until::Seconds(5),
+        flush_every: None,
+        offset: Size::ZERO,
+        length: None,
     }
 }
 
@@ -282,6 +316,19 @@ fn wrong_lines_say_where_what_and_what_next() {
         ),
         ("help raed", 6, "`raed` is no command", listed("read")),
         ("help dmsetup creat", 6, "`dmsetup creat` is no command", listed("dmsetup create")),
+        ("bench m0 trim", 10, "`trim` is none of: read write mix", usage("bench")),
+        (
+            "bench m0 read --depth 0",
+            23,
+            "--depth is zero, so there is nothing to do",
+            usage("bench"),
+        ),
+        (
+            "bench m0 read --requests 1 --seconds 1",
+            38,
+            "--requests says already when it ends",
+            usage("bench"),
+        ),
         // Missing, superfluous and unknown words.
         ("read", 5, "DEV is missing here", usage("read")),
         ("read vbd0", 10, "OFFSET is missing here", usage("read")),

@@ -14,6 +14,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+pub(crate) mod bench;
 mod dmsetup;
 mod entry;
 pub(crate) mod mirror;
@@ -158,6 +159,7 @@ pub static COMMANDS: &[CommandSpec] = &[
             Ok(Command::Torture { dev, span, count, seed, first })
         },
     ),
+    bench::BENCH,
     spec("slot ls", "", "List the slots that disks come and go by", "slot ls", |_| {
         Ok(Command::Slot(Slot::List))
     }),

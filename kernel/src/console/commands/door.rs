@@ -68,7 +68,8 @@ fn needs(command: &Command) -> Vec<(&str, Need)> {
         | Command::Verify { dev, .. }
         | Command::Flush { dev }
         | Command::Discard { dev, .. }
-        | Command::Torture { dev, .. } => vec![(dev, Need::Answers)],
+        | Command::Torture { dev, .. }
+        | Command::Bench { dev, .. } => vec![(dev, Need::Answers)],
         Command::Compare { left, right, .. } => {
             vec![(left, Need::Answers), (right, Need::Answers)]
         }

@@ -4,6 +4,7 @@
 //! why there is none.
 
 mod assemble;
+mod bench;
 mod bulk;
 mod check;
 mod difference;
@@ -31,6 +32,7 @@ use super::session::Session;
 use crate::kprintln;
 
 pub use assemble::{Assembled, assemble};
+pub use bench::{Figures, measure};
 pub use dmsetup::create;
 pub use door::Need;
 pub use label::label_blank;
@@ -64,6 +66,7 @@ pub fn run(session: &mut Session<'_>, command: Command) -> Outcome {
         Command::Torture { dev, span, first, count, seed } => {
             torture::torture(session, &dev, span, (first, count), seed)
         }
+        Command::Bench { dev, load, json } => bench::bench(session, &dev, &load, json),
         Command::Threads => machine::threads(),
         Command::Memory => machine::memory(),
         Command::Interrupts => machine::interrupts(),

@@ -1,0 +1,198 @@
+//! How long requests took: a histogram of constant size.
+//!
+//! Place: whoever times requests keeps one. It knows no clock, and allocates nothing.
+//!
+//! The buckets are log-linear, as those of HdrHistogram: each power of two has
+//! [`STEPS`] of equal width. So a time is known to one part in [`STEPS`], however long it is,
+//! and a time is recorded in a few instructions.
+
+use core::time::Duration;
+
+/// Buckets for each power of two: a quantile is at most 1/32 above the truth.
+pub const STEPS: u64 = 1 << STEP_BITS;
+const STEP_BITS: u32 = 5;
+
+/// Times from 2^42 ns (73 min) on share the last bucket; the longest is known all the same.
+const BITS: u32 = 42;
+const BUCKETS: usize = ((BITS - STEP_BITS + 1) as usize) << STEP_BITS;
+
+/// Times, of which only their distribution is kept. It has about 10 KiB: an owner that
+/// lives on a stack keeps it elsewhere.
+///
+/// ```
+/// use bio::Histogram;
+/// use core::time::Duration;
+/// let mut times = Histogram::new();
+/// (1..=1000).for_each(|micros| times.record(Duration::from_micros(micros)));
+/// assert_eq!((times.count(), times.max()), (1000, Duration::from_millis(1)));
+/// let p99 = times.quantile(990);
+/// assert!(p99 >= Duration::from_micros(990) && p99 <= Duration::from_micros(990 + 990 / 32));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Histogram {
+    buckets: [u64; BUCKETS],
+    count: u64,
+    nanos: u128,
+    max: u64,
+}
+
+impl Histogram {
+    /// One without times.
+    pub const fn new() -> Histogram {
+        Histogram { buckets: [0; BUCKETS], count: 0, nanos: 0, max: 0 }
+    }
+
+    /// Takes in a time. What is longer than 584 years counts as that.
+    pub fn record(&mut self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.buckets[bucket_of(nanos)] += 1;
+        self.count += 1;
+        self.nanos += u128::from(nanos);
+        self.max = self.max.max(nanos);
+    }
+
+    /// Takes in all times of another one.
+    pub fn merge(&mut self, other: &Histogram) {
+        for (mine, its) in self.buckets.iter_mut().zip(&other.buckets) {
+            *mine += its;
+        }
+        self.count += other.count;
+        self.nanos += other.nanos;
+        self.max = self.max.max(other.max);
+    }
+
+    /// How many times there are.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The longest time, exactly; zero if there is none.
+    pub fn max(&self) -> Duration {
+        Duration::from_nanos(self.max)
+    }
+
+    /// The mean, exactly, rounded down to a nanosecond; zero if there is no time.
+    pub fn mean(&self) -> Duration {
+        let nanos = self.nanos.checked_div(self.count.into()).unwrap_or(0);
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    /// A time that `permille` thousandths of all times do not exceed: 500 is the median, 990
+    /// the 99th percentile. It is never below the truth, at most one part in [`STEPS`] above
+    /// it, and at most [`max`](Histogram::max). Zero if there is no time.
+    ///
+    /// # Panics
+    /// If `permille` is more than 1000.
+    pub fn quantile(&self, permille: u64) -> Duration {
+        assert!(permille <= 1000, "{permille} of 1000");
+        let wanted = (u128::from(self.count) * u128::from(permille)).div_ceil(1000).max(1);
+        let mut seen = 0;
+        let reaches = |count: &u64| {
+            seen += u128::from(*count);
+            seen >= wanted
+        };
+        let bucket = self.buckets.iter().position(reaches);
+        let longest = bucket.filter(|&at| at + 1 < BUCKETS).map_or(self.max, longest_in);
+        Duration::from_nanos(longest.min(self.max))
+    }
+}
+
+impl Default for Histogram {
+    fn default() -> Histogram {
+        Histogram::new()
+    }
+}
+
+/// The bucket of a time in nanoseconds. The first [`STEPS`] hold one time each.
+fn bucket_of(nanos: u64) -> usize {
+    let shift = nanos.max(STEPS).ilog2() - STEP_BITS;
+    let step = nanos >> shift;
+    let bucket = u64::from(shift) * STEPS + step;
+    (bucket as usize).min(BUCKETS - 1)
+}
+
+/// The longest time of a bucket but the last, in nanoseconds.
+fn longest_in(bucket: usize) -> u64 {
+    let bucket = bucket as u64;
+    // Behind the first row a row's steps are numbered from `STEPS` on.
+    let shift = (bucket / STEPS).saturating_sub(1);
+    let step = bucket - shift * STEPS;
+    ((step + 1) << shift) - 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    fn of(nanos: impl IntoIterator<Item = u64>) -> Histogram {
+        let mut times = Histogram::new();
+        nanos.into_iter().for_each(|it| times.record(Duration::from_nanos(it)));
+        times
+    }
+
+    #[test]
+    fn buckets_follow_each_other_without_gaps() {
+        for bucket in 0..BUCKETS - 1 {
+            let longest = longest_in(bucket);
+            assert_eq!(bucket_of(longest), bucket, "{longest}");
+            assert_eq!(bucket_of(longest + 1), bucket + 1, "{longest} and one more");
+        }
+        assert_eq!(longest_in(BUCKETS - 2) + (1 << (BITS - 1 - STEP_BITS)), (1 << BITS) - 1);
+    }
+
+    #[test]
+    fn a_quantile_is_the_truth_or_little_more() {
+        let mut chance = 7_u64;
+        let mut draw = || {
+            chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (chance >> 20) >> (chance >> 58)
+        };
+        let mut all: Vec<u64> = (0..10_000).map(|_| draw().min((1 << BITS) - 1)).collect();
+        let times = of(all.iter().copied());
+        all.sort_unstable();
+        for permille in [1, 10, 250, 500, 900, 990, 999, 1000] {
+            let truth = all[(all.len() * permille).div_ceil(1000) - 1];
+            let told = times.quantile(permille as u64).as_nanos() as u64;
+            assert!(told >= truth && told <= truth + truth / STEPS, "{permille}: {told}, {truth}");
+        }
+        assert_eq!(times.max().as_nanos() as u64, all[all.len() - 1]);
+        let sum: u64 = all.iter().sum();
+        assert_eq!(times.mean().as_nanos() as u64, sum / 10_000);
+    }
+
+    #[test]
+    fn short_times_are_kept_exactly() {
+        let times = of(0..STEPS);
+        assert_eq!(times.quantile(0), Duration::ZERO);
+        assert_eq!(times.quantile(500), Duration::from_nanos(STEPS / 2 - 1));
+        assert_eq!(times.quantile(1000), Duration::from_nanos(STEPS - 1));
+    }
+
+    #[test]
+    fn nothing_is_zero_and_one_time_is_every_quantile() {
+        let none = Histogram::default();
+        assert_eq!((none.count(), none.max(), none.mean()), (0, Duration::ZERO, Duration::ZERO));
+        assert_eq!(none.quantile(999), Duration::ZERO);
+        let one = of([1_234_567]);
+        assert!([0, 500, 1000].iter().all(|it| one.quantile(*it) == one.max()));
+    }
+
+    #[test]
+    fn what_is_too_long_is_in_the_last_bucket_and_the_maximum_is_right() {
+        let mut times = of([1, u64::MAX]);
+        times.record(Duration::MAX);
+        assert_eq!(times.count(), 3);
+        assert_eq!(times.quantile(999), Duration::from_nanos(u64::MAX));
+        assert_eq!(times.quantile(300), Duration::from_nanos(1));
+        assert_eq!(times.mean(), Duration::from_nanos(u64::MAX / 3 * 2));
+    }
+
+    #[test]
+    fn two_together_are_as_one_that_saw_all() {
+        let (left, right) = ([5, 70, 9_000_000], [40, 70, 123_456_789_012]);
+        let mut both = of(left);
+        both.merge(&of(right));
+        assert_eq!(both, of(left.into_iter().chain(right)));
+    }
+}

@@ -1,0 +1,191 @@
+//! `cargo xtask bench`: what a mirror costs beside its disks, measured in one boot.
+//!
+//! `subjects` are the devices, `matrix` says which loads each gets, `talk` has the guest's
+//! console run them, `results` keeps what was measured; `table` and `plot` show it.
+//!
+//! Rules:
+//!
+//! - Ratios are of one boot and one round: the plain disk is measured beside each mirror
+//!   again and again, and the order turns round each time.
+//! - A figure is the median of the rounds, and its spread is told.
+//! - Nothing passes or fails by a figure: they belong to the machine that they come from.
+
+mod matrix;
+mod plot;
+mod results;
+mod subjects;
+mod table;
+mod talk;
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+
+use self::matrix::{Cell, Matrix};
+use self::results::{Results, Sample};
+use self::subjects::{Kind, Subject};
+use self::talk::Talk;
+use crate::provision;
+use crate::qemu::Machine;
+use crate::qemu::accel::{self, Choice};
+use crate::scratch::Scratch;
+use crate::{build, workspace};
+
+/// What is measured, and where the figures go.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    build: build::Options,
+
+    /// What executes the guest's code
+    #[arg(long, value_enum, default_value = "auto")]
+    accel: Choice,
+
+    /// Fewer loads and rounds: some minutes
+    #[arg(long)]
+    quick: bool,
+
+    /// How often each load is measured [default: 5, with --quick 3]
+    #[arg(long, value_name = "COUNT")]
+    rounds: Option<u32>,
+
+    /// The figures as JSON go here too
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Measures, prints the tables, writes the figures and the plot.
+pub(crate) fn main(options: &Options) -> Result<ExitCode> {
+    let rounds = options.rounds.unwrap_or(if options.quick { 3 } else { 5 });
+    ensure!(rounds > 0, "--rounds 0 measures nothing");
+    let tools = provision::tools()?;
+    let kernel = build::image(&options.build)?;
+    let accel = options.accel.resolve(&tools, &kernel)?;
+    let folder = workspace::make(workspace::runs().join("bench"))?;
+    let images = Scratch::below(&folder)?;
+    let machine = Machine {
+        tools: &tools,
+        accel,
+        image: &kernel.image,
+        cmdline: "mode=console session=script mirror=none disk_timeout=600".into(),
+        disks: subjects::disks(images.path())?,
+        logs: folder.clone(),
+    };
+    let mut results = Results::new(results::Setting {
+        qemu: accel::qemu_version(&tools),
+        accelerator: accel.name(),
+        profile: options.build.profile.clone(),
+        rounds,
+    });
+    let mut talk = Talk::boot(&machine)?;
+    measure(&mut talk, &Matrix::new(options.quick), rounds, &mut results)?;
+    talk.end()?;
+    table::text(&results).iter().for_each(|line| println!("{line}"));
+    let written = [
+        (folder.join("bench.json"), results.json()),
+        (folder.join("bench.svg"), plot::svg(&results)),
+    ];
+    for (file, text) in &written {
+        fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
+        println!("{}", file.display());
+    }
+    if let Some(file) = &options.json {
+        fs::write(file, results.json())
+            .with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// How long a load is to take; how many requests that are is estimated before.
+const TAKES: Duration = Duration::from_millis(300);
+
+/// The fewest and the most requests of a load that is measured, and those of the estimate.
+const FEWEST: u64 = 100;
+const MOST: u64 = 20_000;
+const ESTIMATE: u64 = 200;
+
+fn measure(talk: &mut Talk, matrix: &Matrix, rounds: u32, results: &mut Results) -> Result<()> {
+    for subject in subjects::ALL {
+        for line in subject.made_by() {
+            talk.ask(&line)?;
+        }
+    }
+    for (number, cell) in matrix.cells.iter().enumerate() {
+        eprintln!("xtask: {} of {}: {cell}", number + 1, matrix.cells.len());
+        measure_cell(talk, cell, rounds, results)?;
+    }
+    for subject in subjects::ALL.iter().filter(|it| it.kind == Kind::Untouched) {
+        for depth in matrix.depths_of_first_touch {
+            eprintln!("xtask: first touch of regions, {depth} in flight");
+            measure_first_touch(talk, subject, *depth, rounds, results)?;
+        }
+    }
+    Ok(())
+}
+
+/// One load on all subjects, round by round.
+fn measure_cell(talk: &mut Talk, cell: &Cell, rounds: u32, results: &mut Results) -> Result<()> {
+    let mut turns = Vec::new();
+    for subject in subjects::ALL.iter().filter(|it| it.kind != Kind::Untouched) {
+        let sample = turn(talk, subject, cell, ESTIMATE)?;
+        turns.push((subject, requests(&sample)));
+    }
+    for round in 0..rounds {
+        for (subject, requests) in &turns {
+            let sample = turn(talk, subject, cell, *requests)?;
+            results.add(subject, cell.clone(), round, sample);
+        }
+        turns.reverse();
+    }
+    Ok(())
+}
+
+/// So many requests that they take as long as a load is to.
+fn requests(estimate: &Sample) -> u64 {
+    let count = estimate.iops() * TAKES.as_secs_f64();
+    (count as u64).clamp(FEWEST, MOST)
+}
+
+/// One load on one subject, in the state that it is to be in.
+fn turn(talk: &mut Talk, subject: &Subject, cell: &Cell, requests: u64) -> Result<Sample> {
+    for line in subject.prepared_by(cell) {
+        talk.ask(&line)?;
+    }
+    let sample = talk.measure(&cell.command(subject, requests))?;
+    if subject.kind == Kind::Rebuilding {
+        let device = subject.device;
+        let status = talk.json(&format!("mirror status {device} --json"))?;
+        ensure!(!status[0]["copying"].is_null(), "{device} was rebuilt before the load ended");
+        // The next subject has the machine for itself.
+        talk.ask(&format!("mirror wait {device}"))?;
+    }
+    Ok(sample)
+}
+
+/// Each request is the first one to its region; beside it a disk of the same kind.
+fn measure_first_touch(
+    talk: &mut Talk,
+    subject: &'static Subject,
+    depth: u64,
+    rounds: u32,
+    results: &mut Results,
+) -> Result<()> {
+    let plain = subjects::plain(subject.backing);
+    let cell = Cell::first_touch(depth);
+    for round in 0..rounds {
+        talk.until_clean(subject.device)?;
+        let mut turns = [plain, subject];
+        if round % 2 == 1 {
+            turns.reverse();
+        }
+        for subject in turns {
+            let sample = talk.measure(&cell.command(subject, matrix::TOUCHED))?;
+            results.add(subject, cell.clone(), round, sample);
+        }
+    }
+    Ok(())
+}

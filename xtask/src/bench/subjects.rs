@@ -1,0 +1,172 @@
+//! The devices that are measured, all of them in one guest.
+
+use std::fs::File;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+use super::matrix::{Cell, SPAN};
+use crate::qemu::Disk;
+
+/// What is behind a subject's disks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Backing {
+    /// Nothing: QEMU answers at once, and forgets.
+    Null,
+    /// A file in the host's page cache, which is not made durable.
+    File,
+}
+
+impl Backing {
+    /// Its name in the results.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::File => "file",
+        }
+    }
+}
+
+/// What a subject is, and the state that it is measured in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A disk by itself: what ratios are to.
+    Plain,
+    /// A linear device on one disk.
+    Linear,
+    /// A mirror without records.
+    Core,
+    /// The same with one leg out.
+    CoreDegraded,
+    /// A mirror with records, its regions dirty already.
+    Steady,
+    /// The same with one leg out.
+    Degraded,
+    /// The same while a leg is rebuilt.
+    Rebuilding,
+    /// A mirror with records and small regions, all of them clean.
+    Untouched,
+}
+
+/// A device that is measured.
+#[derive(Debug)]
+pub(super) struct Subject {
+    pub(super) kind: Kind,
+    pub(super) backing: Backing,
+    /// Its name in the guest.
+    pub(super) device: &'static str,
+    /// Its disks.
+    disks: &'static [usize],
+    /// Its name in the results.
+    pub(super) name: &'static str,
+}
+
+const fn subject(
+    kind: Kind,
+    backing: Backing,
+    device: &'static str,
+    disks: &'static [usize],
+    name: &'static str,
+) -> Subject {
+    Subject { kind, backing, device, disks, name }
+}
+
+/// All of them; each backing begins with its plain disk.
+pub(super) const ALL: &[Subject] = &[
+    subject(Kind::Plain, Backing::Null, "vbd0", &[0], "raw disk"),
+    subject(Kind::Linear, Backing::Null, "linear", &[1], "linear"),
+    subject(Kind::Core, Backing::Null, "core", &[2, 3], "mirror core"),
+    subject(Kind::CoreDegraded, Backing::Null, "cored", &[4, 5], "mirror core, degraded"),
+    subject(Kind::Plain, Backing::File, "vbd6", &[6], "raw disk"),
+    subject(Kind::Steady, Backing::File, "steady", &[7, 8], "mirror internal"),
+    subject(Kind::Degraded, Backing::File, "degraded", &[9, 10], "mirror internal, degraded"),
+    subject(Kind::Rebuilding, Backing::File, "rebuilt", &[11, 12], "mirror internal, rebuilding"),
+    subject(Kind::Untouched, Backing::File, "clean", &[13, 14], "mirror internal, first touch"),
+];
+
+/// The plain disk of a backing.
+pub(super) fn plain(backing: Backing) -> &'static Subject {
+    let mut all = ALL.iter();
+    all.find(|it| it.backing == backing && it.kind == Kind::Plain).expect("each backing has one")
+}
+
+/// The size of a disk, in bytes: a rebuild takes longer than a load, and not much.
+const DISK_BYTES: u64 = 96 << 20;
+
+/// Data of a mirror without records, in sectors.
+const SECTORS: u64 = DISK_BYTES / 512;
+
+/// The disks of all subjects; images are made in `folder`.
+pub(super) fn disks(folder: &Path) -> Result<Vec<Disk>> {
+    let all = ALL.iter().flat_map(|subject| subject.disks.iter().map(move |disk| (subject, *disk)));
+    all.map(|(subject, disk)| match subject.backing {
+        Backing::Null => Ok(Disk::blockdev(json!({
+            "driver": "null-co", "size": DISK_BYTES, "read-zeroes": true, "latency-ns": 0,
+        }))),
+        Backing::File => {
+            let image = folder.join(format!("disk{disk}.img"));
+            File::create(&image)
+                .and_then(|file| file.set_len(DISK_BYTES))
+                .with_context(|| format!("cannot make {}", image.display()))?;
+            Ok(Disk::blockdev(json!({
+                "driver": "raw",
+                "cache": {"no-flush": true},
+                "file": {
+                    "driver": "file", "filename": image, "cache": {"no-flush": true},
+                },
+            })))
+        }
+    })
+    .collect()
+}
+
+impl Subject {
+    /// The commands that make it, in the state that it is to be in.
+    pub(super) fn made_by(&self) -> Vec<String> {
+        let Self { kind, device, disks, .. } = *self;
+        let legs = || disks.iter().map(|disk| format!("vbd{disk}")).collect::<Vec<_>>();
+        let core = || {
+            let legs: Vec<_> = legs().iter().map(|leg| format!("{leg} 0")).collect();
+            let legs = legs.join(" ");
+            format!(
+                "dmsetup create {device} --table \"0 {SECTORS} mirror core 2 1024 nosync 2 {legs}\""
+            )
+        };
+        // A label alone does not make the legs equal: that is copied first.
+        let label = |region: &str| {
+            let label = format!("mirror label {device} {} --region {region}", legs().join(" "));
+            [label, format!("mirror wait {device}")]
+        };
+        let with = |label: [String; 2], then: &[String]| [&label[..], then].concat();
+        let fail = || format!("mirror fail {device} 1");
+        // Blocks that the host has to find room for would make the first writes slow.
+        let fill = || format!("fill {device} 0 {SPAN} seq");
+        match kind {
+            Kind::Plain => vec![fill()],
+            Kind::Linear => vec![format!(
+                "dmsetup create {device} --table \"0 {SECTORS} linear {} 0\"",
+                legs()[0]
+            )],
+            Kind::Core => vec![core()],
+            Kind::CoreDegraded => vec![core(), fail()],
+            Kind::Steady | Kind::Rebuilding => with(label("512K"), &[fill()]),
+            Kind::Degraded => with(label("512K"), &[fail(), fill()]),
+            Kind::Untouched => with(label("64K"), &[fill()]),
+        }
+    }
+
+    /// The commands that bring it back to that state before a load.
+    pub(super) fn prepared_by(&self, cell: &Cell) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.kind == Kind::Rebuilding {
+            lines.push(format!("mirror rebuild {} 1", self.device));
+        }
+        if cell.writes {
+            // All regions are dirty then, and each subject has had the same.
+            let touch = "write --size 512K --length";
+            lines.push(format!("bench {} {touch} {SPAN} --requests 64", self.device));
+        }
+        lines
+    }
+}
