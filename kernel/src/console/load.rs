@@ -30,6 +30,7 @@ use super::session::room;
 use super::stream::io_failure;
 use super::{Failure, plural};
 use crate::arch::clock;
+use crate::disks;
 use crate::task::{WaitChan, with_reserve};
 
 /// The most requests in flight.
@@ -196,11 +197,13 @@ impl<'d> Load<'d> {
                 looked_at = now;
                 job.go_on()?;
             }
+            let batch = disks::plug();
             while self.wants_more(now - began)
                 && let Some(slot) = self.free.pop()
             {
                 self.issue(slot);
             }
+            drop(batch);
             self.settle(job)?;
             now = clock::now();
         }

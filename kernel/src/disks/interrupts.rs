@@ -20,7 +20,7 @@ use drivers::virtio::transport::{Interrupts, VECTORS};
 use spin::Once;
 use virtio_drivers::transport::pci::bus::DeviceFunction;
 
-use super::{Block, DISKS_MAX, Disk, each, losses};
+use super::{Block, DISKS_MAX, Disk, each, losses, plug};
 use crate::arch::interrupts::Vector;
 use crate::arch::ioapic::{self, Wiring};
 use crate::arch::pci::ConfigSpace;
@@ -165,6 +165,7 @@ fn open(line: usize) {
     };
     let service = move || {
         if LINES[line].take() == LINE {
+            let _batch = plug();
             let on_line = each().filter(|disk| disk.delivery == Delivery::Line(line as u8));
             on_line.for_each(|disk| disk.block.interrupt(Interrupt::Line));
             ioapic::unmask(line as u8);
@@ -179,6 +180,8 @@ fn open(line: usize) {
 }
 
 fn serve(source: &Source, block: &Block) {
+    // What is issued because requests have ended is a batch, too.
+    let _batch = plug();
     let pending = source.take();
     if pending & CONFIG != 0 {
         block.interrupt(Interrupt::Config);

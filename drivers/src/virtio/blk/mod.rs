@@ -31,7 +31,7 @@ mod status;
 mod tests;
 
 use alloc::string::String;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bio::sync::{self, Lock, Rank};
 use bio::{Bio, BlockDevice, BufCmd, ErrorKind, Limits, Sectors};
@@ -93,6 +93,9 @@ pub struct VirtioBlk<H: Hal, D: Device> {
     capacity: AtomicU64,
     /// How often the device came back.
     resets: AtomicU64,
+    /// How many issue requests one after the other, and tell the device when they are
+    /// through.
+    plugs: AtomicUsize,
     queue: Lock<Queue<H, D>>,
 }
 
@@ -111,6 +114,7 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
             timeout_ticks: AtomicU64::new(options.timeout_ticks),
             capacity: AtomicU64::new(capacity.0),
             resets: AtomicU64::new(0),
+            plugs: AtomicUsize::new(0),
             queue: Lock::new(Rank::DRIVER, queue),
         })
     }
@@ -137,6 +141,25 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
         }
         if !reasons.is_empty() {
             self.service();
+        }
+    }
+
+    /// From now on the device is not told of new requests, until as many
+    /// [`unplug`](VirtioBlk::unplug) as plugged: a batch costs one kick. The requests are in
+    /// the ring meanwhile, and a device that looks by itself may begin with them. Whoever
+    /// plugs does not sleep before the unplugging: others' requests wait, too.
+    pub fn plug(&self) {
+        self.plugs.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Tells the device of what came meanwhile, unless somebody else still plugs. For a disk
+    /// that was not plugged that is all that it does.
+    pub fn unplug(&self) {
+        let less = |plugs: usize| Some(plugs.saturating_sub(1));
+        let before = self.plugs.fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
+        if before.is_ok_and(|before| before <= 1) {
+            // A request that saw the plug is in the ring once the lock is free.
+            self.queue.lock().kick();
         }
     }
 
@@ -269,7 +292,14 @@ impl<H: Hal, D: Device> BlockDevice for VirtioBlk<H, D> {
         if let Err(kind) = self.check(&bio) {
             return bio.fail(kind);
         }
-        let ended = self.queue.lock().submit(bio);
+        let ended = {
+            let mut queue = self.queue.lock();
+            let ended = queue.submit(bio);
+            if self.plugs.load(Ordering::Acquire) == 0 {
+                queue.kick();
+            }
+            ended
+        };
         if let Some(ended) = ended {
             complete(ended);
         }

@@ -155,7 +155,8 @@ impl<H: Hal, D: Device> Queue<H, D> {
         self.kick();
     }
 
-    /// Takes a bio that fits the disk. What needs no device comes back at once.
+    /// Takes a bio that fits the disk. What needs no device comes back at once; of the
+    /// others the device is told by the next [`kick`](Queue::kick).
     pub(super) fn submit(&mut self, bio: Bio) -> Option<Ended> {
         self.count(bio.cmd());
         if let Some(kind) = self.state.refusal() {
@@ -167,7 +168,6 @@ impl<H: Hal, D: Device> Queue<H, D> {
         }
         if self.ring.has_room() {
             self.take(bio);
-            self.kick();
         } else {
             self.waiting.push_back(bio);
         }
@@ -243,7 +243,8 @@ impl<H: Hal, D: Device> Queue<H, D> {
         }
     }
 
-    fn kick(&mut self) {
+    /// Tells the device of what it was given, if it wants to hear.
+    pub(super) fn kick(&mut self) {
         if let Some(kick) = self.ring.wants_kick() {
             self.counts.kicks += 1;
             self.counts.late_kicks += u64::from(kick == Kick::Late);

@@ -247,3 +247,33 @@ fn threads_share_a_disk() {
     let image = &transport.device().disk;
     assert!(image.chunks(512).enumerate().all(|(at, sector)| sector == [at as u8; 512]));
 }
+
+/// With and without EVENT_IDX, whatever is in flight before.
+#[test]
+fn a_batch_costs_one_kick_and_no_request_of_it_waits_after_the_unplugging() {
+    for features in [Features::all(), Features::all() - Features::EVENT_IDX] {
+        let bench = Bench::with(Model::disk(64), Options { features, ..Options::default() });
+        let serve = || {
+            bench.run();
+            bench.device().sleep();
+        };
+        serve();
+        let kicks = || bench.device().kicks;
+        let before = kicks();
+        bench.disk.plug();
+        bench.disk.plug();
+        (0..8).for_each(|number| bench.issue(number, read(number, 1)));
+        bench.disk.unplug();
+        bench.issue(8, read(8, 1));
+        assert_eq!(kicks(), before, "somebody else still plugs");
+        bench.disk.unplug();
+        assert_eq!(kicks(), before + 1);
+        serve();
+        assert_eq!(bench.endings.try_iter().filter(|ending| ending.2 == Ok(())).count(), 9);
+        // One that was not plugged is told of nothing, and goes on as before.
+        bench.disk.unplug();
+        assert_eq!(kicks(), before + 1);
+        assert_eq!(bench.perform(read(0, 1)).1, Ok(()));
+        assert_eq!(kicks(), before + 2);
+    }
+}
