@@ -68,6 +68,36 @@ fn a_new_disk_is_wiped_then_known_to_lack_everything_then_marked_then_written() 
 }
 
 #[test]
+fn a_disk_is_wiped_only_when_it_is_durable_that_nobody_counts_on_it() {
+    let rig = Recorded::new(2);
+    rig.message("fail 1").unwrap();
+    rig.settle();
+    let before = rig.snapshot(1);
+    rig.message("forget 1").unwrap();
+    rig.message("add 1 force").unwrap();
+    while rig.step_without(0, Ask::Super) {}
+    assert_eq!((rig.asks(0), rig.asks(1)), (vec![Ask::Super], vec![]));
+    assert!(rig.snapshot(1) == before, "by leg 0's record it is a member");
+    rig.settle();
+    assert_eq!((rig.letters().as_str(), rig.agree(0, 1)), ("AA", true));
+}
+
+/// Nothing is recorded meanwhile, and the wipe waits for a record; a person's word holds.
+#[test]
+fn a_suspension_does_not_wait_for_a_wipe_that_has_not_begun() {
+    let rig = Recorded::new(2);
+    rig.message("fail 1").unwrap();
+    rig.settle();
+    rig.message("forget 1").unwrap();
+    rig.message("add 1 force").unwrap();
+    while rig.step_without(0, Ask::Super) {}
+    assert!(rig.stop(), "it is suspended");
+    rig.target.resume();
+    rig.settle();
+    assert_eq!((rig.letters().as_str(), rig.agree(0, 1)), ("AA", true));
+}
+
+#[test]
 fn a_disk_of_another_mirror_is_refused_unless_forced() {
     for foreign in [true, false] {
         let mut rig = exchanged(3);

@@ -352,6 +352,7 @@ impl Core {
             self.second_round(),
             self.became_durable(),
             self.take_back(),
+            self.begin_wipes(),
             self.record_superblocks(),
             self.record_maps(),
             self.check_stop(),

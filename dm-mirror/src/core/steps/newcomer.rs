@@ -8,6 +8,8 @@
 //!
 //! - What lay in the superblocks' places is wiped durably first. A torn commit
 //!   falls back to the slot before, which must not be that of an earlier mirror.
+//! - A disk is wiped only when it is durable on all legs in sync that nobody counts on it.
+//!   Else a crash could leave a mirror that waits for what was wiped.
 //! - Its identity is new, so that no page of an earlier life counts. One record names
 //!   the new member and calls it rebuilding; from then on the member that had the slot is
 //!   a stranger (`parts/membership.rs`).
@@ -33,14 +35,33 @@ use crate::label;
 const SUSPENDED: &str = "the mirror is suspended: resume it first";
 
 impl Core {
-    /// Makes the disk of a leg that is out a new member: wipes it first.
+    /// Makes the disk of a leg that is out a new member. It is wiped first, as soon as it may
+    /// be.
     pub(super) fn add_new(&mut self, leg: usize) -> Result<(), String> {
         self.check_room(leg)?;
         self.check_look(leg)?;
-        let since = self.tick();
-        self.wiping[leg] = Some(Wipe { since, slot: 0, identity: Uuid::nil() });
-        self.wipe(leg, 0);
+        self.wiping[leg] = Some(Wipe { since: None, slot: 0, identity: Uuid::nil() });
         Ok(())
+    }
+
+    /// Begins the wipes that have waited for a record. Whether any ended or began.
+    pub(in crate::core) fn begin_wipes(&mut self) -> bool {
+        let mut followed = false;
+        for leg in self.legs.all().iter() {
+            let Some(Wipe { since: None, .. }) = self.wiping[leg] else { continue };
+            if let Err(why) = self.check_look(leg) {
+                self.wiping[leg] = None;
+                self.looked_at(leg, Err(why));
+            } else if !self.pending() {
+                let now = self.tick();
+                self.wiping[leg].as_mut().expect("it waits").since = Some(now);
+                self.wipe(leg, 0);
+            } else {
+                continue;
+            }
+            followed = true;
+        }
+        followed
     }
 
     fn wipe(&mut self, leg: usize, slot: usize) {
@@ -72,6 +93,7 @@ impl Core {
         let Some(Wipe { since, identity, .. }) = self.wiping[leg].take() else {
             unreachable!("leg {leg} is being wiped")
         };
+        let since = since.expect("it began");
         let outcome = match result.and(self.legs[leg].kept(since)) {
             Err(IoError { kind, .. }) => Err(format!("it cannot be written: {kind}")),
             Ok(()) => self.take_new(leg, identity),

@@ -384,4 +384,25 @@ pub(super) const TABLE: &[Mutant] = &[
             "if self.still > 0 {",
         )],
     },
+    Mutant {
+        name: "a plugged disk is told of each request",
+        rule: "a batch costs one kick",
+        file: BLK,
+        edits: &[("if self.plugs.load(Ordering::Acquire) == 0 {", "if true {")],
+    },
+    Mutant {
+        name: "a disk is told though somebody else still plugs",
+        rule: "unless somebody else still plugs",
+        file: BLK,
+        edits: &[("before.is_ok_and(|before| before <= 1)", "before.is_ok()")],
+    },
+    Mutant {
+        name: "an unplugged disk is not told of what came meanwhile",
+        rule: "Tells the device of what came meanwhile",
+        file: BLK,
+        edits: &[(
+            "before.is_ok_and(|before| before <= 1)",
+            "before.is_ok_and(|before| before < 1)",
+        )],
+    },
 ];

@@ -18,6 +18,12 @@ const STUCK: &str =
 
 pub(super) const TABLE: &[Mutant] = &[
     Mutant {
+        name: "nobody asks whether a wipe may begin",
+        rule: "What follows is asked for, not remembered",
+        file: CORE,
+        edits: &[("            self.begin_wipes(),\n", "")],
+    },
+    Mutant {
         name: "nobody mints the generation that is wanted",
         rule: ASKED,
         file: CORE,

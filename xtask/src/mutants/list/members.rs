@@ -58,6 +58,12 @@ pub(super) const TABLE: &[Mutant] = &[
         )],
     },
     Mutant {
+        name: "a disk is wiped while a record counts on it",
+        rule: "A disk is wiped only when it is durable on all legs in sync that nobody counts on it",
+        file: STEPS_NEWCOMER,
+        edits: &[("} else if !self.pending() {", "} else if true {")],
+    },
+    Mutant {
         name: "a replaced leg goes out before the promotion of the new one is durable",
         rule: "until the promotion of the new one is durable everywhere",
         file: STEPS_REPLACE,
