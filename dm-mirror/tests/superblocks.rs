@@ -160,6 +160,32 @@ fn a_word_that_a_start_did_not_need_is_void() {
     assert!(!rig.runs(), "leg 1 does not start alone: {}", rig.target.status());
 }
 
+/// It was said while legs 0 and 2 were missing. The start finds leg 0, loses leg 1, says so
+/// durably, and fails; the next one finds leg 1 alone.
+#[test]
+fn a_word_that_a_start_needed_in_part_is_good_for_that_part() {
+    let rig = Recorded::new(3).stop_and_start(&[true, true, false]);
+    rig.until(|rig| rig.asks(0) == [Ask::Flush]);
+    rig.fail_ask(0, Ask::Flush);
+    rig.settle();
+    rig.message("start_degraded").unwrap();
+    until_first_superblocks(&rig);
+    rig.fail_ask(1, Ask::Super);
+    for _ in ["first", "second", "the next first"] {
+        rig.end_ask(0, Ask::Super, Outcome::Ok);
+        rig.end_ask(0, Ask::Flush, Outcome::Ok);
+    }
+    assert_ne!(rig.says(0, 1), MemberState::InSync, "it is durable that leg 1 is out");
+    rig.end_ask(0, Ask::Super, Outcome::Ok);
+    rig.end_ask(0, Ask::Flush, Outcome::Ok);
+    rig.fail_ask(0, Ask::Super);
+    rig.pass();
+    rig.until(|rig| rig.asks(0) == [Ask::Flush]);
+    rig.fail_ask(0, Ask::Flush);
+    rig.settle();
+    assert!(!rig.runs(), "leg 1 does not start alone: {}", rig.target.status());
+}
+
 /// The leg that stays must not be asked anew behind the back of whoever hears that
 /// the start has failed: the next start would meet a superblock on its way.
 #[test]

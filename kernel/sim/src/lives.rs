@@ -22,9 +22,9 @@
 //!   to record it still in, or before a start had come to anything that put a leg out, or
 //!   that it was told to make: that would split the set.
 //! - With all legs there, and nothing wrong with them, a device runs. One of them may be
-//!   a blank disk, put in while the last record was being written: nobody knows any more
-//!   what that record said of it, so the device may be held. The person knows that the disk
-//!   was blank, and starts it.
+//!   a blank disk, put in before a life in which a leg failed, lost its cache, or was
+//!   writing its record at the end: nobody knows any more what the last record said of it,
+//!   so the device may be held. The person knows that the disk was blank, and starts it.
 
 use alloc::format;
 use alloc::sync::Arc;
@@ -77,13 +77,21 @@ pub(crate) struct Books {
     pub(crate) unsettled: bool,
     /// The legs that a blank disk took the place of, and that were not in sync since.
     pub(crate) blank: Vec<bool>,
+    /// In the last life a leg failed or lost its cache, or the legs may disagree.
+    pub(crate) shaken: bool,
 }
 
 impl Books {
     /// All legs are new.
     pub(crate) fn new(legs: usize) -> Books {
         let blank = vec![false; legs];
-        Books { standing: vec![true; legs], stale: vec![false; legs], unsettled: false, blank }
+        Books {
+            standing: vec![true; legs],
+            stale: vec![false; legs],
+            unsettled: false,
+            blank,
+            shaken: false,
+        }
     }
 }
 
@@ -229,7 +237,7 @@ impl World<'_> {
     /// Whether the device may be held for a member whose place a blank disk has taken,
     /// until a person says that it is gone.
     fn may_wait_for_a_word(&self) -> bool {
-        self.books.unsettled && self.books.blank.contains(&true) && !self.stage.told
+        self.books.shaken && self.books.blank.contains(&true) && !self.stage.told
     }
 
     /// Whether a person may have a held device start with what is there.
@@ -369,6 +377,9 @@ impl World<'_> {
         let Stage { ran, told, parted, .. } = self.stage;
         let before = !ran && (books.unsettled || told || parted);
         books.unsettled = before || legs.clone().any(|leg| self.behind[leg] || record(leg));
+        let shaken = |leg: usize| self.is_there(leg) && !self.is_well(leg);
+        let before = !ran && books.shaken;
+        books.shaken = before || books.unsettled || legs.clone().any(shaken);
         books
     }
 

@@ -66,10 +66,9 @@ impl Core {
         }
         match self.decide(found) {
             Ok((plan, agreed)) => {
-                if !agreed {
-                    // Another start would use the word for what it was not said of.
-                    self.consent.degraded = None;
-                }
+                // Another start must not use the word for what this one did not need it for:
+                // by then a member that is here now may have excluded the others.
+                self.consent.degraded = agreed;
                 self.life = Life::Opening(waiting);
                 self.apply(&plan, found);
                 self.without_those_failed_by_hand();
@@ -84,9 +83,9 @@ impl Core {
         }
     }
 
-    /// What is to be done, and whether a person had to agree to it; or what the mirror is
+    /// What is to be done, and what a person had to agree to for that; or what the mirror is
     /// without.
-    fn decide(&self, found: &[Found; LEGS_MAX]) -> Result<(Plan, bool), Life> {
+    fn decide(&self, found: &[Found; LEGS_MAX]) -> Result<(Plan, Option<Offer>), Life> {
         let consent = &self.consent;
         let refused = |why| Life::Refused(NotStarted::because(why, found));
         let mut members: [Option<&Member>; LEGS_MAX] = [None; LEGS_MAX];
@@ -113,14 +112,14 @@ impl Core {
         }
         let words = || verdict.in_words(&|leg| self.call(leg)).to_string();
         let (plan, agreed) = match &verdict {
-            Verdict::Start(plan) => (plan, false),
+            Verdict::Start(plan) => (plan, None),
             Verdict::Hold { plan, missing } => {
                 let offer = Offer::of(&plan.newest, missing.clone());
                 let agreed = consent.degraded.as_ref().is_some_and(|it| it.covers(&offer));
                 if !agreed && !self.setup.start_degraded {
                     return Err(Life::Held(NotStarted::held(words(), plan, offer, found)));
                 }
-                (plan, agreed)
+                (plan, agreed.then_some(offer))
             }
             Verdict::Refuse(refusal) => {
                 return Err(Life::Refused(NotStarted::refused(words(), refusal, found)));
@@ -128,7 +127,7 @@ impl Core {
         };
         self.check(plan).map_err(refused)?;
         let leads = |leg: usize| plan.roles.contains(&Role::InSync { device: leg });
-        if !agreed && !self.legs.all().without(self.by_hand).iter().any(leads) {
+        if agreed.is_none() && !self.legs.all().without(self.by_hand).iter().any(leads) {
             let why = "only what a person took out can be gone by now; it is tried again, and a device that is made anew goes by that";
             return Err(Life::Held(NotStarted::failed(why.into())));
         }

@@ -53,7 +53,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a start goes by a leg that a person took out",
         rule: "A start goes by no leg that a person took out",
         file: STEPS_START,
-        edits: &[("if !agreed && !self.legs", "if false && !agreed && !self.legs")],
+        edits: &[("if agreed.is_none() && !self.legs", "if false && agreed.is_none() && !self.legs")],
     },
     Mutant {
         name: "a stop gives up at the first superblock that fails",
@@ -172,8 +172,17 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "If the start needs no word by then, the word is void",
         file: STEPS_START,
         edits: &[(
-            "                if !agreed {\n                    // Another",
-            "                if false {\n                    let _ = agreed;\n                    // Another",
+            "                self.consent.degraded = agreed;",
+            "                if agreed.is_some() {\n                    self.consent.degraded = agreed;\n                }",
+        )],
+    },
+    Mutant {
+        name: "a word that was needed in part is good for all of it",
+        rule: "the word is good for these alone",
+        file: STEPS_START,
+        edits: &[(
+            "                self.consent.degraded = agreed;",
+            "                if agreed.is_none() {\n                    self.consent.degraded = None;\n                }",
         )],
     },
     Mutant {

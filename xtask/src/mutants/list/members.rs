@@ -21,7 +21,7 @@ pub(super) const TABLE: &[Mutant] = &[
         file: STEPS_NEWCOMER,
         edits: &[
             ("        self.wipe(leg, 0);", "        self.wipe(leg, SLOTS - 1);"),
-            ("Some(Wipe { since, slot: 0,", "Some(Wipe { since, slot: SLOTS - 1,"),
+            ("Some(Wipe { since: None, slot: 0,", "Some(Wipe { since: None, slot: SLOTS - 1,"),
         ],
     },
     Mutant {
