@@ -244,7 +244,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a leg has two flushes at once",
-        rule: "Who wants one while another is on",
+        rule: "Whoever wants a flush while one is on its way waits",
         file: PARTS_FLUSHES,
         edits: &[("        if self.busy {", "        if false {")],
     },
