@@ -53,7 +53,10 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a start goes by a leg that a person took out",
         rule: "A start goes by no leg that a person took out",
         file: STEPS_START,
-        edits: &[("if agreed.is_none() && !self.legs", "if false && agreed.is_none() && !self.legs")],
+        edits: &[(
+            "if agreed.is_none() && !self.legs",
+            "if false && agreed.is_none() && !self.legs",
+        )],
     },
     Mutant {
         name: "a stop gives up at the first superblock that fails",
