@@ -6,11 +6,12 @@
 
 use std::fs;
 use std::sync::mpsc::Sender;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use anyhow::{Context, Result};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
@@ -34,6 +35,15 @@ pub(crate) fn install() -> Result<()> {
             }
         }
     });
+    Ok(())
+}
+
+/// The processes that are started from now on do not ignore what whoever started us has had
+/// us ignore: a signal that is caught here is no longer ignored there (`execve(2)`).
+pub(crate) fn let_children_hear() -> Result<()> {
+    for signal in [SIGHUP, SIGINT, SIGTERM] {
+        flag::register(signal, Arc::default()).context("catching signals")?;
+    }
     Ok(())
 }
 

@@ -18,6 +18,7 @@ use super::lab::Lab;
 use super::report::Report;
 use super::tally::Tally;
 use crate::inspect::Program;
+use crate::signals;
 use person::Person;
 
 /// A promise, and how it is tried.
@@ -171,6 +172,8 @@ fn killed(person: &Person) -> Result<()> {
 }
 
 fn interrupted(person: &Person) -> Result<()> {
+    // A shell has what it starts in the background ignore SIGINT, these tests too.
+    signals::let_children_hear()?;
     for (verb, signal) in [("demo", Signal::INT), ("soak", Signal::TERM)] {
         let busy = person.wait_until_busy(&[verb])?;
         busy.signal(signal).with_context(|| format!("{verb}, {signal:?}"))?;
