@@ -84,12 +84,11 @@ pub(crate) struct Books {
 impl Books {
     /// All legs are new.
     pub(crate) fn new(legs: usize) -> Books {
-        let blank = vec![false; legs];
         Books {
             standing: vec![true; legs],
             stale: vec![false; legs],
             unsettled: false,
-            blank,
+            blank: vec![false; legs],
             shaken: false,
         }
     }

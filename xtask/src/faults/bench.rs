@@ -345,10 +345,12 @@ impl<'a> Bench<'a> {
 
     /// Changes a byte of a leg's image.
     pub(super) fn change(&self, leg: usize, at: usize, change: fn(u8) -> u8) -> Result<()> {
-        let mut images = self.images()?;
-        let byte = images[leg].get_mut(at).context("beyond the leg's end")?;
+        ensure!(self.guest.is_none(), "the guest still runs");
+        let mut image = self.image(leg)?;
+        let byte = image.get_mut(at).context("beyond the leg's end")?;
         *byte = change(*byte);
-        self.restore(&images)
+        let file = &self.legs[leg];
+        fs::write(file, image).with_context(|| file.display().to_string())
     }
 
     fn image(&self, leg: usize) -> Result<Vec<u8>> {

@@ -5,6 +5,7 @@
 //! flush behind them come back here.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 use bio::{BufCmd, ErrorKind, IoError, IoResult};
 
@@ -33,12 +34,9 @@ impl Core {
     fn give_map_up(&mut self, leg: usize) -> bool {
         let Some(journal) = &mut self.legs[leg].journal else { return false };
         let waited = journal.give_up();
-        let error = IoError { kind: ErrorKind::Gone, resid: 0 };
-        for Waiting { req, .. } in &waited {
-            let cmd = self.requests[*req].cmd;
-            let _ = self.write_tx_done(*req, leg, cmd, Err(error));
-        }
-        !waited.is_empty()
+        let some = !waited.is_empty();
+        self.fail_waiting(leg, waited, IoError { kind: ErrorKind::Gone, resid: 0 });
+        some
     }
 
     fn record_map(&mut self, leg: usize) -> bool {
@@ -107,10 +105,15 @@ impl Core {
         let journal = self.legs[leg].journal.as_mut().expect("its commit is on its way");
         let failed = journal.not_committed();
         self.fail_leg(leg, Failure::Metadata(error.kind));
-        for Waiting { req, .. } in failed {
+        self.fail_waiting(leg, failed, error);
+        self.try_again_later();
+    }
+
+    /// Transactions that waited for a leg's map have failed there.
+    fn fail_waiting(&mut self, leg: usize, waiting: Vec<Waiting>, error: IoError) {
+        for Waiting { req, .. } in waiting {
             let cmd = self.requests[req].cmd;
             let _ = self.write_tx_done(req, leg, cmd, Err(error));
         }
-        self.try_again_later();
     }
 }

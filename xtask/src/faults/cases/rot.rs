@@ -45,6 +45,11 @@ const PAGES: [usize; 2] = [2, 3];
 const NUMBER: usize = 20;
 const ENTRY: usize = 150;
 
+/// Where on a leg a record begins, and how long it is.
+fn place(record: usize) -> (usize, usize) {
+    (record * RECORD, RECORD)
+}
+
 /// Only leg 0 has the second of two writes, and its records stand twice.
 fn leg_1_is_stale(bench: &mut Bench<'_>) -> Result<()> {
     bench.mirror()?;
@@ -54,7 +59,7 @@ fn leg_1_is_stale(bench: &mut Bench<'_>) -> Result<()> {
     bench.does("fill m0 0 1M 0x22", "filled 1 MiB")?;
     bench.does("flush m0", "flushed")?;
     for twins in [SUPERBLOCKS, PAGES] {
-        bench.until_alike(0, twins.map(|record| (record * RECORD, RECORD)))?;
+        bench.until_alike(0, twins.map(place))?;
     }
     bench.kill()
 }
@@ -73,7 +78,7 @@ fn serves_in_spite_of(bench: &mut Bench<'_>, record: usize, byte: usize) -> Resu
     bench.does("verify m0 0 1M 0x22", "verified 1 MiB")?;
     bench.stop()?;
     let twins = if SUPERBLOCKS.contains(&record) { SUPERBLOCKS } else { PAGES };
-    bench.are_alike(0, twins.map(|record| (record * RECORD, RECORD)))
+    bench.are_alike(0, twins.map(place))
 }
 
 fn one_copy(bench: &mut Bench<'_>) -> Result<String> {

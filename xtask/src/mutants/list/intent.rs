@@ -86,8 +86,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "before that leg's own map durably calls the region DIRTY",
         file: STEPS_MAPS,
         edits: &[(
-            "        for Waiting { req, .. } in failed {\n            let cmd = self.requests[req].cmd;\n            let _ = self.write_tx_done(req, leg, cmd, Err(error));",
-            "        for Waiting { req, .. } in failed {\n            let _ = self.advance(req, leg);",
+            "        self.fail_waiting(leg, failed, error);",
+            "        for Waiting { req, .. } in failed {\n            let _ = self.advance(req, leg);\n        }",
         )],
     },
     Mutant {
@@ -95,8 +95,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "A failed leg is out at once",
         file: STEPS_MAPS,
         edits: &[(
-            "        self.fail_leg(leg, Failure::Metadata(error.kind));\n        for Waiting",
-            "        let _ = Failure::Absent;\n        for Waiting",
+            "        self.fail_leg(leg, Failure::Metadata(error.kind));\n        self.fail_waiting",
+            "        let _ = Failure::Absent;\n        self.fail_waiting",
         )],
     },
     Mutant {
