@@ -5,10 +5,10 @@
 
 mod rig;
 
-use bio::BlockDevice;
+use bio::{BlockDevice, BufCmd, ErrorKind};
 use rig::LENGTH;
 use rig::recorded::Recorded;
-use sim::Random;
+use sim::{Presence, Random};
 
 /// So many stories.
 const SEEDS: u64 = 60;
@@ -51,6 +51,13 @@ impl Story {
     /// The power fails; the next table names those of the disks that are `there`, in
     /// another order.
     fn start_anew(self, there: impl Fn(usize) -> bool, features: &str) -> Story {
+        let story = self.make_anew(there, features);
+        story.rig.settle();
+        story
+    }
+
+    /// The same, up to where the mirror is about to start.
+    fn make_anew(self, there: impl Fn(usize) -> bool, features: &str) -> Story {
         let Story { mut random, rig, disks, all } = self;
         let mut left: Vec<usize> = (0..disks.len()).collect();
         let mut next = || left.remove(random.below(left.len() as u64) as usize);
@@ -58,17 +65,29 @@ impl Story {
         let disks: Vec<usize> = order.iter().map(|leg| disks[*leg]).collect();
         let there: Vec<bool> = disks.iter().map(|disk| there(*disk)).collect();
         let rig = rig.crash_in_order(&order, &there, features);
-        rig.settle();
         Story { random, rig, disks, all }
     }
 
     /// The half of these disks runs without the others. Gives what it holds then.
     fn apart(self, half: impl Fn(usize) -> bool) -> (Story, Vec<u8>) {
-        let mut story = self.start_anew(half, " 1 start_degraded=run");
-        assert!(story.rig.runs(), "{}", story.rig.target.status());
+        let mut story = self.alone(half);
         let mut held = story.all.clone();
         story.write(&mut held);
         (story, held)
+    }
+
+    /// The same, and nothing is written.
+    fn alone(self, half: impl Fn(usize) -> bool) -> Story {
+        let story = self.start_anew(half, " 1 start_degraded=run");
+        assert!(story.rig.runs(), "{}", story.rig.target.status());
+        story
+    }
+
+    /// The disks of legs that are not in sync.
+    fn behind(&self) -> Vec<usize> {
+        let letters = self.rig.letters();
+        let disks = self.disks.iter().zip(letters.chars());
+        disks.filter(|(_, letter)| *letter != 'A').map(|(disk, _)| *disk).collect()
     }
 
     fn assert_holds(&mut self, held: &[u8]) {
@@ -129,4 +148,107 @@ fn the_half_that_is_kept_wins_though_the_power_fails_meanwhile() {
     for (seed, legs) in (0..SEEDS).flat_map(|seed| [(seed, 2), (seed, 3)]) {
         tell(seed, legs, Way::Cut(seed as usize));
     }
+}
+
+/// The halves met, and one of them went on. From then on the others wait for it, also if it
+/// is away before anything was copied to them.
+#[test]
+fn the_half_that_lost_does_not_start_by_itself_any_more() {
+    let mut lost = 0;
+    for (seed, legs) in (0..SEEDS).flat_map(|seed| [(seed, 2), (seed, 3)]) {
+        for steps in [0, 1, 7] {
+            lost += usize::from(meet_and_part(seed, legs, steps));
+        }
+    }
+    assert!(lost > 0, "no half lost");
+}
+
+/// One half wrote, or both did and a person keeps one. Once the mirror runs, and so many
+/// steps later, the power fails. Whether a disk lost.
+fn meet_and_part(seed: u64, legs: usize, steps: usize) -> bool {
+    let mut story = Story::new(seed, legs);
+    let parted = 1 + story.below(legs - 1);
+    let both = story.below(2) == 0;
+    let (story, _) = story.apart(|disk| disk < parted);
+    story.rig.rest();
+    let mut story = match both {
+        true => story.apart(|disk| disk >= parted).0,
+        false => story.alone(|disk| disk >= parted),
+    };
+    story.rig.rest();
+    story = story.make_anew(|_| true, "");
+    if both {
+        story.rig.settle();
+        let kept = story.below(legs);
+        story.rig.message(&format!("keep {kept}")).unwrap();
+    }
+    story.rig.until(Recorded::runs);
+    let lost = story.behind();
+    story.rig.steps(steps);
+    if lost.is_empty() {
+        return false;
+    }
+    let story = story.start_anew(|disk| lost.contains(&disk), "");
+    let report = story.rig.message("show").unwrap();
+    assert!(!story.rig.runs(), "seed {seed}, {legs} legs, {steps} steps: it started: {report}");
+    true
+}
+
+/// Two disks: `a` started without `b` and wrote nothing; `b` is what `first` made of it, and
+/// wrote.
+fn apart(first: impl Fn(&Recorded)) -> Recorded {
+    let rig = Recorded::new(2);
+    first(&rig);
+    rig.rest();
+    let alone = " 1 start_degraded=run";
+    let rig = rig.crash_in_order(&[0, 1], &[true, false], alone);
+    rig.rest();
+    let mut rig = rig.crash_in_order(&[0, 1], &[false, true], alone);
+    rig.settle();
+    rig.put(3, 1, 9);
+    rig.rest();
+    rig
+}
+
+/// Alone, the first disk waits for the other one.
+fn assert_waits(rig: Recorded) {
+    let rig = rig.crash_in_order(&[0, 1], &[true, false], "");
+    rig.settle();
+    assert!(!rig.runs(), "it started: {}", rig.message("show").unwrap());
+}
+
+#[test]
+fn a_half_that_is_added_while_the_other_one_runs_does_not_start_by_itself_any_more() {
+    let rig = apart(|_| ());
+    let mut rig = rig.crash_in_order(&[0, 1], &[true, true], "");
+    rig.disks[0].set_presence(Presence::Gone);
+    rig.settle();
+    assert_eq!(rig.letters(), "DA");
+    rig.put(5, 1, 6);
+    rig.disks[0].set_presence(Presence::Ready);
+    rig.message("add 0").unwrap();
+    rig.until(|rig| rig.news().iter().any(|it| it.contains("is taken back")));
+    let write = rig.write(5, 1, 7);
+    rig.until(|rig| rig.end(write).is_some());
+    assert_waits(rig);
+}
+
+#[test]
+fn a_half_that_a_person_took_out_does_not_start_by_itself_any_more() {
+    let rig = apart(|rig| drop(rig.message("fail 0").unwrap()));
+    let rig = rig.crash_in_order(&[0, 1], &[true, true], "");
+    rig.until(Recorded::runs);
+    assert_eq!(rig.letters(), "DA");
+    assert_waits(rig);
+}
+
+#[test]
+fn nobody_waits_for_a_half_that_cannot_be_told_that_it_lost() {
+    let rig = apart(|_| ());
+    let rig = rig.crash_in_order(&[0, 1], &[true, true], "");
+    rig.until(|rig| rig.waiting(0).iter().any(|it| matches!(it, BufCmd::Write { .. })));
+    rig.fail(0, ErrorKind::Media);
+    rig.settle();
+    assert!(rig.runs());
+    assert_eq!(rig.letters(), "DA");
 }

@@ -22,6 +22,10 @@
 //!   all the same, and no flush covers it. So what was found is first written again where it
 //!   stands, as it stands, and flushed. If it stood there alone the other slot gets it too,
 //!   over what is left there of a torn commit. Only then does the first commit begin.
+//! - A rival is told that it lost. Its own record calls it in sync, and no leg that is: alone
+//!   it would start by itself, with what is old by then. So after all legs in sync say that
+//!   it is out, that record is written once more and calls its own member out; else it is
+//!   what it was. Nothing is acknowledged before that.
 //! - A leg that cannot write its superblock is out, and the rest commit again.
 //!   If it is the last, writes and flushes fail until it can (R9).
 
@@ -76,6 +80,16 @@ struct Disk {
     marked: bool,
     /// It returns as a new member, which superblocks do not know yet.
     newcomer: Option<Uuid>,
+    /// What was found on it would start without any leg in sync, and still does.
+    rival: bool,
+}
+
+impl Disk {
+    /// The number of the next superblock, and the slot that it goes to.
+    fn next(&mut self) -> (u64, usize) {
+        self.seq += 1;
+        (self.seq, (self.slot + 1) % SLOTS)
+    }
 }
 
 /// A superblock that was found, and of which nobody knows whether it is durable.
@@ -95,11 +109,21 @@ enum Stage {
     Second,
 }
 
+/// What superblocks are written for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// They say what is wanted.
+    Commits,
+    /// They say what a start found, which is not known to be durable.
+    Restores,
+    /// What a start found, but that their member is out.
+    Deposes,
+}
+
 /// Superblocks on their way.
 #[derive(Debug)]
 struct Commit {
-    /// They are what a start found, not what is wanted.
-    restores: bool,
+    purpose: Purpose,
     stage: Stage,
     /// What each leg is given, and in which slot.
     writes: Vec<Write>,
@@ -323,9 +347,9 @@ impl Membership {
     /// What the superblocks on their way are written for.
     pub(crate) fn cause(&self) -> Cause {
         match &self.commit {
-            Some(Commit { restores: true, .. } | Commit { stage: Stage::Second, .. }) => {
-                Cause::Copies
-            }
+            Some(
+                Commit { purpose: Purpose::Restores, .. } | Commit { stage: Stage::Second, .. },
+            ) => Cause::Copies,
             Some(Commit { stage: Stage::First, .. }) | None => Cause::Super,
         }
     }
@@ -337,11 +361,46 @@ impl Membership {
         self.commit.as_ref().is_some_and(|commit| commit.left.contains(leg) || failed(commit))
     }
 
-    /// Whether a commit may begin now, and one of `legs` does not hold what is wanted.
+    /// Notes whether what was found on a leg's disk would start without any of these members,
+    /// which are in sync.
+    pub(crate) fn look_for_rival(&mut self, leg: usize, found: &Superblock, in_sync: &[MemberId]) {
+        let calls_in_sync = |id: &MemberId| {
+            let (ours, its) = (self.wanted.entry(*id), found.entry(*id));
+            let same = |(ours, its): (&MemberEntry, &MemberEntry)| {
+                ours.uuid == its.uuid && its.state == MemberState::InSync
+            };
+            ours.zip(its).is_some_and(same)
+        };
+        let leads = found.own().state == MemberState::InSync;
+        self.disks[leg].rival = leads && !in_sync.iter().any(calls_in_sync);
+    }
+
+    /// The legs that are to be told that they lost.
+    pub(crate) fn rivals(&self) -> LegSet {
+        (0..LEGS_MAX).filter(|leg| self.disks[*leg].rival).collect()
+    }
+
+    /// Whether a commit may begin now, and one of `legs` does not hold what is wanted, or
+    /// one is to be told that it lost.
     pub(crate) fn wants(&self, legs: LegSet) -> bool {
         // A record never goes out before its generation.
         let free = self.commit.is_none() && !self.stuck && self.to_mint.is_none();
-        free && legs.iter().any(|leg| !self.holds(leg))
+        free && (legs.iter().any(|leg| !self.holds(leg)) || !self.rivals().is_empty())
+    }
+
+    /// The superblocks that tell rivals that they lost, each with its leg and the slot on its disk; it is
+    /// `now`.
+    pub(crate) fn depose(&mut self, now: Moment) -> Vec<Write> {
+        let mut writes = Vec::new();
+        for leg in self.rivals().iter() {
+            let Some(found) = &self.unproven[leg] else { unreachable!("a rival was found") };
+            let (seq, slot) = self.disks[leg].next();
+            let mut superblock = Superblock { seq, ..Superblock::clone(&found.superblock) };
+            let own = superblock.member();
+            superblock.entry_mut(own).expect("a member knows itself").state = MemberState::Out;
+            writes.push((leg, slot, superblock));
+        }
+        self.begin(Purpose::Deposes, writes, now)
     }
 
     /// The superblocks to be written to `legs`, each with its leg and the slot on
@@ -359,24 +418,23 @@ impl Membership {
         };
         let unproven: Vec<Write> = legs.iter().filter_map(unproven).collect();
         if !unproven.is_empty() {
-            return self.begin(true, unproven, now);
+            return self.begin(Purpose::Restores, unproven, now);
         }
         let mut writes = Vec::new();
         for &leg in &legs {
-            let disk = &mut self.disks[leg];
-            disk.seq += 1;
-            let (slot, seq, incarnation) = (member(leg).number(), disk.seq, disk.incarnation);
+            let (seq, place) = self.disks[leg].next();
+            let (slot, incarnation) = (member(leg).number(), self.disks[leg].incarnation);
             let superblock = Superblock { slot, seq, incarnation, ..self.wanted.clone() };
-            writes.push((leg, (disk.slot + 1) % SLOTS, superblock));
+            writes.push((leg, place, superblock));
         }
-        self.begin(false, writes, now)
+        self.begin(Purpose::Commits, writes, now)
     }
 
-    fn begin(&mut self, restores: bool, writes: Vec<Write>, since: Moment) -> Vec<Write> {
+    fn begin(&mut self, purpose: Purpose, writes: Vec<Write>, since: Moment) -> Vec<Write> {
         if !writes.is_empty() {
             let Superblock { version, generation, .. } = self.wanted;
             self.commit = Some(Commit {
-                restores,
+                purpose,
                 stage: Stage::First,
                 writes: writes.clone(),
                 since,
@@ -394,39 +452,54 @@ impl Membership {
     pub(crate) fn done(&mut self, leg: usize, member: MemberId, result: IoResult) -> Then {
         let commit = self.commit.as_mut().expect("a superblock belongs to a commit");
         commit.left.remove(leg);
-        let Commit { restores, stage, .. } = *commit;
+        let Commit { purpose, stage, .. } = *commit;
         let last = commit.left.is_empty();
-        match (result, stage) {
-            (Ok(()), Stage::First) => {
+        let disk = &mut self.disks[leg];
+        match (result, stage, purpose) {
+            (Ok(()), Stage::First, Purpose::Restores) => {
                 commit.reached.insert(leg);
-                if restores {
-                    self.unproven[leg].take_if(|it| !it.alone);
-                } else {
-                    let disk = &mut self.disks[leg];
-                    disk.slot = (disk.slot + 1) % SLOTS;
-                    (disk.version, disk.generation) = (commit.version, commit.generation);
-                    let seq = disk.seq;
-                    self.saw(member, seq);
-                }
+                self.unproven[leg].take_if(|it| !it.alone);
             }
-            (Ok(()), Stage::Second) if restores => self.unproven[leg] = None,
-            (Ok(()), Stage::Second) => {}
-            (Err(error), _) => commit.failed.push((leg, error)),
+            (Ok(()), Stage::First, Purpose::Commits | Purpose::Deposes) => {
+                commit.reached.insert(leg);
+                disk.slot = (disk.slot + 1) % SLOTS;
+                if purpose == Purpose::Commits {
+                    (disk.version, disk.generation) = (commit.version, commit.generation);
+                } else {
+                    // What was found is no longer the newest there.
+                    (disk.rival, self.unproven[leg]) = (false, None);
+                }
+                let seq = disk.seq;
+                self.saw(member, seq);
+            }
+            (Ok(()), Stage::Second, Purpose::Restores) => self.unproven[leg] = None,
+            (Ok(()), Stage::Second, Purpose::Commits | Purpose::Deposes) => {}
+            (Err(error), ..) => {
+                // Nobody waits for a disk that fails.
+                disk.rival = false;
+                commit.failed.push((leg, error));
+            }
         }
         match (last, stage, &mut self.commit) {
             (true, Stage::First, Some(commit)) => Then::Over(mem::take(&mut commit.failed)),
             (true, Stage::Second, commit) => {
                 let failed = commit.take().map(|commit| commit.failed).unwrap_or_default();
-                if restores { Then::Over(failed) } else { Then::Twice(failed) }
+                match purpose {
+                    Purpose::Restores => Then::Over(failed),
+                    Purpose::Commits | Purpose::Deposes => Then::Twice(failed),
+                }
             }
             _ => Then::Wait,
         }
     }
 
-    /// The first copies are over: the second ones, for `legs` of those that have the first.
+    /// The first copies are over: the second ones, for those of `legs` that have the first,
+    /// and for all that were told that they lost.
     pub(crate) fn second_copies(&mut self, legs: LegSet, now: Moment) -> Vec<Write> {
         let Some(commit) = &mut self.commit else { return Vec::new() };
-        let stands_once = |leg: usize| !commit.restores || self.unproven[leg].is_some();
+        let restores = commit.purpose == Purpose::Restores;
+        let legs = if commit.purpose == Purpose::Deposes { commit.reached } else { legs };
+        let stands_once = |leg: usize| !restores || self.unproven[leg].is_some();
         let mut writes = mem::take(&mut commit.writes);
         writes.retain(|&(leg, ..)| legs.and(commit.reached).contains(leg) && stands_once(leg));
         writes.iter_mut().for_each(|(_, slot, _)| *slot = (*slot + 1) % SLOTS);

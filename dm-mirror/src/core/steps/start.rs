@@ -231,6 +231,23 @@ impl Core {
             self.legs[leg].journal =
                 Some(returning(leg, found, missed, &mut membership, &mut regions));
         }
+        let leading: Vec<MemberId> = in_sync.iter().map(|leg| ids[leg]).collect();
+        for id in MemberId::all() {
+            let (Role::Return { device: leg, .. } | Role::KeptOut { device: leg, .. }) =
+                *plan.role(id)
+            else {
+                continue;
+            };
+            let Some((found, _)) = member(leg) else { continue };
+            let known =
+                plan.newest.entry(id).is_some_and(|it| it.uuid == found.superblock.own().uuid);
+            if known {
+                if matches!(plan.role(id), Role::KeptOut { .. }) {
+                    membership.found(leg, found, found.superblock.incarnation);
+                }
+                membership.look_for_rival(leg, &found.superblock, &leading);
+            }
+        }
         let by = ids[in_sync.iter().next().expect("a plan has a leg in sync")];
         let mut minted = !plan.adopt.is_empty();
         for (leg, id) in ids.iter().copied().enumerate().take(self.legs.len()) {

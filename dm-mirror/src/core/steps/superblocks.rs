@@ -39,11 +39,12 @@ impl Core {
         self.membership.iter_mut().for_each(Membership::try_again);
     }
 
-    /// Whether a leg in sync does not durably hold what is wanted: nothing is
-    /// acknowledged.
+    /// Whether a leg in sync does not durably hold what is wanted, or a rival was not told
+    /// that it lost: nothing is acknowledged.
     pub(super) fn pending(&self) -> bool {
         let Some(membership) = &self.membership else { return false };
-        membership.is_half_done() || !self.in_sync().iter().all(|leg| membership.holds(leg))
+        let held = self.in_sync().iter().all(|leg| membership.holds(leg));
+        membership.is_half_done() || !held || !membership.rivals().is_empty()
     }
 
     /// All hold what is to be committed twice: they are to have seen that.
@@ -52,6 +53,7 @@ impl Core {
         if let Some(membership) = &mut self.membership
             && membership.is_half_done()
             && legs.iter().all(|leg| membership.holds(leg))
+            && membership.rivals().is_empty()
         {
             membership.begin_second_round();
             return true;
@@ -82,7 +84,10 @@ impl Core {
         }
         let now = regions.tick();
         let member = |leg| regions.member(leg);
-        let writes = membership.next(in_sync, now, member);
+        let mut writes = membership.next(in_sync, now, member);
+        if writes.is_empty() {
+            writes = membership.depose(now);
+        }
         if writes.is_empty() { membership.next(followers, now, member) } else { writes }
     }
 

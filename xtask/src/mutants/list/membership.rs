@@ -10,6 +10,8 @@ const PARTS_LOSS: &str = "dm-mirror/src/core/parts/loss.rs";
 const STEPS_LOSS: &str = "dm-mirror/src/core/steps/loss.rs";
 const PARTS_MEMBERSHIP: &str = "dm-mirror/src/core/parts/membership.rs";
 const STEPS_WRITE: &str = "dm-mirror/src/core/steps/write.rs";
+const STEPS_READMIT: &str = "dm-mirror/src/core/steps/readmit.rs";
+const STEPS_START: &str = "dm-mirror/src/core/steps/start.rs";
 const STEPS_SUPERBLOCKS: &str = "dm-mirror/src/core/steps/superblocks.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
@@ -17,18 +19,15 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "writes are acknowledged while an exclusion is not durable",
         rule: "Nothing is acknowledged while an exclusion is not durable",
         file: STEPS_SUPERBLOCKS,
-        edits: &[(
-            "!self.in_sync().iter().all(|leg| membership.holds(leg))",
-            "{ let _ = membership; false }",
-        )],
+        edits: &[("self.in_sync().iter().all(|leg| membership.holds(leg));", "true;")],
     },
     Mutant {
         name: "an exclusion is durable once one survivor has it",
         rule: "durable on every leg in sync",
         file: STEPS_SUPERBLOCKS,
         edits: &[(
-            "!self.in_sync().iter().all(|leg| membership.holds(leg))",
-            "!self.in_sync().iter().any(|leg| membership.holds(leg))",
+            "self.in_sync().iter().all(|leg| membership.holds(leg));",
+            "self.in_sync().iter().any(|leg| membership.holds(leg));",
         )],
     },
     Mutant {
@@ -117,7 +116,7 @@ pub(super) const TABLE: &[Mutant] = &[
         file: PARTS_MEMBERSHIP,
         edits: &[(
             "let seq = disk.seq;
-                    self.saw(member, seq);",
+                self.saw(member, seq);",
             "let _ = member;",
         )],
     },
@@ -137,7 +136,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "superblocks have no larger number than the one before",
         rule: "A superblock that is written on it later has a larger number",
         file: PARTS_MEMBERSHIP,
-        edits: &[("disk.seq += 1;", "")],
+        edits: &[("self.seq += 1;", "")],
     },
     Mutant {
         name: "a leg that lost its cache stays",
@@ -258,5 +257,56 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "Writes on their way when a loss is noticed fail as well",
         file: STEPS_LOSS,
         edits: &[("group.result = group.result.and(LOST);", "let _ = &group;")],
+    },
+    Mutant {
+        name: "a session begins before those that lost are told",
+        rule: "A member that lost is told before anything is acknowledged",
+        file: STEPS_SUPERBLOCKS,
+        edits: &[(
+            "membership.is_half_done() || !held || !membership.rivals().is_empty()",
+            "membership.is_half_done() || !held",
+        )],
+    },
+    Mutant {
+        name: "those that lost an election are not told",
+        rule: "A member that lost is told before anything is acknowledged",
+        file: STEPS_START,
+        edits: &[(
+            "                membership.look_for_rival(leg, &found.superblock, &leading);\n",
+            "",
+        )],
+    },
+    Mutant {
+        name: "a half that is added is not told that it lost",
+        rule: "A member that lost is told before anything is acknowledged",
+        file: STEPS_READMIT,
+        edits: &[("        membership.look_for_rival(leg, &member.superblock, &leading);\n", "")],
+    },
+    Mutant {
+        name: "a half that lost is told what it was",
+        rule: "it calls its own member out",
+        file: PARTS_MEMBERSHIP,
+        edits: &[(
+            ".expect(\"a member knows itself\").state = MemberState::Out;",
+            ".expect(\"a member knows itself\").state = MemberState::InSync;",
+        )],
+    },
+    Mutant {
+        name: "a half that lost and was taken out by hand is not told",
+        rule: "A member that a person took out is told too",
+        file: STEPS_START,
+        edits: &[(
+            "(Role::Return { device: leg, .. } | Role::KeptOut { device: leg, .. }) =\n                *plan",
+            "Role::Return { device: leg, .. } =\n                *plan",
+        )],
+    },
+    Mutant {
+        name: "everybody waits for a half that cannot be told",
+        rule: "A rival that cannot be written keeps nobody waiting",
+        file: PARTS_MEMBERSHIP,
+        edits: &[(
+            "                // Nobody waits for a disk that fails.\n                disk.rival = false;\n",
+            "",
+        )],
     },
 ];
