@@ -19,6 +19,9 @@ pub struct View {
     legs: ArrayVec<LegView, LEGS_MAX>,
     /// Regions in which legs may differ after a crash.
     pub dirty: u32,
+    /// Those of them in which the last leg may have lost what it was given: they stay so
+    /// until the next start.
+    pub doubtful: u32,
     /// Regions in which they may differ now.
     pub unsettled: u32,
     /// The check that runs.
@@ -84,6 +87,7 @@ impl View {
             health: core.health(),
             legs: core.legs.iter().map(|leg| leg.state()).enumerate().map(leg).collect(),
             dirty: regions.map_or(0, |regions| regions.dirty_count()),
+            doubtful: regions.map_or(0, |regions| regions.doubtful_count()),
             unsettled: regions.map_or(0, |regions| regions.unsettled_count()),
             check: core.scrub.check.as_ref().filter(|it| it.is_running()).map(CheckView::of),
         }

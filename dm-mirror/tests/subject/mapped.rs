@@ -293,8 +293,9 @@ impl Subject for Mapped {
         if view.unsettled > 0 {
             add("a resync".into(), view.unsettled.into());
         }
-        if u64::from(view.dirty) > in_use.0.div_ceil(REGION) {
-            add("the cleaning of a region".into(), view.dirty.into());
+        let cleaned = u64::from(view.dirty - view.doubtful);
+        if cleaned > in_use.0.div_ceil(REGION) {
+            add("the cleaning of a region".into(), cleaned);
         }
         if let Some(CheckView { repairs, done, all }) = view.check {
             add(format!("a {}", if repairs { "repair" } else { "check" }), (all - done).0);

@@ -79,6 +79,8 @@ pub(crate) struct Acts {
     rot: Option<Case>,
     /// How many faults were left when the device was asked to go.
     faults: u32,
+    /// A disk was silent while it went: that fails all that it is asked.
+    silent: bool,
     /// Requests that were open when the device was removed.
     pub(crate) excused: Vec<OpId>,
 }
@@ -250,6 +252,7 @@ impl World<'_> {
     fn remove(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
         self.acts.excused = self.history.open_ops();
         self.acts.faults = self.left.faults;
+        self.acts.silent = false;
         if subject.remove() {
             self.history.note(|| "a person removes it".into());
             self.acts.pause = Pause::Removing;
@@ -298,7 +301,8 @@ impl World<'_> {
                 let books = self.closed_books(subject);
                 self.look_whether_still();
                 self.acts.pause = Pause::No;
-                let failed = self.acts.faults - self.left.faults >= FAULTS_EXCUSED;
+                let faults = self.acts.faults - self.left.faults;
+                let failed = self.acts.silent || faults >= FAULTS_EXCUSED;
                 self.acts.forget_unrecorded(self.stage.ran, failed);
                 self.acts.leaving.fill(false);
                 if let Some(case) = self.acts.rot.take() {
@@ -312,6 +316,7 @@ impl World<'_> {
             Pause::Removing => {
                 for leg in 0..self.legs.len() {
                     self.acts.unrecorded[leg] = subject.only_remembers(leg);
+                    self.acts.silent |= self.legs[leg].overdue() > 0;
                 }
             }
             _ => {}

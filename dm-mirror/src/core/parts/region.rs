@@ -321,6 +321,11 @@ impl Regions {
         self.unsettled_count + self.active_settled()
     }
 
+    /// How many of them stay so for this session.
+    pub(crate) fn doubtful_count(&self) -> u32 {
+        self.active.values().filter(|activity| activity.doubtful).count() as u32
+    }
+
     fn active_settled(&self) -> u32 {
         self.active.keys().filter(|&&region| !self.is_unsettled(region)).count() as u32
     }
