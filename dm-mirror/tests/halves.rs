@@ -5,10 +5,11 @@
 
 mod rig;
 
-use bio::{BlockDevice, BufCmd, ErrorKind};
+use bio::{BlockDevice, BufCmd, ErrorKind, SECTOR_SIZE, Sectors};
+use dm_mirror::format::MemberState;
 use rig::LENGTH;
-use rig::recorded::Recorded;
-use sim::{Presence, Random};
+use rig::recorded::{Ask, Recorded, Survives};
+use sim::{Landed, Outcome, Presence, Random};
 
 /// So many stories.
 const SEEDS: u64 = 60;
@@ -218,22 +219,6 @@ fn assert_waits(rig: Recorded) {
 }
 
 #[test]
-fn a_half_that_is_added_while_the_other_one_runs_does_not_start_by_itself_any_more() {
-    let rig = apart(|_| ());
-    let mut rig = rig.crash_in_order(&[0, 1], &[true, true], "");
-    rig.disks[0].set_presence(Presence::Gone);
-    rig.settle();
-    assert_eq!(rig.letters(), "DA");
-    rig.put(5, 1, 6);
-    rig.disks[0].set_presence(Presence::Ready);
-    rig.message("add 0").unwrap();
-    rig.until(|rig| rig.news().iter().any(|it| it.contains("is taken back")));
-    let write = rig.write(5, 1, 7);
-    rig.until(|rig| rig.end(write).is_some());
-    assert_waits(rig);
-}
-
-#[test]
 fn a_half_that_a_person_took_out_does_not_start_by_itself_any_more() {
     let rig = apart(|rig| drop(rig.message("fail 0").unwrap()));
     let rig = rig.crash_in_order(&[0, 1], &[true, true], "");
@@ -243,12 +228,224 @@ fn a_half_that_a_person_took_out_does_not_start_by_itself_any_more() {
 }
 
 #[test]
-fn nobody_waits_for_a_half_that_cannot_be_told_that_it_lost() {
+fn nobody_waits_for_a_half_that_cannot_be_told_that_it_lost_and_a_person_hears_of_it() {
+    for by_hand in [false, true] {
+        let rig = apart(|rig| {
+            if by_hand {
+                rig.message("fail 0").unwrap();
+            }
+        });
+        let rig = rig.crash_in_order(&[0, 1], &[true, true], "");
+        rig.until(|rig| rig.waiting(0).iter().any(|it| matches!(it, BufCmd::Write { .. })));
+        rig.fail(0, ErrorKind::Media);
+        (0..200).for_each(|_| _ = rig.step_without(0, Ask::Super));
+        assert!(rig.runs(), "by hand: {by_hand}");
+        assert_eq!(rig.letters(), "DA");
+        let heard = rig.news().iter().any(|it| it.contains("old data and cannot be told"));
+        assert!(heard, "by hand: {by_hand}");
+    }
+}
+
+/// Nobody waits for a half that a person adds to a mirror that runs: that ran without it
+/// before.
+#[test]
+fn a_half_that_is_added_and_does_not_answer_delays_no_write() {
     let rig = apart(|_| ());
-    let rig = rig.crash_in_order(&[0, 1], &[true, true], "");
-    rig.until(|rig| rig.waiting(0).iter().any(|it| matches!(it, BufCmd::Write { .. })));
-    rig.fail(0, ErrorKind::Media);
+    let mut rig = rig.crash_in_order(&[0, 1], &[true, true], "");
+    rig.disks[0].set_presence(Presence::Gone);
     rig.settle();
-    assert!(rig.runs());
-    assert_eq!(rig.letters(), "DA");
+    rig.disks[0].set_presence(Presence::Ready);
+    rig.message("add 0").unwrap();
+    let mut steps = || (0..200).for_each(|_| _ = rig.step_without(0, Ask::Super));
+    steps();
+    let write = rig.write(5, 1, 7);
+    (0..200).for_each(|_| drop(rig.step_without(0, Ask::Super)));
+    assert_eq!(rig.end(write), Some(Ok(())), "{}", rig.message("show").unwrap());
+}
+
+/// Leg 1 ran alone once; gives a snapshot of it from then. Leg 0 was rebuilt since, and both
+/// were given more.
+fn with_a_snapshot_of_a_time_alone() -> (Recorded, Vec<u8>) {
+    let mut rig = Recorded::new(2);
+    rig.put(0, LENGTH, 1);
+    rig.rest();
+    rig.message("fail 0").unwrap();
+    rig.rest();
+    let snapshot = rig.snapshot(1);
+    rig.message("add 0").unwrap();
+    rig.rest();
+    assert_eq!(rig.letters(), "AA");
+    rig.put(24, 1, 2);
+    rig.rest();
+    (rig, snapshot)
+}
+
+fn assert_is_whole(rig: &mut Recorded, at: u64, value: u8) {
+    assert_eq!(rig.letters(), "AA", "{}", rig.message("show").unwrap());
+    assert!(rig.agree(0, 1), "legs differ: {} and {}", rig.holds(0, at), rig.holds(1, at));
+    assert_eq!(rig.get(at, 1), value);
+}
+
+/// To be told that it lost is no commit: the member shows no more of its past than before.
+#[test]
+fn a_rival_that_was_put_back_to_a_snapshot_is_given_everything() {
+    let (rig, snapshot) = with_a_snapshot_of_a_time_alone();
+    rig.message("fail 1").unwrap();
+    rig.rest();
+    let mut rig = rig.stop_and_start(&[true, true]);
+    rig.restore(1, &snapshot);
+    rig.rest();
+    rig.message("add 1").unwrap();
+    rig.rest();
+    assert_is_whole(&mut rig, 24, 2);
+}
+
+#[test]
+fn so_it_is_if_the_power_fails_when_it_was_told() {
+    let (mut rig, snapshot) = with_a_snapshot_of_a_time_alone();
+    rig.disks[1].set_presence(Presence::Gone);
+    rig.put(0, 1, 3);
+    rig.rest();
+    rig.disks[1].set_presence(Presence::Ready);
+    let rig = rig.stop_and_start(&[true, true]);
+    rig.restore(1, &snapshot);
+    rig.until(|rig| rig.superblock(1).own().state == MemberState::Out);
+    let mut rig = rig.crash(&[Survives::Durable; 2]);
+    rig.rest();
+    assert_is_whole(&mut rig, 24, 2);
+}
+
+/// Both halves wrote, leg 0 sector 3 and leg 1 sector 40; both are there, and refused.
+fn both_wrote() -> Recorded {
+    let mut rig = Recorded::new(2);
+    rig.put(0, LENGTH, 1);
+    rig.rest();
+    let alone = " 1 start_degraded=run";
+    let mut rig = rig.crash_in_order(&[0, 1], &[true, false], alone);
+    rig.settle();
+    rig.put(3, 1, 7);
+    rig.rest();
+    let mut rig = rig.crash_in_order(&[0, 1], &[false, true], alone);
+    rig.settle();
+    rig.put(40, 1, 9);
+    rig.rest();
+    let rig = rig.crash_in_order(&[0, 1], &[true, true], "");
+    rig.settle();
+    assert!(rig.target.status().ends_with("refused"), "{}", rig.target.status());
+    rig
+}
+
+/// What a half wrote alone is copied over also if it went out before any superblock of this
+/// session was on it.
+#[test]
+fn a_half_that_fails_as_it_is_told_is_given_what_it_wrote_alone() {
+    for stage in [Stage::First, Stage::Second] {
+        let rig = both_wrote();
+        rig.message("keep 0").unwrap();
+        if stage == Stage::Second {
+            rig.until(|rig| rig.superblock(1).own().state == MemberState::Out);
+        }
+        rig.until(|rig| rig.asks(1).contains(&Ask::Super));
+        rig.end_ask(1, Ask::Super, Outcome::Fail(ErrorKind::Gone, Landed::None));
+        rig.rest();
+        let mut rig = rig.crash(&[Survives::Durable; 2]);
+        rig.rest();
+        assert_is_whole(&mut rig, 40, 1);
+    }
+}
+
+/// Which of the two copies fails.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    First,
+    Second,
+}
+
+#[test]
+fn a_half_that_a_person_fails_as_it_returns_is_given_what_it_wrote_alone() {
+    let mut added = 0;
+    for steps in 0..60 {
+        let rig = both_wrote();
+        rig.message("keep 0").unwrap();
+        rig.steps(steps);
+        if rig.message("fail 1").is_err() {
+            continue;
+        }
+        rig.settle();
+        let mut rig = rig.crash(&[Survives::Durable; 2]);
+        rig.rest();
+        if rig.message("add 1").is_ok() {
+            rig.rest();
+            assert_is_whole(&mut rig, 40, 1);
+            added += 1;
+        }
+    }
+    assert!(added > 0);
+}
+
+/// Two went on with leg 2, each by a superblock that did not reach it. They meet; leg 2 fails
+/// before it has a superblock of that session. So it is the loser's only way to start.
+#[test]
+fn a_loser_does_not_start_with_a_leg_that_was_in_sync_and_has_failed() {
+    let alone = " 1 start_degraded=run";
+    let mut rig = Recorded::new(3);
+    rig.rest();
+    for leg in [0, 1] {
+        let there = [leg == 0, leg == 1, true];
+        rig = rig.crash_and_start(&[Survives::Durable; 3], &there, alone);
+        let before = rig.superblock(2).generation;
+        rig.until(|rig| rig.superblock(leg).generation != before);
+        assert_eq!(rig.superblock(2).generation, before);
+    }
+    let mut rig = rig.crash_and_start(&[Survives::Durable; 3], &[true; 3], "");
+    rig.until(|rig| rig.asks(2).contains(&Ask::Super));
+    rig.disks[2].set_presence(Presence::Gone);
+    rig.until(|rig| rig.runs());
+    let write = rig.write_fua(5, 9);
+    rig.until(|rig| rig.end(write).is_some());
+    assert_eq!(rig.end(write), Some(Ok(())));
+    rig.disks[2].set_presence(Presence::Ready);
+    let won = rig.letters().find('A').expect("one is in sync");
+    let there = [won != 0, won != 1, true];
+    let rig = rig.crash_and_start(&[Survives::Durable; 3], &there, "");
+    rig.settle();
+    assert!(!rig.runs(), "they started: {}", rig.letters());
+}
+
+/// A superblock of leg 1 was torn: its first sector is there. Leg 1 is told that it lost by one
+/// of the same number, of which a crash loses that sector.
+#[test]
+fn what_is_left_of_a_torn_superblock_is_not_made_whole_by_what_tells_a_half_that_it_lost() {
+    let alone = " 1 start_degraded=run";
+    let mut rig = Recorded::new(3);
+    rig.put(0, LENGTH, 1);
+    rig.rest();
+    let mut rig = rig.crash_in_order(&[0, 1, 2], &[true, false, false], alone);
+    rig.settle();
+    rig.put(3, 1, 7);
+    rig.rest();
+    let mut rig = rig.crash_in_order(&[0, 1, 2], &[false, true, true], alone);
+    rig.settle();
+    rig.put(40, 1, 9);
+    rig.rest();
+    rig.message("fail 2").unwrap();
+    rig.until(|rig| rig.asks(1) == [Ask::Super]);
+    let at = rig.disks[1].pending(0).expect("it asks").extent;
+    rig.did(1, &[Ask::Super]);
+    let torn = rig.bytes(1, at);
+    let rig = rig.crash_and_start(&[Survives::Durable; 3], &[true; 3], "");
+    rig.disks[1].preset(at.start(), &torn[..SECTOR_SIZE]);
+    rig.settle();
+    rig.message("keep 0").unwrap();
+    let writes_there = |rig: &Recorded| {
+        rig.asks(1).contains(&Ask::Super) && rig.disks[1].pending(0).unwrap().extent == at
+    };
+    rig.until(writes_there);
+    rig.did(1, &[Ask::Super]);
+    let again = rig.bytes(1, at);
+    let rig = rig.crash_and_start(&[Survives::Durable; 3], &[true; 3], "");
+    rig.disks[1].preset(at.start() + Sectors(1), &again[SECTOR_SIZE..]);
+    assert_ne!(rig.bytes(1, at), torn);
+    rig.settle();
+    assert!(rig.runs(), "{}", rig.message("show").unwrap());
 }

@@ -83,6 +83,15 @@ impl Mirror {
                 log::warn!("mirror: leg {leg} stays out: {why}");
                 self.raise(Warning, format_args!("leg {leg} stays out: {why}"));
             }
+            &News::StaysRival(leg) => {
+                let name = name(leg);
+                log::warn!("mirror: leg {leg} ({name}) does not know that its data are old");
+                let what = format_args!(
+                    "leg {leg} ({name}) has old data and cannot be told so; do not start it \
+                     without the others"
+                );
+                self.raise(Warning, what);
+            }
             News::ReplacementOff(off) => {
                 self.note(Warning, format_args!("{off} is off: its disk is not there"));
             }

@@ -1,9 +1,9 @@
 //! Members of which the newest superblock may be lost.
 
-use dm_mirror::assemble::{Refusal, Role};
+use dm_mirror::assemble::{Refusal, Role, Verdict};
 use dm_mirror::format::{Marks, Member, MemberId, MemberState, Second};
 
-use super::members::{Written, given, in_sync, mirror, refused, regions, started};
+use super::members::{Written, decide, given, in_sync, mirror, refused, regions, started};
 
 /// The same member, with a slot that may have held a newer superblock.
 fn in_doubt(member: Member) -> Member {
@@ -54,4 +54,14 @@ fn a_member_in_doubt_stays_so_beside_a_record_that_does_not_remember_its_generat
         superblock.members[1].as_mut().expect("a member").base = uuid::Uuid::nil();
     });
     assert!(matches!(refused(&[&a, &in_doubt(b)]), Refusal::SplitBrain { .. }));
+}
+
+/// What may be lost of it may have begun a time of its own.
+#[test]
+fn a_member_in_doubt_is_given_what_its_map_says_that_it_wrote_alone() {
+    let [a, b] = mirror();
+    let a = a.excludes(1, 1).marks(3, Marks::missed(MemberId::new(1)));
+    let b = in_doubt(b.marks(7, Marks::missed(MemberId::new(0))));
+    let Verdict::Start(plan) = decide(&[&a, &b], Some(0)) else { panic!("a choice") };
+    assert_eq!(plan.roles[1], given(1, [3, 7]));
 }

@@ -53,9 +53,9 @@ pub(crate) struct Options {
     #[arg(long, value_enum, default_value = "tcg")]
     accel: Choice,
 
-    /// Suites that boot machines beside those that do not; takes two thirds of the time
+    /// One suite after the other, not those that boot machines beside those that do not
     #[arg(long)]
-    side_by_side: bool,
+    in_turn: bool,
 
     /// How long a run of cargo may say nothing: a slow one is waited for, a stuck one not
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
@@ -183,10 +183,12 @@ fn counted(tally: Tally, filtered: bool) -> Result<Tally> {
 /// What a lane came to, and the lines that say which tests failed.
 type Ended = (Tally, Vec<String>);
 
-/// Runs `suites`, the lanes side by side if that is asked for.
+/// Runs `suites`, the lanes side by side unless there is one core, or a person wants them in
+/// turn.
 fn run_all(suites: &[&Suite], options: &Options) -> Result<Ended> {
     let board = Board::default();
-    if !options.side_by_side {
+    let alone = thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
+    if options.in_turn || alone {
         return run_lane(suites, &board, options);
     }
     let [hosts, guests] = [Lane::Host, Lane::Guest]

@@ -22,10 +22,11 @@
 //!   all the same, and no flush covers it. So what was found is first written again where it
 //!   stands, as it stands, and flushed. If it stood there alone the other slot gets it too,
 //!   over what is left there of a torn commit. Only then does the first commit begin.
-//! - A rival is told that it lost. Its own record calls it in sync, and no leg that is: alone
-//!   it would start by itself, with what is old by then. So after all legs in sync say that
-//!   it is out, that record is written once more and calls its own member out; else it is
-//!   what it was. Nothing is acknowledged before that.
+//! - A rival is told that it lost. Its own record calls it in sync, and not all legs that
+//!   are: without these it would start by itself, with what is old by then. So before a
+//!   session begins, and after all legs in sync say that it is out, that record is written
+//!   once more. It calls its own member out, in a new incarnation: its map shows nothing any
+//!   more that anybody may go by. All else is what it was.
 //! - A leg that cannot write its superblock is out, and the rest commit again.
 //!   If it is the last, writes and flushes fail until it can (R9).
 
@@ -57,6 +58,10 @@ pub(crate) struct Membership {
     disks: [Disk; LEGS_MAX],
     /// What was found on each disk, and is not known to be durable yet.
     unproven: [Option<Unproven>; LEGS_MAX],
+    /// Of rivals that were not told yet that they lost: what was found.
+    rivals: [Option<Box<Superblock>>; LEGS_MAX],
+    /// Rivals that could not be told.
+    untold: LegSet,
     commit: Option<Commit>,
     /// The last leg could not write its superblock. The next commit waits for an alarm, or
     /// for somebody who waits for it.
@@ -80,8 +85,6 @@ struct Disk {
     marked: bool,
     /// It returns as a new member, which superblocks do not know yet.
     newcomer: Option<Uuid>,
-    /// What was found on it would start without any leg in sync, and still does.
-    rival: bool,
 }
 
 impl Disk {
@@ -160,6 +163,8 @@ impl Membership {
             to_mint: None,
             disks: [Disk::default(); LEGS_MAX],
             unproven: Default::default(),
+            rivals: Default::default(),
+            untold: LegSet::EMPTY,
             commit: None,
             stuck: false,
             parked: Vec::new(),
@@ -292,12 +297,13 @@ impl Membership {
         by: MemberId,
         state: MemberState,
     ) {
-        let Disk { seq, generation, newcomer, .. } = self.disks[leg];
+        let Disk { version, generation, newcomer, .. } = self.disks[leg];
         if let Some(entry) = self.wanted.entry_mut(member)
             // Else the entry is still that of the member before it.
             && newcomer.is_none()
         {
-            if seq > 0 {
+            // What was found on it may be of a time that was decided against.
+            if version > 0 {
                 entry.base = generation;
             }
             entry.state = state;
@@ -361,7 +367,7 @@ impl Membership {
         self.commit.as_ref().is_some_and(|commit| commit.left.contains(leg) || failed(commit))
     }
 
-    /// Notes whether what was found on a leg's disk would start without any of these members,
+    /// Notes whether what was found on a leg's disk would start without one of these members,
     /// which are in sync.
     pub(crate) fn look_for_rival(&mut self, leg: usize, found: &Superblock, in_sync: &[MemberId]) {
         let calls_in_sync = |id: &MemberId| {
@@ -372,12 +378,19 @@ impl Membership {
             ours.zip(its).is_some_and(same)
         };
         let leads = found.own().state == MemberState::InSync;
-        self.disks[leg].rival = leads && !in_sync.iter().any(calls_in_sync);
+        if leads && !in_sync.iter().all(calls_in_sync) {
+            self.rivals[leg] = Some(Box::new(found.clone()));
+        }
     }
 
-    /// The legs that are to be told that they lost.
+    /// The rivals that were not told that they lost.
     pub(crate) fn rivals(&self) -> LegSet {
-        (0..LEGS_MAX).filter(|leg| self.disks[*leg].rival).collect()
+        (0..LEGS_MAX).filter(|leg| self.rivals[*leg].is_some()).collect()
+    }
+
+    /// Rivals that could not be told that they lost, each once.
+    pub(crate) fn take_untold(&mut self) -> LegSet {
+        mem::take(&mut self.untold)
     }
 
     /// Whether a commit may begin now, and one of `legs` does not hold what is wanted, or
@@ -388,19 +401,34 @@ impl Membership {
         free && (legs.iter().any(|leg| !self.holds(leg)) || !self.rivals().is_empty())
     }
 
-    /// The superblocks that tell rivals that they lost, each with its leg and the slot on its disk; it is
-    /// `now`.
+    /// The superblocks that tell rivals that they lost, each with its leg and the slot on its
+    /// disk; it is `now`.
     pub(crate) fn depose(&mut self, now: Moment) -> Vec<Write> {
+        let found = self.restore(self.rivals());
+        if !found.is_empty() {
+            return self.begin(Purpose::Restores, found, now);
+        }
         let mut writes = Vec::new();
-        for leg in self.rivals().iter() {
-            let Some(found) = &self.unproven[leg] else { unreachable!("a rival was found") };
+        for (leg, found) in self.rivals.iter().enumerate() {
+            let Some(found) = found else { continue };
             let (seq, slot) = self.disks[leg].next();
-            let mut superblock = Superblock { seq, ..Superblock::clone(&found.superblock) };
+            let incarnation = self.disks[leg].incarnation.max(found.incarnation + 1);
+            let mut superblock = Superblock { seq, incarnation, ..Superblock::clone(found) };
             let own = superblock.member();
             superblock.entry_mut(own).expect("a member knows itself").state = MemberState::Out;
             writes.push((leg, slot, superblock));
         }
         self.begin(Purpose::Deposes, writes, now)
+    }
+
+    /// What was found on those of `legs` of which nobody knows whether that is durable, each
+    /// with its slot.
+    fn restore(&self, legs: LegSet) -> Vec<Write> {
+        let unproven = |leg: usize| {
+            let Unproven { superblock, .. } = self.unproven[leg].as_ref()?;
+            Some((leg, self.disks[leg].slot, Superblock::clone(superblock)))
+        };
+        legs.iter().filter_map(unproven).collect()
     }
 
     /// The superblocks to be written to `legs`, each with its leg and the slot on
@@ -411,17 +439,13 @@ impl Membership {
         now: Moment,
         member: impl Fn(usize) -> MemberId,
     ) -> Vec<Write> {
-        let legs: Vec<usize> = legs.iter().filter(|&leg| !self.holds(leg)).collect();
-        let unproven = |&leg: &usize| {
-            let Unproven { superblock, .. } = self.unproven[leg].as_ref()?;
-            Some((leg, self.disks[leg].slot, Superblock::clone(superblock)))
-        };
-        let unproven: Vec<Write> = legs.iter().filter_map(unproven).collect();
-        if !unproven.is_empty() {
-            return self.begin(Purpose::Restores, unproven, now);
+        let legs: LegSet = legs.iter().filter(|&leg| !self.holds(leg)).collect();
+        let found = self.restore(legs);
+        if !found.is_empty() {
+            return self.begin(Purpose::Restores, found, now);
         }
         let mut writes = Vec::new();
-        for &leg in &legs {
+        for leg in legs.iter() {
             let (seq, place) = self.disks[leg].next();
             let (slot, incarnation) = (member(leg).number(), self.disks[leg].incarnation);
             let superblock = Superblock { slot, seq, incarnation, ..self.wanted.clone() };
@@ -466,8 +490,7 @@ impl Membership {
                 if purpose == Purpose::Commits {
                     (disk.version, disk.generation) = (commit.version, commit.generation);
                 } else {
-                    // What was found is no longer the newest there.
-                    (disk.rival, self.unproven[leg]) = (false, None);
+                    self.rivals[leg] = None;
                 }
                 let seq = disk.seq;
                 self.saw(member, seq);
@@ -476,7 +499,9 @@ impl Membership {
             (Ok(()), Stage::Second, Purpose::Commits | Purpose::Deposes) => {}
             (Err(error), ..) => {
                 // Nobody waits for a disk that fails.
-                disk.rival = false;
+                if self.rivals[leg].take().is_some() {
+                    self.untold.insert(leg);
+                }
                 commit.failed.push((leg, error));
             }
         }
@@ -493,12 +518,14 @@ impl Membership {
         }
     }
 
-    /// The first copies are over: the second ones, for those of `legs` that have the first,
-    /// and for all that were told that they lost.
+    /// The first copies are over: the second ones, for those that have the first and are
+    /// among `legs`, or lost.
     pub(crate) fn second_copies(&mut self, legs: LegSet, now: Moment) -> Vec<Write> {
+        let rivals = self.rivals();
         let Some(commit) = &mut self.commit else { return Vec::new() };
+        let legs =
+            if commit.purpose == Purpose::Deposes { commit.reached } else { legs.or(rivals) };
         let restores = commit.purpose == Purpose::Restores;
-        let legs = if commit.purpose == Purpose::Deposes { commit.reached } else { legs };
         let stands_once = |leg: usize| !restores || self.unproven[leg].is_some();
         let mut writes = mem::take(&mut commit.writes);
         writes.retain(|&(leg, ..)| legs.and(commit.reached).contains(leg) && stands_once(leg));

@@ -33,6 +33,8 @@ pub(crate) enum News {
     TakenBack(usize),
     /// A leg is not, and why.
     StaysOut(usize, String),
+    /// A leg lost to those in sync, and its own superblock could not be made to say so.
+    StaysRival(usize),
     /// A replacement is off: its disk is not there.
     ReplacementOff(Replacement),
     /// A replacement is off: the new table lacks one of its legs.

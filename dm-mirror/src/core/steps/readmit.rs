@@ -27,7 +27,7 @@ use crate::core::parts::leg::LegState;
 use crate::core::parts::news::News;
 use crate::core::parts::region::Regions;
 use crate::format::{
-    Bad, FoundPage, Marks, Member, MemberId, MemberState, REGIONS_PER_PAGE, Region, Superblock,
+    Bad, FoundPage, Marks, Member, MemberState, REGIONS_PER_PAGE, Region, Superblock,
 };
 
 impl Core {
@@ -151,8 +151,7 @@ impl Core {
     ) -> Result<(), String> {
         let (member, _) = found;
         self.check_look(leg)?;
-        let in_sync = self.in_sync();
-        let source = in_sync.iter().next().expect("one leg is always in sync");
+        let source = self.in_sync().iter().next().expect("one leg is always in sync");
         let (Some(regions), Some(membership)) = (&mut self.regions, &mut self.membership) else {
             return Err("nothing is recorded".into());
         };
@@ -186,8 +185,6 @@ impl Core {
             Role::Empty | Role::Absent | Role::Missing => return Err("it is no member".into()),
         };
         let journal = returning(leg, found, &missed, membership, regions);
-        let leading: Vec<MemberId> = in_sync.iter().map(|leg| regions.member(leg)).collect();
-        membership.look_for_rival(leg, &member.superblock, &leading);
         self.by_hand.remove(leg);
         let record = &mut self.legs[leg];
         record.journal = Some(journal);

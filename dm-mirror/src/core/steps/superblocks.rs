@@ -16,6 +16,7 @@ use crate::core::parts::counts::Cause;
 use crate::core::parts::flushes::Who;
 use crate::core::parts::leg::{Failure, LegSet, LegState};
 use crate::core::parts::membership::{Membership, Then, Write};
+use crate::core::parts::news::News;
 use crate::core::parts::requests::LegErrors;
 use crate::format::superblock_place;
 use crate::label;
@@ -39,15 +40,15 @@ impl Core {
         self.membership.iter_mut().for_each(Membership::try_again);
     }
 
-    /// Whether a leg in sync does not durably hold what is wanted, or a rival was not told
-    /// that it lost: nothing is acknowledged.
+    /// Whether a leg in sync does not durably hold what is wanted: nothing is
+    /// acknowledged.
     pub(super) fn pending(&self) -> bool {
         let Some(membership) = &self.membership else { return false };
-        let held = self.in_sync().iter().all(|leg| membership.holds(leg));
-        membership.is_half_done() || !held || !membership.rivals().is_empty()
+        membership.is_half_done() || !self.in_sync().iter().all(|leg| membership.holds(leg))
     }
 
-    /// All hold what is to be committed twice: they are to have seen that.
+    /// All hold what is to be committed twice, and those that lost were told: they are to
+    /// have seen that.
     pub(in crate::core) fn second_round(&mut self) -> bool {
         let legs = self.writable();
         if let Some(membership) = &mut self.membership
@@ -117,7 +118,11 @@ impl Core {
         let member = self.regions.as_ref().expect("a member has regions").member(leg);
         let membership = self.membership.as_mut().expect("its commit is on its way");
         let result = result.and(self.legs[leg].kept(membership.since()));
-        match membership.done(leg, member, result) {
+        let then = membership.done(leg, member, result);
+        for leg in membership.take_untold().iter() {
+            self.tell(News::StaysRival(leg));
+        }
+        match then {
             Then::Wait => {}
             Then::Over(failed) => self.commit_over(&failed),
             Then::Twice(failed) => self.superblocks_stand_twice(&failed),

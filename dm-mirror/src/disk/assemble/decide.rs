@@ -164,7 +164,7 @@ impl<'a> Decision<'a> {
         for &source in &self.in_sync {
             needs.add(source, Marks::DIRTY | mine);
             // It may have run without them, in a time that a person decided against.
-            if !same && it.generation() != entry.base {
+            if !same && (it.generation() != entry.base || it.in_doubt) {
                 own |= Marks::missed(source.id());
             }
         }

@@ -421,4 +421,13 @@ pub(super) const TABLE: &[Mutant] = &[
         file: ASSEMBLE_DECIDE,
         edits: &[("own |= Marks::missed(source.id());", "own |= mine;")],
     },
+    Mutant {
+        name: "what a member in doubt wrote alone is left on it",
+        rule: "it may have run in a time that was decided against",
+        file: ASSEMBLE_DECIDE,
+        edits: &[(
+            "(it.generation() != entry.base || it.in_doubt)",
+            "it.generation() != entry.base",
+        )],
+    },
 ];

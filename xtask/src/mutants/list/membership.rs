@@ -10,7 +10,6 @@ const PARTS_LOSS: &str = "dm-mirror/src/core/parts/loss.rs";
 const STEPS_LOSS: &str = "dm-mirror/src/core/steps/loss.rs";
 const PARTS_MEMBERSHIP: &str = "dm-mirror/src/core/parts/membership.rs";
 const STEPS_WRITE: &str = "dm-mirror/src/core/steps/write.rs";
-const STEPS_READMIT: &str = "dm-mirror/src/core/steps/readmit.rs";
 const STEPS_START: &str = "dm-mirror/src/core/steps/start.rs";
 const STEPS_SUPERBLOCKS: &str = "dm-mirror/src/core/steps/superblocks.rs";
 
@@ -19,15 +18,18 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "writes are acknowledged while an exclusion is not durable",
         rule: "Nothing is acknowledged while an exclusion is not durable",
         file: STEPS_SUPERBLOCKS,
-        edits: &[("self.in_sync().iter().all(|leg| membership.holds(leg));", "true;")],
+        edits: &[(
+            "!self.in_sync().iter().all(|leg| membership.holds(leg))",
+            "{ let _ = membership; false }",
+        )],
     },
     Mutant {
         name: "an exclusion is durable once one survivor has it",
         rule: "durable on every leg in sync",
         file: STEPS_SUPERBLOCKS,
         edits: &[(
-            "self.in_sync().iter().all(|leg| membership.holds(leg));",
-            "self.in_sync().iter().any(|leg| membership.holds(leg));",
+            "!self.in_sync().iter().all(|leg| membership.holds(leg))",
+            "!self.in_sync().iter().any(|leg| membership.holds(leg))",
         )],
     },
     Mutant {
@@ -260,16 +262,13 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a session begins before those that lost are told",
-        rule: "A member that lost is told before anything is acknowledged",
+        rule: "A member that lost is told before a session begins",
         file: STEPS_SUPERBLOCKS,
-        edits: &[(
-            "membership.is_half_done() || !held || !membership.rivals().is_empty()",
-            "membership.is_half_done() || !held",
-        )],
+        edits: &[("            && membership.rivals().is_empty()\n", "")],
     },
     Mutant {
         name: "those that lost an election are not told",
-        rule: "A member that lost is told before anything is acknowledged",
+        rule: "A member that lost is told before a session begins",
         file: STEPS_START,
         edits: &[(
             "                membership.look_for_rival(leg, &found.superblock, &leading);\n",
@@ -277,14 +276,8 @@ pub(super) const TABLE: &[Mutant] = &[
         )],
     },
     Mutant {
-        name: "a half that is added is not told that it lost",
-        rule: "A member that lost is told before anything is acknowledged",
-        file: STEPS_READMIT,
-        edits: &[("        membership.look_for_rival(leg, &member.superblock, &leading);\n", "")],
-    },
-    Mutant {
         name: "a half that lost is told what it was",
-        rule: "it calls its own member out",
+        rule: "A member that lost is told before a session begins",
         file: PARTS_MEMBERSHIP,
         edits: &[(
             ".expect(\"a member knows itself\").state = MemberState::Out;",
@@ -293,7 +286,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a half that lost and was taken out by hand is not told",
-        rule: "A member that a person took out is told too",
+        rule: "A member that lost is told before a session begins",
         file: STEPS_START,
         edits: &[(
             "(Role::Return { device: leg, .. } | Role::KeptOut { device: leg, .. }) =\n                *plan",
@@ -302,11 +295,38 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "everybody waits for a half that cannot be told",
-        rule: "A rival that cannot be written keeps nobody waiting",
+        rule: "A member that lost is told before a session begins",
         file: PARTS_MEMBERSHIP,
-        edits: &[(
-            "                // Nobody waits for a disk that fails.\n                disk.rival = false;\n",
-            "",
-        )],
+        edits: &[("if self.rivals[leg].take().is_some() {", "if self.rivals[leg].is_some() {")],
+    },
+    Mutant {
+        name: "nobody hears of a half that cannot be told",
+        rule: "A member that lost is told before a session begins",
+        file: PARTS_MEMBERSHIP,
+        edits: &[("                    self.untold.insert(leg);\n", "")],
+    },
+    Mutant {
+        name: "the map of a half that was told is good",
+        rule: "A member that lost is told before a session begins",
+        file: PARTS_MEMBERSHIP,
+        edits: &[(".max(found.incarnation + 1);", ".min(found.incarnation);")],
+    },
+    Mutant {
+        name: "who is called in sync by a half that lost may be any leg",
+        rule: "A member that lost is told before a session begins",
+        file: PARTS_MEMBERSHIP,
+        edits: &[("!in_sync.iter().all(calls_in_sync)", "!in_sync.iter().any(calls_in_sync)")],
+    },
+    Mutant {
+        name: "a half that lost is told over what is left of a torn superblock",
+        rule: "A member that lost is told before a session begins",
+        file: PARTS_MEMBERSHIP,
+        edits: &[("let found = self.restore(self.rivals());", "let found = Vec::new();")],
+    },
+    Mutant {
+        name: "a leg that fails before it has a superblock of the session has a base",
+        rule: "A member that lost is told before a session begins",
+        file: PARTS_MEMBERSHIP,
+        edits: &[("            if version > 0 {\n", "            if version < u64::MAX {\n")],
     },
 ];
