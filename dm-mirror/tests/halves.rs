@@ -256,10 +256,9 @@ fn a_half_that_is_added_and_does_not_answer_delays_no_write() {
     rig.settle();
     rig.disks[0].set_presence(Presence::Ready);
     rig.message("add 0").unwrap();
-    let mut steps = || (0..200).for_each(|_| _ = rig.step_without(0, Ask::Super));
-    steps();
+    (0..200).for_each(|_| _ = rig.step_without(0, Ask::Super));
     let write = rig.write(5, 1, 7);
-    (0..200).for_each(|_| drop(rig.step_without(0, Ask::Super)));
+    (0..200).for_each(|_| _ = rig.step_without(0, Ask::Super));
     assert_eq!(rig.end(write), Some(Ok(())), "{}", rig.message("show").unwrap());
 }
 
