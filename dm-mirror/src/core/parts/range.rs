@@ -10,16 +10,38 @@
 //! and exclusive ranges no read ever meets a half-done write, whichever leg it
 //! goes to and whichever leg fails meanwhile.
 //!
-//! Rule: a request waits for every *earlier* one that conflicts, granted or
-//! not; so nobody overtakes, nobody starves, and waits cannot form a circle.
+//! Rules:
+//!
+//! - A request waits for every *earlier* one that conflicts, granted or not; so nobody
+//!   overtakes, nobody starves, and waits cannot form a circle.
+//! - Who waits is known to *one* of those it waits for, the latest. When that one is released
+//!   the search goes on from its place. So neither the requests in flight elsewhere nor those
+//!   that wait for the same sectors make a request dearer.
 
+use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
-use core::num::NonZeroU64;
+use core::cmp::Reverse;
+use core::mem;
 
 use bio::Extent;
 
-/// Ranges that fit without growing the table, which is a heap allocation.
+/// Ranges that fit without growing the tables, which are heap allocations.
 const RANGES_EXPECTED: usize = 128;
+
+/// The mirror is cut into pieces of so many sectors, to look for ranges by their place ...
+const PIECE: u64 = 256;
+
+/// ... in so many rows, each for all pieces whose number has the same rest ...
+const ROWS: usize = 256;
+
+/// ... and one more for ranges that touch more than [`PIECES_MAX`] pieces.
+const WIDE: u16 = ROWS as u16;
+
+/// In how many rows a range can be.
+const PIECES_MAX: usize = 2;
+
+/// No entry.
+const NONE: u32 = u32::MAX;
 
 /// How a range is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,125 +53,295 @@ pub(crate) enum Mode {
 }
 
 /// Names a range that is held or waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Ticket(NonZeroU64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Ticket {
+    /// How many came before it.
+    number: u64,
+    entry: u32,
+}
 
-/// The ranges held and waited for, in order of arrival. `W` is what waits.
+/// The ranges held and waited for. `W` is what waits.
 #[derive(Debug)]
 pub(crate) struct RangeLock<W> {
-    entries: Vec<Entry<W>>,
-    /// How many entries are not granted.
-    waiting: usize,
-    next: Ticket,
+    entries: Vec<Option<Entry<W>>>,
+    /// Places in `entries` that are free.
+    free: Vec<u32>,
+    /// The latest entry of each row: of all, and of those that exclude.
+    rows: [[u32; KINDS]; ROWS + 1],
+    /// Those who wait for nobody any more.
+    ready: BinaryHeap<Reverse<Ticket>>,
+    next: u64,
+    /// How many entries were looked at, in all.
+    #[cfg(test)]
+    looked_at: core::cell::Cell<u64>,
+}
+
+/// A row has two lists: of all its entries, and of those that exclude. A read looks at the
+/// second one only.
+const KINDS: usize = 2;
+const ALL: usize = 0;
+const EXCLUSIVE: usize = 1;
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug)]
+struct Asks {
+    number: u64,
+    extent: Extent,
+    rows: Rows,
+    mode: Mode,
 }
 
 #[derive(Debug)]
 struct Entry<W> {
-    ticket: Ticket,
-    extent: Extent,
-    mode: Mode,
+    asks: Asks,
     /// Present while the range is not granted.
     waiter: Option<W>,
+    /// Its neighbours in each of its rows.
+    links: AllLinks,
+    /// The first of those who wait for it, ...
+    waited_for_by: u32,
+    /// ... and the next of those who wait for the same one.
+    next_waiting: u32,
+    /// The row in which it found the one that it waits for.
+    found_in: u16,
 }
 
-impl<W> Entry<W> {
-    fn conflicts(&self, extent: Extent, mode: Mode) -> bool {
-        (self.mode == Mode::Exclusive || mode == Mode::Exclusive) && self.extent.overlaps(extent)
+#[derive(Clone, Copy, Debug)]
+struct Links {
+    earlier: u32,
+    later: u32,
+}
+
+/// The neighbours in each row and list that an entry is in.
+type AllLinks = [[Links; KINDS]; PIECES_MAX];
+
+/// The rows that a range is in; twice the same for one that is in one row.
+#[derive(Clone, Copy, Debug)]
+struct Rows([u16; PIECES_MAX]);
+
+impl Rows {
+    #[inline]
+    fn of(extent: Extent) -> Rows {
+        let first = extent.start().0 / PIECE;
+        let last = extent.end().0.saturating_sub(1).max(extent.start().0) / PIECE;
+        let row = |piece: u64| (piece % ROWS as u64) as u16;
+        let wide = last - first >= PIECES_MAX as u64;
+        if wide { Rows([WIDE; PIECES_MAX]) } else { Rows([row(first), row(last)]) }
+    }
+
+    #[inline]
+    fn each(&self) -> &[u16] {
+        if self.0[0] == self.0[1] { &self.0[..1] } else { &self.0 }
+    }
+
+    #[inline]
+    fn is_wide(self) -> bool {
+        self.0[0] == WIDE
+    }
+
+    /// The place of the links of a range that is in one of these rows.
+    #[inline]
+    fn place(self, row: u16) -> usize {
+        usize::from(self.0[0] != row)
     }
 }
 
+/// Where the search for somebody to wait for goes on.
+#[derive(Clone, Copy)]
+enum From {
+    /// At the latest of all.
+    Start,
+    /// In this row, at this entry; then in the rows that follow.
+    Row(u16, u32),
+}
+
 impl<W> RangeLock<W> {
-    /// What a range takes in the table.
-    pub(crate) const BYTES: usize = size_of::<Entry<W>>();
+    /// What a range takes in the tables.
+    pub(crate) const BYTES: usize =
+        size_of::<Option<Entry<W>>>() + size_of::<u32>() + size_of::<Reverse<Ticket>>();
 
     pub(crate) fn new() -> RangeLock<W> {
         RangeLock {
             entries: Vec::with_capacity(RANGES_EXPECTED),
-            waiting: 0,
-            next: Ticket(NonZeroU64::MIN),
+            free: Vec::with_capacity(RANGES_EXPECTED),
+            rows: [[NONE; KINDS]; ROWS + 1],
+            ready: BinaryHeap::with_capacity(RANGES_EXPECTED),
+            next: 0,
+            #[cfg(test)]
+            looked_at: Default::default(),
         }
     }
 
     /// Asks for a range on behalf of `waiter`. If it is free the waiter comes
     /// straight back; else it stays until [`grant`](RangeLock::grant) returns it.
     pub(crate) fn acquire(&mut self, extent: Extent, mode: Mode, waiter: W) -> (Ticket, Option<W>) {
-        let ticket = self.next;
-        self.next = Ticket(ticket.0.checked_add(1).expect("tickets last for ever"));
-        let free = !self.entries.iter().any(|entry| entry.conflicts(extent, mode));
-        let (waiter, granted) = if free { (None, Some(waiter)) } else { (Some(waiter), None) };
-        self.waiting += usize::from(waiter.is_some());
-        self.entries.push(Entry { ticket, extent, mode, waiter });
-        (ticket, granted)
+        let number = self.next;
+        self.next += 1;
+        let asks = Asks { number, extent, rows: Rows::of(extent), mode };
+        let before = self.latest_before(&asks, From::Start);
+        let (waiter, granted) = match before {
+            Some(_) => (Some(waiter), None),
+            None => (None, Some(waiter)),
+        };
+        let at = self.free.pop().unwrap_or(self.entries.len() as u32);
+        let links = self.link(at, &asks);
+        let (waited_for_by, next_waiting, found_in) = (NONE, NONE, 0);
+        let entry = Entry { asks, waiter, links, waited_for_by, next_waiting, found_in };
+        match self.entries.get_mut(at as usize) {
+            Some(place) => *place = Some(entry),
+            None => self.entries.push(Some(entry)),
+        }
+        if let Some((before, row)) = before {
+            self.wait_for(at, before, row);
+        }
+        (Ticket { number, entry: at }, granted)
     }
 
     /// Gives a granted range back. Panics if it is not held.
     pub(crate) fn release(&mut self, ticket: Ticket) {
-        let index = self.entries.iter().position(|entry| entry.ticket == ticket);
-        let entry = self.entries.remove(index.expect("a released range was held"));
-        assert!(entry.waiter.is_none(), "a released range was granted");
+        let held = self.entries.get(ticket.entry as usize).and_then(Option::as_ref);
+        let held = held.filter(|entry| entry.asks.number == ticket.number);
+        let held = held.expect("a released range was held");
+        assert!(held.waiter.is_none(), "a released range was granted");
+        let (asks, links, mut waiting) = (held.asks, held.links, held.waited_for_by);
+        self.entries[ticket.entry as usize] = None;
+        self.unlink(&asks, &links);
+        while waiting != NONE {
+            let &Entry { asks: waits, next_waiting, found_in, .. } = self.entry(waiting);
+            let earlier = || links[asks.rows.place(found_in)][kind_for(waits.mode)].earlier;
+            let from =
+                if waits.rows.is_wide() { From::Start } else { From::Row(found_in, earlier()) };
+            match self.latest_before(&waits, from) {
+                Some((before, row)) => self.wait_for(waiting, before, row),
+                None => {
+                    let number = waits.number;
+                    self.ready.push(Reverse(Ticket { number, entry: waiting }));
+                }
+            }
+            waiting = next_waiting;
+        }
+        self.free.push(ticket.entry);
     }
 
     /// The earliest waiter that nothing before it stands against, if any;
     /// its range is granted by this.
     pub(crate) fn grant(&mut self) -> Option<(Ticket, W)> {
-        if self.waiting == 0 {
-            return None;
+        let Reverse(ticket) = self.ready.pop()?;
+        let entry = self.entries[ticket.entry as usize].as_mut().expect("who waits is there");
+        entry.waiter.take().map(|waiter| (ticket, waiter))
+    }
+
+    fn entry(&self, at: u32) -> &Entry<W> {
+        self.entries[at as usize].as_ref().expect("an entry that is named is there")
+    }
+
+    fn entry_mut(&mut self, at: u32) -> &mut Entry<W> {
+        self.entries[at as usize].as_mut().expect("an entry that is named is there")
+    }
+
+    /// An entry waits for another one, which it found in a row.
+    fn wait_for(&mut self, at: u32, before: u32, row: u16) {
+        let first = self.entry(before).waited_for_by;
+        let entry = self.entry_mut(at);
+        (entry.next_waiting, entry.found_in) = (first, row);
+        self.entry_mut(before).waited_for_by = at;
+    }
+
+    /// An entry that came before and conflicts, and the row in which it was found: the
+    /// latest of a row, and the rows one after the other.
+    fn latest_before(&self, asks: &Asks, from: From) -> Option<(u32, u16)> {
+        if asks.rows.is_wide() {
+            return Some((self.latest_of_all(asks)?, WIDE));
         }
-        let index = (0..self.entries.len()).find(|&index| {
-            let Entry { extent, mode, ref waiter, .. } = self.entries[index];
-            waiter.is_some()
-                && !self.entries[..index].iter().any(|entry| entry.conflicts(extent, mode))
-        })?;
-        self.waiting -= 1;
-        let entry = &mut self.entries[index];
-        entry.waiter.take().map(|waiter| (entry.ticket, waiter))
+        let kind = kind_for(asks.mode);
+        let mut from = from;
+        for &row in asks.rows.each().iter().chain(&[WIDE]) {
+            let mut at = match from {
+                From::Row(begun, _) if begun != row => continue,
+                From::Row(_, at) => at,
+                From::Start => self.rows[usize::from(row)][kind],
+            };
+            from = From::Start;
+            while at != NONE {
+                #[cfg(test)]
+                self.looked_at.update(|count| count + 1);
+                let entry = self.entry(at);
+                if entry.asks.number < asks.number && entry.asks.extent.overlaps(asks.extent) {
+                    return Some((at, row));
+                }
+                at = entry.links[entry.asks.rows.place(row)][kind].earlier;
+            }
+        }
+        None
+    }
+
+    /// The same for a range that is in no row of its own: looks at all entries.
+    fn latest_of_all(&self, asks: &Asks) -> Option<u32> {
+        let conflicts = |other: &Asks| {
+            let exclusive = other.mode == Mode::Exclusive || asks.mode == Mode::Exclusive;
+            exclusive && other.number < asks.number && other.extent.overlaps(asks.extent)
+        };
+        let entries = self.entries.iter().enumerate();
+        let entries = entries.filter_map(|(at, entry)| Some((at as u32, entry.as_ref()?)));
+        let latest =
+            entries.filter(|(_, it)| conflicts(&it.asks)).max_by_key(|(_, it)| it.asks.number);
+        latest.map(|(at, _)| at)
+    }
+
+    /// Puts what is going to be entry `at` to the end of its rows. Gives its neighbours.
+    fn link(&mut self, at: u32, asks: &Asks) -> AllLinks {
+        let mut links = [[Links { earlier: NONE, later: NONE }; KINDS]; PIECES_MAX];
+        for (place, &row) in asks.rows.each().iter().enumerate() {
+            for kind in kinds_of(asks.mode) {
+                let last = &mut self.rows[usize::from(row)][kind];
+                let earlier = mem::replace(last, at);
+                links[place][kind].earlier = earlier;
+                if earlier != NONE {
+                    self.links_mut(earlier, row, kind).later = at;
+                }
+            }
+        }
+        links
+    }
+
+    /// Takes an entry that had these neighbours out of its rows.
+    fn unlink(&mut self, asks: &Asks, links: &AllLinks) {
+        for (place, &row) in asks.rows.each().iter().enumerate() {
+            for kind in kinds_of(asks.mode) {
+                let Links { earlier, later } = links[place][kind];
+                if earlier != NONE {
+                    self.links_mut(earlier, row, kind).later = later;
+                }
+                match later {
+                    NONE => self.rows[usize::from(row)][kind] = earlier,
+                    _ => self.links_mut(later, row, kind).earlier = earlier,
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn links_mut(&mut self, at: u32, row: u16, kind: usize) -> &mut Links {
+        let entry = self.entry_mut(at);
+        &mut entry.links[entry.asks.rows.place(row)][kind]
+    }
+}
+
+/// The list that a request looks at: a read conflicts with those that exclude.
+fn kind_for(mode: Mode) -> usize {
+    match mode {
+        Mode::Shared => EXCLUSIVE,
+        Mode::Exclusive => ALL,
+    }
+}
+
+/// The lists that an entry is in.
+fn kinds_of(mode: Mode) -> core::ops::Range<usize> {
+    match mode {
+        Mode::Shared => ALL..ALL + 1,
+        Mode::Exclusive => ALL..KINDS,
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use bio::{Sector, Sectors};
-
-    fn extent(start: u64, count: u64) -> Extent {
-        Extent::new(Sector(start), Sectors(count))
-    }
-
-    #[test]
-    fn reads_share_and_writes_exclude() {
-        let mut ranges = RangeLock::new();
-        let (read, granted) = ranges.acquire(extent(0, 8), Mode::Shared, 'r');
-        assert_eq!(granted, Some('r'));
-        assert_eq!(ranges.acquire(extent(4, 8), Mode::Shared, 's').1, Some('s'));
-        assert_eq!(ranges.acquire(extent(7, 1), Mode::Exclusive, 'w').1, None);
-        assert_eq!(ranges.acquire(extent(12, 1), Mode::Exclusive, 'x').1, Some('x'));
-        ranges.release(read);
-        assert_eq!(ranges.grant(), None, "the other read is still there");
-    }
-
-    #[test]
-    fn nobody_overtakes_an_earlier_conflict() {
-        let mut ranges = RangeLock::new();
-        let (first, _) = ranges.acquire(extent(0, 4), Mode::Shared, 'a');
-        ranges.acquire(extent(0, 8), Mode::Exclusive, 'b');
-        // It would share with the first, but the waiting write came before it.
-        assert_eq!(ranges.acquire(extent(2, 1), Mode::Shared, 'c').1, None);
-        // Nothing before it touches these sectors.
-        assert_eq!(ranges.acquire(extent(8, 1), Mode::Shared, 'd').1, Some('d'));
-        ranges.release(first);
-        let (second, waiter) = ranges.grant().unwrap();
-        assert_eq!(waiter, 'b');
-        assert_eq!(ranges.grant(), None);
-        ranges.release(second);
-        assert_eq!(ranges.grant().unwrap().1, 'c');
-    }
-
-    #[test]
-    #[should_panic(expected = "was granted")]
-    fn a_waiting_range_cannot_be_released() {
-        let mut ranges = RangeLock::new();
-        ranges.acquire(extent(0, 4), Mode::Exclusive, ());
-        let (waiting, _) = ranges.acquire(extent(0, 4), Mode::Exclusive, ());
-        ranges.release(waiting);
-    }
-}
+mod tests;

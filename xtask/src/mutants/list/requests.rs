@@ -60,10 +60,9 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "Nobody overtakes",
         file: PARTS_RANGE,
         edits: &[(
-            "!self.entries.iter().any(|entry| entry.conflicts(extent, mode));",
-            "!self.entries.iter().any(|entry| {
-                entry.waiter.is_none() && entry.conflicts(extent, mode)
-            });",
+            "self.latest_before(&asks, From::Start);",
+            "self.latest_before(&asks, From::Start)
+                .filter(|(at, _)| self.entry(*at).waiter.is_none());",
         )],
     },
     Mutant {
@@ -71,10 +70,9 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "Nobody overtakes",
         file: PARTS_RANGE,
         edits: &[(
-            "!self.entries[..index].iter().any(|entry| entry.conflicts(extent, mode))",
-            "!self.entries.iter().any(|entry| {
-                    entry.waiter.is_none() && entry.conflicts(extent, mode)
-                })",
+            "match self.latest_before(&waits, from) {",
+            "match self.latest_before(&waits, from)
+                .filter(|(at, _)| self.entry(*at).waiter.is_none()) {",
         )],
     },
     Mutant {
