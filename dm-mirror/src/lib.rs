@@ -27,7 +27,7 @@
 //! 2. `io/mod.rs`: `Mirror::strategy` puts the bio into its slot (`io/slots.rs`) and brings
 //!    the event `Asked`, under the mirror's lock.
 //! 3. `core/mod.rs`: `Core::step` hands it to `core/steps/strategy.rs`, which asks the range
-//!    lock (`core/parts/range.rs`) for a shared range.
+//!    lock (`core/parts/range/mod.rs`) for a shared range.
 //! 4. `core/steps/read.rs`: `read_pick` chooses a leg (`core/parts/policy.rs`), `issue_read`
 //!    leaves the action `Issue`.
 //! 5. `io/mod.rs`: without the lock `Mirror::perform` pushes the bio onto the leg. When the

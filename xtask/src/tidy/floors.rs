@@ -53,7 +53,7 @@ mod tests {
         let files = [
             ("lib.rs", "mod disk;\npub use disk::{assemble, format};\n"),
             ("disk/format/mod.rs", ""),
-            ("core/parts/range.rs", "use crate::format::Region;\n"),
+            ("core/parts/range/mod.rs", "use crate::format::Region;\n"),
             ("core/mod.rs", "mod parts;\nuse parts::range::{Mode, RangeLock};\n"),
             ("io/mod.rs", "use crate::core::Core;\n"),
         ];
@@ -63,11 +63,11 @@ mod tests {
     #[test]
     fn what_is_above_may_not() {
         let files = [
-            ("core/parts/range.rs", "\nfn f() { crate::core::steps::read::g(); }\n"),
+            ("core/parts/range/mod.rs", "\nfn f() { crate::core::steps::read::g(); }\n"),
             ("core/steps/read.rs", ""),
         ];
         let [one] = &complaints(&files)[..] else { panic!("{:?}", complaints(&files)) };
-        assert!(one.starts_with("dm-mirror/src/core/parts/range.rs:2: "), "{one}");
+        assert!(one.starts_with("dm-mirror/src/core/parts/range/mod.rs:2: "), "{one}");
     }
 
     #[test]

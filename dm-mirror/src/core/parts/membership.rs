@@ -38,10 +38,11 @@ use arrayvec::ArrayVec;
 use bio::IoResult;
 use uuid::Uuid;
 
+use super::commit::{Commit, Purpose, Stage, Then, Write};
 use super::counts::Cause;
 use super::leg::{LEGS_MAX, LegSet};
 use super::region::Moment;
-use super::requests::{LegErrors, Req};
+use super::requests::Req;
 use crate::format::{
     HISTORY_MAX, Member, MemberEntry, MemberId, MemberState, Minted, SLOTS, Second, Superblock,
 };
@@ -101,57 +102,6 @@ struct Unproven {
     superblock: Box<Superblock>,
     /// It stood in one slot alone.
     alone: bool,
-}
-
-/// What of a commit is on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// The superblocks, and the flushes behind them.
-    First,
-    /// They are durable on all legs: their second copies.
-    Second,
-}
-
-/// What superblocks are written for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Purpose {
-    /// They say what is wanted.
-    Commits,
-    /// They say what a start found, which is not known to be durable.
-    Restores,
-    /// What a start found, but that their member is out.
-    Deposes,
-}
-
-/// Superblocks on their way.
-#[derive(Debug)]
-struct Commit {
-    purpose: Purpose,
-    stage: Stage,
-    /// What each leg is given, and in which slot.
-    writes: Vec<Write>,
-    /// When it began.
-    since: Moment,
-    version: u64,
-    generation: Uuid,
-    /// The legs that have not reported.
-    left: LegSet,
-    /// Those that durably have the first copy.
-    reached: LegSet,
-    failed: LegErrors,
-}
-
-/// A superblock to be written: on which leg, into which slot.
-pub(crate) type Write = (usize, usize, Superblock);
-
-/// What follows when a superblock is durable on a leg, or could not be made so.
-pub(crate) enum Then {
-    /// Others are still on their way.
-    Wait,
-    /// The commit has ended on all legs, but for these that failed.
-    Over(LegErrors),
-    /// So have its second copies.
-    Twice(LegErrors),
 }
 
 impl Membership {
@@ -352,19 +302,13 @@ impl Membership {
 
     /// What the superblocks on their way are written for.
     pub(crate) fn cause(&self) -> Cause {
-        match &self.commit {
-            Some(
-                Commit { purpose: Purpose::Restores, .. } | Commit { stage: Stage::Second, .. },
-            ) => Cause::Copies,
-            Some(Commit { stage: Stage::First, .. }) | None => Cause::Super,
-        }
+        self.commit.as_ref().map_or(Cause::Super, Commit::cause)
     }
 
     /// Whether a superblock is on its way to this leg, or has failed there and its
     /// commit is not over.
     pub(crate) fn awaits(&self, leg: usize) -> bool {
-        let failed = |commit: &Commit| commit.failed.iter().any(|(it, _)| *it == leg);
-        self.commit.as_ref().is_some_and(|commit| commit.left.contains(leg) || failed(commit))
+        self.commit.as_ref().is_some_and(|commit| commit.awaits(leg))
     }
 
     /// Notes whether what was found on a leg's disk would start without one of these members,
@@ -456,18 +400,7 @@ impl Membership {
 
     fn begin(&mut self, purpose: Purpose, writes: Vec<Write>, since: Moment) -> Vec<Write> {
         if !writes.is_empty() {
-            let Superblock { version, generation, .. } = self.wanted;
-            self.commit = Some(Commit {
-                purpose,
-                stage: Stage::First,
-                writes: writes.clone(),
-                since,
-                version,
-                generation,
-                left: writes.iter().map(|(leg, ..)| *leg).collect(),
-                reached: LegSet::EMPTY,
-                failed: LegErrors::new(),
-            });
+            self.commit = Some(Commit::new(purpose, &self.wanted, writes.clone(), since));
         }
         writes
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod cleaner;
+pub(crate) mod commit;
 pub(crate) mod counts;
 pub(crate) mod errors;
 pub(crate) mod flushes;

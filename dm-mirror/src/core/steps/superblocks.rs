@@ -12,10 +12,11 @@ use bio::{BufCmd, IoError, IoResult};
 
 use crate::core::Core;
 use crate::core::event::{Action, Unit};
+use crate::core::parts::commit::{Then, Write};
 use crate::core::parts::counts::Cause;
 use crate::core::parts::flushes::Who;
 use crate::core::parts::leg::{Failure, LegSet, LegState};
-use crate::core::parts::membership::{Membership, Then, Write};
+use crate::core::parts::membership::Membership;
 use crate::core::parts::news::News;
 use crate::core::parts::requests::LegErrors;
 use crate::format::superblock_place;

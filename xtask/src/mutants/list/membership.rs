@@ -8,6 +8,7 @@ const PARTS_REGION: &str = "dm-mirror/src/core/parts/region.rs";
 const STEPS_READ: &str = "dm-mirror/src/core/steps/read.rs";
 const PARTS_LOSS: &str = "dm-mirror/src/core/parts/loss.rs";
 const STEPS_LOSS: &str = "dm-mirror/src/core/steps/loss.rs";
+const PARTS_COMMIT: &str = "dm-mirror/src/core/parts/commit.rs";
 const PARTS_MEMBERSHIP: &str = "dm-mirror/src/core/parts/membership.rs";
 const STEPS_WRITE: &str = "dm-mirror/src/core/steps/write.rs";
 const STEPS_START: &str = "dm-mirror/src/core/steps/start.rs";
@@ -251,8 +252,8 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a leg is taken back before the commit that failed there is over",
         rule: "a leg that owes requests is not taken back",
-        file: PARTS_MEMBERSHIP,
-        edits: &[("|| failed(commit))", "|| failed(commit) && false)")],
+        file: PARTS_COMMIT,
+        edits: &[("|| failed(self)", "|| failed(self) && false")],
     },
     Mutant {
         name: "what was parked before the last leg lost it is acknowledged",

@@ -9,7 +9,7 @@ const STEPS_WRITE: &str = "dm-mirror/src/core/steps/write.rs";
 const STEPS_STOP: &str = "dm-mirror/src/core/steps/stop.rs";
 const IO: &str = "dm-mirror/src/io/mod.rs";
 const STEPS_READ: &str = "dm-mirror/src/core/steps/read.rs";
-const PARTS_RANGE: &str = "dm-mirror/src/core/parts/range.rs";
+const PARTS_RANGE: &str = "dm-mirror/src/core/parts/range/mod.rs";
 const STEPS_LEG_OUT: &str = "dm-mirror/src/core/steps/leg_out.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
@@ -60,8 +60,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "Nobody overtakes",
         file: PARTS_RANGE,
         edits: &[(
-            "self.latest_before(&asks, From::Start);",
-            "self.latest_before(&asks, From::Start)
+            "self.latest_before(&asks, Begin::Latest);",
+            "self.latest_before(&asks, Begin::Latest)
                 .filter(|(at, _)| self.entry(*at).waiter.is_none());",
         )],
     },

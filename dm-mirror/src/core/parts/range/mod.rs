@@ -14,9 +14,11 @@
 //!
 //! - A request waits for every *earlier* one that conflicts, granted or not; so nobody
 //!   overtakes, nobody starves, and waits cannot form a circle.
-//! - Who waits is known to *one* of those it waits for, the latest. When that one is released
-//!   the search goes on from its place. So neither the requests in flight elsewhere nor those
-//!   that wait for the same sectors make a request dearer.
+//! - A waiter is registered with *one* of the requests that it waits for, the latest. When
+//!   that one is released, the waiter's search goes on from its place in the list. So a
+//!   request costs the same however many are in flight elsewhere, and however many wait for
+//!   the same sectors.
+//! - A release allocates nothing: whoever grows one table makes room in the others.
 
 use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
@@ -28,16 +30,17 @@ use bio::Extent;
 /// Ranges that fit without growing the tables, which are heap allocations.
 const RANGES_EXPECTED: usize = 128;
 
-/// The mirror is cut into pieces of so many sectors, to look for ranges by their place ...
+/// The mirror is cut into pieces of this many sectors. Ranges are found by the pieces that they
+/// touch.
 const PIECE: u64 = 256;
 
-/// ... in so many rows, each for all pieces whose number has the same rest ...
+/// Piece *n* belongs to row *n* modulo this.
 const ROWS: usize = 256;
 
-/// ... and one more for ranges that touch more than [`PIECES_MAX`] pieces.
+/// The row of all ranges that touch more than [`PIECES_MAX`] pieces.
 const WIDE: u16 = ROWS as u16;
 
-/// In how many rows a range can be.
+/// How many rows a range can be in.
 const PIECES_MAX: usize = 2;
 
 /// No entry.
@@ -68,7 +71,7 @@ pub(crate) struct RangeLock<W> {
     free: Vec<u32>,
     /// The latest entry of each row: of all, and of those that exclude.
     rows: [[u32; KINDS]; ROWS + 1],
-    /// Those who wait for nobody any more.
+    /// Waiters that nothing stands against any more: the earliest comes first.
     ready: BinaryHeap<Reverse<Ticket>>,
     next: u64,
     /// How many entries were looked at, in all.
@@ -76,8 +79,8 @@ pub(crate) struct RangeLock<W> {
     looked_at: core::cell::Cell<u64>,
 }
 
-/// A row has two lists: of all its entries, and of those that exclude. A read looks at the
-/// second one only.
+/// A row has two lists: one of all its entries, and one of those that exclude. A read looks
+/// at the second one only.
 const KINDS: usize = 2;
 const ALL: usize = 0;
 const EXCLUSIVE: usize = 1;
@@ -85,12 +88,14 @@ const EXCLUSIVE: usize = 1;
 /// What was asked for.
 #[derive(Clone, Copy, Debug)]
 struct Asks {
+    /// How many came before it.
     number: u64,
     extent: Extent,
     rows: Rows,
     mode: Mode,
 }
 
+/// A range that is held or waited for.
 #[derive(Debug)]
 struct Entry<W> {
     asks: Asks,
@@ -106,6 +111,7 @@ struct Entry<W> {
     found_in: u16,
 }
 
+/// Its neighbours in one list.
 #[derive(Clone, Copy, Debug)]
 struct Links {
     earlier: u32,
@@ -115,7 +121,7 @@ struct Links {
 /// The neighbours in each row and list that an entry is in.
 type AllLinks = [[Links; KINDS]; PIECES_MAX];
 
-/// The rows that a range is in; twice the same for one that is in one row.
+/// The rows that a range is in. One that is in a single row has it twice.
 #[derive(Clone, Copy, Debug)]
 struct Rows([u16; PIECES_MAX]);
 
@@ -129,11 +135,13 @@ impl Rows {
         if wide { Rows([WIDE; PIECES_MAX]) } else { Rows([row(first), row(last)]) }
     }
 
+    /// Each row once.
     #[inline]
     fn each(&self) -> &[u16] {
         if self.0[0] == self.0[1] { &self.0[..1] } else { &self.0 }
     }
 
+    /// Whether the range touches too many pieces to be in their rows.
     #[inline]
     fn is_wide(self) -> bool {
         self.0[0] == WIDE
@@ -146,13 +154,13 @@ impl Rows {
     }
 }
 
-/// Where the search for somebody to wait for goes on.
+/// Where a search for an earlier request begins.
 #[derive(Clone, Copy)]
-enum From {
-    /// At the latest of all.
-    Start,
-    /// In this row, at this entry; then in the rows that follow.
-    Row(u16, u32),
+enum Begin {
+    /// At the latest entry of the first row.
+    Latest,
+    /// In this row at this entry; the rows after it are searched from their latest entries.
+    At(u16, u32),
 }
 
 impl<W> RangeLock<W> {
@@ -178,7 +186,7 @@ impl<W> RangeLock<W> {
         let number = self.next;
         self.next += 1;
         let asks = Asks { number, extent, rows: Rows::of(extent), mode };
-        let before = self.latest_before(&asks, From::Start);
+        let before = self.latest_before(&asks, Begin::Latest);
         let (waiter, granted) = match before {
             Some(_) => (Some(waiter), None),
             None => (None, Some(waiter)),
@@ -189,12 +197,19 @@ impl<W> RangeLock<W> {
         let entry = Entry { asks, waiter, links, waited_for_by, next_waiting, found_in };
         match self.entries.get_mut(at as usize) {
             Some(place) => *place = Some(entry),
-            None => self.entries.push(Some(entry)),
+            None => self.grow(entry),
         }
         if let Some((before, row)) = before {
             self.wait_for(at, before, row);
         }
         (Ticket { number, entry: at }, granted)
+    }
+
+    fn grow(&mut self, entry: Entry<W>) {
+        self.entries.push(Some(entry));
+        let count = self.entries.len();
+        self.free.reserve(count - self.free.len());
+        self.ready.reserve(count - self.ready.len());
     }
 
     /// Gives a granted range back. Panics if it is not held.
@@ -210,7 +225,7 @@ impl<W> RangeLock<W> {
             let &Entry { asks: waits, next_waiting, found_in, .. } = self.entry(waiting);
             let earlier = || links[asks.rows.place(found_in)][kind_for(waits.mode)].earlier;
             let from =
-                if waits.rows.is_wide() { From::Start } else { From::Row(found_in, earlier()) };
+                if waits.rows.is_wide() { Begin::Latest } else { Begin::At(found_in, earlier()) };
             match self.latest_before(&waits, from) {
                 Some((before, row)) => self.wait_for(waiting, before, row),
                 None => {
@@ -249,7 +264,7 @@ impl<W> RangeLock<W> {
 
     /// An entry that came before and conflicts, and the row in which it was found: the
     /// latest of a row, and the rows one after the other.
-    fn latest_before(&self, asks: &Asks, from: From) -> Option<(u32, u16)> {
+    fn latest_before(&self, asks: &Asks, from: Begin) -> Option<(u32, u16)> {
         if asks.rows.is_wide() {
             return Some((self.latest_of_all(asks)?, WIDE));
         }
@@ -257,11 +272,11 @@ impl<W> RangeLock<W> {
         let mut from = from;
         for &row in asks.rows.each().iter().chain(&[WIDE]) {
             let mut at = match from {
-                From::Row(begun, _) if begun != row => continue,
-                From::Row(_, at) => at,
-                From::Start => self.rows[usize::from(row)][kind],
+                Begin::At(begun, _) if begun != row => continue,
+                Begin::At(_, at) => at,
+                Begin::Latest => self.rows[usize::from(row)][kind],
             };
-            from = From::Start;
+            from = Begin::Latest;
             while at != NONE {
                 #[cfg(test)]
                 self.looked_at.update(|count| count + 1);
