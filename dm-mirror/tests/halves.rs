@@ -11,6 +11,9 @@ use rig::LENGTH;
 use rig::recorded::{Ask, Recorded, Survives};
 use sim::{Landed, Outcome, Presence, Random};
 
+/// A half starts without the other one.
+const ALONE: &str = " 1 start_degraded=run";
+
 /// So many stories.
 const SEEDS: u64 = 60;
 
@@ -79,7 +82,7 @@ impl Story {
 
     /// The same, and nothing is written.
     fn alone(self, half: impl Fn(usize) -> bool) -> Story {
-        let story = self.start_anew(half, " 1 start_degraded=run");
+        let story = self.start_anew(half, ALONE);
         assert!(story.rig.runs(), "{}", story.rig.target.status());
         story
     }
@@ -201,10 +204,9 @@ fn apart(first: impl Fn(&Recorded)) -> Recorded {
     let rig = Recorded::new(2);
     first(&rig);
     rig.rest();
-    let alone = " 1 start_degraded=run";
-    let rig = rig.crash_in_order(&[0, 1], &[true, false], alone);
+    let rig = rig.crash_in_order(&[0, 1], &[true, false], ALONE);
     rig.rest();
-    let mut rig = rig.crash_in_order(&[0, 1], &[false, true], alone);
+    let mut rig = rig.crash_in_order(&[0, 1], &[false, true], ALONE);
     rig.settle();
     rig.put(3, 1, 9);
     rig.rest();
@@ -319,12 +321,11 @@ fn both_wrote() -> Recorded {
     let mut rig = Recorded::new(2);
     rig.put(0, LENGTH, 1);
     rig.rest();
-    let alone = " 1 start_degraded=run";
-    let mut rig = rig.crash_in_order(&[0, 1], &[true, false], alone);
+    let mut rig = rig.crash_in_order(&[0, 1], &[true, false], ALONE);
     rig.settle();
     rig.put(3, 1, 7);
     rig.rest();
-    let mut rig = rig.crash_in_order(&[0, 1], &[false, true], alone);
+    let mut rig = rig.crash_in_order(&[0, 1], &[false, true], ALONE);
     rig.settle();
     rig.put(40, 1, 9);
     rig.rest();
@@ -386,12 +387,11 @@ fn a_half_that_a_person_fails_as_it_returns_is_given_what_it_wrote_alone() {
 /// before it has a superblock of that session. So it is the loser's only way to start.
 #[test]
 fn a_loser_does_not_start_with_a_leg_that_was_in_sync_and_has_failed() {
-    let alone = " 1 start_degraded=run";
     let mut rig = Recorded::new(3);
     rig.rest();
     for leg in [0, 1] {
         let there = [leg == 0, leg == 1, true];
-        rig = rig.crash_and_start(&[Survives::Durable; 3], &there, alone);
+        rig = rig.crash_and_start(&[Survives::Durable; 3], &there, ALONE);
         let before = rig.superblock(2).generation;
         rig.until(|rig| rig.superblock(leg).generation != before);
         assert_eq!(rig.superblock(2).generation, before);
@@ -415,15 +415,14 @@ fn a_loser_does_not_start_with_a_leg_that_was_in_sync_and_has_failed() {
 /// of the same number, of which a crash loses that sector.
 #[test]
 fn what_is_left_of_a_torn_superblock_is_not_made_whole_by_what_tells_a_half_that_it_lost() {
-    let alone = " 1 start_degraded=run";
     let mut rig = Recorded::new(3);
     rig.put(0, LENGTH, 1);
     rig.rest();
-    let mut rig = rig.crash_in_order(&[0, 1, 2], &[true, false, false], alone);
+    let mut rig = rig.crash_in_order(&[0, 1, 2], &[true, false, false], ALONE);
     rig.settle();
     rig.put(3, 1, 7);
     rig.rest();
-    let mut rig = rig.crash_in_order(&[0, 1, 2], &[false, true, true], alone);
+    let mut rig = rig.crash_in_order(&[0, 1, 2], &[false, true, true], ALONE);
     rig.settle();
     rig.put(40, 1, 9);
     rig.rest();

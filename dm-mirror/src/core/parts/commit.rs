@@ -96,7 +96,6 @@ impl Commit {
 
     /// Whether a superblock is on its way to this leg, or has failed there.
     pub(super) fn awaits(&self, leg: usize) -> bool {
-        let failed = |commit: &Commit| commit.failed.iter().any(|(it, _)| *it == leg);
-        self.left.contains(leg) || failed(self)
+        self.left.contains(leg) || self.failed.iter().any(|(it, _)| *it == leg)
     }
 }

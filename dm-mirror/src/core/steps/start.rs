@@ -239,9 +239,8 @@ impl Core {
                 continue;
             };
             let Some((found, _)) = member(leg) else { continue };
-            let known =
-                plan.newest.entry(id).is_some_and(|it| it.uuid == found.superblock.own().uuid);
-            if known {
+            // Else it is a stranger in the member's place.
+            if plan.newest.entry_of(&found.superblock).is_some() {
                 if matches!(plan.role(id), Role::KeptOut { .. }) {
                     membership.found(leg, found, found.superblock.incarnation);
                 }

@@ -43,8 +43,7 @@ impl<'a> Candidate<'a> {
 
     /// What its record says of another member, if it means the same disk.
     pub(super) fn entry_of(self, other: Candidate<'_>) -> Option<&'a MemberEntry> {
-        let entry = self.superblock().entry(other.id())?;
-        (entry.uuid == other.own().uuid).then_some(entry)
+        self.superblock().entry_of(other.superblock())
     }
 
     /// Whether both once were of one mirror at one time: they remember a generation in

@@ -231,7 +231,13 @@ impl Superblock {
         self.members[member.index()].as_ref()
     }
 
-    /// The same, to be changed.
+    /// What this superblock says of the member that another one lies on, if both mean the
+    /// same disk.
+    pub fn entry_of(&self, other: &Superblock) -> Option<&MemberEntry> {
+        self.entry(other.member()).filter(|entry| entry.uuid == other.own().uuid)
+    }
+
+    /// What this superblock says of a member, to be changed.
     pub fn entry_mut(&mut self, member: MemberId) -> Option<&mut MemberEntry> {
         self.members[member.index()].as_mut()
     }

@@ -71,7 +71,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a stranger is taken for the member whose place it has",
         rule: "one whose place the newest record gives to another disk",
         file: ASSEMBLE_CANDIDATE,
-        edits: &[("(entry.uuid == other.own().uuid).then_some(entry)", "Some(entry)")],
+        edits: &[("entry_of(other.superblock())", "entry(other.id())")],
     },
     Mutant {
         name: "the base of a member is forgotten",

@@ -253,7 +253,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a leg is taken back before the commit that failed there is over",
         rule: "a leg that owes requests is not taken back",
         file: PARTS_COMMIT,
-        edits: &[("|| failed(self)", "|| failed(self) && false")],
+        edits: &[(" || self.failed.iter()", " || false && self.failed.iter()")],
     },
     Mutant {
         name: "what was parked before the last leg lost it is acknowledged",

@@ -1,6 +1,7 @@
 //! The lock against a plain one, and what a request costs.
 
 use bio::{Extent, Sector, Sectors};
+use sim::Random;
 
 use super::*;
 
@@ -94,13 +95,8 @@ fn some_extent(random: &mut impl FnMut(u64) -> u64) -> Extent {
 #[test]
 fn ranges_are_granted_as_by_a_list_in_order_of_arrival() {
     for seed in 1..400_u64 {
-        let mut state = seed;
-        let mut random = |below: u64| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            state % below
-        };
+        let mut random = Random::new(seed);
+        let mut random = |below| random.below(below);
         let (mut ranges, mut plain, mut held) = (RangeLock::new(), Plain::default(), Vec::new());
         for name in 0..200_u64 {
             let extent = some_extent(&mut random);
