@@ -1,0 +1,36 @@
+// Chapter: a cache that was lost.
+
+import { told, type Chapter } from "./chapter.js";
+
+export const cache: Chapter = {
+  id: "cache",
+  title: "A cache that was lost",
+  idea: "A flush that succeeds proves nothing if the cache was lost before it.",
+  text: [
+    "A disk may reset itself: its cache is empty, and no request fails. The next flush succeeds, since there is nothing left to do. What was acknowledged before is gone.",
+    "The driver counts the resets. The mirror takes such a leg out before it acknowledges anything more (R4), if another leg has the data.",
+    "Let a write complete on both legs, and let one of them lose its cache at the next request.",
+  ],
+  scenario: "two",
+  bug: "",
+  path: [],
+  goals: [
+    {
+      text: "A leg lost its cache",
+      reached: ({ state }) => {
+        
+        return told(state, "loses its cache");
+      },
+    },
+    {
+      text: "The mirror noticed: that leg is out",
+      reached: ({ state }) => {
+        
+        return told(state, "loses its cache") && state.legs.some((leg) => leg.standing === "out" || leg.standing === "coming");
+      },
+    },
+  ],
+  after: [
+    "If the last leg loses its cache, there is nothing to fall back to. Then the client is told: at least one later flush fails before any later flush succeeds.",
+  ],
+};

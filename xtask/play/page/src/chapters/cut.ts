@@ -1,0 +1,43 @@
+// Chapter: a power cut and the map.
+
+import { differ, type Chapter } from "./chapter.js";
+
+export const cut: Chapter = {
+  id: "cut",
+  title: "A power cut and the map",
+  idea: "A crash costs the copying of what may differ, and no more.",
+  text: [
+    "One leg has the new data, the other has the old. The client has heard of nothing yet: for a write that was never acknowledged, old and new are both right. But they must not *alternate*.",
+    "Cut the power now. Whatever was in a volatile cache may be gone.",
+    "At the next start the maps say which regions may differ. Those are *unsettled*: they answer no read until they were copied from one leg to the other, and flushed (R6, R7).",
+  ],
+  scenario: "two",
+  bug: "",
+  path: [],
+  goals: [
+    {
+      text: "The power failed while the legs differed",
+      reached: (seen) => {
+        const { state } = seen;
+        return state.boots > 1 && (seen.before === null || differ(seen.before));
+      },
+    },
+    {
+      text: "After the start a region is unsettled",
+      reached: ({ state }) => {
+        
+        return state.boots > 1 && state.legs.some((leg) => leg.memory.some((it) => it.unsettled));
+      },
+    },
+    {
+      text: "The legs are equal again, and nothing is unsettled",
+      reached: ({ state }) => {
+        
+        return state.boots > 1 && state.life === "running" && !differ(state) && !state.legs.some((leg) => leg.memory.some((it) => it.unsettled));
+      },
+    },
+  ],
+  after: [
+    "The region that was dirty was copied. The one that was clean was not even read.",
+  ],
+};

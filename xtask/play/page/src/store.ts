@@ -1,0 +1,316 @@
+// The store: which run is shown, at which place, and what a reader may do about it.
+//
+// Place: between the views, which draw `show` and call the methods, and the engine.
+// Rules: a state is never made up, only asked for. Requests for another place that come while
+// one is on its way replace each other: the last one counts. What was answered for a run that
+// is no longer shown is dropped (`turn`).
+
+import type { Ask, List, Option, State, Stamp } from "./api.js";
+import { chapterOf, type Chapter } from "./chapters/index.js";
+import { Engine, Panic } from "./engine.js";
+import * as link from "./link.js";
+import { choices, type Choices, type Opened } from "./options.js";
+import { lastPlace, pathTo, placeOf, runOf, type Run } from "./run.js";
+
+/** What is beside the stage. */
+export type Tab = "chapters" | "hunt" | "free";
+
+/** All that the views draw. */
+export interface Show {
+  list: List | null;
+  scenario: string;
+  bug: string;
+  state: State | null;
+  /** What was shown one step before, if that is known: what changed is marked. */
+  before: State | null;
+  run: Run;
+  at: number;
+  choices: Choices | null;
+  opened: Opened | null;
+  playing: boolean;
+  /** Steps a second. */
+  speed: number;
+  /** Whether chance may pick faults, crashes and stops. */
+  faults: boolean;
+  tab: Tab;
+  chapter: Chapter | null;
+  /** The chapter's goals that were reached, by their index. */
+  reached: ReadonlySet<number>;
+  /** A panic of the module, with the path that led to it. */
+  panic: { text: string; path: number[] } | null;
+  /** Why nothing can be shown at all. */
+  broken: string | null;
+  /** For everybody, and for those who hear the page. */
+  notice: string;
+  help: boolean;
+}
+
+/** How many steps a run by chance from a seed may have. */
+const STEPS_MAX = 100_000;
+
+const NOTHING: Run = { path: [], places: [0] };
+
+export class Store {
+  show: Show = {
+    list: null,
+    scenario: "",
+    bug: "",
+    state: null,
+    before: null,
+    run: NOTHING,
+    at: 0,
+    choices: null,
+    opened: null,
+    playing: false,
+    speed: 2,
+    faults: true,
+    tab: "chapters",
+    chapter: null,
+    reached: new Set(),
+    panic: null,
+    broken: null,
+    notice: "",
+    help: false,
+  };
+
+  private readonly hears = new Set<() => void>();
+  /** Counts the runs that were begun: an answer for an earlier one is void. */
+  private turn = 0;
+  private busy = false;
+  /** The place to go to once the question on its way is answered. */
+  private wanted: number | null = null;
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  private written = "";
+
+  constructor(readonly engine: Engine) {}
+
+  /** Calls `hear` after each change, until the returned function is called. */
+  subscribe(hear: () => void): () => void {
+    this.hears.add(hear);
+    return () => this.hears.delete(hear);
+  }
+
+  set(change: Partial<Show>): void {
+    this.show = { ...this.show, ...change };
+    for (const hear of this.hears) hear();
+  }
+
+  say(notice: string): void {
+    this.set({ notice });
+  }
+
+  /** Asks what there is, and opens what the address names. */
+  async begin(): Promise<void> {
+    try {
+      this.set({ list: await this.engine.ask({ do: "list" }) });
+      await this.open(location.hash);
+    } catch (why) {
+      this.set({ broken: String(why) });
+    }
+    addEventListener("hashchange", () => {
+      if (location.hash !== this.written) void this.open(location.hash);
+    });
+  }
+
+  /** Opens what a link names; without one, the first chapter. */
+  async open(hash: string): Promise<void> {
+    const asked = link.parse(hash);
+    const chapter = chapterOf(asked.chapter);
+    if (asked.scenario === null) return this.begin_chapter(chapter ?? chapterOf(null)!);
+    if (!this.show.list?.scenarios.some(({ id }) => id === asked.scenario)) {
+      await this.begin_chapter(chapterOf(null)!);
+      return this.say(`There is no scenario “${asked.scenario}”: here is the first chapter.`);
+    }
+    const known = this.show.list.bugs.some(({ id }) => id === asked.bug);
+    const bug = known ? asked.bug : "";
+    const tab = chapter ? "chapters" : bug ? "hunt" : "free";
+    this.set({ tab, chapter: chapter ?? this.show.chapter, reached: new Set() });
+    if (asked.seed !== null) return this.by_seed(asked.scenario, bug, asked.seed);
+    await this.load(asked.scenario, bug, asked.path ?? [], asked.at);
+    if (!known) this.say(`There is no bug “${asked.bug}”: the mirror runs as it is.`);
+  }
+
+  /** Begins a chapter at its start position. */
+  async begin_chapter(chapter: Chapter): Promise<void> {
+    this.set({ tab: "chapters", chapter, reached: new Set() });
+    await this.load(chapter.scenario, chapter.bug, chapter.path, null);
+  }
+
+  /** The run that chance makes of a seed, shown from its beginning. */
+  async by_seed(scenario: string, bug: string, seed: number): Promise<void> {
+    const turn = this.restart(scenario, bug);
+    const by_chance = { path: [], seed, steps: STEPS_MAX, faults: true };
+    const end = await this.ask({ do: "chance", scenario, bug, ...by_chance }, turn);
+    if (end) await this.unroll(end, turn, 0);
+  }
+
+  /** A run by its path, shown at a place; at its end without one. */
+  async load(scenario: string, bug: string, path: number[], at: number | null): Promise<void> {
+    const turn = this.restart(scenario, bug);
+    const end = await this.ask({ do: "look", scenario, bug, path }, turn);
+    if (end) await this.unroll(end, turn, at);
+  }
+
+  private restart(scenario: string, bug: string): number {
+    this.pause();
+    this.turn += 1;
+    this.wanted = null;
+    this.busy = false;
+    this.set({ scenario, bug, panic: null, opened: null, before: null, notice: "" });
+    return this.turn;
+  }
+
+  private async unroll(end: State, turn: number, at: number | null): Promise<void> {
+    const run = runOf(end);
+    if (at === null || at >= lastPlace(run)) return this.arrive(end, run, null);
+    const { scenario, bug } = this.show;
+    const state = await this.ask({ do: "look", scenario, bug, path: pathTo(run, at) }, turn);
+    if (state) this.arrive(state, run, null);
+  }
+
+  /** Goes to a place of the run that is known. */
+  async go(place: number): Promise<void> {
+    const { run, scenario, bug } = this.show;
+    place = Math.max(0, Math.min(place, lastPlace(run)));
+    this.wanted = place;
+    if (this.busy) return;
+    this.busy = true;
+    const turn = this.turn;
+    while (this.wanted !== null && turn === this.turn) {
+      const next: number = this.wanted;
+      this.wanted = null;
+      if (next === this.show.at) continue;
+      const state = await this.ask({ do: "look", scenario, bug, path: pathTo(run, next) }, turn);
+      const before = next === this.show.at + 1 ? this.show.state : null;
+      if (state && turn === this.turn) this.arrive(state, run, before);
+    }
+    if (turn === this.turn) this.busy = false;
+  }
+
+  back(): void {
+    this.pause();
+    void this.go((this.wanted ?? this.show.at) - 1);
+  }
+
+  forth(): void {
+    this.pause();
+    void this.go((this.wanted ?? this.show.at) + 1);
+  }
+
+  /** Lets this happen next. What was known to follow is forgotten. */
+  async choose(option: Option): Promise<void> {
+    const { state, scenario, bug } = this.show;
+    if (!state) return;
+    this.pause();
+    const path = [...state.path, ...option.path];
+    await this.step({ do: "look", scenario, bug, path });
+  }
+
+  /** Lets chance make a step. */
+  async chance(): Promise<void> {
+    const { state, scenario, bug, faults } = this.show;
+    if (!state?.ask) return;
+    const seed = Math.floor(Math.random() * 2 ** 32);
+    await this.step({ do: "chance", scenario, bug, path: state.path, seed, steps: 1, faults });
+  }
+
+  private async step(ask: Extract<Ask, { do: "look" | "chance" }>): Promise<void> {
+    if (this.busy) return;
+    this.busy = true;
+    const turn = this.turn;
+    const before = this.show.state;
+    const state = await this.ask(ask, turn);
+    if (turn !== this.turn) return;
+    this.busy = false;
+    if (state) this.arrive(state, runOf(state), before);
+  }
+
+  private async ask(ask: Extract<Ask, { do: "look" | "chance" }>, turn: number): Promise<State | null> {
+    try {
+      const state = await this.engine.ask(ask);
+      return turn === this.turn ? state : null;
+    } catch (why) {
+      if (turn !== this.turn) return null;
+      this.pause();
+      this.busy = false;
+      if (why instanceof Panic) this.set({ panic: { text: why.message, path: ask.path } });
+      else this.set({ broken: String(why) });
+      return null;
+    }
+  }
+
+  private arrive(state: State, run: Run, before: State | null): void {
+    const at = placeOf(run, state);
+    const { chapter, reached } = this.show;
+    const seen = { state, before };
+    const fresh = chapter?.goals.flatMap((goal, index) => (goal.reached(seen) ? [index] : [])) ?? [];
+    const applies = this.show.tab === "chapters" && chapter?.scenario === this.show.scenario;
+    const more = applies && fresh.some((index) => !reached.has(index));
+    this.set({
+      state,
+      before,
+      run,
+      at,
+      opened: null,
+      panic: null,
+      choices: choices(state, null),
+      reached: more ? new Set([...reached, ...fresh]) : reached,
+      notice: more ? "A goal of this chapter is reached." : "",
+    });
+    this.write();
+    if (state.over && at === lastPlace(run)) this.pause();
+  }
+
+  /** The link to what is shown: the whole run that is known, and the place in it. */
+  here(): string {
+    const { scenario, bug, run, at, chapter, tab } = this.show;
+    return link.format({
+      scenario,
+      bug,
+      chapter: tab === "chapters" ? (chapter?.id ?? null) : null,
+      path: run.path,
+      at: at === lastPlace(run) ? null : at,
+      seed: null,
+    });
+  }
+
+  private write(): void {
+    this.written = this.here();
+    history.replaceState(null, "", this.written);
+  }
+
+  /** Opens a request, so that all its ends are shown; the same one again closes it. */
+  toggle(opened: Opened | null): void {
+    const { state, opened: was } = this.show;
+    const same = opened && was?.leg === opened.leg && was.request === opened.request;
+    const now = same ? null : opened;
+    this.set({ opened: now, choices: state && choices(state, now) });
+  }
+
+  play_or_pause(): void {
+    if (this.show.playing) return this.pause();
+    this.set({ playing: true });
+    void this.play();
+  }
+
+  pause(): void {
+    if (this.timer) clearTimeout(this.timer);
+    this.timer = null;
+    if (this.show.playing) this.set({ playing: false });
+  }
+
+  /** What is known to follow comes first; then chance goes on. */
+  private async play(): Promise<void> {
+    const { run, at, state } = this.show;
+    if (!this.show.playing) return;
+    if (at < lastPlace(run)) await this.go(at + 1);
+    else if (state?.ask) await this.chance();
+    else return this.pause();
+    if (this.show.playing) this.timer = setTimeout(() => void this.play(), 1000 / this.show.speed);
+  }
+}
+
+/** Whether two stamps say the same. */
+export function same(a: Stamp | null, b: Stamp | null): boolean {
+  return a?.text === b?.text && a?.write === b?.write;
+}

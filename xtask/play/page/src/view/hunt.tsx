@@ -1,0 +1,119 @@
+// Plant a bug: take a rule out of the mirror, look for a run that breaks a promise by hand, or
+// have one searched for.
+
+import { useEffect, useRef, useState } from "preact/hooks";
+
+import { hunt, type End, type Progress } from "../hunt.js";
+import type { Show, Store } from "../store.js";
+import { Icon } from "./icon.js";
+import { plural } from "./parts.js";
+
+type Search = { state: "idle" } | { state: "running"; progress: Progress } | { state: "over"; progress: Progress; end: End };
+
+const NONE: Progress = { runs: 0, steps: 0 };
+
+export function Hunt({ store, show }: { store: Store; show: Show }) {
+  const [search, setSearch] = useState<Search>({ state: "idle" });
+  const stop = useRef(false);
+  useEffect(() => () => void (stop.current = true), []);
+  const { list, scenario, bug } = show;
+  if (!list) return null;
+  const planted = list.bugs.find(({ id }) => id === bug);
+
+  const plant = (id: string) => {
+    stop.current = true;
+    setSearch({ state: "idle" });
+    void store.load(scenario, id, [], null);
+  };
+  const change = (id: string) => {
+    stop.current = true;
+    setSearch({ state: "idle" });
+    void store.load(id, bug, [], null);
+  };
+  const start = async () => {
+    stop.current = false;
+    let progress = NONE;
+    setSearch({ state: "running", progress });
+    const seed = 1;
+    const tell = (now: Progress) => {
+      progress = now;
+      if (!stop.current) setSearch({ state: "running", progress });
+    };
+    try {
+      const end = await hunt(store.engine, scenario, bug, seed, () => stop.current, tell);
+      setSearch({ state: "over", progress, end });
+      if (end.how === "found") await store.load(scenario, bug, end.found.path, 0);
+    } catch (why) {
+      store.set({ broken: String(why) });
+    }
+  };
+
+  return (
+    <article class="hunt">
+      <h2>Plant a bug</h2>
+      <p>
+        Take one rule out of the mirror. Then break a promise: choose what happens next, fail a
+        request, cut the power. The oracle notices. Or have the simulator search.
+      </p>
+      <label class="field">
+        scenario
+        <select value={scenario} onChange={(event) => change(event.currentTarget.value)}>
+          {list.scenarios.map(({ id, title }) => (
+            <option value={id}>{title}</option>
+          ))}
+        </select>
+      </label>
+      <fieldset class="bugs">
+        <legend>what is taken out</legend>
+        {list.bugs.map(({ id, name, rule }) => (
+          <label class={id === bug ? "chosen" : ""}>
+            <input type="radio" name="bug" value={id} checked={id === bug} onChange={() => plant(id)} />
+            <span>
+              {name} <small>{rule}</small>
+            </span>
+          </label>
+        ))}
+      </fieldset>
+      <p class="buttons">
+        {search.state === "running" ? (
+          <button type="button" class="stop" onClick={() => (stop.current = true)}>
+            <Icon name="stop" /> stop
+          </button>
+        ) : (
+          <button type="button" class="search" onClick={() => void start()}>
+            <Icon name="search" /> search for a run that breaks a promise
+          </button>
+        )}
+      </p>
+      <p class="progress" role="status">
+        {told(search, planted?.id ?? "")}
+      </p>
+      {search.state === "over" && search.end.how === "found" && (
+        <>
+          <p class="text">{search.end.found.violation}</p>
+          <p>The run stands at its beginning. Step through it (→), or play it.</p>
+          <p class="buttons">
+            <button type="button" onClick={() => store.play_or_pause()}>
+              <Icon name="play" /> play it
+            </button>
+          </p>
+        </>
+      )}
+    </article>
+  );
+}
+
+function told(search: Search, bug: string): string {
+  if (search.state === "idle") return "";
+  const { runs, steps } = search.progress;
+  const so = `${plural(runs, "run")}, ${plural(steps, "step")}`;
+  if (search.state === "running") return `searching: ${so}, nothing yet${bug ? "" : "; nothing is planted, so nothing should be found"}`;
+  switch (search.end.how) {
+    case "stopped":
+      return `stopped: ${so}, nothing found`;
+    case "panic":
+      return `the run of seed ${search.end.seed} ended in a panic: an assertion noticed. ${search.end.text}`;
+    case "found":
+      return `found in ${so}: seed ${search.end.found.seed}, shortened to ${plural(search.end.found.path.length, "decision")}`;
+  }
+}

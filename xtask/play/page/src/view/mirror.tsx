@@ -1,0 +1,159 @@
+// What the clients asked for and were told, what the mirror has in hand, and what may happen
+// that concerns no single leg.
+//
+// Place: drawn by `stage.tsx`, above the legs: a request comes from the top.
+
+import type { Kind, Request, TxState, UserOp } from "../api.js";
+import type { Choice } from "../options.js";
+import type { Show, Store } from "../store.js";
+import type { IconName } from "./icon.js";
+import { OptionButton, range } from "./parts.js";
+
+/** How many of the clients' requests are shown. */
+const USER_SHOWN = 6;
+
+const ENDS: Record<UserOp["state"], { sign: string; word: string; text: string }> = {
+  open: { sign: "…", word: "open", text: "waits for its answer" },
+  done: { sign: "✓", word: "done", text: "acknowledged" },
+  failed: { sign: "✕", word: "failed", text: "failed" },
+  lost: { sign: "⌀", word: "lost", text: "its machine went down" },
+};
+
+export function Clients({ show }: { show: Show }) {
+  const all = show.state!.user;
+  const shown = all.slice(-USER_SHOWN);
+  return (
+    <section class="clients" aria-label="clients">
+      <h3>Clients</h3>
+      {all.length === 0 && <p class="nothing">nothing was asked for yet</p>}
+      <ul>
+        {shown.map((op) => {
+          const { sign, word, text } = ENDS[op.state];
+          const told = op.text || text;
+          return (
+            <li class={`op is-${op.state}`} key={`${op.id}${op.state}`} title={`${op.cmd}: ${text}`}>
+              <b class={/^(write|fua|discard)/.test(op.cmd) ? `tag write-${op.id % 6}` : "tag"}>{name(op)}</b>
+              <span>
+                {op.cmd}
+                {op.count > 0 && ` ${range(op.start, op.count)}`}
+              </span>
+              <span class="end">
+                <i aria-hidden="true">{sign}</i> {told}
+                <span class="unseen">, {word}</span>
+              </span>
+            </li>
+          );
+        })}
+      </ul>
+    </section>
+  );
+}
+
+function name(op: UserOp): string {
+  return `${op.cmd[0] ?? ""}${op.id}`;
+}
+
+export function Mirror({ show }: { show: Show }) {
+  const { life, why, generation, requests, boots } = show.state!;
+  return (
+    <section class="mirror" aria-label="the mirror">
+      <h3>
+        The mirror <span class={`badge life-${life}`}>{life}</span>
+        {generation && (
+          <small>
+            generation <code>{generation.slice(0, 8)}</code>
+          </small>
+        )}
+        {boots > 1 && <small>start {boots}</small>}
+      </h3>
+      {why && <p class="why">{why}</p>}
+      {requests.length === 0 && <p class="nothing">has nothing in hand</p>}
+      <ul>
+        {requests.map((request) => (
+          <InHand request={request} key={request.id} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function InHand({ request }: { request: Request }) {
+  return (
+    <li class={`in-hand${request.own ? " own" : ""}`}>
+      <span class="what">
+        {request.own ? "its own " : ""}
+        {request.cmd}
+        {request.count > 0 && ` ${range(request.start, request.count)}`}
+      </span>
+      <span class={`phase${/park/.test(request.phase) ? " parked" : ""}`}>{request.phase}</span>
+      {request.txs.length > 0 && (
+        <span class="txs">
+          {request.txs.map((tx) => (
+            <Track leg={tx.leg} state={tx.state} />
+          ))}
+        </span>
+      )}
+    </li>
+  );
+}
+
+const STATIONS: { state: TxState; letter: string }[] = [
+  { state: "START", letter: "S" },
+  { state: "MAP", letter: "M" },
+  { state: "DATA_WRITE", letter: "W" },
+  { state: "DATA_FLUSH", letter: "F" },
+  { state: "DONE", letter: "✓" },
+];
+
+/** A transaction's way from START to DONE. */
+function Track({ leg, state }: { leg: number; state: TxState }) {
+  const at = STATIONS.findIndex((station) => station.state === state);
+  return (
+    <span class="track" role="img" aria-label={`transaction of leg ${leg}: ${state}`} title={state}>
+      <small>leg {leg}</small>
+      {state === "FAILED" ? (
+        <b class="station failed">✕</b>
+      ) : (
+        STATIONS.map(({ letter }, index) => (
+          <b class={`station${index === at ? " now" : index < at ? " past" : ""}`}>{letter}</b>
+        ))
+      )}
+      <small class="tx-state">{state}</small>
+    </span>
+  );
+}
+
+const SIGNS: Partial<Record<Kind, IconName>> = {
+  ask: "ask",
+  work: "clock",
+  crash: "bolt",
+  stop: "power",
+  person: "person",
+  act: "person",
+  resume: "person",
+  return: "returns",
+};
+
+/** What may happen next that is of no leg. */
+export function WorldBar({ store, show }: { store: Store; show: Show }) {
+  const { state, choices } = show;
+  const world = choices?.world ?? [];
+  const asks = state?.ask?.what ?? "";
+  const isEvent = asks === "" || asks === "event";
+  return (
+    <section class="world" aria-label="what happens next">
+      <h3>{isEvent ? "What happens next?" : `${asks[0]!.toUpperCase()}${asks.slice(1)}?`}</h3>
+      {state?.over && (
+        <p class="nothing">
+          {state.over === "rest" ? "Nothing is left that has to happen: the run is at rest." : "The run is over."}
+        </p>
+      )}
+      {!state?.over && world.length === 0 && <p class="nothing">choose in a leg</p>}
+      <div class="options">
+        {world.map((choice) => (
+          <OptionButton store={store} choice={choice} sign={SIGNS[choice.option.kind]} />
+        ))}
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,66 @@
+// The stage: clients, the mirror, its legs and the oracle, from top to bottom.
+//
+// Place: drawn by `app.tsx`. A request goes down the stage, and its answer up.
+
+import type { Show, Store } from "../store.js";
+import { Account } from "./account.js";
+import { Lane } from "./lane.js";
+import { Clients, Mirror, WorldBar } from "./mirror.js";
+import { Oracle } from "./oracle.js";
+import { PanicBanner, ViolationBanner } from "./violation.js";
+
+export function Stage({ store, show }: { store: Store; show: Show }) {
+  const scenario = show.list?.scenarios.find(({ id }) => id === show.scenario);
+  if (!show.state || !scenario) {
+    return (
+      <main class="stage" aria-busy={show.panic === null}>
+        {show.panic ? (
+          <PanicBanner store={store} panic={show.panic} />
+        ) : (
+          <p class="nothing">{show.broken ?? "the simulator starts…"}</p>
+        )}
+      </main>
+    );
+  }
+  const bug = show.list?.bugs.find(({ id }) => id === show.bug && id !== "");
+  return (
+    <main class="stage" style={`--sectors:${scenario.sectors}`}>
+      <p class="scenario">
+        {scenario.title}
+        {bug && (
+          <strong class="bug" title={bug.rule}>
+            <i aria-hidden="true">✂</i> planted: {bug.name}
+          </strong>
+        )}
+      </p>
+      {show.panic && <PanicBanner store={store} panic={show.panic} />}
+      {show.state.violation && <ViolationBanner store={store} show={show} />}
+      <WorldBar store={store} show={show} />
+      <div class="above">
+        <Clients show={show} />
+        <Mirror show={show} />
+      </div>
+      <div class="lanes">
+        <Ruler sectors={scenario.sectors} />
+        {show.state.legs.map((leg, index) => (
+          <Lane store={store} show={show} index={index} scenario={scenario} key={leg.name} />
+        ))}
+        <Oracle show={show} />
+      </div>
+      <Account show={show} />
+    </main>
+  );
+}
+
+function Ruler({ sectors }: { sectors: number }) {
+  return (
+    <div class="ruler" aria-hidden="true">
+      <span class="row-name">sector</span>
+      <div class="cells">
+        {[...Array(sectors).keys()].map((at) => (
+          <span>{at}</span>
+        ))}
+      </div>
+    </div>
+  );
+}
