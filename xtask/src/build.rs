@@ -19,6 +19,10 @@ use crate::{provision, workspace};
 /// The kernel's target: soft-float, no red zone, position independent.
 pub(crate) const TARGET: &str = "x86_64-unknown-none";
 
+/// The page's target, and the profile of its own (`Cargo.toml` has it).
+const PAGE_TARGET: &str = "wasm32-unknown-unknown";
+const PAGE_PROFILE: &str = "play";
+
 /// How the kernel is built.
 #[derive(Args, Clone)]
 #[group(skip)]
@@ -75,6 +79,18 @@ pub(crate) fn image(options: &Options) -> Result<Kernel> {
         wrap(&elf, &image, &library)?;
     }
     Ok(Kernel { elf, image })
+}
+
+/// Compiles the mirror and the simulator for a browser: the module that the page drives.
+pub(crate) fn module(sources: &Sources) -> Result<PathBuf> {
+    let library = provision::rust_src(&sources.provision())?;
+    let mut cargo = unlocked(&library);
+    cargo.args(["build", "--package", "play", "--target", PAGE_TARGET, "--profile", PAGE_PROFILE]);
+    cargo.arg("-Zbuild-std=std,panic_abort").arg("--target-dir").arg(workspace::play_target());
+    workspace::run(&mut cargo)?;
+    let module = workspace::play_target().join(PAGE_TARGET).join(PAGE_PROFILE).join("play.wasm");
+    ensure!(module.is_file(), "cargo built no {}", module.display());
+    Ok(module)
 }
 
 /// Lints the kernel for its own target, warnings being errors.

@@ -12,7 +12,8 @@ pub(crate) fn main() -> Result<()> {
     let running = guests::running();
     let one = running.first().map(|guest| guest.number).unwrap_or_default();
     ensure!(running.is_empty(), "guest {one} runs and uses what would go; end it first");
-    for folder in [workspace::disks(), workspace::runs(), workspace::guests()] {
+    let ours = [workspace::disks(), workspace::runs(), workspace::guests()];
+    for folder in ours.into_iter().chain([workspace::bundled_page()]) {
         remove(&folder, |path| fs::remove_dir_all(path))?;
     }
     remove(&workspace::accel_memory(), |path| fs::remove_file(path))?;

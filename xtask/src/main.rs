@@ -24,6 +24,7 @@ mod lines;
 mod mutants;
 mod outside;
 mod patience;
+mod play;
 mod provision;
 mod qemu;
 mod rig;
@@ -125,6 +126,13 @@ enum Xtask {
     /// Break the mirror's rules one at a time; each must fail a test
     Mutants(mutants::Options),
 
+    /// Serve the page in which the mirror is watched, stopped, wound back and broken
+    ///
+    /// The mirror and its simulator are compiled for the browser; the page is bundled
+    /// and served to this machine alone. Ctrl-C ends it. With --build the page is
+    /// written to a folder instead, for any host that serves files.
+    Play(play::Options),
+
     /// Build the kernel and the image that boots it
     Build(build::Options),
 
@@ -194,6 +202,7 @@ fn dispatch(verb: Xtask) -> Result<ExitCode> {
         Xtask::Sim(options) => sim::main(&options).map(|()| ExitCode::SUCCESS),
         Xtask::Bench(options) => bench::main(&options),
         Xtask::Mutants(options) => mutants::main(&options).map(code),
+        Xtask::Play(options) => play::main(&options).map(|()| ExitCode::SUCCESS),
         Xtask::Build(options) => build::image(&options).map(|kernel| {
             println!("{}\n{}", kernel.elf.display(), kernel.image.display());
             ExitCode::SUCCESS

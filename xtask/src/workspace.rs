@@ -55,6 +55,16 @@ pub(crate) fn mkimage_target() -> PathBuf {
     target().join("mkimage")
 }
 
+/// The target folder of the page's module, for the same reason.
+pub(crate) fn play_target() -> PathBuf {
+    target().join("play")
+}
+
+/// The page's sources.
+pub(crate) fn page() -> PathBuf {
+    root().join("xtask/play/page")
+}
+
 /// What xtask itself makes, boot images aside.
 fn own() -> PathBuf {
     target().join("xtask")
@@ -78,6 +88,11 @@ pub(crate) fn runs() -> PathBuf {
 /// The guests that run or ran, a folder for each; see `guests`.
 pub(crate) fn guests() -> PathBuf {
     own().join("guests")
+}
+
+/// The page as `cargo xtask play` serves it.
+pub(crate) fn bundled_page() -> PathBuf {
+    own().join("page")
 }
 
 /// What provisioning fetched, kept from run to run.

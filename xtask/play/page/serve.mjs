@@ -54,5 +54,10 @@ async function give(folder, request, response) {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? "").href) {
   const [folder, port] = process.argv.slice(2);
-  console.log(address(await serve(folder, Number(port))));
+  try {
+    console.log(address(await serve(folder, Number(port))));
+  } catch (why) {
+    console.error(why.code === "EADDRINUSE" ? `port ${port} is taken` : why.message);
+    process.exitCode = 1;
+  }
 }

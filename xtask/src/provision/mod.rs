@@ -1,7 +1,8 @@
 //! Provisioning: what a build and a run need from the machine, found or installed.
 //!
 //! Place: `main` asks here before it starts cargo or QEMU. [`tools`] gives the
-//! programs and the firmware, [`rust_src`] the standard library's sources for
+//! programs and the firmware, [`node`] and [`browser`] what the page in a browser needs,
+//! [`rust_src`] the standard library's sources for
 //! `-Zbuild-std`, [`doctor`] only looks. Beneath: `programs` searches,
 //! `packages` knows the distributions and `qemu_packages` what QEMU's packages
 //! ask of each other, `rust_src` and its helpers `apt` and `unpack` get the
@@ -27,7 +28,8 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-pub(crate) use programs::Tools;
+use programs::Part;
+pub(crate) use programs::{Tools, find_program};
 
 /// What the person asked for, and where we may keep things.
 pub(crate) struct Options {
@@ -54,11 +56,43 @@ pub(crate) fn tools() -> Result<Tools> {
     if !missing.is_empty() {
         packages::install(&missing)?;
     }
-    let name = |part: programs::Part| part.label();
+    let name = |part: Part| part.label();
     Tools::find().with_context(|| {
         let missing: Vec<_> = programs::missing().into_iter().map(name).collect();
         format!("installed, yet still not found: {}", missing.join(", "))
     })
+}
+
+/// What bundles the page, after installing it if it is missing.
+pub(crate) struct Node {
+    /// `node`.
+    pub(crate) node: PathBuf,
+    /// `npm`.
+    pub(crate) npm: PathBuf,
+}
+
+/// Node.js and npm, after installing what is missing of them.
+///
+/// # Errors
+/// What is missing could not be installed: the text has the command to type.
+pub(crate) fn node() -> Result<Node> {
+    let missing: Vec<_> = Part::PAGE.into_iter().filter(|part| !part.is_present()).collect();
+    if !missing.is_empty() {
+        packages::install(&missing)?;
+    }
+    let find = |name| programs::find_program(name).with_context(|| format!("no {name} was found"));
+    Ok(Node { node: find("node")?, npm: find("npm")? })
+}
+
+/// A browser that the page's tests can drive, after installing one if there is none.
+///
+/// # Errors
+/// None could be installed: the text has the command to type.
+pub(crate) fn browser() -> Result<PathBuf> {
+    if !Part::Browser.is_present() {
+        packages::install(&[Part::Browser])?;
+    }
+    programs::find_browser().context("installed, yet still not found: a browser")
 }
 
 /// The folder `library` of the sources of exactly rustc's release, an absolute

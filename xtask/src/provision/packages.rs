@@ -62,7 +62,13 @@ impl Manager {
     /// The package that holds a part.
     pub(super) fn package(self, part: Part) -> &'static str {
         match (self, part) {
-            (Manager::Brew, Part::Ext4) => "e2fsprogs",
+            (_, Part::Ext4) => "e2fsprogs",
+            (Manager::Brew, Part::Node | Part::Npm) => "node",
+            (Manager::Brew, Part::Browser) => "google-chrome",
+            (_, Part::Browser) => "chromium",
+            (Manager::Dnf, Part::Npm) => "nodejs-npm",
+            (_, Part::Npm) => "npm",
+            (_, Part::Node) => "nodejs",
             // It contains the disk tools and the firmware.
             (Manager::Brew, _) => "qemu",
             (Manager::Apt | Manager::Pacman, Part::Qemu) => "qemu-system-x86",
@@ -71,7 +77,6 @@ impl Manager {
             (Manager::Dnf | Manager::Pacman, Part::DiskTools) => "qemu-img",
             (Manager::Apt, Part::Firmware) => "ovmf",
             (Manager::Dnf | Manager::Pacman, Part::Firmware) => "edk2-ovmf",
-            (_, Part::Ext4) => "e2fsprogs",
         }
     }
 

@@ -51,6 +51,10 @@ fn a_command_is_what_a_person_would_type() {
         command(Manager::Pacman, &Part::ALL),
         "pacman -S --needed --noconfirm qemu-system-x86 qemu-img edk2-ovmf e2fsprogs"
     );
+    let page = [Part::Node, Part::Npm, Part::Browser];
+    assert!(command(Manager::Apt, &page).ends_with("--no-remove nodejs npm chromium"));
+    assert_eq!(command(Manager::Dnf, &page), "dnf install -y nodejs nodejs-npm chromium");
+    assert_eq!(command(Manager::Brew, &page), "brew install node google-chrome");
 }
 
 #[test]

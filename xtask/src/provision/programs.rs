@@ -23,10 +23,20 @@ pub(crate) enum Part {
     Firmware,
     /// The tools that make and check ext4.
     Ext4,
+    /// What bundles the page.
+    Node,
+    /// Its packages' manager.
+    Npm,
+    /// What the page's tests drive.
+    Browser,
 }
 
 impl Part {
+    /// Those that a boot, the demo and their tests need.
     pub(crate) const ALL: [Part; 4] = [Part::Qemu, Part::DiskTools, Part::Firmware, Part::Ext4];
+
+    /// Those that the page in a browser needs, and nothing else does.
+    pub(crate) const PAGE: [Part; 2] = [Part::Node, Part::Npm];
 
     /// What a person calls it.
     pub(crate) fn label(self) -> &'static str {
@@ -35,6 +45,9 @@ impl Part {
             Part::DiskTools => "QEMU's disk tools",
             Part::Firmware => "UEFI firmware (OVMF)",
             Part::Ext4 => "e2fsprogs",
+            Part::Node => "Node.js (18 or newer)",
+            Part::Npm => "npm",
+            Part::Browser => "Chromium or Chrome",
         }
     }
 
@@ -44,12 +57,16 @@ impl Part {
             Part::Qemu => &["qemu-system-x86_64"],
             Part::DiskTools => &["qemu-nbd"],
             Part::Firmware => &[],
+            Part::Node => &["node"],
+            Part::Npm => &["npm"],
+            Part::Browser => &[],
             Part::Ext4 => &["mke2fs", "e2fsck", "debugfs"],
         }
     }
 
-    fn is_present(self) -> bool {
+    pub(super) fn is_present(self) -> bool {
         match self {
+            Part::Browser => find_browser().is_some(),
             Part::Firmware => find_firmware().is_some(),
             _ => self.programs().iter().all(|name| find_program(name).is_some()),
         }
@@ -140,6 +157,20 @@ const QEMU_TRIED: &str = "7.2 (Debian 12) and 10.0 (Debian 13)";
 /// Used when present, never installed by us; with the command that gets them.
 const OPTIONAL: [(&str, &str); 1] = [("cargo-nextest", "cargo install --locked cargo-nextest")];
 
+/// What a browser that tests can drive is called; the last is where macOS has it.
+const BROWSERS: [&str; 5] = [
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+];
+
+/// A browser that the page's tests can drive.
+pub(crate) fn find_browser() -> Option<PathBuf> {
+    BROWSERS.into_iter().find_map(find_program)
+}
+
 /// The parts of which something is not there.
 pub(crate) fn missing() -> Vec<Part> {
     Part::ALL.into_iter().filter(|part| !part.is_present()).collect()
@@ -198,8 +229,22 @@ pub(super) fn report() -> bool {
     missing.is_empty()
 }
 
-/// Prints every optional tool, and how to get it.
+/// Prints what the page needs, and every other optional tool, and how to get it.
 pub(super) fn report_optional() {
+    for part in Part::PAGE {
+        part.programs().iter().for_each(|name| report_program("for `play`", name));
+    }
+    match find_browser() {
+        Some(path) => {
+            println!("present  for the suite page: {} ({})", path.display(), version(&path));
+        }
+        None => println!("missing  for the suite page: {}", Part::Browser.label()),
+    }
+    let parts = Part::PAGE.into_iter().chain([Part::Browser]);
+    let missing: Vec<_> = parts.filter(|part| !part.is_present()).collect();
+    if !missing.is_empty() {
+        println!("  to install: {}", Manager::advice(&missing));
+    }
     for (name, command) in OPTIONAL {
         report_program("optional", name);
         if find_program(name).is_none() {

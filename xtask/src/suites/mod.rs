@@ -3,7 +3,8 @@
 //! A suite is a name, a lane and a function that counts. Side by side, those that boot
 //! machines run one after the other, and beside them those that boot none: a guest has
 //! one processor, and compilers have use for the others. Rules: a suite that cannot run
-//! counts as one failure and does not stop the others; what a suite printed is
+//! counts as one failure and does not stop the others; one for which the machine lacks
+//! something that may be lacking is skipped, and says why; what a suite printed is
 //! kept in a log and shown only if it failed; at the end stand the names of all tests
 //! that failed; the last line is `N passed, N failed` and says it all.
 
@@ -13,11 +14,14 @@ mod faults;
 mod fuzz;
 mod kernel;
 mod lab;
+mod page;
 mod plug;
 mod report;
 mod run;
 pub(crate) mod tally;
 
+use std::error::Error;
+use std::fmt;
 use std::process::ExitCode;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -77,6 +81,18 @@ enum Lane {
     Guest,
 }
 
+/// Why a suite was not run that need not be: this machine lacks what it uses.
+#[derive(Debug)]
+struct Skipped(String);
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Skipped {}
+
 /// What a suite does.
 type Body = fn(&Options, &mut Report) -> Result<Tally>;
 
@@ -90,6 +106,7 @@ const SUITES: &[Suite] = &[
     ("clippy", Lane::Host, cargo::clippy),
     ("host", Lane::Host, cargo::host),
     ("doc", Lane::Host, cargo::doc),
+    ("page", Lane::Host, page::tests),
     ("mutants", Lane::Host, mutants),
     ("kernel", Lane::Guest, kernel::selftest),
     ("crash", Lane::Guest, kernel::crash),
@@ -221,6 +238,10 @@ fn run(name: &str, body: Body, board: &Board, options: &Options) -> Result<Ended
     let ended = body(options, &mut report);
     let tally = ended.and_then(|tally| counted(tally, options.filter.is_some()));
     let tally = tally.unwrap_or_else(|why| {
+        if let Some(Skipped(why)) = why.downcast_ref() {
+            report.aside(|| eprintln!("suite {name} is skipped: {why}"));
+            return Tally { skipped: 1, ..Tally::default() };
+        }
         report.line(&format!("test of {name} ... FAILED: {why:#}"));
         Tally::of(false)
     });

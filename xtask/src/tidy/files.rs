@@ -90,7 +90,7 @@ fn tagline(source: &Source) -> Vec<Complaint> {
     vec![Complaint::new(&source.path, 1, what)]
 }
 
-fn length(source: &Source) -> Vec<Complaint> {
+pub(super) fn length(source: &Source) -> Vec<Complaint> {
     let lines = source.text.lines().count();
     if lines <= LINES_MAX {
         return Vec::new();
@@ -99,7 +99,7 @@ fn length(source: &Source) -> Vec<Complaint> {
     vec![Complaint::new(&source.path, LINES_MAX + 1, what)]
 }
 
-fn unfinished(source: &Source) -> Vec<Complaint> {
+pub(super) fn unfinished(source: &Source) -> Vec<Complaint> {
     let mut complaints = Vec::new();
     for (index, line) in source.text.lines().enumerate() {
         for word in UNFINISHED.iter().filter(|word| has_word(line, word)) {

@@ -3,7 +3,7 @@
 //! `arrows` holds packages to the architecture's arrows, `floors` the mirror's files to
 //! its floors, `circles` the files of each crate to having no circle among them: `uses`
 //! tells both which file uses which. `files` reads every source file, with `code` telling
-//! code from comments, `named` the documentation for tests that are not there. Rule: a
+//! code from comments, `page` those of the page, `named` the documentation for tests that are not there. Rule: a
 //! complaint says where, what, and what to do about it.
 
 mod arrows;
@@ -12,6 +12,7 @@ mod code;
 mod files;
 mod floors;
 mod named;
+mod page;
 mod uses;
 
 use std::fmt;
@@ -70,6 +71,7 @@ pub(crate) fn check() -> Result<Vec<Finding>> {
     findings.push(("a folder's own file is its mod.rs", files::beside(&sources)));
     findings.push(("the mirror's floors", floors::check(&sources)));
     findings.push(("no circle of files", circles::check(&sources)));
+    findings.push(("the page's sources", page::check()?));
     findings.push(("tests that are named are there", named::check(&sources)?));
     Ok(findings)
 }
@@ -103,7 +105,8 @@ fn walk(folder: &Path, into: &mut Vec<PathBuf>) -> io::Result<()> {
         let path = entry.path();
         let name = entry.file_name();
         if entry.file_type()?.is_dir() {
-            if name != "target" && !name.as_encoded_bytes().starts_with(b".") {
+            let is_ours = name != "target" && name != "node_modules";
+            if is_ours && !name.as_encoded_bytes().starts_with(b".") {
                 walk(&path, into)?;
             }
         } else if path.extension().is_some_and(|extension| extension == "rs") {

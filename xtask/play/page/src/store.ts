@@ -43,6 +43,8 @@ export interface Show {
   /** For everybody, and for those who hear the page. */
   notice: string;
   help: boolean;
+  /** A question is on its way. */
+  asking: boolean;
 }
 
 /** How many steps a run by chance from a seed may have. */
@@ -71,6 +73,7 @@ export class Store {
     broken: null,
     notice: "",
     help: false,
+    asking: false,
   };
 
   private readonly hears = new Set<() => void>();
@@ -226,6 +229,7 @@ export class Store {
   }
 
   private async ask(ask: Extract<Ask, { do: "look" | "chance" }>, turn: number): Promise<State | null> {
+    if (!this.show.asking) this.set({ asking: true });
     try {
       const state = await this.engine.ask(ask);
       return turn === this.turn ? state : null;
@@ -233,8 +237,8 @@ export class Store {
       if (turn !== this.turn) return null;
       this.pause();
       this.busy = false;
-      if (why instanceof Panic) this.set({ panic: { text: why.message, path: ask.path } });
-      else this.set({ broken: String(why) });
+      if (why instanceof Panic) this.set({ asking: false, panic: { text: why.message, path: ask.path } });
+      else this.set({ asking: false, broken: String(why) });
       return null;
     }
   }
@@ -253,6 +257,7 @@ export class Store {
       at,
       opened: null,
       panic: null,
+      asking: false,
       choices: choices(state, null),
       reached: more ? new Set([...reached, ...fresh]) : reached,
       notice: more ? "A goal of this chapter is reached." : "",

@@ -4,7 +4,6 @@
 // Place: drawn by `stage.tsx`, above the legs: a request comes from the top.
 
 import type { Kind, Request, TxState, UserOp } from "../api.js";
-import type { Choice } from "../options.js";
 import type { Show, Store } from "../store.js";
 import type { IconName } from "./icon.js";
 import { OptionButton, range } from "./parts.js";

@@ -13,7 +13,7 @@ export function Stage({ store, show }: { store: Store; show: Show }) {
   const scenario = show.list?.scenarios.find(({ id }) => id === show.scenario);
   if (!show.state || !scenario) {
     return (
-      <main class="stage" aria-busy={show.panic === null}>
+      <main class="stage" aria-busy={show.panic === null && show.broken === null}>
         {show.panic ? (
           <PanicBanner store={store} panic={show.panic} />
         ) : (
@@ -24,7 +24,7 @@ export function Stage({ store, show }: { store: Store; show: Show }) {
   }
   const bug = show.list?.bugs.find(({ id }) => id === show.bug && id !== "");
   return (
-    <main class="stage" style={`--sectors:${scenario.sectors}`}>
+    <main class="stage" style={`--sectors:${scenario.sectors}`} aria-busy={show.asking}>
       <p class="scenario">
         {scenario.title}
         {bug && (

@@ -1,0 +1,54 @@
+// Plant a bug: a search finds a run that breaks a promise, and the run can be gone through.
+
+import assert from "node:assert/strict";
+
+import { open, place, press, scrubber, shot, test } from "./page.mjs";
+
+/** The bug that is searched for; chapter 2 is about it. */
+const BUG = "ack-first";
+
+async function plant(page, bug) {
+  await open(page);
+  await page.click("text=Plant a bug");
+  await page.check(`.bugs input[value="${bug}"]`);
+  await page.waitForFunction((id) => new URLSearchParams(location.hash.slice(1)).get("b") === (id || null), bug);
+}
+
+test("a planted bug is found, shortened and explained", async (page) => {
+  await plant(page, BUG);
+  await page.click(".search");
+  await page.waitForSelector(".progress:has-text('found in')");
+  await page.waitForSelector(".text");
+  const [at, last] = await scrubber(page);
+  assert.equal(at, 0, "it stands at its beginning");
+  assert.ok(last > 1);
+  assert.equal(await page.locator(".violation").count(), 0);
+  for (let step = 1; step <= last; step++) {
+    await press(page, "ArrowRight");
+    await page.waitForFunction((at) => document.querySelector(".scrubber output").textContent.startsWith(`${at}/`), step);
+  }
+  await page.waitForSelector(".violation");
+  assert.notEqual(await page.textContent(".violation .text"), "");
+  assert.ok((await page.locator(".violation li").count()) > 0);
+  assert.match(await page.textContent(".violation"), /promise/i);
+  await shot(page, "violation");
+  const { bug, path } = await place(page);
+  assert.equal(bug, BUG);
+  // The same run with nothing planted breaks nothing.
+  const { scenario } = await place(page);
+  await open(page, `#s=${scenario}&p=${path}`);
+  assert.equal(await page.locator(".violation").count(), 0);
+});
+
+test("a search is stopped, and finds nothing where nothing is planted", async (page) => {
+  await plant(page, "");
+  await page.click(".search");
+  await page.waitForFunction(() => /searching: [1-9]/.test(document.querySelector(".progress").textContent));
+  // The page answers meanwhile.
+  const before = (await scrubber(page))[1];
+  await press(page, "1");
+  await page.waitForFunction((last) => Number(document.querySelector(".scrubber output").textContent.split("/")[1]) > last, before);
+  await page.click(".stop");
+  await page.waitForSelector(".progress:has-text('stopped')");
+  assert.match(await page.textContent(".progress"), /nothing found/);
+});

@@ -1,0 +1,90 @@
+// The whole page without a mouse.
+
+import assert from "node:assert/strict";
+
+import { open, place, press, scrubber, stage, test } from "./page.mjs";
+
+test("a run is made, wound back and gone through again by keys alone", async (page) => {
+  await open(page);
+  const seen = [await stage(page)];
+  const [first] = await scrubber(page);
+  for (const key of ["1", "1", "c"]) {
+    await press(page, key);
+    await page.waitForFunction((at) => document.querySelector(".scrubber output").textContent.startsWith(`${at}/`), first + seen.length);
+    seen.push(await stage(page));
+  }
+  const end = await place(page);
+  for (let back = seen.length - 2; back >= 0; back--) {
+    await press(page, "ArrowLeft");
+    await page.waitForFunction((at) => document.querySelector(".scrubber output").textContent.startsWith(`${at}/`), first + back);
+    assert.equal(await stage(page), seen[back]);
+  }
+  await press(page, "End");
+  await page.waitForFunction(() => {
+    const [at, last] = document.querySelector(".scrubber output").textContent.split("/");
+    return at === last;
+  });
+  assert.equal(await stage(page), seen.at(-1));
+  assert.equal((await place(page)).path, end.path);
+});
+
+test("space plays until it is pressed again", async (page) => {
+  await open(page);
+  const [begun] = await scrubber(page);
+  await press(page, " ");
+  await page.waitForFunction((at) => Number(document.querySelector(".scrubber output").textContent.split("/")[0]) > at + 2, begun);
+  await press(page, " ");
+  await page.waitForSelector(".play:has-text('play')");
+});
+
+test("a request is opened by a key, and a number chooses among its ends", async (page) => {
+  await open(page);
+  for (let tries = 0; tries < 20 && (await page.locator(".more").count()) === 0; tries++) await press(page, "1");
+  await press(page, "o");
+  const ends = page.locator(".more[aria-expanded=true]").locator("..").locator(".option");
+  assert.ok((await ends.count()) > 1);
+  const keys = await ends.locator("kbd").allTextContents();
+  assert.deepEqual(keys.slice(0, 2), ["1", "2"]);
+  assert.equal(await page.locator(".world .option kbd").count(), 0, "the numbers are the request's");
+  await press(page, "Escape");
+  assert.equal(await page.locator(".more[aria-expanded=true]").count(), 0);
+  const before = (await scrubber(page))[1];
+  await press(page, "o", "2");
+  await page.waitForFunction((last) => Number(document.querySelector(".scrubber output").textContent.split("/")[1]) > last, before);
+});
+
+test("every control is reached by the tabulator and says what it is", async (page) => {
+  await open(page);
+  await press(page, "1");
+  const all = await page.evaluate(() => {
+    const shown = (it) => it.checkVisibility() && !it.disabled && !it.closest("dialog");
+    return [...document.querySelectorAll("button, input, select")].filter(shown).length;
+  });
+  const reached = new Set();
+  for (let presses = 0; presses < all + 5; presses++) {
+    await page.keyboard.press("Tab");
+    const what = await page.evaluate(() => {
+      const it = document.activeElement;
+      if (!it || it === document.body) return null;
+      it.dataset.reached ??= String(document.querySelectorAll("[data-reached]").length);
+      const name = it.ariaLabel || it.labels?.[0]?.textContent || it.textContent;
+      return { number: it.dataset.reached, name: name.trim(), control: it.matches("button, input, select") };
+    });
+    if (!what) continue;
+    assert.notEqual(what.name, "");
+    if (what.control) reached.add(what.number);
+  }
+  assert.equal(reached.size, all);
+});
+
+test("help and chapters by keys", async (page) => {
+  await open(page);
+  await press(page, "?");
+  assert.ok(await page.locator("dialog[open] .keys").isVisible());
+  await press(page, "Escape");
+  assert.equal(await page.locator("dialog[open]").count(), 0);
+  await press(page, "n");
+  await page.waitForSelector(".chapter h2:has-text('2.')");
+  await press(page, "?", "Escape", "n");
+  await page.waitForSelector(".chapter h2:has-text('3.')");
+});
