@@ -179,4 +179,4 @@ pub use crate::core::parts::leg::LEGS_MAX;
 pub use crate::core::parts::region::REGIONS_MAX;
 pub use disk::{assemble, format, label};
 pub use face::target::{MirrorTarget, MirrorType};
-pub use face::{report, view};
+pub use face::{report, requests, view};

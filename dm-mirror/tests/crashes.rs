@@ -6,8 +6,6 @@
 //! does that in an optimised build); `SIM_REPLAY=<line>`, with the name of the test
 //! that printed the line, makes one case again.
 
-mod subject;
-
 use std::panic::{self, AssertUnwindSafe};
 use std::time::Instant;
 

@@ -4,8 +4,6 @@
 //! a run may have, and `SIM_RUNS=<number>` how many runs a test makes at most:
 //! with more faults it takes hours.
 
-mod subject;
-
 use bio::{Extent, Sector, Sectors};
 use sim::{Explored, Fault, Faults, Load, Op, Scenario, explore};
 use subject::{clean, mirror, number, replayed};

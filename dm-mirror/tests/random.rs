@@ -5,8 +5,6 @@
 //! hundred or less; `SIM_SEED=<number>` the seed of the first run, so that
 //! `SIM_SEED=71 SIM_OPS=1` makes the run of seed 71 alone.
 
-mod subject;
-
 use bio::Sectors;
 use sim::{Fault, Faults, Load, Scenario, explore};
 use subject::{clean, mirror, number, replayed};

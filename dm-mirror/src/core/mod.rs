@@ -48,7 +48,7 @@ use parts::policy::ReadPolicy;
 use parts::range::{RangeLock, Ticket};
 use parts::region::Regions;
 use parts::replacement::Replacement;
-use parts::requests::{REQUESTS_EXPECTED, Req, Requests};
+use parts::requests::{REQUESTS_EXPECTED, Req, Request, Requests};
 use parts::resync::Resync;
 use parts::retry::Retry;
 use parts::scrub::Scrub;
@@ -291,6 +291,16 @@ impl Core {
     /// What a request asks, and where.
     pub(crate) fn request(&self, req: Req) -> (BufCmd, Extent) {
         (self.requests[req].cmd, self.requests[req].extent)
+    }
+
+    /// All requests, free places too.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = (Req, &Request)> {
+        self.requests.iter()
+    }
+
+    /// Whether a group waits until superblocks durably say which legs are out.
+    pub(crate) fn is_parked(&self, req: Req) -> bool {
+        self.membership.as_ref().is_some_and(|it| it.parked.contains(&req))
     }
 
     /// Where on each leg the mirror's first sector lies.

@@ -4,6 +4,7 @@
 //! decides what they mean.
 
 pub mod report;
+pub mod requests;
 pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod target;

@@ -10,13 +10,14 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
 
-use bio::{Bio, Limits};
+use bio::{Bio, Extent, Limits};
 use dm::{ArgError, Args, Context, DeviceRef, MessageError, Target, TargetType};
 
 use super::report::Report;
+use super::requests::RequestView;
 use super::status;
 use super::table::{self, Config, NO_RATE};
-use super::view::View;
+use super::view::{RegionView, View};
 use crate::core::Core;
 use crate::core::event::Message;
 use crate::core::parts::pace::Rate;
@@ -140,6 +141,16 @@ impl MirrorTarget {
     /// What anybody may ask after each event; allocates nothing.
     pub fn view(&self) -> View {
         self.mirror.look(View::of)
+    }
+
+    /// What the mirror has in hand.
+    pub fn requests(&self) -> Vec<RequestView> {
+        self.mirror.look(RequestView::all)
+    }
+
+    /// What the mirror knows of the regions that `extent` touches; nothing before its start.
+    pub fn regions(&self, extent: Extent) -> Vec<RegionView> {
+        self.mirror.look(|core| RegionView::of(core, extent))
     }
 
     /// The mirror at a glance.

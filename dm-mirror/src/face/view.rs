@@ -3,8 +3,10 @@
 //! Place: [`MirrorTarget::view`](crate::MirrorTarget::view) makes one, and allocates
 //! nothing for it. Status line and [`Report`](super::report::Report) put the same into words.
 
+use alloc::vec::Vec;
+
 use arrayvec::ArrayVec;
-use bio::Sectors;
+use bio::{Extent, Sectors};
 
 use super::report::{Health, Standing};
 use crate::core::Core;
@@ -39,6 +41,17 @@ pub struct LegView {
     pub missed: u32,
     /// A person took it out, and no record says so yet.
     pub unrecorded: bool,
+}
+
+/// What a mirror that runs knows of a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RegionView {
+    /// Legs may differ there after a crash.
+    pub dirty: bool,
+    /// They may differ there now: it answers no read.
+    pub unsettled: bool,
+    /// The legs that missed something of it, by bits.
+    pub missed: u8,
 }
 
 /// How far a leg is that is coming.
@@ -91,6 +104,20 @@ impl View {
             unsettled: regions.map_or(0, |regions| regions.unsettled_count()),
             check: core.scrub.check.as_ref().filter(|it| it.is_running()).map(CheckView::of),
         }
+    }
+}
+
+impl RegionView {
+    /// What is known of all regions that `extent` touches; nothing before the start.
+    pub(crate) fn of(core: &Core, extent: Extent) -> Vec<RegionView> {
+        let Some(regions) = &core.regions else { return Vec::new() };
+        let legs = 0..core.legs.iter().count();
+        let view = |region| RegionView {
+            dirty: regions.is_dirty(region),
+            unsettled: regions.is_unsettled(region),
+            missed: legs.clone().map(|leg| u8::from(regions.missed(leg, region)) << leg).sum(),
+        };
+        regions.geometry().touched(extent).map(view).collect()
     }
 }
 

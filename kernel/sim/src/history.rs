@@ -93,6 +93,19 @@ struct State {
     journal: Option<Vec<String>>,
 }
 
+/// A request of a client's, and what became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its name.
+    pub id: OpId,
+    /// What was asked.
+    pub op: Op,
+    /// How it ended; `None` while it has not.
+    pub result: Option<IoResult>,
+    /// It belongs to the time before the last crash.
+    pub dead: bool,
+}
+
 struct Record {
     op: Op,
     begun: Moment,
@@ -199,6 +212,24 @@ impl History {
         let state = self.0.lock();
         let open = |id: &OpId| state.record(*id).result.is_none();
         (state.alive..state.next()).filter(open).collect()
+    }
+
+    /// All requests so far, the oldest first.
+    pub fn asked(&self) -> Vec<Asked> {
+        let state = self.0.lock();
+        let asked = |(id, record): (OpId, &Record)| {
+            let Record { op, result, .. } = *record;
+            Asked { id, op, result, dead: id < state.alive }
+        };
+        (state.first..).zip(&state.ops).map(asked).collect()
+    }
+
+    /// What a read of this sector that begins now may answer, and what it may after a
+    /// crash at this moment.
+    pub fn may_hold(&self, sector: Sector) -> (Vec<Stamp>, Vec<Stamp>) {
+        let state = self.0.lock();
+        let register = &state.sectors[sector.0 as usize];
+        (register.may_show(), register.may_survive())
     }
 
     /// The first violation so far, and the latest request that failed since

@@ -298,6 +298,18 @@ impl Register {
         self.pasts.iter().flat_map(|past| &past.values).for_each(|left| left.stamp.hash(hasher));
     }
 
+    /// What a read that begins now may answer at once.
+    pub fn may_show(&self) -> Vec<Stamp> {
+        self.possible(NEVER - 1)
+    }
+
+    /// What it may answer after a crash at this moment.
+    pub fn may_survive(&self) -> Vec<Stamp> {
+        let mut after = self.clone();
+        after.crash();
+        after.may_show()
+    }
+
     /// What a read that began at `begun` may answer now.
     fn possible(&self, begun: Moment) -> Vec<Stamp> {
         let mut possible: Vec<Stamp> = Vec::new();

@@ -90,27 +90,31 @@ pub const CRASH_ONE_IN: u32 = 64;
 /// By chance, the machine is switched off cleanly at one step in so many.
 pub const STOP_ONE_IN: u32 = 64;
 
-/// What may still be chosen to happen.
-#[derive(Default)]
-pub(crate) struct Left {
-    pub(crate) faults: u32,
-    pub(crate) hurries: u32,
-    pub(crate) crashes: u32,
-    pub(crate) warm: u32,
-    pub(crate) absences: u32,
-    pub(crate) returns: u32,
-    pub(crate) exchanges: u32,
-    pub(crate) rot: u32,
-    pub(crate) stops: u32,
-    pub(crate) acts: u32,
+/// How often what the scenario allows may still be chosen to happen.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(missing_docs, reason = "each is what the scenario calls so")]
+pub struct Left {
+    pub faults: u32,
+    pub hurries: u32,
+    pub crashes: u32,
+    pub warm: u32,
+    pub absences: u32,
+    pub returns: u32,
+    pub exchanges: u32,
+    pub rot: u32,
+    pub stops: u32,
+    pub acts: u32,
 }
 
 /// One thing that can happen now.
-enum Event {
-    /// A leg gets on with a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A leg gets on with a request: the leg, and the request's place in its queue.
     Request(usize, usize),
-    /// Work is done.
+    /// Work is done: its place among what is due.
     Work(usize),
+    /// The same before its time.
+    Hurry(usize),
     /// A client asks for something.
     Ask(usize),
     /// A leg gets to the end of a request that timed out.
@@ -121,6 +125,15 @@ enum Event {
     Person,
     /// A person resumes one that is suspended.
     Resume,
+}
+
+/// How many things of each kind can happen now, beside what legs hold.
+struct Choices {
+    due: usize,
+    asking: usize,
+    hurry: usize,
+    gone: usize,
+    comes: usize,
 }
 
 impl<'a> World<'a> {
@@ -193,6 +206,24 @@ impl<'a> World<'a> {
         self.boots
     }
 
+    /// What may still go wrong.
+    pub fn left(&self) -> Left {
+        self.left
+    }
+
+    /// What the next step chooses from, in the order of the answers: for who decides, and
+    /// wants to know what each means. Empty while nothing but time can pass, and beside a
+    /// user who never rests.
+    pub fn events(&mut self, subject: &dyn Subject) -> Vec<Event> {
+        match self.choices(subject.life()) {
+            Ok(choices) if !self.is_restless() => {
+                (0..self.count(&choices)).map(|nth| self.nth(&choices, nth)).collect()
+            }
+            Ok(_) | Err(None) => Vec::new(),
+            Err(Some(event)) => [event].into(),
+        }
+    }
+
     /// How many steps were made.
     pub fn steps(&self) -> u64 {
         self.steps
@@ -234,10 +265,10 @@ impl<'a> World<'a> {
     fn take(&mut self, event: Event, subject: &dyn Subject, chooser: &mut dyn Chooser) -> Step {
         match event {
             Event::Request(leg, index) => self.get_on(leg, index, subject, chooser),
-            Event::Work(index) => {
-                self.worked();
-                self.history.note(|| "delayed work is done".into());
-                self.clock.run(index);
+            Event::Work(index) => self.work(index),
+            Event::Hurry(index) => {
+                self.left.hurries -= 1;
+                self.work(index);
             }
             Event::Ask(client) => {
                 let discard = subject.device().limits().discard;
@@ -267,31 +298,53 @@ impl<'a> World<'a> {
 
     /// One of all the events that can happen now; none if the run is at rest.
     fn choose_event(&mut self, life: Life, chooser: &mut dyn Chooser) -> Option<Event> {
+        match self.choices(life) {
+            Err(event) => event,
+            Ok(Choices { due, comes, .. }) if self.is_restless() => {
+                Some(self.fair_event(due, comes, chooser))
+            }
+            Ok(choices) => {
+                let nth = chooser.choose(self.count(&choices), "event");
+                Some(self.nth(&choices, nth))
+            }
+        }
+    }
+
+    /// What can happen now; or the only thing that can, if there is no choice.
+    fn choices(&mut self, life: Life) -> Result<Choices, Option<Event>> {
         self.clients.look(&self.history, self.is_restless());
         self.held.clear();
         self.held.extend(self.legs.iter().map(|leg| leg.held()));
-        let requests: usize = self.held.iter().map(|held| held.waiting).sum();
-        let late: usize = self.held.iter().map(|held| held.late).sum();
         let early = self.scenario.acts > 0 && life == Life::Starting;
         let here = self.acts.pause != Pause::Removing && self.stage.stop == Stop::No;
         let asks = (life == Life::Running || early) && here;
         let asking = if asks { self.clients.ready().len() } else { 0 };
         let Work { due, later } = self.clock.work();
         if (self.scenario.ask_first || self.is_restless()) && asking > 0 {
-            return Some(Event::Ask(self.clients.ready()[0]));
+            return Err(Some(Event::Ask(self.clients.ready()[0])));
         }
         let still = self.acts.pause != Pause::No || self.has_given_up();
         let comes = usize::from(life == Life::Held && !self.stage.told && !still);
-        if requests + due + asking + comes == 0 {
-            return self.last_event(life, later);
-        }
-        if self.is_restless() {
-            return Some(self.fair_event(due, later, comes, chooser));
+        if self.waiting() + due + asking + comes == 0 {
+            return Err(self.last_event(life, later));
         }
         let hurry = usize::from(later > 0 && self.left.hurries > 0);
-        let gone = self.gone().count();
-        let count = requests + due + asking + hurry + late + gone + comes;
-        let mut nth = chooser.choose(count, "event");
+        Ok(Choices { due, asking, hurry, gone: self.gone().count(), comes })
+    }
+
+    /// How many requests wait in the legs.
+    fn waiting(&self) -> usize {
+        self.held.iter().map(|held| held.waiting).sum()
+    }
+
+    fn count(&self, choices: &Choices) -> usize {
+        let Choices { due, asking, hurry, gone, comes } = choices;
+        let late: usize = self.held.iter().map(|held| held.late).sum();
+        self.waiting() + due + asking + hurry + late + gone + comes
+    }
+
+    /// The event that this answer means.
+    fn nth(&self, choices: &Choices, mut nth: usize) -> Event {
         let mut among = |count: usize| {
             let found = (nth < count).then_some(nth);
             nth = nth.saturating_sub(count);
@@ -299,37 +352,36 @@ impl<'a> World<'a> {
         };
         for (leg, held) in self.held.iter().enumerate() {
             if let Some(index) = among(held.waiting) {
-                return Some(Event::Request(leg, index));
+                return Event::Request(leg, index);
             }
         }
-        if let Some(index) = among(due) {
-            return Some(Event::Work(index));
+        if let Some(index) = among(choices.due) {
+            return Event::Work(index);
         }
-        if let Some(index) = among(asking) {
-            return Some(Event::Ask(self.clients.ready()[index]));
+        if let Some(index) = among(choices.asking) {
+            return Event::Ask(self.clients.ready()[index]);
         }
-        if among(hurry).is_some() {
-            self.left.hurries -= 1;
-            return Some(Event::Work(due));
+        if among(choices.hurry).is_some() {
+            return Event::Hurry(choices.due);
         }
         for (leg, held) in self.held.iter().enumerate() {
             if let Some(index) = among(held.late) {
-                return Some(Event::Late(leg, index));
+                return Event::Late(leg, index);
             }
         }
-        let back = among(gone).and_then(|nth| self.gone().nth(nth));
-        Some(back.map_or(Event::Person, Event::Return))
+        let back = among(choices.gone).and_then(|nth| self.gone().nth(nth));
+        back.map_or(Event::Person, Event::Return)
+    }
+
+    fn work(&mut self, index: usize) {
+        self.worked();
+        self.history.note(|| "delayed work is done".into());
+        self.clock.run(index);
     }
 
     /// The same beside a user who never rests, who asks for nothing more just now.
-    fn fair_event(
-        &mut self,
-        due: usize,
-        later: usize,
-        comes: usize,
-        chooser: &mut dyn Chooser,
-    ) -> Event {
-        let worked = due + usize::from(later > 0);
+    fn fair_event(&mut self, due: usize, comes: usize, chooser: &mut dyn Chooser) -> Event {
+        let worked = due + usize::from(self.clock.work().later > 0);
         match self.overdue(worked) {
             Some(Turn::Leg(leg, index)) => return Event::Request(leg, index),
             Some(Turn::Work) => return Event::Work(0),

@@ -22,7 +22,8 @@ const ARROWS: &[Arrows] = &[
     Arrows { package: "bio", uses: &[], tests_use: &[] },
     Arrows { package: "sim", uses: &["bio"], tests_use: &[] },
     Arrows { package: "dm", uses: &["bio"], tests_use: &["sim"] },
-    Arrows { package: "dm-mirror", uses: &["bio", "dm"], tests_use: &["sim"] },
+    Arrows { package: "dm-mirror", uses: &["bio", "dm"], tests_use: &["sim", "subject"] },
+    Arrows { package: "subject", uses: &["bio", "dm", "dm-mirror", "sim"], tests_use: &[] },
     Arrows { package: "bench", uses: &["bio", "dm", "dm-mirror"], tests_use: &[] },
     Arrows { package: "drivers", uses: &["bio"], tests_use: &[] },
     Arrows { package: "lwkt", uses: &[], tests_use: &[] },
@@ -33,6 +34,7 @@ const ARROWS: &[Arrows] = &[
         tests_use: &[],
     },
     Arrows { package: "inspect", uses: &["bio", "dm-mirror"], tests_use: &[] },
+    Arrows { package: "play", uses: &["bio", "dm-mirror", "sim", "subject"], tests_use: &[] },
     Arrows { package: "xtask", uses: &[], tests_use: &[] },
 ];
 

@@ -220,6 +220,12 @@ impl Requests {
         req
     }
 
+    /// All of them, free places too.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Req, &Request)> {
+        let req = |index, request: &Request| Req { index, age: request.age };
+        (0..).zip(&self.table).map(move |(index, request)| (req(index, request), request))
+    }
+
     /// The hands have heard of its end: its place is free, under another age.
     pub(crate) fn remove(&mut self, req: Req) {
         let request = &mut self[req];

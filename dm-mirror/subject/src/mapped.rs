@@ -8,11 +8,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use bio::{Bio, BioDone, BlockDevice, IoResult, Limits, Sector, Sectors};
+use bio::{Bio, BioDone, BlockDevice, Extent, IoResult, Limits, Sector, Sectors};
 use dm::{Dm, DmError, MappedDevice, MessageError, Slot, Suspend};
 use dm_mirror::MirrorTarget;
 use dm_mirror::report::{Health, Standing};
-use dm_mirror::view::{CheckView, Coming, LegView, View};
+use dm_mirror::requests::RequestView;
+use dm_mirror::view::{CheckView, Coming, LegView, RegionView, View};
 use sim::{Life, Subject, Task, Word};
 
 use super::hush;
@@ -58,7 +59,7 @@ impl BlockDevice for Through {
 type End = Arc<Mutex<Option<Result<(), DmError>>>>;
 
 /// A mirror in a mapped device.
-pub(super) struct Mapped {
+pub struct Mapped {
     dm: Arc<Dm>,
     device: Through,
     settings: Settings,
@@ -140,8 +141,22 @@ impl Mapped {
 
     /// What there is to see; nothing of a device without a table, which is about to be made
     /// anew.
-    fn view(&self) -> Option<View> {
+    pub fn view(&self) -> Option<View> {
         self.device.get().look_at(Sector(0), MirrorTarget::view)
+    }
+
+    /// What the mirror has in hand.
+    pub fn requests(&self) -> Vec<RequestView> {
+        self.device.get().look_at(Sector(0), MirrorTarget::requests).unwrap_or_default()
+    }
+
+    /// What it knows of the regions that clients use: so many sectors.
+    pub fn regions(&self, in_use: Sectors) -> Vec<RegionView> {
+        let extent = Extent::new(Sector(self.settings.window.first), in_use);
+        self.device
+            .get()
+            .look_at(Sector(0), |it: &MirrorTarget| it.regions(extent))
+            .unwrap_or_default()
     }
 
     /// The same of a leg.
@@ -150,7 +165,7 @@ impl Mapped {
     }
 
     /// Where the table names this leg.
-    fn place(&self, leg: usize) -> usize {
+    pub fn place(&self, leg: usize) -> usize {
         let place = |state: &mut State| state.order.iter().position(|it| *it == leg);
         self.with(place).expect("each leg has a place")
     }

@@ -1,11 +1,17 @@
 //! The mirror as a subject of the simulator: its environment is the world's clock.
 //!
+//! Place: between [`sim`], which knows no mirror, and whoever runs one in it: the tests of
+//! `dm-mirror`, and the page that shows a run.
+//!
 //! `SIM_REPLAY=<line>`, with the name of the test that printed the line, makes
 //! that run again.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![forbid(unsafe_code)]
 
+pub mod lives;
 mod mapped;
 pub mod recorded;
+
+pub use mapped::Mapped;
 
 use std::any::Any;
 use std::cell::Cell;
@@ -113,7 +119,7 @@ pub(crate) fn print_errors() {
 }
 
 /// Lets a resync go on beside the clients, so that they meet: it does not give way.
-pub(crate) fn at_once(target: &dyn Target) {
+fn at_once(target: &dyn Target) {
     target.message(&["sync_rate", "none,none"]).expect("a right rate");
 }
 
@@ -122,7 +128,7 @@ pub(crate) fn at_once(target: &dyn Target) {
 ///
 /// Without metadata a mirror forgets which legs were in sync. After a crash the
 /// test knows: it names the last of them first, to be copied to the others.
-pub(crate) fn mirror(
+pub fn mirror(
     sync: &'static str,
 ) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
     print_errors();
@@ -153,7 +159,7 @@ pub(crate) fn mirror(
 
 /// Asserts that nothing was found, and shows what was.
 #[track_caller]
-pub(crate) fn clean(explored: Explored) -> Explored {
+pub fn clean(explored: Explored) -> Explored {
     if let Some(report) = &explored.found {
         panic!("after {} runs: {report}", explored.runs);
     }
@@ -161,14 +167,14 @@ pub(crate) fn clean(explored: Explored) -> Explored {
 }
 
 /// Makes one run alone, if `SIM_REPLAY` has the line that a report gave.
-pub(crate) fn replayed(scenario: &Scenario, sync: &'static str) -> Option<Explored> {
+pub fn replayed(scenario: &Scenario, sync: &'static str) -> Option<Explored> {
     let line = std::env::var("SIM_REPLAY").ok()?;
     let replayed = explore::replay(scenario, &mut mirror(sync), &line);
     Some(replayed.unwrap_or_else(|error| panic!("SIM_REPLAY={line}: {error}")))
 }
 
 /// A number from the environment.
-pub(crate) fn number(name: &str) -> Option<u64> {
+pub fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
 }

@@ -66,6 +66,7 @@ impl Window {
 pub const REGION: u64 = 8;
 
 /// Which mirrors are built over what the legs hold.
+#[derive(Clone, Copy, Debug)]
 pub struct Recorded {
     /// What clients see of them.
     pub window: Window,
@@ -92,10 +93,11 @@ impl Recorded {
     /// Builds one at each start.
     pub fn build(self) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
         print_errors();
-        move |world, legs| self.start(world, legs)
+        move |world, legs| Box::new(self.start(world, legs))
     }
 
-    fn start(&self, world: &World<'_>, legs: Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
+    /// Builds the mirror of a start.
+    pub fn start(&self, world: &World<'_>, legs: Vec<Arc<dyn BlockDevice>>) -> Mapped {
         let Recorded { window, all_named, rate, .. } = *self;
         if world.boots() == 0 {
             put_label(world, window);
@@ -108,7 +110,7 @@ impl Recorded {
         }
         let hidden = (0..count).map(|leg| world.absent(leg) && !all_named).collect();
         let order = if self.shuffled { shuffled(world, count) } else { (0..count).collect() };
-        Box::new(Mapped::start(dm, Settings { window, rate, hidden }, order))
+        Mapped::start(dm, Settings { window, rate, hidden }, order)
     }
 }
 

@@ -1,0 +1,104 @@
+//! What a page gets: every option leads on, back leads back, and runs are the simulator's.
+
+use serde_json::{Value, json};
+
+fn ask(question: Value) -> Value {
+    let answer = play::answer(question.to_string().as_bytes());
+    serde_json::from_str(&answer).expect("an answer is JSON")
+}
+
+fn look(scenario: &str, path: &[u64]) -> Value {
+    let state = ask(json!({ "do": "look", "scenario": scenario, "bug": "", "path": path }));
+    assert_eq!(state["error"], Value::Null, "{state}");
+    state
+}
+
+fn numbers(list: &Value) -> Vec<u64> {
+    list.as_array().expect("a list").iter().map(|it| it.as_u64().expect("a number")).collect()
+}
+
+fn scenarios() -> Vec<String> {
+    let list = ask(json!({ "do": "list" }));
+    let scenarios = list["scenarios"].as_array().expect("scenarios").clone();
+    scenarios.iter().map(|it| it["id"].as_str().expect("a name").to_owned()).collect()
+}
+
+/// A number that depends on these two.
+fn mixed(a: usize, b: usize) -> usize {
+    (a.wrapping_mul(0x9e37_79b9) ^ b.wrapping_mul(0x85eb_ca6b)) >> 7
+}
+
+#[test]
+fn every_option_leads_on_until_the_run_rests() {
+    for (nth, scenario) in scenarios().iter().filter(|it| !it.contains("_")).enumerate() {
+        for game in 0..3 {
+            let mut path = Vec::new();
+            for turn in 0..60 {
+                let state = look(scenario, &path);
+                assert_eq!(numbers(&state["path"]), path, "{scenario}: the path is its own");
+                let Some(options) = state["ask"]["options"].as_array() else {
+                    assert_eq!(state["over"], "rest", "{scenario} {path:?}: {state}");
+                    break;
+                };
+                assert!(!options.is_empty(), "{scenario} {path:?}: nothing to choose");
+                let option = &options[mixed(turn, game * 7 + nth) % options.len()];
+                let more = numbers(&option["path"]);
+                assert!(!more.is_empty(), "{scenario} {path:?}: {option} leads nowhere");
+                path.extend(more);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_plain_way_ends_every_request_well() {
+    for scenario in ["write", "read", "flush", "two-writes"] {
+        let state =
+            ask(json!({ "do": "replay", "scenario": scenario, "bug": "", "line": "path=" }));
+        assert_eq!(state["over"], "rest", "{scenario}");
+        let user = state["user"].as_array().expect("requests");
+        assert!(!user.is_empty() && user.iter().all(|it| it["state"] == "done"), "{user:?}");
+        assert!(state["legs"].as_array().unwrap().iter().all(|it| it["standing"] == "in sync"));
+    }
+}
+
+/// Of a run that is over, each beginning of a step shows what was there then.
+#[test]
+fn a_run_can_be_wound_back_to_each_of_its_steps() {
+    let state = ask(json!({ "do": "chance", "scenario": "two-legs", "bug": "", "path": [],
+        "seed": 5, "steps": 40, "faults": true }));
+    let (path, marks) = (numbers(&state["path"]), numbers(&state["marks"]));
+    assert_eq!(marks.len() as u64, state["step"].as_u64().unwrap());
+    for (step, mark) in marks.iter().enumerate() {
+        let earlier = look("two-legs", &path[..*mark as usize]);
+        assert_eq!(earlier["step"], step, "step {step}");
+        let account = state["account"].as_array().unwrap();
+        let until = |line: &&Value| line["step"].as_u64().unwrap() < step as u64;
+        let expected: Vec<_> = account.iter().filter(until).collect();
+        let shown: Vec<_> = earlier["account"].as_array().unwrap().iter().collect();
+        assert_eq!(shown, expected, "step {step}");
+    }
+}
+
+#[test]
+fn what_cannot_be_answered_says_why() {
+    for question in [
+        json!({ "do": "tea" }),
+        json!({ "do": "look", "scenario": "tea", "bug": "", "path": [] }),
+        json!({ "do": "look", "scenario": "write", "bug": "7", "path": [] }),
+        json!({ "do": "replay", "scenario": "write", "bug": "", "line": "tea=2" }),
+    ] {
+        let why = ask(question.clone());
+        assert!(why["error"].as_str().is_some_and(|why| !why.is_empty()), "{question}: {why}");
+    }
+}
+
+/// Numbers from anywhere are some run.
+#[test]
+fn any_path_is_some_run() {
+    for game in 0..30 {
+        let path: Vec<u64> = (0..80).map(|turn| mixed(turn, game) as u64 % 9).collect();
+        let state = look("two-legs", &path);
+        assert!(state["legs"].as_array().is_some_and(|legs| legs.len() == 2));
+    }
+}
