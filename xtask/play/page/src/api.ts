@@ -4,7 +4,7 @@
 // at these. Rules: each answer is a function of its question alone, so any of them may be asked
 // again, in any order. Sectors and regions are counted from the beginning of the mirror's data.
 
-/** A question. A path is the list of decisions by which the simulator makes a run again. */
+/** A question. A path has a number for whatever was asked in a run: it makes the run again. */
 export type Ask =
   | { do: "list" }
   | { do: "look"; scenario: string; bug: string; path: number[] }
@@ -18,6 +18,13 @@ export type Ask =
       steps: number;
       /** Whether chance may pick faults, crashes and stops. */
       faults: boolean;
+    }
+  | {
+      do: "replay";
+      scenario: string;
+      bug: string;
+      /** A line of the simulator's: `seed=71`, `path=2.0.1`. */
+      line: string;
     }
   | { do: "search"; scenario: string; bug: string; seed: number; runs: number };
 

@@ -9,6 +9,11 @@ import type { Back, Sent } from "./worker.js";
 /** The run ended in a panic of the mirror or of the simulator. */
 export class Panic extends Error {}
 
+/** What the module says to a question that it cannot answer. */
+function isRefusal(answer: unknown): answer is { error: string } {
+  return typeof answer === "object" && answer !== null && "error" in answer;
+}
+
 export class Engine {
   private readonly worker: Worker;
   private readonly open = new Map<number, { resolve(answer: unknown): void; reject(why: Error): void }>();
@@ -37,6 +42,7 @@ export class Engine {
     if (!asked) return;
     if ("panic" in back) asked.reject(new Panic(back.panic));
     else if ("broken" in back) asked.reject(new Error(back.broken));
+    else if (isRefusal(back.answer)) asked.reject(new Error(back.answer.error));
     else asked.resolve(back.answer);
   }
 }

@@ -1,7 +1,7 @@
 // A run that is known, and the places in it at which one can stand.
 //
 // Place: `store.ts` keeps one; the scrubber shows it. Pure. Rule: a place is a length of the
-// path. Steps that decide nothing have the length of the one before them, and are no places.
+// path. A step may be decided piece by piece: then its pieces are places too, until it is made.
 
 import type { State } from "./api.js";
 
@@ -11,9 +11,11 @@ export interface Run {
   places: number[];
 }
 
-/** The run that a state is the end of. */
-export function runOf(state: State): Run {
+/** The run that a state is the end of; `before` stands where the last thing was decided. */
+export function runOf(state: State, before: State | null = null): Run {
   const places = new Set([0, ...state.marks, state.path.length]);
+  // In the middle of a step: its beginning is no mark yet.
+  if (before?.step === state.step) places.add(before.path.length);
   return { path: state.path, places: [...places].sort((a, b) => a - b) };
 }
 

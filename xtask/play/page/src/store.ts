@@ -47,8 +47,8 @@ export interface Show {
   asking: boolean;
 }
 
-/** How many steps a run by chance from a seed may have. */
-const STEPS_MAX = 100_000;
+/** A question whose answer is where a run stands. */
+type Placing = Extract<Ask, { do: "look" | "chance" | "replay" }>;
 
 const NOTHING: Run = { path: [], places: [0] };
 
@@ -128,7 +128,7 @@ export class Store {
     const bug = known ? asked.bug : "";
     const tab = chapter ? "chapters" : bug ? "hunt" : "free";
     this.set({ tab, chapter: chapter ?? this.show.chapter, reached: new Set() });
-    if (asked.seed !== null) return this.by_seed(asked.scenario, bug, asked.seed);
+    if (asked.replay !== null) return this.replay(asked.scenario, bug, asked.replay);
     await this.load(asked.scenario, bug, asked.path ?? [], asked.at);
     if (!known) this.say(`There is no bug “${asked.bug}”: the mirror runs as it is.`);
   }
@@ -139,11 +139,10 @@ export class Store {
     await this.load(chapter.scenario, chapter.bug, chapter.path, null);
   }
 
-  /** The run that chance makes of a seed, shown from its beginning. */
-  async by_seed(scenario: string, bug: string, seed: number): Promise<void> {
+  /** The run that a line of the simulator's names, shown from its beginning. */
+  async replay(scenario: string, bug: string, line: string): Promise<void> {
     const turn = this.restart(scenario, bug);
-    const by_chance = { path: [], seed, steps: STEPS_MAX, faults: true };
-    const end = await this.ask({ do: "chance", scenario, bug, ...by_chance }, turn);
+    const end = await this.ask({ do: "replay", scenario, bug, line }, turn);
     if (end) await this.unroll(end, turn, 0);
   }
 
@@ -217,7 +216,7 @@ export class Store {
     await this.step({ do: "chance", scenario, bug, path: state.path, seed, steps: 1, faults });
   }
 
-  private async step(ask: Extract<Ask, { do: "look" | "chance" }>): Promise<void> {
+  private async step(ask: Placing): Promise<void> {
     if (this.busy) return;
     this.busy = true;
     const turn = this.turn;
@@ -225,10 +224,10 @@ export class Store {
     const state = await this.ask(ask, turn);
     if (turn !== this.turn) return;
     this.busy = false;
-    if (state) this.arrive(state, runOf(state), before);
+    if (state) this.arrive(state, runOf(state, before), before);
   }
 
-  private async ask(ask: Extract<Ask, { do: "look" | "chance" }>, turn: number): Promise<State | null> {
+  private async ask(ask: Placing, turn: number): Promise<State | null> {
     if (!this.show.asking) this.set({ asking: true });
     try {
       const state = await this.engine.ask(ask);
@@ -237,7 +236,7 @@ export class Store {
       if (turn !== this.turn) return null;
       this.pause();
       this.busy = false;
-      if (why instanceof Panic) this.set({ asking: false, panic: { text: why.message, path: ask.path } });
+      if (why instanceof Panic) this.set({ asking: false, panic: { text: why.message, path: "path" in ask ? ask.path : [] } });
       else this.set({ asking: false, broken: String(why) });
       return null;
     }
@@ -275,7 +274,7 @@ export class Store {
       chapter: tab === "chapters" ? (chapter?.id ?? null) : null,
       path: run.path,
       at: at === lastPlace(run) ? null : at,
-      seed: null,
+      replay: null,
     });
   }
 

@@ -25,12 +25,14 @@ test("a link opens where it was copied", async (page) => {
   assert.notEqual(await stage(page), seen);
 });
 
-test("the path is understood as the simulator prints it", async (page) => {
+test("a line of the simulator's is a run, and is shown from its beginning", async (page) => {
   const id = await scenario(page);
-  await open(page, `#s=${id}&p=0.0.0`);
-  const seen = await stage(page);
-  await open(page, `#s=${id}&p=path=0.0.0`);
-  assert.equal(await stage(page), seen);
+  await open(page, `#s=${id}&path=2.0.1`);
+  const [at, last] = await scrubber(page);
+  assert.equal(at, 0);
+  assert.ok(last > 3, `${last} places`);
+  await press(page, "End");
+  await page.waitForSelector(".world:has-text('the run is at rest')");
 });
 
 test("a seed is a run, and is shown from its beginning", async (page) => {

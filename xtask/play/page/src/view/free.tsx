@@ -15,8 +15,9 @@ export function Free({ store, show }: { store: Store; show: Show }) {
     <article class="free">
       <h2>Free play</h2>
       <p>
-        You decide what happens next, or chance does. The path in the address is the one that the
-        simulator prints when a test fails: a run of a test can be watched here.
+        You decide what happens next, or chance does. A failing test prints the line of its run,{" "}
+        <code>seed=71</code> or <code>path=2.0.1</code>: behind <code>#s=TEST&amp;</code> in the
+        address, it is watched here.
       </p>
       <label class="field">
         scenario
@@ -35,7 +36,7 @@ export function Free({ store, show }: { store: Store; show: Show }) {
         class="field"
         onSubmit={(event) => {
           event.preventDefault();
-          if (/^\d+$/.test(seed)) void store.by_seed(scenario, bug, Number(seed));
+          if (/^\d+$/.test(seed)) void store.replay(scenario, bug, `seed=${seed}`);
         }}
       >
         <label for="seed">seed</label>

@@ -76,9 +76,9 @@ export function Help({ store, open }: { store: Store; open: boolean }) {
       </dl>
       <h3>The address</h3>
       <p>
-        <code>#s=SCENARIO&amp;b=BUG&amp;p=0.1.2</code> is a run by its path,{" "}
-        <code>&amp;at=1</code> a place in it, <code>#s=SCENARIO&amp;seed=71</code> a run by
-        chance, <code>#c=CHAPTER</code> a chapter.
+        <code>#s=SCENARIO&amp;b=BUG&amp;p=0.1.2</code> is a run, <code>&amp;at=1</code> a place in
+        it, <code>#c=CHAPTER</code> a chapter. <code>#s=TEST&amp;seed=71</code> and{" "}
+        <code>#s=TEST&amp;path=2.0.1</code> are runs as a failing test prints them.
       </p>
       <p class="buttons">
         <button type="button" onClick={close}>

@@ -30,12 +30,14 @@ const CMD: Record<Waiting["cmd"], string> = {
   discard: "discard",
 };
 
+/** `out: by hand` and `out: media` are out, and say why. */
 function standing(word: string) {
-  return STANDING[word] ?? { sign: "?", word };
+  const { sign } = STANDING[word.split(":")[0]!] ?? STANDING.unknown!;
+  return { sign, word: STANDING[word]?.word ?? word };
 }
 
 function slug(word: string): string {
-  return word === "-" ? "no-member" : word.replace(/ /g, "-");
+  return word === "-" ? "no-member" : word.split(":")[0]!.replace(/ /g, "-");
 }
 
 export function Lane(props: { store: Store; show: Show; index: number; scenario: Scenario }) {

@@ -16,7 +16,9 @@ const WRITE_COLOURS = 6;
 /** The class of a stamp: its write's colour, or that of a sector no client wrote. */
 export function stampClass(stamp: Stamp | null): string {
   if (!stamp) return "none";
-  if (stamp.write !== null) return `write-${stamp.write % WRITE_COLOURS}`;
+  // A discard has no data, but a number as a write has: `d3`.
+  const number = stamp.write ?? /^d(\d+)$/.exec(stamp.text)?.[1] ?? null;
+  if (number !== null) return `write-${Number(number) % WRITE_COLOURS}`;
   return stamp.text === "?" ? "unknown" : "blank";
 }
 
