@@ -1,8 +1,8 @@
-//! What is told of a mirror in words: to the log that the environment keeps, and to whoever
-//! waits for events.
+//! News of a mirror in words: for the log that the environment keeps, and for whoever waits
+//! for events.
 //!
-//! Place: the hands come here with each piece of [`News`], and hold no lock. Whoever keeps
-//! the log adds the time.
+//! Place: the hands come here with each piece of [`News`], and hold no lock. The keeper of the
+//! log adds the time.
 
 use core::fmt;
 
