@@ -281,9 +281,9 @@ impl SimDisk {
         state.changes += 1;
     }
 
-    /// The whole machine loses its power. Gives the disk that the next start
-    /// finds, which has what survived; this one is gone for good, holds nothing,
-    /// and fails what still waits.
+    /// The whole machine loses its power. Returns the disk that the next start finds, which
+    /// has what survived; this one is gone for good, holds nothing, and fails what still
+    /// waits.
     ///
     /// Where several disks crash together, crash each before any request of
     /// the run is failed by [`abandon`](SimDisk::abandon): a failure runs code
@@ -296,9 +296,9 @@ impl SimDisk {
         SimDisk::over(state.cache.take_medium(), self.limits, 0)
     }
 
-    /// The machine starts anew, and this disk keeps its power. Gives the disk that
-    /// the next start finds: its cache has what it had, and any of the writes that
-    /// waited. As with [`crash`](SimDisk::crash), this one is gone for good.
+    /// The machine starts anew, and this disk keeps its power. Returns the disk that the next
+    /// start finds: its cache has what it had, and any of the writes that waited. As with
+    /// [`crash`](SimDisk::crash), this one is gone for good.
     pub fn reset(&self, chooser: &mut dyn Chooser) -> Arc<SimDisk> {
         let mut guard = self.state.lock();
         let state = &mut *guard;

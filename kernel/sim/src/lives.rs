@@ -293,7 +293,7 @@ impl World<'_> {
         subject.returned(leg);
     }
 
-    /// Goes on with a clean stop. Whether the machine can be switched off.
+    /// Goes on with a clean stop. Returns whether the machine can be switched off.
     pub(crate) fn stop(&mut self, subject: &dyn Subject) -> bool {
         if self.stage.stop == Stop::Draining && self.history.open() == 0 {
             self.history.note(|| "the device is asked to stop".into());
