@@ -412,8 +412,8 @@ impl Past {
         self.values.iter().any(|value| value.stamp.shown() == stamp && value.until > begun)
     }
 
-    /// The write of `stamp` is done. If it is `durable`, no crash undoes it any more. Its
-    /// place may be forgotten already, if no open flush is older than this.
+    /// The write of `stamp` is done. If it is `durable`, a crash no longer undoes it, unless
+    /// its place is forgotten because no open flush is older than it.
     fn acknowledge(&mut self, stamp: Stamp, durable: Option<Moment>, now: Moment) {
         self.undone.acknowledge(stamp, now);
         // Forgotten already if something durable came after it.
@@ -435,8 +435,8 @@ impl Past {
         self.undone.fail(stamp);
     }
 
-    /// Forgets what no read since `read` can see and no crash can bring back, because a flush
-    /// since `flush` covers it. These are the oldest ones open.
+    /// Forgets what no open read can see and no crash can bring back any more. `read` and
+    /// `flush` say when the oldest open read and flush began.
     fn forget(&mut self, read: Moment, flush: Moment) {
         if self.values.len() == 1 {
             return; // what it holds may be asked for at any time
