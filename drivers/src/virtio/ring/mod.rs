@@ -110,8 +110,7 @@ struct Slot<H: Hal, T> {
 pub enum Kick {
     /// For what was pushed since it was last asked.
     Prompt,
-    /// The wish was for an older request: when that was pushed, the wish could not be seen
-    /// yet.
+    /// For an older request: when it was pushed, the device's wish could not be seen yet.
     Late,
 }
 
