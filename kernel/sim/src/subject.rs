@@ -37,7 +37,7 @@ pub enum Word {
     Fail(usize),
     /// The leg is to be taken back; `force`: whatever it holds.
     Add(usize, bool),
-    /// The leg that is out is no member any more.
+    /// The leg that is out is no longer a member.
     Forget(usize),
     /// The second leg is to take the first one's place.
     Replace(usize, usize),

@@ -53,7 +53,7 @@ impl Core {
         if self.unknown.contains(leg) {
             return Err(format!(
                 "leg {leg} could not be read when the mirror started, and several members were \
-                 missing: which one it is, is not known; `add {leg}` looks at it"
+                 missing, so it is not known which member it holds; `add {leg}` finds out"
             ));
         }
         Ok(())

@@ -127,7 +127,7 @@ impl Core {
         let cut = [data_start - Sector(0), length].iter().any(|it| !it.0.is_multiple_of(blocks));
         if cut || *block as usize > UNIT {
             return Err(format!(
-                "`{name}` has blocks of {block} bytes: the mirror's data is not cut so"
+                "`{name}` has blocks of {block} bytes: the mirror's data do not fit such blocks"
             ));
         }
         Ok(())
@@ -137,7 +137,7 @@ impl Core {
     pub(super) fn forget(&mut self, leg: usize) -> Answer {
         self.check_awake()?;
         self.forget_member(leg)?;
-        Ok(format!("leg {leg} is no member any more"))
+        Ok(format!("leg {leg} is no longer a member"))
     }
 
     /// Refuses a change of members while somebody else may have the disks.

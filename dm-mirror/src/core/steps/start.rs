@@ -128,7 +128,8 @@ impl Core {
         self.check(plan).map_err(refused)?;
         let leads = |leg: usize| plan.roles.contains(&Role::InSync { device: leg });
         if agreed.is_none() && !self.legs.all().without(self.by_hand).iter().any(leads) {
-            let why = "only what a person took out can be gone by now; it is tried again, and a device that is made anew goes by that";
+            let why = "a person took out every leg that it could start from; it is tried again by \
+                       itself; to start from these legs, remove the device and create it anew";
             return Err(Life::Held(NotStarted::failed(why.into())));
         }
         Ok((plan.clone(), agreed))

@@ -197,7 +197,7 @@ pub enum Bad {
     Version(u32),
     /// The checksum is wrong: torn, or damaged.
     Checksum,
-    /// The checksum is right, but this field cannot be so.
+    /// The checksum is right, but this field is not valid.
     Field(&'static str),
 }
 
@@ -208,7 +208,7 @@ impl fmt::Display for Bad {
             Bad::Magic => f.write_str("no metadata of a mirror"),
             Bad::Version(version) => write!(f, "version {version} is not known"),
             Bad::Checksum => f.write_str("the checksum is wrong"),
-            Bad::Field(field) => write!(f, "{field} cannot be so"),
+            Bad::Field(field) => write!(f, "{field} is not valid"),
         }
     }
 }

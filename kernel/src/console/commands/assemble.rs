@@ -272,7 +272,7 @@ fn usable(dm: &Dm, member: &Member, block_max: u32) -> Option<String> {
     if block > block_max || cut {
         kprintln!(
             "{name}: left alone, as its blocks of {block} bytes are too large: the mirror's data \
-             is not cut so"
+             do not fit them"
         );
         return None;
     }

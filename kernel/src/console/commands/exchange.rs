@@ -160,7 +160,7 @@ pub fn replace(
     Ok(())
 }
 
-/// Makes a leg that is out no member any more, and takes its disk out of the table.
+/// Strikes a leg that is out from the members, and takes its disk out of the table.
 pub fn forget(session: &mut Session<'_>, name: &str, leg: usize) -> Outcome {
     let leg_word = leg.to_string();
     let message = ["forget", &*leg_word];
@@ -169,7 +169,7 @@ pub fn forget(session: &mut Session<'_>, name: &str, leg: usize) -> Outcome {
     let line = Line::of(name, &place)?;
     if !is_free(&device, &place, leg) {
         device.message(place.start, &message)?;
-        kprintln!("{name}: leg {leg} is no member any more");
+        kprintln!("{name}: leg {leg} is no longer a member");
     }
     let disk = line.device(leg);
     if disk != "-" {
