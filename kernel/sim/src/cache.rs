@@ -115,7 +115,7 @@ impl Cache {
         &self.cells[sector.0 as usize].medium
     }
 
-    /// The sectors of which the cache has what the medium has not.
+    /// The sectors of which the cache holds something that the medium lacks.
     pub(crate) fn dirty(&self) -> impl Iterator<Item = Sector> {
         self.dirty.iter().map(|&index| Sector(index as u64))
     }

@@ -250,7 +250,7 @@ impl Membership {
     ) {
         let Disk { version, generation, newcomer, .. } = self.disks[leg];
         if let Some(entry) = self.wanted.entry_mut(member)
-            // Else the entry is still that of the member before it.
+            // Otherwise the entry is still that of the member before it.
             && newcomer.is_none()
         {
             // What was found on it may be of a time that was decided against.

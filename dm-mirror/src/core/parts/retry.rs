@@ -23,7 +23,7 @@ const DELAY_MAX: Duration = Duration::from_secs(32);
 #[derive(Debug, Default)]
 pub(crate) struct Retry {
     is_set: bool,
-    /// How often in a row the alarm went off in vain.
+    /// How many tries in a row have failed.
     in_vain: u32,
 }
 

@@ -79,7 +79,7 @@ impl Core {
         }
     }
 
-    /// A replacement that was taken over, and whose new leg this session has not.
+    /// Takes a replacement that was taken over, but whose new leg this session does not have.
     pub(crate) fn take_lost_replacement(&mut self) -> Option<Replacement> {
         let Core { legs, put_off, .. } = self;
         self.replacement.take_if(|it| match *it {

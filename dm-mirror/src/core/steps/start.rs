@@ -240,7 +240,7 @@ impl Core {
                 continue;
             };
             let Some((found, _)) = member(leg) else { continue };
-            // Else it is a stranger in the member's place.
+            // Otherwise it is a stranger in the member's place.
             if plan.newest.entry_of(&found.superblock).is_some() {
                 if matches!(plan.role(id), Role::KeptOut { .. }) {
                     membership.found(leg, found, found.superblock.incarnation);
