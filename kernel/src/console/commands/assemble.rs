@@ -179,7 +179,9 @@ fn look(
             Err(bio::ErrorKind::Invalid) => continue,
             Err(_) if !asked && session.dm.get(&name).is_ok() => continue,
             Err(kind) => {
-                kprintln!("{name}: not looked at for a mirror's member: {kind}");
+                kprintln!(
+                    "{name}: cannot be read, so it is not known whether it is a member: {kind}"
+                );
                 continue;
             }
         };
@@ -193,7 +195,7 @@ fn look(
                 found.labelled = true;
                 kprintln!("{name}: left alone, as its superblocks are bad: {bad}");
                 match bad {
-                    Bad::Version(_) => kprintln!("{name}: use what wrote it"),
+                    Bad::Version(_) => kprintln!("{name}: use the program that wrote it"),
                     _ => kprintln!("{name}: `mirror forget {name}` frees it for something else"),
                 }
             }
@@ -438,13 +440,14 @@ pub fn advise(name: &str, device: &MappedDevice) {
     let mirrors = mirror::mirrors(device);
     let [place] = &mirrors[..] else {
         return kprintln!(
-            "{name}: `dmsetup message {name} SECTOR start_degraded`, or `keep LEG`, tells one"
+            "{name}: to start one of its mirrors: `dmsetup message {name} SECTOR start_degraded`, \
+             or `keep LEG`"
         );
     };
     let Some(Report { legs, question, .. }) = mirror::report(device, place) else { return };
     match question {
         Some(Question::Degraded) => {
-            kprintln!("{name}: a member that comes back: `mirror assemble`");
+            kprintln!("{name}: once a missing member is back: `mirror assemble`");
             kprintln!("{name}: to start without: `mirror start-degraded {name}`");
         }
         Some(Question::Halves(halves)) => {
@@ -457,7 +460,7 @@ pub fn advise(name: &str, device: &MappedDevice) {
         None => {
             let disks = legs.iter().map(|leg| &*leg.device).filter(|disk| *disk != "-");
             let disks: Vec<&str> = disks.collect();
-            kprintln!("{name}: what they are to mirrors: `mirror examine {}`", disks.join(" "));
+            kprintln!("{name}: to see what its disks hold: `mirror examine {}`", disks.join(" "));
         }
     }
 }

@@ -175,7 +175,7 @@ pub fn forget(session: &mut Session<'_>, name: &str, leg: usize) -> Outcome {
     if disk != "-" {
         let after = line.with(leg, "-");
         assemble::swap(session, name, &device, &after)?;
-        kprintln!("{name}: `{disk}` is free; `mirror forget {disk} --force` wipes what it was");
+        kprintln!("{name}: `{disk}` is free; `mirror forget {disk} --force` wipes its superblocks");
     }
     assemble::explain(session.dm, name)
 }
@@ -295,7 +295,7 @@ fn check_size(session: &mut Session<'_>, name: &str, disk: &DeviceRef) -> Outcom
     let (block, most) = (disk.limits().block_size, device.limits().block_size);
     if block > most {
         return Err(Failure::new(format!(
-            "`{}` has blocks of {block} bytes, `{name}` of {most}: its users may ask for less",
+            "`{}` has blocks of {block} bytes; `{name}` has promised its users {most}",
             disk.name()
         ))
         .and("nothing was changed; name another disk"));
