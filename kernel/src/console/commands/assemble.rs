@@ -179,9 +179,7 @@ fn look(
             Err(bio::ErrorKind::Invalid) => continue,
             Err(_) if !asked && session.dm.get(&name).is_ok() => continue,
             Err(kind) => {
-                kprintln!(
-                    "{name}: cannot be read, so it is not known whether it is a member: {kind}"
-                );
+                kprintln!("{name}: cannot be read, and may be a member: {kind}");
                 continue;
             }
         };

@@ -295,7 +295,7 @@ fn check_size(session: &mut Session<'_>, name: &str, disk: &DeviceRef) -> Outcom
     let (block, most) = (disk.limits().block_size, device.limits().block_size);
     if block > most {
         return Err(Failure::new(format!(
-            "`{}` has blocks of {block} bytes; `{name}` has promised its users {most}",
+            "`{}` has blocks of {block} bytes; users of `{name}` rely on {most}",
             disk.name()
         ))
         .and("nothing was changed; name another disk"));
