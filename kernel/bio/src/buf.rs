@@ -16,9 +16,9 @@ pub enum BufCmd {
     },
     /// Make every write that completed before this was issued durable.
     Flush,
-    /// The extent's contents are no longer needed (discard). Afterwards it reads
-    /// as zeroes, on every device: two legs that chose for themselves between
-    /// zeroes and what was there would differ.
+    /// The extent's contents are no longer needed (discard). Afterwards it reads as zeroes, on
+    /// every device. If two legs could choose between zeroes and the old data, they would
+    /// differ.
     FreeBlks,
 }
 
@@ -73,8 +73,8 @@ impl Buf {
         Buf { cmd: BufCmd::Write { fua: true }, ..Buf::write(extent, data) }
     }
 
-    /// A flush of everything completed so far; its extent is empty, and where
-    /// it starts means nothing.
+    /// A flush of everything completed so far. Its extent is empty, and its start means
+    /// nothing.
     #[inline]
     pub fn flush() -> Buf {
         Buf { cmd: BufCmd::Flush, extent: Extent::default(), memory: Memory::None }

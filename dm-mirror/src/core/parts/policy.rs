@@ -20,9 +20,9 @@ pub(crate) enum ReadPolicy {
     RoundRobin,
     /// The one with the fewest reads in flight.
     LeastPending,
-    /// A read that goes on where the last one of a leg ended goes to that leg, others to the
-    /// leg with the fewest reads in flight: a stream keeps a disk's read-ahead, several
-    /// streams use all disks.
+    /// A read that begins where the last one of a leg ended goes to that leg; any other goes
+    /// to the leg with the fewest reads in flight. So a stream keeps a disk's read-ahead, and
+    /// several streams use all disks.
     Sequential,
     /// This one while it is in sync, else each in turn.
     Prefer(usize),
@@ -67,7 +67,7 @@ impl ReadPolicy {
         }
     }
 
-    /// The leg of these from which the others get what they hold differently.
+    /// The one of these legs that the others are rewritten from where they differ.
     pub(crate) fn source(self, legs: LegSet) -> Option<usize> {
         match self {
             ReadPolicy::Prefer(leg) if legs.contains(leg) => Some(leg),

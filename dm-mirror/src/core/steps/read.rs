@@ -1,7 +1,7 @@
 //! Reading: one leg, and on an error the next.
 //!
-//! Place: `waiter.rs` calls [`Core::read`] with the range held shared; the resync reads its
-//! source the same way, holding the range exclusively. What a leg could not read is
+//! Place: `waiter.rs` calls [`Core::read`] with the range held shared. The resync reads its
+//! source the same way, with the range held exclusively. What a leg could not read is
 //! rewritten there afterwards (`scrub.rs`).
 
 use bio::{BufCmd, ErrorKind, Extent, IoError, IoResult, Sector};
@@ -137,8 +137,8 @@ impl Core {
         }
     }
 
-    /// Whether several legs failed a read that has several blocks: perhaps each
-    /// for another one.
+    /// Whether several legs failed a read of several blocks: each may have failed at another
+    /// block.
     fn may_go_by_block(&self, extent: Extent, bad: LegSet, memory: bool) -> bool {
         let several = self.in_sync().and(bad).iter().count() > 1;
         several && extent.count() > self.setup.block && memory
@@ -171,13 +171,13 @@ impl Core {
         readers
     }
 
-    /// Those of `legs` that are not written mostly, if there are any.
+    /// Those of `legs` that are not write-mostly, if there are any.
     pub(super) fn rather_read(&self, legs: LegSet) -> LegSet {
         let others = legs.without(self.write_mostly);
         if others.is_empty() { legs } else { others }
     }
 
-    /// The leg of these of which the others get what they hold differently.
+    /// The one of these legs that the others are rewritten from where they differ.
     pub(super) fn source_of(&self, legs: LegSet) -> Option<usize> {
         self.read_policy.source(self.rather_read(legs))
     }

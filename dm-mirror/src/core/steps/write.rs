@@ -1,9 +1,9 @@
 //! Writing, flushing, discarding: a group of transactions, one for each leg.
 //!
-//! Place: `waiter.rs` calls [`Core::start_group`] once the range is held. The resync's
-//! copies and the scrub's rewrites are groups like any other. From top to bottom: a group
-//! begins. [`Core::advance`] takes each transaction from state to state. The last leg that
-//! reports has the group settled, and only then is the original bio done (R3).
+//! Place: `waiter.rs` calls [`Core::start_group`] once the range is held. The resync's copies
+//! and the scrub's rewrites are groups like any other. From top to bottom: a group begins.
+//! [`Core::advance`] takes each transaction from state to state. When the last leg has
+//! reported, the group is settled, and only then is the original bio done (R3).
 //!
 //! ```text
 //! START ─▶ JOURNAL_FLUSH ─▶ DATA_WRITE ─▶ DATA_FLUSH ─▶ (SUPER_WRITE ─▶ SUPER_FLUSH)
@@ -41,8 +41,8 @@ impl Core {
         legs.iter().fold(follow, |follow, leg| follow.or(self.advance(req, leg)))
     }
 
-    /// A group begins: which legs it goes to. Something follows if it is the first that
-    /// writes to a region: the cleaner is to look after that.
+    /// A group begins. Returns the legs that it goes to. Something follows if it is the first
+    /// to write to a region: the cleaner looks after that.
     fn begin_group(&mut self, req: Req) -> (LegSet, Follow) {
         let Request { cmd, extent, origin, .. } = self.requests[req];
         let began = self.tick();
@@ -144,15 +144,14 @@ impl Core {
         if last { follow.or(self.settle_group(req)) } else { follow }
     }
 
-    /// Decides a group whose legs have all reported. Unless an exclusion is on its way to
-    /// the superblocks, the range goes back in the same moment, so that no read can see a
-    /// leg in between; else the group is parked.
+    /// Decides a group whose legs have all reported. If no exclusion is on its way to the
+    /// superblocks, the range is released in the same moment, so that no read can see a leg in
+    /// between. Otherwise the group is parked.
     ///
-    /// It succeeded if an in-sync leg has it, and kept its cache since the group
-    /// began: it may have reported before it lost that. An in-sync leg that failed,
-    /// beside one that has it, is out: it may have been the last one when it
-    /// reported. If none has it, what reached a leg being rebuilt must be
-    /// copied again.
+    /// It succeeded if an in-sync leg has it, and kept its cache since the group began: the
+    /// leg may have reported before it lost that. If one in-sync leg has it, an in-sync leg
+    /// that failed goes out: it may have been the last one when it reported. If none has it,
+    /// what reached a leg being rebuilt is copied again.
     fn settle_group(&mut self, req: Req) -> Follow {
         let request = &mut self.requests[req];
         let (cmd, extent, origin) = (request.cmd, request.extent, request.origin);
@@ -161,7 +160,7 @@ impl Core {
         let failed = mem::take(&mut group.failed);
         let holders = match origin {
             Origin::User | Origin::Block => self.legs.kept_since(reached, began),
-            // Its source has it; that is in sync, or this copy is of no use.
+            // Its source has it. If the source is no longer in sync, this copy is of no use.
             Origin::Copy | Origin::Scrub(_) => {
                 let failed: LegSet = failed.iter().map(|(leg, _)| *leg).collect();
                 self.in_sync().without(failed)
@@ -233,7 +232,7 @@ impl Core {
         }
     }
 
-    /// The user's request ends, which `began` then. If it failed nothing of it counts as
+    /// The user's request ends, which `began` then. If it failed, nothing of it counts as
     /// done, whatever some leg did.
     fn deliver(&mut self, req: Req, began: Moment, result: IoResult) {
         if self.requests[req].cmd == BufCmd::Flush && result.is_err() {
@@ -246,8 +245,8 @@ impl Core {
         }
     }
 
-    /// Legs being rebuilt may have got something of `extent` that no in-sync
-    /// leg has: what they had there counts for nothing.
+    /// Legs being rebuilt may have got something of `extent` that no in-sync leg has. What
+    /// they have there counts for nothing.
     fn copy_again(&mut self, extent: Extent) {
         let rebuilding = self.legs.rebuilding();
         let Some(regions) = &mut self.regions else { return };

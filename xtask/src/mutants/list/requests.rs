@@ -15,7 +15,7 @@ const STEPS_LEG_OUT: &str = "dm-mirror/src/core/steps/leg_out.rs";
 pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a leg that failed a write stays",
-        rule: "In-sync legs that do not are out by then",
+        rule: "In-sync legs that lack it are out by then",
         file: STEPS_WRITE,
         edits: &[(
             "                self.fail_leg(leg, Failure::of_step(step, error));\n                Follow::Perhaps",
