@@ -182,34 +182,41 @@ impl<W> RangeLock<W> {
 
     /// Asks for a range on behalf of `waiter`. If it is free the waiter comes
     /// straight back; else it stays until [`grant`](RangeLock::grant) returns it.
+    #[inline]
     pub(crate) fn acquire(&mut self, extent: Extent, mode: Mode, waiter: W) -> (Ticket, Option<W>) {
         let number = self.next;
         self.next += 1;
         let asks = Asks { number, extent, rows: Rows::of(extent), mode };
-        let before = self.latest_before(&asks, Begin::Latest);
+        let before = match self.rows_are_empty(&asks) {
+            true => None,
+            false => self.latest_before(&asks, Begin::Latest),
+        };
         let (waiter, granted) = match before {
             Some(_) => (Some(waiter), None),
             None => (None, Some(waiter)),
         };
-        let at = self.free.pop().unwrap_or(self.entries.len() as u32);
+        let at = match self.free.pop() {
+            Some(at) => at,
+            None => self.grow(),
+        };
         let links = self.link(at, &asks);
         let (waited_for_by, next_waiting, found_in) = (NONE, NONE, 0);
-        let entry = Entry { asks, waiter, links, waited_for_by, next_waiting, found_in };
-        match self.entries.get_mut(at as usize) {
-            Some(place) => *place = Some(entry),
-            None => self.grow(entry),
-        }
+        self.entries[at as usize] =
+            Some(Entry { asks, waiter, links, waited_for_by, next_waiting, found_in });
         if let Some((before, row)) = before {
             self.wait_for(at, before, row);
         }
         (Ticket { number, entry: at }, granted)
     }
 
-    fn grow(&mut self, entry: Entry<W>) {
-        self.entries.push(Some(entry));
+    /// Makes room for one more. Gives its place.
+    #[cold]
+    fn grow(&mut self) -> u32 {
+        self.entries.push(None);
         let count = self.entries.len();
         self.free.reserve(count - self.free.len());
         self.ready.reserve(count - self.ready.len());
+        (count - 1) as u32
     }
 
     /// Gives a granted range back. Panics if it is not held.
@@ -240,16 +247,22 @@ impl<W> RangeLock<W> {
 
     /// The earliest waiter that nothing before it stands against, if any;
     /// its range is granted by this.
+    #[inline]
     pub(crate) fn grant(&mut self) -> Option<(Ticket, W)> {
+        if self.ready.is_empty() {
+            return None;
+        }
         let Reverse(ticket) = self.ready.pop()?;
         let entry = self.entries[ticket.entry as usize].as_mut().expect("who waits is there");
         entry.waiter.take().map(|waiter| (ticket, waiter))
     }
 
+    #[inline]
     fn entry(&self, at: u32) -> &Entry<W> {
         self.entries[at as usize].as_ref().expect("an entry that is named is there")
     }
 
+    #[inline]
     fn entry_mut(&mut self, at: u32) -> &mut Entry<W> {
         self.entries[at as usize].as_mut().expect("an entry that is named is there")
     }
@@ -260,6 +273,16 @@ impl<W> RangeLock<W> {
         let entry = self.entry_mut(at);
         (entry.next_waiting, entry.found_in) = (first, row);
         self.entry_mut(before).waited_for_by = at;
+    }
+
+    /// Whether all lists are empty that a request looks at, as most are: so nothing can
+    /// stand against it.
+    #[inline]
+    fn rows_are_empty(&self, asks: &Asks) -> bool {
+        let kind = kind_for(asks.mode);
+        let latest = |row: u16| self.rows[usize::from(row)][kind];
+        let [first, last] = asks.rows.0;
+        !asks.rows.is_wide() && [first, last, WIDE].into_iter().all(|row| latest(row) == NONE)
     }
 
     /// An entry that came before and conflicts, and the row in which it was found: the
