@@ -366,6 +366,7 @@ impl Core {
     }
 
     /// Has something done.
+    #[inline]
     fn act(&mut self, action: Action) {
         self.actions.push_back(action);
     }

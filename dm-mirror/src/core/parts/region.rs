@@ -309,11 +309,13 @@ impl Regions {
         Sectors(whole * self.geometry.region.0 + last)
     }
 
-    /// The unsettled regions that an extent touches.
-    pub(crate) fn unsettled_in(&self, extent: Extent) -> impl Iterator<Item = Region> {
-        let none = self.unsettled_count == 0;
-        let touched = self.geometry.touched(extent).filter(move |_| !none);
-        touched.filter(|&region| self.is_unsettled(region))
+    /// The first unsettled region that an extent touches, if any.
+    #[inline]
+    pub(crate) fn unsettled_in(&self, extent: Extent) -> Option<Region> {
+        if self.unsettled_count == 0 {
+            return None;
+        }
+        self.geometry.touched(extent).find(|&region| self.is_unsettled(region))
     }
 
     /// How many regions are DIRTY.

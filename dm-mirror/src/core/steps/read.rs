@@ -17,8 +17,7 @@ use crate::core::{Core, Follow};
 
 impl Core {
     /// Starts a read, or has it wait until its regions are settled.
-    pub(super) fn enter_read(&mut self, req: Req) -> Follow {
-        let extent = self.requests[req].extent;
+    pub(super) fn enter_read(&mut self, req: Req, extent: Extent) -> Follow {
         if !self.is_unsettled(extent) {
             return self.enter(extent, Mode::Shared, Waiter::Request(req));
         }
@@ -75,7 +74,7 @@ impl Core {
         let Report { mut result, memory, .. } = report;
         self.legs[it.leg].reads_pending -= 1;
         let calm = self.returned(it.leg, BufCmd::Read, report);
-        let extent = self.requests[req].extent;
+        let Request { extent, origin, .. } = self.requests[req];
         if result.is_ok() && !self.in_sync().contains(it.leg) {
             // It went out meanwhile, and may have lost what was acknowledged.
             result = Err(IoError { kind: ErrorKind::Gone, resid: extent.count().bytes() });
@@ -91,21 +90,20 @@ impl Core {
                 return Follow::Perhaps;
             }
         }
-        let whole = self.requests[req].origin == Origin::User;
+        let whole = origin == Origin::User;
         if whole && result.is_err() && self.may_go_by_block(extent, it.bad, memory) {
             self.requests[req].what = What::Blocks;
             self.act(Action::ByBlock { req });
             return Follow::Perhaps;
         }
-        let origin = self.requests[req].origin;
         self.read_over(req, it, result);
         if origin == Origin::Copy || !it.tried.is_empty() { Follow::Perhaps } else { calm }
     }
 
     /// A read ends. Only then are blocks rewritten that a leg could not read.
     fn read_over(&mut self, req: Req, it: ReadTry, result: IoResult) {
-        let extent = self.requests[req].extent;
-        match self.requests[req].origin {
+        let Request { extent, origin, .. } = self.requests[req];
+        match origin {
             Origin::Copy => self.chunk_read(req, result),
             Origin::User | Origin::Block | Origin::Scrub(_) => {
                 self.release_of(req);

@@ -4,7 +4,7 @@ use bio::{BufCmd, ErrorKind, Extent, IoError, IoResult};
 
 use crate::core::event::Action;
 use crate::core::parts::range::Mode;
-use crate::core::parts::requests::{Origin, Req, What};
+use crate::core::parts::requests::{Origin, Req, Request, What};
 use crate::core::parts::waiter::Waiter;
 use crate::core::{Core, Follow, Life};
 
@@ -32,9 +32,9 @@ impl Core {
             }
             Life::Held(_) | Life::Refused(_) => return self.fail_request(req, ErrorKind::Gone),
         }
-        let extent = self.requests[req].extent;
-        match self.requests[req].cmd {
-            BufCmd::Read => self.enter_read(req),
+        let Request { cmd, extent, .. } = self.requests[req];
+        match cmd {
+            BufCmd::Read => self.enter_read(req, extent),
             BufCmd::Write { .. } | BufCmd::FreeBlks => {
                 self.enter(extent, Mode::Exclusive, Waiter::Request(req))
             }
@@ -54,6 +54,7 @@ impl Core {
     }
 
     /// A user's request ends.
+    #[inline]
     pub(super) fn complete(&mut self, req: Req, result: IoResult) {
         self.requests[req].what = What::Over;
         self.act(Action::Complete { req, result });

@@ -26,8 +26,9 @@ impl Core {
     fn begin(&mut self, ticket: Ticket, waiter: Waiter) -> Follow {
         match waiter {
             Waiter::Request(req) => {
-                self.requests[req].ticket = Some(ticket);
-                match self.requests[req].cmd {
+                let request = &mut self.requests[req];
+                request.ticket = Some(ticket);
+                match request.cmd {
                     BufCmd::Read => self.read(req),
                     BufCmd::Write { .. } | BufCmd::FreeBlks | BufCmd::Flush => {
                         self.start_group(req)
@@ -41,6 +42,7 @@ impl Core {
     }
 
     /// Gives the range of a request back, if it has one.
+    #[inline]
     pub(super) fn release_of(&mut self, req: Req) {
         if let Some(ticket) = self.requests[req].ticket.take() {
             self.ranges.release(ticket);

@@ -60,9 +60,9 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "Nobody overtakes",
         file: PARTS_RANGE,
         edits: &[(
-            "self.latest_before(&asks, Begin::Latest);",
+            "self.latest_before(&asks, Begin::Latest),",
             "self.latest_before(&asks, Begin::Latest)
-                .filter(|(at, _)| self.entry(*at).waiter.is_none());",
+                .filter(|(at, _)| self.entry(*at).waiter.is_none()),",
         )],
     },
     Mutant {
