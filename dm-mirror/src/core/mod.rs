@@ -263,6 +263,9 @@ impl Core {
 
     /// Meets an event at a moment: decides what it means, and all that follows from it.
     /// What is to be done then, [`next`](Core::next) gives. `dice` throws 64 random bits.
+    ///
+    /// Its callers know which event it is: inlined there, `meet` is one of its arms.
+    #[inline]
     pub(crate) fn step(&mut self, now: Duration, dice: Dice<'_>, event: Event) {
         self.now = now;
         let resync = matches!(event, Event::Alarm(Alarm::Resync | Alarm::Nap(_)));
@@ -299,6 +302,7 @@ impl Core {
     }
 
     /// The next thing to be done, until there is none.
+    #[inline]
     pub(crate) fn next(&mut self) -> Option<Action> {
         let action = self.actions.pop_front()?;
         if let Action::Complete { req, .. } | Action::Drop { req } = action {
@@ -311,6 +315,7 @@ impl Core {
         !self.actions.is_empty()
     }
 
+    #[inline(always)]
     fn meet(&mut self, event: Event, dice: Dice<'_>) -> Follow {
         match event {
             Event::Asked { req, cmd, extent } => return self.asked(req, cmd, extent),
@@ -330,6 +335,7 @@ impl Core {
     }
 
     /// What follows from an event.
+    #[inline]
     fn follow(&mut self, follow: Follow, dice: Dice<'_>) {
         let granted = self.grant();
         if follow.or(granted) == Follow::Perhaps {

@@ -50,7 +50,12 @@ impl Core {
     }
 
     /// Starts all whose range has become free.
+    #[inline]
     pub(in crate::core) fn grant(&mut self) -> Follow {
+        if self.ranges.nobody_is_ready() { Follow::Nothing } else { self.grant_all() }
+    }
+
+    fn grant_all(&mut self) -> Follow {
         let mut follow = Follow::Nothing;
         while let Some((ticket, waiter)) = self.ranges.grant() {
             follow = follow.or(self.begin(ticket, waiter));

@@ -245,13 +245,15 @@ impl<W> RangeLock<W> {
         self.free.push(ticket.entry);
     }
 
+    /// Whether there is nobody to be granted a range.
+    #[inline]
+    pub(crate) fn nobody_is_ready(&self) -> bool {
+        self.ready.is_empty()
+    }
+
     /// The earliest waiter that nothing before it stands against, if any;
     /// its range is granted by this.
-    #[inline]
     pub(crate) fn grant(&mut self) -> Option<(Ticket, W)> {
-        if self.ready.is_empty() {
-            return None;
-        }
         let Reverse(ticket) = self.ready.pop()?;
         let entry = self.entries[ticket.entry as usize].as_mut().expect("who waits is there");
         entry.waiter.take().map(|waiter| (ticket, waiter))
