@@ -265,7 +265,7 @@ impl Core {
     /// What is to be done then, [`next`](Core::next) gives. `dice` throws 64 random bits.
     ///
     /// Its callers know which event it is: inlined there, `meet` is one of its arms.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn step(&mut self, now: Duration, dice: Dice<'_>, event: Event) {
         self.now = now;
         let resync = matches!(event, Event::Alarm(Alarm::Resync | Alarm::Nap(_)));

@@ -101,6 +101,7 @@ enum Deed {
     Nothing,
 }
 
+/// What is to be done next, the last first.
 type Deeds = ArrayVec<Deed, LEGS_MAX>;
 
 impl Inner {
@@ -115,6 +116,7 @@ impl Inner {
                 other => deeds.push(self.deed(other)),
             }
         }
+        deeds.reverse();
     }
 
     /// Of every action: those that each request leads to are not made here.
@@ -283,7 +285,9 @@ impl Mirror {
         };
         let mut seen = 1;
         loop {
-            deeds.drain(..).for_each(|deed| self.perform(deed));
+            while let Some(deed) = deeds.pop() {
+                self.perform(deed);
+            }
             if !more {
                 let left = self.pending.fetch_sub(seen, Ordering::AcqRel) - seen;
                 if left == 0 {
@@ -306,9 +310,9 @@ impl Mirror {
                 }
                 self.legs[leg].issue(bio, start, self.clone(), info);
             }
+            Deed::Complete(bio, result) => bio.biodone(result),
             Deed::Write { leg, place, unit } => self.write(leg, place, &unit),
             Deed::Search { leg, durable } => self.search(leg, durable),
-            Deed::Complete(bio, result) => bio.biodone(result),
             Deed::Drop(bio, _bytes) => bio.into_iter().for_each(|bio| bio.biodone(Ok(()))),
             Deed::ByBlock(req, bio) => self.read_by_block(req, bio),
             Deed::Compare { req, source, bytes } => self.compare(req, source, bytes),

@@ -191,10 +191,6 @@ impl<W> RangeLock<W> {
             true => None,
             false => self.latest_before(&asks, Begin::Latest),
         };
-        let (waiter, granted) = match before {
-            Some(_) => (Some(waiter), None),
-            None => (None, Some(waiter)),
-        };
         let at = match self.free.pop() {
             Some(at) => at,
             None => self.grow(),
@@ -202,11 +198,12 @@ impl<W> RangeLock<W> {
         let links = self.link(at, &asks);
         let (waited_for_by, next_waiting, found_in) = (NONE, NONE, 0);
         self.entries[at as usize] =
-            Some(Entry { asks, waiter, links, waited_for_by, next_waiting, found_in });
-        if let Some((before, row)) = before {
-            self.wait_for(at, before, row);
-        }
-        (Ticket { number, entry: at }, granted)
+            Some(Entry { asks, waiter: None, links, waited_for_by, next_waiting, found_in });
+        let ticket = Ticket { number, entry: at };
+        let Some((before, row)) = before else { return (ticket, Some(waiter)) };
+        self.entry_mut(at).waiter = Some(waiter);
+        self.wait_for(at, before, row);
+        (ticket, None)
     }
 
     /// Makes room for one more. Gives its place.
@@ -329,6 +326,7 @@ impl<W> RangeLock<W> {
     }
 
     /// Puts what is going to be entry `at` to the end of its rows. Gives its neighbours.
+    #[inline]
     fn link(&mut self, at: u32, asks: &Asks) -> AllLinks {
         let mut links = [[Links { earlier: NONE, later: NONE }; KINDS]; PIECES_MAX];
         for (place, &row) in asks.rows.each().iter().enumerate() {
