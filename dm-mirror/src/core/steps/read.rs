@@ -8,7 +8,7 @@ use bio::{BufCmd, ErrorKind, Extent, IoError, IoResult, Sector};
 
 use crate::core::event::{Action, Report, Step};
 use crate::core::parts::counts::Cause;
-use crate::core::parts::leg::{Failure, LEGS_MAX, LegSet};
+use crate::core::parts::leg::{Failure, LegSet};
 use crate::core::parts::policy::Readers;
 use crate::core::parts::range::Mode;
 use crate::core::parts::requests::{Origin, ReadTry, Req, Request, What};
@@ -64,6 +64,7 @@ impl Core {
         Some(leg)
     }
 
+    #[inline]
     fn issue_read(&mut self, req: Req, it: ReadTry) {
         self.requests[req].what = What::Read(it);
         self.act(Action::Issue { req, leg: it.leg, step: Step::Read });
@@ -155,18 +156,11 @@ impl Core {
         let candidates = self.rather_read(candidates);
         match self.source_of_region() {
             Some(leg) if copies && candidates.contains(leg) => Some(leg),
-            _ => self.read_policy.pick(candidates, start, &self.readers()),
+            _ => {
+                let readers = Readers { last: self.last_read, legs: &self.legs };
+                self.read_policy.pick(candidates, start, &readers)
+            }
         }
-    }
-
-    fn readers(&self) -> Readers {
-        let mut readers =
-            Readers { last: self.last_read, pending: [0; LEGS_MAX], ends: [Sector(0); LEGS_MAX] };
-        for (leg, record) in self.legs.iter().enumerate() {
-            readers.pending[leg] = record.reads_pending;
-            readers.ends[leg] = record.read_end;
-        }
-        readers
     }
 
     /// Those of `legs` that are not written mostly, if there are any.
