@@ -29,7 +29,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 
 use arrayvec::ArrayVec;
-use bio::sync::{Lock, Rank};
+use bio::sync::{Guard, Lock, Rank};
 use bio::{Bio, BioDone, BlockDevice, Buf, BufCmd, ErrorKind, Extent, IoResult, Limits};
 use bio::{Piece, SECTOR_SIZE, Sector, Sectors, split};
 use bytes::BytesMut;
@@ -273,32 +273,34 @@ impl Mirror {
     /// unless somebody else does actions: they see to these, too.
     fn meet<T>(self: &Arc<Self>, decide: impl FnOnce(&mut Inner, Duration, Dice<'_>) -> T) -> T {
         let now = self.env.now();
+        let mut inner = self.inner.lock();
+        let answer = decide(&mut inner, now, &mut || self.env.random());
+        if inner.core.has_next() && self.pending.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.act(inner);
+        }
+        answer
+    }
+
+    /// Does actions until there are none, without the lock.
+    fn act<'a>(self: &'a Arc<Self>, mut inner: Guard<'a, Inner>) {
         let mut deeds = Deeds::new();
-        let (answer, mut more) = {
-            let mut inner = self.inner.lock();
-            let answer = decide(&mut inner, now, &mut || self.env.random());
-            if !inner.core.has_next() || self.pending.fetch_add(1, Ordering::AcqRel) > 0 {
-                return answer;
-            }
-            inner.take(&mut deeds);
-            (answer, inner.core.has_next())
-        };
         let mut seen = 1;
         loop {
+            inner.take(&mut deeds);
+            let more = inner.core.has_next();
+            drop(inner);
             while let Some(deed) = deeds.pop() {
                 self.perform(deed);
             }
             if !more {
                 let left = self.pending.fetch_sub(seen, Ordering::AcqRel) - seen;
                 if left == 0 {
-                    return answer;
+                    return;
                 }
                 // Events came meanwhile.
                 seen = left;
             }
-            let mut inner = self.inner.lock();
-            inner.take(&mut deeds);
-            more = inner.core.has_next();
+            inner = self.inner.lock();
         }
     }
 

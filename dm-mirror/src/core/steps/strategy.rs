@@ -18,6 +18,7 @@ impl Core {
     }
 
     /// Takes over a request that came now, or that waited for the start.
+    #[inline]
     pub(super) fn strategy(&mut self, req: Req) -> Follow {
         self.pace.asked();
         match &mut self.life {
