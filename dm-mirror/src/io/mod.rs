@@ -328,7 +328,9 @@ impl Mirror {
         }
     }
 
-    /// Writes a record.
+    /// Writes a record. Not inlined: a record is on its stack, and none is to be on that of
+    /// whoever asks a leg, which may be a mirror, too.
+    #[inline(never)]
     fn write(self: &Arc<Self>, leg: usize, place: Extent, unit: &Unit) {
         let (of, bytes) = match unit {
             Unit::Page(page) => (Of::Page, page.encode()),

@@ -162,6 +162,9 @@ impl Regions {
     /// A write or a copy to `extent` begins, on all legs but `unwritten`. Whether a region
     /// becomes DIRTY by it.
     pub(crate) fn begin(&mut self, extent: Extent, unwritten: LegSet) -> bool {
+        if !self.recorded && unwritten.is_empty() {
+            return false;
+        }
         let mut first = false;
         for region in self.geometry.touched(extent) {
             if self.recorded {
@@ -193,7 +196,10 @@ impl Regions {
     /// It has ended on all legs.
     pub(crate) fn end(&mut self, extent: Extent) {
         let now = self.tick();
-        for region in self.geometry.touched(extent).filter(|_| self.recorded) {
+        if !self.recorded {
+            return;
+        }
+        for region in self.geometry.touched(extent) {
             let activity = self.active.get_mut(&region).expect("it began");
             activity.in_flight -= 1;
             activity.last_done = now;
