@@ -210,7 +210,7 @@ impl Requests {
     }
 
     /// A new request, which waits.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn add(&mut self, cmd: BufCmd, extent: Extent, origin: Origin) -> Req {
         let req = self.next();
         let Req { index, age } = req;

@@ -10,6 +10,7 @@ use crate::core::{Core, Follow, Life};
 
 impl Core {
     /// A user's request came. Its name is the one that was said to be the next.
+    #[inline(never)]
     pub(in crate::core) fn asked(&mut self, req: Req, cmd: BufCmd, extent: Extent) -> Follow {
         let named = self.requests.add(cmd, extent, Origin::User);
         assert_eq!(named, req, "the hands keep its bio under its name");
