@@ -263,6 +263,9 @@ impl Core {
 
     /// Meets an event at a moment: decides what it means, and all that follows from it.
     /// [`next`](Core::next) then gives what is to be done. `dice` throws 64 random bits.
+    ///
+    /// Its callers know which event it is: inlined there, `meet` is one of its arms.
+    #[inline(always)]
     pub(crate) fn step(&mut self, now: Duration, dice: Dice<'_>, event: Event) {
         self.now = now;
         let resync = matches!(event, Event::Alarm(Alarm::Resync | Alarm::Nap(_)));
@@ -309,6 +312,7 @@ impl Core {
     }
 
     /// The next thing to be done, until there is none.
+    #[inline]
     pub(crate) fn next(&mut self) -> Option<Action> {
         let action = self.actions.pop_front()?;
         if let Action::Complete { req, .. } | Action::Drop { req } = action {
@@ -321,6 +325,7 @@ impl Core {
         !self.actions.is_empty()
     }
 
+    #[inline(always)]
     fn meet(&mut self, event: Event, dice: Dice<'_>) -> Follow {
         match event {
             Event::Asked { req, cmd, extent } => return self.asked(req, cmd, extent),
@@ -340,6 +345,7 @@ impl Core {
     }
 
     /// What follows from an event.
+    #[inline]
     fn follow(&mut self, follow: Follow, dice: Dice<'_>) {
         let granted = self.grant();
         if follow.or(granted) == Follow::Perhaps {
@@ -376,6 +382,7 @@ impl Core {
     }
 
     /// Has something done.
+    #[inline]
     fn act(&mut self, action: Action) {
         self.actions.push_back(action);
     }

@@ -112,10 +112,11 @@ impl Sink {
     }
 
     /// The bio that was kept, or a new one, for `buf`.
+    #[inline]
     fn ready(self: &Arc<Self>, kept: Option<Bio>, buf: Buf) -> Bio {
         match kept {
             Some(mut bio) => {
-                bio.reissue(buf);
+                bio.renew(buf);
                 bio
             }
             None => self.bio(buf),

@@ -42,7 +42,7 @@ pub enum Memory {
     Unique(BytesMut),
     /// A write's memory.
     Shared(Bytes),
-    /// A read's memory that a device was lent and never gave back.
+    /// A read's memory that a device was lent and never gave back, or that is still to come.
     Lost,
 }
 
@@ -59,6 +59,13 @@ impl Buf {
     pub fn read(extent: Extent, memory: BytesMut) -> Buf {
         assert_eq!(extent.count().bytes(), memory.len(), "memory does not match the extent");
         Buf { cmd: BufCmd::Read, extent, memory: Memory::Unique(memory) }
+    }
+
+    /// A read of `extent` whose memory comes later: by
+    /// [`Bio::refill`](crate::Bio::refill), before a device is asked.
+    #[inline]
+    pub fn read_later(extent: Extent) -> Buf {
+        Buf { cmd: BufCmd::Read, extent, memory: Memory::Lost }
     }
 
     /// A write of `data` to `extent`. Panics unless their lengths agree.

@@ -118,6 +118,15 @@ impl Bio {
         mem::replace(&mut self.request_mut().buf, buf)
     }
 
+    /// As [`reissue`](Bio::reissue), for whoever has no use for the old buf.
+    ///
+    /// Panics if a layer has pushed a frame: only the originator may do this.
+    #[inline]
+    pub fn renew(&mut self, buf: Buf) {
+        assert!(self.request().frames.is_empty(), "only its originator may change a request");
+        self.request_mut().buf = buf;
+    }
+
     /// Lets go of a write's bytes: its originator keeps the bio for another request, and
     /// the bytes are the user's again.
     ///

@@ -56,6 +56,7 @@ pub fn install(watch: &'static dyn LockWatch) {
 
 /// Asserts, where a watch is installed and in debug builds, that this thread holds no lock.
 /// `door` names the call that it is about to make.
+#[inline]
 pub fn assert_unlocked(door: &str) {
     if cfg!(debug_assertions)
         && let Some(watch) = WATCH.get()

@@ -48,6 +48,7 @@ pub(crate) struct Counts {
 
 impl Counts {
     /// A leg is asked for something.
+    #[inline]
     pub(crate) fn issued(&mut self, cmd: BufCmd, cause: Cause) {
         match cmd {
             BufCmd::Read => self.reads += 1,

@@ -151,6 +151,18 @@ impl LegSet {
         self.0 == 0
     }
 
+    /// The lowest of its legs.
+    #[inline]
+    pub(crate) fn lowest(self) -> Option<usize> {
+        (self.0 != 0).then_some(self.0.trailing_zeros() as usize)
+    }
+
+    /// Those of its legs that have higher numbers than `leg`.
+    #[inline]
+    pub(crate) fn behind(self, leg: usize) -> LegSet {
+        LegSet(self.0 & !1 << leg)
+    }
+
     /// Its legs, lowest first.
     pub(crate) fn iter(self) -> impl Iterator<Item = usize> + Clone {
         let mut left = self.0;

@@ -162,6 +162,9 @@ impl Regions {
     /// A write or a copy to `extent` begins, on all legs but `unwritten`. Returns whether a
     /// region becomes DIRTY by it.
     pub(crate) fn begin(&mut self, extent: Extent, unwritten: LegSet) -> bool {
+        if !self.recorded && unwritten.is_empty() {
+            return false;
+        }
         let mut first = false;
         for region in self.geometry.touched(extent) {
             if self.recorded {
@@ -193,7 +196,10 @@ impl Regions {
     /// It has ended on all legs.
     pub(crate) fn end(&mut self, extent: Extent) {
         let now = self.tick();
-        for region in self.geometry.touched(extent).filter(|_| self.recorded) {
+        if !self.recorded {
+            return;
+        }
+        for region in self.geometry.touched(extent) {
             let activity = self.active.get_mut(&region).expect("it began");
             activity.in_flight -= 1;
             activity.last_done = now;
@@ -309,11 +315,13 @@ impl Regions {
         Sectors(whole * self.geometry.region.0 + last)
     }
 
-    /// The unsettled regions that an extent touches.
-    pub(crate) fn unsettled_in(&self, extent: Extent) -> impl Iterator<Item = Region> {
-        let none = self.unsettled_count == 0;
-        let touched = self.geometry.touched(extent).filter(move |_| !none);
-        touched.filter(|&region| self.is_unsettled(region))
+    /// The first unsettled region that an extent touches, if any.
+    #[inline]
+    pub(crate) fn unsettled_in(&self, extent: Extent) -> Option<Region> {
+        if self.unsettled_count == 0 {
+            return None;
+        }
+        self.geometry.touched(extent).find(|&region| self.is_unsettled(region))
     }
 
     /// How many regions are DIRTY.

@@ -79,6 +79,6 @@ impl Resync {
 
     /// The first region that a read waits for.
     pub(crate) fn wanted(&self, regions: &Regions) -> Option<Region> {
-        self.readers.iter().find_map(|(_, extent)| regions.unsettled_in(*extent).next())
+        self.readers.iter().find_map(|(_, extent)| regions.unsettled_in(*extent))
     }
 }

@@ -30,8 +30,13 @@ use crate::format::MemberState;
 impl Core {
     /// A leg has completed a request `cmd`, which is no flush. Its device may have lost its
     /// cache meanwhile. Nothing follows if it succeeded and lost nothing.
+    #[inline]
     pub(super) fn returned(&mut self, leg: usize, cmd: BufCmd, report: Report) -> Follow {
-        self.legs[leg].outstanding -= 1;
+        let record = &mut self.legs[leg];
+        record.outstanding -= 1;
+        if report.result.is_ok() && report.resets <= record.resets {
+            return Follow::Nothing;
+        }
         self.lost_meanwhile(leg, cmd, report)
     }
 

@@ -169,7 +169,7 @@ impl Core {
 
     /// Whether some region that an extent touches is unsettled.
     pub(super) fn is_unsettled(&self, extent: Extent) -> bool {
-        let unsettled = |regions: &Regions| regions.unsettled_in(extent).next().is_some();
+        let unsettled = |regions: &Regions| regions.unsettled_in(extent).is_some();
         self.regions.as_ref().is_some_and(unsettled)
     }
 
@@ -266,7 +266,7 @@ impl Core {
             }
             cleaner.changed(region);
         }
-        let waits = |(_, extent): &(Req, Extent)| regions.unsettled_in(*extent).next().is_some();
+        let waits = |(_, extent): &(Req, Extent)| regions.unsettled_in(*extent).is_some();
         let (wait, go): (Vec<_>, Vec<_>) =
             mem::take(&mut resync.readers).into_iter().partition(waits);
         resync.readers = wait;
@@ -310,7 +310,8 @@ impl Core {
         let go = self.regions_flushed(flushed);
         self.tell_settled();
         for req in go {
-            let _ = self.enter_read(req);
+            let extent = self.requests[req].extent;
+            let _ = self.enter_read(req, extent);
         }
         let first = self.in_sync().iter().next().expect("one leg is always in sync");
         match error {

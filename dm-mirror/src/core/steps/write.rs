@@ -28,7 +28,7 @@ use crate::core::parts::journal::Waiting;
 use crate::core::parts::leg::{Failure, LegSet};
 use crate::core::parts::legs::LOST;
 use crate::core::parts::region::Moment;
-use crate::core::parts::requests::{LegErrors, Origin, Req, Request, TxState, What, WriteGroup};
+use crate::core::parts::requests::{Origin, Req, Request, TxState, What, WriteGroup};
 use crate::core::{Core, Follow};
 
 impl Core {
@@ -157,17 +157,14 @@ impl Core {
         let (cmd, extent, origin) = (request.cmd, request.extent, request.origin);
         let group = request.group();
         let (began, reached) = (group.began, group.reached);
-        let failed = mem::take(&mut group.failed);
+        let failed: LegSet = group.failed.iter().map(|(leg, _)| *leg).collect();
         let holders = match origin {
             Origin::User | Origin::Block => self.legs.kept_since(reached, began),
             // Its source has it. If the source is no longer in sync, this copy is of no use.
-            Origin::Copy | Origin::Scrub(_) => {
-                let failed: LegSet = failed.iter().map(|(leg, _)| *leg).collect();
-                self.in_sync().without(failed)
-            }
+            Origin::Copy | Origin::Scrub(_) => self.in_sync().without(failed),
         };
         let plain = failed.is_empty() && !self.in_sync().and(holders).is_empty();
-        let mut result = if plain { Ok(()) } else { self.outcome(cmd, extent, holders, &failed) };
+        let mut result = if plain { Ok(()) } else { self.outcome(req, holders) };
         if cmd == BufCmd::Flush {
             result = result.and(self.loss.tell(began));
         }
@@ -187,13 +184,10 @@ impl Core {
     }
 
     /// What has come of a group, see [`Core::settle_group`].
-    fn outcome(
-        &mut self,
-        cmd: BufCmd,
-        extent: Extent,
-        holders: LegSet,
-        failed: &LegErrors,
-    ) -> IoResult {
+    fn outcome(&mut self, req: Req, holders: LegSet) -> IoResult {
+        let request = &mut self.requests[req];
+        let (cmd, extent) = (request.cmd, request.extent);
+        let failed = &mem::take(&mut request.group().failed);
         let result = if self.in_sync().and(holders).is_empty() {
             self.copy_again(extent);
             failed.first().map_or(LOST, |&(_, error)| Err(error))
@@ -215,9 +209,10 @@ impl Core {
 
     /// A group ends, parked before or not: frees its range, and ends what it was for.
     pub(super) fn end_group(&mut self, req: Req) {
-        let group = self.requests.group(req);
+        let request = &mut self.requests[req];
+        let (origin, group) = (request.origin, request.group());
         let (began, reached, result) = (group.began, group.reached, group.result);
-        match self.requests[req].origin {
+        match origin {
             Origin::User | Origin::Block => {
                 self.release_of(req);
                 self.deliver(req, began, result);
@@ -235,7 +230,7 @@ impl Core {
     /// The user's request ends, which `began` then. If it failed, nothing of it counts as
     /// done, whatever some leg did.
     fn deliver(&mut self, req: Req, began: Moment, result: IoResult) {
-        if self.requests[req].cmd == BufCmd::Flush && result.is_err() {
+        if result.is_err() && self.requests[req].cmd == BufCmd::Flush {
             let now = self.tick();
             self.loss.told(began, now);
         }
