@@ -1,8 +1,8 @@
 //! The device-mapper mirror (RAID1) target.
 //!
-//! Place: registered with [`dm`] as the target type `mirror`; everything else
-//! in this workspace exists so that this crate can run. It knows no hardware,
-//! starts no thread, reads no clock, and runs unmodified on a host.
+//! Place: registered with [`dm`] as the target type `mirror`. Everything else in this
+//! workspace exists so that this crate can run. It knows no hardware, starts no thread, reads
+//! no clock, and runs unmodified on a host.
 //!
 //! The design follows a sketch that Venkatesh Srinivas posted to the DragonFly
 //! kernel list in April 2011, and keeps its names.
@@ -50,9 +50,9 @@
 //! # A write during which a leg dies
 //!
 //! 1. The leg reports an error: `write_tx_done` calls `fail_leg` (`core/steps/leg_out.rs`).
-//!    The leg is out. Its regions count as missed (`core/parts/region.rs`), and
-//!    superblocks are to say so in a new generation (`core/parts/membership.rs`).
-//! 2. `settle` finds that they do not yet, and has them written
+//!    The leg is out. Regions that are DIRTY count as missed by it (`core/parts/region.rs`),
+//!    and superblocks are to record that in a new generation (`core/parts/membership.rs`).
+//! 2. `settle` finds that they do not say so yet, and has them written
 //!    (`core/steps/superblocks.rs`).
 //! 3. The other leg reports success. The group is parked: an exclusion is not durable.
 //! 4. The superblock is written and flushed on every leg in sync: `became_durable`
@@ -162,9 +162,8 @@
 //! | the destructor releases the lock of the object it frees | the reference count is a set of legs in the core; the last one has the group settled |
 //! | allocation between submissions can leave some legs written | the group knows its legs before the first is issued, and a steady write allocates nothing |
 //!
-//! A mirror that keeps its state in memory (`core`) starts by copying leg 0 to the
-//! others unless the table says `nosync`, and forgets, when it is torn down, which
-//! leg failed.
+//! A mirror that keeps its state in memory (`core`) starts by copying leg 0 to the others
+//! unless the table says `nosync`. When it is torn down, it forgets which leg failed.
 #![no_std]
 #![forbid(unsafe_code)]
 

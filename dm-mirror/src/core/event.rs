@@ -1,7 +1,7 @@
 //! What comes into the core, and what it wants done.
 //!
-//! Place: the hands (`io/`) turn bios, time and words into an [`Event`], and each
-//! [`Action`] into what it says. A run is replayed from its events alone.
+//! Place: the hands (`io/`) turn bios, time and words into an [`Event`], and do what each
+//! [`Action`] says. A run is replayed from its events alone.
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -138,7 +138,7 @@ pub(crate) enum Action {
     Flush { leg: usize },
     /// Write a record to a leg.
     Write { leg: usize, place: Extent, unit: Unit },
-    /// Read what a leg holds; its flush succeeded, or what it shows may not be durable.
+    /// Read what a leg holds. If its flush failed, what it shows may not be durable.
     Search { leg: usize, durable: bool },
     /// End a user's request.
     Complete { req: Req, result: IoResult },

@@ -1,22 +1,22 @@
 //! The core: what a mirror decides.
 //!
-//! Place: the hands (`io/`) bring it [`Event`]s one at a time, and do the [`Action`]s that
-//! it gives. It holds no bio and no lock, and issues nothing: time, chance and what devices
-//! answer are arguments. So a run can be replayed from its events.
+//! Place: the hands (`io/`) bring it [`Event`]s one at a time, and do the [`Action`]s that it
+//! gives. It holds no bio and no lock, and issues nothing: time, chance and the answers of
+//! devices are arguments. So a run can be replayed from its events.
 //!
 //! It is made of parts (`parts/`), which own their state and know only each other, and of
 //! steps (`steps/`), which say what an event means for several parts.
 //!
 //! Rules:
 //!
-//! - **What follows is asked for, not remembered.** After an event, [`Core::settle`] asks
-//!   each part in turn whether there is something to do now, until none has. A step changes
-//!   what it has to, and calls nothing "because of that". Only the plain way of a request,
-//!   which says [`Follow::Nothing`], skips it; with the feature `proof` that is checked.
+//! - **What follows is asked for, not remembered.** After an event, [`Core::settle`] asks each
+//!   part in turn whether there is something to do now, until none has. A step changes what it
+//!   has to, and calls nothing "because of that". Only the plain way of a request, which says
+//!   [`Follow::Nothing`], skips the questions; the feature `proof` checks that.
 //! - At least one leg is in sync at all times: the last one is never failed, its errors
 //!   go up.
-//! - Whoever holds a [`Ticket`] gives it back exactly once, in the step that decides what
-//!   came of it.
+//! - Whoever holds a [`Ticket`] gives it back exactly once, in the step that decides the
+//!   outcome.
 
 pub(crate) mod event;
 pub(crate) mod parts;
@@ -145,11 +145,11 @@ pub(crate) struct Core {
     search: Option<Search>,
     /// What was known last of the legs' devices.
     facts: Box<Facts>,
-    /// Legs of which it is not known which member they hold: they could not be read when
-    /// the session began, and several members were missing.
+    /// Legs that hold an unknown member: they could not be read when the session began, and
+    /// several members were missing.
     unknown: LegSet,
-    /// Legs that a person took out, which no superblock durably says yet: if this session
-    /// ends before, the next one begins without them.
+    /// Legs that a person took out while no superblock durably says so yet. If this session
+    /// ends before one does, the next one begins without them.
     pub(crate) by_hand: LegSet,
     /// Legs that are being read or wiped, to be taken back ...
     looking: LegSet,
@@ -190,7 +190,7 @@ pub(crate) struct Core {
 
 impl Core {
     /// How much memory a mirror takes beside its regions, in bytes: its tables of requests,
-    /// and as much again as all else together takes.
+    /// and as much again for everything else.
     pub(crate) fn bytes() -> usize {
         let action = mem::size_of::<Action>();
         2 * REQUESTS_EXPECTED * (Requests::BYTES + RangeLock::<Waiter>::BYTES + action)
@@ -262,7 +262,10 @@ impl Core {
     }
 
     /// Meets an event at a moment: decides what it means, and all that follows from it.
-    /// What is to be done then, [`next`](Core::next) gives. `dice` throws 64 random bits.
+    /// [`next`](Core::next) then gives what is to be done. `dice` throws 64 random bits.
+    ///
+    /// Its callers know which event it is: inlined there, `meet` is one of its arms.
+    #[inline(always)]
     pub(crate) fn step(&mut self, now: Duration, dice: Dice<'_>, event: Event) {
         self.now = now;
         let resync = matches!(event, Event::Alarm(Alarm::Resync | Alarm::Nap(_)));
@@ -273,7 +276,7 @@ impl Core {
         self.follow(follow, dice);
     }
 
-    /// The same for what a person says. Gives the answer.
+    /// The same for what a person says. Returns the answer.
     pub(crate) fn told(
         &mut self,
         now: Duration,
@@ -309,6 +312,7 @@ impl Core {
     }
 
     /// The next thing to be done, until there is none.
+    #[inline]
     pub(crate) fn next(&mut self) -> Option<Action> {
         let action = self.actions.pop_front()?;
         if let Action::Complete { req, .. } | Action::Drop { req } = action {
@@ -321,6 +325,7 @@ impl Core {
         !self.actions.is_empty()
     }
 
+    #[inline(always)]
     fn meet(&mut self, event: Event, dice: Dice<'_>) -> Follow {
         match event {
             Event::Asked { req, cmd, extent } => return self.asked(req, cmd, extent),
@@ -340,6 +345,7 @@ impl Core {
     }
 
     /// What follows from an event.
+    #[inline]
     fn follow(&mut self, follow: Follow, dice: Dice<'_>) {
         let granted = self.grant();
         if follow.or(granted) == Follow::Perhaps {
@@ -355,7 +361,7 @@ impl Core {
     }
 
     /// Asks each part once. Facts come before what is derived from them, ends of requests
-    /// before new work, and ranges last. Whether anything followed.
+    /// before new work, and ranges last. Returns whether anything followed.
     fn settle_once(&mut self, dice: Dice<'_>) -> bool {
         let followed = [
             self.mint(dice),
@@ -376,6 +382,7 @@ impl Core {
     }
 
     /// Has something done.
+    #[inline]
     fn act(&mut self, action: Action) {
         self.actions.push_back(action);
     }

@@ -8,16 +8,15 @@
 //!                     <#legs> <device> <offset> ... [<#features> feature ...]
 //! ```
 //!
-//! `core` keeps its state in memory. `internal` has a superblock and a region map
-//! on every member, which a label made; there a device may be `-`: a member that
-//! is not there.
+//! `core` keeps its state in memory. `internal` has a superblock and a region map on every
+//! member, which a label made. With `internal` a device may be `-`: a member that is not
+//! there.
 //!
-//! Sizes are in sectors of 512 bytes. Features: `handle_errors` (accepted as
-//! in Linux, and always in force), `read_policy <policy>` (see
-//! `core/parts/policy.rs`), `start_degraded=hold|run`,
-//! `write_mostly=<leg>` (may be repeated: that leg is read only if no other can
-//! answer), `sync_rate=<min>,<max>` (KiB/s; `none` is no limit; see `core/parts/pace.rs`),
-//! `error_threshold=<n>,<seconds>` (20,3600 unless told otherwise; see
+//! Sizes are in sectors of 512 bytes. Features: `handle_errors` (accepted as in Linux, and
+//! always in force), `read_policy <policy>` (see `core/parts/policy.rs`),
+//! `start_degraded=hold|run`, `write_mostly=<leg>` (may be repeated: that leg is read only if
+//! no other can answer), `sync_rate=<min>,<max>` (KiB/s; `none` is no limit; see
+//! `core/parts/pace.rs`), `error_threshold=<n>,<seconds>` (default 20,3600; see
 //! `core/parts/errors.rs`).
 //!
 //! Place: [`MirrorType`](crate::MirrorType) parses its arguments here, and
@@ -106,8 +105,8 @@ struct Features {
     error_threshold: Threshold,
 }
 
-/// The arguments of `core`, and the regions; `count` is the word that counts the arguments,
-/// which a refusal of the default region size names.
+/// The arguments of `core`, and the regions. `count` is the word that counts the arguments: a
+/// refusal of the default region size names it.
 fn parse_core(
     count: Word<'_>,
     mut args: Args<'_>,
@@ -136,8 +135,8 @@ fn parse_core(
     Ok((Log::Core { region, nosync }, Some(regions)))
 }
 
-/// The regions of a mirror that keeps its state in memory, each of this size; refuses the
-/// word that `asked` for it if they are too many, or memory is short.
+/// The regions of a mirror that keeps its state in memory, each of this size. Refuses the word
+/// that `asked` for that size if there are too many regions, or memory is short.
 fn core_regions(
     asked: Word<'_>,
     region: Sectors,

@@ -1,7 +1,7 @@
 //! The mirror's face to the device mapper.
 //!
-//! Place: register a [`MirrorType`]; each table entry that says `mirror` then
-//! makes a [`MirrorTarget`].
+//! Place: register a [`MirrorType`]. Each table entry that says `mirror` then makes a
+//! [`MirrorTarget`].
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -79,17 +79,16 @@ impl Target for MirrorTarget {
         table::table(&self.mirror)
     }
 
-    /// `show`: a report of several lines. `fail <leg>`: takes a leg out. `add
-    /// <leg>`: takes one back, or makes a disk that is no member a new one; `add
-    /// <leg> force` whatever the disk holds. `forget <leg>`: a leg that is out is no
-    /// member any more. `replace <old leg> <new leg> [force]`: the new one is added,
-    /// and once it is in sync the old one is forgotten. `start_degraded`: starts
-    /// without a member that was in sync. `keep <leg>`: starts with that one's half,
-    /// where halves ran apart. `sync_rate <min>,<max>`: between these limits, in
-    /// KiB/s, background work copies. `read_policy <policy>`: which leg is read.
-    /// `write_mostly <leg> on|off`: whether it is read only if no other can answer.
-    /// `check`: compares all legs in sync. `repair`:
-    /// makes them equal, too. `idle`: ends either.
+    /// `show`: a report of several lines. `fail <leg>`: takes a leg out. `add <leg>`: takes
+    /// one back, or makes a disk that is no member a new one; `add <leg> force` does so
+    /// whatever the disk holds. `forget <leg>`: a leg that is out is no longer a member.
+    /// `replace <old leg> <new leg> [force]`: the new one is added, and once it is in sync the
+    /// old one is forgotten. `start_degraded`: starts without a member that was in sync. `keep
+    /// <leg>`: where halves ran apart, starts with the half of that leg. `sync_rate
+    /// <min>,<max>`: background work copies between these limits, in KiB/s. `read_policy
+    /// <policy>`: which leg is read. `write_mostly <leg> on|off`: whether that leg is read
+    /// only if no other can answer. `check`: compares all legs in sync. `repair`: also makes
+    /// them equal. `idle`: ends either.
     fn message(&self, words: &[&str]) -> Result<String, MessageError> {
         if words == ["show"] {
             return Ok(self.report().to_string());

@@ -1,7 +1,7 @@
-//! A mirror at a moment, without a word: for whoever looks after each event.
+//! A mirror at a moment, in values and not in words: for whoever looks after each event.
 //!
-//! Place: [`MirrorTarget::view`](crate::MirrorTarget::view) makes one, and allocates
-//! nothing for it. Status line and [`Report`](super::report::Report) put the same into words.
+//! Place: [`MirrorTarget::view`](crate::MirrorTarget::view) makes one, and allocates nothing.
+//! The status line and [`Report`](super::report::Report) put the same into words.
 
 use alloc::vec::Vec;
 
@@ -21,8 +21,8 @@ pub struct View {
     legs: ArrayVec<LegView, LEGS_MAX>,
     /// Regions in which legs may differ after a crash.
     pub dirty: u32,
-    /// Those of them in which the last leg may have lost what it was given: they stay so
-    /// until the next start.
+    /// Those DIRTY regions in which the last leg may have lost data: they stay DIRTY until the
+    /// next start.
     pub doubtful: u32,
     /// Regions in which they may differ now.
     pub unsettled: u32,

@@ -27,14 +27,20 @@ impl Leg {
     }
 
     /// Passes a request on to `start` on this leg; `done` hears of its end.
+    #[inline]
     pub(crate) fn issue(&self, bio: Bio, start: Sector, done: Arc<dyn BioDone>, info: u64) {
-        let start = self.place(bio.extent().at(start)).start();
-        self.strategy(bio.push_bio(start, done, info));
+        self.strategy(bio.push_bio(self.on_device(start), done, info));
     }
 
     /// Where on the device an extent of the leg is.
     pub(crate) fn place(&self, extent: Extent) -> Extent {
-        extent.at(self.offset + (extent.start() - Sector(0)))
+        extent.at(self.on_device(extent.start()))
+    }
+
+    /// The same for a sector.
+    #[inline]
+    fn on_device(&self, sector: Sector) -> Sector {
+        self.offset + (sector - Sector(0))
     }
 
     /// Passes on a request of the mirror's own, placed on the device.

@@ -29,7 +29,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 
 use arrayvec::ArrayVec;
-use bio::sync::{Lock, Rank};
+use bio::sync::{Guard, Lock, Rank};
 use bio::{Bio, BioDone, BlockDevice, Buf, BufCmd, ErrorKind, Extent, IoResult, Limits};
 use bio::{Piece, SECTOR_SIZE, Sector, Sectors, split};
 use bytes::BytesMut;
@@ -66,25 +66,10 @@ struct Inner {
 
 /// An action, with the bios and bytes that it needs.
 enum Deed {
-    /// A leg is asked for what this bio says.
+    /// A leg is asked for what this bio says; a read without memory gets some first.
     Issue {
         leg: usize,
         bio: Bio,
-        start: Sector,
-        info: u64,
-    },
-    /// The same, for a read whose memory a device kept.
-    Refill {
-        leg: usize,
-        bio: Bio,
-        start: Sector,
-        info: u64,
-    },
-    /// A leg reads an extent with this bio, into fresh memory.
-    Fresh {
-        leg: usize,
-        bio: Bio,
-        extent: Extent,
         start: Sector,
         info: u64,
     },
@@ -116,6 +101,7 @@ enum Deed {
     Nothing,
 }
 
+/// What is to be done next, the last first.
 type Deeds = ArrayVec<Deed, LEGS_MAX>;
 
 impl Inner {
@@ -124,13 +110,21 @@ impl Inner {
         while !deeds.is_full()
             && let Some(action) = self.core.next()
         {
-            deeds.push(self.deed(action));
+            match action {
+                Action::Issue { req, leg, step } => deeds.push(self.issue(req, leg, step)),
+                Action::Complete { req, result } => deeds.push(self.complete(req, result)),
+                other => deeds.push(self.deed(other)),
+            }
         }
+        deeds.reverse();
     }
 
+    /// Of every action: those that each request leads to are not made here.
+    #[inline(never)]
     fn deed(&mut self, action: Action) -> Deed {
         match action {
             Action::Issue { req, leg, step } => self.issue(req, leg, step),
+            Action::Complete { req, result } => self.complete(req, result),
             Action::Flush { leg } => {
                 let info = Tag { leg, of: Of::Flush, look: false }.to_info();
                 let bio = self.slots.flush(leg);
@@ -138,10 +132,6 @@ impl Inner {
             }
             Action::Write { leg, place, unit } => Deed::Write { leg, place, unit },
             Action::Search { leg, durable } => Deed::Search { leg, durable },
-            Action::Complete { req, result } => {
-                let bio = self.slots.of(req).bio.take();
-                Deed::Complete(bio.expect("the user's bio is in its slot"), result)
-            }
             Action::Drop { req } => {
                 // It may have ended before a leg was asked for it.
                 let slot = self.slots.claim(req);
@@ -169,23 +159,20 @@ impl Inner {
         }
     }
 
+    fn complete(&mut self, req: Req, result: IoResult) -> Deed {
+        let bio = self.slots.of(req).bio.take();
+        Deed::Complete(bio.expect("the user's bio is in its slot"), result)
+    }
+
     fn issue(&mut self, req: Req, leg: usize, step: Step) -> Deed {
         let (cmd, extent) = self.core.request(req);
         let start = self.core.data_start() + (extent.start() - Sector(0));
         let info = Tag { leg, of: Of::Request(req), look: step == Step::Look }.to_info();
         let slot = self.slots.claim(req);
-        match step {
-            Step::Read => match slot.bio.take() {
-                Some(bio) if !bio.lost_memory() => Deed::Issue { leg, bio, start, info },
-                Some(bio) => Deed::Refill { leg, bio, start, info },
-                None => {
-                    let bio = self.slots.leg_bio(req, leg, Buf::flush());
-                    Deed::Fresh { leg, bio, extent, start, info }
-                }
-            },
-            Step::Look => {
-                let bio = self.slots.leg_bio(req, leg, Buf::flush());
-                Deed::Fresh { leg, bio, extent, start, info }
+        let users = if step == Step::Read { slot.bio.take() } else { None };
+        let bio = match step {
+            Step::Read | Step::Look => {
+                users.unwrap_or_else(|| self.slots.leg_bio(req, leg, Buf::read_later(extent)))
             }
             Step::Data => {
                 let users = slot.bio.as_ref().and_then(Bio::write_data);
@@ -194,9 +181,10 @@ impl Inner {
                     None if cmd == BufCmd::FreeBlks => Buf::freeblks(extent),
                     None => unreachable!("a write has its bytes"),
                 };
-                Deed::Issue { leg, bio: self.slots.leg_bio(req, leg, buf), start, info }
+                self.slots.leg_bio(req, leg, buf)
             }
-        }
+        };
+        Deed::Issue { leg, bio, start, info }
     }
 }
 
@@ -285,49 +273,48 @@ impl Mirror {
     /// unless somebody else does actions: they see to these, too.
     fn meet<T>(self: &Arc<Self>, decide: impl FnOnce(&mut Inner, Duration, Dice<'_>) -> T) -> T {
         let now = self.env.now();
+        let mut inner = self.inner.lock();
+        let answer = decide(&mut inner, now, &mut || self.env.random());
+        if inner.core.has_next() && self.pending.fetch_add(1, Ordering::AcqRel) == 0 {
+            self.act(inner);
+        }
+        answer
+    }
+
+    /// Does actions until there are none, without the lock.
+    fn act<'a>(self: &'a Arc<Self>, mut inner: Guard<'a, Inner>) {
         let mut deeds = Deeds::new();
-        let (answer, mut more) = {
-            let mut inner = self.inner.lock();
-            let answer = decide(&mut inner, now, &mut || self.env.random());
-            if !inner.core.has_next() || self.pending.fetch_add(1, Ordering::AcqRel) > 0 {
-                return answer;
-            }
-            inner.take(&mut deeds);
-            (answer, inner.core.has_next())
-        };
         let mut seen = 1;
         loop {
-            deeds.drain(..).for_each(|deed| self.perform(deed));
+            inner.take(&mut deeds);
+            let more = inner.core.has_next();
+            drop(inner);
+            while let Some(deed) = deeds.pop() {
+                self.perform(deed);
+            }
             if !more {
                 let left = self.pending.fetch_sub(seen, Ordering::AcqRel) - seen;
                 if left == 0 {
-                    return answer;
+                    return;
                 }
                 // Events came meanwhile.
                 seen = left;
             }
-            let mut inner = self.inner.lock();
-            inner.take(&mut deeds);
-            more = inner.core.has_next();
+            inner = self.inner.lock();
         }
     }
 
     fn perform(self: &Arc<Self>, deed: Deed) {
         match deed {
-            Deed::Issue { leg, bio, start, info } => {
+            Deed::Issue { leg, mut bio, start, info } => {
+                if bio.lost_memory() {
+                    bio.refill(BytesMut::zeroed(bio.extent().count().bytes()));
+                }
                 self.legs[leg].issue(bio, start, self.clone(), info);
             }
-            Deed::Refill { leg, mut bio, start, info } => {
-                bio.refill(BytesMut::zeroed(bio.extent().count().bytes()));
-                self.legs[leg].issue(bio, start, self.clone(), info);
-            }
-            Deed::Fresh { leg, mut bio, extent, start, info } => {
-                bio.reissue(Buf::read(extent, BytesMut::zeroed(extent.count().bytes())));
-                self.legs[leg].issue(bio, start, self.clone(), info);
-            }
+            Deed::Complete(bio, result) => bio.biodone(result),
             Deed::Write { leg, place, unit } => self.write(leg, place, &unit),
             Deed::Search { leg, durable } => self.search(leg, durable),
-            Deed::Complete(bio, result) => bio.biodone(result),
             Deed::Drop(bio, _bytes) => bio.into_iter().for_each(|bio| bio.biodone(Ok(()))),
             Deed::ByBlock(req, bio) => self.read_by_block(req, bio),
             Deed::Compare { req, source, bytes } => self.compare(req, source, bytes),
@@ -341,7 +328,9 @@ impl Mirror {
         }
     }
 
-    /// Writes a record.
+    /// Writes a record. Not inlined: a record is on its stack, and none is to be on that of
+    /// whoever asks a leg, which may be a mirror, too.
+    #[inline(never)]
     fn write(self: &Arc<Self>, leg: usize, place: Extent, unit: &Unit) {
         let (of, bytes) = match unit {
             Unit::Page(page) => (Of::Page, page.encode()),

@@ -1,13 +1,13 @@
 //! Reads what a leg holds of a mirror: superblocks, then the map.
 //!
-//! Place: the core has a leg searched once it was flushed (`core/steps/search.rs`), and
-//! hears what it holds. Changes nothing.
+//! Place: the core has a leg searched once it was flushed (`core/steps/search.rs`), and hears
+//! what the leg holds. Changes nothing.
 //!
 //! Rules:
 //!
-//! - A slot that cannot be read may hold the newest commit. So the other slot is no
-//!   fall-back, as it is for a slot that was torn. Such a page of the map is bad.
-//!   A member with such a superblock is in doubt; `assemble` says what that means.
+//! - A slot that cannot be read may hold the newest commit. So a reader does not fall back to
+//!   the other slot, as it does for a slot that was torn. Such a page of the map is bad. A
+//!   member with such a superblock is in doubt; `assemble` says what that means.
 //! - The next commit of such a page goes to the slot that can be read: until it is
 //!   durable, a crash leaves the page bad.
 
@@ -30,8 +30,8 @@ use crate::format::{Member, Newest, SLOTS, UNIT, UNIT_SECTORS, newest_of, superb
 /// How much of a map is read at once.
 const CHUNK: Sectors = Sectors(16 * UNIT_SECTORS.0);
 
-/// A map that is being read takes so much memory, in lengths of the map: its bytes, which
-/// grow by doubling, its pages, and the regions of the mirror.
+/// The memory that a map takes while it is read, in lengths of the map: its bytes, which grow
+/// by doubling, its pages, and the regions of the mirror.
 const MAP_COPIES: usize = 4;
 
 /// One leg being read.
@@ -117,7 +117,8 @@ impl LegSearch {
             }
             None if progress.hidden => Found::Absent,
             None => match newest_of([&progress.slots[0], &progress.slots[1]]) {
-                // A slot that cannot be read says nothing; the leg may be read another time.
+                // A slot that cannot be read says nothing. The leg may be read at another
+                // time.
                 Err(_) if progress.slots.iter().any(Vec::is_empty) => Found::Absent,
                 Err(bad) => Found::Bad(bad),
                 Ok(_) => Found::Absent,

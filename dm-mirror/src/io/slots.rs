@@ -81,8 +81,8 @@ impl Slots {
         &mut self.slots[req.index as usize]
     }
 
-    /// The bio of a leg for `buf`: a request's place has one for each leg, which the next
-    /// request uses again.
+    /// The bio of a leg for `buf`. A request's place keeps one for each leg, and the next
+    /// request uses it again.
     pub(super) fn leg_bio(&mut self, req: Req, leg: usize, buf: Buf) -> Bio {
         let kept = self.of(req).legs[leg].take();
         self.sink.ready(kept, buf)
@@ -102,7 +102,7 @@ impl Slots {
     }
 }
 
-/// Whom a bio of the mirror's own belongs to: nobody waits for it.
+/// The originator of the mirror's own bios: nobody waits for them.
 pub(super) struct Sink;
 
 impl Sink {
@@ -112,10 +112,11 @@ impl Sink {
     }
 
     /// The bio that was kept, or a new one, for `buf`.
+    #[inline]
     fn ready(self: &Arc<Self>, kept: Option<Bio>, buf: Buf) -> Bio {
         match kept {
             Some(mut bio) => {
-                bio.reissue(buf);
+                bio.renew(buf);
                 bio
             }
             None => self.bio(buf),

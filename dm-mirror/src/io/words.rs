@@ -1,8 +1,8 @@
-//! What is told of a mirror in words: to the log that the environment keeps, and to whoever
-//! waits for events.
+//! News of a mirror in words: for the log that the environment keeps, and for whoever waits
+//! for events.
 //!
-//! Place: the hands come here with each piece of [`News`], and hold no lock. Whoever keeps
-//! the log adds the time.
+//! Place: the hands come here with each piece of [`News`], and hold no lock. The keeper of the
+//! log adds the time.
 
 use core::fmt;
 
@@ -38,7 +38,8 @@ impl Mirror {
             &News::Lost(leg, why) => {
                 let name = name(leg);
                 let what = format_args!(
-                    "leg {leg} ({name}) may have lost what was not flushed; it stays: {why}"
+                    "leg {leg} ({name}) may have lost data that was not flushed ({why}); as the last \
+                     leg in sync it stays"
                 );
                 log::warn!("mirror: {what}");
                 self.raise(Error, what);
@@ -85,10 +86,12 @@ impl Mirror {
             }
             &News::StaysRival(leg) => {
                 let name = name(leg);
-                log::warn!("mirror: leg {leg} ({name}) does not know that its data are old");
+                log::warn!(
+                    "mirror: leg {leg} ({name}) has old data, and its superblock does not say so"
+                );
                 let what = format_args!(
-                    "leg {leg} ({name}) has old data and cannot be told so; do not start it \
-                     without the others"
+                    "leg {leg} ({name}) has old data, and its superblock could not be written to say \
+                     so; do not start it without the others"
                 );
                 self.raise(Warning, what);
             }
@@ -100,7 +103,7 @@ impl Mirror {
                 self.note(Warning, what);
             }
             News::OldData => {
-                let what = "none of the legs was in sync in the mirror before; their data are old";
+                let what = "none of the legs was in sync in the old table; their data are old";
                 self.note(Error, format_args!("{what}"));
             }
             &News::NoRoom(leg, map) => {
@@ -125,7 +128,8 @@ impl Mirror {
                 self.note(Info, format_args!("stopped cleanly"));
             }
             News::Stopped { recorded: false } => {
-                let what = format_args!("stopped; that it was a clean stop cannot be recorded");
+                let what =
+                    format_args!("stopped, but no superblock could be written to record that");
                 self.note(Warning, what);
             }
         }

@@ -56,7 +56,7 @@ fn other_refusals_say_what_to_do() {
     let [a, b] = mirror();
     assert_eq!(
         decide(&[], None).to_string(),
-        "refused: no device is a member that was in sync and shows all that others saw of it; \
+        "refused: no device is a member that was in sync and is as new as the others last saw it; \
          attach one that is"
     );
     assert_eq!(

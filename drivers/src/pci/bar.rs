@@ -1,5 +1,5 @@
-//! Base address registers (PCI Local Bus 3.0, 6.2.5.1): sized once, then believed as far as
-//! they make sense.
+//! Base address registers (PCI Local Bus 3.0, 6.2.5.1). They are sized once, and then believed
+//! as far as they make sense.
 //!
 //! Place: below [`Pci`](super::Pci), which compares BARs with what has its address already.
 //!

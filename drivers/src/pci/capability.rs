@@ -1,8 +1,8 @@
 //! The capabilities of a function (PCI Local Bus 3.0, 6.7): the one place where their list is
 //! walked.
 //!
-//! Place: below [`Pci`](super::Pci). What is made of a capability stands on the words that
-//! were read here, never on a second reading.
+//! Place: below [`Pci`](super::Pci). Whatever is built on a capability uses the words that
+//! were read here, never a second reading.
 //!
 //! Rules:
 //!

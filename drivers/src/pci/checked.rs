@@ -1,9 +1,9 @@
 //! A configuration space that says only what was checked, and the same at each reading.
 //!
-//! Place: between [`Pci`](super::Pci) and `virtio-drivers`, whose transport walks a
-//! function's capabilities and adds up what it finds there. It is given this instead: a list
-//! of four capabilities that ends, regions that lie in their BARs, BARs whose addresses
-//! and sizes make sense. So no sum of its overflows, and what it maps is what was checked.
+//! Place: between [`Pci`](super::Pci) and `virtio-drivers`, whose transport walks a function's
+//! capabilities and adds up what it finds there. Here it gets a list of four capabilities that
+//! ends, regions that lie in their BARs, and BARs whose addresses and sizes make sense. So
+//! none of its sums overflows, and what it maps is what was checked.
 
 use super::bar::{BAR0, Bars};
 use super::fault::PciFault;
@@ -29,9 +29,9 @@ pub(crate) struct Region {
 }
 
 impl Region {
-    /// The region if it lies in its BAR and holds at least `least` bytes. Of what is longer
-    /// than `most` only the beginning is used. It ends within the first 4 GiB: sums of its
-    /// offsets are made in 32 bits.
+    /// The region, if it lies in its BAR and holds at least `least` bytes. If it is longer
+    /// than `most`, only the beginning is used. It ends within the first 4 GiB: its offsets
+    /// are added in 32 bits.
     pub(crate) fn within(self, bars: &Bars, least: u32, most: u32) -> Result<Region, PciFault> {
         let bar = bars.get(usize::from(self.bar)).copied().flatten();
         let bar = bar.filter(|bar| bar.address != 0).ok_or(PciFault::NoBar(self.bar))?;
@@ -52,8 +52,8 @@ pub(crate) struct Checked {
 }
 
 impl Checked {
-    /// Of a function whose first word is `id`; each region with its kind (`cfg_type`) and,
-    /// for notifications, the multiplier of offsets.
+    /// The configuration space of a function whose first word is `id`. Each region comes with
+    /// its kind (`cfg_type`) and, for notifications, the multiplier of offsets.
     pub(crate) fn new(id: u32, bars: &Bars, regions: &[(u8, Region, u32)]) -> Checked {
         let mut checked = Checked { words: [0; WORDS], masks: [0; 6] };
         checked.words[0] = id;

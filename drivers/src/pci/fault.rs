@@ -1,4 +1,4 @@
-//! What can be wrong with a function, by what it says of itself.
+//! What can be wrong with what a function says of itself.
 
 use core::fmt;
 

@@ -5,11 +5,11 @@
 //!
 //! Rules:
 //!
-//! - Firmware has numbered the buses and placed the BARs; of what comes later
-//!   `pcie` places them.
+//! - Firmware has numbered the buses and placed the BARs. `pcie` places the BARs of devices
+//!   that come later.
 //! - What a device says of itself is checked where it is read: its list of capabilities in
-//!   `capability`, its BARs in `bar` and [`Pci::claim`]. What is built on either, by
-//!   `virtio-drivers` too (`checked`), stands on that one reading.
+//!   `capability`, its BARs in `bar` and [`Pci::claim`]. Everything that is built on either,
+//!   by `virtio-drivers` too (`checked`), uses that one reading.
 //! - No registers are mapped where something else is: memory, an interrupt controller, the
 //!   BAR of another function.
 
@@ -40,7 +40,7 @@ use self::header::{BUS_NUMBERS, INTERRUPT};
 /// The vendor that a function has which is still starting.
 const NOT_READY: u16 = 1;
 
-/// Configuration space that takes writes of 16 bits, too: of two registers in a word one
+/// Configuration space that also takes writes of 16 bits: of two registers in one word, one
 /// may have to be left alone.
 pub trait HalfWords: ConfigurationAccess {
     /// Writes 16 bits; `offset` is a multiple of 2.
@@ -52,7 +52,7 @@ pub struct Pci<C: ConfigurationAccess> {
     root: PciRoot<C>,
     /// The same configuration space: `root` keeps its own to itself.
     config: C,
-    /// Where no BAR may lie: physical addresses that are somebody's already.
+    /// Where no BAR may lie: physical addresses that are taken already.
     reserved: Vec<RangeInclusive<u64>>,
     /// The BARs of functions that are driven.
     claims: Vec<(DeviceFunction, RangeInclusive<u64>)>,
@@ -69,8 +69,8 @@ pub struct Function {
 
 /// An interrupt as a memory write: what a device sends, and where (MSI).
 ///
-/// A device writes it past every check of the compiler. So whoever makes one answers for
-/// it, and nobody can change it.
+/// A device writes it past every check of the compiler. So whoever makes one is responsible
+/// for it, and nobody can change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message {
     address: u64,
@@ -156,8 +156,8 @@ impl<C: ConfigurationAccess> Pci<C> {
         self.root.set_command(at, command);
     }
 
-    /// Whether a function at `at` answers: with neither all ones, as none does, nor the
-    /// number by which a bridge says that it is not ready yet (PCIe 4.0, 2.3.2).
+    /// Whether a function at `at` answers. All ones mean that there is none. A bridge says by
+    /// another number that the function is not ready yet (PCIe 4.0, 2.3.2).
     pub fn answers(&self, at: DeviceFunction) -> bool {
         !matches!(self.config.read_word(at, 0) as u16, u16::MAX | NOT_READY)
     }
@@ -201,8 +201,8 @@ impl<C: ConfigurationAccess> Pci<C> {
         bar::size(&mut self.config, at)
     }
 
-    /// The BARs of an idle function, which are its alone from now on, in place of those that
-    /// a function in its place had. None of them lies over anything that is known.
+    /// The BARs of an idle function. From now on they are its alone, in place of those that an
+    /// earlier function in its place had. None of them lies over anything that is known.
     pub(crate) fn claim(&mut self, at: DeviceFunction) -> Result<Bars, PciFault> {
         let bars = self.bars(at)?;
         self.claims.retain(|(owner, _)| *owner != at);

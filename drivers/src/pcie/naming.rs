@@ -2,9 +2,9 @@
 //!
 //! Place: asked by the kernel when a device has said who it is, and not before.
 //!
-//! A device has to be set up as *some* disk before it can be asked who it is, for it sends
+//! A device has to be set up as *some* disk before it can be asked who it is, since it sends
 //! that disk's messages. So it may turn out to be set up as the wrong one, and is set up
-//! again. A device that is another one each time comes to an end of that.
+//! again. If it says something else each time, that comes to an end.
 
 /// How often a device is set up, at most.
 const SETUPS_MAX: usize = 3;

@@ -2,9 +2,9 @@
 //!
 //! Place: found by the kernel, driven by [`Slot`](super::Slot).
 //!
-//! Rule: Slot Control and Slot Status share a word and are written one at a time. A write
-//! of the first is a command to the slot (6.7.3.2). A bit of the second is cleared by a
-//! one, and only what was seen is cleared; QEMU clears nothing if asked for more.
+//! Rule: Slot Control and Slot Status share a word and are written one at a time. A write of
+//! Slot Control is a command to the slot (6.7.3.2). Writing a one clears a bit of Slot Status,
+//! and only bits that were seen are cleared; QEMU clears nothing if asked for more.
 
 use alloc::vec::Vec;
 
@@ -181,8 +181,8 @@ impl Port {
         pci.write_half(self.at, self.capability + SLOT + 2, clear);
     }
 
-    /// Switches the power off behind everybody's back, as a hand does that pulls the
-    /// device. For tests of what then happens.
+    /// Switches the power off without telling anybody, like a hand that pulls the device. For
+    /// tests of what then happens.
     pub fn pull<C: HalfWords>(&self, pci: &mut Pci<C>) {
         let (control, _) = self.registers(pci);
         self.command(pci, control | Control::POWER_OFF);

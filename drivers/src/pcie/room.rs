@@ -2,10 +2,10 @@
 //!
 //! Place: called for a function that answers for the first time, before its driver.
 //!
-//! A bridge passes two windows of memory on (PCI-to-PCI bridge architecture 1.2, 3.2.5):
-//! one below 4 GiB, and one for what may be prefetched, often above. Firmware has opened
-//! them, wider than what was there needed. Below a port with a slot there is one device,
-//! so the windows are its alone.
+//! A bridge passes two windows of memory on (PCI-to-PCI bridge architecture 1.2, 3.2.5): one
+//! below 4 GiB, and one for prefetchable memory, often above. Firmware has opened them wider
+//! than what was there needed. Below a port with a slot there is one device, so the windows
+//! are its alone.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -91,7 +91,7 @@ fn prefetchable<C: ConfigurationAccess>(pci: &Pci<C>, bridge: DeviceFunction) ->
 fn window(word: u32, base_high: u32, limit_high: u32) -> Range<u64> {
     let base = u64::from(base_high) << 32 | u64::from(word & 0xfff0) << 16;
     let limit = u64::from(limit_high) << 32 | u64::from(word & 0xfff0_0000);
-    // The window of the last addresses of all would end where no address is: it is not used.
+    // The window of the very last addresses would end where no address is, so it is not used.
     let end = limit.checked_add(GRAIN);
     end.filter(|_| base != 0 && base <= limit).map_or(0..0, |end| base..end)
 }

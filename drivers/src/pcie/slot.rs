@@ -1,7 +1,7 @@
 //! What is done with a slot, and when: devices come, are asked to leave, or are torn out.
 //!
-//! Place: above [`Port`], which knows the registers; the kernel gives a slot its
-//! [`turn`](Slot::turn)s and lends it the [`Tenant`], what drives the device.
+//! Place: above [`Port`], which knows the registers. The kernel gives a slot its
+//! [`turn`](Slot::turn)s and lends it the [`Tenant`], which drives the device.
 //!
 //! ```text
 //!           in the slot           answers               button, order
@@ -13,14 +13,14 @@
 //!
 //! Rules:
 //!
-//! - A turn commands the slot at most once, and none comes before the last command was
-//!   carried out, or a second passed (6.7.3.2).
+//! - A turn commands the slot at most once, and only after the last command was carried out,
+//!   or a second has passed (6.7.3.2).
 //! - A pressed button is obeyed after five seconds, unless it is pressed again (6.7.1.5).
 //! - Power that was switched off stays off for a second (6.7.1.8).
 //! - A device is spoken to 100 ms after its link came up, and has a second to answer
 //!   (6.6.1).
-//! - Power is not taken from a device that still holds requests: it may be in the middle
-//!   of a write; under QEMU the machine would stop until its backend answers.
+//! - Power is not taken from a device that still holds requests. It may be in the middle of a
+//!   write, and QEMU would stop the machine until its backend answers.
 
 use core::fmt;
 use core::time::Duration;
@@ -44,7 +44,7 @@ const QUIET: Duration = Duration::from_millis(100);
 const ANSWER_MAX: Duration = Duration::from_secs(1);
 /// After what time it is said that a device does not let go.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often the slot is looked at while something is awaited that does not interrupt.
+/// How often the slot is looked at while something is awaited that raises no interrupt.
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// What drives the device in a slot.
@@ -59,14 +59,13 @@ pub trait Tenant<C: ConfigurationAccess> {
     /// The device is not there any more.
     fn lost(&mut self);
 
-    /// No device in the slot reaches memory: what those that were lost had been lent is
-    /// free. Comes after `lost`, or after the last `leave`, once the power has been off for
-    /// a second.
+    /// No device in the slot reaches memory, so what lost devices had been lent is free. Comes
+    /// after `lost`, or after the last `leave`, once the power has been off for a second.
     fn severed(&mut self, proof: &Severed);
 }
 
-/// That nothing in a slot reaches memory, by the word of the port above: the power is off,
-/// or the slot is empty. The device's own silence would prove nothing.
+/// Proof that nothing in a slot reaches memory, given by the port above: the power is off, or
+/// the slot is empty. The device's own silence would prove nothing.
 ///
 /// To have one is the permission to free what such a device was lent; only a [`Slot`] gives
 /// it, and only for its own bus.

@@ -1,4 +1,4 @@
-//! A device around a device that loses kicks: what a driver has to bear.
+//! A device around a device that loses kicks, to show what a driver has to bear.
 //!
 //! Place: between a driver and its transport, where somebody wants to see the driver make
 //! up for it. Everything but kicks passes through.

@@ -1,8 +1,7 @@
 //! Virtio devices (virtio 1.2): the queue, the PCI transport, the disk.
 //!
-//! Place: `ring` moves requests to any device and back; `transport` is how a
-//! PCI device is told about it; `blk` makes a disk of the two. `lossy` is a fault to be had
-//! on purpose.
+//! Place: `ring` moves requests to any device and back. `transport` is how a PCI device is
+//! told about it. `blk` makes a disk of the two. `lossy` is a fault to be planted on purpose.
 
 #[cfg(test)]
 #[allow(unsafe_code)]
@@ -37,8 +36,8 @@ pub trait Device: Transport + Send {
 /// Why a device is not used any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// It did not answer a request in time. It may still do so. As far as it says, it had
-    /// fetched the request, or it never did though it was told again and again.
+    /// It did not answer a request in time. It may still do so. By its own account it had
+    /// fetched the request, or never fetched it although it was told again and again.
     Timeout(Fetched),
     /// It is not on its bus any more.
     Gone,
@@ -46,8 +45,8 @@ pub enum Failure {
     Fault(DeviceFault),
 }
 
-/// How a device broke the rules: nothing it says is believed after that, and
-/// what it was lent stays with it.
+/// How a device broke the rules. Nothing that it says is believed after that, and what it was
+/// lent stays with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceFault {
     /// It used more requests than it was given.

@@ -1,7 +1,7 @@
 //! A virtio device on PCI, with the interrupts that virtio-drivers' `PciTransport` lacks.
 //!
-//! Place: made by the kernel for a function it found, consumed by a driver.
-//! A wrapper: everything it does not mention goes to `PciTransport`. What it adds:
+//! Place: made by the kernel for a function it found, consumed by a driver. It wraps
+//! `PciTransport`: everything that is not mentioned here goes there. It adds:
 //!
 //! - MSI-X: vector [`CONFIG_VECTOR`] for changes of the configuration,
 //!   [`QUEUE_VECTOR`] for queue 0; or INTx, where [`Transport::ack_interrupt`]
@@ -10,8 +10,8 @@
 //! - [`Device::health`].
 //! - No reset on drop: `PciTransport`'s waits for ever when the device is gone.
 //!
-//! Rule: `PciTransport` never sees the function's own configuration space, but a copy of what
-//! was found there and lies where it may ([`Checked`]).
+//! Rule: `PciTransport` never sees the function's own configuration space. It sees a copy of
+//! what was found there and lies where it may ([`Checked`]).
 
 use core::mem::ManuallyDrop;
 

@@ -16,9 +16,9 @@ pub enum BufCmd {
     },
     /// Make every write that completed before this was issued durable.
     Flush,
-    /// The extent's contents are no longer needed (discard). Afterwards it reads
-    /// as zeroes, on every device: two legs that chose for themselves between
-    /// zeroes and what was there would differ.
+    /// The extent's contents are no longer needed (discard). Afterwards it reads as zeroes, on
+    /// every device. If two legs could choose between zeroes and the old data, they would
+    /// differ.
     FreeBlks,
 }
 
@@ -42,7 +42,7 @@ pub enum Memory {
     Unique(BytesMut),
     /// A write's memory.
     Shared(Bytes),
-    /// A read's memory that a device was lent and never gave back.
+    /// A read's memory that a device was lent and never gave back, or that is still to come.
     Lost,
 }
 
@@ -61,6 +61,13 @@ impl Buf {
         Buf { cmd: BufCmd::Read, extent, memory: Memory::Unique(memory) }
     }
 
+    /// A read of `extent` whose memory comes later: by
+    /// [`Bio::refill`](crate::Bio::refill), before a device is asked.
+    #[inline]
+    pub fn read_later(extent: Extent) -> Buf {
+        Buf { cmd: BufCmd::Read, extent, memory: Memory::Lost }
+    }
+
     /// A write of `data` to `extent`. Panics unless their lengths agree.
     #[inline]
     pub fn write(extent: Extent, data: Bytes) -> Buf {
@@ -73,8 +80,8 @@ impl Buf {
         Buf { cmd: BufCmd::Write { fua: true }, ..Buf::write(extent, data) }
     }
 
-    /// A flush of everything completed so far; its extent is empty, and where
-    /// it starts means nothing.
+    /// A flush of everything completed so far. Its extent is empty, and its start means
+    /// nothing.
     #[inline]
     pub fn flush() -> Buf {
         Buf { cmd: BufCmd::Flush, extent: Extent::default(), memory: Memory::None }

@@ -21,12 +21,12 @@ pub trait BlockDevice: Send + Sync {
     /// How often the device lost what its cache held without saying so in a
     /// request: reset, power loss, reconnect.
     ///
-    /// A layer that promised durability compares it before it acknowledges: if
-    /// the count differs from the one it saw before the first write that it
-    /// answers for, some of these writes may be gone although each succeeded,
-    /// and so may a flush that succeeded since. The count never goes back, is cheap to
-    /// ask for, and has changed before any request that came after the loss
-    /// completes. What it is at the start means nothing.
+    /// A layer that promised durability compares it before it acknowledges. Suppose the count
+    /// differs from the one that the layer saw before the first write that it answers for.
+    /// Then some of these writes may be gone although each succeeded, and so may a flush that
+    /// succeeded since. The count never goes back and is cheap to ask for. It has changed
+    /// before any request that came after the loss completes. Its value at the start means
+    /// nothing.
     fn resets(&self) -> u64 {
         0
     }

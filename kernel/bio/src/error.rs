@@ -21,14 +21,12 @@ pub struct IoError {
 pub enum ErrorKind {
     /// The medium or the path to it failed (`EIO`). Another leg may do better.
     Media,
-    /// The device did not answer in time. It may still do so: what it was lent
-    /// stays with it, and a write may land at any later moment. Until it has
-    /// given everything back it fails all further requests with
-    /// [`Gone`](ErrorKind::Gone), so that nobody reads, or builds on, what such a
-    /// write is going to change.
+    /// The device did not answer in time. It may still do so: what it was lent stays with it,
+    /// and a write may land at any later moment. Until it has given everything back it fails
+    /// all further requests with [`Gone`](ErrorKind::Gone). So nobody reads, or builds on,
+    /// data that such a write is going to change.
     Timeout,
-    /// The device is not there any more, or takes no requests (`ENXIO`): nothing
-    /// was done.
+    /// The device is no longer there, or takes no requests (`ENXIO`): nothing was done.
     Gone,
     /// The request itself is wrong: out of range, empty, misaligned (`EINVAL`).
     Invalid,

@@ -12,12 +12,13 @@ use core::time::Duration;
 pub const STEPS: u64 = 1 << STEP_BITS;
 const STEP_BITS: u32 = 5;
 
-/// Times from 2^42 ns (73 min) on share the last bucket; the longest is known all the same.
+/// Times from 2^42 ns (73 min) on share the last bucket. The longest one is known all the
+/// same.
 const BITS: u32 = 42;
 const BUCKETS: usize = ((BITS - STEP_BITS + 1) as usize) << STEP_BITS;
 
-/// Times, of which only their distribution is kept. It has about 10 KiB: an owner that
-/// lives on a stack keeps it elsewhere.
+/// The distribution of times. It takes about 10 KiB: an owner that lives on a stack keeps it
+/// elsewhere.
 ///
 /// ```
 /// use bio::Histogram;

@@ -1,7 +1,7 @@
 //! Buffers and I/O requests, in the style of DragonFly BSD.
 //!
-//! Place: the lowest crate. Drivers, the device mapper and every target speak
-//! in its terms; it knows none of them, and no hardware.
+//! Place: the lowest crate. Drivers, the device mapper and every target speak in its terms. It
+//! knows none of them, and no hardware.
 //!
 //! A [`Buf`] is a request: command, extent, memory. [`Bio::new`] sets it in
 //! motion, and from then on *whoever holds the [`Bio`] owns the request*:
@@ -21,14 +21,14 @@
 //!   completion: [`Bio::biodone`], exactly once, which consumes the bio.
 //! - No [`sync::Lock`] is held across `strategy` or `biodone`; debug builds
 //!   assert it.
-//! - A device may complete a request inside `strategy`. A layer that issues
-//!   one request from the completion of another must not count on a shallow
-//!   stack: it queues the work and lets the outermost call drain it.
+//! - A device may complete a request inside `strategy`. A layer that issues one request from
+//!   the completion of another must not rely on a deep stack: it queues the work and lets the
+//!   outermost call drain it.
 //!
-//! What differs from the C original, and why: `b_error` and `b_resid` are not
-//! fields but travel as an [`IoResult`] beside the buf, so that no layer can
-//! read a result left over from an earlier try; `bio_caller_info1.ptr` is an
-//! `Arc` of the layer that pushed, so that the layer outlives its requests.
+//! Two things differ from the C original. `b_error` and `b_resid` are not fields but travel as
+//! an [`IoResult`] beside the buf, so no layer can read a result left over from an earlier
+//! try. `bio_caller_info1.ptr` is an `Arc` of the layer that pushed, so the layer outlives its
+//! requests.
 //!
 //! ```
 //! use bio::{Bio, BlockDevice, Buf, BufDone, ErrorKind, Extent, IoResult, Limits, Sectors};

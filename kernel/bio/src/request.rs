@@ -1,8 +1,8 @@
 //! A request in flight: the frame stack, `push_bio`, `biodone`.
 //!
-//! Place: the heart of the crate. Follow a request from [`Bio::new`] down
-//! through [`Bio::push_bio`] to a device, and up again through
-//! [`Bio::biodone`]; [`Bio::lend`] is for drivers only.
+//! Place: the heart of the crate. Follow a request from [`Bio::new`] down through
+//! [`Bio::push_bio`] to a device, and up again through [`Bio::biodone`]. [`Bio::lend`] is for
+//! drivers only.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -58,8 +58,8 @@ struct Frame {
 }
 
 impl Bio {
-    /// Sets `buf` in motion. `done` hears of its end, with `info` as given here.
-    /// The one heap allocation of a request's life.
+    /// Sets `buf` in motion. `done` is called when it ends, with `info` as given here. This is
+    /// the one heap allocation of a request's life.
     pub fn new(buf: Buf, done: Arc<dyn BufDone>, info: u64) -> Bio {
         Bio { request: Some(Box::new(Request { buf, frames: ArrayVec::new(), done, info })) }
     }
@@ -118,6 +118,15 @@ impl Bio {
         mem::replace(&mut self.request_mut().buf, buf)
     }
 
+    /// As [`reissue`](Bio::reissue), for whoever has no use for the old buf.
+    ///
+    /// Panics if a layer has pushed a frame: only the originator may do this.
+    #[inline]
+    pub fn renew(&mut self, buf: Buf) {
+        assert!(self.request().frames.is_empty(), "only its originator may change a request");
+        self.request_mut().buf = buf;
+    }
+
     /// Lets go of a write's bytes: its originator keeps the bio for another request, and
     /// the bytes are the user's again.
     ///
@@ -152,10 +161,10 @@ impl Bio {
 
     /// Takes the memory for as long as a device may touch it.
     ///
-    /// For drivers: the slot that talks to the device keeps what this returns
-    /// until the device gives it back, also when the bio has long been
-    /// completed for a timeout. A write's memory stays readable meanwhile; a
-    /// read's is gone from the bio ([`Memory::Lost`]) until [`give_back`](Bio::give_back).
+    /// For drivers: the slot that talks to the device keeps what this returns until the device
+    /// gives it back, even if the bio was completed long before for a timeout. A write's
+    /// memory stays readable meanwhile; a read's is gone from the bio ([`Memory::Lost`]) until
+    /// [`give_back`](Bio::give_back).
     pub fn lend(&mut self) -> Memory {
         let memory = &mut self.request_mut().buf.memory;
         match memory {

@@ -26,9 +26,9 @@ pub struct Piece<'a> {
     pub start: Sector,
 }
 
-/// Issues `pieces` in place of `bio`, which completes when all have completed:
-/// with the first error in piece order if there is one, its resid the sum of
-/// the pieces'. A flush goes to every piece's device.
+/// Issues `pieces` in place of `bio`, which completes when all have completed. If any failed,
+/// it fails with the first error in piece order; its resid is the sum of the pieces'. A flush
+/// goes to every piece's device.
 ///
 /// Every child is built before the first is issued. Panics unless the pieces
 /// cover the extent exactly (a flush has no extent, and its pieces no count).

@@ -10,10 +10,9 @@
 //!   completion: [`assert_unlocked`] stands at both doors.
 //! - Interrupt handlers take none of these locks; they only wake a thread.
 //!
-//! On one CPU a thread that spins for a preempted holder would spin for ever,
-//! so the kernel's watch keeps a thread from being preempted while it holds a
-//! lock. That is all the lock needs from below; on a host there is no watch,
-//! and the lock is a plain spin lock.
+//! On one CPU a thread that spins for a preempted holder would spin for ever. So the kernel's
+//! watch keeps a thread from being preempted while it holds a lock. That is all the lock needs
+//! from below; on a host there is no watch, and the lock is a plain spin lock.
 
 use core::ops::{Deref, DerefMut};
 
@@ -55,8 +54,9 @@ pub fn install(watch: &'static dyn LockWatch) {
     WATCH.call_once(|| watch);
 }
 
-/// Asserts, where a watch is installed and in debug builds, that this thread
-/// holds no lock; `door` says where it is about to pass.
+/// Asserts, where a watch is installed and in debug builds, that this thread holds no lock.
+/// `door` names the call that it is about to make.
+#[inline]
 pub fn assert_unlocked(door: &str) {
     if cfg!(debug_assertions)
         && let Some(watch) = WATCH.get()

@@ -1,15 +1,15 @@
 //! How much a table may ask for: every bound, with its reason.
 //!
-//! Place: the parser and the targets refuse what is beyond a bound, with line and column;
-//! the registry refuses what a stack would add up to. docs/commands.md lists these and
-//! those of the other crates.
+//! Place: the parser and the targets refuse what is beyond a bound, with line and column. The
+//! registry refuses what a stack would add up to. docs/commands.md lists these and those of
+//! the other crates.
 //!
 //! Rules:
 //!
 //! - Whatever grows with the *words* of a table is bounded by their number. Whatever grows
 //!   with a *size* that they name is allocated fallibly.
-//! - What is allocated without asking, target by target, fits into [`TABLE_ROOM`], and is
-//!   begun only if that much is free ([`Env::has_room`](crate::Env::has_room)).
+//! - What targets allocate without asking fits into [`TABLE_ROOM`] in all. Making a table
+//!   begins only if that much is free ([`Env::has_room`](crate::Env::has_room)).
 
 use bio::{NBUF_BIO, Sectors};
 
@@ -25,8 +25,8 @@ pub const CAPACITY_MAX: Sectors = Sectors(1 << 54);
 /// The most stripes of an entry. A flush and a discard become a child for each.
 pub const STRIPES_MAX: u64 = 64;
 
-/// The most devices of a system, disks and mapped ones: whoever looks for a name, or at
-/// a stack, looks at each.
+/// The most devices of a system, disks and mapped ones: a search for a name, and a walk
+/// through a stack, look at each.
 pub const DEVICES_MAX: usize = 256;
 
 /// How many frames a target may push on one request. Children that it builds
@@ -37,18 +37,18 @@ pub const FRAMES_PER_TARGET: usize = 1;
 /// table and those of its target; an originator above them pushes none.
 pub const DEPTH_MAX: usize = NBUF_BIO / (1 + FRAMES_PER_TARGET);
 
-/// The most requests that a flush of one device may become at the bottom of its stack, and
-/// so the most steps of every walk down that stack. Without this bound, three levels of
-/// 300 lines each would make 27 million flushes of one.
+/// The most requests that a flush of one device may become at the bottom of its stack, and so
+/// the most steps of every walk down that stack. Without this bound, three levels of 300 lines
+/// each would make 27 million flushes of one.
 pub const FLUSHES_MAX: usize = 1024;
 
-/// What a table is refused with for which there is no memory.
+/// The refusal of a table for which there is no memory.
 pub const NO_ROOM: &str =
     "there is not enough memory for it; remove devices, or let them be smaller";
 
 /// What a device without a table takes, and a few words about it, in bytes.
 pub const DEVICE_ROOM: usize = 16 * 1024;
 
-/// What making a table takes beside what its targets ask for, in bytes: twice as much as
+/// What making a table takes beside what its targets ask for, in bytes: twice what
 /// [`ENTRIES_MAX`] entries need.
 pub const TABLE_ROOM: usize = 2 * 1024 * 1024;

@@ -1,4 +1,4 @@
-//! What a new target gets beside its words, and how it opens the devices that they name.
+//! What a new target gets beside its words, and how it opens the devices that these name.
 //!
 //! Place: the parser makes a [`Context`] for each entry, and
 //! [`TargetType::create`](crate::TargetType::create) hands it to [`Args`] wherever a device

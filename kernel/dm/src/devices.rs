@@ -5,11 +5,11 @@
 //!
 //! Rules:
 //!
-//! - Whoever holds a [`DeviceRef`] has the device *open*. A mapped device that
-//!   is open is not removed. A target holds its own, itself, until its drop.
-//! - What may outlive the target, because requests on their way share it, uses
-//!   a [`DeviceHandle`], which opens nothing: so the device is closed when the
-//!   target is gone, and not only after the last completion has returned.
+//! - Whoever holds a [`DeviceRef`] has the device *open*. An open mapped device is not
+//!   removed. A target itself holds its own until it is dropped.
+//! - What may outlive the target, because requests on their way share it, uses a
+//!   [`DeviceHandle`], which opens nothing. So the device is closed when the target is gone,
+//!   and not only after the last completion has returned.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -50,7 +50,7 @@ pub struct DeviceRef {
 
 /// A block device, not held open; use it like the [`BlockDevice`] it is.
 ///
-/// It keeps the device in existence: once that is removed, requests fail with
+/// It keeps the device in existence. Once that is removed, requests fail with
 /// [`ErrorKind::Gone`](bio::ErrorKind::Gone).
 #[derive(Clone)]
 pub struct DeviceHandle(Arc<Node>);

@@ -4,8 +4,8 @@
 //! simulations (a chooser); handed to targets in their
 //! [`Context`](crate::Context).
 //!
-//! Rules: a target starts no thread and reads no clock of its own, so that a
-//! simulation decides all there is to decide.
+//! Rules: a target starts no thread and reads no clock of its own, so that a simulation
+//! decides everything.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -36,8 +36,8 @@ pub struct Event<'a> {
 
 /// Something to be done later.
 ///
-/// It is an object, not a closure, so that work which recurs (a resync pass, a
-/// retry timer) is allocated once.
+/// An object, not a closure, so that recurring work (a resync pass, a retry timer) is
+/// allocated once.
 pub trait Work: Send + Sync {
     /// Does it. Runs once for each [`Env::run_after`], in a thread that holds no lock.
     fn run(self: Arc<Self>);
@@ -48,16 +48,16 @@ pub trait Env: Send + Sync {
     /// The time since some fixed moment before the first device; never goes back.
     fn now(&self) -> Duration;
 
-    /// Runs `work` after `delay` or later, in a thread that holds no lock;
-    /// never inside this call, also when `delay` is zero. It cannot be taken
-    /// back: work that is no longer wanted finds that out when it runs.
+    /// Runs `work` after `delay` or later, in a thread that holds no lock; never inside this
+    /// call, even if `delay` is zero. It cannot be taken back: work that is no longer wanted
+    /// finds that out when it runs.
     fn run_after(&self, delay: Duration, work: Arc<dyn Work>);
 
     /// 64 random bits. Good enough for identities, not for secrets.
     fn random(&self) -> u64;
 
-    /// Whether `bytes` may be taken for as long as a table lives, and enough is left for
-    /// the requests of others. A world that keeps no reserve answers by trying.
+    /// Whether `bytes` may be taken for as long as a table lives, with enough left for other
+    /// requests. A world that keeps no reserve answers by trying.
     fn has_room(&self, bytes: usize) -> bool {
         Vec::<u8>::new().try_reserve_exact(bytes).is_ok()
     }

@@ -46,7 +46,7 @@ pub enum DmError {
     Exists(Arc<str>),
     /// There is no mapped device of that name.
     NotFound(Arc<str>),
-    /// The device is open so many times, by users or as part of other devices.
+    /// How often the device is open, by users or as part of other devices.
     Open(Arc<str>, usize),
     /// There are [`DEVICES_MAX`] devices.
     TooMany,
@@ -60,7 +60,7 @@ pub enum DmError {
     NoTable,
     /// The table was refused.
     Table(TableError),
-    /// The flush of a suspend failed; the device is suspended all the same.
+    /// The flush of a suspend failed. The device is suspended all the same.
     Flush(IoError),
 }
 

@@ -1,10 +1,9 @@
 //! The event counter of a mapped device, and the way of its words into the log.
 //!
-//! Place: a target raises an event when its status changed in a way that a
-//! person should hear of (a leg failed, a resync ended); `dmsetup wait` waits
-//! for the next one. The end of the device's removal is one too. What happened
-//! is noted in words beside that, also where nobody would wait for it: the
-//! [`Env`] keeps the log, and puts the time to it.
+//! Place: a target raises an event when its status changed in a way that a person should hear
+//! of (a leg failed, a resync ended); `dmsetup wait` waits for the next one. The end of the
+//! device's removal is an event too. Words about it are noted beside that, even if nobody
+//! would wait for them: the [`Env`] keeps the log and adds the time.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -81,8 +80,8 @@ impl Events {
         }
     }
 
-    /// Calls `wake` once there were other than `seen` events: now if there
-    /// already were, else from [`raise`](Events::raise). It must not sleep.
+    /// Calls `wake` once the count of events differs from `seen`: now if it already does,
+    /// otherwise from [`raise`](Events::raise). It must not sleep.
     pub fn wait(&self, seen: u64, wake: Box<dyn FnOnce() + Send>) {
         let mut state = self.0.lock();
         if state.count == seen {

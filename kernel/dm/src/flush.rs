@@ -3,7 +3,7 @@
 //!
 //! Place: planned when a [table](crate::table) is made, followed by each of its flushes.
 //!
-//! Rule: where targets only pass a flush on ([`Target::passes_flush_to`]), the first one that
+//! Rule: if targets only pass a flush on ([`Target::passes_flush_to`]), the first one that
 //! names a device does so for all. Every other target gets a flush of its own.
 
 use alloc::collections::{BTreeSet, TryReserveError};

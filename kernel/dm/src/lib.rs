@@ -1,5 +1,5 @@
-//! A device mapper, in the style of DragonFly's and Linux's dm: block devices
-//! made of parts of others.
+//! A device mapper, in the style of DragonFly's and Linux's dm: block devices made of parts of
+//! other devices.
 //!
 //! Place: above [`bio`], below whoever composes a system. It knows no hardware
 //! and no mirror: targets come in through [`TargetType`], disks by name.

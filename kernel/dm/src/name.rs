@@ -4,9 +4,9 @@
 //! mapped device is created or renamed; a console asks before it takes a name from a
 //! disk's label.
 //!
-//! Rule: a name is a plain word wherever words are read. Where a table's words, or those
-//! of a command line, mean something else, a device of that name could not be meant: a
-//! mirror's leg called `-` would be no leg at all.
+//! Rule: a name is a plain word wherever words are read. If a name meant something else in a
+//! table or a command line, nobody could name that device: a mirror's leg called `-` would be
+//! no leg at all.
 
 use core::fmt;
 

@@ -67,7 +67,7 @@ pub(crate) fn parse(
     Ok(table)
 }
 
-/// Refuses a text that is too long, or comes when memory is short.
+/// Refuses a text that is too long, or any while memory is short.
 fn check_size(text: &str, scope: &Scope<'_>) -> Result<(), TableError> {
     if text.len() > TABLE_BYTES_MAX {
         let line = text.as_bytes()[..TABLE_BYTES_MAX].iter().filter(|&&byte| byte == b'\n').count();

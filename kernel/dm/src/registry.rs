@@ -6,7 +6,7 @@
 //! Rules:
 //!
 //! - A name belongs to one device, disk or mapped; `name.rs` says what can be one.
-//! - A load that the stack would not do with is refused; `stack.rs` says why.
+//! - A load that the stack does not allow is refused; `stack.rs` says why.
 //! - There are at most [`DEVICES_MAX`] devices.
 
 use alloc::string::ToString;
@@ -40,7 +40,7 @@ struct Registry {
     devices: Vec<Known>,
 }
 
-/// A device that the registry knows, a mapped one also as what it is.
+/// A device that the registry knows; a mapped device also under its own type.
 struct Known {
     device: DeviceRef,
     mapped: Option<Arc<MappedDevice>>,
@@ -81,14 +81,14 @@ impl Dm {
         self.registry.lock().types.clone()
     }
 
-    /// Adds a disk. Refused if the name is taken or none, or if there are
+    /// Adds a disk. Refused if the name is taken or not allowed, or if there are
     /// [`DEVICES_MAX`] devices.
     pub fn add_disk(&self, name: &str, disk: Arc<dyn BlockDevice>) -> Result<(), DmError> {
         self.add(Known { device: DeviceRef::new(good(name)?, disk), mapped: None })
     }
 
-    /// Adds a mapped device without a table. Refused if the name is taken or none, if there
-    /// are [`DEVICES_MAX`] devices, or too little memory.
+    /// Adds a mapped device without a table. Refused if the name is taken or not allowed, if
+    /// there are [`DEVICES_MAX`] devices, or if memory is short.
     pub fn create(&self, name: &str) -> Result<Arc<MappedDevice>, DmError> {
         if !self.env.has_room(DEVICE_ROOM) {
             return Err(DmError::NoRoom);
@@ -158,9 +158,9 @@ impl Dm {
         Ok(())
     }
 
-    /// Removes the mapped device `name`, unless it is open. Its requests in
-    /// flight complete, held ones fail with [`ErrorKind::Gone`](bio::ErrorKind::Gone),
-    /// its targets end; then `done` hears of it. Nothing is flushed.
+    /// Removes the mapped device `name`, unless it is open. Its requests in flight complete,
+    /// held ones fail with [`ErrorKind::Gone`](bio::ErrorKind::Gone), its targets end; then
+    /// `done` is called. Nothing is flushed.
     pub fn remove(&self, name: &str, done: Done) {
         let end = {
             let mut registry = self.registry.lock();

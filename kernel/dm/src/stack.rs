@@ -1,14 +1,14 @@
 //! What lies on what, and whether a table may be put into the stack.
 //!
-//! Place: [`Dm::load`](crate::Dm::load) asks before a device gets a table; the registry is
+//! Place: [`Dm::load`](crate::Dm::load) asks before a device gets a table. The registry is
 //! locked meanwhile, so no device comes or goes, and none of those met here is dropped.
 //!
 //! Rules:
 //!
 //! - No mapped device contains itself, at most [`DEPTH_MAX`] are stacked, and no flush
 //!   becomes more than [`FLUSHES_MAX`].
-//! - Each device is looked at once in a walk, by however many ways it is reached: a walk
-//!   costs what the tables have, and not what their numbers multiply to.
+//! - Each device is looked at once in a walk, however many ways lead to it. So a walk costs
+//!   the sum of the tables, not their product.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -21,8 +21,8 @@ use crate::entry::Place;
 use crate::error::TableError;
 use crate::table::Table;
 
-/// Refuses a table for `device` if the stack would not do with it; `all` are the devices of
-/// the registry.
+/// Refuses a table for `device` if the stack does not allow it; `all` are the devices of the
+/// registry.
 pub(crate) fn check<'a>(
     all: impl Iterator<Item = &'a DeviceRef> + Clone,
     device: &dyn Mapped,
@@ -67,8 +67,8 @@ fn refuse((line, column): Place, reason: core::fmt::Arguments<'_>) -> Result<(),
 struct Height {
     /// How many mapped devices are stacked in it, itself included.
     depth: usize,
-    /// How many steps down it is to the device that gets a table, the longest way; `None`
-    /// if it does not lie on that.
+    /// The longest way down to the device that gets a table, in steps; `None` if it does not
+    /// lie on that device.
     above: Option<usize>,
 }
 

@@ -6,8 +6,8 @@
 //! Rules:
 //!
 //! - Entries lie in order, without gap or overlap, from sector 0.
-//! - Every request passed down carries a frame of the table, which keeps the
-//!   table alive until the request has completed and tells the device then.
+//! - Every request passed down carries a frame of the table. The frame keeps the table alive
+//!   until the request has completed, and then tells the device.
 //! - A request within one entry is passed on without an allocation.
 
 use alloc::boxed::Box;
@@ -151,8 +151,8 @@ impl Table {
     }
 }
 
-/// The request is done with the lower layers: it goes up, and only then may
-/// the device forget it and the table go.
+/// The lower layers are done with the request. It goes up, and only then may the device forget
+/// it and the table go.
 impl BioDone for Table {
     fn bio_done(self: Arc<Self>, bio: Bio, _info: u64, result: IoResult) {
         bio.biodone(result);
@@ -183,7 +183,7 @@ fn each_once(entries: &[Entry]) -> Result<Vec<(Place, DeviceHandle)>, TryReserve
             all.push((all.len(), entry.place, device.handle()));
         }
     }
-    // Those of a device side by side, the first of them in front; then in order again.
+    // Those of one device side by side, the first of them in front; then in order again.
     all.sort_unstable_by_key(|(nth, _, device)| (device.key(), *nth));
     all.dedup_by(|later, first| later.2.is(&first.2));
     all.sort_unstable_by_key(|(nth, ..)| *nth);

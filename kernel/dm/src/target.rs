@@ -5,18 +5,18 @@
 //!
 //! Rules for a target:
 //!
-//! - It sees only requests that lie within its entry, are not empty, are
-//!   aligned to its [`limits`](Target::limits) and no write if it takes none;
-//!   their extents count from the entry's start.
-//! - It pushes at most one frame on a request ([`FRAMES_PER_TARGET`](crate::FRAMES_PER_TARGET)). One that
-//!   has several devices and a request that meets more than one of them makes
-//!   children, by [`bio::split`]: the table cuts requests at its entries only.
-//! - It completes every request exactly once. The table, hence the target,
-//!   lives until then; work of its own (a resync copy, a timer) keeps alive by
-//!   an `Arc` what it uses.
-//! - Its devices are open as long as it lives, and no longer: the target itself
-//!   keeps the [`DeviceRef`]s, what it shares with its work and its requests
-//!   keeps [`DeviceHandle`](crate::DeviceHandle)s.
+//! - It sees only requests that lie within its entry, are not empty, and are aligned to its
+//!   [`limits`](Target::limits). It sees no write if it takes none. Extents count from the
+//!   entry's start.
+//! - It pushes at most one frame on a request
+//!   ([`FRAMES_PER_TARGET`](crate::FRAMES_PER_TARGET)). If it has several devices and a
+//!   request meets more than one of them, it makes children, by [`bio::split`]: the table cuts
+//!   requests only at its entries.
+//! - It completes every request exactly once. The table, hence the target, lives until then.
+//!   The target's own work (a resync copy, a timer) keeps what it uses alive by an `Arc`.
+//! - Its devices are open as long as it lives, and no longer. The target itself keeps the
+//!   [`DeviceRef`]s; what it shares with its work and its requests keeps
+//!   [`DeviceHandle`](crate::DeviceHandle)s.
 //! - All methods except `strategy` are for control: they may allocate. None
 //!   may block.
 
@@ -84,16 +84,16 @@ pub trait Target: Any + Send + Sync {
     /// The devices it uses, each once, in the order of its arguments.
     fn devices(&self) -> Vec<DeviceRef>;
 
-    /// Whether its next FLUSH has to fail, for what was acknowledged before and is lost.
+    /// Whether its next FLUSH has to fail, because something acknowledged before is lost.
     /// Asked of a target whose table was exchanged, after [`take_over`](Target::take_over):
     /// the device then tells its user.
     fn owes_failure(&self) -> bool {
         false
     }
 
-    /// The devices to which a FLUSH is passed on, each once, if nothing else comes of it.
-    /// A table then flushes a device only once, however many of its entries lie there.
-    /// `None` for a target that does more with a FLUSH, or less.
+    /// The devices to which a FLUSH is passed on, each once, if the target does nothing else
+    /// with it. A table then flushes a device only once, however many of its entries lie
+    /// there. `None` for a target that does more with a FLUSH, or less.
     fn passes_flush_to(&self) -> Option<Vec<DeviceRef>> {
         None
     }
@@ -104,8 +104,8 @@ pub trait Target: Any + Send + Sync {
         self.strategy(bio);
     }
 
-    /// Whether it serves requests now. One that does not fails them for a reason that a
-    /// person sees in its status; such a failure tells of no loss.
+    /// Whether it serves requests now. A target that does not fails them for a reason that a
+    /// person sees in its status. Such a failure tells of no loss.
     fn serves(&self) -> bool {
         true
     }
@@ -113,28 +113,27 @@ pub trait Target: Any + Send + Sync {
     /// What it can do; constant. [`stack`](crate::stack) helps.
     fn limits(&self) -> Limits;
 
-    /// The table of this target takes the place of another one, whose targets are
-    /// `before`; they are suspended and get no request any more. What a person was
-    /// promised there, and no table says, goes over to this target. Called once, before
-    /// the first [`resume`](Target::resume); nothing may be issued yet.
+    /// The table of this target takes the place of another one, whose targets are `before`.
+    /// These are suspended and get no more requests. What a person was promised there, and no
+    /// table says, goes over to this target. Called once, before the first
+    /// [`resume`](Target::resume); nothing may be issued yet.
     fn take_over(&self, before: &[Arc<dyn Target>]) {
         let _ = before;
     }
 
-    /// The device is about to be suspended: requests that the target holds back
-    /// go on now, and until [`resume`](Target::resume) none is held back, for
-    /// the suspension waits for all of them.
+    /// The device is about to be suspended, and will wait for all requests. So requests that
+    /// the target holds back go on now, and none is held back until
+    /// [`resume`](Target::resume).
     fn presuspend(&self) {}
 
     /// Stops all background I/O and calls `done` when it has ended; `done` may
     /// run inside this call and must not be lost.
     ///
-    /// Called when nothing that the device passed down is in flight. Until
-    /// `done` is called the target is neither suspended again nor resumed nor
-    /// dropped, and gets no request. From then on, until a resume, no request
-    /// comes but a flush, and behind it another `suspend`; or the target is
-    /// dropped, perhaps within `done`. One that was not suspended, because the
-    /// device itself is dropped, can be dropped at any time.
+    /// Called when nothing that the device passed down is in flight. Until `done` is called,
+    /// the target is not suspended again, resumed or dropped, and gets no request. From then
+    /// until a resume no request comes but a flush, and behind it another `suspend`. Or the
+    /// target is dropped, perhaps within `done`. A target that was not suspended can be
+    /// dropped at any time, because the device itself is dropped.
     fn suspend(&self, done: Box<dyn FnOnce() + Send>) {
         done();
     }

@@ -1,22 +1,22 @@
-//! What a person does to a device, in whatever life it is: says something, suspends
-//! and resumes it, loads another table, removes it and makes it anew.
+//! What a person does to a device, in whatever life it is: sends messages, suspends and
+//! resumes it, loads another table, removes it and creates it anew.
 //!
 //! Place: part of a [`World`]; by choice, as often as [`Scenario::acts`](crate::Scenario)
 //! says. The [`Subject`] carries it out, or refuses.
 //!
 //! Rules:
 //!
-//! - The person may ask for anything at any time, but loses no data on purpose: takes
-//!   a leg out only while another one holds everything, and lets a held device start
-//!   only as `lives.rs` has it.
-//! - *An answer is kept.* A leg that was said to be out is out until the person takes
-//!   that leg back; over a crash, once something was acknowledged since; over its
-//!   removal, unless faults kept it from being recorded twice; and over
-//!   another start if [`Scenario::recalls`](crate::Scenario) says so.
-//! - *A suspended device is still*: from the moment at which it says that it is
-//!   suspended to the resume, no leg has a request of its.
-//! - A device that is removed fails what waits for a resume: no needless error. The one
-//!   that is made then knows of no loss before it.
+//! - The person may ask for anything at any time, but loses no data on purpose. They take a
+//!   leg out only while another one holds everything, and let a held device start only as
+//!   `lives.rs` allows.
+//! - *An answer is kept.* A leg that was said to be out is out until the person takes that leg
+//!   back. Three cases have conditions: over a crash, only if something was acknowledged
+//!   since; over the device's removal, unless faults kept it from being recorded twice; over
+//!   another start, if [`Scenario::recalls`](crate::Scenario) says so.
+//! - *A suspended device is still*: from the moment at which it says that it is suspended to
+//!   the resume, it has no request on any leg.
+//! - A device that is removed fails what waits for a resume; that is no needless error. The
+//!   device that is created then knows of no loss before it.
 
 use alloc::format;
 use alloc::string::ToString;
@@ -42,8 +42,8 @@ pub(crate) const ACT_BESIDE_RESTLESS_ONE_IN: u32 = 1_000;
 /// The same while it starts, stops, or is held.
 pub const ACT_BESIDES_ONE_IN: u32 = 6;
 
-/// So many faults may keep a device that goes from recording what a person said: it is to
-/// try twice.
+/// So many faults may keep a device that is removed from recording what a person said: it
+/// tries twice.
 const FAULTS_EXCUSED: u32 = 2;
 
 /// The ways there are to [tune](Word::Tune) a device.
@@ -68,7 +68,7 @@ pub(crate) struct Acts {
     pub(crate) pause: Pause,
     /// The legs that the person took out: how much was acknowledged then.
     out: Vec<Option<u64>>,
-    /// Those of them of which no record knew when this was last asked.
+    /// Those of them of which no record knew when this was asked last.
     unrecorded: Vec<bool>,
     /// Legs that are to leave once another one has their place; another table goes on with
     /// that.
@@ -95,8 +95,8 @@ impl Acts {
         }
     }
 
-    /// A person starts the device from the legs that are there, whatever they said of
-    /// them before.
+    /// A person starts the device from the legs that are there, whatever was said of them
+    /// before.
     pub(crate) fn start_from_what_is_there(&mut self) {
         self.out.fill(None);
     }

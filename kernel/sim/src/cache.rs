@@ -6,10 +6,9 @@
 //! Rules:
 //!
 //! - A read sees the newest landed write, cached or not.
-//! - The cache keeps the landed writes of each sector in order. It may write
-//!   any of them back at any time; whichever it wrote back last, with nothing
-//!   older after it, is what a crash leaves. Sectors are independent: no order
-//!   holds between them.
+//! - The cache keeps the landed writes of each sector in order. It may write any of them back
+//!   at any time, but never an older one after a newer one. A crash leaves the last one that
+//!   was written back. Sectors are independent: no order holds between them.
 //! - A flush covers the writes that had *completed* when it was issued. A write
 //!   that landed but was not acknowledged (in flight, or failed) is not covered.
 
@@ -116,7 +115,7 @@ impl Cache {
         &self.cells[sector.0 as usize].medium
     }
 
-    /// The sectors of which the cache has what the medium has not.
+    /// The sectors of which the cache holds something that the medium lacks.
     pub(crate) fn dirty(&self) -> impl Iterator<Item = Sector> {
         self.dirty.iter().map(|&index| Sector(index as u64))
     }
@@ -143,8 +142,7 @@ impl Cache {
         sectors.fold(0, |sum, (cell, at)| sum.wrapping_add(digest_of((at, &cell.medium))))
     }
 
-    /// Puts `content` on the medium, past the cache; what that had of the
-    /// sector is gone.
+    /// Puts `content` on the medium, past the cache. What the cache had of the sector is gone.
     pub(crate) fn preset(&mut self, sector: Sector, content: Content) {
         let index = sector.0 as usize;
         self.unreadable.remove(&index);

@@ -1,8 +1,8 @@
 //! Who decides: chance, everything in turn, or an earlier run.
 //!
-//! Place: whatever is open in a run (which request completes next, whether it
-//! fails, what survives a crash) is asked of a [`Chooser`], and nothing else
-//! is left to chance: the answers are the run.
+//! Place: whatever is open in a run (which request completes next, whether it fails, what
+//! survives a crash) is asked of a [`Chooser`]. Nothing else is left to chance: the answers
+//! are the run.
 //!
 //! Rules:
 //!
@@ -197,8 +197,8 @@ impl Exhaustive {
         self.runs
     }
 
-    /// Whether this run has left the path of the one before: what it reaches
-    /// from here on it has not reached by these decisions before.
+    /// Whether this run has left the path of the one before. What it reaches from here on, it
+    /// has not reached by these decisions before.
     pub fn is_fresh(&self) -> bool {
         self.depth == self.trace.decisions.len()
     }
@@ -228,8 +228,8 @@ impl Chooser for Exhaustive {
 
 /// Decides as an earlier run did, and with 0 where that one ended.
 ///
-/// An answer that the run cannot take is bent to the last one it can, so that
-/// a shortened path still names some run.
+/// An answer that the run cannot take becomes the last one that it can take, so that a
+/// shortened path still names some run.
 #[derive(Clone, Debug)]
 pub struct Replay {
     path: Vec<u32>,

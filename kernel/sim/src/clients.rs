@@ -1,7 +1,7 @@
 //! The clients: each asks, waits for the answer, and asks again.
 //!
-//! Place: part of a [`World`](crate::World). A client has one request open at
-//! a time; as many requests overlap as there are clients.
+//! Place: part of a [`World`](crate::World). A client has one request open at a time, so at
+//! most as many requests overlap as there are clients.
 
 use alloc::vec;
 use alloc::vec::Vec;

@@ -1,8 +1,8 @@
 //! Virtual time, work to be done later, and chance.
 //!
-//! Place: what a device under test gets as its environment; the
-//! [`World`](crate::World) decides when which work is done. `dm` is not known
-//! here: tests put this clock behind its `Env` in a few lines.
+//! Place: what a device under test gets as its environment. The [`World`](crate::World)
+//! decides when which work is done. This file does not know `dm`: tests put this clock behind
+//! its `Env` in a few lines.
 //!
 //! Rules: time moves only when the world lets it; work is done in a call of the
 //! world's, never inside [`after`](Clock::after).

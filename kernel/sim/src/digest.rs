@@ -1,8 +1,8 @@
 //! Fingerprints of 128 bits, to know what was seen before.
 //!
-//! Place: `image.rs` and [`crashes`](crate::crashes) fold equal states by them.
-//! Two lanes of Steele, Lea and Flood's SplitMix64 finalizer: the same on every
-//! machine, and no defence against somebody who looks for collisions.
+//! Place: `image.rs` and [`crashes`](crate::crashes) fold equal states by these fingerprints.
+//! Two lanes of Steele, Lea and Flood's SplitMix64 finalizer: the same on every machine, and
+//! no defence against somebody who looks for collisions.
 
 use core::hash::{Hash, Hasher};
 

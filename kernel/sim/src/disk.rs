@@ -5,12 +5,11 @@
 //!
 //! Rules:
 //!
-//! - A request waits until [`complete`](SimDisk::complete) names it; requests
-//!   that do not fit the disk, and all that come once it is gone, complete
-//!   inside `strategy` instead.
-//! - A write takes effect, and a read sees the sectors, in the instant of its
-//!   completion, or earlier where [`perform`](SimDisk::perform) was called:
-//!   a disk may be done long before it says so.
+//! - A request waits until [`complete`](SimDisk::complete) names it. Requests that do not fit
+//!   the disk, and all that come once it is gone, complete inside `strategy` instead.
+//! - A write takes effect, and a read sees the sectors, at the instant of its completion. It
+//!   may be earlier, if [`perform`](SimDisk::perform) was called: a disk may be done long
+//!   before it says so.
 //! - A request that timed out leaves its memory with the disk until
 //!   [`give_back_late`](SimDisk::give_back_late): a write lands then. Until it
 //!   has given everything back the disk fails what comes.
@@ -204,10 +203,9 @@ impl SimDisk {
         self.state.lock().presence
     }
 
-    /// Changes it from now on; requests that wait go on waiting. A disk that
-    /// goes away by losing its power wants [`lose_cache`](SimDisk::lose_cache) too.
-    /// One that comes back counts that as a [reset](BlockDevice::resets): who
-    /// knows whether it had power.
+    /// Changes it from now on; requests that wait go on waiting. A disk that goes away by
+    /// losing its power needs [`lose_cache`](SimDisk::lose_cache) too. One that comes back
+    /// counts that as a [reset](BlockDevice::resets): nobody knows whether it had power.
     pub fn set_presence(&self, presence: Presence) {
         let mut state = self.state.lock();
         state.resets += u64::from(state.presence == Presence::Gone && presence != Presence::Gone);
@@ -281,9 +279,9 @@ impl SimDisk {
         state.changes += 1;
     }
 
-    /// The whole machine loses its power. Gives the disk that the next start
-    /// finds, which has what survived; this one is gone for good, holds nothing,
-    /// and fails what still waits.
+    /// The whole machine loses its power. Returns the disk that the next start finds, which
+    /// has what survived. This one is gone for good, holds nothing, and fails what still
+    /// waits.
     ///
     /// Where several disks crash together, crash each before any request of
     /// the run is failed by [`abandon`](SimDisk::abandon): a failure runs code
@@ -296,9 +294,9 @@ impl SimDisk {
         SimDisk::over(state.cache.take_medium(), self.limits, 0)
     }
 
-    /// The machine starts anew, and this disk keeps its power. Gives the disk that
-    /// the next start finds: its cache has what it had, and any of the writes that
-    /// waited. As with [`crash`](SimDisk::crash), this one is gone for good.
+    /// The machine starts anew, and this disk keeps its power. Returns the disk that the next
+    /// start finds: its cache has what it had, and any of the writes that waited. As with
+    /// [`crash`](SimDisk::crash), this one is gone for good.
     pub fn reset(&self, chooser: &mut dyn Chooser) -> Arc<SimDisk> {
         let mut guard = self.state.lock();
         let state = &mut *guard;

@@ -1,10 +1,10 @@
 //! A device that fails by a script, around one that works.
 //!
-//! Place: anywhere a device goes, also between the kernel's own disks and its
-//! mirror: the faults that a console or a selftest asks for.
+//! Place: anywhere a device goes, even between the kernel's own disks and its mirror, for the
+//! faults that a console or a selftest asks for.
 //!
-//! Rules: a request that the script fails never reaches the device below. The
-//! first rule of the script that speaks of a request decides.
+//! Rules: a request that the script fails never reaches the device below. The first rule that
+//! matches a request decides.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;

@@ -7,8 +7,8 @@
 //!
 //! - Every write has a stamp of its own, every answer is judged when it comes,
 //!   and the first violation stays.
-//! - A request ends once. After a [`crash`](History::crash) the requests of the
-//!   time before belong to the dead: their ends mean nothing.
+//! - A request ends once. After a [`crash`](History::crash) earlier requests are dead: their
+//!   ends mean nothing.
 
 use alloc::format;
 use alloc::string::String;
@@ -113,8 +113,8 @@ struct Record {
 }
 
 impl History {
-    /// Nothing asked yet, of a device whose sectors durably hold `contents`.
-    /// Without `losses`, by crashes or while it runs, it remembers less.
+    /// Nothing was asked yet, of a device whose sectors durably hold `contents`. Without
+    /// `losses`, by crashes or while it runs, it remembers less.
     pub fn new(contents: impl Iterator<Item = Stamp>, losses: bool) -> Arc<History> {
         Arc::new(History(Lock::new(
             Rank::ORIGINATOR,
@@ -284,8 +284,8 @@ impl History {
         state.sectors.iter_mut().for_each(|sector| sector.lose(now));
     }
 
-    /// The device is gone, and another one is made over the same legs, which knows of no
-    /// loss: whoever used this one takes what no flush covers for lost.
+    /// The device is gone, and another one is made over the same legs. The new one knows of no
+    /// loss: the user has to take all that no flush covers for lost.
     pub(crate) fn part(&self) {
         let mut state = self.0.lock();
         let now = state.tick();

@@ -2,12 +2,11 @@
 //!
 //! Place: [`crashes`](crate::crashes) takes the product of these over the legs.
 //!
-//! The unit is a write, not a sector: each of those that landed or are in flight
-//! and are not durable survives whole, or not at all, or torn in the middle of the
-//! sectors that it can change: their first half only, or the second. Where several
-//! that survive meet in a sector the one that landed last wins, for nothing older
-//! is written back after it. What cannot change anything is left out, and equal
-//! images are one.
+//! The unit is a write, not a sector. Each write that landed or is in flight, and is not
+//! durable, survives whole, or not at all, or torn in the middle of the sectors that it can
+//! change: only the first half, or only the second. Where several surviving writes meet in a
+//! sector, the one that landed last wins, for nothing older is written back after it. Writes
+//! that cannot change anything are left out, and equal images are one.
 
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;

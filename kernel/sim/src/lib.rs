@@ -1,8 +1,7 @@
-//! Disks made of software, and runs in which every decision is somebody's.
+//! Disks made of software, and runs in which somebody makes every decision.
 //!
-//! Place: host tests of the device mapper and of the mirror, and the kernel's
-//! own tests. Knows only `bio`: what it tests is a
-//! [`BlockDevice`](bio::BlockDevice) over others.
+//! Place: host tests of the device mapper and of the mirror, and the kernel's own tests. It
+//! knows only `bio`: what it tests is a [`BlockDevice`](bio::BlockDevice) over others.
 //!
 //! From the bottom up:
 //!
@@ -18,10 +17,9 @@
 //! | `explore.rs` | every run, or many by chance, down to the shortest that fails |
 //! | `actions.rs`, `image.rs`, `digest.rs`, `crashes/` | every crash of a short story, and every crash of its recovery |
 //!
-//! What the oracle holds a device to is what one disk with a volatile cache
-//! does: requests are linearizable sector by sector, a flush makes durable what
-//! ended before it, an answer stays true until a write, every request ends once,
-//! and none fails while a leg could have done it.
+//! The oracle expects of a device what one disk with a volatile cache does. Requests are
+//! linearizable sector by sector. A flush makes durable what ended before it. An answer stays
+//! true until a write. Every request ends once, and none fails while a leg could have done it.
 //!
 //! ```
 //! use bio::{BlockDevice, Extent, Sector, Sectors};

@@ -4,27 +4,25 @@
 //! tells it of each beginning and end; the register says whether an answer can
 //! be explained.
 //!
-//! How: a sector of one disk is a register, and concurrent requests must look
-//! as if each took effect at one moment between its beginning and its end
-//! (linearizability; Herlihy and Wing 1990). The register keeps every past that
-//! explains all answers so far: which writes took effect, in which order.
-//! Writes are put into a past as late as possible, when an answer needs them
-//! (Lowe 2017, "just in time"), so a quiet register has one past, and a check
-//! never looks further back than to the oldest request still open.
+//! How: a sector of one disk is a register, and concurrent requests must look as if each took
+//! effect at one moment between its beginning and its end (linearizability; Herlihy and Wing
+//! 1990). The register keeps every past that explains all answers so far: which writes took
+//! effect, in which order. Writes are put into a past as late as possible, when an answer
+//! needs them (Lowe 2017, "just in time"). So a quiet register has one past, and a check never
+//! looks further back than to the oldest request still open.
 //!
 //! Rules:
 //!
-//! - A write that ended with an error took effect before it ended, or never
-//!   does. Only after a timeout, which is no end for the disk, may it still do
-//!   so, once.
-//! - A discard is a write that shows zeroes, as other discards do, and as a
-//!   sector that was never written. Each has a [name](Stamp::discard) of its own
-//!   by which it begins and ends; an answer of zeroes is explained by any. Where
-//!   a past shows them already no open discard is put into it: to put it there
-//!   later explains no less, for a read has its moment and binds nothing else.
-//! - After a crash the sector holds what it held at the last moment that a
-//!   flush covers, or anything since, also of writes still open; *one* of
-//!   these, and no later crash brings back another.
+//! - A write that ended with an error took effect before it ended, or never does. Only after a
+//!   timeout, which is no end for the disk, may it still take effect, once.
+//! - A discard is a write that shows zeroes, like other discards, and like a sector that was
+//!   never written. Each has a [name](Stamp::discard) of its own by which it begins and ends;
+//!   any of them explains an answer of zeroes. If a past shows zeroes already, no open discard
+//!   is put into it. To put it there later explains no less, for a read has its moment and
+//!   binds nothing else.
+//! - After a crash the sector holds what it held at the last moment that a flush covers, or
+//!   anything since, including writes still open. It is *one* of these, and no later crash
+//!   brings back another.
 //! - The device may lose the same while it runs: what it holds then, and what a
 //!   flush may say of it, is in `undone.rs`.
 
@@ -42,7 +40,7 @@ use crate::undone::Undone;
 /// Writes of one sector that may be open at once, timed-out ones included.
 pub const OPEN_WRITES_MAX: usize = 16;
 
-/// How many values a past has room for without memory of its own: few have more.
+/// How many values a past has room for without memory of its own. Few pasts have more.
 const VALUES_KEPT_INLINE: usize = 4;
 
 /// How a write ended.
@@ -172,9 +170,9 @@ impl Register {
         self.reads.push(now);
     }
 
-    /// A read that began at `begun` ends, with what it saw unless it failed.
-    /// If nothing explains the answer: what would have been one. Panics if no
-    /// read began then.
+    /// A read that began at `begun` ends, with what it saw unless it failed. If nothing
+    /// explains the answer, returns what would have been a right one. Panics if no read began
+    /// then.
     pub fn end_read(
         &mut self,
         begun: Moment,
@@ -227,8 +225,8 @@ impl Register {
         }
     }
 
-    /// A flush that began at `begun` ends, and did what it should unless it `failed`.
-    /// If it says so of a write that was lost: which one.
+    /// A flush that began at `begun` ends, and did what it should unless it `failed`. If it
+    /// claims a write that was lost, returns that write.
     pub fn end_flush(&mut self, begun: Moment, failed: bool, now: Moment) -> Result<(), Stamp> {
         self.flushes.retain(|&at| at != begun);
         let denied = self.pasts.iter().map(|past| past.undone.denied(begun));
@@ -333,8 +331,8 @@ impl Register {
     /// All ways in which the open write in `slot` takes effect now, other open
     /// ones before it or not.
     ///
-    /// One that timed out need never take effect: to have it overwritten at
-    /// once explains no more than that, unless an open read may have seen it.
+    /// A write that timed out need never take effect. To have it overwritten at once explains
+    /// no more than that, unless an open read may have seen it.
     fn explain_by(&mut self, past: &Past, slot: usize, now: Moment) {
         for other in 0..OPEN_WRITES_MAX {
             let useless = self.late >> other & 1 == 1 && self.reads.is_empty();
@@ -426,8 +424,8 @@ impl Past {
         self.values.iter().any(|value| value.stamp.shown() == stamp && value.until > begun)
     }
 
-    /// The write of `stamp` is done. If it is `durable` a crash undoes it no
-    /// more; unless its place is forgotten, for want of an open flush older than this.
+    /// The write of `stamp` is done. If it is `durable`, a crash no longer undoes it, unless
+    /// its place is forgotten because no open flush is older than it.
     fn acknowledge(&mut self, stamp: Stamp, durable: Option<Moment>, now: Moment) {
         self.undone.acknowledge(stamp, now);
         // Forgotten already if something durable came after it.
@@ -449,8 +447,8 @@ impl Past {
         self.undone.fail(stamp);
     }
 
-    /// Forgets what is neither to be seen by a read since `read` nor, in a crash,
-    /// not covered by a flush since `flush`; these are the oldest ones open.
+    /// Forgets what no open read can see and no crash can bring back any more. `read` and
+    /// `flush` say when the oldest open read and flush began.
     fn forget(&mut self, read: Moment, flush: Moment) {
         if self.values.len() == 1 {
             return; // what it holds may be asked for at any time
@@ -462,8 +460,8 @@ impl Past {
         let first = first.min(self.durable);
         self.values.drain(..first);
         self.durable -= first;
-        // No flush to come ends between values that the next one covers all:
-        // in which order they came makes no difference.
+        // No later flush ends between values that the next one covers all: their order makes
+        // no difference.
         let covered = self.covered(flush).unwrap_or(0).max(self.durable);
         let alike = &mut self.values[self.durable..covered];
         alike.iter_mut().for_each(|value| value.acknowledged = 0);

@@ -1,30 +1,27 @@
 //! The lives of a device: from each start to the crash or the end.
 //!
-//! Place: part of a [`World`]. Here is who pulls the plug, which legs a start
-//! finds, what the person does when the device is held, and which legs may be
-//! believed.
+//! Place: part of a [`World`]. This file decides who pulls the plug, which legs a start finds,
+//! what the person does when the device is held, and which legs may be believed.
 //!
 //! Rules:
 //!
-//! - A leg *has standing* if the last life that ran left it in sync, and none
-//!   since that never came to run put it out. The person tells a device to
-//!   start only from a leg that has standing, and plugs all legs in rather than
-//!   lose data.
-//! - A leg *is stale* if writes were acknowledged while it was out, or a flush of such as
-//!   no flush covered before.
-//!   No device may run from stale legs. One that was on its way out when the
-//!   machine crashed has no standing, but is not stale: nobody was told of
-//!   anything that it has missed. Nor is one that was whole, if nothing was
-//!   acknowledged since: the record that says so may be on a leg, also if it
-//!   seemed to fail, and then the next start completes it.
-//! - The person tells it nothing while the legs may disagree on who is in, for
-//!   the machine went down as that was being recorded, with a leg that had failed
-//!   to record it still in, or before a start had come to anything that put a leg out, or
-//!   that it was told to make: that would split the set.
-//! - With all legs there, and nothing wrong with them, a device runs. One of them may be
-//!   a blank disk, put in before a life in which a leg failed, lost its cache, or was
-//!   writing its record at the end: nobody knows any more what the last record said of it,
-//!   so the device may be held. The person knows that the disk was blank, and starts it.
+//! - A leg *has standing* if the last life that ran left it in sync, and no later life that
+//!   never came to run put it out. The person tells a device to start only from a leg that has
+//!   standing, and plugs all legs in rather than lose data.
+//! - A leg *is stale* if writes were acknowledged while it was out, or a flush of writes that
+//!   no flush covered before. No device may run from stale legs. A leg that was on its way out
+//!   when the machine crashed has no standing, but is not stale: nobody was told of anything
+//!   that it has missed. A leg that was whole is not stale either, if nothing was acknowledged
+//!   since. The record that says so may be on a leg, even if it seemed to fail, and then the
+//!   next start completes it.
+//! - The person says nothing while the legs may disagree on who is in sync, for that would
+//!   split the set. They may disagree if the machine went down while that was being recorded
+//!   and a leg that had failed to record it was still in. They may also disagree if it went
+//!   down before the end of a start that put a leg out, or that a person had asked for.
+//! - With all legs there, and nothing wrong with them, a device runs. There is one exception:
+//!   a leg may be a blank disk, put in before a life in which a leg failed, lost its cache, or
+//!   was writing its record at the end. Then nobody knows what the last record said of it, so
+//!   the device may be held. The person knows that the disk was blank, and starts it.
 
 use alloc::format;
 use alloc::sync::Arc;
@@ -129,8 +126,8 @@ impl World<'_> {
         self.absent[leg]
     }
 
-    /// Whether this leg was in sync when the device ran last: any leg that was
-    /// must do to start from.
+    /// Whether this leg was in sync when the device ran last: any such leg must be good enough
+    /// to start from.
     pub fn left_in_sync(&self, leg: usize) -> bool {
         self.books.standing[leg]
     }
@@ -183,8 +180,8 @@ impl World<'_> {
         legs.clone().any(|leg| subject.in_sync(leg)) && legs.any(out)
     }
 
-    /// Finds the legs that miss what was acknowledged, if something was. To be
-    /// sure of the order, a leg must have been out already when this came last.
+    /// Finds the legs that miss what was acknowledged, if anything was. A leg counts only if
+    /// it was already out at the last call, so that the order is certain.
     fn look_for_stale(&mut self, subject: &dyn Subject) {
         let promised = self.history.promised();
         if !self.scenario.restarts() || promised == self.stage.promised {
@@ -254,7 +251,8 @@ impl World<'_> {
         }
         self.history.note(|| "a person starts it degraded".into());
         self.stage.told = true;
-        // Who starts it from what is there wants that, whatever they said of it before.
+        // Whoever starts it from what is there wants that, whatever was said of the legs
+        // before.
         self.acts.start_from_what_is_there();
         subject.start_degraded();
         Step::Event
@@ -293,7 +291,7 @@ impl World<'_> {
         subject.returned(leg);
     }
 
-    /// Goes on with a clean stop. Whether the machine can be switched off.
+    /// Goes on with a clean stop. Returns whether the machine can be switched off.
     pub(crate) fn stop(&mut self, subject: &dyn Subject) -> bool {
         if self.stage.stop == Stop::Draining && self.history.open() == 0 {
             self.history.note(|| "the device is asked to stop".into());

@@ -4,11 +4,11 @@
 //!
 //! Rules:
 //!
-//! - A leg goes for good only while another holds all acknowledged writes. Where a
-//!   leg lost some without a word, nothing hits the other until the device notices.
-//!   No mirror survives both, and the oracle would blame it.
-//! - The last leg that holds them may lose its cache: the history hears of it, for
-//!   the device is to tell.
+//! - A leg goes for good only while another holds all acknowledged writes. If a leg lost some
+//!   silently, nothing happens to the other until the device notices. No mirror survives both,
+//!   and the oracle would blame it.
+//! - The last leg that holds them may lose its cache. The history hears of it, for the device
+//!   has to tell.
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -70,7 +70,7 @@ impl World<'_> {
         subject: &dyn Subject,
         chooser: &mut dyn Chooser,
     ) -> Outcome {
-        // Whoever hears of a flush that failed takes the cache for lost.
+        // Whoever hears of a failed flush takes the cache for lost.
         self.stage.lost_early |= !self.stage.ran && request.cmd == BufCmd::Flush;
         match fault {
             Fault::Media => Outcome::Fail(ErrorKind::Media, Landed::None),

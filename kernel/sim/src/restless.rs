@@ -5,15 +5,15 @@
 //!
 //! Rules:
 //!
-//! - Whoever can ask does so at once. A leg ends a flush only when another write has
-//!   begun since the flush came, unless nothing else can happen: so whatever the flush
-//!   was to record, there is always more to record.
+//! - Whoever can ask does so at once. A leg ends a flush only when another write has begun
+//!   since the flush came, unless nothing else can happen. So there is always more to record
+//!   than the flush covers.
 //! - Legs and delayed work are served fairly: each that waits is as likely as another,
 //!   and none waits for more than [`PATIENCE`] steps.
-//! - *What was begun gets on*: in [`STARVED_AFTER`] steps in which nothing goes wrong
-//!   and no person does anything, less is left of it than ever before, or it has ended.
-//! - After a while the user keeps to the first three quarters of the device: what lies
-//!   behind may become clean.
+//! - *What was begun makes progress*: in each [`STARVED_AFTER`] steps without a fault and
+//!   without an act of the person, less is left of it than ever before, or it has ended.
+//! - After a while the user keeps to the first three quarters of the device: the rest may
+//!   become clean.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -94,8 +94,8 @@ impl World<'_> {
         }
     }
 
-    /// Who has waited for too long: a request of a leg, or work of which `worked` pieces
-    /// may be done.
+    /// What has waited for too long: a request of a leg, or one of the `worked` pieces of work
+    /// that may be done.
     pub(crate) fn overdue(&mut self, worked: usize) -> Option<Turn> {
         let Restless { waits, worked: last, .. } = &mut self.restless;
         let now = self.steps;

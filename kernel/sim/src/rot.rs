@@ -1,27 +1,27 @@
 //! A record that goes bad between two starts.
 //!
 //! Place: part of a [`World`]. By choice a start finds one copy of one record of one leg
-//! unreadable or altered, as often as [`Scenario::rot`](crate::Scenario) says: a start after
-//! a crash or a stop, one by another table, one of a device that is made anew. An
-//! enumeration of crashes takes such cases in turn, if its
+//! unreadable or altered, as often as [`Scenario::rot`](crate::Scenario) says. It may be a
+//! start after a crash or a stop, one by another table, or one of a device that is created
+//! anew. An enumeration of crashes takes such cases in turn, if its
 //! [`Options`](crate::crashes::Options) name the places of records.
 //!
 //! Rules:
 //!
-//! - One copy is bad at a time. The next one goes bad once this one is whole again: it was
-//!   written anew, and both copies of the record are the same, durably.
-//! - In a life that finds a bad copy no other one fails to be read: a member is in doubt by
-//!   that too, and two in doubt are more than any promise is made for.
+//! - One copy is bad at a time. The next one goes bad only once this one is whole again: it
+//!   was rewritten, and both copies of the record are the same, durably.
+//! - In a life that finds a bad copy no other copy fails to be read. That too would put a
+//!   member in doubt, and no promise is made for two members in doubt.
 //! - While a copy is bad the device need not start, but then it says why. A person who has
-//!   plugged all legs in several times gives up, and that is the end of the run.
-//! - What the device answers is right all the same. A leg that is stale by the books of
-//!   `lives.rs` may do to start from: where only flushes were acknowledged without it, what
-//!   it has is right, and its fellows' maps show that.
-//! - A leg that may have been ahead of the others is alone for a while. If it fails then, so
-//!   may requests that another leg could have done.
+//!   plugged all legs in several times gives up, and the run ends.
+//! - What the device answers is right all the same. It may start from a leg that is stale by
+//!   the books of `lives.rs`: if only flushes were acknowledged without that leg, what it has
+//!   is right, and the maps of the other legs show that.
+//! - A leg that may have been ahead of the others is alone for a while. If it fails then,
+//!   requests may fail too that another leg could have done.
 //! - A copy that differed from the other one *stood alone*: it may have been the newest, and
 //!   then that record is lost. If it said who is in sync, the device need not know what a
-//!   person said, and the person does not count on that leg.
+//!   person said, and the person does not rely on that leg.
 
 use alloc::format;
 use alloc::vec;

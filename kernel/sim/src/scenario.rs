@@ -45,8 +45,8 @@ pub enum Fault {
     Timeout,
     /// The whole disk goes, with its cache.
     Gone,
-    /// The disk loses its cache without a word: the request ends as it should.
-    /// Only [`resets`](bio::BlockDevice::resets) tells.
+    /// The disk loses its cache silently: the request ends as it should. Only
+    /// [`resets`](bio::BlockDevice::resets) tells.
     Blip,
     /// A flush fails, and the disk drops what it was to make durable.
     Drop,
@@ -103,8 +103,8 @@ pub struct Scenario {
     pub differing: bool,
     /// What the clients ask for.
     pub load: Load,
-    /// A client that can ask does, in their order, before anything else
-    /// happens; else when it is chosen to.
+    /// A client that can ask does so, in their order, before anything else happens. Otherwise
+    /// it asks when it is chosen to.
     pub ask_first: bool,
     /// What may go wrong.
     pub faults: Faults,

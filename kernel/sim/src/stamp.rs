@@ -3,9 +3,9 @@
 //! Place: the clients of a run fill their memory with [`fill`] and judge what
 //! they read with [`read`]; the disks keep a stamped sector as one word.
 //!
-//! Rules: a stamp names one write to one sector and is never used twice, so
-//! whatever a read returns points at the write it came from. A stamped sector
-//! is its stamp repeated; anything else is torn, or was never stamped.
+//! Rules: a stamp names one write to one sector and is never used twice, so every sector that
+//! a read returns names the write it came from. A stamped sector is its stamp repeated;
+//! anything else is torn, or was never stamped.
 
 use core::fmt;
 

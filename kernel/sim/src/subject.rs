@@ -37,7 +37,7 @@ pub enum Word {
     Fail(usize),
     /// The leg is to be taken back; `force`: whatever it holds.
     Add(usize, bool),
-    /// The leg that is out is no member any more.
+    /// The leg that is out is no longer a member.
     Forget(usize),
     /// The second leg is to take the first one's place.
     Replace(usize, usize),
@@ -67,13 +67,13 @@ pub trait Subject {
     /// The device that the clients use.
     fn device(&self) -> &dyn BlockDevice;
 
-    /// Whether the device believes this leg to hold what it should. A leg on
-    /// its way in or out counts as in only while every record says so: a start
-    /// from a leg that was in must be right.
+    /// Whether the device believes that this leg holds what it should. A leg on its way in or
+    /// out counts as in only while every record says so: a start from a leg that was in must
+    /// be right.
     fn in_sync(&self, leg: usize) -> bool;
 
-    /// Whether a leg that fails goes out in that step, if at all; else who has failed
-    /// anything may still go.
+    /// Whether a leg that fails goes out in that same step, if at all. Otherwise any leg that
+    /// has failed something may still go out.
     fn decides_at_once(&self) -> bool {
         false
     }
@@ -122,8 +122,8 @@ pub trait Subject {
         let _ = leg;
     }
 
-    /// Asks it to become quiet, as before the machine is switched off; no
-    /// request of a client is open. False if it knows no such thing.
+    /// Asks it to become quiet, as before the machine is switched off. No request of a client
+    /// is open. False if it cannot do that.
     fn stop(&self) -> bool {
         false
     }

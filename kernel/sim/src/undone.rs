@@ -1,12 +1,11 @@
 //! What a sector lost that was acknowledged, and who was told.
 //!
-//! Place: part of each past of a [`Register`](crate::linear::Register). A device may
-//! lose what no flush covered, where its last disk does. It says so by a flush that
-//! fails.
+//! Place: part of each past of a [`Register`](crate::linear::Register). If its last disk loses
+//! what no flush covered, a device may lose it too. It says so by a flush that fails.
 //!
-//! Rules: a flush that succeeds denies the loss of whatever was acknowledged before
-//! it began. It may deny that only if the end of a flush that failed, and began after
-//! the acknowledgement too, was heard before.
+//! Rules: a flush that succeeds denies the loss of everything that was acknowledged before it
+//! began. It may deny a loss only if the user heard before of a failed flush that also began
+//! after that acknowledgement.
 
 use alloc::vec::Vec;
 

@@ -1,7 +1,7 @@
 //! What a run is held to while it goes on, and at its end.
 //!
-//! Place: part of a [`World`]; the answers to the clients are judged by the
-//! [`History`](crate::History), here is what only the disks can tell.
+//! Place: part of a [`World`]. The [`History`](crate::History) judges the answers to the
+//! clients; this file judges what only the disks can tell.
 
 use alloc::vec::Vec;
 
@@ -22,8 +22,8 @@ impl World<'_> {
             if self.acts.excused.contains(&op) || self.was_rotten() {
                 return None;
             }
-            // A start may have lost what was acknowledged before, on the one leg that it
-            // could believe then: a flush is to tell, whoever else is there now.
+            // A start may have lost what was acknowledged before, on the one leg that it could
+            // believe then. A flush has to tell of that, whoever else is there now.
             if self.stage.lost_early && self.history.is_flush(op) {
                 return None;
             }
@@ -63,8 +63,8 @@ impl World<'_> {
         (self.history.open() > 0).then(|| Violation::Hang(self.history.open_ops()))
     }
 
-    /// At rest the legs in sync are equal, but for a leg whose loss of its cache
-    /// nobody had a reason to notice yet.
+    /// At rest the legs in sync are equal, except a leg that lost its cache when nobody had a
+    /// reason to notice yet.
     pub(crate) fn compare(&self, subject: &dyn Subject) -> Option<Violation> {
         let legs = (0..self.legs.len()).filter(|&leg| subject.in_sync(leg) && !self.lost[leg]);
         let places: Vec<_> = legs.map(|leg| (leg, subject.data_start(leg))).collect();

@@ -52,7 +52,7 @@ pub enum Violation {
     /// A request failed although a leg that was in sync from the start has not
     /// failed anything since.
     NeedlessError(OpId, ErrorKind),
-    /// The device runs from legs none of which the last life left in sync.
+    /// The device runs from legs, and the last life left none of them in sync.
     StaleStart,
     /// The device does not start, although all legs are there and well; what it says.
     NoStart(String),

@@ -1,16 +1,15 @@
 //! A run: disks, a clock, clients, and what happens next.
 //!
-//! Place: between the device under test, which it drives from below (the
-//! disks) and from above (the clients), and the [`Chooser`], which it asks
-//! what comes next. [`explore`](crate::explore) makes worlds and ends them.
+//! Place: between the device under test and the [`Chooser`], which it asks what comes next. It
+//! drives the device from below (the disks) and from above (the clients).
+//! [`explore`](crate::explore) makes worlds and ends them.
 //!
 //! Rules:
 //!
 //! - One event at a time, each one a choice among all that can happen now.
 //! - Faults are chosen only while the budget lasts.
-//! - A delay is only a lower bound: work whose time is still to come may be
-//!   done early as often as [`Scenario::hurries`] says; else it waits until
-//!   nothing else can happen.
+//! - A delay is only a lower bound. Work whose time is still to come may be done early, as
+//!   often as [`Scenario::hurries`] says; otherwise it waits until nothing else can happen.
 //! - Clients ask only while the device is running.
 
 use alloc::format;
@@ -414,7 +413,7 @@ impl<'a> World<'a> {
     /// The legs that may come back.
     fn gone(&self) -> impl Iterator<Item = usize> {
         let may = self.left.returns > 0;
-        // Who is to bring another disk waits until nobody waits for the old one.
+        // Whoever is to bring another disk waits until nobody waits for the old one.
         let early = |leg| self.left.exchanges > 0 && self.absent[leg] && !self.stage.ran;
         let gone = move |&leg: &usize| !early(leg) && self.legs[leg].presence() == Presence::Gone;
         (0..self.legs.len()).filter(move |_| may).filter(gone)

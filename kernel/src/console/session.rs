@@ -228,7 +228,7 @@ impl<'t> Session<'t> {
                 return Ok(result?);
             }
             if self.input.interrupted() {
-                return Err(Failure::new("not waited for any more; it goes on by itself".into())
+                return Err(Failure::new("no longer waited for; it goes on by itself".into())
                     .and("`dmsetup info` shows the device's state"));
             }
         }

@@ -76,7 +76,7 @@ impl Report {
     pub(crate) fn undecided(&self, why: &Undecided) -> String {
         match why {
             Undecided::Version(disk, version) => format!(
-                "{} is of version {version}, which is not known here; use what wrote it",
+                "{} is of version {version}, which is not known here; use the program that wrote it",
                 self.path(*disk).display()
             ),
             Undecided::Contest(Contest::Copies(a, b)) => format!(

@@ -196,7 +196,7 @@ fn an_unknown_version_refuses_all() {
     let report = report(&paths);
     assert_eq!(report.disks[1].member, Err(Bad::Version(2)));
     let text = told(&report, &folder);
-    assert!(text.ends_with("Nothing starts: disk1.img is of version 2, which is not known here; use what wrote it.\n"), "{text}");
+    assert!(text.ends_with("Nothing starts: disk1.img is of version 2, which is not known here; use the program that wrote it.\n"), "{text}");
     assert_eq!(json::of(&report, false)["verdict"]["decision"], "refuse");
 }
 

@@ -46,7 +46,7 @@ pub(crate) enum End {
     LegOut(usize),
 }
 
-/// Sectors in a row with which the same is wrong.
+/// Consecutive sectors in which the same is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Finding {
     extent: Extent,
@@ -123,8 +123,8 @@ impl Check {
         if self.repairs { "repair" } else { "check" }
     }
 
-    /// While it runs, what Linux's raid target says of it: action, how far, how much
-    /// is wrong.
+    /// While it runs, what Linux's raid target says of a check: action, how far it is, how
+    /// much is wrong.
     pub(crate) fn status(&self) -> Option<String> {
         let Check { next, length, differing, unreadable, .. } = self;
         let wrong = *differing + *unreadable;

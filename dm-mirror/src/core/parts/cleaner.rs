@@ -20,14 +20,14 @@ pub(crate) struct Cleaner {
 }
 
 impl Cleaner {
-    /// What is to be recorded of a region changed, without a hurry.
+    /// The marks of a region changed; recording them is not urgent.
     pub(crate) fn changed(&mut self, region: Region) {
         self.pages.insert(page_of(region));
     }
 }
 
-/// What a suspension waits for; from [`Maps`](StopStage::Maps) on also for whatever else
-/// is in flight, on legs that are out too.
+/// What a suspension waits for. From [`Maps`](StopStage::Maps) on it also waits for whatever
+/// else is in flight, even on legs that are out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StopStage {
     /// Background work ends with what it has in flight.
@@ -48,7 +48,7 @@ pub(crate) struct Suspension {
     /// No background work begins.
     pub(crate) suspended: bool,
     /// No record is written: whoever suspended the mirror was told that nothing comes, or
-    /// nobody uses it any more. A request ends that, and so does a resume.
+    /// nobody uses it any more. A request or a resume ends that.
     pub(crate) still: bool,
     /// A clean stop on its way.
     pub(crate) stop: Option<StopStage>,
@@ -63,8 +63,8 @@ impl Suspension {
         (self.suspended, self.stop, self.failed_once) = (true, Some(StopStage::Drain), false);
     }
 
-    /// The last leg could not write its superblock. Whether a stop wants that tried at once:
-    /// no alarm tries again behind it. It gives up when that fails too.
+    /// The last leg could not write its superblock. Returns whether a stop wants another try
+    /// at once, since no alarm comes after it. A stop gives up when that try fails too.
     pub(crate) fn is_worth_another_try(&mut self) -> bool {
         match self.stop {
             // A stop that comes to its maps tries everything again.

@@ -1,7 +1,7 @@
 //! Superblocks on their way to the legs.
 //!
-//! Place: part of [`Membership`](super::membership::Membership), which says what they say and
-//! has one commit at a time.
+//! Place: part of [`Membership`](super::membership::Membership), which decides their contents
+//! and has one commit at a time.
 
 use alloc::vec::Vec;
 

@@ -1,6 +1,6 @@
 //! What each leg was asked, and why.
 //!
-//! Place: part of a leg's record; `face/status.rs` shows it, tests hold the mirror to
+//! Place: part of a leg's record. `face/status.rs` shows the counts. Tests hold the mirror to
 //! its cost: one data write a leg in the steady state, and no flush.
 
 use bio::BufCmd;
@@ -48,6 +48,7 @@ pub(crate) struct Counts {
 
 impl Counts {
     /// A leg is asked for something.
+    #[inline]
     pub(crate) fn issued(&mut self, cmd: BufCmd, cause: Cause) {
         match cmd {
             BufCmd::Read => self.reads += 1,

@@ -5,11 +5,11 @@
 //!
 //! Rules:
 //!
-//! - Errors count with decay: what was counted is halved every so many seconds. A
-//!   leg that has more than `n` is out.
-//! - A leg that is out for errors of its medium is recorded as such. It does not
-//!   come back by itself, neither at a start nor when it is there again: nobody should
-//!   trust data to it. A person may take it back; then its errors count anew.
+//! - Errors count with decay: the count is halved every so many seconds. A leg with more than
+//!   `n` errors is out.
+//! - A leg that is out for errors of its medium is recorded as such. It does not come back by
+//!   itself, neither at a start nor when its disk returns: nobody should trust data to it. A
+//!   person may take it back; then its errors count anew.
 
 use core::fmt;
 use core::time::Duration;
@@ -44,7 +44,7 @@ pub(crate) struct Errors {
 }
 
 impl Errors {
-    /// One more. Whether these are too many.
+    /// One more. Returns whether these are too many.
     pub(crate) fn add(&mut self, now: Duration, threshold: Threshold) -> bool {
         let halvings = now.saturating_sub(self.since).as_nanos() / threshold.halving.as_nanos();
         let halvings = u32::try_from(halvings).unwrap_or(u32::MAX);

@@ -4,11 +4,11 @@
 //!
 //! Rules:
 //!
-//! - A flush that is asked for while one is on its way waits for the next: the one on
-//!   its way need not cover what was written since. The next serves all who wait.
+//! - If a flush is on its way, a new one waits for its end: the one on its way need not cover
+//!   what was written since. The next flush serves all who wait.
 //! - So a leg never has two flushes, and the failure of one is heard before the next is
-//!   issued. A disk with two may fail the one that it ends first and succeed in the
-//!   other; whoever hears the success first would believe it.
+//!   issued. A disk with two flushes may fail the first and succeed in the second. Whoever
+//!   heard the success first would believe it.
 //! - All who share a flush hear what came of it before the next one begins.
 
 use alloc::collections::VecDeque;
@@ -64,7 +64,7 @@ pub(crate) struct OwnFlush {
 /// A leg's flush, and who waits for one.
 #[derive(Debug, Default)]
 pub(crate) struct Flushes {
-    /// The leg has a flush, or who shared it is being told.
+    /// The leg has a flush, or those who shared one are being told.
     busy: bool,
     /// They share the flush on its way.
     sharing: VecDeque<Who>,
@@ -73,7 +73,7 @@ pub(crate) struct Flushes {
 }
 
 impl Flushes {
-    /// Somebody asks for a flush. Whether it is to be issued now.
+    /// Somebody asks for a flush. Returns whether it is to be issued now.
     pub(crate) fn ask(&mut self, who: Who, cause: Cause) -> bool {
         if self.busy {
             self.waiting.push_back((who, cause));

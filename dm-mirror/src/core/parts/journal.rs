@@ -9,14 +9,14 @@
 //! - Own intent first: no data is written to a leg before that leg's own map
 //!   durably says what `region.rs` says of the regions (R1). No leg waits for
 //!   another's record.
-//! - A record that is on its way counts too: it may survive, or not. So a write
-//!   starts only if the durable record *and* the one in flight cover it.
+//! - A record that is on its way counts too: it may survive a crash, or not. So a write starts
+//!   only if the durable record *and* the one in flight cover it.
 //! - One commit at a time on each leg: pages, then one flush for all who wait
 //!   (group commit). The next begins only when it is durable, in the other slot;
 //!   a commit that failed is repeated in its own slot, under a larger number.
-//! - A page that is durable in one slot goes to the other too, when the cleaner looks next
-//!   and no commit is wanted: a write without a flush, for whatever flush comes next covers
-//!   it. At rest each page stands twice.
+//! - A page that is durable in one slot is also written to the other, when the cleaner looks
+//!   next and no commit is wanted. That write has no flush: the next flush covers it. At rest
+//!   each page stands twice.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -55,11 +55,11 @@ pub(crate) struct Journal {
     alone: BTreeSet<u32>,
     /// These are to stand twice.
     twice: bool,
-    /// Pages of which `durable` is not all that may be there: a commit of theirs failed, or
+    /// Pages whose record on disk may differ from `durable`: a commit of theirs failed, or
     /// they were found in doubt.
     unsure: BTreeSet<u32>,
-    /// The last commit failed. Pages that only differ are not asked for again before an
-    /// alarm, or before somebody wants to write.
+    /// The last commit failed. Pages that only differ are not written again before an alarm,
+    /// or before a write waits for them.
     stuck: bool,
 }
 
@@ -106,9 +106,9 @@ struct Flight {
 }
 
 impl Journal {
-    /// The map that was found on a member, some of its slots `unreadable`: what
-    /// these hide has a smaller number than whatever is written from now on. A page that
-    /// does not stand twice is to be written anew.
+    /// The map that was found on a member. What its `unreadable` slots hide has a smaller
+    /// number than whatever is written from now on. A page that does not stand twice is to be
+    /// written anew.
     pub(crate) fn found(member: &Member, unreadable: &[(u32, usize)]) -> Journal {
         let geometry = member.superblock.geometry;
         let marks = |region| member.marks(Region(region)).unwrap_or_default();
@@ -140,8 +140,8 @@ impl Journal {
         }
     }
 
-    /// A map of which nothing is durable. Its pages are told from whatever lies
-    /// there by the incarnation.
+    /// A map of which nothing is durable. The incarnation tells its pages from whatever lies
+    /// there.
     pub(crate) fn blank(geometry: Geometry, member: Uuid, incarnation: u32) -> Journal {
         Journal {
             member,
@@ -186,9 +186,9 @@ impl Journal {
         Some(marks[region.0 as usize % REGIONS_PER_PAGE])
     }
 
-    /// Whether whatever survives a crash now has every `mark` that `regions` has: the
-    /// durable record and the one in flight. A user who never rests has one in flight
-    /// all the time, and nothing waits for that to end.
+    /// Whether whatever survives a crash now has every `mark` that `regions` has: both the
+    /// durable record and the one in flight. A busy user has a record in flight all the time,
+    /// so nothing waits for that to end.
     pub(crate) fn has_recorded(&self, mark: Marks, regions: &Regions) -> bool {
         let recorded = |region: Region| {
             let wanted = regions.marks(region) & mark;
@@ -198,7 +198,7 @@ impl Journal {
         regions.all().all(recorded)
     }
 
-    /// Whether nothing that survives a crash now has a `mark` that `regions` has not.
+    /// Whether nothing that survives a crash now has a `mark` that `regions` lacks.
     pub(crate) fn has_dropped(&self, mark: Marks, regions: &Regions) -> bool {
         let dropped = |region: Region| {
             let in_flight = self.in_flight(region).unwrap_or_default();
@@ -225,8 +225,8 @@ impl Journal {
         self.changed.extend(pages);
     }
 
-    /// Has every page written whose newest record is not what `regions` says, or of which
-    /// that is not known. Whether that is news.
+    /// Has every page written whose newest record is not, or may not be, what `regions` says.
+    /// Returns whether there was one.
     pub(crate) fn change_differing(&mut self, regions: &Regions) -> bool {
         if self.stuck {
             return false;
@@ -243,7 +243,7 @@ impl Journal {
         self.changed.len() > before
     }
 
-    /// The leg is out: nothing more is written. Gives the transactions that waited for it.
+    /// The leg is out: nothing more is written. Returns the transactions that waited for it.
     pub(crate) fn give_up(&mut self) -> Vec<Waiting> {
         self.changed.clear();
         self.alone.clear();
@@ -328,7 +328,7 @@ impl Journal {
         (page_place(number, (slot + 1) % SLOTS), page)
     }
 
-    /// A page was written, or not. Gives the stage if it was the last of that.
+    /// A page was written, or not. Returns the stage if it was the last of that.
     pub(crate) fn page_done(&mut self, result: IoResult) -> Option<PagesDone> {
         let flight = self.flight.as_mut().expect("a page belongs to a commit");
         flight.failed = flight.failed.or(result.err());
@@ -367,8 +367,8 @@ impl Journal {
         flight.flush
     }
 
-    /// The commit on its way failed: it may survive, or not. Who waits fails too;
-    /// what nobody waits for is recorded with the next that succeeds.
+    /// The commit on its way failed: it may survive a crash, or not. Those who wait for it
+    /// fail too. What nobody waits for is recorded with the next commit that succeeds.
     pub(crate) fn not_committed(&mut self) -> Vec<Waiting> {
         self.stuck = true;
         self.changed.clear();

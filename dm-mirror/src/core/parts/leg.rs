@@ -1,8 +1,8 @@
 //! A leg: one disk's part in the mirror, and what is believed of it.
 //!
 //! Place: [`LegState`] changes in the core's steps: `steps/leg_out.rs` takes a leg out,
-//! `steps/readmit.rs` takes one back, `steps/promote.rs` makes a rebuilt one whole. Where
-//! a leg lies is known to the hands alone (`io/leg.rs`).
+//! `steps/readmit.rs` takes one back, `steps/promote.rs` puts a rebuilt one in sync. Only the
+//! hands know where a leg lies (`io/leg.rs`).
 
 use core::{fmt, iter};
 
@@ -36,7 +36,7 @@ pub(crate) enum Failure {
     Flush(ErrorKind),
     /// More errors of its medium than are allowed.
     TooManyErrors,
-    /// It could not be read, for a reason that is no matter of one sector.
+    /// It could not be read, and not because of one bad sector.
     Read(ErrorKind),
     /// Its region map or its superblock could not be written.
     Metadata(ErrorKind),
@@ -57,7 +57,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// What it means for a leg that a step of a write failed on it.
+    /// Why a leg is out on which a step of a write failed.
     pub(crate) fn of_step(step: BufCmd, error: IoError) -> Failure {
         match step {
             BufCmd::Flush => Failure::Flush(error.kind),
@@ -149,6 +149,18 @@ impl LegSet {
 
     pub(crate) fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// The lowest of its legs.
+    #[inline]
+    pub(crate) fn lowest(self) -> Option<usize> {
+        (self.0 != 0).then_some(self.0.trailing_zeros() as usize)
+    }
+
+    /// Those of its legs that have higher numbers than `leg`.
+    #[inline]
+    pub(crate) fn behind(self, leg: usize) -> LegSet {
+        LegSet(self.0 & !1 << leg)
     }
 
     /// Its legs, lowest first.

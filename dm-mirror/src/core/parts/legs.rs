@@ -72,6 +72,7 @@ impl LegRecord {
     }
 
     /// The leg is asked for something but a flush.
+    #[inline]
     pub(crate) fn issued(&mut self, cmd: BufCmd, cause: Cause) {
         self.outstanding += 1;
         self.counts.issued(cmd, cause);

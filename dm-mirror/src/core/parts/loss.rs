@@ -19,7 +19,7 @@ pub(crate) struct Loss {
 }
 
 impl Loss {
-    /// What of it is still to be told in a session whose moments begin anew.
+    /// The part of it that is still to be told, for a new session whose moments begin anew.
     pub(crate) fn in_a_new_session(&self) -> Loss {
         match self.untold {
             Moment::FOREVER => Loss::untold(),
@@ -37,7 +37,7 @@ impl Loss {
         self.untold == Moment::FOREVER
     }
 
-    /// Something is lost. Whether that is news to whoever watches.
+    /// Something is lost. Returns whether that is news to whoever watches.
     pub(crate) fn notice(&mut self, now: Moment) -> bool {
         let before = mem::replace(self, Loss { noticed: now, untold: Moment::FOREVER });
         before.untold != Moment::FOREVER

@@ -1,14 +1,14 @@
 //! Who is in sync, as every superblock is to say it (SUPER_WRITE, SUPER_FLUSH).
 //!
-//! Place: part of the [`Core`](crate::core::Core). A step that fails, promotes or takes
-//! back a leg changes here what superblocks are to say. `steps/superblocks.rs` has them
-//! written until all legs in sync hold that, then the legs being rebuilt. Finished writes
-//! are parked here meanwhile.
+//! Place: part of the [`Core`](crate::core::Core). A step that fails, promotes or takes back a
+//! leg changes here what superblocks are to say. `steps/superblocks.rs` has them written until
+//! all legs in sync hold that, then the legs being rebuilt. Finished writes are parked here
+//! meanwhile.
 //!
 //! Rules:
 //!
-//! - No write, FUA or FLUSH is acknowledged while a leg in sync does not durably
-//!   hold what is wanted, whichever request saw the exclusion (R4).
+//! - No write, FUA or FLUSH is acknowledged while a leg in sync does not durably hold what is
+//!   wanted, whichever request caused the exclusion (R4).
 //! - A superblock goes to a leg that is being rebuilt only after all legs in sync
 //!   hold it (R15): a record that promotes a leg is on its source first.
 //! - Each exclusion and each promotion mints a generation (R10).
@@ -18,15 +18,16 @@
 //! - A commit counts when it is durable on all its legs. Then the same superblocks go to
 //!   the other slots and are flushed there, and only then does the next commit begin. So
 //!   at rest each superblock stands twice, and at most the last commit can be lost.
-//! - A start relies on no superblock that it only read. A write that failed may have landed
-//!   all the same, and no flush covers it. So what was found is first written again where it
-//!   stands, as it stands, and flushed. If it stood there alone the other slot gets it too,
-//!   over what is left there of a torn commit. Only then does the first commit begin.
-//! - A rival is told that it lost. Its own record calls it in sync, and not all legs that
-//!   are: without these it would start by itself, with what is old by then. So before a
-//!   session begins, and after all legs in sync say that it is out, that record is written
-//!   once more. It calls its own member out, in a new incarnation: its map shows nothing any
-//!   more that anybody may go by. All else is what it was.
+//! - A start relies on no superblock that it only read: a failed write may have landed all the
+//!   same, and no flush covers it. So the superblock that was found is first rewritten in
+//!   place, byte for byte, and flushed. If the other slot says something else, it gets the
+//!   same superblock too, over what is left there of a torn commit. Only then does the first
+//!   commit begin.
+//! - A rival is told that it lost. Its own superblock calls it in sync, and does not call all
+//!   legs in sync so: without these it would start by itself, with old data. So before a
+//!   session begins, and after all legs in sync say that it is out, its superblock is written
+//!   once more. It calls its own member out, in a new incarnation, so that nobody goes by its
+//!   map any more. All else is what it was.
 //! - A leg that cannot write its superblock is out, and the rest commit again.
 //!   If it is the last, writes and flushes fail until it can (R9).
 
@@ -50,7 +51,7 @@ use crate::format::{
 /// What superblocks are to say, and what they say.
 #[derive(Debug)]
 pub(crate) struct Membership {
-    /// For all members; slot, number and incarnation are each disk's own.
+    /// For all members. Slot, number and incarnation are each disk's own.
     wanted: Superblock,
     /// One more commit is to follow, once all hold what is wanted now.
     twice: bool,
@@ -59,7 +60,7 @@ pub(crate) struct Membership {
     disks: [Disk; LEGS_MAX],
     /// What was found on each disk, and is not known to be durable yet.
     unproven: [Option<Unproven>; LEGS_MAX],
-    /// Of rivals that were not told yet that they lost: what was found.
+    /// The superblocks of rivals that were not told yet that they lost, as they were found.
     rivals: [Option<Box<Superblock>>; LEGS_MAX],
     /// Rivals that could not be told.
     untold: LegSet,
@@ -96,7 +97,7 @@ impl Disk {
     }
 }
 
-/// A superblock that was found, and of which nobody knows whether it is durable.
+/// A superblock that was found, and may not be durable.
 #[derive(Debug)]
 struct Unproven {
     superblock: Box<Superblock>,
@@ -126,8 +127,8 @@ impl Membership {
         &self.wanted
     }
 
-    /// A leg's disk holds this member; with a new `incarnation` all its map counts
-    /// for nothing.
+    /// A leg's disk holds this member. With a new `incarnation` its whole map counts for
+    /// nothing.
     pub(crate) fn found(&mut self, leg: usize, member: &Member, incarnation: u32) {
         let Superblock { seq, generation, .. } = member.superblock;
         let id = member.superblock.member();
@@ -141,7 +142,7 @@ impl Membership {
         self.saw(id, seq);
     }
 
-    /// A leg's wiped disk is to be a new member. Gives the incarnation of its map.
+    /// A leg's wiped disk is to be a new member. Returns the incarnation of its map.
     pub(crate) fn newcomer(&mut self, leg: usize, uuid: Uuid) -> u32 {
         let (slot, incarnation) = (SLOTS - 1, 1);
         self.disks[leg] = Disk { slot, incarnation, newcomer: Some(uuid), ..Disk::default() };
@@ -178,9 +179,9 @@ impl Membership {
         self.twice = true;
     }
 
-    /// The last leg could not write its superblock: no other commit begins before it is
-    /// worth a try. What follows is not to be the last commit and the one that may be lost
-    /// at once.
+    /// The last leg could not write its superblock. No other commit begins before a try is
+    /// worth while. Two commits follow then: one alone could be lost together with the one
+    /// that failed.
     pub(crate) fn not_committed(&mut self) {
         (self.twice, self.stuck) = (true, true);
     }
@@ -214,15 +215,15 @@ impl Membership {
         });
     }
 
-    /// A new generation is wanted; `by` is the lowest member in sync. It is minted before
-    /// the step ends, and one for all who want one in a step.
+    /// A new generation is wanted; `by` is the lowest member in sync. It is minted before the
+    /// step ends, once for all who want one in that step.
     pub(crate) fn mint(&mut self, by: MemberId) {
         self.change(|_| ());
         self.to_mint = Some(by);
     }
 
     /// Mints the generation that is wanted, if one is, with the identity that `dice` gives.
-    /// Whether one was.
+    /// Returns whether one was minted.
     pub(crate) fn mint_now(&mut self, dice: impl FnOnce() -> Uuid) -> bool {
         let Some(by) = self.to_mint.take() else { return false };
         let wanted = &mut self.wanted;
@@ -239,7 +240,7 @@ impl Membership {
         }
     }
 
-    /// A member goes out, and is so in `state`, in a new generation.
+    /// A member goes out, in a new generation. Superblocks are to call it `state`.
     pub(crate) fn exclude(
         &mut self,
         leg: usize,
@@ -249,7 +250,7 @@ impl Membership {
     ) {
         let Disk { version, generation, newcomer, .. } = self.disks[leg];
         if let Some(entry) = self.wanted.entry_mut(member)
-            // Else the entry is still that of the member before it.
+            // Otherwise the entry is still that of the member before it.
             && newcomer.is_none()
         {
             // What was found on it may be of a time that was decided against.
@@ -261,8 +262,8 @@ impl Membership {
         self.mint(by);
     }
 
-    /// A member that a start finds no longer in sync goes out; a new generation is
-    /// to follow. One that is there keeps no base: what it did since is not known.
+    /// A member that a start finds no longer in sync goes out; a new generation is to follow.
+    /// If its disk is there, it keeps no base: what it did since is not known.
     pub(crate) fn exclude_found(&mut self, member: MemberId, present: bool) {
         let base = if present { Uuid::nil() } else { self.wanted.generation };
         if let Some(entry) = self.wanted.entry_mut(member) {

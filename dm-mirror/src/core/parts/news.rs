@@ -1,4 +1,4 @@
-//! What a person may want to hear of, and what was told already.
+//! News for a person, and what was told already.
 
 use alloc::string::String;
 

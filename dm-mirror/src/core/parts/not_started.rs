@@ -1,16 +1,15 @@
 //! A mirror that was not started: why, what lies on each leg, and what a person may say.
 //!
-//! Place: `steps/start.rs` makes it of what was found; it is part of the lives
-//! [`Held`](crate::core::Life::Held) and [`Refused`](crate::core::Life::Refused), and goes
+//! Place: `steps/start.rs` makes it of what was found. It is part of the lives
+//! [`Held`](crate::core::Life::Held) and [`Refused`](crate::core::Life::Refused), and ends
 //! with them. `face/status.rs` shows it.
 //!
 //! Rules:
 //!
-//! - A person's word is good only for what they were shown: the record and the missing
-//!   members of an offer, the generation that the chosen leg showed.
-//! - Every answer is kept. A word that cannot be followed now is refused, and the answer
-//!   says what to do first. A word that was taken holds until the mirror runs, or is held
-//!   anew.
+//! - A person's word is good only for what they were shown. For an offer that is the record
+//!   and the missing members; for a choice, the generation that the chosen leg showed.
+//! - Every answer is kept. A word that cannot be followed now is refused, and the answer says
+//!   what to do first. A word that was taken holds until the mirror runs, or is held anew.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -48,9 +47,9 @@ impl Offer {
         Offer { generation: newest.generation, version: newest.version, missing }
     }
 
-    /// Whether a person who agreed to this agreed to the other: a disk that was
-    /// there when they were asked may be gone by now, and with it what made the
-    /// rest good enough.
+    /// Whether a person who agreed to this also agreed to the other. A disk that was there
+    /// when they were asked may be gone by now, and with it the reason why the rest was good
+    /// enough.
     pub(crate) fn covers(&self, other: &Offer) -> bool {
         (self.generation, self.version) == (other.generation, other.version)
             && other.missing.iter().all(|member| self.missing.contains(member))
@@ -75,8 +74,8 @@ pub(crate) struct Consent {
 }
 
 impl Consent {
-    /// The leg whose half is kept, if a person chose it from all the halves that were
-    /// found: one that they did not see would be overwritten without their word.
+    /// The leg whose half is kept, if a person chose it from all the halves that were found. A
+    /// half that they did not see would be overwritten without their word.
     pub(crate) fn kept(&self, verdict: &Verdict, found: &[Found; LEGS_MAX]) -> Option<usize> {
         let (chosen, seen) = self.keep.as_ref()?;
         let Verdict::Refuse(Refusal::SplitBrain { sides, .. }) = verdict else { return None };

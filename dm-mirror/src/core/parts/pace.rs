@@ -6,11 +6,11 @@
 //!
 //! Rules:
 //!
-//! - From the beginning of a chunk to that of the next it takes at least the time
-//!   that the rate allows for it. Time that was not used is not saved up.
-//! - The rate is the ceiling; while users' requests come, the floor. So a busy user
-//!   slows the work down, and never stops it.
-//! - A user who waits for the work itself has it at the ceiling.
+//! - From the beginning of a chunk to that of the next passes at least the time that the rate
+//!   allows for it. Time that was not used is not saved up.
+//! - The rate is the ceiling, or the floor while users' requests come. So a busy user slows
+//!   the work down, and never stops it.
+//! - Work that a user waits for runs at the ceiling.
 //!
 //! ```text
 //! let wait = pace.wait(now, a_user_waits);     // not zero: ask again then
@@ -23,8 +23,8 @@ use core::time::Duration;
 
 use bio::Sectors;
 
-/// The floor where nobody chose one: so that a terabyte takes three days beside
-/// a user who never rests.
+/// The floor where nobody chose one: a terabyte takes three days beside a user who never
+/// rests.
 const MIN_DEFAULT: NonZeroU64 = NonZeroU64::new(4096).expect("not zero");
 
 /// A user who asked for nothing for so long is not busy.
@@ -100,7 +100,7 @@ impl Pace {
         self.asked = true;
     }
 
-    /// How long the next chunk waits, after which this is to be asked again: the
+    /// How long the next chunk waits. After that time the question is to be asked again: the
     /// user may have become quiet. `urgent` if a user waits for the chunk.
     pub(crate) fn wait(&mut self, now: Duration, urgent: bool) -> Duration {
         if core::mem::take(&mut self.asked) {

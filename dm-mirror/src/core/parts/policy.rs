@@ -10,7 +10,8 @@ use core::fmt;
 
 use bio::Sector;
 
-use super::leg::{LEGS_MAX, LegSet};
+use super::leg::LegSet;
+use super::legs::Legs;
 
 /// Which leg in sync a read goes to first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,61 +21,59 @@ pub(crate) enum ReadPolicy {
     RoundRobin,
     /// The one with the fewest reads in flight.
     LeastPending,
-    /// A read that goes on where the last one of a leg ended goes to that leg, others to the
-    /// leg with the fewest reads in flight: a stream keeps a disk's read-ahead, several
-    /// streams use all disks.
+    /// A read that begins where the last one of a leg ended goes to that leg; any other goes
+    /// to the leg with the fewest reads in flight. So a stream keeps a disk's read-ahead, and
+    /// several streams use all disks.
     Sequential,
     /// This one while it is in sync, else each in turn.
     Prefer(usize),
 }
 
 /// What a policy may look at.
-pub(crate) struct Readers {
+pub(crate) struct Readers<'a> {
     /// The leg that was read last.
     pub(crate) last: usize,
-    /// How many reads each leg has.
-    pub(crate) pending: [u32; LEGS_MAX],
-    /// Where the last read of each leg ended.
-    pub(crate) ends: [Sector; LEGS_MAX],
+    /// How many reads each leg has, and where its last one ended.
+    pub(crate) legs: &'a Legs,
 }
 
-impl Readers {
+impl Readers<'_> {
     /// The leg with the fewest reads, the lowest of several.
     fn least_pending(&self, candidates: LegSet) -> Option<usize> {
-        candidates.iter().min_by_key(|&leg| self.pending[leg])
+        candidates.iter().min_by_key(|&leg| self.legs[leg].reads_pending)
     }
 }
 
 impl ReadPolicy {
     /// One of `candidates` for a read that begins at `start`, if there is any.
+    #[inline]
     pub(crate) fn pick(
         self,
         candidates: LegSet,
         start: Sector,
-        readers: &Readers,
+        readers: &Readers<'_>,
     ) -> Option<usize> {
         match self {
             ReadPolicy::Prefer(leg) if candidates.contains(leg) => Some(leg),
             ReadPolicy::LeastPending => readers.least_pending(candidates),
             ReadPolicy::Sequential => {
-                let goes_on = |&leg: &usize| readers.ends[leg] == start;
+                let goes_on = |&leg: &usize| readers.legs[leg].read_end == start;
                 candidates.iter().find(goes_on).or_else(|| readers.least_pending(candidates))
             }
             ReadPolicy::RoundRobin | ReadPolicy::Prefer(_) => {
-                let next = |turn| (readers.last + turn) % LEGS_MAX;
-                (1..=LEGS_MAX).map(next).find(|&leg| candidates.contains(leg))
+                candidates.behind(readers.last).lowest().or(candidates.lowest())
             }
         }
     }
 
-    /// The leg of these from which the others get what they hold differently.
+    /// The one of these legs that the others are rewritten from where they differ.
     pub(crate) fn source(self, legs: LegSet) -> Option<usize> {
         match self {
             ReadPolicy::Prefer(leg) if legs.contains(leg) => Some(leg),
             ReadPolicy::RoundRobin
             | ReadPolicy::LeastPending
             | ReadPolicy::Sequential
-            | ReadPolicy::Prefer(_) => legs.iter().next(),
+            | ReadPolicy::Prefer(_) => legs.lowest(),
         }
     }
 

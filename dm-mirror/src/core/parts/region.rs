@@ -9,10 +9,9 @@
 //! - A region is DIRTY from before the first write to it until nothing is in
 //!   flight there and every leg that has it was flushed since (R5). The record that
 //!   marks a region clean also marks it missed for each leg that lacks it.
-//! - A region that was DIRTY at the start is *unsettled*: legs may differ there,
-//!   and nothing was answered from it yet. It stays so until all legs
-//!   in sync were made equal there and were flushed (R6). It never becomes
-//!   unsettled again.
+//! - A region that was DIRTY at the start is *unsettled*: legs may differ there, and nothing
+//!   was answered from it yet. It stays so until all legs in sync were made equal there and
+//!   were flushed (R6). It never becomes unsettled again.
 //! - There is one set of marks: every leg's own record is to say the same.
 
 use alloc::collections::{BTreeMap, TryReserveError};
@@ -60,12 +59,12 @@ pub(crate) struct Regions {
 struct Activity {
     in_flight: u32,
     last_done: Moment,
-    /// How often the cleaner found nothing happening since the last write: once,
-    /// and a second time it may be made clean.
+    /// How often the cleaner looked since the last write and found nothing happening. After
+    /// the second time the region may be made clean.
     quiet: u8,
-    /// A write failed here on a leg that stayed: what it left there is covered by
-    /// no flush, so the region stays DIRTY for this session; if it is unsettled,
-    /// until that leg was written anew.
+    /// A write failed here on a leg that stayed, and no flush covers what it left there. So
+    /// the region stays DIRTY for this session; an unsettled one, until that leg was
+    /// rewritten.
     doubtful: bool,
 }
 
@@ -87,7 +86,7 @@ impl Regions {
         count + count.div_ceil(8)
     }
 
-    /// As [`try_new`](Regions::try_new), where it is known that there is room.
+    /// As [`try_new`](Regions::try_new), where there is known to be room.
     pub(crate) fn new(
         geometry: Geometry,
         members: [MemberId; LEGS_MAX],
@@ -96,8 +95,8 @@ impl Regions {
         Regions::try_new(geometry, members, recorded).expect("there is room for the regions")
     }
 
-    /// Regions of which nothing is known but that all legs agree. Unless
-    /// `recorded`, writes leave no mark. Fails if memory is short.
+    /// Regions in which all legs agree. Unless `recorded`, writes leave no mark. Fails if
+    /// memory is short.
     pub(crate) fn try_new(
         geometry: Geometry,
         members: [MemberId; LEGS_MAX],
@@ -107,7 +106,8 @@ impl Regions {
         let mut marks = Vec::new();
         marks.try_reserve_exact(count)?;
         marks.resize(count, Marks::empty());
-        // A bit set cannot be asked for; so its place is held, and given up to it.
+        // A bit set cannot report that memory is short. So its room is reserved here first,
+        // and then given to it.
         let mut place: Vec<u8> = Vec::new();
         place.try_reserve_exact(Regions::bytes(count) - count)?;
         drop(place);
@@ -159,9 +159,12 @@ impl Regions {
         self.now
     }
 
-    /// A write or a copy to `extent` begins, on all legs but `unwritten`. Whether a region
-    /// becomes DIRTY by it.
+    /// A write or a copy to `extent` begins, on all legs but `unwritten`. Returns whether a
+    /// region becomes DIRTY by it.
     pub(crate) fn begin(&mut self, extent: Extent, unwritten: LegSet) -> bool {
+        if !self.recorded && unwritten.is_empty() {
+            return false;
+        }
         let mut first = false;
         for region in self.geometry.touched(extent) {
             if self.recorded {
@@ -193,7 +196,10 @@ impl Regions {
     /// It has ended on all legs.
     pub(crate) fn end(&mut self, extent: Extent) {
         let now = self.tick();
-        for region in self.geometry.touched(extent).filter(|_| self.recorded) {
+        if !self.recorded {
+            return;
+        }
+        for region in self.geometry.touched(extent) {
             let activity = self.active.get_mut(&region).expect("it began");
             activity.in_flight -= 1;
             activity.last_done = now;
@@ -212,9 +218,9 @@ impl Regions {
         self.active.get(&region).is_some_and(|activity| activity.doubtful)
     }
 
-    /// A leg that stays may have lost what its cache held: nothing that was written
-    /// since it was flushed is certain. Those `rebuilding` miss it: anywhere, unless
-    /// where that may be is recorded.
+    /// A leg that stays may have lost its cache: nothing that was written since its last flush
+    /// is certain. Legs that are `rebuilding` count as missing it: everywhere, unless the
+    /// records say where that may be.
     pub(crate) fn doubt_all(&mut self, rebuilding: LegSet) {
         self.active.values_mut().for_each(|activity| activity.doubtful = true);
         for leg in rebuilding.iter() {
@@ -225,8 +231,8 @@ impl Regions {
         }
     }
 
-    /// A leg goes out, or what it was made equal to is lost: where legs may differ, it
-    /// may have missed something.
+    /// A leg goes out, or the data that it was copied from are lost. Wherever legs may differ,
+    /// it may have missed something.
     pub(crate) fn exclude(&mut self, leg: usize) {
         let dirty = self.active.keys().copied();
         let unsettled = self.unsettled.ones().map(|index| Region(index as u32));
@@ -271,8 +277,8 @@ impl Regions {
         self.unsettled_count += u32::from(!self.unsettled.put(region.0 as usize));
     }
 
-    /// All legs in sync agree in a region and were flushed since; where it was
-    /// doubtful, they were all written anew.
+    /// All legs in sync agree in a region and were flushed since. Where a write had failed,
+    /// they were all rewritten.
     pub(crate) fn settle(&mut self, region: Region) {
         if self.unsettled.contains(region.0 as usize) {
             self.unsettled.remove(region.0 as usize);
@@ -301,19 +307,21 @@ impl Regions {
         Region(self.geometry.regions() - 1)
     }
 
-    /// How many sectors so many regions have, the last one among them or not: that one
-    /// may be short.
+    /// How many sectors so many regions have. The last region may be short, so it matters
+    /// whether it is among them.
     fn sectors(&self, regions: u32, with_last: bool) -> Sectors {
         let whole = u64::from(regions) - u64::from(with_last);
         let last = if with_last { self.geometry.extent(self.last()).count().0 } else { 0 };
         Sectors(whole * self.geometry.region.0 + last)
     }
 
-    /// The unsettled regions that an extent touches.
-    pub(crate) fn unsettled_in(&self, extent: Extent) -> impl Iterator<Item = Region> {
-        let none = self.unsettled_count == 0;
-        let touched = self.geometry.touched(extent).filter(move |_| !none);
-        touched.filter(|&region| self.is_unsettled(region))
+    /// The first unsettled region that an extent touches, if any.
+    #[inline]
+    pub(crate) fn unsettled_in(&self, extent: Extent) -> Option<Region> {
+        if self.unsettled_count == 0 {
+            return None;
+        }
+        self.geometry.touched(extent).find(|&region| self.is_unsettled(region))
     }
 
     /// How many regions are DIRTY.
@@ -335,9 +343,8 @@ impl Regions {
         self.active.values().any(|activity| !activity.doubtful)
     }
 
-    /// Looks for regions in which nothing happened since this was called last
-    /// (all quiet ones if `now`), and returns the legs that must be flushed
-    /// before those can become clean.
+    /// Looks for regions in which nothing happened since this was called last (all quiet ones
+    /// if `now`). Returns the legs that must be flushed before those can become clean.
     pub(crate) fn idle_legs_to_flush(&mut self, flushed: &Flushed, now: bool) -> Idle {
         let mut idle = Idle::default();
         for (&region, activity) in &mut self.active {

@@ -201,6 +201,7 @@ impl Requests {
     }
 
     /// The name that the next request gets.
+    #[inline]
     pub(crate) fn next(&self) -> Req {
         match self.free.last() {
             Some(&index) => Req { index, age: self.table[index as usize].age },
@@ -209,6 +210,7 @@ impl Requests {
     }
 
     /// A new request, which waits.
+    #[inline(always)]
     pub(crate) fn add(&mut self, cmd: BufCmd, extent: Extent, origin: Origin) -> Req {
         let req = self.next();
         let Req { index, age } = req;
@@ -242,6 +244,7 @@ impl Requests {
 
 impl Index<Req> for Requests {
     type Output = Request;
+    #[inline]
     fn index(&self, req: Req) -> &Request {
         let request = &self.table[req.index as usize];
         assert!(request.age == req.age, "a request that is over is named");
@@ -250,6 +253,7 @@ impl Index<Req> for Requests {
 }
 
 impl IndexMut<Req> for Requests {
+    #[inline]
     fn index_mut(&mut self, req: Req) -> &mut Request {
         let request = &mut self.table[req.index as usize];
         assert!(request.age == req.age, "a request that is over is named");

@@ -52,7 +52,7 @@ pub(crate) struct Current {
 }
 
 impl Resync {
-    /// Ends a pause. Whether there was one: then the next step is to be taken.
+    /// Ends a pause. Returns whether there was one: then the next step is to be taken.
     pub(crate) fn wake(&mut self) -> bool {
         mem::take(&mut self.napping)
     }
@@ -79,6 +79,6 @@ impl Resync {
 
     /// The first region that a read waits for.
     pub(crate) fn wanted(&self, regions: &Regions) -> Option<Region> {
-        self.readers.iter().find_map(|(_, extent)| regions.unsettled_in(*extent).next())
+        self.readers.iter().find_map(|(_, extent)| regions.unsettled_in(*extent))
     }
 }

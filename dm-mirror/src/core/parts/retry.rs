@@ -1,15 +1,15 @@
 //! Trying again what failed on the last leg.
 //!
-//! Place: part of the [`Core`](crate::core::Core). A step that could not write a record or
-//! a copy, with no leg left that could, calls `try_again_later` (`steps/alarm.rs`).
+//! Place: part of the [`Core`](crate::core::Core). A step that failed to write a record or a
+//! copy on the last leg calls `try_again_later` (`steps/alarm.rs`).
 //!
 //! Rules:
 //!
 //! - However much failed, one alarm is set: it tries everything again.
-//! - Each try that fails doubles the time to the next, up to [`DELAY_MAX`]; what
-//!   succeeds resets it. A user's request does not wait for that: it is itself a try.
-//! - A start that failed is tried again as well: what it could not write may have been
-//!   lost with a cache, and nothing else would tell a mirror that is held for that.
+//! - Each try that fails doubles the time to the next, up to [`DELAY_MAX`]; a success resets
+//!   it. A user's request does not wait for the alarm: it is itself a try.
+//! - A start that failed is tried again as well. Its superblock may have been lost with a
+//!   cache, and nothing else would wake a mirror that is held for that.
 
 use core::time::Duration;
 
@@ -23,7 +23,7 @@ const DELAY_MAX: Duration = Duration::from_secs(32);
 #[derive(Debug, Default)]
 pub(crate) struct Retry {
     is_set: bool,
-    /// How often in a row the alarm went off in vain.
+    /// How many tries in a row have failed.
     in_vain: u32,
 }
 

@@ -6,8 +6,7 @@
 //!
 //! - At most [`REPAIRS_MAX`] wait, and one runs. A repair that finds the queue full is
 //!   dropped: the next read of that block asks for it again.
-//! - The whole of what the read asked for is rewritten, in chunks, and only on legs
-//!   that failed it.
+//! - All that the read asked for is rewritten, in chunks, and only on legs that failed it.
 
 use arrayvec::ArrayVec;
 use bio::{Extent, Sectors};

@@ -1,4 +1,4 @@
-//! An alarm goes off; and what failed on the last leg is tried again.
+//! An alarm goes off, and what failed on the last leg is tried again.
 
 use crate::core::Core;
 use crate::core::event::{Action, Alarm};

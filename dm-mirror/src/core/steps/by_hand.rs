@@ -1,15 +1,15 @@
 //! A leg that a person takes out, and that stays out until a person takes it back.
 //!
-//! Place: the message `fail` comes here. `start.rs` asks which legs a person took out in
-//! a session that could not record it. `assemble` keeps out the members that superblocks
-//! call failed by hand.
+//! Place: the message `fail` comes here. `start.rs` asks which legs a person took out in a
+//! session that could not record it. `assemble` keeps out the members that superblocks call
+//! failed by hand.
 //!
 //! Rules:
 //!
 //! - The answer is kept, over suspensions, other tables and restarts. Superblocks call the
 //!   member failed by hand, also if it was out before for another reason. Until one durably
-//!   says so, the mirror remembers it by the leg.
-//! - A word about a leg never applies to another leg's member. If it is not known which
+//!   says so, the mirror remembers the leg.
+//! - A word about a leg never applies to the member of another leg. If it is not known which
 //!   member a leg holds, the word is refused.
 
 use alloc::format;
@@ -48,12 +48,12 @@ impl Core {
 }
 
 impl Core {
-    /// Refuses to record something of a member by a leg that may hold another one.
+    /// Refuses to record something about a member by way of a leg that may hold another one.
     pub(crate) fn check_known(&self, leg: usize) -> Result<(), String> {
         if self.unknown.contains(leg) {
             return Err(format!(
                 "leg {leg} could not be read when the mirror started, and several members were \
-                 missing: which one it is, is not known; `add {leg}` looks at it"
+                 missing, so it is not known which member it holds; `add {leg}` finds out"
             ));
         }
         Ok(())

@@ -1,18 +1,17 @@
 //! Check and repair of the whole mirror: do the legs hold the same?
 //!
-//! Place: a person starts it (messages `check` and `repair`, `idle` ends it);
-//! `scrub.rs` takes it through, chunk by chunk, and `face/status.rs` shows it.
+//! Place: a person starts it (messages `check` and `repair`; `idle` ends it). `scrub.rs` runs
+//! it, chunk by chunk, and `face/status.rs` shows it.
 //!
 //! Rules:
 //!
 //! - All legs in sync at the start are read, each for itself. Where one cannot read
 //!   a chunk, its blocks are read one by one.
-//! - A check writes nothing. A repair rewrites what differs, or cannot be read, from
-//!   the leg that reads go to first; but not where regions are unsettled, which the
-//!   resync makes equal.
+//! - A check writes nothing. A repair rewrites what differs, or cannot be read, from the leg
+//!   that reads go to first. It leaves unsettled regions alone: the resync makes these equal.
 //! - It ends early, and says so, if a leg of it goes out or the mirror is suspended.
-//! - Every sector that is wrong is counted, and the first findings are listed. A finding
-//!   says whether legs may differ there by the map, since a write was on its way.
+//! - Every sector that is wrong is counted, and the first findings are listed. A finding says
+//!   whether the map allows legs to differ there, because a write was on its way.
 
 use alloc::format;
 use alloc::string::ToString;
@@ -73,8 +72,8 @@ impl Core {
         }
     }
 
-    /// Whether what legs gave of a chunk is to be compared: all are in sync still, and none
-    /// failed it, or it is a block.
+    /// Whether the legs' copies of a chunk are to be compared: all these legs are still in
+    /// sync, and none failed to read it, or it is a single block.
     pub(super) fn is_comparable(&self, extent: Extent, looks: &Looks) -> bool {
         let in_sync = self.in_sync();
         let legs = self.scrub.check.as_ref().map_or(LegSet::EMPTY, |check| check.legs);
@@ -83,9 +82,9 @@ impl Core {
         legs.without(in_sync).is_empty() && (all_gave || !whole)
     }
 
-    /// Notes what is wrong with a chunk that all legs were read for; `differ` has the legs
-    /// that hold something else than the source, sector by sector. Gives the legs
-    /// to be rewritten from the source, if any, and the number of sectors for which.
+    /// Notes what is wrong with a chunk that all legs were read for. `differ` has, sector by
+    /// sector, the legs that differ from the source. Returns, if anything is to be rewritten,
+    /// the source, the legs to rewrite and the number of sectors.
     pub(super) fn judge_chunk(
         &mut self,
         extent: Extent,

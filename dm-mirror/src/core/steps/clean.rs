@@ -5,9 +5,9 @@
 //!
 //! Rules:
 //!
-//! - R5, which `region.rs` keeps: a region becomes clean only if every leg that
-//!   has it was flushed after the last write to it. The user's flushes count, so
-//!   that a mirror whose user flushes is cleaned almost for nothing.
+//! - R5, which `region.rs` keeps: a region becomes clean only if every leg that has it was
+//!   flushed after the last write to it. The user's flushes count, so a mirror whose user
+//!   flushes is cleaned almost for free.
 //! - Nothing becomes clean while an exclusion is not durable. Otherwise a crash could
 //!   leave the clean record and lose the exclusion, and the leg would be believed.
 //! - Only a clean stop waits for records of clean regions.
@@ -86,7 +86,7 @@ impl Core {
         }
     }
 
-    /// Whether the cleaner does not look, though it has something to look after.
+    /// Whether the cleaner sleeps though it has something to look after.
     pub(super) fn cleaner_sleeps(&self) -> bool {
         !self.cleaner.awake && self.has_to_clean()
     }

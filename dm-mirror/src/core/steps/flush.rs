@@ -1,5 +1,5 @@
-//! Flushes of legs: asked for, shared, ended; and those of the mirror's own, of several
-//! legs: behind copies, before a promotion, for the cleaner and for a stop.
+//! Flushes of legs: asked for, shared, ended. And the mirror's own flushes of several legs:
+//! behind copies, before a promotion, for the cleaner and for a stop.
 
 use bio::{BufCmd, IoResult};
 

@@ -1,8 +1,8 @@
 //! What a mirror takes over from the one that a table described before.
 //!
-//! Place: [`Target::take_over`](dm::Target::take_over) comes here when a table is
-//! exchanged, before the new mirror is resumed. The one before is quiet: no leg owes it
-//! a request. The hands say which legs are the same (`io/exchange.rs`).
+//! Place: [`Target::take_over`](dm::Target::take_over) comes here when a table is exchanged,
+//! before the new mirror is resumed. The old mirror is quiet: no leg owes it a request. The
+//! hands say which legs are the same (`io/exchange.rs`).
 //!
 //! What a person set or was promised, and what is known of a leg, is kept in four places:
 //!
@@ -62,7 +62,7 @@ impl Core {
         let marked = self.marked();
         let leg = |leg: usize| {
             let record = &self.legs[leg];
-            // One that no superblock calls rebuilding yet would be out again.
+            // A leg that no superblock calls rebuilding yet would be out again.
             let returns = record.state() == LegState::Returning && !marked.contains(leg);
             let put_off = self.put_off.contains(leg) || returns;
             LegEstate {
@@ -123,15 +123,15 @@ impl Core {
         }
     }
 
-    /// The legs of a mirror without records, as the mirror before left them. One that is
-    /// out holds old data, also where the table would have it be the source; a new one
-    /// gets the data, wherever it stands.
+    /// The legs of a mirror without records, as the mirror before left them. A leg that is out
+    /// holds old data, even where the table makes it the source. A new leg gets the data,
+    /// wherever it stands in the table.
     fn take_over_core(&mut self, matched: &[(usize, &LegEstate)], estate: &Estate) {
         let nosync = matches!(self.setup.log, Log::Core { nosync: true, .. });
         let mut sources = matched.iter().filter(|(_, it)| it.state == LegState::InSync);
         let Some(&(source, _)) = sources.next() else { return };
-        // What lies behind the end of the mirror before was never made equal, and neither
-        // were the records on its members.
+        // Data behind the end of the old mirror were never made equal, and neither were the
+        // records on its members.
         let all_data = matches!(estate.log, Log::Core { .. }) && self.setup.length <= estate.length;
         let equal = nosync || all_data;
         for leg in 0..self.legs.len() {

@@ -5,9 +5,9 @@ use crate::core::parts::leg::{Failure, LegState};
 use crate::core::parts::news::News;
 
 impl Core {
-    /// Takes a leg out, unless it is the last one in sync. Whether that is news, which a
-    /// person hears. Superblocks come to say so, and what waited for the leg to be made
-    /// equal waits no more: that follows.
+    /// Takes a leg out, unless it is the last one in sync, and tells a person. Returns whether
+    /// that is news. It follows that superblocks come to say so, and that nothing waits any
+    /// longer for that leg to be made equal.
     pub(super) fn fail_leg(&mut self, leg: usize, why: Failure) -> bool {
         let news = self.fail(leg, why);
         if news {

@@ -28,14 +28,19 @@ use crate::core::{Core, Follow};
 use crate::format::MemberState;
 
 impl Core {
-    /// A leg has given back what `cmd` asked, which is no flush; its device may have lost
-    /// its cache meanwhile. Nothing follows if it succeeded and did not.
+    /// A leg has completed a request `cmd`, which is no flush. Its device may have lost its
+    /// cache meanwhile. Nothing follows if it succeeded and lost nothing.
+    #[inline]
     pub(super) fn returned(&mut self, leg: usize, cmd: BufCmd, report: Report) -> Follow {
-        self.legs[leg].outstanding -= 1;
+        let record = &mut self.legs[leg];
+        record.outstanding -= 1;
+        if report.result.is_ok() && report.resets <= record.resets {
+            return Follow::Nothing;
+        }
         self.lost_meanwhile(leg, cmd, report)
     }
 
-    /// What a leg that gave something back may have lost.
+    /// What a leg may have lost that completed something.
     pub(super) fn lost_meanwhile(&mut self, leg: usize, cmd: BufCmd, report: Report) -> Follow {
         let Report { result, resets, .. } = report;
         let record = &mut self.legs[leg];
@@ -62,9 +67,10 @@ impl Core {
         self.regions.as_mut().map_or(Moment::default(), |regions| regions.tick())
     }
 
-    /// A leg that stays may have lost what its cache held, if it is the last in sync.
-    /// Legs being rebuilt may have some of that: it is copied to them again, whatever
-    /// it is now. What is still to be acknowledged fails. False if the leg is out.
+    /// A leg that stays may have lost its cache, if it is the last in sync. Legs being rebuilt
+    /// may have some of the lost data: those regions are copied to them again, whatever the
+    /// source holds there now. Requests that are still to be acknowledged fail. False if the
+    /// leg is out.
     fn last_leg_lost_cache(&mut self, leg: usize) -> bool {
         if self.legs[leg].state() != LegState::InSync {
             return false;
@@ -74,7 +80,7 @@ impl Core {
         let Core { regions, membership, requests, .. } = self;
         let Some(regions) = regions else { return true };
         if let Some(membership) = membership {
-            // They were whole; what they were copied from is so no more.
+            // They were whole, but their source no longer is.
             for leg in promoted.iter() {
                 membership.set_state(regions.member(leg), MemberState::Rebuilding);
             }

@@ -29,8 +29,8 @@ impl Core {
         followed
     }
 
-    /// Nothing more is written to the map of a leg that is out. Whether a transaction waited
-    /// for that: it has failed there.
+    /// Nothing more is written to the map of a leg that is out. Returns whether a transaction
+    /// waited for it: that one has failed on this leg.
     fn give_map_up(&mut self, leg: usize) -> bool {
         let Some(journal) = &mut self.legs[leg].journal else { return false };
         let waited = journal.give_up();
@@ -63,8 +63,8 @@ impl Core {
                 journal.flushes(now);
                 self.flush_leg(leg, Who::Map, cause);
             }
-            // Whatever became of it: the first copy is durable. The leg is out if that
-            // failed, unless it is the last; then those who wait for the next commit go on
+            // Whatever became of it, the first copy is durable. If the second one failed, the
+            // leg is out, unless it is the last. Then those who wait for the next commit go on
             // waiting.
             (failed, Stage::Second) => {
                 journal.copied();

@@ -1,15 +1,15 @@
 //! A new member: the disk of a leg that is out takes the leg's slot.
 //!
-//! Place: `readmit.rs` comes here with a leg whose disk is no member of this
-//! mirror, and goes on with it as with one that missed everything. The message `forget`
-//! is here too: a member that is out leaves the records.
+//! Place: `readmit.rs` comes here with a leg whose disk is no member of this mirror.
+//! Afterwards it treats the leg as one that missed everything. The message `forget` is here
+//! too: it strikes a member that is out from the records.
 //!
 //! Rules:
 //!
-//! - What lay in the superblocks' places is wiped durably first. A torn commit
-//!   falls back to the slot before, which must not be that of an earlier mirror.
+//! - What lay in the superblocks' places is wiped durably first. A torn commit falls back to
+//!   the slot before, which must not hold a superblock of an earlier mirror.
 //! - A disk is wiped only when it is durable on all legs in sync that nobody counts on it.
-//!   Else a crash could leave a mirror that waits for what was wiped.
+//!   Otherwise a crash could leave a mirror that waits for what was wiped.
 //! - Its identity is new, so that no page of an earlier life counts. One record names
 //!   the new member and calls it rebuilding; from then on the member that had the slot is
 //!   a stranger (`parts/membership.rs`).
@@ -44,7 +44,7 @@ impl Core {
         Ok(())
     }
 
-    /// Begins the wipes that have waited for a record. Whether any ended or began.
+    /// Begins the wipes that have waited for a record. Returns whether any ended or began.
     pub(in crate::core) fn begin_wipes(&mut self) -> bool {
         let mut followed = false;
         for leg in self.legs.all().iter() {
@@ -107,8 +107,8 @@ impl Core {
         self.check_fit(leg, geometry.ok_or("the mirror does not run")?)
     }
 
-    /// Refuses a leg on which data that lies so would not fit: its device is too small, or
-    /// cut into blocks that are too large.
+    /// Refuses a leg on which data of this geometry would not fit: its device is too small, or
+    /// its blocks are too large.
     pub(super) fn check_fit(&self, leg: usize, geometry: Geometry) -> Result<(), String> {
         let LegFacts { there, name, offset, capacity, block, .. } = &self.facts[leg];
         if !there {
@@ -127,7 +127,7 @@ impl Core {
         let cut = [data_start - Sector(0), length].iter().any(|it| !it.0.is_multiple_of(blocks));
         if cut || *block as usize > UNIT {
             return Err(format!(
-                "`{name}` has blocks of {block} bytes: the mirror's data is not cut so"
+                "`{name}` has blocks of {block} bytes: the mirror's data do not fit such blocks"
             ));
         }
         Ok(())
@@ -137,7 +137,7 @@ impl Core {
     pub(super) fn forget(&mut self, leg: usize) -> Answer {
         self.check_awake()?;
         self.forget_member(leg)?;
-        Ok(format!("leg {leg} is no member any more"))
+        Ok(format!("leg {leg} is no longer a member"))
     }
 
     /// Refuses a change of members while somebody else may have the disks.
@@ -145,8 +145,8 @@ impl Core {
         if self.suspension.suspended { Err(SUSPENDED.into()) } else { Ok(()) }
     }
 
-    /// Refuses a leg that is not out, or still owes requests, and any while nothing
-    /// is to be written.
+    /// Refuses a leg that is not out or still owes requests, and any leg while nothing is to
+    /// be written.
     pub(crate) fn check_idle(&self, leg: usize) -> Result<(), String> {
         let record = &self.legs[leg];
         if !self.runs() || self.membership.is_none() {
@@ -168,8 +168,8 @@ impl Core {
         Ok(())
     }
 
-    /// A leg that is out is going to be read, and perhaps wiped: a suspension waits for
-    /// the end, [`Core::looked_at`].
+    /// A leg that is out is going to be read, and perhaps wiped. A suspension waits for the
+    /// end of that, [`Core::looked_at`].
     pub(crate) fn begin_look(&mut self, leg: usize, force: bool) -> Result<(), String> {
         self.check_idle(leg)?;
         if self.looking.contains(leg) {
@@ -207,7 +207,8 @@ impl Core {
         self.legs[leg].outstanding > 0 || !self.is_recorded(leg)
     }
 
-    /// Between a write and the flush behind it there is nothing to give back.
+    /// Whether no record is between its write and its flush. In between, the leg holds no
+    /// request, but still owes the flush.
     fn is_recorded(&self, leg: usize) -> bool {
         self.legs[leg].journal.as_ref().is_none_or(Journal::is_settled)
             && !self.membership.as_ref().is_some_and(|membership| membership.awaits(leg))

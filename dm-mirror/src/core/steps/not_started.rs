@@ -31,7 +31,7 @@ impl Core {
                     Ok(())
                 }
                 (None, true) => Err("no halves ran apart: there is nothing to choose".into()),
-                (None, false) => Err(alloc::format!("{} is none of the halves", core.call(leg))),
+                (None, false) => Err(alloc::format!("{} is not one of the halves", core.call(leg))),
             }
         })
     }
@@ -45,7 +45,9 @@ impl Core {
         match &self.life {
             Life::Running => return Err("the mirror runs already".into()),
             Life::New(_) | Life::Searching(_) | Life::Opening(_) => {
-                return Err("the mirror is starting: wait for what comes of that".into());
+                return Err(
+                    "the mirror is starting: wait until it runs, or says why it does not".into()
+                );
             }
             Life::Held(not_started) | Life::Refused(not_started) => {
                 word(not_started, &mut said, self)?;

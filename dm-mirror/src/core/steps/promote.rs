@@ -1,18 +1,18 @@
-//! Promotion: a leg that was rebuilt is in sync; and what else becomes true once all legs
-//! in sync durably say so.
+//! Promotion: a leg that was rebuilt becomes in sync. Also here: what else becomes true once
+//! all legs in sync durably say so.
 //!
 //! Place: `resync.rs` asks when there is nothing more to copy. `superblocks.rs` makes the
 //! promotion durable. `settle` asks [`Core::became_durable`] after each event.
 //!
 //! Rules (R15):
 //!
-//! - One leg at a time. It holds the present superblock: so its own record lists in sync
-//!   every member that may complete the promotion after a crash.
+//! - One leg at a time. It holds the present superblock, so its own record lists in sync every
+//!   member that may complete the promotion after a crash.
 //! - It missed nothing, no region is unsettled, and no write is in flight: the range of
 //!   the whole mirror is held. Its own map has the marks of all who are out. No map says
 //!   any more that it missed something. It was flushed after its last write.
-//! - The new generation is durable on every leg in sync first, on the leg itself
-//!   last. Until then it is no survivor, no source, and not the last one left.
+//! - The new generation is durable on every leg in sync first, on the leg itself last. Until
+//!   then the leg is no survivor, no source, and not the last one left.
 
 use core::mem;
 
@@ -29,7 +29,7 @@ use crate::core::{Core, Follow, Life, Promotion};
 use crate::format::{Marks, MemberState};
 
 impl Core {
-    /// The legs that may be promoted. Where maps are all that is missing, has them
+    /// The legs that may be promoted. If only records of maps are missing for that, has them
     /// written.
     pub(super) fn next_promotion(&mut self) -> LegSet {
         let whole = self.legs.rebuilding();
@@ -109,8 +109,8 @@ impl Core {
         self.next_resync_step();
     }
 
-    /// All legs in sync hold what is wanted, and perhaps the others too: what waited for
-    /// that goes on. Whether anything did.
+    /// All legs in sync hold what is wanted, and perhaps the others too. What waited for that
+    /// goes on. Returns whether anything did.
     pub(in crate::core) fn became_durable(&mut self) -> bool {
         if self.pending() || self.membership.is_none() {
             return false;
@@ -168,7 +168,8 @@ impl Core {
         self.legs_to_be_promoted().iter().filter(durable).collect()
     }
 
-    /// The legs whose own superblock says that they are being rebuilt are. Whether any is.
+    /// Legs whose own superblock now calls them rebuilding become so. Returns whether any
+    /// does.
     fn rebuilding_begins(&mut self) -> bool {
         let returning = self.legs_that(|state| state == LegState::Returning);
         let holds = |it: &Membership, leg| it.is_marked(leg) && it.holds(leg);
@@ -212,7 +213,7 @@ impl Core {
         self.tell(News::Started { session, unsettled });
     }
 
-    /// Tells what superblocks have come to say durably. Whether that is news.
+    /// Tells what superblocks have come to say durably. Returns whether that is news.
     fn tell_what_is_durable(&mut self) -> bool {
         let excluded = mem::take(&mut self.untold.excluded);
         if !excluded.is_empty() {

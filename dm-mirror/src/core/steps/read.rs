@@ -1,14 +1,14 @@
 //! Reading: one leg, and on an error the next.
 //!
-//! Place: `waiter.rs` calls [`Core::read`] with the range held shared; the resync reads its
-//! source the same way, holding the range exclusively. What a leg could not read is
+//! Place: `waiter.rs` calls [`Core::read`] with the range held shared. The resync reads its
+//! source the same way, with the range held exclusively. What a leg could not read is
 //! rewritten there afterwards (`scrub.rs`).
 
 use bio::{BufCmd, ErrorKind, Extent, IoError, IoResult, Sector};
 
 use crate::core::event::{Action, Report, Step};
 use crate::core::parts::counts::Cause;
-use crate::core::parts::leg::{Failure, LEGS_MAX, LegSet};
+use crate::core::parts::leg::{Failure, LegSet};
 use crate::core::parts::policy::Readers;
 use crate::core::parts::range::Mode;
 use crate::core::parts::requests::{Origin, ReadTry, Req, Request, What};
@@ -17,8 +17,7 @@ use crate::core::{Core, Follow};
 
 impl Core {
     /// Starts a read, or has it wait until its regions are settled.
-    pub(super) fn enter_read(&mut self, req: Req) -> Follow {
-        let extent = self.requests[req].extent;
+    pub(super) fn enter_read(&mut self, req: Req, extent: Extent) -> Follow {
         if !self.is_unsettled(extent) {
             return self.enter(extent, Mode::Shared, Waiter::Request(req));
         }
@@ -65,6 +64,7 @@ impl Core {
         Some(leg)
     }
 
+    #[inline]
     fn issue_read(&mut self, req: Req, it: ReadTry) {
         self.requests[req].what = What::Read(it);
         self.act(Action::Issue { req, leg: it.leg, step: Step::Read });
@@ -75,7 +75,7 @@ impl Core {
         let Report { mut result, memory, .. } = report;
         self.legs[it.leg].reads_pending -= 1;
         let calm = self.returned(it.leg, BufCmd::Read, report);
-        let extent = self.requests[req].extent;
+        let Request { extent, origin, .. } = self.requests[req];
         if result.is_ok() && !self.in_sync().contains(it.leg) {
             // It went out meanwhile, and may have lost what was acknowledged.
             result = Err(IoError { kind: ErrorKind::Gone, resid: extent.count().bytes() });
@@ -91,21 +91,20 @@ impl Core {
                 return Follow::Perhaps;
             }
         }
-        let whole = self.requests[req].origin == Origin::User;
+        let whole = origin == Origin::User;
         if whole && result.is_err() && self.may_go_by_block(extent, it.bad, memory) {
             self.requests[req].what = What::Blocks;
             self.act(Action::ByBlock { req });
             return Follow::Perhaps;
         }
-        let origin = self.requests[req].origin;
         self.read_over(req, it, result);
         if origin == Origin::Copy || !it.tried.is_empty() { Follow::Perhaps } else { calm }
     }
 
     /// A read ends. Only then are blocks rewritten that a leg could not read.
     fn read_over(&mut self, req: Req, it: ReadTry, result: IoResult) {
-        let extent = self.requests[req].extent;
-        match self.requests[req].origin {
+        let Request { extent, origin, .. } = self.requests[req];
+        match origin {
             Origin::Copy => self.chunk_read(req, result),
             Origin::User | Origin::Block | Origin::Scrub(_) => {
                 self.release_of(req);
@@ -137,8 +136,8 @@ impl Core {
         }
     }
 
-    /// Whether several legs failed a read that has several blocks: perhaps each
-    /// for another one.
+    /// Whether several legs failed a read of several blocks: each may have failed at another
+    /// block.
     fn may_go_by_block(&self, extent: Extent, bad: LegSet, memory: bool) -> bool {
         let several = self.in_sync().and(bad).iter().count() > 1;
         several && extent.count() > self.setup.block && memory
@@ -157,27 +156,20 @@ impl Core {
         let candidates = self.rather_read(candidates);
         match self.source_of_region() {
             Some(leg) if copies && candidates.contains(leg) => Some(leg),
-            _ => self.read_policy.pick(candidates, start, &self.readers()),
+            _ => {
+                let readers = Readers { last: self.last_read, legs: &self.legs };
+                self.read_policy.pick(candidates, start, &readers)
+            }
         }
     }
 
-    fn readers(&self) -> Readers {
-        let mut readers =
-            Readers { last: self.last_read, pending: [0; LEGS_MAX], ends: [Sector(0); LEGS_MAX] };
-        for (leg, record) in self.legs.iter().enumerate() {
-            readers.pending[leg] = record.reads_pending;
-            readers.ends[leg] = record.read_end;
-        }
-        readers
-    }
-
-    /// Those of `legs` that are not written mostly, if there are any.
+    /// Those of `legs` that are not write-mostly, if there are any.
     pub(super) fn rather_read(&self, legs: LegSet) -> LegSet {
         let others = legs.without(self.write_mostly);
         if others.is_empty() { legs } else { others }
     }
 
-    /// The leg of these of which the others get what they hold differently.
+    /// The one of these legs that the others are rewritten from where they differ.
     pub(super) fn source_of(&self, legs: LegSet) -> Option<usize> {
         self.read_policy.source(self.rather_read(legs))
     }

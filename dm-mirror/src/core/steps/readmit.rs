@@ -1,15 +1,15 @@
 //! Taking a leg back that was out.
 //!
-//! Place: the start of a session has legs that return, and a person may add one
-//! to a mirror that runs. From here a leg goes on to `resync.rs`.
+//! Place: the start of a session finds legs that return, and a person may add one to a running
+//! mirror. From here a leg goes on to `resync.rs`.
 //!
 //! Rules:
 //!
 //! - First the maps of all legs in sync durably say what it missed. Then superblocks say
 //!   that it is being rebuilt, its own last. Only then is anything else written to it
 //!   (R15).
-//! - A leg comes back only when it has given back all its earlier requests: none of them
-//!   may land on what is copied (R12).
+//! - A leg comes back only when it has given back all its earlier requests: none of them may
+//!   land on what is copied (R12).
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -31,9 +31,9 @@ use crate::format::{
 };
 
 impl Core {
-    /// Takes back a leg of a mirror that runs, if what it holds allows that. A disk
-    /// without a superblock becomes a new member, and by `force` any other too. The
-    /// answer is that it is being looked at; events and status tell the rest.
+    /// Takes back a leg of a running mirror, if what it holds allows that. A disk without a
+    /// superblock becomes a new member; with `force`, any other disk too. The answer says that
+    /// the leg is being looked at; events and status tell the rest.
     pub(super) fn add(&mut self, leg: usize, force: bool) -> Answer {
         self.check_room(leg)?;
         self.begin_look(leg, force)?;
@@ -72,8 +72,7 @@ impl Core {
         }
     }
 
-    /// The look at a leg that is out is over: what a person asked for could be begun,
-    /// or not.
+    /// The look at a leg that is out is over: what a person asked for could be begun, or not.
     pub(super) fn looked_at(&mut self, leg: usize, outcome: Result<(), String>) {
         let called_off = self.called_off.contains(leg);
         self.looking.remove(leg);
@@ -92,8 +91,8 @@ impl Core {
         });
     }
 
-    /// Looks at the legs that a person wanted back before the mirror was suspended.
-    /// Whether there were any.
+    /// Looks at the legs that a person wanted back before the mirror was suspended. Returns
+    /// whether there were any.
     pub(in crate::core) fn look_at_those_put_off(&mut self) -> bool {
         if !self.runs() || self.suspension.suspended || self.put_off.is_empty() {
             return false;
@@ -107,7 +106,7 @@ impl Core {
         true
     }
 
-    /// Takes legs that return a step further. Whether that was possible.
+    /// Takes legs that return a step further. Returns whether that was possible.
     pub(in crate::core) fn take_back(&mut self) -> bool {
         if !self.runs() || self.suspension.suspended {
             return false;
@@ -116,8 +115,8 @@ impl Core {
         returning.iter().fold(false, |news, leg| news | self.mark_rebuilding(leg))
     }
 
-    /// Has superblocks say that a leg is being rebuilt, once the maps of all legs
-    /// in sync say what it missed; else has these recorded first. Whether that is news.
+    /// Has superblocks say that a leg is being rebuilt, once the maps of all legs in sync say
+    /// what it missed. Until they do, has the maps recorded. Returns whether that is news.
     fn mark_rebuilding(&mut self, leg: usize) -> bool {
         let in_sync = self.in_sync();
         let Core { regions, membership, legs, .. } = self;
@@ -142,8 +141,8 @@ impl Core {
         news
     }
 
-    /// What a leg holds that was out, in a mirror that runs: asks `assemble` as if
-    /// the legs in sync had just been found.
+    /// Judges what a leg holds that was out of a running mirror: asks `assemble` as if the
+    /// legs in sync had just been found.
     fn take_back_found(
         &mut self,
         leg: usize,

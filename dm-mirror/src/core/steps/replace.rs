@@ -1,13 +1,13 @@
 //! Replacing a member that serves: the new one is rebuilt beside it.
 //!
-//! Place: a person asks. The new leg goes the way of every leg that is added, and
+//! Place: a person asks for it. The new leg goes the way of every leg that is added.
 //! `promote.rs` comes here when superblocks have become durable.
 //!
 //! Rules:
 //!
-//! - The old leg stays in sync, and the data as redundant as they were, until the
-//!   promotion of the new one is durable everywhere. Then the old one is excluded,
-//!   and when that is durable on all who are left, forgotten.
+//! - The old leg stays in sync, and the data as redundant as they were, until the promotion of
+//!   the new one is durable everywhere. Then the old one is excluded, and when that is durable
+//!   on all the other legs, forgotten.
 //! - Nothing on disk says that a member is to be replaced: a crash leaves one
 //!   member more, and a person repeats the request or forgets one.
 //! - If the new leg goes out, the replacement is off, and the old leg stays.
@@ -46,7 +46,7 @@ impl Core {
             LegState::Rebuilding | LegState::Returning => {
                 Err(format!("leg {old} is not in sync yet; fail it, and add a disk in its place"))
             }
-            // Else it would take the other's place at once, whatever `add` says then.
+            // Otherwise it would take the other's place at once, whatever `add` says then.
             LegState::InSync | LegState::Failed(_) if !self.legs[new].is_out() => {
                 Err(format!("leg {new} is not out"))
             }
@@ -79,7 +79,7 @@ impl Core {
         }
     }
 
-    /// A replacement that was taken over, and whose new leg this session has not.
+    /// Takes a replacement that was taken over, but whose new leg this session does not have.
     pub(crate) fn take_lost_replacement(&mut self) -> Option<Replacement> {
         let Core { legs, put_off, .. } = self;
         self.replacement.take_if(|it| match *it {
@@ -88,8 +88,8 @@ impl Core {
         })
     }
 
-    /// All legs in sync hold what is wanted: goes on with a replacement, if its new leg
-    /// is one of them. Whether that was possible.
+    /// All legs in sync hold what is wanted: goes on with a replacement, if its new leg is one
+    /// of them. Returns whether that was possible.
     pub(super) fn go_on_replacing(&mut self) -> bool {
         match self.replacement {
             Some(Replacement::Rebuilding { old, new })

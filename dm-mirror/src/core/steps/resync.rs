@@ -1,16 +1,16 @@
 //! Resync: makes legs equal where they may differ, and gives a leg that is being
 //! rebuilt what it missed.
 //!
-//! Place: begins as soon as there is something to copy, and is carried on by alarms; one
-//! chunk in flight. `promote.rs` follows when a leg has missed nothing.
+//! Place: begins as soon as there is something to copy, and is carried on by alarms, with one
+//! chunk in flight. `promote.rs` follows when a leg lacks nothing any more.
 //!
 //! Rules:
 //!
 //! - A copy is a write: it is a group, holds the range of its chunk, has an intent on each
 //!   leg that it goes to, and a leg that fails it is out.
-//! - A region counts as copied only after a flush of all legs that is issued when its last
-//!   chunk was written (R6). What is answered from the region is durable on every leg in
-//!   sync then.
+//! - A region counts as copied only after a flush of all legs that is issued once its last
+//!   chunk was written (R6). Then what is answered from the region is durable on every leg in
+//!   sync.
 //! - An unsettled region answers no read before that, and none while an
 //!   exclusion is on its way to the superblocks (R7). A read that waits moves its
 //!   regions to the front. Any leg in sync may be the source, since nothing was
@@ -169,7 +169,7 @@ impl Core {
 
     /// Whether some region that an extent touches is unsettled.
     pub(super) fn is_unsettled(&self, extent: Extent) -> bool {
-        let unsettled = |regions: &Regions| regions.unsettled_in(extent).next().is_some();
+        let unsettled = |regions: &Regions| regions.unsettled_in(extent).is_some();
         self.regions.as_ref().is_some_and(unsettled)
     }
 
@@ -183,8 +183,8 @@ impl Core {
         (*next > self.extent_of(*region).start()).then_some(self.resync.source)
     }
 
-    /// The next region, in a circle, where something is to be copied. The intent to
-    /// write there, if it has to be recorded, is one for those that follow too.
+    /// The next region, in a circle, where something is to be copied. If the intent to write
+    /// there has to be recorded, one record serves the regions that follow too.
     fn next_region(&mut self) -> Option<Region> {
         let regions = self.regions.as_ref()?;
         let rebuilding = self.legs.rebuilding();
@@ -210,8 +210,8 @@ impl Core {
         Some(found)
     }
 
-    /// The legs that a region is to be copied to, the source among them where
-    /// all legs in sync are.
+    /// The legs that a region is to be copied to. If that is all legs in sync, the source is
+    /// among them.
     fn targets(&self, region: Region) -> LegSet {
         let Some(regions) = &self.regions else { return LegSet::EMPTY };
         let rebuilding = self.legs.rebuilding();
@@ -243,7 +243,7 @@ impl Core {
         }
     }
 
-    /// The legs in `flushed` were flushed behind the regions that were copied. Gives the
+    /// The legs in `flushed` were flushed behind the regions that were copied. Returns the
     /// reads that may begin.
     fn regions_flushed(&mut self, flushed: LegSet) -> Vec<Req> {
         if self.pending() {
@@ -266,17 +266,16 @@ impl Core {
             }
             cleaner.changed(region);
         }
-        let waits = |(_, extent): &(Req, Extent)| regions.unsettled_in(*extent).next().is_some();
+        let waits = |(_, extent): &(Req, Extent)| regions.unsettled_in(*extent).is_some();
         let (wait, go): (Vec<_>, Vec<_>) =
             mem::take(&mut resync.readers).into_iter().partition(waits);
         resync.readers = wait;
         go.into_iter().map(|(req, _)| req).collect()
     }
 
-    /// A chunk could be read from no leg in sync: block by block, then. A block
-    /// that nobody can read stays as it is on legs in sync, where it answers with
-    /// an error; a leg being rebuilt would be left with something else there, and
-    /// is out.
+    /// A chunk could be read from no leg in sync, so it is read block by block. A block that
+    /// nobody can read stays as it is on legs in sync, and answers with an error. A leg being
+    /// rebuilt would keep something else there, so it is out.
     fn chunk_unreadable(&mut self, extent: Extent, error: IoError) {
         if extent.count() > self.setup.block {
             if let Some(current) = &mut self.resync.current {
@@ -293,9 +292,8 @@ impl Core {
         self.next_resync_step();
     }
 
-    /// A chunk was written to the legs that wanted it, or they are out. If it
-    /// was not, because the last leg cannot record what happened, it is tried
-    /// again later.
+    /// A chunk was written to the legs that wanted it, or they are out. If the last leg could
+    /// not record what happened, it was not written, and is tried again later.
     pub(super) fn chunk_copied(&mut self, extent: Extent, reached: LegSet, result: IoResult) {
         match result {
             Ok(()) => {
@@ -312,7 +310,8 @@ impl Core {
         let go = self.regions_flushed(flushed);
         self.tell_settled();
         for req in go {
-            let _ = self.enter_read(req);
+            let extent = self.requests[req].extent;
+            let _ = self.enter_read(req, extent);
         }
         let first = self.in_sync().iter().next().expect("one leg is always in sync");
         match error {

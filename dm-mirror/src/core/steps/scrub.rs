@@ -1,18 +1,18 @@
 //! Scrub: looks at what each leg holds, rewrites what is wrong, reads it again.
 //!
-//! Place: reads that failed on a leg leave a repair, `check.rs` has the walk over the
-//! whole mirror; both are taken from here step by step, by alarms, one chunk in flight.
+//! Place: reads that failed on a leg leave a repair behind; `check.rs` walks over the whole
+//! mirror. Both are carried on here, step by step, by alarms, with one chunk in flight.
 //!
 //! Rules:
 //!
-//! - The chunk's range is held from the first read until what was rewritten was read
-//!   again: no write is ever seen half done, and none is undone. A check holds it shared,
-//!   so that users may read meanwhile; whoever rewrites holds it exclusively.
+//! - The chunk's range is held from the first read until the rewritten data were read again.
+//!   So no write is seen half done, and none is undone. A check holds it shared, so that users
+//!   may read meanwhile; a rewrite holds it exclusively.
 //! - A rewrite is a write: a group, with an intent on each leg that it goes to (R1).
-//! - Data are taken from a leg in sync, and rewritten on legs in sync, where no
-//!   region is unsettled (R13). The resync has the rest.
-//! - What was rewritten is read again. A leg that cannot, or gives something else,
-//!   has one error more.
+//! - Data come from a leg in sync, and go to legs in sync, where no region is unsettled (R13).
+//!   The resync does the rest.
+//! - What was rewritten is read again. A leg that cannot read it, or gives something else, has
+//!   one error more.
 //! - Nobody waits for a repair: the user's read was answered.
 //! - A suspend waits for the chunk in flight; nothing more begins. Repairs go on
 //!   after a resume, a check does not.

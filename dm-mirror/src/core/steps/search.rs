@@ -4,9 +4,9 @@
 //! read (`io/search.rs`). This file knows which legs have not been read, and goes on when
 //! all have.
 //!
-//! Rule: a leg is flushed before it is read, so that all that is found is durable. The
-//! machine may have gone down and left the disks their power. Then a superblock that is
-//! only in a cache would be believed, the next one would go over the slot before, and a
+//! Rule: a leg is flushed before it is read, so that all that is found is durable. The machine
+//! may have gone down and left the disks their power. Without the flush, a superblock that is
+//! only in a cache would be believed, the next one would overwrite the slot before, and a
 //! power cut could take both.
 
 use alloc::boxed::Box;

@@ -1,8 +1,8 @@
 //! The start of a session: finds the members, and goes on from what they say.
 //!
-//! Place: [`Target::resume`](dm::Target::resume) starts it, and so does a person who says
-//! to start without a member, or which half to keep. `assemble` decides.
-//! `parts/not_started.rs` describes a mirror that was not started.
+//! Place: [`Target::resume`](dm::Target::resume) starts it. So does a person who says to start
+//! without a member, or which half to keep. `assemble` decides. `parts/not_started.rs`
+//! describes a mirror that was not started.
 //!
 //! Rules:
 //!
@@ -66,8 +66,8 @@ impl Core {
         }
         match self.decide(found) {
             Ok((plan, agreed)) => {
-                // Another start must not use the word for what this one did not need it for:
-                // by then a member that is here now may have excluded the others.
+                // The word is good only for what this start needed it for. By the next start,
+                // a member that is here now may have excluded the others.
                 self.consent.degraded = agreed;
                 self.life = Life::Opening(waiting);
                 self.apply(&plan, found);
@@ -128,7 +128,8 @@ impl Core {
         self.check(plan).map_err(refused)?;
         let leads = |leg: usize| plan.roles.contains(&Role::InSync { device: leg });
         if agreed.is_none() && !self.legs.all().without(self.by_hand).iter().any(leads) {
-            let why = "only what a person took out can be gone by now; it is tried again, and a device that is made anew goes by that";
+            let why = "a person took out every leg that it could start from; it is tried again by \
+                       itself; to start from these legs, remove the device and create it anew";
             return Err(Life::Held(NotStarted::failed(why.into())));
         }
         Ok((plan.clone(), agreed))
@@ -153,7 +154,7 @@ impl Core {
 
     /// The mirror is held or refused; a person is told why, and what waited for it fails.
     fn is_not_started(&mut self, life: Life, waiting: Vec<Req>) {
-        // The word was for an offer that does not hold; that for a half does.
+        // A word for an offer that does not hold is void; a word for a half stays.
         if !matches!(&life, Life::Held(it) if it.has_failed()) {
             self.consent.degraded = None;
         }
@@ -167,8 +168,8 @@ impl Core {
         }
     }
 
-    /// The first superblocks could not be written, if that is what they were: the session
-    /// is over before it began, with all that belongs to it. It is tried again by itself.
+    /// If what failed to be written are the session's first superblocks, the session is over
+    /// before it began, with all that belongs to it. The start is tried again by itself.
     pub(super) fn start_has_failed(&mut self, error: IoError) {
         if !matches!(self.life, Life::Opening(_)) {
             return;
@@ -239,7 +240,7 @@ impl Core {
                 continue;
             };
             let Some((found, _)) = member(leg) else { continue };
-            // Else it is a stranger in the member's place.
+            // Otherwise it is a stranger in the member's place.
             if plan.newest.entry_of(&found.superblock).is_some() {
                 if matches!(plan.role(id), Role::KeptOut { .. }) {
                     membership.found(leg, found, found.superblock.incarnation);
@@ -270,9 +271,9 @@ impl Core {
     }
 }
 
-/// The member that each leg holds, and the legs of which that is not known. A leg that
-/// holds none has the place of one that is not there, of the same number if possible; or
-/// else a free place.
+/// The member that each leg holds, and the legs of which that is not known. A leg that holds
+/// none gets the place of a member that is not there, of the same number if possible;
+/// otherwise a free place.
 fn members_of_legs(plan: &Plan, legs: usize) -> ([MemberId; LEGS_MAX], LegSet) {
     let mut ids = [None; LEGS_MAX];
     for id in MemberId::all() {

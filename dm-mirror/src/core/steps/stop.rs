@@ -1,20 +1,20 @@
 //! Suspending the mirror: when nothing is on its way any more.
 //!
-//! Place: [`Target::suspend`](dm::Target::suspend) comes here. First background work ends
-//! with what it has in flight; then everything is left clean that can be, and superblocks
-//! come to say so.
+//! Place: [`Target::suspend`](dm::Target::suspend) comes here. First background work ends with
+//! what it has in flight. Then everything that can be clean becomes clean, and superblocks
+//! record that.
 //!
 //! Rules:
 //!
 //! - Whoever suspends the mirror may give its disks to somebody else. So a suspension waits
-//!   for every request of the mirror's own, on legs that are out too, and for the searches
+//!   for every request of the mirror's own, even on legs that are out, and for the searches
 //!   that `add` began. Nothing is written once it is over (`Suspension::still`).
 //! - It ends in every life. A mirror that is held or refused has nothing to stop. A search
 //!   for a start is dropped. A session whose first superblocks are on their way begins, and
 //!   is stopped then.
 //! - What a person said is to outlive the stop. So superblocks that the last leg could not
-//!   write are written once more: it may have lost its cache between the write and the
-//!   flush, and hold them the next time. Then the stop is given up, and people are told.
+//!   write are written once more: it may have lost its cache between the write and the flush,
+//!   and keep them the next time. Then the stop gives up, and people are told.
 
 use crate::core::event::Action;
 use crate::core::parts::cleaner::StopStage;
@@ -56,7 +56,7 @@ impl Core {
         }
     }
 
-    /// Takes a stop further, if one is on its way. Whether that was possible.
+    /// Takes a stop further, if one is on its way. Returns whether that was possible.
     pub(in crate::core) fn check_stop(&mut self) -> bool {
         match self.suspension.stop {
             None | Some(StopStage::Flush) => return false,
@@ -114,8 +114,8 @@ impl Core {
         })
     }
 
-    /// Whether no leg has a request of the mirror's, one that is out included, and no
-    /// record is between its write and its flush.
+    /// Whether no leg, even one that is out, has a request of the mirror's, and no record is
+    /// between its write and its flush.
     fn nothing_in_flight(&self) -> bool {
         let idle = |leg: &LegRecord| {
             leg.outstanding == 0 && leg.journal.as_ref().is_none_or(Journal::is_settled)

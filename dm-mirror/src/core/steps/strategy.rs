@@ -4,12 +4,13 @@ use bio::{BufCmd, ErrorKind, Extent, IoError, IoResult};
 
 use crate::core::event::Action;
 use crate::core::parts::range::Mode;
-use crate::core::parts::requests::{Origin, Req, What};
+use crate::core::parts::requests::{Origin, Req, Request, What};
 use crate::core::parts::waiter::Waiter;
 use crate::core::{Core, Follow, Life};
 
 impl Core {
     /// A user's request came. Its name is the one that was said to be the next.
+    #[inline(never)]
     pub(in crate::core) fn asked(&mut self, req: Req, cmd: BufCmd, extent: Extent) -> Follow {
         let named = self.requests.add(cmd, extent, Origin::User);
         assert_eq!(named, req, "the hands keep its bio under its name");
@@ -18,6 +19,7 @@ impl Core {
     }
 
     /// Takes over a request that came now, or that waited for the start.
+    #[inline]
     pub(super) fn strategy(&mut self, req: Req) -> Follow {
         self.pace.asked();
         match &mut self.life {
@@ -32,9 +34,9 @@ impl Core {
             }
             Life::Held(_) | Life::Refused(_) => return self.fail_request(req, ErrorKind::Gone),
         }
-        let extent = self.requests[req].extent;
-        match self.requests[req].cmd {
-            BufCmd::Read => self.enter_read(req),
+        let Request { cmd, extent, .. } = self.requests[req];
+        match cmd {
+            BufCmd::Read => self.enter_read(req, extent),
             BufCmd::Write { .. } | BufCmd::FreeBlks => {
                 self.enter(extent, Mode::Exclusive, Waiter::Request(req))
             }
@@ -54,6 +56,7 @@ impl Core {
     }
 
     /// A user's request ends.
+    #[inline]
     pub(super) fn complete(&mut self, req: Req, result: IoResult) {
         self.requests[req].what = What::Over;
         self.act(Action::Complete { req, result });

@@ -1,5 +1,5 @@
-//! The commits of superblocks, on their way: to all legs in sync, then to those that are
-//! being rebuilt, and for all of them to the other slots.
+//! The commits of superblocks: to all legs in sync, then to those that are being rebuilt, and
+//! for all of them to the other slots.
 //!
 //! Place: [`Core::record_superblocks`] issues what
 //! [`Membership`] wants written.
@@ -48,8 +48,8 @@ impl Core {
         membership.is_half_done() || !self.in_sync().iter().all(|leg| membership.holds(leg))
     }
 
-    /// All hold what is to be committed twice, and those that lost were told: they are to
-    /// have seen that.
+    /// All hold the first commit of two, and those that lost were told: the second commit is
+    /// to record that.
     pub(in crate::core) fn second_round(&mut self) -> bool {
         let legs = self.writable();
         if let Some(membership) = &mut self.membership
@@ -130,9 +130,8 @@ impl Core {
         }
     }
 
-    /// A commit has ended on all its legs. Those that failed go out together, so
-    /// that no other commit begins before it is known whether one is left that
-    /// can be written.
+    /// A commit has ended on all its legs. Those that failed go out together: no other commit
+    /// begins before it is known whether a leg is left that can be written.
     fn commit_over(&mut self, failed: &LegErrors) {
         let mut stuck = None;
         for &(leg, error) in failed {
@@ -154,17 +153,17 @@ impl Core {
         self.write_superblocks(&copies.unwrap_or_default(), Cause::Copies);
     }
 
-    /// The superblocks of a commit stand twice, but for `failed`. These legs go out, unless
-    /// one is the last: that has what counts, and writes the other slot again with the next.
+    /// The superblocks of a commit stand twice, but for `failed`. These legs go out. The last
+    /// leg stays: it holds what counts, and writes the other slot again with the next commit.
     fn superblocks_stand_twice(&mut self, failed: &LegErrors) {
         for &(leg, error) in failed {
             self.fail_leg(leg, Failure::Metadata(error.kind));
         }
     }
 
-    /// The last leg could not write its superblock: what waited for it fails. A stop that
-    /// is on its way cannot be recorded; a session that has not begun is over; a promotion
-    /// is off, for now.
+    /// The last leg could not write its superblock, and what waited for it fails. A stop on
+    /// its way cannot be recorded; a session that has not begun is over; a promotion is off,
+    /// for now.
     fn commit_failed(&mut self, error: IoError) {
         let membership = self.membership.as_mut().expect("a commit belongs to some");
         let parked = mem::take(&mut membership.parked);

@@ -23,11 +23,13 @@ impl Core {
         self.enter(whole, Mode::Exclusive, waiter)
     }
 
+    #[inline]
     fn begin(&mut self, ticket: Ticket, waiter: Waiter) -> Follow {
         match waiter {
             Waiter::Request(req) => {
-                self.requests[req].ticket = Some(ticket);
-                match self.requests[req].cmd {
+                let request = &mut self.requests[req];
+                request.ticket = Some(ticket);
+                match request.cmd {
                     BufCmd::Read => self.read(req),
                     BufCmd::Write { .. } | BufCmd::FreeBlks | BufCmd::Flush => {
                         self.start_group(req)
@@ -41,6 +43,7 @@ impl Core {
     }
 
     /// Gives the range of a request back, if it has one.
+    #[inline]
     pub(super) fn release_of(&mut self, req: Req) {
         if let Some(ticket) = self.requests[req].ticket.take() {
             self.ranges.release(ticket);
@@ -48,7 +51,12 @@ impl Core {
     }
 
     /// Starts all whose range has become free.
+    #[inline]
     pub(in crate::core) fn grant(&mut self) -> Follow {
+        if self.ranges.nobody_is_ready() { Follow::Nothing } else { self.grant_all() }
+    }
+
+    fn grant_all(&mut self) -> Follow {
         let mut follow = Follow::Nothing;
         while let Some((ticket, waiter)) = self.ranges.grant() {
             follow = follow.or(self.begin(ticket, waiter));

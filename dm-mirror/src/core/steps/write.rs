@@ -1,9 +1,9 @@
 //! Writing, flushing, discarding: a group of transactions, one for each leg.
 //!
-//! Place: `waiter.rs` calls [`Core::start_group`] once the range is held. The resync's
-//! copies and the scrub's rewrites are groups like any other. From top to bottom: a group
-//! begins. [`Core::advance`] takes each transaction from state to state. The last leg that
-//! reports has the group settled, and only then is the original bio done (R3).
+//! Place: `waiter.rs` calls [`Core::start_group`] once the range is held. The resync's copies
+//! and the scrub's rewrites are groups like any other. From top to bottom: a group begins.
+//! [`Core::advance`] takes each transaction from state to state. When the last leg has
+//! reported, the group is settled, and only then is the original bio done (R3).
 //!
 //! ```text
 //! START ─▶ JOURNAL_FLUSH ─▶ DATA_WRITE ─▶ DATA_FLUSH ─▶ (SUPER_WRITE ─▶ SUPER_FLUSH)
@@ -28,7 +28,7 @@ use crate::core::parts::journal::Waiting;
 use crate::core::parts::leg::{Failure, LegSet};
 use crate::core::parts::legs::LOST;
 use crate::core::parts::region::Moment;
-use crate::core::parts::requests::{LegErrors, Origin, Req, Request, TxState, What, WriteGroup};
+use crate::core::parts::requests::{Origin, Req, Request, TxState, What, WriteGroup};
 use crate::core::{Core, Follow};
 
 impl Core {
@@ -41,8 +41,8 @@ impl Core {
         legs.iter().fold(follow, |follow, leg| follow.or(self.advance(req, leg)))
     }
 
-    /// A group begins: which legs it goes to. Something follows if it is the first that
-    /// writes to a region: the cleaner is to look after that.
+    /// A group begins. Returns the legs that it goes to. Something follows if it is the first
+    /// to write to a region: the cleaner looks after that.
     fn begin_group(&mut self, req: Req) -> (LegSet, Follow) {
         let Request { cmd, extent, origin, .. } = self.requests[req];
         let began = self.tick();
@@ -144,31 +144,27 @@ impl Core {
         if last { follow.or(self.settle_group(req)) } else { follow }
     }
 
-    /// Decides a group whose legs have all reported. Unless an exclusion is on its way to
-    /// the superblocks, the range goes back in the same moment, so that no read can see a
-    /// leg in between; else the group is parked.
+    /// Decides a group whose legs have all reported. If no exclusion is on its way to the
+    /// superblocks, the range is released in the same moment, so that no read can see a leg in
+    /// between. Otherwise the group is parked.
     ///
-    /// It succeeded if an in-sync leg has it, and kept its cache since the group
-    /// began: it may have reported before it lost that. An in-sync leg that failed,
-    /// beside one that has it, is out: it may have been the last one when it
-    /// reported. If none has it, what reached a leg being rebuilt must be
-    /// copied again.
+    /// It succeeded if an in-sync leg has it, and kept its cache since the group began: the
+    /// leg may have reported before it lost that. If one in-sync leg has it, an in-sync leg
+    /// that failed goes out: it may have been the last one when it reported. If none has it,
+    /// what reached a leg being rebuilt is copied again.
     fn settle_group(&mut self, req: Req) -> Follow {
         let request = &mut self.requests[req];
         let (cmd, extent, origin) = (request.cmd, request.extent, request.origin);
         let group = request.group();
         let (began, reached) = (group.began, group.reached);
-        let failed = mem::take(&mut group.failed);
+        let failed: LegSet = group.failed.iter().map(|(leg, _)| *leg).collect();
         let holders = match origin {
             Origin::User | Origin::Block => self.legs.kept_since(reached, began),
-            // Its source has it; that is in sync, or this copy is of no use.
-            Origin::Copy | Origin::Scrub(_) => {
-                let failed: LegSet = failed.iter().map(|(leg, _)| *leg).collect();
-                self.in_sync().without(failed)
-            }
+            // Its source has it. If the source is no longer in sync, this copy is of no use.
+            Origin::Copy | Origin::Scrub(_) => self.in_sync().without(failed),
         };
         let plain = failed.is_empty() && !self.in_sync().and(holders).is_empty();
-        let mut result = if plain { Ok(()) } else { self.outcome(cmd, extent, holders, &failed) };
+        let mut result = if plain { Ok(()) } else { self.outcome(req, holders) };
         if cmd == BufCmd::Flush {
             result = result.and(self.loss.tell(began));
         }
@@ -188,13 +184,10 @@ impl Core {
     }
 
     /// What has come of a group, see [`Core::settle_group`].
-    fn outcome(
-        &mut self,
-        cmd: BufCmd,
-        extent: Extent,
-        holders: LegSet,
-        failed: &LegErrors,
-    ) -> IoResult {
+    fn outcome(&mut self, req: Req, holders: LegSet) -> IoResult {
+        let request = &mut self.requests[req];
+        let (cmd, extent) = (request.cmd, request.extent);
+        let failed = &mem::take(&mut request.group().failed);
         let result = if self.in_sync().and(holders).is_empty() {
             self.copy_again(extent);
             failed.first().map_or(LOST, |&(_, error)| Err(error))
@@ -216,9 +209,10 @@ impl Core {
 
     /// A group ends, parked before or not: frees its range, and ends what it was for.
     pub(super) fn end_group(&mut self, req: Req) {
-        let group = self.requests.group(req);
+        let request = &mut self.requests[req];
+        let (origin, group) = (request.origin, request.group());
         let (began, reached, result) = (group.began, group.reached, group.result);
-        match self.requests[req].origin {
+        match origin {
             Origin::User | Origin::Block => {
                 self.release_of(req);
                 self.deliver(req, began, result);
@@ -233,10 +227,10 @@ impl Core {
         }
     }
 
-    /// The user's request ends, which `began` then. If it failed nothing of it counts as
+    /// The user's request ends, which `began` then. If it failed, nothing of it counts as
     /// done, whatever some leg did.
     fn deliver(&mut self, req: Req, began: Moment, result: IoResult) {
-        if self.requests[req].cmd == BufCmd::Flush && result.is_err() {
+        if result.is_err() && self.requests[req].cmd == BufCmd::Flush {
             let now = self.tick();
             self.loss.told(began, now);
         }
@@ -246,8 +240,8 @@ impl Core {
         }
     }
 
-    /// Legs being rebuilt may have got something of `extent` that no in-sync
-    /// leg has: what they had there counts for nothing.
+    /// Legs being rebuilt may have got something of `extent` that no in-sync leg has. What
+    /// they have there counts for nothing.
     fn copy_again(&mut self, extent: Extent) {
         let rebuilding = self.legs.rebuilding();
         let Some(regions) = &mut self.regions else { return };

@@ -12,7 +12,7 @@ pub(super) struct Candidate<'a> {
     /// Which of the devices given it is.
     pub(super) device: usize,
     pub(super) member: &'a Member,
-    /// A member that is evidence saw more of it than it shows.
+    /// A member that is evidence saw more of this one than it shows.
     pub(super) rolled_back: bool,
     /// It may have had a newer superblock, and nobody here shows what that said.
     pub(super) in_doubt: bool,
@@ -36,7 +36,7 @@ impl<'a> Candidate<'a> {
         self.superblock().generation
     }
 
-    /// Whether what it says counts: a half-rebuilt member has a mixture.
+    /// Whether its word counts: a half-rebuilt member has a mixture.
     pub(super) fn is_evidence(self) -> bool {
         self.own().state == MemberState::InSync
     }
@@ -46,9 +46,9 @@ impl<'a> Candidate<'a> {
         self.superblock().entry_of(other.superblock())
     }
 
-    /// Whether both once were of one mirror at one time: they remember a generation in
-    /// common, or it had so many since that it has forgotten, and knows that the other one
-    /// is out.
+    /// Whether both were once members of one mirror at the same time: they remember a
+    /// generation in common. Or this one had so many generations since that it has forgotten,
+    /// and knows that the other one is out.
     pub(super) fn has_a_past_in_common(self, other: Candidate<'_>) -> bool {
         let (mine, its) = (self.superblock(), other.superblock());
         let knows =
@@ -62,26 +62,27 @@ impl<'a> Candidate<'a> {
         self.superblock().history.is_full() && out
     }
 
-    /// Whether the other one's generation led to its own, as far as it remembers.
-    /// A base is only that of its member: what another one of that generation did
-    /// since is not known.
+    /// Whether the other one's generation led to its own, as far as it remembers. A base
+    /// belongs to its member alone: what another member of that generation did since is not
+    /// known.
     pub(super) fn remembers(self, other: Candidate<'_>) -> bool {
         let generation = other.generation();
         let base = self.entry_of(other).is_some_and(|entry| entry.base == generation);
         !generation.is_nil() && (base || self.superblock().history.contains(&generation))
     }
 
-    /// Whether it was told of a commit of the other one that this does not show.
+    /// Whether it saw a commit of the other one that the other does not show.
     pub(super) fn saw_more_of(self, other: Candidate<'_>) -> bool {
         self.entry_of(other).is_some_and(|entry| entry.seen > other.superblock().seq)
     }
 
-    /// Whether it shows all that the other one's superblock said that may be lost: at most
-    /// the last commit is, and superblocks go to all members in sync at once. So a later
+    /// Whether it shows what the other one's superblock said that may be lost. At most the
+    /// last commit is lost, and superblocks go to all members in sync at once. So a later
     /// record that lists the other in sync is of that commit, or of one that followed it.
     ///
-    /// A later record that calls the other one failed was written beside it: what may be
-    /// lost is the commit that failed. One that knows it no more has given its place away.
+    /// A later record that calls the other one failed was written beside it: the commit that
+    /// failed is what may be lost. A later record that no longer knows the other has given its
+    /// place away.
     pub(super) fn shows_what_is_lost_of(self, other: Candidate<'_>) -> bool {
         let followed = self.generation() != other.generation() && self.remembers(other);
         let shows = self.entry_of(other).map_or(followed, |entry| match entry.state {

@@ -27,9 +27,9 @@ struct Decision<'a> {
     added: Option<MemberId>,
 }
 
-/// Gives each member its role. Where each of those called in sync missed something by the
-/// map of another, the device that a person `keep`s is. The member that a person `added`
-/// comes back whatever it was out for.
+/// Gives each member its role. If every member called in sync missed something by the map of
+/// another, the device that a person `keep`s is the one in sync. The member that a person
+/// `added` comes back whatever it was out for.
 pub(super) fn decide(
     present: &[Candidate<'_>],
     elected: Elected<'_>,
@@ -100,12 +100,12 @@ impl<'a> Decision<'a> {
     /// Whether it has everything that the newest has.
     ///
     /// An ancestor that the newest record still lists in sync is a commit that was
-    /// interrupted: had anything been acknowledged since, this member would have
-    /// the commit too, or be out. If it calls itself rebuilding, the commit was its
-    /// promotion, before which it was complete and flushed; by its own record from
-    /// the newest, or it was rebuilt since by others, in a generation that a person
-    /// decided against. It cannot do so in the newest generation: no promotion and
-    /// no exclusion is without a new one.
+    /// interrupted: had anything been acknowledged since, this member would have the commit
+    /// too, or be out. If it calls itself rebuilding, there are two cases. By its own record
+    /// it was rebuilt from the newest: then the commit was its promotion, and it was complete
+    /// and flushed before that. Or others rebuilt it since, in a generation that a person
+    /// decided against. In the newest generation it cannot call itself rebuilding: each
+    /// promotion and each exclusion has a new one.
     fn is_listed(&self, it: Candidate<'_>) -> bool {
         if it.device == self.newest.device {
             return true;
@@ -146,8 +146,8 @@ impl<'a> Decision<'a> {
 
     /// What it needs that is not in sync.
     ///
-    /// A member of a generation that the newest record does not remember is traced
-    /// by its map all the same if it is evidence and had a past with it: it lost an
+    /// A member may be of a generation that the newest record does not remember. Its map
+    /// traces it all the same if it is evidence and had a past with the newest: it lost an
     /// election.
     fn missed(&self, it: Candidate<'_>, entry: &MemberEntry) -> Missed {
         let same = it.generation() == self.record().generation;
@@ -174,12 +174,12 @@ impl<'a> Decision<'a> {
 
     /// Whether this member may have what nobody else has.
     ///
-    /// One that is there and is evidence has not: it had written nothing when it
-    /// lost the election, or a person decided against it. One that shows less than
-    /// it did may have gone on before, excluded the newest, and left what it had to
-    /// a member that is not there.
+    /// A member that is there and is evidence does not: it had written nothing when it lost
+    /// the election, or a person decided against it. A member that shows less than it did may
+    /// have gone on before, excluded the newest, and left its data to a member that is not
+    /// there.
     fn holds(&self, id: MemberId) -> bool {
-        // What may be lost of the newest record may have called it in sync.
+        // The part of the newest record that may be lost may have called it in sync.
         let listed = |entry: &MemberEntry| {
             entry.state == MemberState::InSync
                 || (self.newest.in_doubt && self.member(id).is_none())

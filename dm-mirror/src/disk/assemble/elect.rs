@@ -1,17 +1,16 @@
 //! The election: the newest record among those that are evidence.
 //!
-//! Place: called by `assemble`. `decide.rs` measures everybody by what it elects.
+//! Place: called by `assemble`. `decide.rs` compares every member with the winner.
 //!
-//! A record is ahead of another one if it remembers the other's generation. The records
-//! that nobody is ahead of make up sides, one for each generation. Several sides
-//! ran apart. One of them is still the newest if it has all that the others have.
-//! Only the maps of the others can show that: a side wrote nothing since it ran alone
-//! if no region is dirty there, and none was missed by a member of the other side.
-//! Without a common past maps show nothing.
+//! A record is ahead of another if it remembers the other's generation. The records that
+//! nobody is ahead of make up sides, one for each generation. Several sides ran apart. One of
+//! them is still the newest if it has all that the others have. Only the maps of the others
+//! can show that: a side wrote nothing since it ran alone if no region is dirty there, and
+//! none was missed by a member of the other side. Without a common past maps show nothing.
 //!
-//! A member whose newest record may be lost makes up a side of its own, ahead of all
-//! whose generation it shows or remembers: that record may have excluded them. If one of
-//! them excluded it, nobody knows who went on alone, and a person chooses.
+//! A member whose newest record may be lost makes up a side of its own, ahead of all whose
+//! generation it shows or remembers: the lost record may have excluded them. If one of them
+//! excluded it, nobody knows who went on alone, and a person chooses.
 
 use alloc::vec::Vec;
 use core::cmp::Reverse;
@@ -92,9 +91,9 @@ pub(super) fn sides<'a>(present: &[Candidate<'a>]) -> Vec<Side<'a>> {
     sides
 }
 
-/// Whether the first knows more than the second. One that shows less than others
-/// saw of it may have lost what led to its generation; of one that is in doubt nobody
-/// knows to what generation it came.
+/// Whether the first knows more than the second. A member that shows less than others saw of
+/// it may have lost what led to its generation. A member in doubt may have come to any
+/// generation.
 fn is_ahead(it: Candidate<'_>, other: Candidate<'_>) -> bool {
     let before = it.in_doubt && it.generation() == other.generation();
     !it.rolled_back && !other.in_doubt && (before || it.remembers(other))
@@ -112,9 +111,9 @@ impl Side<'_> {
         !self.newest.rolled_back && { others }.all(is_older)
     }
 
-    /// Whether it is in doubt, and the other one went on without it. Were it to win, that
-    /// record would stay where it is until its member is taken back: if that fails, the
-    /// member starts alone the next time.
+    /// Whether it is in doubt, and the other one went on without it. If it won, the other's
+    /// record would stay as it is until its member is taken back. If that fails, that member
+    /// starts alone the next time.
     fn is_doubted_by(&self, other: &Side<'_>) -> bool {
         let excluded = |entry: &MemberEntry| entry.state != MemberState::InSync;
         self.newest.in_doubt && other.newest.entry_of(self.newest).is_some_and(excluded)
@@ -166,7 +165,7 @@ fn conflict(sides: &[Side<'_>]) -> Missed {
     };
     for (n, it) in members() {
         for (_, other) in members().filter(|(m, _)| *m != n) {
-            // Marks tell of known disks, and of what was not rolled back.
+            // Marks tell only of known disks, and only if nothing was rolled back.
             if it.entry_of(other).is_none() || it.rolled_back {
                 return Missed::Everything;
             }

@@ -85,7 +85,7 @@ impl InWords<'_> {
     fn fmt_refusal(&self, f: &mut Formatter<'_>, refusal: &Refusal) -> fmt::Result {
         match refusal {
             Refusal::NoneInSync => f.write_str(
-                "no device is a member that was in sync and shows all that others saw of it; \
+                "no device is a member that was in sync and is as new as the others last saw it; \
                  attach one that is",
             ),
             Refusal::Sets(sets) => {

@@ -40,7 +40,7 @@ impl Needs {
         }
     }
 
-    /// The same of what its map shows; of a region that is in doubt it shows nothing.
+    /// The same, but only for regions that are in no doubt.
     pub(super) fn add_shown(&mut self, it: Candidate<'_>, marks: Marks) {
         let Some(regions) = &mut self.regions else { return };
         regions.resize(self.geometry.regions() as usize, false);

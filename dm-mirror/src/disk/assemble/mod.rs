@@ -4,11 +4,11 @@
 //! before it takes a leg back, and a person's tools to show what would happen. Pure:
 //! members in, a plan out. docs/mirror.md has the rules and their reasons.
 //!
-//! Read it in the order of the decision: `elect.rs` finds the newest record among
-//! those that are evidence, or the sides that ran apart; `decide.rs` gives each
-//! member its role beside that record; `missed.rs` says what a member needs that
-//! returns; `explain.rs` says it all to a person. `places.rs` is asked before: which disk
-//! a member's number means, where several claim it.
+//! Read it in the order of the decision. `elect.rs` finds the newest record among those that
+//! are evidence, or the sides that ran apart. `decide.rs` gives each member its role beside
+//! that record. `missed.rs` says what a returning member needs. `explain.rs` says it all to a
+//! person. `places.rs` comes before all that: it says which disk a member's number means,
+//! where several claim it.
 //!
 //! Rules:
 //!
@@ -16,8 +16,8 @@
 //! - Nothing that can be decoded makes it panic. Records that no mirror writes get the
 //!   answer that believes least.
 //! - A member that calls itself anything but in sync is evidence of nothing.
-//! - A member whose newest superblock may be lost is taken to have excluded all others
-//!   by it: that is the worst it can have said. Its map shows what it wrote since.
+//! - A member whose newest superblock may be lost is taken to have excluded all others by it:
+//!   that is the worst it can have said. Its map shows what it wrote since.
 //! - Marks outweigh superblocks: a member that missed something by the map of another
 //!   member in sync is not in sync, whatever both call themselves.
 
@@ -40,14 +40,13 @@ pub use explain::{BY_KEEP, BY_START_DEGRADED, InWords, Names};
 pub use places::{Contest, Places, places};
 pub use types::{Missed, Plan, Refusal, Role, Verdict};
 
-/// Decides. `found` are the devices in any order, of which some are members;
-/// `keep` is which of these devices a person chose where halves ran apart: the half
-/// that it belongs to is kept. It is no member's number.
+/// Decides. `found` are the devices in any order; some of them are members. Where halves ran
+/// apart, `keep` is the device whose half a person chose. It is no member's number.
 pub fn assemble(found: &[Option<&Member>], keep: Option<usize>) -> Verdict {
     decided(found, keep, None).unwrap_or_else(Verdict::Refuse)
 }
 
-/// The same where a person takes back the member `added`, whatever it was out for.
+/// The same, but a person takes back the member `added`, whatever it was out for.
 pub(crate) fn adding(found: &[Option<&Member>], added: MemberId) -> Verdict {
     decided(found, None, Some(added)).unwrap_or_else(Verdict::Refuse)
 }
@@ -71,7 +70,7 @@ fn one_set(present: &[Candidate<'_>]) -> Result<(), Refusal> {
     if sets.len() > 1 { Err(Refusal::Sets(sets)) } else { Ok(()) }
 }
 
-/// Refuses two devices that say the same of who they are: a disk and its copy.
+/// Refuses two devices with the same identity: a disk and its copy.
 fn no_twins(present: &[Candidate<'_>]) -> Result<(), Refusal> {
     let same =
         |a: Candidate<'_>, b: Candidate<'_>| (a.id(), a.own().uuid) == (b.id(), b.own().uuid);

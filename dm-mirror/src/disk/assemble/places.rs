@@ -1,18 +1,18 @@
 //! Who has the place of each member.
 //!
 //! Place: asked before a mirror is made of disks, by a console and by tools that look at
-//! images: a table names one device for each member. Pure, and by the relations of
-//! `elect.rs`, so that whoever asks here and whoever decides the start agree.
+//! images: a table names one device for each member. It is pure, and uses the relations of
+//! `elect.rs`, so that this answer and the decision of the start agree.
 //!
 //! Rules:
 //!
-//! - The newest generation says which disk a number means. The largest count of sessions
-//!   does not: a disk that was replaced may have been started alone many times.
+//! - The newest generation says which disk a number means. The largest count of sessions does
+//!   not: a replaced disk may have been started alone many times.
 //! - A disk that the newest generation does not mean is left out, and left alone.
-//! - If no generation is the newest and two disks claim one number, the maps are asked: a
-//!   half whose map shows that it wrote nothing since it ran alone is old. Otherwise nobody
-//!   is chosen, and all disks that are concerned are named.
-//! - Two disks that say that they are the same disk are both named.
+//! - If no generation is the newest and two disks claim one number, the maps are asked: a half
+//!   whose map shows that it wrote nothing since it ran alone is old. Otherwise nobody is
+//!   chosen, and all disks concerned are named.
+//! - Two disks with the same identity are both named.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -27,8 +27,8 @@ use crate::format::{MEMBERS_MAX, Member, MemberId};
 pub struct Places {
     /// By member: which of the devices given has the member's place.
     pub holders: [Option<usize>; MEMBERS_MAX],
-    /// The devices that have none, in order: the newest generation means another disk
-    /// by their numbers, or none.
+    /// The devices that have no place, in order: by their numbers the newest generation means
+    /// another disk, or none.
     pub left_out: Vec<usize>,
     /// The device with the newest record; it says what the mirror is called, and how
     /// large it is.
@@ -40,7 +40,7 @@ pub struct Places {
 pub enum Contest {
     /// Two say that they are the same member: one is a copy of the other.
     Copies(usize, usize),
-    /// Halves ran apart, and two disks claim one number: which it means depends on the
+    /// Halves ran apart, and two disks claim one number. Which disk it means depends on the
     /// half that is kept.
     Apart {
         /// The member that both claim to be.
@@ -50,8 +50,8 @@ pub enum Contest {
     },
 }
 
-/// Says which of these devices has which place of their mirror. All are of one set; a
-/// member without pages shows nothing by its map. `None` if there are none.
+/// Says which of these devices has which place of their mirror. All are of one set. The map of
+/// a member without pages shows nothing. `None` if there are no devices.
 pub fn places(found: &[Option<&Member>]) -> Option<Result<Places, Contest>> {
     let present = present(found);
     (!present.is_empty()).then(|| placed(&present))
@@ -108,8 +108,9 @@ fn winner<'s, 'a>(heads: &'s [Side<'a>]) -> Option<&'s Side<'a>> {
     heads.iter().filter(has_all).max_by_key(|side| rank(side.newest))
 }
 
-/// Whether one side has all that each member of the other has: with one of its members
-/// that member had a past in common, and by its own map it wrote nothing without it since.
+/// Whether one side has all that each member of the other has. Each of those members had a
+/// past in common with a member of this side, and wrote nothing without it since, by its own
+/// map.
 fn has_all_of(side: &Side<'_>, other: &Side<'_>) -> bool {
     let wrote_nothing = |it: Candidate<'_>, by: Candidate<'_>| {
         it.entry_of(by).is_some()
@@ -121,7 +122,7 @@ fn has_all_of(side: &Side<'_>, other: &Side<'_>) -> bool {
     other.members.iter().all(|it| side.members.iter().any(|by| wrote_nothing(*it, *by)))
 }
 
-/// Each half with those who go with it: members that it knows and that lead no other.
+/// Each half with those who go with it: members that it knows, and that lead no other half.
 fn apart(member: MemberId, present: &[Candidate<'_>], heads: &[Side<'_>]) -> Contest {
     let in_side = |side: &Side<'_>, it: Candidate<'_>| {
         side.members.iter().any(|member| member.device == it.device)

@@ -16,9 +16,9 @@ pub enum Verdict {
     Hold {
         /// What to do then.
         plan: Plan,
-        /// Members in sync that are not there, or that are there and no longer as
-        /// they were left: restored from a snapshot, or rebuilt from a member that is
-        /// not there. To start without them is to mark them out.
+        /// Members in sync that are not there, or that are there but changed: restored from a
+        /// snapshot, or rebuilt from a member that is not there. To start without them is to
+        /// mark them out.
         missing: Vec<MemberId>,
     },
     /// Nothing can be started.
@@ -32,10 +32,10 @@ pub struct Plan {
     pub newest: Superblock,
     /// What becomes of each member, by its number.
     pub roles: [Role; MEMBERS_MAX],
-    /// Generations of members that a person decided against: they belong into
-    /// the history, and a new generation is to be minted, by the record that
-    /// lists those members as out or rebuilding. Their `base` stays as it is: a
-    /// member that still has its base has written nothing since.
+    /// Generations of members that a person decided against. They belong into the history. A
+    /// new generation is to be minted by the record that lists those members as out or
+    /// rebuilding. Their `base` stays as it is: a member that still has its base has written
+    /// nothing since.
     pub adopt: Vec<Uuid>,
 }
 
@@ -60,18 +60,18 @@ pub enum Role {
         /// Which of the devices given it is.
         device: usize,
     },
-    /// To be rebuilt. Before any superblock calls it rebuilding, the maps of the
-    /// members in sync durably have the mark that it missed these regions: a
-    /// decision after a crash has nothing else to go by. The superblock of one that
-    /// is given everything begins a new incarnation of its map.
+    /// To be rebuilt. Before any superblock calls it rebuilding, the maps of the members in
+    /// sync must durably have the mark that it missed these regions: a decision after a crash
+    /// has nothing else to go by. If it is given everything, its superblock begins a new
+    /// incarnation of its map.
     Return {
         /// Which of the devices given it is.
         device: usize,
         /// What it needs.
         missed: Missed,
     },
-    /// It is there, and stays out. Where it is a stranger, the member whose place
-    /// it has may be missing all the same: [`Verdict::Hold`] says so.
+    /// It is there, and stays out. If it is a stranger, the member whose place it has may
+    /// still be missing: [`Verdict::Hold`] says so.
     KeptOut {
         /// Which of the devices given it is.
         device: usize,
@@ -100,7 +100,7 @@ pub enum Refusal {
     Twins(usize, usize),
     /// Halves ran apart: each has what the others lack.
     SplitBrain {
-        /// The halves, each as those of the devices given that make it up.
+        /// The halves, each with the devices that make it up.
         sides: Vec<Vec<usize>>,
         /// Where they may differ.
         conflict: Missed,

@@ -1,10 +1,10 @@
 //! Two copies of one record: what the damaged one may have been.
 //!
-//! Place: `read.rs` asks if one copy is good and the other is not. A commit goes to
-//! one slot, and once it is durable there to the other. So at rest both are the same. A
-//! damaged copy is one of three things: the second copy of what the good one says; a
-//! commit that was torn, and never counted; or a newer commit that counted, and rotted
-//! since. The first two cost nothing. The third must not be taken for one of them.
+//! Place: `read.rs` asks if one copy is good and the other is not. A commit goes to one slot,
+//! and once it is durable there, to the other. So at rest both are the same. A damaged copy is
+//! one of three things: the second copy of what the good one says; a commit that was torn, and
+//! never counted; or a newer commit that counted, and went bad since. The first two cost
+//! nothing. The third must not be taken for one of them.
 //!
 //! Rules:
 //!
@@ -49,7 +49,7 @@ pub(super) fn salvage(damaged: &[u8], good: MapPage) -> Salvaged {
     let Some(head) = page::head_of(damaged) else {
         return Salvaged { doubtful: [true; Part::COUNT], lost: true, ..salvaged };
     };
-    // Else it was never written in this life of the member.
+    // Otherwise it was never written in this life of the member.
     let of_this_life = (head.member, head.number, head.incarnation)
         == (good.member, good.number, good.incarnation);
     salvaged.lost = of_this_life && head.seq > seq;
@@ -57,7 +57,8 @@ pub(super) fn salvage(damaged: &[u8], good: MapPage) -> Salvaged {
     if !salvaged.lost {
         return salvaged;
     }
-    // A newer commit was begun. Where its marks are whole, either may be what counts.
+    // A newer commit was begun. Where its marks are whole, either record may be the one that
+    // counts.
     for part in Part::all() {
         match part.marks_of(damaged) {
             Some(newer) => {

@@ -1,9 +1,9 @@
 //! Which commit wrote a sector of a superblock: each sector says so itself.
 //!
-//! Place: `superblock.rs` writes and checks it; `copies.rs` asks it of a unit that is
-//! damaged. Disks write sectors, not units. So each sector behind the first ends with an
-//! *echo* of the sequence number: a sector that is left of an earlier commit can be told,
-//! whatever became of the others.
+//! Place: `superblock.rs` writes and checks it; `copies.rs` looks for it in a damaged unit.
+//! Disks write sectors, not units. So each sector behind the first ends with an *echo* of the
+//! sequence number: a sector that is left of an earlier commit can be told, whatever became of
+//! the others.
 
 use core::ops::Range;
 
@@ -43,15 +43,15 @@ pub(super) fn put(unit: &mut [u8; UNIT], seq: u64) {
     }
 }
 
-/// A unit that holds no record, and shows that it holds none that was newer than any.
+/// A unit that holds no record, and shows that it held none that was newer than any other.
 pub(super) fn wiped() -> [u8; UNIT] {
     let mut unit = [0; UNIT];
     put(&mut unit, 0);
     unit
 }
 
-/// Takes the echoes out of a unit, which leaves zeroes. Refuses one of another number;
-/// one that is all zero was not written.
+/// Takes the echoes out of a unit, which leaves zeroes. Refuses an echo of another number. An
+/// echo of zeroes was never written.
 pub(super) fn take(unit: &mut [u8; UNIT], seq: u64) -> Result<(), Bad> {
     for sector in 1..SECTORS {
         let echo = &mut unit[place(sector)];

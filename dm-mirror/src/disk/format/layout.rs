@@ -23,9 +23,8 @@ pub const DATA_ALIGN: Sectors = Sectors((1 << 20) / SECTOR_SIZE as u64);
 /// The smallest region: a page of memory.
 pub const REGION_MIN: Sectors = Sectors(8);
 
-/// The most pages a map can have. A start holds a member's whole map in memory:
-/// 8 MiB of it at most. A mirror of more regions than these pages have takes
-/// larger ones.
+/// The most pages a map can have. A start holds a member's whole map in memory: 8 MiB of it at
+/// most. A mirror with too many regions for these pages takes larger regions.
 pub const PAGES_MAX: u32 = 1024;
 
 /// How many regions a page speaks of: what 64 bytes of head leave.
@@ -34,7 +33,7 @@ pub const REGIONS_PER_PAGE: usize = UNIT - 64;
 /// The largest sequence number, version or session that a record may have.
 pub const COUNTER_MAX: u64 = u64::MAX / 2;
 
-/// The largest with which a mirror is started. No writer counts that far, and one that
+/// The largest counter with which a mirror is started. No writer counts that far, and one that
 /// counts on from there does not reach [`COUNTER_MAX`].
 pub const ROOM: u64 = COUNTER_MAX / 2;
 
@@ -198,7 +197,7 @@ pub enum Bad {
     Version(u32),
     /// The checksum is wrong: torn, or damaged.
     Checksum,
-    /// The checksum is right, but this field cannot be so.
+    /// The checksum is right, but this field is not valid.
     Field(&'static str),
 }
 
@@ -209,7 +208,7 @@ impl fmt::Display for Bad {
             Bad::Magic => f.write_str("no metadata of a mirror"),
             Bad::Version(version) => write!(f, "version {version} is not known"),
             Bad::Checksum => f.write_str("the checksum is wrong"),
-            Bad::Field(field) => write!(f, "{field} cannot be so"),
+            Bad::Field(field) => write!(f, "{field} is not valid"),
         }
     }
 }

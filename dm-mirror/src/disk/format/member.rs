@@ -12,7 +12,7 @@ use super::superblock::Superblock;
 pub enum Second {
     /// The same: the record stands twice.
     Same,
-    /// The commit before, or nothing of this life of the member: the copy is still to
+    /// The commit before, or nothing of this life of the member: the second copy is still to
     /// follow.
     Behind,
     /// It is damaged, and cannot have held anything newer.
@@ -104,8 +104,8 @@ impl Member {
         self.second == Second::Lost
     }
 
-    /// How many of its records do not stand in both slots as they should: damaged, and
-    /// not only not brought up yet.
+    /// How many of its records have a damaged copy. A second copy that is still to be written
+    /// does not count.
     pub fn damaged(&self) -> usize {
         let pages = self.pages.iter();
         let pages = pages.filter(|page| page.as_ref().is_none_or(|page| page.second.is_damaged()));

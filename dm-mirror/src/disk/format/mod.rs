@@ -11,10 +11,10 @@
 //!
 //! Rules:
 //!
-//! - Everything has two slots, a sequence number and a checksum. A commit goes
-//!   to the slot that does not hold the newest durable one, and begins only when
-//!   that is durable: a torn unit falls back to it. Once it is durable it goes to the
-//!   other slot too: at rest both hold the same.
+//! - Everything has two slots, a sequence number and a checksum. A commit goes to the slot
+//!   that does not hold the newest durable one, and begins only when that one is durable: a
+//!   torn unit falls back to it. Once the commit is durable, it goes to the other slot too: at
+//!   rest both hold the same.
 //! - A record that went bad is not one that was never written (`copies.rs`).
 //! - No bytes make a decoder panic.
 //! - A version that this code does not know is refused, whatever else is there.
@@ -40,8 +40,8 @@ pub use superblock::{
     HISTORY_MAX, MemberEntry, MemberState, Minted, NAME_MAX, Superblock, is_name,
 };
 
-/// What wipes a superblock slot: no superblock, and beside one that is still there it is
-/// not taken for a newer one that rotted.
+/// What wipes a superblock slot. It is no superblock, and beside one that is still there it is
+/// not taken for a newer one that went bad.
 pub fn wiped() -> [u8; UNIT] {
     echo::wiped()
 }

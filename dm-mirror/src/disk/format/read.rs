@@ -1,9 +1,9 @@
 //! From the bytes of a device to a member: of two slots, the newest that counts.
 //!
 //! Place: whoever starts or inspects a mirror reads the superblocks
-//! ([`superblock_place`](super::superblock_place)), picks one here, reads the
-//! map where its geometry says ([`Geometry::map_place`](super::Geometry)), and
-//! has a [`Member`]. `copies.rs` says what a damaged copy may have been.
+//! ([`superblock_place`](super::superblock_place)), picks one here, and reads the map where
+//! its geometry says ([`Geometry::map_place`](super::Geometry)). The result is a [`Member`].
+//! `copies.rs` says what a damaged copy may have been.
 
 use alloc::vec::Vec;
 
@@ -26,11 +26,11 @@ impl Second {
 /// The newest superblock of a device, from the bytes of its two slots; a slot that cannot
 /// be read has none.
 ///
-/// The device is refused if in either slot lies a version that is not known, or a
-/// superblock whose checksum is right and that cannot be so: whoever wrote that may have
-/// changed everything else. So it is if both have the same number and are not the same.
-/// Otherwise one good slot is enough. If both are bad, the error is the one that says
-/// more; it is [`Bad::Blank`] only if both are blank.
+/// The device is refused if either slot holds a version that is not known, or a superblock
+/// whose checksum is right but whose fields are not: its writer may have changed everything
+/// else. It is also refused if both have the same number and are not the same. Otherwise one
+/// good slot is enough. If both are bad, the error is the one that says more; it is
+/// [`Bad::Blank`] only if both are blank.
 pub fn newest_of(slots: [&[u8]; SLOTS]) -> Result<Newest, Bad> {
     let found = slots.map(Superblock::decode);
     let written = slots.map(|bytes| bytes.len() == UNIT);
@@ -45,7 +45,7 @@ pub fn newest_of(slots: [&[u8]; SLOTS]) -> Result<Newest, Bad> {
     let one = |slot: usize, superblock: Superblock| {
         let other = slots[1 - slot];
         let second = match &found[1 - slot] {
-            // A new member: nothing was answered before there were two commits more.
+            // A new member: nothing was answered before two more commits.
             Err(Bad::Blank) if superblock.seq == 1 => Second::Behind,
             _ if may_be_newer(other, slots[slot], superblock.seq) => Second::Lost,
             _ => Second::Damaged,
@@ -65,7 +65,7 @@ pub fn newest_of(slots: [&[u8]; SLOTS]) -> Result<Newest, Bad> {
     }
 }
 
-/// The same for who needs no more than the superblock, and the slot that holds it.
+/// The same for callers that need only the superblock and the slot that holds it.
 pub fn newest_superblock(slots: [&[u8]; SLOTS]) -> Result<(usize, Superblock), Bad> {
     newest_of(slots).map(|newest| (newest.slot, newest.superblock))
 }
@@ -104,8 +104,8 @@ fn find_page(
     slots: [&[u8]; SLOTS],
 ) -> Result<Option<FoundPage>, Bad> {
     let decoded = slots.map(MapPage::decode);
-    // Also a page that does not count uses up its number: were that given out
-    // again, the two slots could hold different pages of the same number.
+    // A page that does not count uses up its number, too. If that number were given out again,
+    // the two slots could hold different pages of the same number.
     let Some(seq) = decoded.iter().flatten().map(|page| page.seq).max() else { return Ok(None) };
     must(seq <= ROOM, "the sequence number of a page")?;
     let counts = |page: &MapPage| {
@@ -113,7 +113,7 @@ fn find_page(
             && page.number == number
             && page.incarnation == superblock.incarnation
     };
-    // What cannot be so was written by somebody who may have changed everything else.
+    // Whoever wrote a field that is not allowed may have changed everything else.
     let foreign = |slot: usize| {
         let unknown = matches!(decoded[slot], Err(Bad::Field(_) | Bad::Version(_)));
         unknown && slots[slot].len() == UNIT

@@ -242,8 +242,8 @@ impl Superblock {
         self.members[member.index()].as_mut()
     }
 
-    /// Refuses one whose numbers are so near their end that a writer which counts on from
-    /// them might reach it; nothing is to be written to such a member.
+    /// Refuses a superblock whose numbers are so near their end that a writer which counts on
+    /// from them might reach it. Nothing is to be written to such a member.
     pub(super) fn check_room(&self) -> Result<(), Bad> {
         must(self.seq <= ROOM, "the sequence number")?;
         must(self.version <= ROOM, "the config version")?;

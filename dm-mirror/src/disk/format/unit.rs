@@ -31,7 +31,7 @@ impl Head {
         Head { magic, version: VERSION.into(), crc: 0.into() }
     }
 
-    /// Whether it is the head of such a unit, of the version that is known.
+    /// Whether it is the head of such a unit, in the version that this code knows.
     pub(super) fn is_of(&self, magic: [u8; 8]) -> bool {
         self.magic == magic && self.version.get() == VERSION
     }

@@ -16,7 +16,7 @@ pub enum LabelError {
     Members(usize),
     /// The text is no name for a mirror.
     Name(String),
-    /// A unit of metadata is no whole number of this device's blocks.
+    /// A unit of metadata is not a whole number of this device's blocks.
     BlockSize {
         /// Which device.
         device: usize,

@@ -1,7 +1,7 @@
 //! A new mirror: what is written onto each device to make it a member.
 //!
-//! Place: the console's `mirror label` and tests plan here and do the writes.
-//! Pure: sizes in, writes out.
+//! Place: the console's `mirror label` and tests plan here and do the writes. Pure: sizes in,
+//! writes out.
 //!
 //! Rules:
 //!
@@ -50,8 +50,8 @@ use crate::format::{
 
 pub use error::{LabelError, Occupied};
 
-/// The region size where nobody chose one, if the map then has at most
-/// [`PAGES_WISHED`] pages; else the next power of two with which it has.
+/// The region size where nobody chose one. If the map would then have more than
+/// [`PAGES_WISHED`] pages, the next power of two with which it does not.
 pub const REGION_DEFAULT: Sectors = Sectors(1024);
 
 /// See [`REGION_DEFAULT`]. 16 pages are 64512 regions: a start reads 128 KiB
@@ -121,10 +121,10 @@ pub struct Device {
 /// A step of labelling, which every device ends with a flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Whatever the superblocks' slots hold goes, so that an earlier mirror is
-    /// never found on top of the new map, nor in the slot that stays empty. A
-    /// crash may leave one slot of two: the member of the earlier mirror as it
-    /// was a commit ago, which the other members know to be old.
+    /// Whatever the superblocks' slots hold is wiped. So an earlier mirror is never found on
+    /// top of the new map, nor in the slot that stays empty. A crash may leave one slot of
+    /// two: the member of the earlier mirror as it was a commit ago, which the other members
+    /// know to be old.
     Wipe,
     /// The map, which nothing refers to yet.
     Map,

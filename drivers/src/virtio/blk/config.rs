@@ -3,8 +3,8 @@
 //! Place: read once when the disk is set up; the capacity again whenever the
 //! device says that it changed. Virtio 1.2, 5.2.3 and 5.2.4.
 //!
-//! Rule: each number has a bound here, or is refused here. Nothing above computes with what
-//! a device says before that.
+//! Rule: each number has a bound here, or is refused here. Nothing above uses a device's
+//! number before that.
 
 use bio::{Limits, SECTOR_SIZE, Sectors, WriteCache};
 use bitflags::bitflags;
@@ -16,9 +16,9 @@ use super::super::ring::SEGMENT_BYTES_MAX;
 bitflags! {
     /// The features that the driver knows.
     ///
-    /// Not among them, on purpose: DISCARD leaves open what is read afterwards,
-    /// so that the legs of a mirror would differ; `FreeBlks` is WRITE_ZEROES with
-    /// the leave to unmap, or nothing. One queue is used, so no MQ.
+    /// Left out on purpose: DISCARD does not say what is read afterwards, so the legs of a
+    /// mirror would differ; `FreeBlks` is WRITE_ZEROES with the permission to unmap, or
+    /// nothing. One queue is used, so no MQ.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Features: u64 {
         /// The longest segment is given.

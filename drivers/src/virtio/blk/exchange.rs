@@ -1,19 +1,19 @@
 //! A disk whose device leaves, and may come back.
 //!
-//! Place: called by the kernel as a slot of `pcie` tells it to. To those who use the
-//! disk nothing changes but that requests fail while the device is away.
+//! Place: called by the kernel as a slot of `pcie` tells it to. For users of the disk only one
+//! thing changes: requests fail while the device is away.
 //!
 //! Rules:
 //!
 //! - A device that is asked to leave ends what it holds; nothing new is given to it.
-//! - What comes back is the same disk if it has the same serial number and can do the
-//!   same. Nobody who uses the disk could know of any other change.
-//! - What its cache held may be lost, so a return counts as a reset.
-//! - A device that was let go of is not touched any more: what answers in its place may be
-//!   another, on the same interrupt line.
-//! - Its queue (some 44 KiB), and what it was lent and did not give back, is freed once it can
-//!   reach it no more: it was reset, or its slot has no power ([`Severed`]). Until then all
-//!   of that is nobody's.
+//! - What comes back is the same disk if it has the same serial number and the same abilities.
+//!   A user of the disk would notice no other change.
+//! - The content of its cache may be lost, so a return counts as a reset.
+//! - A device that was released is no longer touched: another device may answer in its place,
+//!   on the same interrupt line.
+//! - Its queue (some 44 KiB), and what it was lent and did not give back, is freed only when
+//!   it can no longer reach it: it was reset, or its slot has no power ([`Severed`]). Until
+//!   then nobody uses that memory.
 
 use core::sync::atomic::Ordering;
 
@@ -25,8 +25,8 @@ use super::{Queue, State, VirtioBlk, reset};
 use crate::pcie::Severed;
 
 impl<H: Hal, D: Device> VirtioBlk<H, D> {
-    /// Gives the device no more requests, for it is to be taken out. Returns how many it
-    /// holds; to be asked again until there are none.
+    /// Gives the device no more requests, since it is to be taken out. Returns how many it
+    /// holds. To be called again until there are none.
     pub fn leave(&self) -> usize {
         self.with_queue(Queue::leave);
         self.service();
@@ -60,8 +60,8 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
         freed
     }
 
-    /// The slot of a device that is lost has no power: all that the device was lent is
-    /// free. Nothing happens if the device was in another slot, or was not let go of.
+    /// The slot of a lost device has no power: all that the device was lent is free. Nothing
+    /// happens if the device was in another slot, or was not released.
     pub fn severed(&self, proof: &Severed) {
         let mut queue = self.queue.lock();
         if proof.covers(queue.at) && queue.device.is_none() {

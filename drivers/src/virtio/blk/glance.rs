@@ -1,15 +1,16 @@
 //! The look at a disk that has gone quiet: was a kick or an interrupt lost?
 //!
-//! Place: beside the queue, called by the kernel every [`GLANCE_MS`](super::GLANCE_MS). The watchdog
-//! ([`VirtioBlk::tick`]) gives a device up; this keeps it from having to.
+//! Place: beside the queue, called by the kernel every [`GLANCE_MS`](super::GLANCE_MS). The
+//! watchdog ([`VirtioBlk::tick`]) gives a device up; the glance keeps that from being
+//! necessary.
 //!
 //! Rules:
 //!
-//! - What has stood still from one glance to the next is told or fetched once more. What
-//!   began since is left alone, so a disk that works hears nothing.
-//! - A device that says it has fetched everything is only waited for. One that does not
-//!   say is told again at glances 1, 2, 4, 8, ... and each [`GLANCES_APART_MAX`] of the
-//!   standstill, so that a slow one is not pestered.
+//! - What has stood still from one glance to the next is told or fetched once more. What began
+//!   since is left alone, so a disk that works is not disturbed.
+//! - A device that says it has fetched everything is only waited for. One that does not say is
+//!   told again at glances 1, 2, 4, 8, ... and each [`GLANCES_APART_MAX`] of the standstill,
+//!   so that a slow device is not told too often.
 
 use virtio_drivers::Hal;
 use virtio_drivers::transport::InterruptStatus;
@@ -29,7 +30,7 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
         let reasons = {
             let mut queue = self.queue.lock();
             match queue.glance() {
-                // A line that stays raised would not be heard when it is raised again.
+                // A line that stays raised would not be noticed when it is raised again.
                 true => queue.acknowledge() | InterruptStatus::QUEUE_INTERRUPT,
                 false => InterruptStatus::empty(),
             }

@@ -6,12 +6,10 @@
 //! - [`strategy`](BlockDevice::strategy), in whoever has a bio: issues it.
 //! - [`interrupt`](VirtioBlk::interrupt), in the disk's interrupt thread: reaps
 //!   what is done and completes it.
-//! - [`glance`](VirtioBlk::glance) and [`tick`](VirtioBlk::tick), in callouts: the one
-//!   makes up for a kick or an interrupt that was lost, the other bars a device that
-//!   hangs or is gone.
+//! - [`glance`](VirtioBlk::glance) and [`tick`](VirtioBlk::tick), in callouts: `glance` makes
+//!   up for a kick or an interrupt that was lost; `tick` bars a device that hangs or is gone.
 //!
-//! A device may leave, and the same one come back (`exchange`): the disk stays what it
-//! was to those who use it.
+//! A device may leave, and the same one come back (`exchange`). Its users keep the same disk.
 //!
 //! Rules:
 //!
@@ -20,7 +18,7 @@
 //!   device is barred its bios end at once, without that memory.
 //! - A device that holds requests is never reset: under QEMU a reset waits for the backend,
 //!   and stops every CPU until it answers.
-//! - A device that was let go of is not touched any more: another may be in its place.
+//! - A device that was released is no longer touched: another may be in its place.
 
 mod config;
 mod exchange;
@@ -51,8 +49,8 @@ pub const GLANCE_MS: u64 = 10;
 pub const TICK_MS: u64 = 1000;
 /// Ticks that a device may take for a request before it is barred.
 ///
-/// Ticks, not time: a guest that was stopped for an hour finds the clock an
-/// hour later, and a disk that had no chance to answer.
+/// Ticks, not time. A guest that was stopped for an hour finds the clock an hour later, and a
+/// disk that had no chance to answer.
 pub const TIMEOUT_TICKS: u64 = 30;
 /// How often the device is asked whether its reset is done.
 const RESET_TRIES: usize = 1000;
@@ -93,8 +91,8 @@ pub struct VirtioBlk<H: Hal, D: Device> {
     capacity: AtomicU64,
     /// How often the device came back.
     resets: AtomicU64,
-    /// How many issue requests one after the other, and tell the device when they are
-    /// through.
+    /// How many callers are issuing requests one after the other; the device is told when they
+    /// are through.
     plugs: AtomicUsize,
     queue: Lock<Queue<H, D>>,
 }
@@ -144,16 +142,16 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
         }
     }
 
-    /// From now on the device is not told of new requests, until as many
-    /// [`unplug`](VirtioBlk::unplug) as plugged: a batch costs one kick. The requests are in
-    /// the ring meanwhile, and a device that looks by itself may begin with them. Whoever
-    /// plugs does not sleep before the unplugging: others' requests wait, too.
+    /// From now on the device is not told of new requests, until there were as many
+    /// [`unplug`](VirtioBlk::unplug)s as plugs: a batch costs one kick. The requests are in
+    /// the ring meanwhile, and a device that polls may begin with them. Whoever plugs must not
+    /// sleep before the unplugging: the requests of others wait, too.
     pub fn plug(&self) {
         self.plugs.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Tells the device of what came meanwhile, unless somebody else still plugs. For a disk
-    /// that was not plugged that is all that it does.
+    /// Tells the device of what came meanwhile, unless another caller still plugs. If the disk
+    /// was not plugged, that is all that this does.
     pub fn unplug(&self) {
         let less = |plugs: usize| Some(plugs.saturating_sub(1));
         let before = self.plugs.fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
@@ -233,7 +231,7 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
 }
 
 impl<H: Hal, D: Device> VirtioBlk<H, D> {
-    /// Does `work` with the queue. Says so, after the lock, if that barred the disk.
+    /// Does `work` with the queue. If that barred the disk, says so once the lock is released.
     fn with_queue<R>(&self, work: impl FnOnce(&mut Queue<H, D>) -> R) -> R {
         let (result, before, after) = {
             let mut queue = self.queue.lock();

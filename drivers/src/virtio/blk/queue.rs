@@ -1,14 +1,14 @@
 //! The disk's queue: bios become requests to the device and come back as results.
 //!
-//! Place: behind the disk's lock. Nothing here calls out: bios that ended leave
-//! through a [`Batch`], and are completed after the lock was released.
+//! Place: behind the disk's lock. Nothing here calls out: bios that ended leave through a
+//! [`Batch`], and are completed after the lock was released.
 //!
-//! The life of a bio: [`Queue::submit`] issues it, or puts it behind those that
-//! wait for a slot. [`Queue::harvest`] finds its request answered; a bio with
-//! more to do (a part of it was too long for one request, or a FUA write needs
-//! its flush) is issued again from the slot that just became free; else it ends.
-//! When the disk is barred, `harvest` ends every bio without waiting for the device;
-//! when it is to leave, those that the device does not have.
+//! The life of a bio: [`Queue::submit`] issues it, or puts it behind those that wait for a
+//! slot. [`Queue::harvest`] finds its request answered. If the bio has more to do (it was too
+//! long for one request, or a FUA write needs its flush), it is issued again from the slot
+//! that just became free; otherwise it ends. When the disk is barred, `harvest` ends every bio
+//! without waiting for the device. When the disk is to leave, it ends those that the device
+//! does not have.
 
 use alloc::collections::VecDeque;
 
@@ -252,8 +252,8 @@ impl<H: Hal, D: Device> Queue<H, D> {
         }
     }
 
-    /// Why the device raised its line, which it lowers. Nothing if it is not ours any more:
-    /// what is raised then is another's, who would not hear of it.
+    /// Why the device raised its line; asking lowers the line. Returns nothing if the device
+    /// is no longer ours: then another device raised the line, and would lose its interrupt.
     pub(super) fn acknowledge(&mut self) -> InterruptStatus {
         self.device.as_mut().map_or(InterruptStatus::empty(), D::ack_interrupt)
     }
@@ -427,7 +427,7 @@ fn verdict(transfer: &Transfer, status: u8, written: u32) -> Result<(), ErrorKin
     let reads = transfer.bio.cmd() == BufCmd::Read;
     let expected = if reads { transfer.part.bytes() + 1 } else { 1 };
     match status {
-        // A read that is said to be done, but was not wholly written, is not done.
+        // A read that is reported done but was not written completely is not done.
         OK if reads && (written as usize) < expected => Err(ErrorKind::Media),
         OK => Ok(()),
         UNSUPPORTED => Err(ErrorKind::Unsupported),

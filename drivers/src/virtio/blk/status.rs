@@ -11,11 +11,11 @@ use super::config::Features;
 pub enum State {
     /// It does.
     Ready,
-    /// It is to be taken out: every request fails at once; those that it holds
-    /// end as usual.
+    /// It is to be taken out. Every new request fails at once; those that it holds end as
+    /// usual.
     Leaving,
-    /// It does not any more; every request fails at once. Requests that it held
-    /// when it was barred have ended without the memory that it was lent.
+    /// It no longer works: every request fails at once. Requests that it held when it was
+    /// barred have ended without the memory that it was lent.
     Barred(Failure),
 }
 
@@ -30,8 +30,8 @@ impl State {
         }
     }
 
-    /// What requests end with that the disk does not get: not with a time-out,
-    /// which says that it may still do what was asked.
+    /// The error of requests that the disk does not get. It is not a time-out, which would say
+    /// that the disk may still do what was asked.
     pub(super) fn refusal(self) -> Option<ErrorKind> {
         match self.error() {
             None if self == State::Leaving => Some(ErrorKind::Gone),
@@ -87,13 +87,13 @@ pub struct Counts {
     pub kicks: u64,
     /// Times that it interrupted.
     pub interrupts: u64,
-    /// Those of the kicks for which it had asked too late to be seen at once: with barriers
-    /// that are kept, there are next to none.
+    /// Those of the kicks that it asked for too late for the driver to see at once. If
+    /// barriers are kept, there are next to none.
     pub late_kicks: u64,
-    /// Times that it was told once more, because nothing had moved from one glance to the
-    /// next: each is a kick that was lost, or a device that was late.
+    /// How often it was told once more, because nothing had moved from one glance to the next.
+    /// Each time a kick was lost, or a device was late.
     pub repeated_kicks: u64,
-    /// Times that a glance found answers which had waited for their interrupt since the
-    /// one before.
+    /// How often a glance found answers that had waited for their interrupt since the glance
+    /// before.
     pub unheard_interrupts: u64,
 }

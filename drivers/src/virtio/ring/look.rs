@@ -1,18 +1,18 @@
 //! What a queue's indexes tell of a standstill.
 //!
-//! Place: beside the ring, which takes a [`Look`]; the driver takes one now and then and
+//! Place: beside the ring, which takes a [`Look`]. The driver takes one now and then and
 //! compares it with the one before.
 //!
-//! A kick or an interrupt may be lost: a device forgets one, or the machine does not keep
-//! the order of memory that both sides count on. Then each side waits for the other, and
-//! only the indexes show it. *Published and not consumed is a level*: it is there to be
-//! seen as long as it lasts.
+//! A kick or an interrupt may be lost: a device forgets one, or the machine does not keep the
+//! order of memory that both sides count on. Then each side waits for the other, and only the
+//! indexes show it. *Published and not consumed is a level*: it can be seen as long as it
+//! lasts.
 //!
-//! What can be told: how many requests were answered, always. Whether a request was fetched,
-//! only with EVENT_IDX and only as far as the device's wish goes: it asks to be told of the
-//! request under index `w`, so it had not fetched that one when it asked. A device that is
-//! awake may leave its wish as it is, so a wish is believed when it outlasts a kick. Without
-//! EVENT_IDX a request that was not fetched looks like one that takes long.
+//! A look always shows how many requests were answered. It shows whether a request was fetched
+//! only with EVENT_IDX, and only as far as the device's wish goes: the device asks to be told
+//! of the request under index `w`, so it had not fetched that one when it asked. A device that
+//! is awake may leave its wish as it is, so a wish is believed when it outlasts a kick.
+//! Without EVENT_IDX a request that was not fetched looks like one that takes long.
 
 /// Whether the device has fetched a request that it has not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum Fetched {
     Yes,
     /// It has not: it still asks to be told of this one, or of an earlier one.
     No,
-    /// It does not say: there is no EVENT_IDX, or its wish is out of date.
+    /// Unknown: there is no EVENT_IDX, or its wish is out of date.
     Unknown,
 }
 

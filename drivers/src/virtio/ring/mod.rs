@@ -1,8 +1,8 @@
 //! A split virtqueue (virtio 1.2, 2.7) that owns what its device was lent.
 //!
-//! Place: between a driver, which knows what requests mean, and a transport,
-//! which knows where registers are. `shared` is the memory that both sides see,
-//! `loan` a payload on its way; they are rooms for unsafe code, this file is not.
+//! Place: between a driver, which knows what requests mean, and a transport, which knows where
+//! registers are. `shared` is the memory that both sides see, `loan` a payload on its way.
+//! These two are rooms for unsafe code; this file is not.
 //!
 //! A request is a chain of a header (the device reads it), a payload and a
 //! status byte (the device writes it). *Slot i owns header, payload and status
@@ -12,15 +12,15 @@
 //! Rules kept here:
 //!
 //! - After construction nothing is allocated.
-//! - What the device was lent stays with it until it gives it back, or can reach it no more
+//! - What the device was lent stays with it until it gives it back, or can no longer reach it
 //!   ([`Ring::reclaim`]). A ring that is dropped before that leaks all of it.
-//! - Nothing that the device writes is trusted: each word is read once and
-//!   checked; a device that breaks the rules is a [`DeviceFault`], never a panic.
+//! - Nothing that the device writes is trusted. Each word is read once and checked. A device
+//!   that breaks the rules is a [`DeviceFault`], never a panic.
 //! - A device is kicked only when it asked for it, once for any number of
 //!   pushes; a full fence stands between publishing and asking.
-//! - With EVENT_IDX its wish is a level: a request that it asks to be told of, and was
-//!   not, is seen whenever the ring is asked. Kicks and interrupts that are lost all the
-//!   same show in a [`Look`].
+//! - With EVENT_IDX its wish is a level: a request that it asks to be told of, and was not, is
+//!   seen whenever the ring is asked. Kicks and interrupts that are still lost show in a
+//!   [`Look`].
 
 #[allow(unsafe_code)]
 mod loan;
@@ -85,7 +85,8 @@ pub struct Ring<H: Hal, T> {
     stride: u16,
     /// How many requests were pushed: the low bits are the index of the next one.
     pushed: u64,
-    /// The device knows, or need not be told, of requests under indexes before this one.
+    /// The device knows of requests under indexes before this one, or need not be told of
+    /// them.
     told: u16,
     /// `next` when the device was last asked whether it wants a kick.
     asked: u16,
@@ -109,7 +110,7 @@ struct Slot<H: Hal, T> {
 pub enum Kick {
     /// For what was pushed since it was last asked.
     Prompt,
-    /// For something older: when it was pushed, the wish was not to be seen yet.
+    /// For an older request: when it was pushed, the device's wish could not be seen yet.
     Late,
 }
 
@@ -233,8 +234,8 @@ impl<H: Hal, T> Ring<H, T> {
     /// Whether the device is to be told of what was pushed. It may poll by itself, and
     /// then wants no kick. Says so once: the caller kicks.
     ///
-    /// With EVENT_IDX this is worth asking again when nothing was pushed since: the device
-    /// may ask by now for what it was not told of.
+    /// With EVENT_IDX this is worth asking again even if nothing was pushed since: by now the
+    /// device may want to hear of what it was not told.
     #[must_use]
     pub fn wants_kick(&mut self) -> Option<Kick> {
         let new = self.next();
@@ -351,11 +352,11 @@ impl<H: Hal, T> Ring<H, T> {
         self.slots.iter_mut().filter_map(|slot| slot.value.take())
     }
 
-    /// The device cannot reach what it was lent any more: all of it comes back, and the
-    /// queue's own memory goes with the ring. Nothing is pushed after that.
+    /// The device can no longer reach what it was lent: all of it comes back, and the queue's
+    /// own memory goes with the ring. Nothing is pushed after that.
     ///
-    /// Who calls this knows it for one of three reasons: the device was reset, the queue was
-    /// never started, or the device has no power.
+    /// A caller knows this for one of three reasons: the device was reset, the queue was never
+    /// started, or the device has no power.
     pub(super) fn reclaim(&mut self) {
         for (index, slot) in (0..).zip(&mut self.slots) {
             if let Some(loan) = slot.loan.take() {
@@ -386,8 +387,8 @@ impl<H: Hal, T> Ring<H, T> {
     }
 }
 
-/// Whether a side that wants to hear of `event` hears when the other's index
-/// goes from `old` to `new`. Right across the wrap at 65,536 (2.7.10.1).
+/// Whether a side that wants to hear of `event` hears when the other's index goes from `old`
+/// to `new`. Correct across the wrap at 65,536 (2.7.10.1).
 pub(super) fn passes(event: u16, old: u16, new: u16) -> bool {
     new.wrapping_sub(event).wrapping_sub(1) < new.wrapping_sub(old)
 }

@@ -5,10 +5,10 @@
 //!
 //! Rules:
 //!
-//! - All of it is atomics: a data race with the device is then no undefined
-//!   behaviour, whatever the device does.
-//! - The pages are the device's until it is known that it reaches them no more
-//!   ([`Shared::give_back`]); until then they are not even freed.
+//! - All of it is atomics. So a data race with the device is no undefined behaviour, whatever
+//!   the device does.
+//! - The pages are the device's until it is known that it no longer reaches them
+//!   ([`Shared::give_back`]). Until then they are not even freed.
 
 use core::marker::PhantomData;
 use core::mem::offset_of;
@@ -153,7 +153,7 @@ impl<H: Hal> Shared<H> {
         })
     }
 
-    /// The device reaches the pages no more: they are freed when this is dropped.
+    /// The device no longer reaches the pages: they are freed when this is dropped.
     pub(super) fn give_back(&mut self) {
         self.pages.lent = false;
     }
@@ -216,8 +216,8 @@ impl<H: Hal> Shared<H> {
 
 /// Every store before it is seen by the device before any load after it looks.
 ///
-/// An `mfence`, and not what `fence(SeqCst)` is without SSE, a `lock`-prefixed instruction:
-/// QEMU's TCG takes that for no barrier where a guest has one CPU.
+/// An `mfence`. Without SSE, `fence(SeqCst)` is a `lock`-prefixed instruction, and QEMU's TCG
+/// takes that for no barrier if a guest has one CPU.
 pub(super) fn full_barrier() {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: it touches no register and no memory. The compiler takes it to touch all

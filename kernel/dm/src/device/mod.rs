@@ -53,7 +53,7 @@ struct State {
     /// What is to be added to the active table's count of
     /// [`resets`](BlockDevice::resets), so that a new table goes on from the old one's.
     resets: u64,
-    /// A flush that failed in a suspension, while the user has not heard of it.
+    /// A flush that failed in a suspension, until the user has heard of it.
     untold: Option<Untold>,
     /// To be called when nothing is in flight.
     idle: Option<Box<dyn FnOnce() + Send>>,
@@ -62,8 +62,8 @@ struct State {
 /// A flush that failed in a suspension.
 struct Untold {
     kind: ErrorKind,
-    /// How many requests were held when it failed, and wait still. A FLUSH among them may
-    /// have come before an acknowledgement that the failure means: it fails, and does not
+    /// How many requests that were held when it failed still wait. A FLUSH among them may have
+    /// come before an acknowledgement that the failure covers. So it fails too, and does not
     /// count as the one that told.
     held: usize,
 }
@@ -293,8 +293,8 @@ impl State {
         self.untold = Some(Untold { kind, held: self.held.len() });
     }
 
-    /// Passes a request on that was `held`, or has just come; but for a FLUSH that has to
-    /// tell of one that failed in a suspension.
+    /// Passes on a request that was `held`, or has just come. A FLUSH that has to tell of a
+    /// flush that failed in a suspension is not passed on.
     fn pass(&mut self, bio: Bio, held: bool) -> Admission {
         let Some(untold) = &mut self.untold else {
             return Admission::Passed(bio, self.enter());

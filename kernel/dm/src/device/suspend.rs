@@ -3,18 +3,18 @@
 //!
 //! Place: the other half of `device/mod.rs`, whose state it changes.
 //!
-//! A suspension goes: hold new requests; tell the targets to hold none back;
-//! wait until nothing is in flight; flush every target; let every target end
-//! its background I/O; call back. A resume swaps the tables if a new one is loaded (suspending first if need be), starts
-//! the targets, and passes on the held requests in order. An end is a suspension
+//! A suspension goes like this: hold new requests; tell the targets to hold none back; wait
+//! until nothing is in flight; flush every target; let every target end its background I/O;
+//! call back. A resume swaps the tables if a new one is loaded (and suspends first if need
+//! be), starts the targets, and passes on the held requests in order. An end is a suspension
 //! without flush and without a way back.
 //!
 //! Rules:
 //!
-//! - A flush that failed in a suspension is told to the device's user too: whoever
-//!   suspended it is not the one whose writes are lost. Each FLUSH that was held fails,
-//!   and the next one after these. So do those that were held if a target has to tell of a
-//!   loss by itself: the next one is the target's.
+//! - A flush that failed in a suspension is told to the device's user too: the person who
+//!   suspended it is not the one whose writes are lost. Each FLUSH that was held fails, and so
+//!   does the next one after these. FLUSHes that were held also fail if a target has to tell
+//!   of a loss by itself; then the target fails the next one.
 //! - What belongs to a person and no table says goes over when tables are exchanged
 //!   ([`Target::take_over`]).
 //! - A callback runs in the caller's thread or in the one that completed
@@ -48,12 +48,12 @@ pub enum Suspend {
 }
 
 impl MappedDevice {
-    /// Suspends the device: `done` hears of it when nothing is in flight.
-    /// A device that is suspended already is flushed if `how` says so, which
-    /// makes up for a flush that was left out or failed.
+    /// Suspends the device. `done` is called when nothing is in flight. If the device is
+    /// suspended already, it is flushed if `how` says so; that makes up for a flush that was
+    /// left out or failed.
     ///
-    /// Errors: [`DmError::Flush`], the device being suspended all the same;
-    /// [`DmError::Changing`] and [`DmError::Removed`].
+    /// Errors: [`DmError::Flush`], although the device is suspended; [`DmError::Changing`] and
+    /// [`DmError::Removed`].
     pub fn suspend(self: &Arc<Self>, how: Suspend, done: Done) {
         let begun = {
             let mut state = self.state.lock();
@@ -74,9 +74,9 @@ impl MappedDevice {
         }
     }
 
-    /// Makes the loaded table, if there is one, the active one, and lets the
-    /// device run. A running device is suspended with a flush first; if that
-    /// fails it stays suspended, and another resume swaps all the same.
+    /// Makes the loaded table, if there is one, the active one, and lets the device run. A
+    /// running device is suspended with a flush first. If that flush fails, the device stays
+    /// suspended, and another resume swaps the tables all the same.
     ///
     /// Errors: as [`suspend`](Self::suspend), and [`DmError::NoTable`].
     pub fn resume(self: &Arc<Self>, done: Done) {
@@ -135,9 +135,9 @@ impl MappedDevice {
         Ok(())
     }
 
-    /// Takes out the FLUSHes that are held, if a target has to tell of a loss: they came
-    /// before requests that were in flight then, and the target would take one of them for
-    /// a FLUSH that comes after all that it acknowledged.
+    /// Takes out the FLUSHes that are held, if a target has to tell of a loss. They came
+    /// before requests that were in flight then. The target would take one of them for a FLUSH
+    /// that comes after all that it acknowledged.
     fn held_flushes_that_say_too_little(&self, table: &Table) -> VecDeque<Bio> {
         if !table.entries().iter().any(|entry| entry.target.owes_failure()) {
             return VecDeque::new();
@@ -149,8 +149,8 @@ impl MappedDevice {
         flushes
     }
 
-    /// The loaded table, and by how much the active one, if there is one,
-    /// counts more resets. Called without the lock, for the devices below take theirs.
+    /// The loaded table, and how many resets the active one, if there is one, counts more.
+    /// Called without the lock, since the devices below take theirs.
     fn more_resets(&self) -> (Option<Arc<Table>>, u64) {
         let (active, loaded) = {
             let state = self.state.lock();
@@ -188,11 +188,12 @@ impl MappedDevice {
         Ok(End { device: self.clone(), held, inactive, running })
     }
 
-    /// Nothing is in flight and all targets are quiet; a flush before that ended so.
+    /// Nothing is in flight and all targets are quiet. `flushed` says how the flush before
+    /// that ended.
     fn quiesced(&self, flushed: IoResult) {
         let ended = {
             let mut state = self.state.lock();
-            // A target tells of a loss once; this flush was not its user's.
+            // A target tells of a loss once, but this flush was not its user's.
             if let Err(error) = flushed {
                 state.flush_failed(error.kind);
             }
@@ -296,9 +297,9 @@ impl Quiesce {
     }
 }
 
-/// A step of a suspension that takes a while. Everyone who is waited for has a
-/// reference, and so has the thread that took the step, until it makes no more
-/// use of the table; dropping the last one takes the next step.
+/// A step of a suspension that takes a while. Everyone who is waited for has a reference. So
+/// has the thread that took the step, until it no longer uses the table. Dropping the last
+/// reference takes the next step.
 struct Step {
     quiesce: Lock<Option<Quiesce>>,
     next: fn(Quiesce),

@@ -11,8 +11,8 @@
 //! - Requests of a kind (read, write, flush) are passed on in their order. Those
 //!   of different kinds may overtake each other, as on a disk.
 //! - A suspension waits for no delay: see [`Target::presuspend`].
-//! - Where flushes go to another device than writes, nothing is promised about
-//!   durability ([`WriteCache::Unknown`]), unless the writes need no flush.
+//! - If flushes go to another device than writes, nothing is promised about durability
+//!   ([`WriteCache::Unknown`]), unless the writes need no flush.
 
 use alloc::collections::VecDeque;
 use alloc::format;

@@ -15,10 +15,10 @@
 //! Rules:
 //!
 //! - A request is as good or bad as the time at which it came.
-//! - The last word of `corrupt_bio_byte`, in Linux a mask of request flags, is
-//!   0, for requests have no flags here.
-//! - A write's memory is its originator's and shared: a corrupted write is a
-//!   copy, sent in place of the other.
+//! - The last word of `corrupt_bio_byte` is a mask of request flags in Linux. Here it is 0,
+//!   for requests have no flags.
+//! - A write's memory is its originator's and shared. So a corrupted write is a copy, sent in
+//!   place of the original.
 
 use alloc::format;
 use alloc::string::String;
@@ -319,7 +319,7 @@ impl BioDone for CorruptRead {
     }
 }
 
-/// The request in whose place another one was sent; ends as that does.
+/// The request in whose place another one was sent; it ends as that one does.
 struct InPlaceOf(Lock<Option<Bio>>);
 
 impl BufDone for InPlaceOf {

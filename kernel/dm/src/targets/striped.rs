@@ -7,9 +7,9 @@
 //! Rules:
 //!
 //! - The length is a multiple of stripes and chunk, so all stripes are alike.
-//! - A request within a chunk is passed on as it is. Any other is split: a read
-//!   or write at the chunks' borders, a discard into one part for each stripe,
-//!   which is without gaps there. A flush goes to every device, once.
+//! - A request within a chunk is passed on as it is. Any other is split: a read or write at
+//!   the chunks' borders; a discard into one part for each stripe, since it has no gaps there.
+//!   A flush goes to every device, once.
 //! - The first failures of a stripe are events, as in Linux; later ones are
 //!   only counted, so that a broken disk wakes nobody for ever.
 
@@ -168,7 +168,7 @@ impl Striped {
         parts.filter(|part| part.count != Sectors::ZERO).collect()
     }
 
-    /// Where on `stripe` that begins which does not come before `sector`.
+    /// The first place on `stripe` that does not come before `sector`.
     fn before(&self, sector: Sector, stripe: &Stripe) -> Sector {
         let row = self.chunk.0 * self.stripes.len() as u64;
         let chunks_before = stripe.index * self.chunk.0;

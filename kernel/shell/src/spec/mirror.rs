@@ -25,7 +25,7 @@ fn waits(args: &Args<'_>) -> bool {
 pub(super) const LABEL: CommandSpec = spec(
     "mirror label",
     "NAME DISK... [--region SIZE] [--force]",
-    "Make a mirror of disks that remembers, and start it",
+    "Make a mirror that keeps records on its disks; start it",
     "mirror label home vbd0 vbd1",
     |args| {
         let disks = names(args, "DISK")?;
@@ -38,7 +38,7 @@ pub(super) const LABEL: CommandSpec = spec(
 pub(super) const ASSEMBLE: CommandSpec = spec(
     "mirror assemble",
     "[DISK...]",
-    "Put mirrors together from their members; return a member",
+    "Assemble mirrors from their members; take a member back",
     "mirror assemble",
     |args| mirror(Mirror::Assemble { disks: names(args, "DISK")? }),
 );
@@ -62,7 +62,7 @@ pub(super) const START_DEGRADED: CommandSpec = spec(
 pub(super) const KEEP: CommandSpec = spec(
     "mirror keep",
     "NAME LEG",
-    "Of halves that ran apart, keep this leg's, lose the others'",
+    "Where halves ran apart, keep this leg's; the rest is lost",
     "mirror keep m0 0",
     |args| mirror(Mirror::Keep { name: args.name("NAME")?, leg: leg(args)? }),
 );
@@ -105,7 +105,7 @@ pub(super) const FAIL: CommandSpec = spec(
 pub(super) const ADD: CommandSpec = spec(
     "mirror add",
     "NAME LEG [DISK] [--force]",
-    "Take a leg back that is out, or DISK as that leg or the next",
+    "Take a leg back, or add DISK as that leg or as a new one",
     "mirror add m0 1 vbd2",
     |args| {
         let (name, leg) = (args.name("NAME")?, leg(args)?);
@@ -117,7 +117,7 @@ pub(super) const ADD: CommandSpec = spec(
 pub(super) const REPLACE: CommandSpec = spec(
     "mirror replace",
     "NAME LEG DISK [--force]",
-    "Rebuild DISK beside a leg that serves, which then leaves",
+    "Rebuild DISK beside LEG; then LEG leaves the mirror",
     "mirror replace m0 0 vbd2",
     |args| {
         let (name, leg, disk) = (args.name("NAME")?, leg(args)?, args.name("DISK")?);
@@ -147,7 +147,7 @@ pub(super) const REMOVE: CommandSpec = spec(
 pub(super) const FORGET: CommandSpec = spec(
     "mirror forget",
     "DEV [LEG] [--force]",
-    "Make a disk a member of no mirror, or a mirror forget a leg",
+    "Wipe a disk's superblocks, or let a mirror forget a leg",
     "mirror forget vbd1",
     |args| {
         let (device, force) = (args.name("DEV")?, forced(args));
@@ -159,7 +159,7 @@ pub(super) const FORGET: CommandSpec = spec(
 pub(super) const EXAMINE: CommandSpec = spec(
     "mirror examine",
     "[DISK...]",
-    "Say what disks are to mirrors, by their own records",
+    "Show which mirror disks belong to, by their own records",
     "mirror examine vbd1",
     |args| mirror(Mirror::Examine { disks: names(args, "DISK")? }),
 );
@@ -167,7 +167,7 @@ pub(super) const EXAMINE: CommandSpec = spec(
 pub(super) const POLICY: CommandSpec = spec(
     "mirror policy",
     "NAME POLICY",
-    "Choose the leg that is read, as round_robin or prefer=1",
+    "Choose how reads pick a leg: round_robin, prefer=1, ...",
     "mirror policy m0 prefer=1",
     |args| mirror(Mirror::Policy { name: args.name("NAME")?, policy: args.name("POLICY")? }),
 );
@@ -186,7 +186,7 @@ pub(super) const WRITE_MOSTLY: CommandSpec = spec(
 pub(super) const RATE: CommandSpec = spec(
     "mirror rate",
     "NAME RATE",
-    "Set how fast is copied: beside users, and at most, in KiB/s",
+    "Limit copying, in KiB/s: floor beside users, and ceiling",
     "mirror rate m0 4096,none",
     |args| mirror(Mirror::Rate { name: args.name("NAME")?, rate: args.name("RATE")? }),
 );
@@ -210,7 +210,7 @@ pub(super) const REPAIR: CommandSpec = spec(
 pub(super) const IDLE: CommandSpec = spec(
     "mirror idle",
     "NAME",
-    "End the check or the repair of a mirror that runs",
+    "End the running check or repair of a mirror",
     "mirror idle m0",
     |args| mirror(Mirror::Idle { name: args.name("NAME")? }),
 );

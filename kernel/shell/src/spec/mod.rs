@@ -150,7 +150,7 @@ pub static COMMANDS: &[CommandSpec] = &[
     spec(
         "torture",
         "DEV OFFSET LENGTH COUNT SEED [--first NUMBER]",
-        "Write numbered sectors by chance, and tell of each request",
+        "Write numbered sectors at random; report each request",
         "torture m0 0 4M 1000 7",
         |args| {
             let (dev, span) = (args.name("DEV")?, args.span()?);
@@ -160,7 +160,7 @@ pub static COMMANDS: &[CommandSpec] = &[
         },
     ),
     bench::BENCH,
-    spec("slot ls", "", "List the slots that disks come and go by", "slot ls", |_| {
+    spec("slot ls", "", "List the hot-plug slots of disks", "slot ls", |_| {
         Ok(Command::Slot(Slot::List))
     }),
     spec(
@@ -179,7 +179,7 @@ pub static COMMANDS: &[CommandSpec] = &[
     spec(
         "slot reset",
         "SLOT",
-        "Use a disk again that hung, once it has answered all",
+        "Reset a disk that hung, once it holds no request",
         "slot reset 2",
         |args| Ok(Command::Slot(Slot::Reset { slot: args.number("SLOT")? })),
     ),

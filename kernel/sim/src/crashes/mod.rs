@@ -1,20 +1,19 @@
 //! Every crash of a story: at each event, with all that each disk may keep.
 //!
-//! Place: what tests call, beside [`explore`](crate::explore). A story is played
-//! with its requests one after the other, or with one of its actions coming early,
-//! at each event of the one before. After every event all images that a
-//! crash could leave now are looked at, the product over the legs, since each
-//! keeps what it likes; the device starts from each, comes to rest, is read
-//! once for each leg, and judged; a client may then go on with it. All that time
-//! it may crash again.
+//! Place: what tests call, beside [`explore`](crate::explore). A story is played with its
+//! requests one after the other, or with one of its actions coming early, at each event of the
+//! one before. After every event all images that a crash could leave now are looked at: the
+//! product over the legs, since each keeps what it likes. The device starts from each image,
+//! comes to rest, is read once for each leg, and judged. A client may then go on with it. All
+//! that time it may crash again.
 //!
-//! Equal cases are looked at once: same media, same answers allowed, same legs
-//! believed, and no more crashes to come than before (how often the machine was
-//! started, and hence what chance will say, makes no difference). So what one
-//! story has seen another need not; take many with one [`Crashes`].
+//! Equal cases are looked at once: same media, same answers allowed, same legs believed, and
+//! no more crashes to come than before. (How often the machine was started, and hence what
+//! chance will say, makes no difference.) So a story need not look again at what another one
+//! has seen: take many with one [`Crashes`].
 //!
-//! The method is that of log-writes and of bounded enumeration (B3), with two
-//! things more: the legs are cut independently, and the recovery is cut too.
+//! The method is that of log-writes and of bounded enumeration (B3), with two additions: the
+//! legs are cut independently, and the recovery is cut too.
 
 mod life;
 mod options;
@@ -178,8 +177,8 @@ impl Crashes {
         Report { violation, replay: line.clone(), shortest: line, account }
     }
 
-    /// Plays a story in one way. False if there is no event at which the action
-    /// could come that comes early.
+    /// Plays a story in one way. False if there is no event at which the early action could
+    /// come.
     fn play(
         &mut self,
         scenario: &Scenario,

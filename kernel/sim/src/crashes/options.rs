@@ -31,8 +31,8 @@ pub struct Options {
     /// Images that are looked at after one event.
     pub images_max: u64,
     /// Where on each leg the records lie, as in [`Scenario`](crate::Scenario). If there are
-    /// any, each start after a crash is
-    /// also made with one record of one leg gone bad, in each of some ways.
+    /// any, each start after a crash is also made with one record of one leg gone bad, in
+    /// several ways.
     pub records: Vec<Extent>,
 }
 

@@ -1,8 +1,8 @@
 //! A record that goes bad while the machine is off.
 //!
-//! Place: an enumeration lets one record of one leg rot at each start after a crash, if
-//! its [`Options`](super::Options) name the places of records. What the device is to do
-//! then: answer what is right, or not start and say why. Never what is stale.
+//! Place: an enumeration lets one record of one leg rot at each start after a crash, if its
+//! [`Options`](super::Options) name the places of records. The device must then answer
+//! correctly, or not start and say why. It must never answer stale data.
 
 use alloc::format;
 use alloc::vec;

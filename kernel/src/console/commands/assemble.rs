@@ -179,7 +179,7 @@ fn look(
             Err(bio::ErrorKind::Invalid) => continue,
             Err(_) if !asked && session.dm.get(&name).is_ok() => continue,
             Err(kind) => {
-                kprintln!("{name}: not looked at for a mirror's member: {kind}");
+                kprintln!("{name}: cannot be read, and may be a member: {kind}");
                 continue;
             }
         };
@@ -193,7 +193,7 @@ fn look(
                 found.labelled = true;
                 kprintln!("{name}: left alone, as its superblocks are bad: {bad}");
                 match bad {
-                    Bad::Version(_) => kprintln!("{name}: use what wrote it"),
+                    Bad::Version(_) => kprintln!("{name}: use the program that wrote it"),
                     _ => kprintln!("{name}: `mirror forget {name}` frees it for something else"),
                 }
             }
@@ -272,7 +272,7 @@ fn usable(dm: &Dm, member: &Member, block_max: u32) -> Option<String> {
     if block > block_max || cut {
         kprintln!(
             "{name}: left alone, as its blocks of {block} bytes are too large: the mirror's data \
-             is not cut so"
+             do not fit them"
         );
         return None;
     }
@@ -438,13 +438,14 @@ pub fn advise(name: &str, device: &MappedDevice) {
     let mirrors = mirror::mirrors(device);
     let [place] = &mirrors[..] else {
         return kprintln!(
-            "{name}: `dmsetup message {name} SECTOR start_degraded`, or `keep LEG`, tells one"
+            "{name}: to start one of its mirrors: `dmsetup message {name} SECTOR start_degraded`, \
+             or `keep LEG`"
         );
     };
     let Some(Report { legs, question, .. }) = mirror::report(device, place) else { return };
     match question {
         Some(Question::Degraded) => {
-            kprintln!("{name}: a member that comes back: `mirror assemble`");
+            kprintln!("{name}: once a missing member is back: `mirror assemble`");
             kprintln!("{name}: to start without: `mirror start-degraded {name}`");
         }
         Some(Question::Halves(halves)) => {
@@ -457,7 +458,7 @@ pub fn advise(name: &str, device: &MappedDevice) {
         None => {
             let disks = legs.iter().map(|leg| &*leg.device).filter(|disk| *disk != "-");
             let disks: Vec<&str> = disks.collect();
-            kprintln!("{name}: what they are to mirrors: `mirror examine {}`", disks.join(" "));
+            kprintln!("{name}: to see what its disks hold: `mirror examine {}`", disks.join(" "));
         }
     }
 }

@@ -68,7 +68,7 @@ fn tell(name: &str, action: &str, device: &MappedDevice, mirror: &Place) -> Outc
         findings += 1;
     }
     if findings > 0 && action == "check" {
-        kprintln!("`mirror repair {name}` makes all legs as the one that is read first");
+        kprintln!("`mirror repair {name}` makes all legs equal to the one that is read first");
     }
     Ok(())
 }

@@ -70,8 +70,8 @@ fn list_disks(session: &Session<'_>, disks: &[&Disk]) {
     {
         if late_kicks + repeated_kicks + unheard_interrupts > 0 {
             kprintln!(
-                "{name}: told late of requests {late_kicks} times, and again {repeated_kicks} \
-                 times; answers were found without an interrupt {unheard_interrupts} times"
+                "{name}: kicked late {late_kicks} times, and once more {repeated_kicks} times; \
+                 answers were found without an interrupt {unheard_interrupts} times"
             );
         }
     }

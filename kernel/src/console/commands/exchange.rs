@@ -160,7 +160,7 @@ pub fn replace(
     Ok(())
 }
 
-/// Makes a leg that is out no member any more, and takes its disk out of the table.
+/// Strikes a leg that is out from the members, and takes its disk out of the table.
 pub fn forget(session: &mut Session<'_>, name: &str, leg: usize) -> Outcome {
     let leg_word = leg.to_string();
     let message = ["forget", &*leg_word];
@@ -169,13 +169,13 @@ pub fn forget(session: &mut Session<'_>, name: &str, leg: usize) -> Outcome {
     let line = Line::of(name, &place)?;
     if !is_free(&device, &place, leg) {
         device.message(place.start, &message)?;
-        kprintln!("{name}: leg {leg} is no member any more");
+        kprintln!("{name}: leg {leg} is no longer a member");
     }
     let disk = line.device(leg);
     if disk != "-" {
         let after = line.with(leg, "-");
         assemble::swap(session, name, &device, &after)?;
-        kprintln!("{name}: `{disk}` is free; `mirror forget {disk} --force` wipes what it was");
+        kprintln!("{name}: `{disk}` is free; `mirror forget {disk} --force` wipes its superblocks");
     }
     assemble::explain(session.dm, name)
 }
@@ -295,7 +295,7 @@ fn check_size(session: &mut Session<'_>, name: &str, disk: &DeviceRef) -> Outcom
     let (block, most) = (disk.limits().block_size, device.limits().block_size);
     if block > most {
         return Err(Failure::new(format!(
-            "`{}` has blocks of {block} bytes, `{name}` of {most}: its users may ask for less",
+            "`{}` has blocks of {block} bytes; users of `{name}` rely on {most}",
             disk.name()
         ))
         .and("nothing was changed; name another disk"));

@@ -18,7 +18,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "of two that contest a place the last has it",
-        rule: "Else two disks claim one slot, and nobody is",
+        rule: "Otherwise two disks claim one slot, and neither is chosen",
         file: ASSEMBLE_PLACES,
         edits: &[
             ("Some(_) => return", "Some(_) if heads.is_empty() => return"),
@@ -81,13 +81,13 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "the history does not count",
-        rule: "if it has that one's generation in its history",
+        rule: "if it has the other's generation in its history",
         file: ASSEMBLE_CANDIDATE,
         edits: &[("self.superblock().history.contains(&generation))", "false)")],
     },
     Mutant {
         name: "the base of one member counts for all",
-        rule: "The base of one member says nothing of another one of the same generation",
+        rule: "The base of one member says nothing of another member of the same generation",
         file: ASSEMBLE_CANDIDATE,
         edits: &[(
             "let base = self.entry_of(other).is_some_and(|entry| entry.base == generation);",
@@ -96,7 +96,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a base that is not known is everybody's",
-        rule: "If its generation is not known, everything",
+        rule: "everything, if its generation is not known",
         file: ASSEMBLE_CANDIDATE,
         edits: &[("!generation.is_nil() && (base", "(base")],
     },
@@ -227,13 +227,13 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "the half is kept that a person did not choose",
-        rule: "What a person decided against",
+        rule: "The generations that a person decided against",
         file: ASSEMBLE_ELECT,
         edits: &[("find(|side| has(side, device))", "find(|side| !has(side, device))")],
     },
     Mutant {
         name: "what a person decided against is forgotten",
-        rule: "is adopted into the history",
+        rule: "are adopted into the history",
         file: ASSEMBLE_ELECT,
         edits: &[("adopt: unknown_to(*newest, present)", "adopt: Vec::new()")],
     },
@@ -285,7 +285,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a member that is there and was rebuilt elsewhere is not waited for",
-        rule: "Then others have rebuilt it since",
+        rule: "others have rebuilt it since",
         file: ASSEMBLE_DECIDE,
         edits: &[("is_some_and(has_not)", "is_some_and(|it| has_not(it) || true)")],
     },
@@ -312,7 +312,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a member that the newest record calls out is in sync",
-        rule: "and which that record lists in sync, is in sync",
+        rule: "and that record lists the member in sync, it is in sync",
         file: ASSEMBLE_DECIDE,
         edits: &[("listed && fits &&", "fits &&")],
     },
@@ -324,7 +324,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a member of any generation is in sync if it is listed",
-        rule: "A member whose generation is in the history of the newest record",
+        rule: "If a member's generation is in the history of the newest record",
         file: ASSEMBLE_DECIDE,
         edits: &[("MemberState::InSync => same || ancestor,", "MemberState::InSync => true,")],
     },
@@ -336,7 +336,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a promotion is completed by a member that others rebuilt since",
-        rule: "unless by its own record the newest is not in sync",
+        rule: "if its own record does not list the newest in sync",
         file: ASSEMBLE_DECIDE,
         edits: &[("ancestor && self.was_a_source_of(it),", "ancestor,")],
     },
@@ -375,19 +375,19 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a member of an unknown time is given what its map says",
-        rule: "If its generation is not known, everything",
+        rule: "everything, if its generation is not known",
         file: ASSEMBLE_DECIDE,
         edits: &[("let remembered = same ||", "let remembered = true ||")],
     },
     Mutant {
         name: "a member that was in sync and is rebuilt elsewhere is given what its map says",
-        rule: "Then others have rebuilt it since",
+        rule: "others have rebuilt it since",
         file: ASSEMBLE_DECIDE,
         edits: &[("|| torn_out ||", "||")],
     },
     Mutant {
         name: "a returning member keeps what was being written on it",
-        rule: "those that are dirty on itself, for a write may have reached it alone",
+        rule: "those that are dirty on itself: a write may have reached it alone",
         file: ASSEMBLE_DECIDE,
         edits: &[("let mut own = Marks::DIRTY | mine;", "let mut own = mine;")],
     },
@@ -417,7 +417,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a loser keeps what it wrote alone",
-        rule: "then also what the members in sync missed by its map",
+        rule: "those that the members in sync missed by its map",
         file: ASSEMBLE_DECIDE,
         edits: &[("own |= Marks::missed(source.id());", "own |= mine;")],
     },

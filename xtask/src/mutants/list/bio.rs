@@ -139,7 +139,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "what the other pieces left undone does not count",
-        rule: "its resid the sum of",
+        rule: "its resid is the sum of the pieces'",
         file: SPLIT,
         edits: &[(
             "errors.fold(first.resid, |sum, also| sum + also.resid)",

@@ -90,7 +90,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a flush that failed in a suspension is told to every request",
-        rule: "but for a FLUSH that has to tell of one that failed",
+        rule: "A FLUSH that has to tell of a flush that failed in a suspension is not passed on",
         file: DEVICE,
         edits: &[("if bio.cmd() != BufCmd::Flush {", "if bio.cmd() == BufCmd::Read {")],
     },
@@ -105,13 +105,13 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a table swap forgets the resets counted so far",
-        rule: "counts more resets",
+        rule: "how many resets the active one, if there is one, counts more",
         file: SUSPEND,
         edits: &[("state.resets = state.resets.wrapping_add(more);", "let _ = more;")],
     },
     Mutant {
         name: "a table swap counts the resets the wrong way round",
-        rule: "counts more resets",
+        rule: "how many resets the active one, if there is one, counts more",
         file: SUSPEND,
         edits: &[(
             "active.resets().wrapping_sub(loaded.resets())",
@@ -173,7 +173,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a flush that failed in a suspension is not told to who suspends",
-        rule: "the device being suspended all the same",
+        rule: "[`DmError::Flush`], although the device is suspended",
         file: SUSPEND,
         edits: &[("(self.done)(self.flushed.map_err(DmError::Flush));", "(self.done)(Ok(()));")],
     },
@@ -197,7 +197,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a flush that was held is passed to a target that has to tell",
-        rule: "So do those that were held if a target has to tell of a loss by itself",
+        rule: "FLUSHes that were held also fail if a target has to tell of a loss by itself",
         file: SUSPEND,
         edits: &[(
             "if !table.entries().iter().any(|entry| entry.target.owes_failure()) {",
@@ -230,7 +230,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a target is started before it has taken over",
-        rule: "A resume swaps the tables if a new one is loaded (suspending first if need be), starts",
+        rule: "A resume swaps the tables if a new one is loaded (and suspends first if need be), starts",
         file: SUSPEND,
         edits: &[(
             "        if let Some(old) = old {\n",
@@ -290,7 +290,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "an event that came before the wait is waited for",
-        rule: "now if there",
+        rule: "now if it already does",
         file: EVENTS,
         edits: &[("        drop(state);\n        wake();", "        state.waiting.push(wake);")],
     },
@@ -305,7 +305,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "who waits is called before the event counts",
-        rule: "Calls `wake` once there were other than `seen` events",
+        rule: "Calls `wake` once the count of events differs from `seen`",
         file: EVENTS,
         edits: &[(
             "            state.count += 1;\n",

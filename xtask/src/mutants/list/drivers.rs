@@ -14,7 +14,7 @@ const SHARED: &str = "drivers/src/virtio/ring/shared.rs";
 pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "the test for a kick does not wrap",
-        rule: "Right across the wrap at 65,536",
+        rule: "Correct across the wrap at 65,536",
         file: RING,
         edits: &[(
             "new.wrapping_sub(event).wrapping_sub(1) < new.wrapping_sub(old)",
@@ -101,7 +101,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "the newest request counts as fetched",
-        rule: "it asks to be told of the request under index `w`, so it had not fetched that one",
+        rule: "the device asks to be told of the request under index `w`, so it had not fetched that one",
         file: LOOK,
         edits: &[(
             "(asked_for <= unanswered).then_some(asked_for)",
@@ -173,7 +173,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a long request is done when its first part is",
-        rule: "a part of it was too long for one request",
+        rule: "it was too long for one request",
         file: QUEUE,
         edits: &[(
             "if transfer.done < total || (must_flush",
@@ -218,7 +218,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a read that was not wholly written is done",
-        rule: "A read that is said to be done, but was not wholly written, is not done",
+        rule: "A read that is reported done but was not written completely is not done",
         file: QUEUE,
         edits: &[(
             "OK if reads && (written as usize) < expected => Err(ErrorKind::Media),",
@@ -293,7 +293,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a device that need not zero what it discards discards",
-        rule: "the leave to unmap, or nothing",
+        rule: "the permission to unmap, or nothing",
         file: CONFIG,
         edits: &[(
             "if has(Features::WRITE_ZEROES) && byte(device, WRITE_ZEROES_MAY_UNMAP)? == 1 {",
@@ -335,7 +335,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a disk that can do less is the same",
-        rule: "if it has the same serial number and can do the",
+        rule: "if it has the same serial number and the same abilities",
         file: EXCHANGE,
         edits: &[(
             "self.config == other.config && named",
@@ -377,7 +377,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a slow device is pestered",
-        rule: "so that a slow one is not pestered",
+        rule: "so that a slow device is not told too often",
         file: GLANCE,
         edits: &[(
             "if self.still.is_power_of_two() || self.still.is_multiple_of(GLANCES_APART_MAX) {",
@@ -392,7 +392,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a disk is told though somebody else still plugs",
-        rule: "unless somebody else still plugs",
+        rule: "unless another caller still plugs",
         file: BLK,
         edits: &[("before.is_ok_and(|before| before <= 1)", "before.is_ok()")],
     },

@@ -39,7 +39,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a write goes on waiting for the map of a leg that is out",
-        rule: "A leg that is out is written no page",
+        rule: "A leg that is out gets no page",
         file: STEPS_MAPS,
         edits: &[(
             "            followed |= match self.legs[leg].is_out() {",
@@ -134,7 +134,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a clean record does not say who missed what",
-        rule: "the same record marks it missed for every other leg",
+        rule: "also marks it missed for each leg that lacks it",
         file: PARTS_REGION,
         edits: &[
             ("others.iter().for_each(|leg| self.miss(leg, region));", "let _ = others;"),
@@ -143,7 +143,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "where legs may differ, one that goes out has missed nothing",
-        rule: "the same record marks it missed for every other leg",
+        rule: "also marks it missed for each leg that lacks it",
         file: STEPS_LEG_OUT,
         edits: &[("regions.exclude(leg);", "")],
     },
@@ -224,7 +224,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "what a failed write left on the last leg becomes clean",
-        rule: "A write that failed on a leg that stayed left there what no flush covers",
+        rule: "If a write failed on a leg that stayed, no flush covers what it left there",
         file: STEPS_WRITE,
         edits: &[("regions.doubt(extent);", "let _ = regions;")],
     },

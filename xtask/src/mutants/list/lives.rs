@@ -45,13 +45,13 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "nobody looks at a stop when a commit is over",
-        rule: "A suspension in any life ends",
+        rule: "A suspension ends in any life",
         file: CORE,
         edits: &[("            self.check_stop(),\n", "")],
     },
     Mutant {
         name: "a start goes by a leg that a person took out",
-        rule: "A start goes by no leg that a person took out",
+        rule: "a start goes by no leg that a person took out",
         file: STEPS_START,
         edits: &[(
             "if agreed.is_none() && !self.legs",
@@ -79,7 +79,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a stop never gives up",
-        rule: "A suspension in any life ends",
+        rule: "A suspension ends in any life",
         file: PARTS_CLEANER,
         edits: &[("                self.failed_once = true;\n", "")],
     },
@@ -151,7 +151,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a choice overwrites a half that nobody saw",
-        rule: "It holds for the generations of all halves that were shown",
+        rule: "It is good for the generations of all halves that were shown",
         file: PARTS_NOT_STARTED,
         edits: &[("(all_seen && same)", "({ let _ = all_seen; same })")],
     },
@@ -160,7 +160,7 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "\"done\" is kept",
         file: STEPS_NOT_STARTED,
         edits: &[(
-            "return Err(\"the mirror is starting: wait for what comes of that\".into());",
+            "return Err(\"the mirror is starting: wait until it runs, or says why it does not\".into());",
             "return Ok(\"starting\".into());",
         )],
     },
@@ -208,7 +208,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "tries come at the same pace for ever",
-        rule: "Each try in vain doubles the pause",
+        rule: "Each failed try doubles the pause",
         file: PARTS_RETRY,
         edits: &[("self.in_vain += 1;", "self.in_vain += 0;")],
     },
@@ -259,13 +259,13 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a loss is forgotten with the table",
-        rule: "It outlives an exchange of tables",
+        rule: "The loss is remembered over an exchange of tables",
         file: STEPS_INHERIT,
         edits: &[("            self.loss = Loss::untold();", "")],
     },
     Mutant {
         name: "a loss that nobody noticed is forgotten with the table",
-        rule: "It outlives an exchange of tables",
+        rule: "The loss is remembered over an exchange of tables",
         file: STEPS_INHERIT,
         edits: &[("record.resets = it.resets;", "let _ = it.resets;")],
     },
@@ -301,7 +301,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "legs that had records are taken to be equal where these lay",
-        rule: "it is given the data, as is one that had records",
+        rule: "so is a leg that had records where the mirror has data now",
         file: STEPS_INHERIT,
         edits: &[(
             "matches!(estate.log, Log::Core { .. }) && self.setup.length",

@@ -50,7 +50,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "errors of a medium are never forgotten",
-        rule: "what a leg has counted is halved every so many seconds",
+        rule: "a leg's count is halved every so many seconds",
         file: PARTS_ERRORS,
         edits: &[("self.count = self.count.checked_shr(halvings).unwrap_or(0);", "")],
     },

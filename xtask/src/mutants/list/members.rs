@@ -32,7 +32,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a new member is not given everything",
-        rule: "The maps of all legs in sync durably say that its slot missed everything",
+        rule: "the maps of all legs in sync durably say that its slot missed everything",
         file: STEPS_NEWCOMER,
         edits: &[("regions.all().for_each(|region| regions.miss(leg, region));", "")],
     },

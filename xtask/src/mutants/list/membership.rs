@@ -35,7 +35,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a flush is acknowledged while an exclusion is not durable",
-        rule: "and also a FLUSH that no leg failed",
+        rule: "That includes a FLUSH that no leg failed",
         file: STEPS_WRITE,
         edits: &[("if self.pending()\n", "if self.pending() && cmd != BufCmd::Flush\n")],
     },
@@ -173,13 +173,13 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a write counts though its leg lost it before all had reported",
-        rule: "of a user's write, until all legs have reported",
+        rule: "for a user's write, the moment when all legs have reported",
         file: STEPS_WRITE,
         edits: &[("self.legs.kept_since(reached, began),", "reached,")],
     },
     Mutant {
         name: "one flush of several tells that the last leg lost its cache",
-        rule: "every FLUSH fails, those on their way",
+        rule: "every FLUSH fails, also those on their way",
         file: PARTS_LOSS,
         edits: &[(
             "self.untold = self.untold.min(now);",
@@ -188,19 +188,19 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a flush that began before a loss was noticed tells of it",
-        rule: "until the end of one is heard that began after that moment",
+        rule: "until the user has heard of one that began after that moment",
         file: PARTS_LOSS,
         edits: &[("if began > self.noticed {", "if began > Moment::default() {")],
     },
     Mutant {
         name: "a flush has told of a loss before its end is heard",
-        rule: "until the end of one is heard that began after that moment",
+        rule: "until the user has heard of one that began after that moment",
         file: STEPS_WRITE,
         edits: &[("told(began, now);", "told(began, { let _ = now; began });")],
     },
     Mutant {
         name: "a flush that failed has lost nothing",
-        rule: "A flush that failed there may have lost it too",
+        rule: "A flush that failed on that leg may have lost the write too",
         file: STEPS_LOSS,
         edits: &[(
             "Err(error) if cmd == BufCmd::Flush =>",

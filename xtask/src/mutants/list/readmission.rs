@@ -70,13 +70,13 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a leg that is given everything keeps its old map",
-        rule: "as a new incarnation, if it is given everything",
+        rule: "its whole map is dropped with them, by a new incarnation",
         file: STEPS_START,
         edits: &[("superblock.incarnation + 1;", "superblock.incarnation;")],
     },
     Mutant {
         name: "a leg is taken back that owes requests",
-        rule: "Its late write could otherwise change what was answered meanwhile",
+        rule: "Its late write could change data that was answered meanwhile",
         file: STEPS_NEWCOMER,
         edits: &[("if record.outstanding > 0 {", "if false {")],
     },
@@ -139,7 +139,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a leg is promoted that does not hold the present superblock",
-        rule: "unless by its own record the newest is not in sync",
+        rule: "if its own record does not list the newest in sync",
         file: STEPS_PROMOTE,
         edits: &[("> 0 || !holds {", "> 0 || (!holds && false) {")],
     },

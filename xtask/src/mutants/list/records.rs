@@ -44,7 +44,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a number near its end is counted on from",
-        rule: "A counter near its end refuses the device",
+        rule: "A device with a counter near its end is refused",
         file: FORMAT_READ,
         edits: &[("Ok(superblock) => superblock.check_room()?,", "Ok(_) => {}")],
     },
@@ -89,7 +89,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "halves need no past in common",
-        rule: "Nor does any map where both remember no generation in common",
+        rule: "Nor does any map if the two sides remember no generation in common",
         file: ASSEMBLE_ELECT,
         edits: &[("                && by.has_a_past_in_common(it)\n", "")],
     },
@@ -113,7 +113,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "two superblocks that are the same are both durable",
-        rule: "though both slots say the same",
+        rule: "even if both slots say the same",
         file: PARTS_MEMBERSHIP,
         edits: &[(
             "        self.unproven[leg] = Some(Unproven { superblock, alone: member.second != Second::Same });",
@@ -154,7 +154,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a member that was forgotten may be in doubt",
-        rule: "has given its place away",
+        rule: "It has given the place away",
         file: ASSEMBLE_CANDIDATE,
         edits: &[("map_or(followed, |entry|", "map_or(false, |entry|")],
     },
@@ -172,7 +172,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a member that a map accuses is given everything",
-        rule: "and is given what it missed",
+        rule: "It is given what it missed",
         file: ASSEMBLE_DECIDE,
         edits: &[("!it.is_evidence() && !self.was_listed(it);", "!it.is_evidence();")],
     },

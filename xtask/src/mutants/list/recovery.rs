@@ -87,7 +87,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "what was copied to a leg before it went out counts",
-        rule: "what was copied to a leg before it went out counts for nothing",
+        rule: "What was copied to a leg before it went out counts for nothing",
         file: STEPS_LEG_OUT,
         edits: &[("self.resync.forget(leg, |_| true);", "")],
     },
@@ -123,7 +123,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "pages from before a map was made anew count",
-        rule: "as a new incarnation, if it is given everything",
+        rule: "its whole map is dropped with them, by a new incarnation",
         file: FORMAT_READ,
         edits: &[("&& page.incarnation == superblock.incarnation", "")],
     },
@@ -159,7 +159,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "the loser of a choice is asked about again",
-        rule: "is adopted into the history",
+        rule: "are adopted into the history",
         file: PARTS_MEMBERSHIP,
         edits: &[("remember(&mut self.wanted.history, generation);", "let _ = generation;")],
     },

@@ -15,7 +15,7 @@ const STEPS_LEG_OUT: &str = "dm-mirror/src/core/steps/leg_out.rs";
 pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a leg that failed a write stays",
-        rule: "In-sync legs that do not are out by then",
+        rule: "In-sync legs that lack it are out by then",
         file: STEPS_WRITE,
         edits: &[(
             "                self.fail_leg(leg, Failure::of_step(step, error));\n                Follow::Perhaps",
@@ -60,9 +60,9 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "Nobody overtakes",
         file: PARTS_RANGE,
         edits: &[(
-            "self.latest_before(&asks, Begin::Latest);",
+            "self.latest_before(&asks, Begin::Latest),",
             "self.latest_before(&asks, Begin::Latest)
-                .filter(|(at, _)| self.entry(*at).waiter.is_none());",
+                .filter(|(at, _)| self.entry(*at).waiter.is_none()),",
         )],
     },
     Mutant {
@@ -115,7 +115,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a read is retried without memory",
         rule: "a leg that timed out keeps the memory",
         file: IO,
-        edits: &[("Some(bio) if !bio.lost_memory() =>", "Some(bio) if bio.cmd() == cmd =>")],
+        edits: &[("                if bio.lost_memory() {", "                if bio.extent().is_empty() {")],
     },
     Mutant {
         name: "a leg being rebuilt is read",

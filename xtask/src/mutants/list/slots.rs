@@ -57,7 +57,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "an event that nobody saw is cleared",
-        rule: "only what was seen is cleared",
+        rule: "only bits that were seen are cleared",
         file: PORT,
         edits: &[(
             "let clear = seen.intersection(EVENTS).bits();",

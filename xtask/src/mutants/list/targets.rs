@@ -46,7 +46,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "flushes that go to another device make writes durable",
-        rule: "Where flushes go to another device than writes, nothing is promised about",
+        rule: "If flushes go to another device than writes, nothing is promised about durability",
         file: DELAY,
         edits: &[(
             "WriteCache::Volatile if !flushed => WriteCache::Unknown,",
@@ -124,7 +124,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a corrupted write is durable no longer",
-        rule: "copy, sent in place of the other",
+        rule: "a corrupted write is a copy, sent in place of the original",
         file: FLAKEY,
         edits: &[(
             "let write = if fua { Buf::write_fua } else { Buf::write };",

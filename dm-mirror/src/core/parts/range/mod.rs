@@ -182,34 +182,38 @@ impl<W> RangeLock<W> {
 
     /// Asks for a range on behalf of `waiter`. If it is free the waiter comes
     /// straight back; else it stays until [`grant`](RangeLock::grant) returns it.
+    #[inline]
     pub(crate) fn acquire(&mut self, extent: Extent, mode: Mode, waiter: W) -> (Ticket, Option<W>) {
         let number = self.next;
         self.next += 1;
         let asks = Asks { number, extent, rows: Rows::of(extent), mode };
-        let before = self.latest_before(&asks, Begin::Latest);
-        let (waiter, granted) = match before {
-            Some(_) => (Some(waiter), None),
-            None => (None, Some(waiter)),
+        let before = match self.rows_are_empty(&asks) {
+            true => None,
+            false => self.latest_before(&asks, Begin::Latest),
         };
-        let at = self.free.pop().unwrap_or(self.entries.len() as u32);
+        let at = match self.free.pop() {
+            Some(at) => at,
+            None => self.grow(),
+        };
         let links = self.link(at, &asks);
         let (waited_for_by, next_waiting, found_in) = (NONE, NONE, 0);
-        let entry = Entry { asks, waiter, links, waited_for_by, next_waiting, found_in };
-        match self.entries.get_mut(at as usize) {
-            Some(place) => *place = Some(entry),
-            None => self.grow(entry),
-        }
-        if let Some((before, row)) = before {
-            self.wait_for(at, before, row);
-        }
-        (Ticket { number, entry: at }, granted)
+        self.entries[at as usize] =
+            Some(Entry { asks, waiter: None, links, waited_for_by, next_waiting, found_in });
+        let ticket = Ticket { number, entry: at };
+        let Some((before, row)) = before else { return (ticket, Some(waiter)) };
+        self.entry_mut(at).waiter = Some(waiter);
+        self.wait_for(at, before, row);
+        (ticket, None)
     }
 
-    fn grow(&mut self, entry: Entry<W>) {
-        self.entries.push(Some(entry));
+    /// Makes room for one more. Gives its place.
+    #[cold]
+    fn grow(&mut self) -> u32 {
+        self.entries.push(None);
         let count = self.entries.len();
         self.free.reserve(count - self.free.len());
         self.ready.reserve(count - self.ready.len());
+        (count - 1) as u32
     }
 
     /// Gives a granted range back. Panics if it is not held.
@@ -238,6 +242,12 @@ impl<W> RangeLock<W> {
         self.free.push(ticket.entry);
     }
 
+    /// Whether there is nobody to be granted a range.
+    #[inline]
+    pub(crate) fn nobody_is_ready(&self) -> bool {
+        self.ready.is_empty()
+    }
+
     /// The earliest waiter that nothing before it stands against, if any;
     /// its range is granted by this.
     pub(crate) fn grant(&mut self) -> Option<(Ticket, W)> {
@@ -246,10 +256,12 @@ impl<W> RangeLock<W> {
         entry.waiter.take().map(|waiter| (ticket, waiter))
     }
 
+    #[inline]
     fn entry(&self, at: u32) -> &Entry<W> {
         self.entries[at as usize].as_ref().expect("an entry that is named is there")
     }
 
+    #[inline]
     fn entry_mut(&mut self, at: u32) -> &mut Entry<W> {
         self.entries[at as usize].as_mut().expect("an entry that is named is there")
     }
@@ -260,6 +272,16 @@ impl<W> RangeLock<W> {
         let entry = self.entry_mut(at);
         (entry.next_waiting, entry.found_in) = (first, row);
         self.entry_mut(before).waited_for_by = at;
+    }
+
+    /// Whether all lists are empty that a request looks at, as most are: so nothing can
+    /// stand against it.
+    #[inline]
+    fn rows_are_empty(&self, asks: &Asks) -> bool {
+        let kind = kind_for(asks.mode);
+        let latest = |row: u16| self.rows[usize::from(row)][kind];
+        let [first, last] = asks.rows.0;
+        !asks.rows.is_wide() && [first, last, WIDE].into_iter().all(|row| latest(row) == NONE)
     }
 
     /// An entry that came before and conflicts, and the row in which it was found: the
@@ -304,6 +326,7 @@ impl<W> RangeLock<W> {
     }
 
     /// Puts what is going to be entry `at` to the end of its rows. Gives its neighbours.
+    #[inline]
     fn link(&mut self, at: u32, asks: &Asks) -> AllLinks {
         let mut links = [[Links { earlier: NONE, later: NONE }; KINDS]; PIECES_MAX];
         for (place, &row) in asks.rows.each().iter().enumerate() {
