@@ -25,6 +25,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::array;
+use core::mem::ManuallyDrop;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 
@@ -283,7 +284,8 @@ impl Mirror {
 
     /// Does actions until there are none, without the lock.
     fn act<'a>(self: &'a Arc<Self>, mut inner: Guard<'a, Inner>) {
-        let mut deeds = Deeds::new();
+        // Empty when it is left, so nothing is looked for in it then.
+        let mut deeds = ManuallyDrop::new(Deeds::new());
         let mut seen = 1;
         loop {
             inner.take(&mut deeds);
