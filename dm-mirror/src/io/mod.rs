@@ -120,12 +120,11 @@ impl Inner {
         deeds.reverse();
     }
 
-    /// Of every action: those that each request leads to are not made here.
+    /// Of the actions that not every request leads to.
     #[inline(never)]
     fn deed(&mut self, action: Action) -> Deed {
         match action {
-            Action::Issue { req, leg, step } => self.issue(req, leg, step),
-            Action::Complete { req, result } => self.complete(req, result),
+            Action::Issue { .. } | Action::Complete { .. } => unreachable!("`take` makes these"),
             Action::Flush { leg } => {
                 let info = Tag { leg, of: Of::Flush, look: false }.to_info();
                 let bio = self.slots.flush(leg);
