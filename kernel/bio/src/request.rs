@@ -221,6 +221,16 @@ impl Bio {
         }
     }
 
+    #[cold]
+    fn dropped(request: Box<Request>) {
+        if cfg!(debug_assertions) {
+            let (cmd, extent) = (request.buf.cmd, request.buf.extent);
+            log::error!("bio dropped, not completed: {cmd:?} {extent}");
+        }
+        let resid = request.buf.transfer();
+        Bio::complete(request, Err(IoError { kind: ErrorKind::Aborted, resid }));
+    }
+
     #[inline]
     fn request(&self) -> &Request {
         self.request.as_ref().expect("a bio holds its request until it is done")
@@ -234,17 +244,10 @@ impl Bio {
 
 impl Drop for Bio {
     /// A dropped request must not leave its originator waiting for ever.
+    #[inline]
     fn drop(&mut self) {
         if let Some(request) = self.request.take() {
-            if cfg!(debug_assertions) {
-                log::error!(
-                    "bio dropped, not completed: {:?} {}",
-                    request.buf.cmd,
-                    request.buf.extent
-                );
-            }
-            let resid = request.buf.transfer();
-            Bio::complete(request, Err(IoError { kind: ErrorKind::Aborted, resid }));
+            Bio::dropped(request);
         }
     }
 }
