@@ -207,6 +207,7 @@ impl Bio {
         self.lend()
     }
 
+    #[inline]
     fn complete(mut request: Box<Request>, result: IoResult) {
         sync::assert_unlocked("biodone");
         match request.frames.pop() {
