@@ -35,7 +35,10 @@ for (const [id, way] of Object.entries(WAYS)) {
     const last = (await scrubber(page))[1];
     for (let step = start; step < last; step++) {
       await press(page, "ArrowRight");
-      await page.waitForFunction((at) => document.querySelector(".scrubber output").textContent.startsWith(`${at}/`), step + 1);
+      await page.waitForFunction(
+        (at) => document.querySelector(".scrubber output").textContent.startsWith(`${at}/`),
+        step + 1,
+      );
     }
     const goals = await page.locator(".goals li").count();
     await shot(page, `chapter-${id}`);

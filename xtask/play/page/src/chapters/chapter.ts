@@ -27,8 +27,8 @@ export interface Chapter {
   text: string[];
   scenario: string;
   bug: string;
-  /** The start position. */
-  path: number[];
+  /** The start position, as an address has it. */
+  path: string;
   goals: Goal[];
   /** What is said once all goals are reached. */
   after: string[];

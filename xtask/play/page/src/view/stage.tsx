@@ -2,8 +2,10 @@
 //
 // Place: drawn by `app.tsx`. A request goes down the stage, and its answer up.
 
+import type { Scenario } from "../api.js";
 import type { Show, Store } from "../store.js";
 import { Account } from "./account.js";
+import { Bands } from "./holds.js";
 import { Lane } from "./lane.js";
 import { Clients, Mirror, WorldBar } from "./mirror.js";
 import { Oracle } from "./oracle.js";
@@ -24,7 +26,7 @@ export function Stage({ store, show }: { store: Store; show: Show }) {
   }
   const bug = show.list?.bugs.find(({ id }) => id === show.bug && id !== "");
   return (
-    <main class="stage" style={`--sectors:${scenario.sectors}`} aria-busy={show.asking}>
+    <main class="stage" aria-busy={show.asking}>
       <p class="scenario">
         {scenario.title}
         {bug && (
@@ -41,26 +43,33 @@ export function Stage({ store, show }: { store: Store; show: Show }) {
         <Mirror show={show} />
       </div>
       <div class="lanes">
-        <Ruler sectors={scenario.sectors} />
+        <Ruler scenario={scenario} />
         {show.state.legs.map((leg, index) => (
           <Lane store={store} show={show} index={index} scenario={scenario} key={leg.name} />
         ))}
-        <Oracle show={show} />
+        <Oracle show={show} scenario={scenario} />
       </div>
       <Account show={show} />
     </main>
   );
 }
 
-function Ruler({ sectors }: { sectors: number }) {
+/** The numbers of the sectors, over the legs' columns. */
+function Ruler({ scenario }: { scenario: Scenario }) {
   return (
     <div class="ruler" aria-hidden="true">
-      <span class="row-name">sector</span>
-      <div class="cells">
-        {[...Array(sectors).keys()].map((at) => (
-          <span>{at}</span>
-        ))}
-      </div>
+      <Bands
+        scenario={scenario}
+        label=""
+        names={[{ name: "sector", title: "" }]}
+        band={(_, sectors) => (
+          <div class="cells">
+            {sectors.map((at) => (
+              <small>{at}</small>
+            ))}
+          </div>
+        )}
+      />
     </div>
   );
 }
