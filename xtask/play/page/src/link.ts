@@ -3,7 +3,7 @@
 // Place: `store.ts` reads it at the start and when it changes, and writes it after each step.
 // Pure. A path is written with dots, and `0*7` for seven zeroes. `#s=ID&b=BUG&p=0.1.2` is a run by the module's path, `&at=1` the first place in it
 // behind its beginning. `#s=ID&seed=71` and `#s=ID&path=2.0.1` are runs as the simulator's
-// replay lines name them: its own path leaves out what was no decision. `&c=ID` opens a chapter
+// replay lines name them (so does `&r=seed=71`): its own path leaves out what was no decision. `&c=ID` opens a chapter
 // beside the run, and alone begins that chapter.
 
 export interface Link {
@@ -51,6 +51,8 @@ function number(text: string | null): number | null {
 }
 
 function replay(words: URLSearchParams): string | null {
+  const line = words.get("r") ?? "";
+  if (/^(seed|path)=[\d.]*$/.test(line)) return line;
   for (const key of ["seed", "path"]) {
     const value = words.get(key);
     if (value !== null && /^[\d.]*$/.test(value)) return `${key}=${value}`;

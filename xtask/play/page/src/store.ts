@@ -121,13 +121,13 @@ export class Store {
   /** Opens what a link names; without one, the first chapter. */
   async open(hash: string): Promise<void> {
     const asked = link.parse(hash);
-    const chapter = chapterOf(asked.chapter);
+    const chapter = asked.chapter === null ? null : chapterOf(asked.chapter);
     if (asked.scenario === null) return this.begin_chapter(chapter ?? chapterOf(null)!);
     if (!this.show.list?.scenarios.some(({ id }) => id === asked.scenario)) {
       await this.begin_chapter(chapterOf(null)!);
       return this.say(`There is no scenario “${asked.scenario}”: here is the first chapter.`);
     }
-    const known = this.show.list.bugs.some(({ id }) => id === asked.bug);
+    const known = asked.bug === "" || this.show.list.bugs.some(({ id }) => id === asked.bug);
     const bug = known ? asked.bug : "";
     const tab = chapter ? "chapters" : bug ? "hunt" : "free";
     this.set({ tab, chapter: chapter ?? this.show.chapter, reached: new Set() });

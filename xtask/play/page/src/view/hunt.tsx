@@ -3,6 +3,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 
+import type { Bug } from "../api.js";
 import { hunt, type End, type Progress } from "../hunt.js";
 import type { Show, Store } from "../store.js";
 import { Icon } from "./icon.js";
@@ -12,6 +13,8 @@ type Search =
   | { state: "idle" }
   | { state: "running"; progress: Progress }
   | { state: "over"; progress: Progress; end: End };
+
+const NO_BUG: Bug = { id: "", name: "nothing", rule: "the mirror as it is" };
 
 const NONE: Progress = { runs: 0, steps: 0 };
 
@@ -68,7 +71,7 @@ export function Hunt({ store, show }: { store: Store; show: Show }) {
       </label>
       <fieldset class="bugs">
         <legend>what is taken out</legend>
-        {list.bugs.map(({ id, name, rule }) => (
+        {[NO_BUG, ...list.bugs].map(({ id, name, rule }) => (
           <label class={id === bug ? "chosen" : ""}>
             <input
               type="radio"

@@ -6,10 +6,10 @@
 import type { Kind, Request, TxState, UserOp } from "../api.js";
 import type { Show, Store } from "../store.js";
 import { Icon, type IconName } from "./icon.js";
-import { Key, OptionButton, range } from "./parts.js";
+import { Key, OptionButton, range, stampText } from "./parts.js";
 
 /** How many of the clients' requests are shown. */
-const USER_SHOWN = 6;
+const USER_SHOWN = 4;
 
 const ENDS: Record<UserOp["state"], { sign: string; word: string; text: string }> = {
   open: { sign: "…", word: "open", text: "waits for its answer" },
@@ -28,12 +28,12 @@ export function Clients({ show }: { show: Show }) {
       <ul>
         {shown.map((op) => {
           const { sign, word, text } = ENDS[op.state];
-          const told = op.text || text;
+          const told = answer(op) ?? text;
           return (
             <li
               class={`op is-${op.state}`}
               key={`${op.id}${op.state}`}
-              title={`${op.cmd}: ${text}`}
+              title={`${op.cmd}: ${op.text || text}`}
             >
               <b class={/^(write|fua|discard)/.test(op.cmd) ? `tag write-${op.id % 6}` : "tag"}>
                 {name(op)}
@@ -52,6 +52,21 @@ export function Clients({ show }: { show: Show }) {
       </ul>
     </section>
   );
+}
+
+/** What the client was told, in few words: of what was read, runs of equal sectors as one. */
+function answer(op: UserOp): string | null {
+  const [verb, ...stamps] = op.text.split(" ");
+  if (op.state === "done" && verb !== "read") return null;
+  if (op.state !== "done") return op.text || null;
+  const runs: { text: string; count: number }[] = [];
+  for (const stamp of stamps) {
+    const text = stampText({ write: null, text: stamp.split("@")[0]! });
+    const last = runs.at(-1);
+    if (last?.text === text) last.count++;
+    else runs.push({ text, count: 1 });
+  }
+  return runs.map(({ text, count }) => (count > 1 ? `${text}×${count}` : text)).join(" ");
 }
 
 function name(op: UserOp): string {

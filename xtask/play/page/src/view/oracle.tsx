@@ -12,7 +12,7 @@ const SHOWN = 3;
 
 const NAMES = [
   { name: "now", title: "What a read that begins now may answer" },
-  { name: "after a cut", title: "What a read may answer after a power cut at this moment" },
+  { name: "after cut", title: "What a read may answer after a power cut at this moment" },
 ];
 
 export function Oracle({ show, scenario }: { show: Show; scenario: Scenario }) {
@@ -25,20 +25,22 @@ export function Oracle({ show, scenario }: { show: Show; scenario: Scenario }) {
           oracle <small>what may a read answer?</small>
         </h3>
       </header>
-      <Bands
-        scenario={scenario}
-        label={rows.map((row, at) => told(NAMES[at]!.title, row)).join(". ")}
-        names={NAMES}
-        band={(_, sectors) =>
-          rows.map((row) => (
-            <div class="cells stacks">
-              {sectors.map((at) => (
-                <Values of={row[at] ?? []} />
-              ))}
-            </div>
-          ))
-        }
-      />
+      <div class="rows">
+        {rows.map((row, at) => (
+          <Bands
+            scenario={scenario}
+            label={told(NAMES[at]!.title, row)}
+            names={NAMES.slice(at, at + 1)}
+            band={(_, sectors) => (
+              <div class="cells">
+                {sectors.map((sector) => (
+                  <Values of={row[sector] ?? []} />
+                ))}
+              </div>
+            )}
+          />
+        ))}
+      </div>
       <p class="waits nothing">
         It knows what clients asked for and were told, and nothing of the mirror. Any other answer
         breaks a promise.

@@ -28,7 +28,7 @@ export function Stage({ store, show }: { store: Store; show: Show }) {
   return (
     <main class="stage" aria-busy={show.asking}>
       <p class="scenario">
-        {scenario.title}
+        {scenario.test ? <code>{scenario.title}</code> : scenario.title}
         {bug && (
           <strong class="bug" title={bug.rule}>
             <i aria-hidden="true">✂</i> planted: {bug.name}
