@@ -14,7 +14,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
-use crate::{provision, workspace};
+use crate::{mutants, provision, workspace};
 
 /// The kernel's target: soft-float, no red zone, position independent.
 pub(crate) const TARGET: &str = "x86_64-unknown-none";
@@ -81,14 +81,19 @@ pub(crate) fn image(options: &Options) -> Result<Kernel> {
     Ok(Kernel { elf, image })
 }
 
-/// Compiles the mirror and the simulator for a browser: the module that the page drives.
+/// Compiles the mirror and the simulator for a browser: the module that the page drives. They
+/// are built from a copy in which some mutations wait behind a switch.
 pub(crate) fn module(sources: &Sources) -> Result<PathBuf> {
     let library = provision::rust_src(&sources.provision())?;
+    let planted = mutants::plant()?;
     let mut cargo = unlocked(&library);
-    cargo.args(["build", "--package", "play", "--target", PAGE_TARGET, "--profile", PAGE_PROFILE]);
-    cargo.arg("-Zbuild-std=std,panic_abort").arg("--target-dir").arg(workspace::play_target());
+    cargo.current_dir(&planted.root).env("PLAY_BUGS", &planted.list);
+    cargo.env("RUSTFLAGS", "--cap-lints=allow");
+    cargo.args(["build", "--package", "play", "--features", "bugs"]);
+    cargo.args(["--target", PAGE_TARGET, "--profile", PAGE_PROFILE]);
+    cargo.arg("-Zbuild-std=std,panic_abort").arg("--target-dir").arg(&planted.built);
     workspace::run(&mut cargo)?;
-    let module = workspace::play_target().join(PAGE_TARGET).join(PAGE_PROFILE).join("play.wasm");
+    let module = planted.built.join(PAGE_TARGET).join(PAGE_PROFILE).join("play.wasm");
     ensure!(module.is_file(), "cargo built no {}", module.display());
     Ok(module)
 }

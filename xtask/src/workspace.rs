@@ -55,11 +55,6 @@ pub(crate) fn mkimage_target() -> PathBuf {
     target().join("mkimage")
 }
 
-/// The target folder of the page's module, for the same reason.
-pub(crate) fn play_target() -> PathBuf {
-    target().join("play")
-}
-
 /// The page's sources.
 pub(crate) fn page() -> PathBuf {
     root().join("xtask/play/page")

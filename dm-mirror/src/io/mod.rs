@@ -25,6 +25,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::array;
+use core::mem::ManuallyDrop;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 
@@ -119,12 +120,11 @@ impl Inner {
         deeds.reverse();
     }
 
-    /// Of every action: those that each request leads to are not made here.
+    /// Of the actions that not every request leads to.
     #[inline(never)]
     fn deed(&mut self, action: Action) -> Deed {
         match action {
-            Action::Issue { req, leg, step } => self.issue(req, leg, step),
-            Action::Complete { req, result } => self.complete(req, result),
+            Action::Issue { .. } | Action::Complete { .. } => unreachable!("`take` makes these"),
             Action::Flush { leg } => {
                 let info = Tag { leg, of: Of::Flush, look: false }.to_info();
                 let bio = self.slots.flush(leg);
@@ -283,7 +283,8 @@ impl Mirror {
 
     /// Does actions until there are none, without the lock.
     fn act<'a>(self: &'a Arc<Self>, mut inner: Guard<'a, Inner>) {
-        let mut deeds = Deeds::new();
+        // Empty when it is left, so nothing is looked for in it then.
+        let mut deeds = ManuallyDrop::new(Deeds::new());
         let mut seen = 1;
         loop {
             inner.take(&mut deeds);

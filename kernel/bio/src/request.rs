@@ -207,6 +207,7 @@ impl Bio {
         self.lend()
     }
 
+    #[inline]
     fn complete(mut request: Box<Request>, result: IoResult) {
         sync::assert_unlocked("biodone");
         match request.frames.pop() {
@@ -219,6 +220,16 @@ impl Bio {
                 done.buf_done(buf, info, result);
             }
         }
+    }
+
+    #[cold]
+    fn dropped(request: Box<Request>) {
+        if cfg!(debug_assertions) {
+            let (cmd, extent) = (request.buf.cmd, request.buf.extent);
+            log::error!("bio dropped, not completed: {cmd:?} {extent}");
+        }
+        let resid = request.buf.transfer();
+        Bio::complete(request, Err(IoError { kind: ErrorKind::Aborted, resid }));
     }
 
     #[inline]
@@ -234,17 +245,10 @@ impl Bio {
 
 impl Drop for Bio {
     /// A dropped request must not leave its originator waiting for ever.
+    #[inline]
     fn drop(&mut self) {
         if let Some(request) = self.request.take() {
-            if cfg!(debug_assertions) {
-                log::error!(
-                    "bio dropped, not completed: {:?} {}",
-                    request.buf.cmd,
-                    request.buf.extent
-                );
-            }
-            let resid = request.buf.transfer();
-            Bio::complete(request, Err(IoError { kind: ErrorKind::Aborted, resid }));
+            Bio::dropped(request);
         }
     }
 }

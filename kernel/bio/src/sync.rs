@@ -122,6 +122,7 @@ struct Leave {
 }
 
 impl Drop for Leave {
+    #[inline]
     fn drop(&mut self) {
         self.watch.iter().for_each(|watch| watch.leave(self.rank));
     }

@@ -8,6 +8,7 @@
 
 mod list;
 mod page;
+mod planted;
 mod programs;
 mod tree;
 mod trial;
@@ -16,6 +17,7 @@ mod weave;
 use anyhow::{Context, Result, ensure};
 
 use crate::suites::tally::Tally;
+pub(crate) use planted::plant;
 use list::{Mutant, groups};
 use page::Page;
 use trial::{Trials, Verdict};

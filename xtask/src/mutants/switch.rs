@@ -5,16 +5,33 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How the environment begins to say it, behind the variable before.
 const NAME: &[u8] = b"\0MUTANT=";
 
-/// Whether mutation `number` is on: the environment's `MUTANT` says which, and none is
-/// without it.
+/// The number that is on; [`UNASKED`] until somebody asks.
+static CHOSEN: AtomicUsize = AtomicUsize::new(UNASKED);
+
+const UNASKED: usize = usize::MAX;
+
+/// Whether mutation `number` is on: the last one [chosen](choose), else the one that the
+/// environment's `MUTANT` names, and none without that.
 pub fn on(number: usize) -> bool {
-    static CHOSEN: OnceLock<usize> = OnceLock::new();
-    *CHOSEN.get_or_init(chosen) == number
+    let chosen = match CHOSEN.load(Ordering::Relaxed) {
+        UNASKED => {
+            let chosen = chosen();
+            CHOSEN.store(chosen, Ordering::Relaxed);
+            chosen
+        }
+        chosen => chosen,
+    };
+    chosen == number
+}
+
+/// From here on mutation `number` is on, or none for 0.
+pub fn choose(number: usize) {
+    CHOSEN.store(number, Ordering::Relaxed);
 }
 
 /// The number in the environment as the program got it; 0 if there is none. `std::env` would

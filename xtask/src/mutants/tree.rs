@@ -16,7 +16,7 @@ use super::list::Mutant;
 use super::weave::{Woven, weave};
 use crate::workspace;
 
-/// The packages copied, with what each is called.
+/// The packages copied to be tested, with what each is called.
 const PACKAGES: [(&str, &str); 7] = [
     ("bio", "kernel/bio"),
     ("dm", "kernel/dm"),
@@ -26,6 +26,9 @@ const PACKAGES: [(&str, &str); 7] = [
     ("dm-mirror", "dm-mirror"),
     ("drivers", "drivers"),
 ];
+
+/// What is copied beside them for the page that shows a broken mirror at work.
+const PLAY: (&str, &str) = ("play", "xtask/play");
 
 /// What tests read beside the packages.
 const PAGES: &str = "docs";
@@ -47,15 +50,24 @@ pub(super) struct Trees {
 }
 
 impl Trees {
-    /// Reads what is to be copied; waits for whoever works there.
+    /// Reads what is to be tested; waits for whoever works there.
     pub(super) fn open() -> Result<Trees> {
+        Trees::of(&PACKAGES)
+    }
+
+    /// The same for the page's module.
+    pub(super) fn open_for_page() -> Result<Trees> {
+        Trees::of(&[&PACKAGES[..], &[PLAY]].concat())
+    }
+
+    fn of(packages: &[(&str, &str)]) -> Result<Trees> {
         let alone = File::create(workspace::make(workspace::mutants())?.join("lock"))?;
         alone.lock().context("waiting for another run")?;
         let mut files = BTreeMap::new();
         let manifest = fs::read_to_string(workspace::root().join("Cargo.toml"))?;
-        files.insert(PathBuf::from("Cargo.toml"), reduced(&manifest).into_bytes());
+        files.insert(PathBuf::from("Cargo.toml"), reduced(&manifest, packages).into_bytes());
         read_all(workspace::root(), Path::new(PAGES), &mut files)?;
-        for (_, folder) in PACKAGES {
+        for (_, folder) in packages {
             read_all(workspace::root(), Path::new(folder), &mut files)?;
             let manifest = Path::new(folder).join("Cargo.toml");
             let text = files.get_mut(&manifest).context("a package has a manifest")?;
@@ -67,9 +79,9 @@ impl Trees {
         Ok(Trees { files, _alone: alone })
     }
 
-    /// The copy `woven` with `mutants` in it, each with its number. The files that have some,
+    /// The copy `name` with `mutants` in it, each with its number. The files that have some,
     /// and what is built apart.
-    pub(super) fn weave(&self, mutants: &[(usize, &Mutant)]) -> Result<WovenTree> {
+    pub(super) fn weave(&self, name: &str, mutants: &[(usize, &Mutant)]) -> Result<WovenTree> {
         let mut by_file: BTreeMap<&str, Vec<(usize, &Mutant)>> = BTreeMap::new();
         for (number, mutant) in mutants {
             by_file.entry(mutant.file).or_default().push((*number, mutant));
@@ -80,7 +92,7 @@ impl Trees {
             woven.insert(file, weave(text, &mutants).with_context(|| file.to_owned())?);
         }
         let broken = woven.iter().map(|(file, it)| (Path::new(file), it.text.as_bytes()));
-        let tree = self.write("woven", &broken.collect())?;
+        let tree = self.write(name, &broken.collect())?;
         let woven = woven.into_iter().map(|(file, it)| (file.to_owned(), it)).collect();
         Ok(WovenTree { tree, woven })
     }
@@ -140,10 +152,10 @@ impl WovenTree {
 
 /// A copy.
 pub(super) struct Tree {
-    root: PathBuf,
+    pub(super) root: PathBuf,
     /// Its target folder. Cargo names what it builds by the package's path in its workspace,
     /// so that two copies would overwrite each other's programs.
-    built: PathBuf,
+    pub(super) built: PathBuf,
 }
 
 impl Tree {
@@ -164,15 +176,18 @@ fn write(path: &Path, text: &[u8]) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Reads every file of `root` below `folder`, the fuzz targets left out: they are
-/// no part of what is broken, and what they collect would fill the memory.
+/// What is not copied, by the names of folders: the fuzz targets, which are no part of what is
+/// broken, and whose finds would fill the memory; and the page, which is no Rust.
+const NOT_COPIED: [&str; 2] = ["fuzz", "page"];
+
+/// Reads every file of `root` below `folder`, but for what is not copied.
 fn read_all(root: &Path, folder: &Path, into: &mut BTreeMap<PathBuf, Vec<u8>>) -> Result<()> {
     let full = root.join(folder);
     for entry in fs::read_dir(&full).with_context(|| format!("cannot read {}", full.display()))? {
         let entry = entry?;
         let path = folder.join(entry.file_name());
         if entry.file_type()?.is_dir() {
-            if entry.file_name() != "fuzz" {
+            if NOT_COPIED.iter().all(|name| entry.file_name() != *name) {
                 read_all(root, &path, into)?;
             }
         } else {
@@ -183,13 +198,13 @@ fn read_all(root: &Path, folder: &Path, into: &mut BTreeMap<PathBuf, Vec<u8>>) -
 }
 
 /// The workspace's manifest with the packages that are copied as its members, and the switch.
-fn reduced(manifest: &str) -> String {
+fn reduced(manifest: &str, packages: &[(&str, &str)]) -> String {
     let (mut reduced, mut list) = (String::new(), false);
     for line in manifest.lines() {
         let begins = line.starts_with("members = [") || line.starts_with("default-members = [");
         list |= begins;
         if line.starts_with("members") {
-            let members = PACKAGES.iter().map(|(_, folder)| format!("\"{folder}\", "));
+            let members = packages.iter().map(|(_, folder)| format!("\"{folder}\", "));
             reduced.push_str(&format!("members = [{}\"{SWITCH}\"]\n", members.collect::<String>()));
         }
         if !list {
@@ -217,7 +232,7 @@ mod tests {
         let manifest = "[workspace]\nresolver = \"3\"\nmembers = [\n    \"a\",\n]\n# Why.\n\
                         default-members = [\n    \"a\",\n]\nexclude = [\"b\"]\n\
                         [workspace.dependencies]\nbio = 1\n";
-        let reduced = super::reduced(manifest);
+        let reduced = super::reduced(manifest, &super::PACKAGES);
         let (members, rest) = reduced.split_once("members = ").unwrap();
         assert_eq!(members, "[workspace]\nresolver = \"3\"\n");
         assert!(rest.starts_with("[\"kernel/bio\", \"kernel/dm\", "), "{rest}");

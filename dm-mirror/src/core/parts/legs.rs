@@ -181,7 +181,8 @@ impl Legs {
 
     /// Those of `legs` that have kept what they were given from `since` on.
     pub(crate) fn kept_since(&self, legs: LegSet, since: Moment) -> LegSet {
-        legs.iter().filter(|&leg| self[leg].kept(since).is_ok()).collect()
+        let lost = |&leg: &usize| self[leg].kept(since).is_err();
+        legs.without(legs.iter().filter(lost).collect())
     }
 
     /// When which leg was flushed.

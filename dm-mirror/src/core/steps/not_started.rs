@@ -45,9 +45,7 @@ impl Core {
         match &self.life {
             Life::Running => return Err("the mirror runs already".into()),
             Life::New(_) | Life::Searching(_) | Life::Opening(_) => {
-                return Err(
-                    "the mirror is starting: wait until it runs, or says why it does not".into()
-                );
+                return Err("the mirror is starting: wait until it runs or is held".into());
             }
             Life::Held(not_started) | Life::Refused(not_started) => {
                 word(not_started, &mut said, self)?;

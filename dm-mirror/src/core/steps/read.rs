@@ -29,6 +29,7 @@ impl Core {
     }
 
     /// Reads from some leg, then from the others until one succeeds.
+    #[inline]
     pub(super) fn read(&mut self, req: Req) -> Follow {
         let none = LegSet::EMPTY;
         let leg = self.read_pick(req, none).expect("one leg is always in sync");
@@ -45,6 +46,7 @@ impl Core {
 
     /// Chooses an in-sync leg that has not been tried, by the read policy, and
     /// counts the read as pending there.
+    #[inline(always)]
     fn read_pick(&mut self, req: Req, tried: LegSet) -> Option<usize> {
         let Request { extent, origin, .. } = self.requests[req];
         let copies = origin == Origin::Copy;
@@ -80,16 +82,10 @@ impl Core {
             // It went out meanwhile, and may have lost what was acknowledged.
             result = Err(IoError { kind: ErrorKind::Gone, resid: extent.count().bytes() });
         }
-        if let Err(error) = result {
-            self.read_failed(it.leg, error.kind);
-            it.tried.insert(it.leg);
-            if error.kind == ErrorKind::Media {
-                it.bad.insert(it.leg);
-            }
-            if let Some(leg) = self.read_pick(req, it.tried) {
-                self.issue_read(req, ReadTry { leg, ..it });
-                return Follow::Perhaps;
-            }
+        if let Err(error) = result
+            && self.read_elsewhere(req, &mut it, error.kind)
+        {
+            return Follow::Perhaps;
         }
         let whole = origin == Origin::User;
         if whole && result.is_err() && self.may_go_by_block(extent, it.bad, memory) {
@@ -99,6 +95,21 @@ impl Core {
         }
         self.read_over(req, it, result);
         if origin == Origin::Copy || !it.tried.is_empty() { Follow::Perhaps } else { calm }
+    }
+
+    /// A leg failed a read. Whether there is another that has it now.
+    #[cold]
+    fn read_elsewhere(&mut self, req: Req, it: &mut ReadTry, why: ErrorKind) -> bool {
+        self.read_failed(it.leg, why);
+        it.tried.insert(it.leg);
+        if why == ErrorKind::Media {
+            it.bad.insert(it.leg);
+        }
+        let next = self.read_pick(req, it.tried);
+        if let Some(leg) = next {
+            self.issue_read(req, ReadTry { leg, ..*it });
+        }
+        next.is_some()
     }
 
     /// A read ends. Only then are blocks rewritten that a leg could not read.

@@ -19,20 +19,11 @@ impl Core {
     }
 
     /// Takes over a request that came now, or that waited for the start.
-    #[inline]
+    #[inline(always)]
     pub(super) fn strategy(&mut self, req: Req) -> Follow {
         self.pace.asked();
-        match &mut self.life {
-            Life::Running => {}
-            // A FLUSH behind a suspension that ended the search: nobody can say what is durable.
-            Life::New(_) if self.suspension.suspended => {
-                return self.fail_request(req, ErrorKind::Gone);
-            }
-            Life::New(waiting) | Life::Searching(waiting) | Life::Opening(waiting) => {
-                waiting.push(req);
-                return Follow::Perhaps;
-            }
-            Life::Held(_) | Life::Refused(_) => return self.fail_request(req, ErrorKind::Gone),
+        if !self.runs() {
+            return self.wait_for_start(req);
         }
         let Request { cmd, extent, .. } = self.requests[req];
         match cmd {
@@ -41,6 +32,21 @@ impl Core {
                 self.enter(extent, Mode::Exclusive, Waiter::Request(req))
             }
             BufCmd::Flush => self.start_group(req),
+        }
+    }
+
+    /// A request waits for the start, or fails if there is none to wait for.
+    #[cold]
+    fn wait_for_start(&mut self, req: Req) -> Follow {
+        match &mut self.life {
+            Life::Running => unreachable!("it has started"),
+            // A FLUSH behind a suspension that ended the search: nobody can say what is durable.
+            Life::New(_) if self.suspension.suspended => self.fail_request(req, ErrorKind::Gone),
+            Life::New(waiting) | Life::Searching(waiting) | Life::Opening(waiting) => {
+                waiting.push(req);
+                Follow::Perhaps
+            }
+            Life::Held(_) | Life::Refused(_) => self.fail_request(req, ErrorKind::Gone),
         }
     }
 

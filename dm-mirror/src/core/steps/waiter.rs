@@ -23,7 +23,7 @@ impl Core {
         self.enter(whole, Mode::Exclusive, waiter)
     }
 
-    #[inline]
+    #[inline(always)]
     fn begin(&mut self, ticket: Ticket, waiter: Waiter) -> Follow {
         match waiter {
             Waiter::Request(req) => {

@@ -208,6 +208,7 @@ impl Core {
     }
 
     /// A group ends, parked before or not: frees its range, and ends what it was for.
+    #[inline(always)]
     pub(super) fn end_group(&mut self, req: Req) {
         let request = &mut self.requests[req];
         let (origin, group) = (request.origin, request.group());

@@ -160,7 +160,7 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "\"done\" is kept",
         file: STEPS_NOT_STARTED,
         edits: &[(
-            "return Err(\"the mirror is starting: wait until it runs, or says why it does not\".into());",
+            "return Err(\"the mirror is starting: wait until it runs or is held\".into());",
             "return Ok(\"starting\".into());",
         )],
     },

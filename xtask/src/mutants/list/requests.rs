@@ -97,7 +97,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a failed read is retried on the same leg",
         rule: "If all legs fail, the last error goes up",
         file: STEPS_READ,
-        edits: &[("            it.tried.insert(it.leg);", "")],
+        edits: &[("        it.tried.insert(it.leg);", "")],
     },
     Mutant {
         name: "one bad sector takes a leg out",
