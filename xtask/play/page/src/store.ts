@@ -53,6 +53,9 @@ type Placing = Extract<Ask, { do: "look" | "chance" | "replay" }>;
 /** A start takes some dozens of steps; a session of records that went bad, more. */
 const START_STEPS_MAX = 200;
 
+/** Safari allows a hundred changes of the address in 30 seconds. */
+const WRITE_PAUSE_MS = 350;
+
 const NOTHING: Run = { path: [], places: [0] };
 
 export class Store {
@@ -87,6 +90,8 @@ export class Store {
   private wanted: number | null = null;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private written = "";
+  private writtenAt = -Infinity;
+  private writing: ReturnType<typeof setTimeout> | null = null;
 
   constructor(readonly engine: Engine) {}
 
@@ -298,9 +303,25 @@ export class Store {
     });
   }
 
+  /** Puts the link into the address bar, not more often than browsers allow. */
   private write(): void {
+    const wait = this.writtenAt + WRITE_PAUSE_MS - performance.now();
+    document.documentElement.dataset.address = "waits";
+    if (wait > 0) {
+      this.writing ??= setTimeout(() => {
+        this.writing = null;
+        this.write();
+      }, wait);
+      return;
+    }
+    this.writtenAt = performance.now();
     this.written = this.here();
-    history.replaceState(null, "", this.written);
+    try {
+      history.replaceState(null, "", this.written);
+    } catch {
+      // A browser that is asked too often refuses: the next step writes it.
+    }
+    document.documentElement.dataset.address = "written";
   }
 
   /** Opens a request, so that all its ends are shown; the same one again closes it. */

@@ -7,9 +7,9 @@ import { base, open, press, shot, test } from "./page.mjs";
 
 const NARROW = { viewport: { width: 360, height: 740 } };
 
-/** How much a first visit may load, in bytes. */
+/** How much a first visit may load, in bytes, from a host that compresses. */
 const LOAD_MAX = 1 << 20;
-const SCRIPTS_GZ_MAX = 40_000;
+const SCRIPTS_MAX = 40_000;
 
 /** WCAG 2.2, 1.4.3: text against what is behind it. */
 const CONTRAST_MIN = 4.5;
@@ -134,12 +134,12 @@ test("a first visit is small", async () => {
   for (const name of ["", "main.js", "worker.js", "main.css", "play.wasm"]) {
     const response = await fetch(base + name);
     assert.equal(response.status, 200, name);
-    sizes[name] = Buffer.from(await response.arrayBuffer());
+    sizes[name] = gzipSync(Buffer.from(await response.arrayBuffer())).length;
   }
-  const all = Object.values(sizes).reduce((sum, { length }) => sum + length, 0);
+  const all = Object.values(sizes).reduce((sum, size) => sum + size, 0);
   assert.ok(all < LOAD_MAX, `${all} bytes`);
-  const scripts = gzipSync(sizes["main.js"]).length + gzipSync(sizes["worker.js"]).length;
-  assert.ok(scripts < SCRIPTS_GZ_MAX, `${scripts} bytes of scripts, compressed`);
+  const scripts = sizes["main.js"] + sizes["worker.js"];
+  assert.ok(scripts < SCRIPTS_MAX, `${scripts} bytes of scripts`);
 });
 
 test("the server gives nothing outside its folder", async () => {

@@ -71,9 +71,13 @@ export async function open(page, hash = "") {
   await settled(page);
 }
 
-/** Waits until every question is answered. */
+/** Waits until every question is answered, and the address says so. */
 export async function settled(page) {
-  await page.waitForFunction(() => document.querySelector(".stage")?.ariaBusy !== "true");
+  await page.waitForFunction(
+    () =>
+      document.querySelector(".stage")?.ariaBusy !== "true" &&
+      document.documentElement.dataset.address !== "waits",
+  );
 }
 
 /** Presses a key and waits for what follows. */

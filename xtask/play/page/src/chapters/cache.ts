@@ -17,18 +17,13 @@ export const cache: Chapter = {
   goals: [
     {
       text: "A leg lost its cache",
-      reached: ({ state }) => {
-        return told(state, "loses its cache");
-      },
+      reached: ({ state }) => told(state, "loses its cache"),
     },
     {
       text: "The mirror noticed: that leg is out",
-      reached: ({ state }) => {
-        return (
-          told(state, "loses its cache") &&
-          state.legs.some((leg) => leg.standing === "out" || leg.standing === "coming")
-        );
-      },
+      reached: ({ state }) =>
+        told(state, "loses its cache") &&
+        state.legs.some((leg) => leg.standing === "out" || leg.standing === "coming"),
     },
   ],
   after: [

@@ -65,5 +65,5 @@ export function differ(state: State): boolean {
 
 /** Whether some leg's medium says in a superblock that this member is `standing`. */
 export function recorded(state: State, member: number, standing: string): boolean {
-  return state.legs.some((leg) => leg.superblock.media?.members[member] === standing);
+  return state.legs.some((leg) => leg.superblock.media?.members[member]?.startsWith(standing));
 }

@@ -24,20 +24,16 @@ export const cut: Chapter = {
     },
     {
       text: "After the start a region is unsettled",
-      reached: ({ state }) => {
-        return state.boots > 1 && state.legs.some((leg) => leg.memory.some((it) => it.unsettled));
-      },
+      reached: ({ state }) =>
+        state.boots > 1 && state.legs.some((leg) => leg.memory.some((it) => it.unsettled)),
     },
     {
       text: "The legs are equal again, and nothing is unsettled",
-      reached: ({ state }) => {
-        return (
-          state.boots > 1 &&
-          state.life === "running" &&
-          !differ(state) &&
-          !state.legs.some((leg) => leg.memory.some((it) => it.unsettled))
-        );
-      },
+      reached: ({ state }) =>
+        state.boots > 1 &&
+        state.life === "running" &&
+        !differ(state) &&
+        !state.legs.some((leg) => leg.memory.some((it) => it.unsettled)),
     },
   ],
   after: ["The region that was dirty was copied. The one that was clean was not even read."],

@@ -17,27 +17,23 @@ export const intent: Chapter = {
   goals: [
     {
       text: "A map says DIRTY in a leg's volatile cache, not yet on the medium",
-      reached: ({ state }) => {
-        return state.legs.some((leg) =>
+      reached: ({ state }) =>
+        state.legs.some((leg) =>
           leg.regions.some((region) => region.cache?.dirty && !region.media.dirty),
-        );
-      },
+        ),
     },
     {
       text: "A data write waits in a leg whose map is durably DIRTY",
-      reached: ({ state }) => {
-        return state.legs.some(
+      reached: ({ state }) =>
+        state.legs.some(
           (leg) =>
             leg.regions.some(({ media }) => media.dirty) &&
             leg.waiting.some((it) => it.what === "data" && it.cmd === "write"),
-        );
-      },
+        ),
     },
     {
       text: "The write is acknowledged",
-      reached: ({ state }) => {
-        return ended(state, "write", "done");
-      },
+      reached: ({ state }) => ended(state, "write", "done"),
     },
   ],
   after: [

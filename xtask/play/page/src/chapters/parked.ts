@@ -17,18 +17,13 @@ export const parked: Chapter = {
   goals: [
     {
       text: "A write is parked",
-      reached: ({ state }) => {
-        return state.requests.some((request) => request.phase.includes("parked"));
-      },
+      reached: ({ state }) => state.requests.some((request) => request.phase.includes("parked")),
     },
     {
       text: "The client heard of it only when the superblock was durable",
-      reached: ({ state }) => {
-        return (
-          ended(state, "write", "done") &&
-          state.legs.some((_, member) => recorded(state, member, "out"))
-        );
-      },
+      reached: ({ state }) =>
+        ended(state, "write", "done") &&
+        state.legs.some((_, member) => recorded(state, member, "out")),
     },
   ],
   after: [

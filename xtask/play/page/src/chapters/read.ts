@@ -17,15 +17,11 @@ export const read: Chapter = {
   goals: [
     {
       text: "A read failed on a leg",
-      reached: ({ state }) => {
-        return told(state, /leg \d+: .*r.*Fail/);
-      },
+      reached: ({ state }) => told(state, /leg \d+: .*r.*Fail/),
     },
     {
       text: "The client got its answer from the other leg",
-      reached: ({ state }) => {
-        return told(state, /leg \d+: .*Fail/) && ended(state, "read", "done");
-      },
+      reached: ({ state }) => told(state, /leg \d+: .*Fail/) && ended(state, "read", "done"),
     },
   ],
   after: [

@@ -17,28 +17,20 @@ export const stale: Chapter = {
   goals: [
     {
       text: "A leg is out, and the other's superblock durably says so",
-      reached: ({ state }) => {
-        return state.legs.some((_, member) => recorded(state, member, "out"));
-      },
+      reached: ({ state }) => state.legs.some((_, member) => recorded(state, member, "out")),
     },
     {
       text: "Both legs are there, and the stale one is not believed",
-      reached: ({ state }) => {
-        return (
-          state.legs.every((leg) => leg.presence === "ready") &&
-          state.legs.some((leg) => leg.standing === "coming" || leg.standing === "out") &&
-          told(state, /there again|starts anew|crashes|plugs/)
-        );
-      },
+      reached: ({ state }) =>
+        state.legs.every((leg) => leg.presence === "ready") &&
+        state.legs.some((leg) => leg.standing === "coming" || leg.standing === "out") &&
+        told(state, /there again|starts anew|crashes|plugs/),
     },
     {
       text: "It was rebuilt, and is in sync",
-      reached: ({ state }) => {
-        return (
-          state.legs.every((leg) => leg.standing === "in sync") &&
-          told(state, /there again|starts anew|crashes|plugs/)
-        );
-      },
+      reached: ({ state }) =>
+        state.legs.every((leg) => leg.standing === "in sync") &&
+        told(state, /there again|starts anew|crashes|plugs/),
     },
   ],
   after: [

@@ -2,6 +2,8 @@
 //
 // Place: drawn by `app.tsx`. A request goes down the stage, and its answer up.
 
+import { useEffect, useRef } from "preact/hooks";
+
 import type { Scenario } from "../api.js";
 import type { Show, Store } from "../store.js";
 import { Account } from "./account.js";
@@ -11,7 +13,24 @@ import { Clients, Mirror, WorldBar } from "./mirror.js";
 import { Oracle } from "./oracle.js";
 import { PanicBanner, ViolationBanner } from "./violation.js";
 
+/** A step takes the button away that made it: the focus then goes to the first one there is. */
+function useFocus(state: Show["state"]): void {
+  const inside = useRef(false);
+  useEffect(() => {
+    const hear = ({ target }: FocusEvent) => {
+      inside.current = target instanceof Element && target.closest(".stage") !== null;
+    };
+    addEventListener("focusin", hear);
+    return () => removeEventListener("focusin", hear);
+  }, []);
+  useEffect(() => {
+    if (!inside.current || document.activeElement !== document.body) return;
+    document.querySelector<HTMLElement>(".stage .option")?.focus({ preventScroll: true });
+  }, [state]);
+}
+
 export function Stage({ store, show }: { store: Store; show: Show }) {
+  useFocus(show.state);
   const scenario = show.list?.scenarios.find(({ id }) => id === show.scenario);
   if (!show.state || !scenario) {
     return (
