@@ -88,7 +88,6 @@ pub(crate) fn module(sources: &Sources) -> Result<PathBuf> {
     let planted = mutants::plant()?;
     let mut cargo = unlocked(&library);
     cargo.current_dir(&planted.root).env("PLAY_BUGS", &planted.list);
-    cargo.env("RUSTFLAGS", "--cap-lints=allow");
     cargo.args(["build", "--package", "play", "--features", "bugs"]);
     cargo.args(["--target", PAGE_TARGET, "--profile", PAGE_PROFILE]);
     cargo.arg("-Zbuild-std=std,panic_abort").arg("--target-dir").arg(&planted.built);

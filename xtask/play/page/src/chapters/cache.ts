@@ -22,6 +22,7 @@ export const cache: Chapter = {
     {
       text: "The mirror noticed: that leg is out",
       reached: ({ state }) =>
+        state.life === "running" &&
         told(state, "loses its cache") &&
         state.legs.some((leg) => leg.standing === "out" || leg.standing === "coming"),
     },

@@ -17,10 +17,7 @@ export const cut: Chapter = {
   goals: [
     {
       text: "The power failed while the legs differed",
-      reached: (seen) => {
-        const { state } = seen;
-        return state.boots > 1 && (seen.before === null || differ(seen.before));
-      },
+      reached: ({ state, before }) => state.boots > 1 && before !== null && differ(before),
     },
     {
       text: "After the start a region is unsettled",

@@ -17,11 +17,11 @@ export const read: Chapter = {
   goals: [
     {
       text: "A read failed on a leg",
-      reached: ({ state }) => told(state, /leg \d+: .*r.*Fail/),
+      reached: ({ state }) => told(state, /leg \d+: read .*Fail/),
     },
     {
       text: "The client got its answer from the other leg",
-      reached: ({ state }) => told(state, /leg \d+: .*Fail/) && ended(state, "read", "done"),
+      reached: ({ state }) => told(state, /leg \d+: read .*Fail/) && ended(state, "read", "done"),
     },
   ],
   after: [

@@ -22,6 +22,7 @@ export const stale: Chapter = {
     {
       text: "Both legs are there, and the stale one is not believed",
       reached: ({ state }) =>
+        state.life === "running" &&
         state.legs.every((leg) => leg.presence === "ready") &&
         state.legs.some((leg) => leg.standing === "coming" || leg.standing === "out") &&
         told(state, /there again|starts anew|crashes|plugs/),
@@ -29,6 +30,7 @@ export const stale: Chapter = {
     {
       text: "It was rebuilt, and is in sync",
       reached: ({ state }) =>
+        state.life === "running" &&
         state.legs.every((leg) => leg.standing === "in sync") &&
         told(state, /there again|starts anew|crashes|plugs/),
     },

@@ -39,7 +39,7 @@ export function Clients({ show }: { show: Show }) {
                 {name(op)}
               </b>
               <span>
-                {op.cmd}
+                {op.cmd === "fua" ? "write FUA" : op.cmd}
                 {op.count > 0 && ` ${range(op.start, op.count)}`}
               </span>
               <span class="end">
@@ -69,8 +69,9 @@ function answer(op: UserOp): string | null {
   return runs.map(({ text, count }) => (count > 1 ? `${text}×${count}` : text)).join(" ");
 }
 
+/** As its stamp has it: a write by FUA is a write. */
 function name(op: UserOp): string {
-  return `${op.cmd[0] ?? ""}${op.id}`;
+  return `${op.cmd === "fua" ? "w" : (op.cmd[0] ?? "")}${op.id}`;
 }
 
 export function Mirror({ show }: { show: Show }) {
