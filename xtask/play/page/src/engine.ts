@@ -16,7 +16,10 @@ function isRefusal(answer: unknown): answer is { error: string } {
 
 export class Engine {
   private readonly worker: Worker;
-  private readonly open = new Map<number, { resolve(answer: unknown): void; reject(why: Error): void }>();
+  private readonly open = new Map<
+    number,
+    { resolve(answer: unknown): void; reject(why: Error): void }
+  >();
   private next = 0;
 
   constructor(url = "worker.js") {

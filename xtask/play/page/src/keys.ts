@@ -14,6 +14,7 @@ export const KEYS: [string, string][] = [
   ["1 … 9", "choose what happens next, by its number"],
   ["o", "open the next request: its other ends; their numbers choose"],
   ["Esc", "close it"],
+  ["s", "let the mirror start, without faults"],
   ["n", "the next chapter"],
   ["r", "the chapter or the run from its beginning"],
   ["y", "copy the link to this moment"],
@@ -22,7 +23,11 @@ export const KEYS: [string, string][] = [
 ];
 
 /** Does what a key says; true if it was one of ours. */
-export function press(store: Store, event: KeyboardEvent, also: Record<string, () => void>): boolean {
+export function press(
+  store: Store,
+  event: KeyboardEvent,
+  also: Record<string, () => void>,
+): boolean {
   if (event.ctrlKey || event.altKey || event.metaKey || store.show.help) return false;
   const on = event.target as HTMLElement | null;
   const kind = on instanceof HTMLInputElement ? on.type : (on?.tagName ?? "");
@@ -51,6 +56,7 @@ function actions(store: Store, also: Record<string, () => void>): Record<string,
       void store.chance();
     },
     o: () => open_next(store),
+    s: () => void store.start_up(),
     Escape: () => store.toggle(null),
     "?": () => store.set({ help: true }),
     ...also,

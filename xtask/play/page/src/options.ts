@@ -37,6 +37,14 @@ export interface Opened {
 
 const KEYS = 9;
 
+/** Where the module can only say what happened by then: which answer is which. */
+function label(state: State, option: Option, nth: number): string {
+  const { what, options } = state.ask!;
+  if (what === "a leg is absent") return nth === 0 ? "all others are there" : "a leg is not there";
+  if (what !== "which leg") return option.label;
+  return options.length === state.legs.length ? `leg ${nth}` : `number ${nth + 1} of those there`;
+}
+
 /** Sorts and numbers what may happen next. */
 export function choices(state: State, opened: Opened | null): Choices {
   const keys = new Map<number, Option>();
@@ -45,7 +53,10 @@ export function choices(state: State, opened: Opened | null): Choices {
     if (key !== null) keys.set(key, option);
     return { option, key };
   };
-  const options = state.ask?.options ?? [];
+  const options = (state.ask?.options ?? []).map((it, nth) => ({
+    ...it,
+    label: label(state, it, nth),
+  }));
   const lanes = state.legs.map((_, leg) => {
     const here = options.filter((option) => option.leg === leg);
     const groups = new Map<number, Option[]>();

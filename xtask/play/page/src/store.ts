@@ -5,7 +5,7 @@
 // one is on its way replace each other: the last one counts. What was answered for a run that
 // is no longer shown is dropped (`turn`).
 
-import type { Ask, List, Option, State, Stamp } from "./api.js";
+import type { Ask, List, Option, State } from "./api.js";
 import { chapterOf, type Chapter } from "./chapters/index.js";
 import { Engine, Panic } from "./engine.js";
 import * as link from "./link.js";
@@ -50,6 +50,12 @@ export interface Show {
 /** A question whose answer is where a run stands. */
 type Placing = Extract<Ask, { do: "look" | "chance" | "replay" }>;
 
+/** A start takes some dozens of steps; a session of records that went bad, more. */
+const START_STEPS_MAX = 200;
+
+/** Safari allows a hundred changes of the address in 30 seconds. */
+const WRITE_PAUSE_MS = 350;
+
 const NOTHING: Run = { path: [], places: [0] };
 
 export class Store {
@@ -84,6 +90,8 @@ export class Store {
   private wanted: number | null = null;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private written = "";
+  private writtenAt = -Infinity;
+  private writing: ReturnType<typeof setTimeout> | null = null;
 
   constructor(readonly engine: Engine) {}
 
@@ -118,13 +126,13 @@ export class Store {
   /** Opens what a link names; without one, the first chapter. */
   async open(hash: string): Promise<void> {
     const asked = link.parse(hash);
-    const chapter = chapterOf(asked.chapter);
+    const chapter = asked.chapter === null ? null : chapterOf(asked.chapter);
     if (asked.scenario === null) return this.begin_chapter(chapter ?? chapterOf(null)!);
     if (!this.show.list?.scenarios.some(({ id }) => id === asked.scenario)) {
       await this.begin_chapter(chapterOf(null)!);
       return this.say(`There is no scenario “${asked.scenario}”: here is the first chapter.`);
     }
-    const known = this.show.list.bugs.some(({ id }) => id === asked.bug);
+    const known = asked.bug === "" || this.show.list.bugs.some(({ id }) => id === asked.bug);
     const bug = known ? asked.bug : "";
     const tab = chapter ? "chapters" : bug ? "hunt" : "free";
     this.set({ tab, chapter: chapter ?? this.show.chapter, reached: new Set() });
@@ -136,7 +144,7 @@ export class Store {
   /** Begins a chapter at its start position. */
   async begin_chapter(chapter: Chapter): Promise<void> {
     this.set({ tab: "chapters", chapter, reached: new Set() });
-    await this.load(chapter.scenario, chapter.bug, chapter.path, null);
+    await this.load(chapter.scenario, chapter.bug, link.unpack(chapter.path) ?? [], null);
   }
 
   /** The run that a line of the simulator's names, shown from its beginning. */
@@ -216,6 +224,18 @@ export class Store {
     await this.step({ do: "chance", scenario, bug, path: state.path, seed, steps: 1, faults });
   }
 
+  /** Lets chance go on, without faults, until the mirror runs. */
+  async start_up(): Promise<void> {
+    const { scenario, bug } = this.show;
+    this.pause();
+    for (let steps = 0; steps < START_STEPS_MAX && this.show.state?.life === "starting"; steps++) {
+      const { path } = this.show.state;
+      const by_chance = { path, seed: steps, steps: 1, faults: false };
+      if (this.busy) return;
+      await this.step({ do: "chance", scenario, bug, ...by_chance });
+    }
+  }
+
   private async step(ask: Placing): Promise<void> {
     if (this.busy) return;
     this.busy = true;
@@ -236,7 +256,11 @@ export class Store {
       if (turn !== this.turn) return null;
       this.pause();
       this.busy = false;
-      if (why instanceof Panic) this.set({ asking: false, panic: { text: why.message, path: "path" in ask ? ask.path : [] } });
+      if (why instanceof Panic)
+        this.set({
+          asking: false,
+          panic: { text: why.message, path: "path" in ask ? ask.path : [] },
+        });
       else this.set({ asking: false, broken: String(why) });
       return null;
     }
@@ -246,7 +270,8 @@ export class Store {
     const at = placeOf(run, state);
     const { chapter, reached } = this.show;
     const seen = { state, before };
-    const fresh = chapter?.goals.flatMap((goal, index) => (goal.reached(seen) ? [index] : [])) ?? [];
+    const fresh =
+      chapter?.goals.flatMap((goal, index) => (goal.reached(seen) ? [index] : [])) ?? [];
     const applies = this.show.tab === "chapters" && chapter?.scenario === this.show.scenario;
     const more = applies && fresh.some((index) => !reached.has(index));
     this.set({
@@ -278,9 +303,25 @@ export class Store {
     });
   }
 
+  /** Puts the link into the address bar, not more often than browsers allow. */
   private write(): void {
+    const wait = this.writtenAt + WRITE_PAUSE_MS - performance.now();
+    document.documentElement.dataset.address = "waits";
+    if (wait > 0) {
+      this.writing ??= setTimeout(() => {
+        this.writing = null;
+        this.write();
+      }, wait);
+      return;
+    }
+    this.writtenAt = performance.now();
     this.written = this.here();
-    history.replaceState(null, "", this.written);
+    try {
+      history.replaceState(null, "", this.written);
+    } catch {
+      // A browser that is asked too often refuses: the next step writes it.
+    }
+    document.documentElement.dataset.address = "written";
   }
 
   /** Opens a request, so that all its ends are shown; the same one again closes it. */
@@ -312,9 +353,4 @@ export class Store {
     else return this.pause();
     if (this.show.playing) this.timer = setTimeout(() => void this.play(), 1000 / this.show.speed);
   }
-}
-
-/** Whether two stamps say the same. */
-export function same(a: Stamp | null, b: Stamp | null): boolean {
-  return a?.text === b?.text && a?.write === b?.write;
 }

@@ -15,9 +15,7 @@ export interface Sent {
 
 /** What it sends back: an answer, or why there is none. */
 export type Back =
-  | { id: number; answer: unknown }
-  | { id: number; panic: string }
-  | { id: number; broken: string };
+  { id: number; answer: unknown } | { id: number; panic: string } | { id: number; broken: string };
 
 interface Module {
   memory: WebAssembly.Memory;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { open, place, press, scrubber, shot, test } from "./page.mjs";
+import { open, place, scrubber, shot, test } from "./page.mjs";
 import { WAYS } from "./ways.mjs";
 
 const CHAPTERS = 8;
@@ -34,8 +34,11 @@ for (const [id, way] of Object.entries(WAYS)) {
     assert.equal((await scrubber(page))[0], start);
     const last = (await scrubber(page))[1];
     for (let step = start; step < last; step++) {
-      await press(page, "ArrowRight");
-      await page.waitForFunction((at) => document.querySelector(".scrubber output").textContent.startsWith(`${at}/`), step + 1);
+      await page.keyboard.press("ArrowRight");
+      await page.waitForFunction(
+        (at) => document.querySelector(".scrubber output").textContent.startsWith(`${at}/`),
+        step + 1,
+      );
     }
     const goals = await page.locator(".goals li").count();
     await shot(page, `chapter-${id}`);

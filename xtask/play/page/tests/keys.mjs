@@ -10,13 +10,19 @@ test("a run is made, wound back and gone through again by keys alone", async (pa
   const [first] = await scrubber(page);
   for (const key of ["1", "1", "c"]) {
     await press(page, key);
-    await page.waitForFunction((at) => document.querySelector(".scrubber output").textContent.startsWith(`${at}/`), first + seen.length);
+    await page.waitForFunction(
+      (at) => document.querySelector(".scrubber output").textContent.startsWith(`${at}/`),
+      first + seen.length,
+    );
     seen.push(await stage(page));
   }
   const end = await place(page);
   for (let back = seen.length - 2; back >= 0; back--) {
     await press(page, "ArrowLeft");
-    await page.waitForFunction((at) => document.querySelector(".scrubber output").textContent.startsWith(`${at}/`), first + back);
+    await page.waitForFunction(
+      (at) => document.querySelector(".scrubber output").textContent.startsWith(`${at}/`),
+      first + back,
+    );
     assert.equal(await stage(page), seen[back]);
   }
   await press(page, "End");
@@ -32,25 +38,36 @@ test("space plays until it is pressed again", async (page) => {
   await open(page);
   const [begun] = await scrubber(page);
   await press(page, " ");
-  await page.waitForFunction((at) => Number(document.querySelector(".scrubber output").textContent.split("/")[0]) > at + 2, begun);
+  await page.waitForFunction(
+    (at) => Number(document.querySelector(".scrubber output").textContent.split("/")[0]) > at + 2,
+    begun,
+  );
   await press(page, " ");
   await page.waitForSelector(".play:has-text('play')");
 });
 
 test("a request is opened by a key, and a number chooses among its ends", async (page) => {
   await open(page);
-  for (let tries = 0; tries < 20 && (await page.locator(".more").count()) === 0; tries++) await press(page, "1");
+  for (let tries = 0; tries < 20 && (await page.locator(".more").count()) === 0; tries++)
+    await press(page, "1");
   await press(page, "o");
   const ends = page.locator(".more[aria-expanded=true]").locator("..").locator(".option");
   assert.ok((await ends.count()) > 1);
   const keys = await ends.locator("kbd").allTextContents();
   assert.deepEqual(keys.slice(0, 2), ["1", "2"]);
-  assert.equal(await page.locator(".world .option kbd").count(), 0, "the numbers are the request's");
+  assert.equal(
+    await page.locator(".world .option kbd").count(),
+    0,
+    "the numbers are the request's",
+  );
   await press(page, "Escape");
   assert.equal(await page.locator(".more[aria-expanded=true]").count(), 0);
   const before = (await scrubber(page))[1];
   await press(page, "o", "2");
-  await page.waitForFunction((last) => Number(document.querySelector(".scrubber output").textContent.split("/")[1]) > last, before);
+  await page.waitForFunction(
+    (last) => Number(document.querySelector(".scrubber output").textContent.split("/")[1]) > last,
+    before,
+  );
 });
 
 test("every control is reached by the tabulator and says what it is", async (page) => {
@@ -68,7 +85,11 @@ test("every control is reached by the tabulator and says what it is", async (pag
       if (!it || it === document.body) return null;
       it.dataset.reached ??= String(document.querySelectorAll("[data-reached]").length);
       const name = it.ariaLabel || it.labels?.[0]?.textContent || it.textContent;
-      return { number: it.dataset.reached, name: name.trim(), control: it.matches("button, input, select") };
+      return {
+        number: it.dataset.reached,
+        name: name.trim(),
+        control: it.matches("button, input, select"),
+      };
     });
     if (!what) continue;
     assert.notEqual(what.name, "");

@@ -58,7 +58,9 @@ test("a link to what is not there says so", async (page) => {
 test("a new address is followed without loading the page anew", async (page) => {
   const id = await scenario(page);
   await page.evaluate((to) => (location.hash = to), `#s=${id}&p=0.0`);
-  await page.waitForFunction(() => document.querySelectorAll(".account li:not(.nothing)").length > 0);
+  await page.waitForFunction(
+    () => document.querySelectorAll(".account li:not(.nothing)").length > 0,
+  );
   await settled(page);
   assert.equal((await place(page)).scenario, id);
 });

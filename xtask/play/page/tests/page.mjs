@@ -36,7 +36,10 @@ after(async () => {
 /** A test with a page of its own: `body(page)`; `options` are those of a browser's context. */
 export function test(name, body, options = {}) {
   plain(name, { timeout: 600_000 }, async () => {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+    const context = await browser.newContext({
+      viewport: { width: 1280, height: 900 },
+      ...options,
+    });
     context.setDefaultTimeout(120_000);
     const complaints = [];
     const page = await context.newPage();
@@ -68,9 +71,13 @@ export async function open(page, hash = "") {
   await settled(page);
 }
 
-/** Waits until every question is answered. */
+/** Waits until every question is answered, and the address says so. */
 export async function settled(page) {
-  await page.waitForFunction(() => document.querySelector(".stage")?.ariaBusy !== "true");
+  await page.waitForFunction(
+    () =>
+      document.querySelector(".stage")?.ariaBusy !== "true" &&
+      document.documentElement.dataset.address !== "waits",
+  );
 }
 
 /** Presses a key and waits for what follows. */
@@ -85,7 +92,12 @@ export async function press(page, ...keys) {
 export async function place(page) {
   return page.evaluate(() => {
     const words = new URLSearchParams(location.hash.slice(1));
-    return { scenario: words.get("s"), bug: words.get("b"), path: words.get("p"), at: words.get("at") };
+    return {
+      scenario: words.get("s"),
+      bug: words.get("b"),
+      path: words.get("p"),
+      at: words.get("at"),
+    };
   });
 }
 
@@ -97,7 +109,8 @@ export async function scrubber(page) {
 /** All that the stage says of legs, clients and the mirror. */
 export function stage(page) {
   return page.evaluate(() => {
-    const text = (of) => [...document.querySelectorAll(of)].map((it) => it.ariaLabel ?? it.textContent);
+    const text = (of) =>
+      [...document.querySelectorAll(of)].map((it) => it.ariaLabel ?? it.textContent);
     return text(".lane [role=img], .queue .what, .op, .in-hand, .account li").join("\n");
   });
 }

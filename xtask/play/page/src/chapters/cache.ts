@@ -11,23 +11,20 @@ export const cache: Chapter = {
     "The driver counts the resets. The mirror takes such a leg out before it acknowledges anything more (R4), if another leg has the data.",
     "Let a write complete on both legs, and let one of them lose its cache at the next request.",
   ],
-  scenario: "two",
+  scenario: "flush",
   bug: "",
-  path: [],
+  path: "0*133.1.0*4.1.0*11",
   goals: [
     {
       text: "A leg lost its cache",
-      reached: ({ state }) => {
-        
-        return told(state, "loses its cache");
-      },
+      reached: ({ state }) => told(state, "loses its cache"),
     },
     {
       text: "The mirror noticed: that leg is out",
-      reached: ({ state }) => {
-        
-        return told(state, "loses its cache") && state.legs.some((leg) => leg.standing === "out" || leg.standing === "coming");
-      },
+      reached: ({ state }) =>
+        state.life === "running" &&
+        told(state, "loses its cache") &&
+        state.legs.some((leg) => leg.standing === "out" || leg.standing === "coming"),
     },
   ],
   after: [

@@ -27,8 +27,8 @@ export interface Chapter {
   text: string[];
   scenario: string;
   bug: string;
-  /** The start position. */
-  path: number[];
+  /** The start position, as an address has it. */
+  path: string;
   goals: Goal[];
   /** What is said once all goals are reached. */
   after: string[];
@@ -65,5 +65,5 @@ export function differ(state: State): boolean {
 
 /** Whether some leg's medium says in a superblock that this member is `standing`. */
 export function recorded(state: State, member: number, standing: string): boolean {
-  return state.legs.some((leg) => leg.superblock.media?.members[member] === standing);
+  return state.legs.some((leg) => leg.superblock.media?.members[member]?.startsWith(standing));
 }

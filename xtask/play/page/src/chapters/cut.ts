@@ -11,33 +11,27 @@ export const cut: Chapter = {
     "Cut the power now. Whatever was in a volatile cache may be gone.",
     "At the next start the maps say which regions may differ. Those are *unsettled*: they answer no read until they were copied from one leg to the other, and flushed (R6, R7).",
   ],
-  scenario: "two",
+  scenario: "write",
   bug: "",
-  path: [],
+  path: "0*133.1.0*4.1.0*6",
   goals: [
     {
       text: "The power failed while the legs differed",
-      reached: (seen) => {
-        const { state } = seen;
-        return state.boots > 1 && (seen.before === null || differ(seen.before));
-      },
+      reached: ({ state, before }) => state.boots > 1 && before !== null && differ(before),
     },
     {
       text: "After the start a region is unsettled",
-      reached: ({ state }) => {
-        
-        return state.boots > 1 && state.legs.some((leg) => leg.memory.some((it) => it.unsettled));
-      },
+      reached: ({ state }) =>
+        state.boots > 1 && state.legs.some((leg) => leg.memory.some((it) => it.unsettled)),
     },
     {
       text: "The legs are equal again, and nothing is unsettled",
-      reached: ({ state }) => {
-        
-        return state.boots > 1 && state.life === "running" && !differ(state) && !state.legs.some((leg) => leg.memory.some((it) => it.unsettled));
-      },
+      reached: ({ state }) =>
+        state.boots > 1 &&
+        state.life === "running" &&
+        !differ(state) &&
+        !state.legs.some((leg) => leg.memory.some((it) => it.unsettled)),
     },
   ],
-  after: [
-    "The region that was dirty was copied. The one that was clean was not even read.",
-  ],
+  after: ["The region that was dirty was copied. The one that was clean was not even read."],
 };

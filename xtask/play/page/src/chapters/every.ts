@@ -11,23 +11,21 @@ export const every: Chapter = {
     "Here is why. In this chapter the rule is *taken out*: the mirror acknowledges a write as soon as one leg has reported.",
     "Let the client write. Let one leg complete, and look at what the client was told. Then find an end that the client would not forgive: the leg that has the write may fail, or the power may.",
   ],
-  scenario: "two",
-  bug: "ack-first",
-  path: [],
+  scenario: "write",
+  bug: "2546902088",
+  path: "",
   goals: [
     {
       text: "The client was told “done” while a leg had not reported",
-      reached: ({ state }) => {
-        
-        return ended(state, "write", "done") && state.legs.some((leg) => leg.waiting.some((it) => it.what === "data" && (it.cmd === "write" || it.cmd === "fua")));
-      },
+      reached: ({ state }) =>
+        ended(state, "write", "done") &&
+        state.legs.some((leg) =>
+          leg.waiting.some((it) => it.what === "data" && (it.cmd === "write" || it.cmd === "fua")),
+        ),
     },
     {
       text: "A promise was broken",
-      reached: ({ state }) => {
-        
-        return state.over === "violation";
-      },
+      reached: ({ state }) => state.over === "violation",
     },
   ],
   after: [

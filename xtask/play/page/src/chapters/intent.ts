@@ -11,30 +11,29 @@ export const intent: Chapter = {
     "So each leg keeps a map with one mark for each region. Before data go to a leg, that leg's own map must say `DIRTY` on its medium: a write of the map, and a flush behind it (R1). A later write to the same region finds the mark there, and costs nothing more.",
     "Let the client write, and step slowly: watch the map in the cache, then on the medium, and only then the data.",
   ],
-  scenario: "two",
+  scenario: "write",
   bug: "",
-  path: [],
+  path: "0*116",
   goals: [
     {
       text: "A map says DIRTY in a leg's volatile cache, not yet on the medium",
-      reached: ({ state }) => {
-        
-        return state.legs.some((leg) => leg.regions.some((region) => region.cache?.dirty && !region.media.dirty));
-      },
+      reached: ({ state }) =>
+        state.legs.some((leg) =>
+          leg.regions.some((region) => region.cache?.dirty && !region.media.dirty),
+        ),
     },
     {
       text: "A data write waits in a leg whose map is durably DIRTY",
-      reached: ({ state }) => {
-        
-        return state.legs.some((leg) => leg.regions.some(({ media }) => media.dirty) && leg.waiting.some((it) => it.what === "data" && it.cmd === "write"));
-      },
+      reached: ({ state }) =>
+        state.legs.some(
+          (leg) =>
+            leg.regions.some(({ media }) => media.dirty) &&
+            leg.waiting.some((it) => it.what === "data" && it.cmd === "write"),
+        ),
     },
     {
       text: "The write is acknowledged",
-      reached: ({ state }) => {
-        
-        return ended(state, "write", "done");
-      },
+      reached: ({ state }) => ended(state, "write", "done"),
     },
   ],
   after: [

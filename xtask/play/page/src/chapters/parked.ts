@@ -11,23 +11,19 @@ export const parked: Chapter = {
     "Not yet. Both superblocks still say that both legs are in sync. If the power failed now and only the failed leg came back, it would be believed, and the write would be gone.",
     "So the write is *parked*: it has ended on all legs, and the client hears nothing before the superblock of the leg that stays durably says that the other one is out (R4).",
   ],
-  scenario: "two",
+  scenario: "write",
   bug: "",
-  path: [],
+  path: "0*133.1.0*4.1.0",
   goals: [
     {
       text: "A write is parked",
-      reached: ({ state }) => {
-        
-        return state.requests.some((request) => request.phase.includes("parked"));
-      },
+      reached: ({ state }) => state.requests.some((request) => request.phase.includes("parked")),
     },
     {
       text: "The client heard of it only when the superblock was durable",
-      reached: ({ state }) => {
-        
-        return ended(state, "write", "done") && state.legs.some((_, member) => recorded(state, member, "out"));
-      },
+      reached: ({ state }) =>
+        ended(state, "write", "done") &&
+        state.legs.some((_, member) => recorded(state, member, "out")),
     },
   ],
   after: [

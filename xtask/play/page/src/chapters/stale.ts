@@ -11,30 +11,28 @@ export const stale: Chapter = {
     "A counter would not tell: each disk can count. So the time between two changes of who is in sync has a random name, its *generation*. The superblocks of the legs that stay get a new one, and remember the one before.",
     "Whoever has the other's generation in its history is ahead (R10). The other one is stale: it is rebuilt, and answers nothing until then.",
   ],
-  scenario: "two",
+  scenario: "two-legs",
   bug: "",
-  path: [],
+  path: "0*133.1.0*4.1.0*4.1.1.4.0.0",
   goals: [
     {
       text: "A leg is out, and the other's superblock durably says so",
-      reached: ({ state }) => {
-        
-        return state.legs.some((_, member) => recorded(state, member, "out"));
-      },
+      reached: ({ state }) => state.legs.some((_, member) => recorded(state, member, "out")),
     },
     {
       text: "Both legs are there, and the stale one is not believed",
-      reached: ({ state }) => {
-        
-        return state.legs.every((leg) => leg.presence === "ready") && state.legs.some((leg) => leg.standing === "coming" || leg.standing === "out") && told(state, /there again|starts anew|crashes|plugs/);
-      },
+      reached: ({ state }) =>
+        state.life === "running" &&
+        state.legs.every((leg) => leg.presence === "ready") &&
+        state.legs.some((leg) => leg.standing === "coming" || leg.standing === "out") &&
+        told(state, /there again|starts anew|crashes|plugs/),
     },
     {
       text: "It was rebuilt, and is in sync",
-      reached: ({ state }) => {
-        
-        return state.legs.every((leg) => leg.standing === "in sync") && told(state, /there again|starts anew|crashes|plugs/);
-      },
+      reached: ({ state }) =>
+        state.life === "running" &&
+        state.legs.every((leg) => leg.standing === "in sync") &&
+        told(state, /there again|starts anew|crashes|plugs/),
     },
   ],
   after: [

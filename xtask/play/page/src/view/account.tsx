@@ -16,9 +16,17 @@ export function Account({ show }: { show: Show }) {
   return (
     <section class="account" aria-label="the account">
       <h3>What happened</h3>
+      <p class="unseen" role="status">
+        {show.playing
+          ? ""
+          : account
+              .filter((line) => line.step >= step - 1)
+              .map(({ text }) => text)
+              .join(". ")}
+      </p>
       <ol ref={end} tabIndex={0} aria-label="lines of the account">
         {account.map((line, index) => (
-          <li class={line.step >= step && step > 0 ? "now" : ""} key={`${index}${line.text}`}>
+          <li class={line.step >= step - 1 ? "now" : ""} key={`${index}${line.text}`}>
             <small>{line.step}</small> {line.text}
           </li>
         ))}

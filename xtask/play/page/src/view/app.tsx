@@ -37,12 +37,26 @@ export function App({ store, copy }: { store: Store; copy: () => void }) {
         </h1>
         <div class="buttons">
           <button type="button" aria-keyshortcuts="y" onClick={copy}>
-            <Icon name="link" /> <span><span class="wide">copy </span>link</span> <Key name="y" />
+            <Icon name="link" />{" "}
+            <span>
+              <span class="wide">copy </span>link
+            </span>{" "}
+            <Key name="y" />
           </button>
-          <button type="button" aria-keyshortcuts="t" aria-label={`colours: ${THEME_WORDS[theme]}`} onClick={nextTheme}>
+          <button
+            type="button"
+            aria-keyshortcuts="t"
+            aria-label={`colours: ${THEME_WORDS[theme]}`}
+            onClick={nextTheme}
+          >
             <Icon name="theme" /> <span class="wide">{THEME_WORDS[theme]}</span> <Key name="t" />
           </button>
-          <button type="button" aria-label="help" aria-keyshortcuts="?" onClick={() => store.set({ help: true })}>
+          <button
+            type="button"
+            aria-label="help"
+            aria-keyshortcuts="?"
+            onClick={() => store.set({ help: true })}
+          >
             help <Key name="?" />
           </button>
         </div>

@@ -53,11 +53,19 @@ export function Chapters({ store, show }: { store: Store; show: Show }) {
             </div>
           )}
           <p class="buttons">
-            <button type="button" aria-keyshortcuts="r" onClick={() => void store.begin_chapter(chapter)}>
+            <button
+              type="button"
+              aria-keyshortcuts="r"
+              onClick={() => void store.begin_chapter(chapter)}
+            >
               <Icon name="again" /> from the start <Key name="r" />
             </button>
             {nextOf(chapter) && (
-              <button type="button" aria-keyshortcuts="n" onClick={() => void store.begin_chapter(nextOf(chapter)!)}>
+              <button
+                type="button"
+                aria-keyshortcuts="n"
+                onClick={() => void store.begin_chapter(nextOf(chapter)!)}
+              >
                 next chapter <Key name="n" />
               </button>
             )}

@@ -61,7 +61,8 @@ export function Free({ store, show }: { store: Store; show: Show }) {
           <ul class="left">
             {Object.entries(state.left).map(([what, count]) => (
               <li class={count === 0 ? "none" : ""}>
-                <b>{count}</b> {count === 1 ? what.replace(/e?s$/, (end) => (end === "es" ? "e" : "")) : what}
+                <b>{count}</b>{" "}
+                {count === 1 ? what.replace(/e?s$/, (end) => (end === "es" ? "e" : "")) : what}
               </li>
             ))}
           </ul>

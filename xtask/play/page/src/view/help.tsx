@@ -16,11 +16,11 @@ export function Help({ store, open }: { store: Store; open: boolean }) {
   const close = () => store.set({ help: false });
   return (
     <dialog ref={dialog} onClose={close} aria-labelledby="help-title">
-      <h2 id="help-title">How to read this</h2>
+      <h2 id="help-title" tabIndex={-1} autoFocus>How to read this</h2>
       <p>
-        The mirror is the real one, compiled to WebAssembly. Its disks, its clients and its time
-        are the simulator's: nothing happens but what you or chance choose, so every run can be
-        made again.
+        The mirror is the real one, compiled to WebAssembly. Its disks, its clients and its time are
+        the simulator's: nothing happens but what you or chance choose, so every run can be made
+        again.
       </p>
       <dl class="legend">
         <dt>
@@ -30,17 +30,26 @@ export function Help({ store, open }: { store: Store; open: boolean }) {
         <dt>
           <span class="cell write-1">w1</span>
         </dt>
-        <dd>on its medium: durable. `w1` is what the client's write 1 wrote; – is a blank sector</dd>
+        <dd>
+          on its medium: durable. w1 is what the client's write 1 wrote; – is a sector that nobody
+          wrote
+        </dd>
         <dt>
           <span class="mark dirty">
-            <b>D</b>IRTY
+            DIRTY<b class="missed">M1</b>
           </span>
         </dt>
-        <dd>the leg's own map: legs may differ in this region after a crash; c is clean; M1: member 1 missed a write here</dd>
+        <dd>
+          the leg's own map: legs may differ in this region after a crash; M1: member 1 missed a
+          write here
+        </dd>
         <dt>
-          <span class="think unsettled">u</span>
+          <span class="think unsettled">unsettled</span>
         </dt>
-        <dd>what the running mirror holds of the region: dirty, missed by this leg, unsettled (answers no read yet)</dd>
+        <dd>
+          what the running mirror holds of the region: dirty, missed by this leg, unsettled (answers
+          no read yet)
+        </dd>
         <dt>
           <span class="super">
             <span class="member standing-in-sync">
@@ -51,7 +60,10 @@ export function Help({ store, open }: { store: Store; open: boolean }) {
             </span>
           </span>
         </dt>
-        <dd>a superblock: whom this leg believes in sync ●, rebuilding ◐, out ✕; then its generation and its number</dd>
+        <dd>
+          a superblock: whom this leg believes in sync ●, rebuilding ◐, out ✕; then its generation
+          and its number
+        </dd>
         <dt>
           <span class="track">
             <b class="station past">S</b>
@@ -59,7 +71,9 @@ export function Help({ store, open }: { store: Store; open: boolean }) {
             <b class="station">W</b>
           </span>
         </dt>
-        <dd>a transaction of a write group: start, map, data write, data flush, done</dd>
+        <dd>
+          a transaction of a write group: start, map, data write, data flush (only for FUA), done
+        </dd>
       </dl>
       <h3>Keys</h3>
       <dl class="keys">

@@ -3,12 +3,18 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 
+import type { Bug } from "../api.js";
 import { hunt, type End, type Progress } from "../hunt.js";
 import type { Show, Store } from "../store.js";
 import { Icon } from "./icon.js";
 import { plural } from "./parts.js";
 
-type Search = { state: "idle" } | { state: "running"; progress: Progress } | { state: "over"; progress: Progress; end: End };
+type Search =
+  | { state: "idle" }
+  | { state: "running"; progress: Progress }
+  | { state: "over"; progress: Progress; end: End };
+
+const NO_BUG: Bug = { id: "", name: "nothing", rule: "the mirror as it is" };
 
 const NONE: Progress = { runs: 0, steps: 0 };
 
@@ -65,9 +71,15 @@ export function Hunt({ store, show }: { store: Store; show: Show }) {
       </label>
       <fieldset class="bugs">
         <legend>what is taken out</legend>
-        {list.bugs.map(({ id, name, rule }) => (
+        {[NO_BUG, ...list.bugs].map(({ id, name, rule }) => (
           <label class={id === bug ? "chosen" : ""}>
-            <input type="radio" name="bug" value={id} checked={id === bug} onChange={() => plant(id)} />
+            <input
+              type="radio"
+              name="bug"
+              value={id}
+              checked={id === bug}
+              onChange={() => plant(id)}
+            />
             <span>
               {name} <small>{rule}</small>
             </span>
@@ -107,7 +119,8 @@ function told(search: Search, bug: string): string {
   if (search.state === "idle") return "";
   const { runs, steps } = search.progress;
   const so = `${plural(runs, "run")}, ${plural(steps, "step")}`;
-  if (search.state === "running") return `searching: ${so}, nothing yet${bug ? "" : "; nothing is planted, so nothing should be found"}`;
+  if (search.state === "running")
+    return `searching: ${so}, nothing yet${bug ? "" : "; nothing is planted, so nothing should be found"}`;
   switch (search.end.how) {
     case "stopped":
       return `stopped: ${so}, nothing found`;

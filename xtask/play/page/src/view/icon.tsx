@@ -30,7 +30,16 @@ export function Icon({ name }: { name: IconName }) {
   if (name === "dice") {
     return (
       <svg class="icon" viewBox="0 0 16 16" aria-hidden="true">
-        <rect x="1.5" y="1.5" width="13" height="13" rx="2.5" fill="none" stroke="currentColor" stroke-width="1.5" />
+        <rect
+          x="1.5"
+          y="1.5"
+          width="13"
+          height="13"
+          rx="2.5"
+          fill="none"
+          stroke="currentColor"
+          stroke-width="1.5"
+        />
         {[5, 8, 11].map((at) => (
           <circle cx={at} cy={at} r="1.4" fill="currentColor" />
         ))}

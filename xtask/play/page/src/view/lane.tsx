@@ -5,12 +5,12 @@
 // each. Rule: what a power cut may take is above, in dashed and hatched cells; what is durable
 // is below, in solid ones.
 
-import type { Leg, Mark, Scenario, Superblock, Waiting } from "../api.js";
+import type { Leg, Scenario, Superblock, Waiting } from "../api.js";
 import type { Choice, Ends } from "../options.js";
 import type { Show, Store } from "../store.js";
-import { same } from "../store.js";
+import { Holds } from "./holds.js";
 import { Icon } from "./icon.js";
-import { OptionButton, plural, range, stampClass, stampText } from "./parts.js";
+import { OptionButton, range } from "./parts.js";
 
 const STANDING: Record<string, { sign: string; word: string }> = {
   "in sync": { sign: "●", word: "in sync" },
@@ -45,7 +45,10 @@ export function Lane(props: { store: Store; show: Show; index: number; scenario:
   const leg = show.state!.legs[index]!;
   const before = show.before?.legs[index] ?? null;
   const options = show.choices?.lanes[index];
-  const stand = standing(leg.standing);
+  // Before anybody is believed, nobody is out.
+  const isOpen = show.state!.life === "starting" && leg.standing === "out";
+  const word = isOpen ? "unknown" : leg.standing;
+  const stand = standing(word);
   const gone = leg.presence !== "ready";
   return (
     <section class={`lane${gone ? " gone" : ""}`} aria-label={`leg ${index}, ${leg.name}`}>
@@ -53,7 +56,7 @@ export function Lane(props: { store: Store; show: Show; index: number; scenario:
         <h3>
           leg {index} <small>{leg.name}</small>
         </h3>
-        <span class={`badge standing-${slug(leg.standing)}`}>
+        <span class={`badge standing-${slug(word)}`}>
           <i aria-hidden="true">{stand.sign}</i> {stand.word}
         </span>
         {gone && (
@@ -63,10 +66,7 @@ export function Lane(props: { store: Store; show: Show; index: number; scenario:
         )}
         <Superblocks superblock={leg.superblock} />
       </header>
-      <div class="holds">
-        <Cells leg={leg} before={before} />
-        <Map leg={leg} size={scenario.region} />
-      </div>
+      <Holds leg={leg} before={before} scenario={scenario} />
       <Queue
         store={store}
         show={show}
@@ -79,122 +79,15 @@ export function Lane(props: { store: Store; show: Show; index: number; scenario:
   );
 }
 
-function Cells({ leg, before }: { leg: Leg; before: Leg | null }) {
-  const volatile = leg.sectors.filter((sector) => sector.cache).length;
-  const changed = (at: number, which: "cache" | "media") => {
-    const was = before?.sectors[at];
-    return was && !same(was[which], leg.sectors[at]![which]) ? " changed" : "";
-  };
-  return (
-    <>
-      <span class="row-name" title="The volatile cache: a power cut may take it">
-        cache
-      </span>
-      <div
-        class="cells cache"
-        role="img"
-        aria-label={
-          volatile === 0
-            ? "the volatile cache is empty"
-            : `not durable yet: ${leg.sectors.flatMap(({ cache }, at) => (cache ? [`sector ${at} ${cache.text}`] : [])).join(", ")}`
-        }
-      >
-        {leg.sectors.map(({ cache }, at) => (
-          <span class={`cell volatile ${stampClass(cache)}${changed(at, "cache")}`} key={`${at}${cache?.text}`}>
-            {cache && stampText(cache)}
-          </span>
-        ))}
-      </div>
-      <span class="row-name" title="What is durable">
-        medium
-      </span>
-      <div
-        class="cells media"
-        role="img"
-        aria-label={`on the medium: ${leg.sectors.map(({ media }, at) => `sector ${at} ${media.text}`).join(", ")}`}
-      >
-        {leg.sectors.map(({ media }, at) => (
-          <span class={`cell ${stampClass(media)}${changed(at, "media")}`} key={`${at}${media.text}`}>
-            {stampText(media)}
-          </span>
-        ))}
-      </div>
-    </>
-  );
-}
-
-function markText(mark: Mark): string {
-  const missed = mark.missed.map((member) => ` M${member}`).join("");
-  return `${mark.dirty ? "DIRTY" : "clean"}${missed}`;
-}
-
-function MarkCell({ mark, volatile }: { mark: Mark; volatile: boolean }) {
-  const kind = mark.dirty ? "dirty" : "clean";
-  return (
-    <span class={`mark ${kind}${volatile ? " volatile" : ""}`} key={markText(mark)}>
-      {mark.dirty ? <b>D</b> : <span>c</span>}
-      <span class="long">{mark.dirty ? "IRTY" : "lean"}</span>
-      {mark.missed.map((member) => (
-        <b class="missed" title={`member ${member} missed a write here`}>
-          M{member}
-        </b>
-      ))}
-    </span>
-  );
-}
-
-/** The leg's own map: what is on the medium, over it what is in the cache only. */
-function Map({ leg, size }: { leg: Leg; size: number }) {
-  const style = `--regions:${leg.regions.length}`;
-  const label = leg.regions.map(({ media, cache }, at) => {
-    const thinks = memory(leg, at).map(({ word }) => word);
-    const parts = [`on the medium ${markText(media)}`];
-    if (cache) parts.push(`in the cache ${markText(cache)}`);
-    if (thinks.length > 0) parts.push(`the mirror holds it ${thinks.join(", ")}`);
-    return `region ${at}: ${parts.join("; ")}`;
-  });
-  return (
-    <>
-      <span class="row-name" title={`The leg's own region map; a region is ${plural(size, "sector")}`}>
-        map
-      </span>
-      <div class="regions" style={style} role="img" aria-label={label.join(". ")}>
-        {leg.regions.map(({ media, cache }, at) => (
-          <div class="region">
-            <div class="marks">
-              {cache && <MarkCell mark={cache} volatile />}
-              <MarkCell mark={media} volatile={false} />
-            </div>
-            <div class="thinks" title="What the running mirror holds of this region and this leg">
-              {memory(leg, at).map(({ letter, word }) => (
-                <span class={`think ${word}`} title={`the mirror: ${word}`}>
-                  {letter}
-                  <span class="long">{word.slice(1)}</span>
-                </span>
-              ))}
-            </div>
-          </div>
-        ))}
-      </div>
-    </>
-  );
-}
-
-function memory(leg: Leg, region: number): { letter: string; word: string }[] {
-  const held = leg.memory[region];
-  const words = [
-    held?.dirty && "dirty",
-    held?.missed && "missed",
-    held?.unsettled && "unsettled",
-  ].filter((word): word is string => typeof word === "string");
-  return words.map((word) => ({ letter: word[0]!, word }));
-}
-
 function Superblocks({ superblock }: { superblock: Leg["superblock"] }) {
   const { media, cache } = superblock;
   return (
     <div class="superblocks">
-      {media ? <Super of={media} volatile={false} /> : <span class="super none">no superblock</span>}
+      {media ? (
+        <Super of={media} volatile={false} />
+      ) : (
+        <span class="super none">no superblock</span>
+      )}
       {cache && <Super of={cache} volatile />}
     </div>
   );
@@ -279,7 +172,11 @@ function Item(props: {
       </span>
       {ends && (
         <span class="ends">
-          <OptionButton store={store} choice={ends.plain} title={`${what}: ${ends.plain.option.label}`} />
+          <OptionButton
+            store={store}
+            choice={ends.plain}
+            title={`${what}: ${ends.plain.option.label}`}
+          />
           {isOpen && ends.others.map((choice) => <OptionButton store={store} choice={choice} />)}
           {ends.others.length > 0 && (
             <button

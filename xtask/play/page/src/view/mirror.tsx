@@ -5,11 +5,11 @@
 
 import type { Kind, Request, TxState, UserOp } from "../api.js";
 import type { Show, Store } from "../store.js";
-import type { IconName } from "./icon.js";
-import { OptionButton, range } from "./parts.js";
+import { Icon, type IconName } from "./icon.js";
+import { Key, OptionButton, range, stampText } from "./parts.js";
 
 /** How many of the clients' requests are shown. */
-const USER_SHOWN = 6;
+const USER_SHOWN = 4;
 
 const ENDS: Record<UserOp["state"], { sign: string; word: string; text: string }> = {
   open: { sign: "…", word: "open", text: "waits for its answer" },
@@ -28,12 +28,18 @@ export function Clients({ show }: { show: Show }) {
       <ul>
         {shown.map((op) => {
           const { sign, word, text } = ENDS[op.state];
-          const told = op.text || text;
+          const told = answer(op) ?? text;
           return (
-            <li class={`op is-${op.state}`} key={`${op.id}${op.state}`} title={`${op.cmd}: ${text}`}>
-              <b class={/^(write|fua|discard)/.test(op.cmd) ? `tag write-${op.id % 6}` : "tag"}>{name(op)}</b>
+            <li
+              class={`op is-${op.state}`}
+              key={`${op.id}${op.state}`}
+              title={`${op.cmd}: ${op.text || text}`}
+            >
+              <b class={/^(write|fua|discard)/.test(op.cmd) ? `tag write-${op.id % 6}` : "tag"}>
+                {name(op)}
+              </b>
               <span>
-                {op.cmd}
+                {op.cmd === "fua" ? "write FUA" : op.cmd}
                 {op.count > 0 && ` ${range(op.start, op.count)}`}
               </span>
               <span class="end">
@@ -48,8 +54,24 @@ export function Clients({ show }: { show: Show }) {
   );
 }
 
+/** What the client was told, in few words: of what was read, runs of equal sectors as one. */
+function answer(op: UserOp): string | null {
+  const [verb, ...stamps] = op.text.split(" ");
+  if (op.state === "done" && verb !== "read") return null;
+  if (op.state !== "done") return op.text || null;
+  const runs: { text: string; count: number }[] = [];
+  for (const stamp of stamps) {
+    const text = stampText({ write: null, text: stamp.split("@")[0]! });
+    const last = runs.at(-1);
+    if (last?.text === text) last.count++;
+    else runs.push({ text, count: 1 });
+  }
+  return runs.map(({ text, count }) => (count > 1 ? `${text}×${count}` : text)).join(" ");
+}
+
+/** As its stamp has it: a write by FUA is a write. */
 function name(op: UserOp): string {
-  return `${op.cmd[0] ?? ""}${op.id}`;
+  return `${op.cmd === "fua" ? "w" : (op.cmd[0] ?? "")}${op.id}`;
 }
 
 export function Mirror({ show }: { show: Show }) {
@@ -133,22 +155,51 @@ const SIGNS: Partial<Record<Kind, IconName>> = {
   return: "returns",
 };
 
+/** What the simulator asks, as a person would. */
+const QUESTIONS: Record<string, string> = {
+  event: "What happens next?",
+  "which fault": "What goes wrong?",
+  survivor: "What of this sector survives?",
+  landed: "Did this sector land?",
+  "a leg is absent": "Is a leg not there when it starts?",
+  "which leg": "Which leg?",
+  "of which leg": "Of which leg?",
+  "the disks keep their power": "Do the disks lose their power too?",
+  "takes effect only": "Does it complete?",
+  command: "What does the client ask for?",
+  "what a person does": "What does the person do?",
+  "what is said": "What does the person say?",
+  "plug all in": "Does the person plug all legs in?",
+  exchanged: "Is it another disk?",
+};
+
 /** What may happen next that is of no leg. */
 export function WorldBar({ store, show }: { store: Store; show: Show }) {
   const { state, choices } = show;
   const world = choices?.world ?? [];
-  const asks = state?.ask?.what ?? "";
-  const isEvent = asks === "" || asks === "event";
+  const asks = state?.ask?.what ?? "event";
   return (
     <section class="world" aria-label="what happens next">
-      <h3>{isEvent ? "What happens next?" : `${asks[0]!.toUpperCase()}${asks.slice(1)}?`}</h3>
+      <h3>{QUESTIONS[asks] ?? `${asks[0]?.toUpperCase()}${asks.slice(1)}?`}</h3>
       {state?.over && (
         <p class="nothing">
-          {state.over === "rest" ? "Nothing is left that has to happen: the run is at rest." : "The run is over."}
+          {state.over === "rest"
+            ? "Nothing is left that has to happen: the run is at rest."
+            : "The run is over."}
         </p>
       )}
       {!state?.over && world.length === 0 && <p class="nothing">choose in a leg</p>}
       <div class="options">
+        {state?.life === "starting" && asks === "event" && (
+          <button
+            type="button"
+            class="option"
+            aria-keyshortcuts="s"
+            onClick={() => void store.start_up()}
+          >
+            <Key name="s" /> <Icon name="play" /> let it start
+          </button>
+        )}
         {world.map((choice) => (
           <OptionButton store={store} choice={choice} sign={SIGNS[choice.option.kind]} />
         ))}

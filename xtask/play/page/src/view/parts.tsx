@@ -10,6 +10,9 @@ import type { Choice } from "../options.js";
 import type { Store } from "../store.js";
 import { Icon, type IconName } from "./icon.js";
 
+/** A longer label is cut; all of it is shown where it is pointed at. */
+const LABEL_MAX = 70;
+
 /** How many colours writes have; a write's number says which is its. */
 const WRITE_COLOURS = 6;
 
@@ -40,12 +43,13 @@ export function OptionButton(props: {
   title?: string;
 }) {
   const { option, key } = props.choice;
-  const label = props.label ?? option.label;
+  const full = props.label ?? option.label;
+  const label = full.length > LABEL_MAX ? `${full.slice(0, LABEL_MAX)}…` : full;
   return (
     <button
       type="button"
       class={`option kind-${option.kind}`}
-      title={props.title}
+      title={props.title ?? (label === full ? undefined : full)}
       aria-keyshortcuts={key === null ? undefined : String(key)}
       onClick={() => void props.store.choose(option)}
     >

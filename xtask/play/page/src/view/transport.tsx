@@ -21,10 +21,21 @@ export function Transport({ store, show }: { store: Store; show: Show }) {
   return (
     <footer class="transport" aria-label="time">
       <div class="buttons">
-        <button type="button" aria-label="to the beginning" disabled={show.at === 0} onClick={() => void store.go(0)}>
+        <button
+          type="button"
+          aria-label="to the beginning"
+          disabled={show.at === 0}
+          onClick={() => void store.go(0)}
+        >
           <Icon name="first" />
         </button>
-        <button type="button" aria-label="a step back" aria-keyshortcuts="ArrowLeft" disabled={show.at === 0} onClick={() => store.back()}>
+        <button
+          type="button"
+          aria-label="a step back"
+          aria-keyshortcuts="ArrowLeft"
+          disabled={show.at === 0}
+          onClick={() => store.back()}
+        >
           <Icon name="back" /> <Key name="←" />
         </button>
         <button
@@ -35,9 +46,16 @@ export function Transport({ store, show }: { store: Store; show: Show }) {
           disabled={atEnd && !canGoOn}
           onClick={() => store.play_or_pause()}
         >
-          <Icon name={show.playing ? "pause" : "play"} /> {show.playing ? "pause" : "play"} <Key name="space" />
+          <Icon name={show.playing ? "pause" : "play"} /> {show.playing ? "pause" : "play"}{" "}
+          <Key name="space" />
         </button>
-        <button type="button" aria-label="a step forth" aria-keyshortcuts="ArrowRight" disabled={atEnd} onClick={() => store.forth()}>
+        <button
+          type="button"
+          aria-label="a step forth"
+          aria-keyshortcuts="ArrowRight"
+          disabled={atEnd}
+          onClick={() => store.forth()}
+        >
           <Icon name="forth" /> <Key name="→" />
         </button>
         <button
