@@ -55,6 +55,11 @@ pub(crate) fn mkimage_target() -> PathBuf {
     target().join("mkimage")
 }
 
+/// The book that mdBook makes of docs/.
+pub(crate) fn book() -> PathBuf {
+    target().join("book")
+}
+
 /// What xtask itself makes, boot images aside.
 fn own() -> PathBuf {
     target().join("xtask")
