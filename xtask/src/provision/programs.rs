@@ -138,10 +138,8 @@ const FIRMWARE_OF_QEMU: (&str, &str) =
 const QEMU_TRIED: &str = "7.2 (Debian 12) and 10.0 (Debian 13)";
 
 /// Used when present, never installed by us; with the command that gets them.
-const OPTIONAL: [(&str, &str); 2] = [
-    ("cargo-nextest", "cargo install --locked cargo-nextest"),
-    ("mdbook", "cargo install mdbook"),
-];
+const OPTIONAL: [(&str, &str); 2] =
+    [("cargo-nextest", "cargo install --locked cargo-nextest"), ("mdbook", "cargo install mdbook")];
 
 /// The parts of which something is not there.
 pub(crate) fn missing() -> Vec<Part> {
