@@ -10,6 +10,7 @@
 extern crate alloc;
 
 mod bench;
+mod book;
 mod build;
 mod clean;
 mod console;
@@ -136,6 +137,9 @@ enum Xtask {
     /// Build the kernel and the image that boots it
     Build(build::Options),
 
+    /// Make a book of docs/, to be read in order, in the target folder (by mdBook)
+    Book(book::Options),
+
     /// Check the rules that no compiler checks (the suite `tidy` does the same)
     Tidy,
 
@@ -207,6 +211,7 @@ fn dispatch(verb: Xtask) -> Result<ExitCode> {
             println!("{}\n{}", kernel.elf.display(), kernel.image.display());
             ExitCode::SUCCESS
         }),
+        Xtask::Book(options) => book::main(&options).map(|()| ExitCode::SUCCESS),
         Xtask::Tidy => tidy::main().map(code),
         Xtask::Doctor(sources) => provision::doctor(&sources.provision()).map(code),
         Xtask::Clean => clean::main().map(|()| ExitCode::SUCCESS),

@@ -60,6 +60,11 @@ pub(crate) fn page() -> PathBuf {
     root().join("xtask/play/page")
 }
 
+/// The book that mdBook makes of docs/.
+pub(crate) fn book() -> PathBuf {
+    target().join("book")
+}
+
 /// What xtask itself makes, boot images aside.
 fn own() -> PathBuf {
     target().join("xtask")
