@@ -20,6 +20,7 @@ mod figures;
 mod guard;
 mod guests;
 mod inspect;
+mod lab;
 mod lines;
 mod mutants;
 mod outside;
@@ -125,6 +126,12 @@ enum Xtask {
     /// Break the mirror's rules one at a time; each must fail a test
     Mutants(mutants::Options),
 
+    /// Write a piece of the mirror yourself, in a copy: eight labs
+    ///
+    /// `lab list` names them; `lab N start` makes a copy in the target folder without the
+    /// piece, `lab N check` says what is missing in it, `lab N show` prints the original.
+    Lab(lab::Options),
+
     /// Build the kernel and the image that boots it
     Build(build::Options),
 
@@ -194,6 +201,7 @@ fn dispatch(verb: Xtask) -> Result<ExitCode> {
         Xtask::Sim(options) => sim::main(&options).map(|()| ExitCode::SUCCESS),
         Xtask::Bench(options) => bench::main(&options),
         Xtask::Mutants(options) => mutants::main(&options).map(code),
+        Xtask::Lab(options) => lab::main(&options).map(code),
         Xtask::Build(options) => build::image(&options).map(|kernel| {
             println!("{}\n{}", kernel.elf.display(), kernel.image.display());
             ExitCode::SUCCESS

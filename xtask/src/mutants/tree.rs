@@ -1,8 +1,8 @@
 //! A copy of the crates that are broken, and of what their tests need.
 //!
 //! A workspace of its own below the target folder, with its own builds: what is broken there
-//! is nobody else's. Two such copies stand side by side: `woven` has all mutations that have a
-//! place for a switch, `apart` has one at a time. Rules: a file is written only if it differs,
+//! is nobody else's. Such copies stand side by side: `woven` has all mutations that have a
+//! place for a switch, `apart` has one at a time, `lab` those of a lab and its reader's tests. Rules: a file is written only if it differs,
 //! so that cargo builds again only what changed; one process at a time.
 
 use std::collections::BTreeMap;
@@ -67,9 +67,14 @@ impl Trees {
         Ok(Trees { files, _alone: alone })
     }
 
-    /// The copy `woven` with `mutants` in it, each with its number. The files that have some,
+    /// Has one more file in each copy that is written from now on.
+    pub(super) fn add(&mut self, path: &str, text: &str) {
+        self.files.insert(PathBuf::from(path), text.as_bytes().to_vec());
+    }
+
+    /// The copy `name` with `mutants` in it, each with its number. The files that have some,
     /// and what is built apart.
-    pub(super) fn weave(&self, mutants: &[(usize, &Mutant)]) -> Result<WovenTree> {
+    pub(super) fn weave(&self, name: &str, mutants: &[(usize, &Mutant)]) -> Result<WovenTree> {
         let mut by_file: BTreeMap<&str, Vec<(usize, &Mutant)>> = BTreeMap::new();
         for (number, mutant) in mutants {
             by_file.entry(mutant.file).or_default().push((*number, mutant));
@@ -80,7 +85,7 @@ impl Trees {
             woven.insert(file, weave(text, &mutants).with_context(|| file.to_owned())?);
         }
         let broken = woven.iter().map(|(file, it)| (Path::new(file), it.text.as_bytes()));
-        let tree = self.write("woven", &broken.collect())?;
+        let tree = self.write(name, &broken.collect())?;
         let woven = woven.into_iter().map(|(file, it)| (file.to_owned(), it)).collect();
         Ok(WovenTree { tree, woven })
     }

@@ -77,7 +77,7 @@ impl<'a> Trials<'a> {
         loop {
             let together: Vec<_> =
                 mutants.iter().filter(|(number, _)| !apart.contains(number)).copied().collect();
-            let woven = trees.weave(&together)?;
+            let woven = trees.weave("woven", &together)?;
             apart.extend(woven.apart());
             match programs::build(&woven.tree, Which::All)? {
                 Built::Programs(programs) => {
