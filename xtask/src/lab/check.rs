@@ -48,7 +48,7 @@ pub(super) fn main(lab: &Lab) -> Result<bool> {
         return Ok(false);
     }
     let log = workspace::labs().join(format!("{}.log", lab.folder()));
-    let verdict = run(lab, &folder, &log, &mut |line| println!("{line}"))?;
+    let verdict = run(lab, lab.tests, &folder, &log, &mut |line| println!("{line}"))?;
     let Verdict::Solved(count) = verdict else {
         println!("\nAll that was said is in {}", log.display());
         return Ok(false);
@@ -68,15 +68,16 @@ fn unwritten<'a>(lab: &'a Lab, folder: &Path) -> Vec<&'a Piece> {
     lab.pieces.iter().filter(is).collect()
 }
 
-/// Builds and runs the tests of a lab in `folder`, up to the first failure.
+/// Builds and runs some of a lab's tests in `folder`, up to the first failure.
 pub(super) fn run(
     lab: &Lab,
+    tests: &[Program],
     folder: &Path,
     log: &Path,
     say: &mut dyn FnMut(&str),
 ) -> Result<Verdict> {
     let mut bench = Bench::at(folder, log)?;
-    let all: Vec<&Program> = lab.tests.iter().collect();
+    let all: Vec<&Program> = tests.iter().collect();
     say("  building; the first time takes some minutes");
     let built = match bench.build(&all)? {
         Built::Programs(built) => built,
@@ -217,8 +218,8 @@ pub(super) fn show(lab: &Lab) -> Result<()> {
         println!("// {file}\n{}\n", cut::piece(&text, name)?);
         println!("{}\n", page::section(&after, name)?);
     }
-    if lab.pieces.is_empty() {
-        println!("{}", after.trim());
+    if let Some(solution) = lab.solution {
+        println!("{}\n\n{}", page::text(solution)?.trim_end(), after.trim());
     }
     Ok(())
 }

@@ -91,6 +91,15 @@ pub(super) fn place(lab: &Lab, to: &Path) -> Result<()> {
     old.keys().try_for_each(|path| fs::remove_file(to.join(path)).map_err(Into::into))
 }
 
+/// Applies a patch of the pages to a copy that is no repository.
+pub(super) fn solve(folder: &Path, patch: &str) -> Result<()> {
+    let patch = workspace::root().join(page::FOLDER).join(patch);
+    // The repository that the copy lies in is none of its business.
+    let mut git = git(folder);
+    git.env("GIT_CEILING_DIRECTORIES", folder.parent().context("a copy lies somewhere")?);
+    workspace::run(git.arg("apply").arg(patch))
+}
+
 /// Reads every file of `root` below `folder`, what is built there left out.
 fn read_all(root: &Path, folder: &Path, into: &mut BTreeMap<PathBuf, Vec<u8>>) -> Result<()> {
     for entry in fs::read_dir(root.join(folder))? {

@@ -100,6 +100,8 @@ impl Bench {
         command.current_dir(&folder).env("CARGO_MANIFEST_DIR", &folder);
         command.arg("--test-threads=1").args(which.only);
         command.env("SIM_OPS", SIM_OPS.to_string()).env("PROPTEST_FAILURE_PERSISTENCE", "off");
+        // A backtrace would push what the test says out of sight.
+        command.env("RUST_BACKTRACE", "0");
         let mut said = Vec::new();
         let end = lines::run(&command, TEST_LIMIT, |line| {
             let _ = writeln!(self.log, "{line}");

@@ -13,6 +13,7 @@ mod faults;
 mod fuzz;
 mod kernel;
 mod lab;
+mod labs;
 mod plug;
 mod report;
 mod run;
@@ -91,6 +92,7 @@ const SUITES: &[Suite] = &[
     ("host", Lane::Host, cargo::host),
     ("doc", Lane::Host, cargo::doc),
     ("mutants", Lane::Host, mutants),
+    ("labs", Lane::Host, labs::tried),
     ("kernel", Lane::Guest, kernel::selftest),
     ("crash", Lane::Guest, kernel::crash),
     ("console", Lane::Guest, console::script),

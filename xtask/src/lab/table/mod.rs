@@ -26,6 +26,8 @@ pub(crate) struct Lab {
     pub(super) files: &'static [Given],
     /// Functions that the copy does not have, as they ask for more than the contract does.
     pub(super) left_out: &'static [Piece],
+    /// Where a lab takes nothing out: a patch that solves it, below the folder of the pages.
+    pub(super) solution: Option<&'static str>,
     /// What the check runs, the quick ones first.
     pub(super) tests: &'static [Program],
     /// The mutations that the reader's own tests are tried with.
@@ -189,6 +191,8 @@ mod tests {
     fn labs_are_numbered_and_each_way_to_break_a_piece_is_known() {
         for (lab, number) in LABS.iter().zip(1..) {
             assert_eq!(lab.number, number);
+            assert_eq!(lab.pieces.is_empty(), lab.solution.is_some());
+            assert!(page::text("README.md").unwrap().contains(&format!("({})", lab.page())));
             let unknown = lab.ways.iter().find(|name| !mutants::is_known(name));
             assert_eq!(unknown, None, "lab {number}");
         }

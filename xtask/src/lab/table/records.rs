@@ -31,6 +31,7 @@ pub(super) const WRITE_INTENT: Lab = Lab {
     ],
     files: &[],
     left_out: &[],
+    solution: None,
     tests: &[
         Program {
             file: Some("intent"),
@@ -151,6 +152,7 @@ pub(super) const RESYNC: Lab = Lab {
     ],
     files: &[],
     left_out: &[],
+    solution: None,
     tests: &[
         Program {
             file: Some("resync"),
@@ -255,6 +257,7 @@ pub(super) const ELECTION: Lab = Lab {
     ],
     files: &[],
     left_out: &[],
+    solution: None,
     tests: &[
         Program {
             file: Some("assembly"),
@@ -369,6 +372,7 @@ pub(super) const CACHE_LOSS: Lab = Lab {
     ],
     files: &[],
     left_out: &[],
+    solution: None,
     tests: &[
         Program {
             file: Some("membership"),

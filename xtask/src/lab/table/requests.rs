@@ -27,6 +27,7 @@ pub(super) const READ_RETRY: Lab = Lab {
     ],
     files: &[],
     left_out: &[],
+    solution: None,
     tests: &[
         Program {
             file: Some("reads"),
@@ -135,6 +136,7 @@ pub(super) const RANGE_LOCK: Lab = Lab {
         piece(RANGE_TESTS, "what_is_in_flight_elsewhere_costs_next_to_nothing"),
         piece(RANGE_TESTS, "a_thousand_who_wait_for_one_block_cost_no_more_than_one"),
     ],
+    solution: None,
     tests: &[
         Program {
             file: None,
@@ -224,6 +226,7 @@ pub(super) const WRITE_GROUP: Lab = Lab {
     ],
     files: &[],
     left_out: &[],
+    solution: None,
     tests: &[
         Program {
             file: Some("writes"),
@@ -356,6 +359,7 @@ pub(super) const LATENCY: Lab = Lab {
         is_test: true,
     }],
     left_out: &[],
+    solution: Some("pieces/latency.patch"),
     tests: &[
         Program {
             file: Some("lab_latency"),
