@@ -11,7 +11,7 @@ use anyhow::Result;
 
 use super::programs::{Bench, Built, Failure, Ran};
 use super::table::{Lab, Piece, Program};
-use super::{copy, cut, page};
+use super::{copy, cut, page, table};
 use crate::mutants;
 use crate::workspace;
 
@@ -78,7 +78,8 @@ pub(super) fn run(
 ) -> Result<Verdict> {
     let mut bench = Bench::at(folder, log)?;
     let all: Vec<&Program> = tests.iter().collect();
-    say("  building; the first time takes some minutes");
+    let first = if folder.join("target").exists() { "" } else { "; the first time takes minutes" };
+    say(&format!("  building{first}"));
     let built = match bench.build(&all)? {
         Built::Programs(built) => built,
         Built::Refused(error) => {
@@ -191,7 +192,7 @@ fn own_tests(lab: &Lab, folder: &Path) -> Result<()> {
         return Ok(());
     }
     println!("\nTrying your tests with the original, and with {} ways to break it", lab.ways.len());
-    let tried = mutants::noticed(copy::OWN_TESTS, &text, lab.ways)?;
+    let tried = mutants::noticed(copy::OWN_TESTS, &text, lab.ways, &table::all_ways())?;
     let tried = match tried {
         mutants::Noticed::Ways(tried) => tried,
         mutants::Noticed::Unsound(why) => {

@@ -16,6 +16,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, ValueEnum};
 
+use crate::mutants::{self, Noticed};
 use crate::workspace;
 use check::Verdict;
 pub(crate) use table::LABS;
@@ -99,6 +100,18 @@ fn start(lab: &Lab, force: bool) -> Result<()> {
     println!("first read {}, in the copy or here", lab.shown_page());
     println!("`cargo xtask lab {} check`, from here, says what is missing", lab.number);
     Ok(())
+}
+
+/// For the test command: all ways to break the originals are built together, and the example
+/// that a reader's own tests begin with passes with nothing broken. How many it notices, and of
+/// how many.
+pub(crate) fn ways_are_tried() -> Result<(usize, usize)> {
+    let (ways, example) = (table::all_ways(), copy::own_tests(LABS[0])?);
+    let names: Vec<&str> = ways.iter().copied().collect();
+    match mutants::noticed(copy::OWN_TESTS, &example, &names, &ways)? {
+        Noticed::Ways(ways) => Ok((ways.iter().filter(|it| it.by.is_some()).count(), ways.len())),
+        Noticed::Unsound(why) => bail!("the example: {why}"),
+    }
 }
 
 /// What the test command does with a lab: its folder for copies, a log, and who hears.

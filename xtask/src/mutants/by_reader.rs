@@ -4,13 +4,15 @@
 //! of their own beside ours, and only they are run. Rule: they count if they pass where nothing
 //! is broken.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result, ensure};
 
 use super::list;
 use super::programs::{self, Built, Ran, Which};
 use super::tree::Trees;
 
-/// The copy with the mutations of a lab.
+/// The copy with the mutations of the labs.
 const COPY: &str = "lab";
 
 /// What came of it.
@@ -32,14 +34,17 @@ pub(crate) struct Way {
 }
 
 /// Tries the tests of `text`, which is to be the file `path` of the mirror's tests, with each of
-/// the mutations of these names.
-pub(crate) fn noticed(path: &str, text: &str, names: &[&str]) -> Result<Noticed> {
-    let mut mutants = Vec::new();
-    for name in names {
-        let mutant = list::all().find(|it| it.name == *name);
-        let mutant = mutant.with_context(|| format!("no mutation `{name}`"))?;
-        mutants.push((mutant.number(), mutant));
-    }
+/// the mutations of these `names`. What is built has all that are `known`, so that other names
+/// cost no other build.
+pub(crate) fn noticed(
+    path: &str,
+    text: &str,
+    names: &[&str],
+    known: &BTreeSet<&str>,
+) -> Result<Noticed> {
+    let mut mutants: Vec<_> = list::all().map(|mutant| (mutant.number(), mutant)).collect();
+    mutants.retain(|(_, mutant)| known.contains(mutant.name));
+    ensure!(mutants.len() == known.len(), "a lab names a mutation that is not in the list");
     let file = path.rsplit('/').next().and_then(|file| file.strip_suffix(".rs"));
     let id = format!("dm-mirror::{}", file.context("tests are a file of Rust")?);
     let mut trees = Trees::open()?;
@@ -57,7 +62,9 @@ pub(crate) fn noticed(path: &str, text: &str, names: &[&str]) -> Result<Noticed>
         Err(why) => return Ok(Noticed::Unsound(format!("{why:#}"))),
     };
     let mut ways = Vec::new();
-    for (number, mutant) in mutants {
+    for name in names {
+        let mutant = mutants.iter().find(|(_, mutant)| mutant.name == *name);
+        let &(number, mutant) = mutant.with_context(|| format!("no mutation `{name}`"))?;
         let by = match program.run(number, None, pace)? {
             Ran::Well | Ran::Nothing => None,
             Ran::Failed(test) => Some(test),

@@ -294,7 +294,7 @@ pub(super) const ELECTION: Lab = Lab {
         },
         Program {
             file: Some("assembly"),
-            only: &["assemble::returns", "assemble::members", "assemble::places"],
+            only: &["assemble::returns", "assemble::places"],
             says: &[],
             otherwise: "A member got another role than it should. In sync is who is listed in \
                 sync by the newest record, is of its generation or of one that it remembers, and \
