@@ -21,6 +21,9 @@ const WORDS_SHOWN: usize = 24;
 /// How wide a line of prose is.
 const WIDTH: usize = 88;
 
+/// How much of a line of a test's words is shown: the way to a long run fills pages.
+const LINE_SHOWN: usize = 160;
+
 /// What came of a check.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -138,7 +141,10 @@ fn explain(
         say("\nThe test did not end: something waits for ever, or goes in a circle.");
     } else {
         say("\nThe test says:\n");
-        shortened(&failure.said).iter().for_each(|line| say(&format!("  {line}")));
+        for line in shortened(&failure.said) {
+            let shown: String = line.chars().take(LINE_SHOWN).collect();
+            say(&format!("  {shown}{}", if shown.len() < line.len() { " ..." } else { "" }));
+        }
     }
     let which = program.file.map_or("--lib".to_owned(), |file| format!("--test {file}"));
     say(&format!("\nIt alone: cd {}", folder.display()));

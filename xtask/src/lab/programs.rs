@@ -20,8 +20,11 @@ use crate::workspace;
 /// How long a build may say nothing.
 const BUILD_LIMIT: Duration = Duration::from_secs(900);
 
-/// How long a test may take: most take some milliseconds, the simulator's some seconds.
+/// How long a test may take: most take some milliseconds, ...
 const TEST_LIMIT: Duration = Duration::from_secs(120);
+
+/// ... the simulator's some seconds, and minutes if they fail.
+const SLOW_TEST_LIMIT: Duration = Duration::from_secs(900);
 
 /// Where programs are built from, and where all that they say is kept.
 pub(super) struct Bench {
@@ -103,7 +106,8 @@ impl Bench {
         // A backtrace would push what the test says out of sight.
         command.env("RUST_BACKTRACE", "0");
         let mut said = Vec::new();
-        let end = lines::run(&command, TEST_LIMIT, |line| {
+        let limit = if which.is_slow { SLOW_TEST_LIMIT } else { TEST_LIMIT };
+        let end = lines::run(&command, limit, |line| {
             let _ = writeln!(self.log, "{line}");
             said.push(line.to_owned());
         })?;

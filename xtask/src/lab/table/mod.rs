@@ -64,6 +64,8 @@ pub(super) struct Program {
     pub(super) says: &'static [(&'static str, &'static str)],
     /// What it means of any other.
     pub(super) otherwise: &'static str,
+    /// A failure takes minutes: a shorter run is looked for that fails in the same way.
+    pub(super) is_slow: bool,
 }
 
 /// How many requests each test of the simulator makes in a check.
@@ -72,10 +74,11 @@ pub(super) const SIM_OPS: u32 = 4_000;
 /// What a simulator's failure means, whatever the lab.
 const SIMULATED: &str = "The simulator found an order of events in which a promise is broken. \
     Read its account from the end: the last lines are what broke it, and what led there stands \
-    above. The line `SIM_REPLAY=...` makes the same run again.";
+    above. What it says behind `replay:` makes the same run again, for example `SIM_REPLAY=seed=7` \
+    before the command below.";
 
 const fn simulated(file: &'static str, only: &'static [&'static str]) -> Program {
-    Program { file: Some(file), only, says: &[], otherwise: SIMULATED }
+    Program { file: Some(file), only, says: &[], otherwise: SIMULATED, is_slow: true }
 }
 
 /// All labs, by number.

@@ -71,6 +71,7 @@ pub(super) const WRITE_INTENT: Lab = Lab {
             ],
             otherwise: "No data goes to a leg before that leg's own map durably says what \
                 `regions` says of the region.",
+            is_slow: false,
         },
         Program {
             file: Some("cost"),
@@ -82,6 +83,7 @@ pub(super) const WRITE_INTENT: Lab = Lab {
             )],
             otherwise: "A commit costs more than it has to, or pages are written that nobody \
                 asked for. `next_commit` writes each page once, and nothing if none is wanted.",
+            is_slow: false,
         },
         Program {
             file: Some("slots"),
@@ -106,6 +108,7 @@ pub(super) const WRITE_INTENT: Lab = Lab {
                 ),
             ],
             otherwise: "The two slots of a page do not hold what they should.",
+            is_slow: false,
         },
         Program {
             file: Some("pages"),
@@ -113,6 +116,7 @@ pub(super) const WRITE_INTENT: Lab = Lab {
             says: &[],
             otherwise: "The map has two pages here. A region belongs to one of them, and so \
                 does what is durable, and what is in flight.",
+            is_slow: false,
         },
         Program {
             file: Some("lost_caches"),
@@ -121,6 +125,7 @@ pub(super) const WRITE_INTENT: Lab = Lab {
             otherwise: "The flush succeeded, but the leg had lost its cache since the commit \
                 began, and the page with it. Ask `kept` with the moment at which the commit \
                 began (`since`) before you believe in it.",
+            is_slow: false,
         },
         simulated("lives", &["crashes_alone_over_two_legs", "anything_over_two_legs"]),
     ],
@@ -190,6 +195,7 @@ pub(super) const RESYNC: Lab = Lab {
                 ),
             ],
             otherwise: "A leg that is rebuilt has to have everything, durably, before it counts.",
+            is_slow: false,
         },
         Program {
             file: Some("recovery"),
@@ -213,6 +219,7 @@ pub(super) const RESYNC: Lab = Lab {
             ],
             otherwise: "After a crash the regions that were dirty are made equal, and only then \
                 read.",
+            is_slow: false,
         },
         Program {
             file: Some("cost"),
@@ -220,6 +227,7 @@ pub(super) const RESYNC: Lab = Lab {
             says: &[],
             otherwise: "A flush is the checkpoint of sixteen regions, and what was not missed is \
                 not copied.",
+            is_slow: false,
         },
         Program {
             file: Some("pace"),
@@ -227,6 +235,7 @@ pub(super) const RESYNC: Lab = Lab {
             says: &[],
             otherwise: "Before a chunk the pace is asked how long to wait (`pace.wait`), and it \
                 is told how much was taken (`pace.took`).",
+            is_slow: false,
         },
         simulated("random", &["legs_fail_while_others", "crash"]),
         simulated("lives", &["anything_over_two_legs"]),
@@ -291,6 +300,7 @@ pub(super) const ELECTION: Lab = Lab {
                 ),
             ],
             otherwise: "The election found another record than the newest.",
+            is_slow: false,
         },
         Program {
             file: Some("assembly"),
@@ -299,6 +309,7 @@ pub(super) const ELECTION: Lab = Lab {
             otherwise: "A member got another role than it should. In sync is who is listed in \
                 sync by the newest record, is of its generation or of one that it remembers, and \
                 shows no reason to doubt it.",
+            is_slow: false,
         },
         Program {
             file: Some("assembly"),
@@ -322,6 +333,7 @@ pub(super) const ELECTION: Lab = Lab {
             ],
             otherwise: "Halves that ran apart are refused until a person chooses one. They are \
                 never merged.",
+            is_slow: false,
         },
         Program {
             file: Some("assembly"),
@@ -330,6 +342,7 @@ pub(super) const ELECTION: Lab = Lab {
             otherwise: "A snapshot, a stranger or a member in doubt was believed. Of a member \
                 that shows less than others saw of it nothing is proved; of one in doubt the \
                 worst is believed.",
+            is_slow: false,
         },
         Program {
             file: Some("assembly"),
@@ -337,6 +350,7 @@ pub(super) const ELECTION: Lab = Lab {
             says: &[],
             otherwise: "The walk runs the protocol into crashes, and compares what you decide \
                 with what really happened. Its account has the way there.",
+            is_slow: false,
         },
         simulated("lives", &["crashes_and_absences_over_two_legs", "anything_over_three_legs"]),
     ],
@@ -390,6 +404,7 @@ pub(super) const CACHE_LOSS: Lab = Lab {
                 ),
             ],
             otherwise: "A leg that lost its cache is out, unless it is the last in sync.",
+            is_slow: false,
         },
         Program {
             file: Some("lost_caches"),
@@ -434,6 +449,7 @@ pub(super) const CACHE_LOSS: Lab = Lab {
             ],
             otherwise: "If an acknowledged write is lost, at least one later FLUSH fails before \
                 any later FLUSH succeeds.",
+            is_slow: false,
         },
         Program {
             file: Some("promotion"),
@@ -441,6 +457,7 @@ pub(super) const CACHE_LOSS: Lab = Lab {
             says: &[],
             otherwise: "A source lost its cache while a leg was being promoted from it. What \
                 the source lost was on the other leg, or not: it is copied again first.",
+            is_slow: false,
         },
         simulated("random", &["crash"]),
         simulated("lives", &["anything_over_one_leg", "anything_over_two_legs"]),

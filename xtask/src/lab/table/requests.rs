@@ -73,6 +73,7 @@ pub(super) const READ_RETRY: Lab = Lab {
                 ),
             ],
             otherwise: "A read has to end with data as long as one leg in sync can give it.",
+            is_slow: false,
         },
         Program {
             file: Some("repair"),
@@ -86,6 +87,7 @@ pub(super) const READ_RETRY: Lab = Lab {
             otherwise: "A block that a leg could not read is rewritten from one that could. So \
                 the legs that failed with `Media`, and only these, are to be in `bad`, and \
                 `read_over` has to hear of them at the end.",
+            is_slow: false,
         },
         Program {
             file: Some("errors"),
@@ -93,6 +95,7 @@ pub(super) const READ_RETRY: Lab = Lab {
             says: &[],
             otherwise: "Errors of a leg's medium are counted (`medium_failed`), and too many in \
                 a while take it out. Each failed read is one error, of the leg that failed it.",
+            is_slow: false,
         },
         Program {
             file: Some("membership"),
@@ -101,6 +104,7 @@ pub(super) const READ_RETRY: Lab = Lab {
             otherwise: "A leg answered a read with success, but is out by then: it may have \
                 lost what was acknowledged. Its answer counts as `Gone`, and the next leg is \
                 asked. Look at the leg after `returned` was called, for that may take it out.",
+            is_slow: false,
         },
         simulated("random", &["two_legs_fail", "three_legs_fail"]),
         simulated("lives", &["anything_over_two_legs"]),
@@ -165,6 +169,7 @@ pub(super) const RANGE_LOCK: Lab = Lab {
                 ),
             ],
             otherwise: "The lock does not do what its contract says.",
+            is_slow: false,
         },
         Program {
             file: Some("ranges"),
@@ -187,12 +192,14 @@ pub(super) const RANGE_LOCK: Lab = Lab {
                 ),
             ],
             otherwise: "Requests that overlap have to be answered as by one disk.",
+            is_slow: false,
         },
         Program {
             file: Some("check"),
             only: &["under_load", "reads_go_on_beside", "a_check_waits"],
             says: &[],
             otherwise: "A check reads beside other reads, a repair excludes them.",
+            is_slow: false,
         },
         Program {
             file: Some("starvation"),
@@ -200,6 +207,7 @@ pub(super) const RANGE_LOCK: Lab = Lab {
             says: &[],
             otherwise: "Someone waits for ever beside a user who never rests. A promotion asks \
                 for the range of the whole mirror: requests that come later must wait for it.",
+            is_slow: false,
         },
         simulated("random", &["two_legs_fail", "piece_by_piece"]),
     ],
@@ -266,6 +274,7 @@ pub(super) const WRITE_GROUP: Lab = Lab {
             ],
             otherwise: "A write ends once, when every leg has reported, and with success only \
                 if a leg in sync has it.",
+            is_slow: false,
         },
         Program {
             file: Some("ranges"),
@@ -274,6 +283,7 @@ pub(super) const WRITE_GROUP: Lab = Lab {
             otherwise: "The range goes back in the step that decides the group: not before, or \
                 a read meets a write that one leg has; and never in a later one, unless the \
                 group is parked.",
+            is_slow: false,
         },
         Program {
             file: Some("resync"),
@@ -282,6 +292,7 @@ pub(super) const WRITE_GROUP: Lab = Lab {
             otherwise: "What a failed write left on a leg that is being rebuilt has to be \
                 copied again. `outcome` does that: it wants to know which legs hold the write, \
                 and which failed.",
+            is_slow: false,
         },
         Program {
             file: Some("membership"),
@@ -315,6 +326,7 @@ pub(super) const WRITE_GROUP: Lab = Lab {
             ],
             otherwise: "Nothing is acknowledged while an exclusion is not durable on every leg \
                 in sync; and once it is, everything that was parked ends.",
+            is_slow: false,
         },
         Program {
             file: Some("lost_caches"),
@@ -323,6 +335,7 @@ pub(super) const WRITE_GROUP: Lab = Lab {
             otherwise: "A leg reported success and lost its cache before the group was settled. \
                 It counts only if it kept what it was given since the group began \
                 (`kept_since`); and a FLUSH has to tell of a loss (`loss.tell`).",
+            is_slow: false,
         },
         Program {
             file: Some("promotion"),
@@ -330,6 +343,7 @@ pub(super) const WRITE_GROUP: Lab = Lab {
             says: &[],
             otherwise: "`became_durable` also ends promotions, and begins the session and \
                 rebuilds. Ask all of them, and say whether anything went on.",
+            is_slow: false,
         },
         simulated("random", &["two_legs_fail", "three_legs_fail"]),
         simulated("lives", &["anything_over_two_legs"]),
@@ -404,12 +418,14 @@ pub(super) const LATENCY: Lab = Lab {
                 ),
             ],
             otherwise: "The policy does not do what its contract says.",
+            is_slow: false,
         },
         Program {
             file: Some("reads"),
             only: &[],
             says: &[],
             otherwise: "Another policy, or the retry of reads, is not what it was.",
+            is_slow: false,
         },
         Program {
             file: Some("allocations"),
@@ -417,6 +433,7 @@ pub(super) const LATENCY: Lab = Lab {
             says: &[],
             otherwise: "A read in the steady state allocates memory now. What a policy \
                 remembers belongs into the leg's record, which is there already.",
+            is_slow: false,
         },
         simulated("random", &["two_legs_fail"]),
     ],
