@@ -452,6 +452,14 @@ pub(super) const CACHE_LOSS: Lab = Lab {
             is_slow: false,
         },
         Program {
+            file: Some("writes"),
+            only: &["is_an_error_of_its_leg"],
+            says: &[],
+            otherwise: "Errors of writes and flushes are counted where a leg reports, whether or \
+                not anything is lost by them: `counts.write_errors`.",
+            is_slow: false,
+        },
+        Program {
             file: Some("promotion"),
             only: &["cache", "flush_fails"],
             says: &[],
