@@ -17,6 +17,9 @@ use super::table::{Program, SIM_OPS};
 use crate::lines::{self, End};
 use crate::workspace;
 
+/// The package, and its folder.
+const PACKAGE: &str = "dm-mirror";
+
 /// How long a build may say nothing.
 const BUILD_LIMIT: Duration = Duration::from_secs(900);
 
@@ -70,7 +73,7 @@ impl Bench {
     /// Builds some of the mirror's programs of tests.
     pub(super) fn build(&mut self, programs: &[&Program]) -> Result<Built> {
         let mut cargo = workspace::cargo();
-        cargo.current_dir(&self.root).args(["test", "--package", "dm-mirror", "--no-run"]);
+        cargo.current_dir(&self.root).args(["test", "--no-run"]);
         if programs.iter().any(|it| it.file.is_none()) {
             cargo.arg("--lib");
         }
@@ -79,7 +82,7 @@ impl Bench {
         files.dedup();
         cargo.args(files.iter().flat_map(|file| ["--test", file]));
         cargo.arg("--message-format=json-render-diagnostics");
-        self.away(&mut cargo);
+        self.as_usual(&mut cargo);
         let (mut built, mut said) = (Vec::new(), Vec::new());
         let end = lines::run(&cargo, BUILD_LIMIT, |line| match serde_json::from_str(line) {
             Ok(message) => built.extend(program(&message)),
@@ -98,26 +101,49 @@ impl Bench {
 
     /// Runs the tests of a program that was built, one after the other.
     pub(super) fn run(&mut self, which: &Program, program: &Path) -> Result<Ran> {
+        let (said, end) = self.run_with(which, program, which.only)?;
+        let mut ran = told(&said, end);
+        if let Ran::Failed(failure) = &mut ran
+            && failure.said.is_empty()
+            && !failure.hung
+        {
+            // It panicked while it panicked, and took with it what was kept of its words.
+            let (said, _) =
+                self.run_with(which, program, &["--exact", "--nocapture", &failure.test])?;
+            failure.said = said.into_iter().filter(|line| !line.trim().is_empty()).collect();
+        }
+        Ok(ran)
+    }
+
+    /// Runs a program with these arguments: what it said, and how it ended.
+    fn run_with(
+        &mut self,
+        which: &Program,
+        program: &Path,
+        args: &[&str],
+    ) -> Result<(Vec<String>, End)> {
         let mut command = Command::new(program);
-        let folder = self.root.join("dm-mirror");
+        let folder = self.root.join(PACKAGE);
         command.current_dir(&folder).env("CARGO_MANIFEST_DIR", &folder);
-        command.arg("--test-threads=1").args(which.only);
+        command.arg("--test-threads=1").args(args);
         command.env("SIM_OPS", SIM_OPS.to_string()).env("PROPTEST_FAILURE_PERSISTENCE", "off");
         // A backtrace would push what the test says out of sight.
         command.env("RUST_BACKTRACE", "0");
-        let mut said = Vec::new();
         let limit = if which.is_slow { SLOW_TEST_LIMIT } else { TEST_LIMIT };
+        let mut said = Vec::new();
         let end = lines::run(&command, limit, |line| {
             let _ = writeln!(self.log, "{line}");
             said.push(line.to_owned());
         })?;
-        Ok(told(&said, end))
+        Ok((said, end))
     }
 
-    /// A copy has builds of its own, whatever the person's shell says; a workspace that we run
-    /// in has its own already.
-    fn away(&self, cargo: &mut Command) {
+    /// What is built is what a person builds there: in a copy the mirror's tests alone, in a
+    /// folder of its own, whatever the person's shell says; in our workspace what the suite
+    /// `host` has built already, for all packages together.
+    fn as_usual(&self, cargo: &mut Command) {
         if self.root != workspace::root() {
+            cargo.args(["--package", PACKAGE]);
             cargo.env("CARGO_TARGET_DIR", self.root.join("target"));
         }
     }
@@ -126,6 +152,10 @@ impl Bench {
 /// The program that a message of cargo's is about.
 fn program(message: &Value) -> Option<(Option<String>, PathBuf)> {
     let path = message["executable"].as_str()?.into();
+    let manifest = Path::new(message["manifest_path"].as_str()?);
+    if !manifest.parent()?.ends_with(PACKAGE) {
+        return None;
+    }
     let target = &message["target"];
     let name = target["name"].as_str()?.to_owned();
     Some(((target["kind"][0] == "test").then_some(name), path))
@@ -197,6 +227,19 @@ mod tests {
         let words = lines("thread 'b' panicked at x.rs:1:\nno");
         let failure = Failure { test: "b".into(), said: words, hung: false };
         assert_eq!(told(&said, End::Badly), Ran::Failed(failure));
+    }
+
+    #[test]
+    fn a_program_is_the_mirrors_and_has_its_files_name() {
+        let of = |folder: &str, kind: &str| {
+            program(&serde_json::json!({
+                "executable": "/x", "manifest_path": format!("/w/{folder}/Cargo.toml"),
+                "target": { "name": "reads", "kind": [kind] },
+            }))
+        };
+        assert_eq!(of(PACKAGE, "test"), Some((Some("reads".into()), "/x".into())));
+        assert_eq!(of(PACKAGE, "lib"), Some((None, "/x".into())));
+        assert_eq!(of("kernel/dm", "test"), None);
     }
 
     #[test]
