@@ -94,10 +94,7 @@ pub(super) fn place(lab: &Lab, to: &Path) -> Result<()> {
 /// Applies a patch of the pages to a copy that is no repository.
 pub(super) fn solve(folder: &Path, patch: &str) -> Result<()> {
     let patch = workspace::root().join(page::FOLDER).join(patch);
-    // The repository that the copy lies in is none of its business.
-    let mut git = git(folder);
-    git.env("GIT_CEILING_DIRECTORIES", folder.parent().context("a copy lies somewhere")?);
-    workspace::run(git.arg("apply").arg(patch))
+    workspace::run(git(folder).arg("apply").arg(patch))
 }
 
 /// Reads every file of `root` below `folder`, what is built there left out.
@@ -185,6 +182,8 @@ fn git(folder: &Path) -> Command {
     for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
         git.env_remove(variable);
     }
+    // The repository that the copy lies in is none of its business.
+    git.envs(folder.parent().map(|parent| ("GIT_CEILING_DIRECTORIES", parent)));
     git.args([
         "-c",
         "user.name=lab",
