@@ -29,7 +29,7 @@ pub(crate) struct Lab {
     /// Functions that the copy does not have, as they ask for more than the contract does.
     pub(super) left_out: &'static [Piece],
     /// Where a lab takes nothing out: a patch that solves it, below the folder of the pages.
-    pub(super) solution: Option<&'static str>,
+    pub(crate) solution: Option<&'static str>,
     /// What the check runs, the quick ones first.
     pub(super) tests: &'static [Program],
     /// The mutations that the reader's own tests are tried with.
