@@ -151,7 +151,8 @@
 //!
 //! # The sketch
 //!
-//! What the sketch left open or got wrong, and what stands here instead:
+//! What the sketch left open or got wrong, and what stands here instead (docs/sketch.md
+//! goes through it line by line):
 //!
 //! | in the sketch | here |
 //! |---|---|

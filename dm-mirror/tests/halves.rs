@@ -243,7 +243,8 @@ fn nobody_waits_for_a_half_that_cannot_be_told_that_it_lost_and_a_person_hears_o
         (0..200).for_each(|_| _ = rig.step_without(0, Ask::Super));
         assert!(rig.runs(), "by hand: {by_hand}");
         assert_eq!(rig.letters(), "DA");
-        let heard = rig.news().iter().any(|it| it.contains("old data and cannot be told"));
+        let heard =
+            rig.news().iter().any(|it| it.contains("old data, and its superblock could not"));
         assert!(heard, "by hand: {by_hand}");
     }
 }

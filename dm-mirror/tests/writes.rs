@@ -279,3 +279,16 @@ fn no_leg_is_promoted_while_it_has_a_flush_that_failed_elsewhere() {
     rig.drain();
     assert_eq!((rig.letters().as_str(), rig.same(0, 1)), ("AA", true));
 }
+
+#[test]
+fn a_write_or_a_flush_that_fails_is_an_error_of_its_leg_and_a_read_is_none_of_these() {
+    let mut rig = Rig::nosync(1);
+    rig.write(0, 1, 1);
+    rig.fail(0, ErrorKind::Media);
+    rig.flush();
+    rig.fail(0, ErrorKind::Media);
+    rig.read(0, 1);
+    rig.fail(0, ErrorKind::Media);
+    let [_, _, _, of_reads, of_writes] = rig.counts(0);
+    assert_eq!((of_reads, of_writes), (1, 2));
+}

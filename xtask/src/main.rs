@@ -10,6 +10,7 @@
 extern crate alloc;
 
 mod bench;
+mod book;
 mod build;
 mod clean;
 mod console;
@@ -20,6 +21,7 @@ mod figures;
 mod guard;
 mod guests;
 mod inspect;
+mod lab;
 mod lines;
 mod mutants;
 mod outside;
@@ -132,9 +134,17 @@ enum Xtask {
     /// and served to this machine alone. Ctrl-C ends it. With --build the page is
     /// written to a folder instead, for any host that serves files.
     Play(play::Options),
+    /// Write a piece of the mirror yourself, in a copy: eight labs
+    ///
+    /// `lab list` names them; `lab N start` makes a copy in the target folder without the
+    /// piece, `lab N check` says what is missing in it, `lab N show` prints the original.
+    Lab(lab::Options),
 
     /// Build the kernel and the image that boots it
     Build(build::Options),
+
+    /// Make a book of docs/, to be read in order, in the target folder (by mdBook)
+    Book(book::Options),
 
     /// Check the rules that no compiler checks (the suite `tidy` does the same)
     Tidy,
@@ -203,10 +213,12 @@ fn dispatch(verb: Xtask) -> Result<ExitCode> {
         Xtask::Bench(options) => bench::main(&options),
         Xtask::Mutants(options) => mutants::main(&options).map(code),
         Xtask::Play(options) => play::main(&options).map(|()| ExitCode::SUCCESS),
+        Xtask::Lab(options) => lab::main(&options).map(code),
         Xtask::Build(options) => build::image(&options).map(|kernel| {
             println!("{}\n{}", kernel.elf.display(), kernel.image.display());
             ExitCode::SUCCESS
         }),
+        Xtask::Book(options) => book::main(&options).map(|()| ExitCode::SUCCESS),
         Xtask::Tidy => tidy::main().map(code),
         Xtask::Doctor(sources) => provision::doctor(&sources.provision()).map(code),
         Xtask::Clean => clean::main().map(|()| ExitCode::SUCCESS),

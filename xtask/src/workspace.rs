@@ -6,12 +6,13 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, exit};
 use std::sync::OnceLock;
 use std::{env, fs};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 /// The folder of the workspace's `Cargo.toml`, found when xtask runs: a checkout that was
 /// copied or moved takes along an xtask that cargo does not build again.
@@ -60,6 +61,11 @@ pub(crate) fn page() -> PathBuf {
     root().join("xtask/play/page")
 }
 
+/// The book that mdBook makes of docs/.
+pub(crate) fn book() -> PathBuf {
+    target().join("book")
+}
+
 /// What xtask itself makes, boot images aside.
 fn own() -> PathBuf {
     target().join("xtask")
@@ -68,6 +74,11 @@ fn own() -> PathBuf {
 /// The copies of the mirror that are broken on purpose.
 pub(crate) fn mutants() -> PathBuf {
     own().join("mutants")
+}
+
+/// The copies that `cargo xtask lab` makes, for a person to work in.
+pub(crate) fn labs() -> PathBuf {
+    target().join("labs")
 }
 
 /// The disks that `cargo xtask run` keeps from one boot to the next.
@@ -104,6 +115,36 @@ pub(crate) fn accel_memory() -> PathBuf {
 pub(crate) fn make(folder: PathBuf) -> Result<PathBuf> {
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     Ok(folder)
+}
+
+/// Which files of the checkout are meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listed {
+    /// Those that git tracks.
+    Tracked,
+    /// Those, and all others that git does not ignore.
+    NotIgnored,
+}
+
+/// Copies the files that git lists, as they are now, to the new folder `to`.
+pub(crate) fn copy_listed(to: &Path, which: Listed) -> Result<()> {
+    let mut git = Command::new("git");
+    git.args(["ls-files", "-z", "--cached"]);
+    if which == Listed::NotIgnored {
+        git.args(["--others", "--exclude-standard"]);
+    }
+    let output = git.current_dir(root()).output().context("git, to list the project's sources")?;
+    ensure!(output.status.success(), "git lists no sources here: this is no checkout of git's");
+    for name in String::from_utf8_lossy(&output.stdout).split_terminator('\0') {
+        let (source, copy) = (root().join(name), to.join(name));
+        fs::create_dir_all(copy.parent().unwrap_or(to))?;
+        if source.is_symlink() {
+            symlink(fs::read_link(&source)?, &copy)?;
+        } else if source.is_file() {
+            fs::copy(&source, &copy).with_context(|| format!("copying {name}"))?;
+        }
+    }
+    Ok(())
 }
 
 /// The log at `path`, made anew, in a folder that exists. What was there is left to who

@@ -15,6 +15,8 @@
 //!   [`Follow::Nothing`], skips the questions; the feature `proof` checks that.
 //! - At least one leg is in sync at all times: the last one is never failed, its errors
 //!   go up.
+//! - The plain way of a request is inlined, and what it seldom comes to is a function of its
+//!   own (`cold`). Instructions are counted (docs/performance.md).
 //! - Whoever holds a [`Ticket`] gives it back exactly once, in the step that decides the
 //!   outcome.
 
@@ -264,7 +266,7 @@ impl Core {
     /// Meets an event at a moment: decides what it means, and all that follows from it.
     /// [`next`](Core::next) then gives what is to be done. `dice` throws 64 random bits.
     ///
-    /// Its callers know which event it is: inlined there, `meet` is one of its arms.
+    /// Its callers know which event they bring: there `meet` comes to one of its arms.
     #[inline(always)]
     pub(crate) fn step(&mut self, now: Duration, dice: Dice<'_>, event: Event) {
         self.now = now;

@@ -283,7 +283,7 @@ impl Mirror {
 
     /// Does actions until there are none, without the lock.
     fn act<'a>(self: &'a Arc<Self>, mut inner: Guard<'a, Inner>) {
-        // Empty when it is left, so nothing is looked for in it then.
+        // Empty whenever this returns: nothing in it is to be dropped.
         let mut deeds = ManuallyDrop::new(Deeds::new());
         let mut seen = 1;
         loop {
@@ -329,8 +329,8 @@ impl Mirror {
         }
     }
 
-    /// Writes a record. Not inlined: a record is on its stack, and none is to be on that of
-    /// whoever asks a leg, which may be a mirror, too.
+    /// Writes a record. Not inlined: records take 8 KiB of its stack, which whoever asks a leg
+    /// is not to have below: the leg may be a mirror, too.
     #[inline(never)]
     fn write(self: &Arc<Self>, leg: usize, place: Extent, unit: &Unit) {
         let (of, bytes) = match unit {

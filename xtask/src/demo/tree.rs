@@ -5,14 +5,13 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::provision::Tools;
-use crate::workspace;
+use crate::workspace::{self, Listed};
 
 /// The smallest image, so that a copy has a middle.
 const IMAGE_BYTES_MIN: u64 = 64 << 20;
@@ -40,7 +39,8 @@ impl Tree {
         let (root, origin) = match dir {
             Some(dir) => (dir.to_owned(), dir.to_owned()),
             None => {
-                copy_listed(scratch)?;
+                workspace::copy_listed(scratch, Listed::NotIgnored)
+                    .context("name a tree with --dir")?;
                 (scratch.to_owned(), workspace::root().to_owned())
             }
         };
@@ -107,26 +107,6 @@ impl Tree {
         }
         Ok(self.entries.len())
     }
-}
-
-/// Copies the files that git lists, untracked ones too, to the new folder `to`.
-fn copy_listed(to: &Path) -> Result<()> {
-    let mut git = Command::new("git");
-    git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
-    let output = git.current_dir(workspace::root()).output();
-    let output =
-        output.context("git, to list the project's sources (or name a tree with --dir)")?;
-    ensure!(output.status.success(), "git lists no sources here; name a tree with --dir");
-    for name in String::from_utf8_lossy(&output.stdout).split_terminator('\0') {
-        let (source, copy) = (workspace::root().join(name), to.join(name));
-        fs::create_dir_all(copy.parent().unwrap_or(to))?;
-        if source.is_symlink() {
-            symlink(fs::read_link(&source)?, &copy)?;
-        } else if source.is_file() {
-            fs::copy(&source, &copy).with_context(|| format!("copying {name}"))?;
-        }
-    }
-    Ok(())
 }
 
 /// Checks the file system on `image` without changing it.

@@ -4,8 +4,10 @@
 //! many mutations into one text behind a switch, `tree` keeps copies of the crates to do it
 //! in, `programs` builds and runs their tests, `trial` gives the verdict, `page` keeps what
 //! caught each. Rules: the unbroken copy passes; every mutation compiles; each makes a test
-//! fail, or hang twice. What is printed are the tables of docs/mutations.md.
+//! fail, or hang twice. What is printed are the tables of docs/mutations.md. `by_reader` has
+//! the tests of a lab's reader tried instead of ours.
 
+mod by_reader;
 mod list;
 mod page;
 mod planted;
@@ -17,9 +19,10 @@ mod weave;
 use anyhow::{Context, Result, ensure};
 
 use crate::suites::tally::Tally;
-pub(crate) use planted::plant;
+pub(crate) use by_reader::{Noticed, noticed};
 use list::{Mutant, groups};
 use page::Page;
+pub(crate) use planted::plant;
 use trial::{Trials, Verdict};
 
 /// Which rules are broken.
@@ -51,6 +54,12 @@ pub(crate) fn main(options: &Options) -> Result<bool> {
     }
     println!("{tally}");
     Ok(tally.failed == 0)
+}
+
+/// Whether the list has a mutation of this name.
+#[cfg(test)]
+pub(crate) fn is_known(name: &str) -> bool {
+    list::all().any(|mutant| mutant.name == name)
 }
 
 /// Tries the few that the test command has time for.

@@ -1,8 +1,8 @@
 //! A copy of the crates that are broken, and of what their tests need.
 //!
 //! A workspace of its own below the target folder, with its own builds: what is broken there
-//! is nobody else's. Two such copies stand side by side: `woven` has all mutations that have a
-//! place for a switch, `apart` has one at a time. Rules: a file is written only if it differs,
+//! is nobody else's. Such copies stand side by side: `woven` has all mutations that have a
+//! place for a switch, `apart` has one at a time, `lab` those of a lab and its reader's tests. Rules: a file is written only if it differs,
 //! so that cargo builds again only what changed; one process at a time.
 
 use std::collections::BTreeMap;
@@ -77,6 +77,11 @@ impl Trees {
         files.insert(Path::new(SWITCH).join("Cargo.toml"), manifest.into_bytes());
         files.insert(Path::new(SWITCH).join("src/lib.rs"), include_bytes!("switch.rs").to_vec());
         Ok(Trees { files, _alone: alone })
+    }
+
+    /// Has one more file in each copy that is written from now on.
+    pub(super) fn add(&mut self, path: &str, text: &str) {
+        self.files.insert(PathBuf::from(path), text.as_bytes().to_vec());
     }
 
     /// The copy `name` with `mutants` in it, each with its number. The files that have some,

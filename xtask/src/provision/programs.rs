@@ -155,7 +155,8 @@ const FIRMWARE_OF_QEMU: (&str, &str) =
 const QEMU_TRIED: &str = "7.2 (Debian 12) and 10.0 (Debian 13)";
 
 /// Used when present, never installed by us; with the command that gets them.
-const OPTIONAL: [(&str, &str); 1] = [("cargo-nextest", "cargo install --locked cargo-nextest")];
+const OPTIONAL: [(&str, &str); 2] =
+    [("cargo-nextest", "cargo install --locked cargo-nextest"), ("mdbook", "cargo install mdbook")];
 
 /// What a browser that tests can drive is called; the last is where macOS has it.
 const BROWSERS: [&str; 5] = [

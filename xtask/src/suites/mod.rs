@@ -14,6 +14,7 @@ mod faults;
 mod fuzz;
 mod kernel;
 mod lab;
+mod labs;
 mod page;
 mod plug;
 mod report;
@@ -108,6 +109,7 @@ const SUITES: &[Suite] = &[
     ("doc", Lane::Host, cargo::doc),
     ("page", Lane::Host, page::tests),
     ("mutants", Lane::Host, mutants),
+    ("labs", Lane::Host, labs::tried),
     ("kernel", Lane::Guest, kernel::selftest),
     ("crash", Lane::Guest, kernel::crash),
     ("console", Lane::Guest, console::script),

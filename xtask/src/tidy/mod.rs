@@ -3,12 +3,14 @@
 //! `arrows` holds packages to the architecture's arrows, `floors` the mirror's files to
 //! its floors, `circles` the files of each crate to having no circle among them: `uses`
 //! tells both which file uses which. `files` reads every source file, with `code` telling
-//! code from comments, `page` those of the page, `named` the documentation for tests that are not there. Rule: a
-//! complaint says where, what, and what to do about it.
+//! code from comments, `page` those of the page, `named` the documentation for tests that are
+//! not there, `contents` the book's contents for pages. Rule: a complaint says where, what, and
+//! what to do about it.
 
 mod arrows;
 mod circles;
 mod code;
+mod contents;
 mod files;
 mod floors;
 mod named;
@@ -73,6 +75,7 @@ pub(crate) fn check() -> Result<Vec<Finding>> {
     findings.push(("no circle of files", circles::check(&sources)));
     findings.push(("the page's sources", page::check()?));
     findings.push(("tests that are named are there", named::check(&sources)?));
+    findings.push(("the book has each page once", contents::check()?));
     Ok(findings)
 }
 

@@ -13,7 +13,8 @@ use super::{Complaint, Source};
 use crate::workspace;
 
 /// The pages that name tests.
-const PAGES: [&str; 2] = ["docs/mirror.md", "docs/scenarios.md"];
+const PAGES: [&str; 4] =
+    ["docs/mirror.md", "docs/scenarios.md", "docs/sketch.md", "docs/compare.md"];
 
 /// Complains about every name without a test.
 pub(super) fn check(sources: &[Source]) -> Result<Vec<Complaint>> {

@@ -159,7 +159,7 @@ impl LegSet {
 
     /// Those of its legs that have higher numbers than `leg`.
     #[inline]
-    pub(crate) fn behind(self, leg: usize) -> LegSet {
+    pub(crate) fn above(self, leg: usize) -> LegSet {
         LegSet(self.0 & !1 << leg)
     }
 

@@ -61,7 +61,7 @@ impl ReadPolicy {
                 candidates.iter().find(goes_on).or_else(|| readers.least_pending(candidates))
             }
             ReadPolicy::RoundRobin | ReadPolicy::Prefer(_) => {
-                candidates.behind(readers.last).lowest().or(candidates.lowest())
+                candidates.above(readers.last).lowest().or(candidates.lowest())
             }
         }
     }

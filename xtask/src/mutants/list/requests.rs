@@ -115,7 +115,10 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a read is retried without memory",
         rule: "a leg that timed out keeps the memory",
         file: IO,
-        edits: &[("                if bio.lost_memory() {", "                if bio.extent().is_empty() {")],
+        edits: &[(
+            "                if bio.lost_memory() {",
+            "                if bio.extent().is_empty() {",
+        )],
     },
     Mutant {
         name: "a leg being rebuilt is read",
