@@ -20,7 +20,7 @@ use crate::mutants::{self, Noticed};
 use crate::workspace;
 use check::Verdict;
 pub(crate) use table::LABS;
-use table::Lab;
+pub(crate) use table::Lab;
 
 /// Which lab, and what with it.
 #[derive(Args)]
