@@ -28,8 +28,11 @@ const TESTS: [&str; 14] = [
     "a_pace_is_kept_over_two_legs",
 ];
 
-/// Those made to be looked at: name, title, and what they are.
-const SHOWN: [(&str, &str, fn() -> Scenario); 6] = [
+/// Runs made to be looked at: their name, their title, and what they are.
+type Shown = (&'static str, &'static str, fn() -> Scenario);
+
+/// Those made to be looked at.
+const SHOWN: [Shown; 6] = [
     ("two-legs", "Two legs, two clients", || shown(2, mixed())),
     ("three-legs", "Three legs, two clients", || shown(3, mixed())),
     ("read", "One write, then reads", || shown(2, vec![vec![write(0), read(), read(), read()]])),
