@@ -14,7 +14,7 @@ use super::tree::Trees;
 
 /// The mutations that a reader can plant, by their names, the simplest first.
 const PLANTED: [&str; 12] = [
-    "a write is acknowledged by its first leg",
+    "the last leg gets no writes",
     "writes are acknowledged while an exclusion is not durable",
     "writes share their range",
     "a copy takes no range",

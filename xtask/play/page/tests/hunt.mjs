@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 
 import { open, place, press, scrubber, shot, test } from "./page.mjs";
 
-/** The number of “a write is acknowledged by its first leg”; chapter 2 is about it. */
-const BUG = "2546902088";
+/** The number of “the last leg gets no writes”; chapter 2 is about it. */
+const BUG = "1062890520";
 
 async function plant(page, bug) {
   await open(page);

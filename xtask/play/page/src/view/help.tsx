@@ -16,7 +16,9 @@ export function Help({ store, open }: { store: Store; open: boolean }) {
   const close = () => store.set({ help: false });
   return (
     <dialog ref={dialog} onClose={close} aria-labelledby="help-title">
-      <h2 id="help-title" tabIndex={-1} autoFocus>How to read this</h2>
+      <h2 id="help-title" tabIndex={-1} autoFocus>
+        How to read this
+      </h2>
       <p>
         The mirror is the real one, compiled to WebAssembly. Its disks, its clients and its time are
         the simulator's: nothing happens but what you or chance choose, so every run can be made
