@@ -28,31 +28,72 @@ fn soak(test: &str) {
     println!("{runs} runs, {steps} steps");
 }
 
-/// A test for each name: its runs, and nothing else.
-macro_rules! lives {
-    ($($test:ident,)*) => {
-        $(
-            #[test]
-            fn $test() {
-                soak(stringify!($test));
-            }
-        )*
-    };
+#[test]
+fn crashes_alone_over_two_legs() {
+    soak("crashes_alone_over_two_legs");
 }
 
-lives! {
-    crashes_alone_over_two_legs,
-    crashes_and_absences_over_two_legs,
-    anything_over_one_leg,
-    anything_over_two_legs,
-    anything_over_three_legs,
-    anything_over_two_legs_with_a_map_of_two_pages,
-    records_that_go_bad_over_two_legs,
-    records_that_go_bad_over_three_legs,
-    records_that_go_bad_over_two_legs_with_a_map_of_two_pages,
-    exchanged_disks_over_two_legs,
-    exchanged_disks_over_three_legs,
-    a_user_who_never_rests_starves_nobody_over_two_legs,
-    a_user_who_never_rests_starves_nobody_over_three_legs,
-    a_pace_is_kept_over_two_legs,
+#[test]
+fn crashes_and_absences_over_two_legs() {
+    soak("crashes_and_absences_over_two_legs");
+}
+
+#[test]
+fn anything_over_one_leg() {
+    soak("anything_over_one_leg");
+}
+
+#[test]
+fn anything_over_two_legs() {
+    soak("anything_over_two_legs");
+}
+
+#[test]
+fn anything_over_three_legs() {
+    soak("anything_over_three_legs");
+}
+
+#[test]
+fn anything_over_two_legs_with_a_map_of_two_pages() {
+    soak("anything_over_two_legs_with_a_map_of_two_pages");
+}
+
+#[test]
+fn records_that_go_bad_over_two_legs() {
+    soak("records_that_go_bad_over_two_legs");
+}
+
+#[test]
+fn records_that_go_bad_over_three_legs() {
+    soak("records_that_go_bad_over_three_legs");
+}
+
+#[test]
+fn records_that_go_bad_over_two_legs_with_a_map_of_two_pages() {
+    soak("records_that_go_bad_over_two_legs_with_a_map_of_two_pages");
+}
+
+#[test]
+fn exchanged_disks_over_two_legs() {
+    soak("exchanged_disks_over_two_legs");
+}
+
+#[test]
+fn exchanged_disks_over_three_legs() {
+    soak("exchanged_disks_over_three_legs");
+}
+
+#[test]
+fn a_user_who_never_rests_starves_nobody_over_two_legs() {
+    soak("a_user_who_never_rests_starves_nobody_over_two_legs");
+}
+
+#[test]
+fn a_user_who_never_rests_starves_nobody_over_three_legs() {
+    soak("a_user_who_never_rests_starves_nobody_over_three_legs");
+}
+
+#[test]
+fn a_pace_is_kept_over_two_legs() {
+    soak("a_pace_is_kept_over_two_legs");
 }
