@@ -89,7 +89,7 @@ export class Store {
   /** The place to go to once the question on its way is answered. */
   private wanted: number | null = null;
   private timer: ReturnType<typeof setTimeout> | null = null;
-  private written = "";
+  private written = location.hash;
   private writtenAt = -Infinity;
   private writing: ReturnType<typeof setTimeout> | null = null;
 
@@ -119,7 +119,9 @@ export class Store {
       this.set({ broken: String(why) });
     }
     addEventListener("hashchange", () => {
-      if (location.hash !== this.written) void this.open(location.hash);
+      if (location.hash === this.written) return;
+      this.written = location.hash;
+      void this.open(location.hash);
     });
   }
 
@@ -314,10 +316,12 @@ export class Store {
       }, wait);
       return;
     }
+    // Somebody has typed another address, and it was not heard of yet: it is not written over.
+    if (location.hash !== this.written) return;
     this.writtenAt = performance.now();
-    this.written = this.here();
     try {
-      history.replaceState(null, "", this.written);
+      history.replaceState(null, "", this.here());
+      this.written = location.hash;
     } catch {
       // A browser that is asked too often refuses: the next step writes it.
     }
