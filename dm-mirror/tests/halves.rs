@@ -448,3 +448,33 @@ fn what_is_left_of_a_torn_superblock_is_not_made_whole_by_what_tells_a_half_that
     rig.settle();
     assert!(rig.runs(), "{}", rig.message("show").unwrap());
 }
+
+/// A start finds that leg 1 lost its cache, and cannot record on leg 0 that leg 1 is out. Leg 0
+/// leaves, perhaps with that record. A start from leg 1 alone would then part the mirror.
+#[test]
+fn a_person_is_told_what_a_failed_start_may_have_left_on_the_missing_member() {
+    let rig = Recorded::new(2).stop_and_start(&[true, true]);
+    rig.until(|rig| [0, 1].iter().all(|leg| rig.asks(*leg).contains(&Ask::Super)));
+    rig.disks[1].lose_cache(&mut *Survives::Durable.chooser());
+    let has_failed = || rig.message("show").unwrap().contains("no superblock can be written");
+    for _ in 0..100 {
+        rig.settle_leg(1);
+        match rig.asks(0).first() {
+            _ if has_failed() => break,
+            Some(Ask::Super) => rig.fail_ask(0, Ask::Super),
+            Some(_) => drop(rig.step()),
+            None => rig.work_now(),
+        }
+    }
+    assert!(has_failed());
+    rig.disks[0].set_presence(Presence::Gone);
+    rig.rest();
+    let told = rig.message("show").unwrap();
+    assert!(told.contains("start without it by the message `start_degraded`"), "{told}");
+    assert!(told.contains("member 0 may hold that member 1 is out"), "{told}");
+
+    let rig = Recorded::new(2).stop_and_start(&[false, true]);
+    rig.rest();
+    let told = rig.message("show").unwrap();
+    assert!(told.contains("start without it") && !told.contains("may hold"), "{told}");
+}

@@ -44,7 +44,7 @@ use parts::legs::Legs;
 use parts::loss::Loss;
 use parts::membership::Membership;
 use parts::news::{News, Untold};
-use parts::not_started::{Consent, NotStarted};
+use parts::not_started::{Consent, InDoubt, NotStarted};
 use parts::pace::{Pace, Rate};
 use parts::policy::ReadPolicy;
 use parts::range::{RangeLock, Ticket};
@@ -143,6 +143,8 @@ pub(crate) struct Core {
     pub(crate) life: Life,
     /// What a person said about the start that has not succeeded yet.
     pub(crate) consent: Consent,
+    /// What starts may have left on members that are not there.
+    in_doubt: InDoubt,
     pub(crate) suspension: Suspension,
     search: Option<Search>,
     /// What was known last of the legs' devices.
@@ -217,6 +219,7 @@ impl Core {
             setup,
             life: Life::New(Vec::new()),
             consent: Consent::default(),
+            in_doubt: InDoubt::default(),
             suspension: Suspension::default(),
             search: None,
             facts: Box::default(),

@@ -301,6 +301,7 @@ impl World<'_> {
                 let books = self.closed_books(subject);
                 self.look_whether_still();
                 self.acts.pause = Pause::No;
+                self.look_for_silence();
                 let faults = self.acts.faults - self.left.faults;
                 let failed = self.acts.silent || faults >= FAULTS_EXCUSED;
                 self.acts.forget_unrecorded(self.stage.ran, failed);
@@ -316,8 +317,8 @@ impl World<'_> {
             Pause::Removing => {
                 for leg in 0..self.legs.len() {
                     self.acts.unrecorded[leg] = subject.only_remembers(leg);
-                    self.acts.silent |= self.legs[leg].overdue() > 0;
                 }
+                self.look_for_silence();
             }
             _ => {}
         }
@@ -329,6 +330,11 @@ impl World<'_> {
             let word = Word::Fail(leg).to_string();
             self.broken.get_or_insert(Violation::NotKept(word));
         }
+    }
+
+    /// Sees whether a disk is silent, also at the step in which the device goes for that.
+    fn look_for_silence(&mut self) {
+        self.acts.silent |= self.legs.iter().any(|leg| leg.overdue() > 0);
     }
 
     /// A suspended device has nothing on its way.

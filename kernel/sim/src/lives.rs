@@ -17,7 +17,8 @@
 //! - The person says nothing while the legs may disagree on who is in sync, for that would
 //!   split the set. They may disagree if the machine went down while that was being recorded
 //!   and a leg that had failed to record it was still in. They may also disagree if it went
-//!   down before the end of a start that put a leg out, or that a person had asked for.
+//!   down before the end of a start that put a leg out, or that a person had asked for; or
+//!   if such a start failed, and the device is held since.
 //! - With all legs there, and nothing wrong with them, a device runs. There is one exception:
 //!   a leg may be a blank disk, put in before a life in which a leg failed, lost its cache, or
 //!   was writing its record at the end. Then nobody knows what the last record said of it, so
@@ -239,7 +240,8 @@ impl World<'_> {
     /// Whether a person may have a held device start with what is there.
     pub(crate) fn may_start(&self, subject: &dyn Subject) -> bool {
         let may = |leg| self.books.standing[leg] && self.counts(leg);
-        let known = !self.books.unsettled || (self.may_wait_for_a_word() && self.all_are_well());
+        let settled = !self.books.unsettled && !self.stage.parted;
+        let known = settled || (self.may_wait_for_a_word() && self.all_are_well());
         let enough = known && (0..self.legs.len()).any(may);
         enough && subject.life() == Life::Held && !self.stage.told
     }

@@ -8,6 +8,8 @@
 //!
 //! - A person's word is good only for what they were shown. For an offer that is the record
 //!   and the missing members; for a choice, the generation that the chosen leg showed.
+//! - What a person is asked names what it may lead to: a start that failed may have left a
+//!   record that puts out the very member that they would start from.
 //! - Every answer is kept. A word that cannot be followed now is refused, and the answer says
 //!   what to do first. A word that was taken holds until the mirror runs, or is held anew.
 
@@ -22,7 +24,7 @@ use uuid::Uuid;
 use super::found::Found;
 use super::leg::LEGS_MAX;
 use crate::assemble::{Plan, Refusal, Role, Verdict};
-use crate::format::{MemberId, Superblock};
+use crate::format::{MemberId, MemberState, Superblock};
 
 /// What a mirror that was not started asks a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +85,42 @@ impl Consent {
         let all_seen = generations.all(|it| seen.iter().any(|seen| Some(seen.generation) == it));
         let same = generation_of(&found[chosen.leg]) == Some(chosen.generation);
         (all_seen && same).then_some(chosen.leg)
+    }
+}
+
+/// The superblocks that starts tried to write, and failed: nobody knows which of them are on
+/// their members. Each pair is a member that may have one, and a member that this one calls
+/// out.
+#[derive(Debug, Default)]
+pub(crate) struct InDoubt(Vec<(MemberId, MemberId)>);
+
+impl InDoubt {
+    /// A start that wanted this on every member in sync has failed.
+    pub(crate) fn failed(&mut self, wanted: &Superblock) {
+        let in_sync = |id: &MemberId| {
+            wanted.entry(*id).is_some_and(|entry| entry.state == MemberState::InSync)
+        };
+        let named = || MemberId::all().filter(|id| wanted.entry(*id).is_some());
+        for by in named().filter(in_sync) {
+            for out in named().filter(|id| !in_sync(id)) {
+                if !self.0.contains(&(by, out)) {
+                    self.0.push((by, out));
+                }
+            }
+        }
+    }
+
+    /// What may come of a start by this plan without the `missing`, if one of them may have a
+    /// record against a member that is to be in sync.
+    pub(crate) fn warning(&self, plan: &Plan, missing: &[MemberId]) -> String {
+        let leads = |id: MemberId| matches!(plan.role(id), Role::InSync { .. });
+        let dispute = self.0.iter().find(|(by, out)| missing.contains(by) && leads(*out));
+        dispute.map_or(String::new(), |(by, out)| {
+            format!(
+                "; a start before this one failed, so member {by} may hold that member {out} is \
+                 out: it then starts alone later, and what either wrote apart is lost to the other"
+            )
+        })
     }
 }
 

@@ -23,7 +23,7 @@ use crate::core::parts::flushes::FlushFor;
 use crate::core::parts::leg::{LegSet, LegState};
 use crate::core::parts::membership::Membership;
 use crate::core::parts::news::News;
-use crate::core::parts::not_started::Consent;
+use crate::core::parts::not_started::{Consent, InDoubt};
 use crate::core::parts::range::Ticket;
 use crate::core::{Core, Follow, Life, Promotion};
 use crate::format::{Marks, MemberState};
@@ -192,6 +192,7 @@ impl Core {
         }
         let waiting = self.take_waiting();
         self.consent = Consent::default();
+        self.in_doubt = InDoubt::default();
         for record in self.legs.iter_mut() {
             record.counts.records_repaired += mem::take(&mut record.damaged);
         }

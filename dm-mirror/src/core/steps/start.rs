@@ -115,6 +115,7 @@ impl Core {
             Verdict::Start(plan) => (plan, None),
             Verdict::Hold { plan, missing } => {
                 let offer = Offer::of(&plan.newest, missing.clone());
+                let words = || words() + &self.in_doubt.warning(plan, missing);
                 let agreed = consent.degraded.as_ref().is_some_and(|it| it.covers(&offer));
                 if !agreed && !self.setup.start_degraded {
                     return Err(Life::Held(NotStarted::held(words(), plan, offer, found)));
@@ -175,6 +176,9 @@ impl Core {
             return;
         }
         let waiting = self.take_waiting();
+        if let Some(membership) = &self.membership {
+            self.in_doubt.failed(membership.wanted());
+        }
         self.end_session();
         let why = format!("no superblock can be written: {}; it is tried again", error.kind);
         self.is_not_started(Life::Held(NotStarted::failed(why)), waiting);

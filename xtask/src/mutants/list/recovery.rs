@@ -134,6 +134,12 @@ pub(super) const TABLE: &[Mutant] = &[
         edits: &[("if !agreed && !self.setup.start_degraded {", "if false {")],
     },
     Mutant {
+        name: "a failed start warns of nothing",
+        rule: "a person is told what a failed start may have left on a missing member",
+        file: STEPS_START,
+        edits: &[("self.in_doubt.failed(membership.wanted());", "let _ = membership.wanted();")],
+    },
+    Mutant {
         name: "a person's word is good for whatever is found later",
         rule: "A person's word is good for what they were shown",
         file: STEPS_START,
