@@ -49,6 +49,43 @@ fn a_write_across_regions_costs_one_intent() {
     assert_eq!(cost, Costs { user: (1, 0), intent: (1, 1), ..Costs::default() });
 }
 
+/// Nobody waits any more from the third region on, and marks are recorded for several regions
+/// at once.
+#[test]
+fn a_writer_that_goes_straight_on_waits_for_two_records() {
+    let mut rig = Recorded::new(2);
+    let mut waits = 0;
+    let cost = cost(&mut rig, |rig| {
+        for start in (0..64).step_by(2) {
+            let tag = rig.write(start, 2, 1);
+            waits += u32::from(!rig.asks(0).contains(&Ask::Data));
+            rig.settle();
+            assert_eq!(rig.end(tag), Some(Ok(())));
+        }
+    });
+    assert_eq!(waits, 2);
+    assert_eq!((cost.user, cost.intent), ((32, 0), (5, 5)));
+}
+
+/// In this order no write begins where the one before ended.
+#[test]
+fn a_writer_that_goes_back_and_forth_has_nothing_marked_ahead() {
+    let mut rig = Recorded::new(2);
+    (0..3).rev().for_each(|start| rig.put(start * 8, 8, 1));
+    let dirty = |region| rig.dirty(0, region);
+    assert_eq!((0..8).filter(|region| dirty(*region)).count(), 3);
+}
+
+#[test]
+fn what_was_marked_ahead_and_not_written_becomes_clean() {
+    let mut rig = Recorded::new(2);
+    (0..3).for_each(|start| rig.put(start * 8, 8, 1));
+    assert!((0..4).all(|region| rig.dirty(1, region)));
+    rig.sync();
+    rig.rest();
+    assert!((0..8).all(|region| !rig.dirty(1, region)));
+}
+
 #[test]
 fn fua_costs_one_flush() {
     let mut rig = Recorded::new(2);

@@ -35,6 +35,7 @@ use core::time::Duration;
 use bio::{BufCmd, Extent, Sector, Sectors};
 
 use event::{Action, Alarm, Answer, Event, Facts, Message};
+use parts::ahead::Run;
 use parts::cleaner::{Cleaner, Suspension};
 use parts::errors::Threshold;
 use parts::flushes::{FLUSHES_FOR, OwnFlush};
@@ -175,6 +176,8 @@ pub(crate) struct Core {
     last_read: usize,
     /// `None` until the mirror has found its members.
     pub(crate) regions: Option<Regions>,
+    /// Where its user writes straight on.
+    run: Run,
     /// `None` where nothing is recorded.
     pub(crate) membership: Option<Membership>,
     own_flushes: [Option<OwnFlush>; FLUSHES_FOR],
@@ -236,6 +239,7 @@ impl Core {
             ranges: RangeLock::new(),
             read_policy,
             write_mostly,
+            run: Run::default(),
             last_read: setup.legs - 1,
             regions: None,
             membership: None,

@@ -53,6 +53,8 @@ pub(crate) struct Journal {
     changed: BTreeSet<u32>,
     /// Pages whose newest durable record stands in one slot only.
     alone: BTreeSet<u32>,
+    /// Some of those are changed for what somebody will write.
+    ahead: bool,
     /// These are to stand twice.
     twice: bool,
     /// Pages whose record on disk may differ from `durable`: a commit of theirs failed, or
@@ -151,6 +153,7 @@ impl Journal {
             flight: None,
             waiting: Vec::new(),
             changed: BTreeSet::new(),
+            ahead: false,
             alone: BTreeSet::new(),
             twice: false,
             unsure: BTreeSet::new(),
@@ -225,6 +228,12 @@ impl Journal {
         self.changed.extend(pages);
     }
 
+    /// Has these pages written for what somebody will write.
+    pub(crate) fn change_ahead(&mut self, pages: impl IntoIterator<Item = u32>) {
+        self.change(pages);
+        self.ahead = true;
+    }
+
     /// Has every page written whose newest record is not, or may not be, what `regions` says.
     /// Returns whether there was one.
     pub(crate) fn change_differing(&mut self, regions: &Regions) -> bool {
@@ -262,7 +271,8 @@ impl Journal {
             return None;
         }
         let mut wanted = mem::take(&mut self.changed);
-        let cause = if self.waiting.is_empty() { Cause::Clean } else { Cause::Intent };
+        let intent = mem::take(&mut self.ahead) || !self.waiting.is_empty();
+        let cause = if intent { Cause::Intent } else { Cause::Clean };
         for waiting in &self.waiting {
             wanted.extend(regions.geometry().touched(waiting.extent).map(page_of));
         }

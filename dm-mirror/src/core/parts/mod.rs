@@ -1,5 +1,6 @@
 //! The parts of the core: each owns its own state, and knows nothing of the steps.
 
+pub(crate) mod ahead;
 pub(crate) mod check;
 pub(crate) mod cleaner;
 pub(crate) mod commit;

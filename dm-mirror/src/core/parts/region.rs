@@ -181,6 +181,11 @@ impl Regions {
         first
     }
 
+    /// Whether a record says where legs may differ.
+    pub(crate) fn are_recorded(&self) -> bool {
+        self.recorded
+    }
+
     /// Something will be written to a region: the next record may say so already.
     pub(crate) fn intend(&mut self, region: Region) {
         if self.recorded {

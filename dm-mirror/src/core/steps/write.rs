@@ -19,6 +19,7 @@
 //! - Each leg sends the same immutable bytes.
 
 use core::mem;
+use core::ops::Range;
 
 use bio::{BufCmd, Extent, IoResult};
 
@@ -27,9 +28,10 @@ use crate::core::parts::flushes::Who;
 use crate::core::parts::journal::Waiting;
 use crate::core::parts::leg::{Failure, LegSet};
 use crate::core::parts::legs::LOST;
-use crate::core::parts::region::Moment;
+use crate::core::parts::region::{Moment, page_of};
 use crate::core::parts::requests::{Origin, Req, Request, TxState, What, WriteGroup};
 use crate::core::{Core, Follow};
+use crate::format::Region;
 
 impl Core {
     /// Sends a request to every leg that takes writes, or that wants the copy.
@@ -62,7 +64,29 @@ impl Core {
             Origin::Copy | Origin::Scrub(_) => LegSet::EMPTY,
         };
         let first = regions.begin(extent, unwritten);
+        let ahead = match origin {
+            Origin::User if regions.are_recorded() => {
+                self.run.goes_on(extent, first, regions.geometry())
+            }
+            Origin::User | Origin::Block | Origin::Copy | Origin::Scrub(_) => None,
+        };
+        if let Some(ahead) = ahead {
+            self.intend(ahead);
+            return (legs, Follow::Perhaps);
+        }
         (legs, if first { Follow::Perhaps } else { Follow::Nothing })
+    }
+
+    /// Has these regions recorded as DIRTY before somebody waits for that.
+    fn intend(&mut self, ahead: Range<u32>) {
+        let writable = self.writable();
+        let (Some(regions), legs) = (&mut self.regions, &mut self.legs) else { return };
+        ahead.clone().for_each(|region| regions.intend(Region(region)));
+        for leg in writable.iter() {
+            if let Some(journal) = &mut legs[leg].journal {
+                journal.change_ahead(page_of(Region(ahead.start))..=page_of(Region(ahead.end - 1)));
+            }
+        }
     }
 
     /// Takes a transaction to its next state, or ends it.

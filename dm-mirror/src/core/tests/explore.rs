@@ -474,3 +474,33 @@ fn a_suspension_is_quiet_when_nothing_is_left() {
         assert!(story.quiet && !story.open.iter().any(asked), "seed {seed}");
     }
 }
+
+/// Reports may overtake each other on their way: one that counts fewer resets than another one
+/// did is late, and no loss.
+#[test]
+fn a_report_that_was_overtaken_tells_of_no_loss() {
+    let mut story = Story::new(1, 1, Some(Vec::new()));
+    (story.requests_left, story.faults_left) = (0, 0);
+    while !story.core.runs() {
+        assert!(story.happens());
+    }
+    let mut asks = |cmd, resets: u64| {
+        let extent = Extent::new(Sector(0), Sectors(u64::from(cmd != BufCmd::Flush)));
+        let req = story.core.next_request();
+        story.asked.push((req, cmd));
+        story.disks[0].resets = resets;
+        let from = story.log.as_ref().map_or(0, Vec::len);
+        story.meet(Event::Asked { req, cmd, extent });
+        while story.asked.iter().any(|(it, _)| *it == req) {
+            assert!(story.happens(), "it ends");
+        }
+        let log = &story.log.as_ref().expect("it is told aloud")[from..];
+        log.iter().any(|line| line.contains("Complete") && line.contains("result: Ok"))
+    };
+    let write = BufCmd::Write { fua: false };
+    asks(write, 1);
+    assert!(!asks(BufCmd::Flush, 1), "the loss is told");
+    assert!(asks(BufCmd::Flush, 1), "once");
+    asks(write, 0);
+    assert!(asks(BufCmd::Flush, 1), "nothing was lost since");
+}

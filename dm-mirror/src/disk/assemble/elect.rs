@@ -68,7 +68,7 @@ pub(super) fn rank(it: Candidate<'_>) -> impl Ord {
     (!it.rolled_back, it.superblock().version, Reverse((it.id(), it.own().uuid)))
 }
 
-/// The sides among those present, in an order that does not depend on theirs.
+/// The sides among those present, in the order of their first members.
 pub(super) fn sides<'a>(present: &[Candidate<'a>]) -> Vec<Side<'a>> {
     let evidence: Vec<_> = present.iter().copied().filter(|it| it.is_evidence()).collect();
     let behind = |it| evidence.iter().any(|other| is_ahead(*other, it) && !is_ahead(it, *other));
@@ -87,7 +87,6 @@ pub(super) fn sides<'a>(present: &[Candidate<'a>]) -> Vec<Side<'a>> {
             None => sides.push(Side { members: [it].to_vec(), newest: it }),
         }
     }
-    sides.sort_by_key(|side| (side.newest.id(), side.newest.own().uuid));
     sides
 }
 

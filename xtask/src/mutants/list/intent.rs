@@ -6,10 +6,47 @@ const STEPS_CLEAN: &str = "dm-mirror/src/core/steps/clean.rs";
 const STEPS_LEG_OUT: &str = "dm-mirror/src/core/steps/leg_out.rs";
 const PARTS_REGION: &str = "dm-mirror/src/core/parts/region.rs";
 const STEPS_MAPS: &str = "dm-mirror/src/core/steps/maps.rs";
+const PARTS_AHEAD: &str = "dm-mirror/src/core/parts/ahead.rs";
 const PARTS_JOURNAL: &str = "dm-mirror/src/core/parts/journal.rs";
 const STEPS_WRITE: &str = "dm-mirror/src/core/steps/write.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
+    Mutant {
+        name: "nothing is marked ahead",
+        rule: "A writer that goes straight on finds its regions marked",
+        file: PARTS_AHEAD,
+        edits: &[("if whole < 2 {", "if whole < 2 || self.end.0 > 0 {")],
+    },
+    Mutant {
+        name: "any writer is marked ahead",
+        rule: "If each write begins where the one before ended",
+        file: PARTS_AHEAD,
+        edits: &[("if extent.start() != self.end {", "if extent.start() != self.end && first {")],
+    },
+    Mutant {
+        name: "marks ahead are extended by each write",
+        rule: "The marks are extended when the writer is half way through them",
+        file: PARTS_AHEAD,
+        edits: &[("next.saturating_add(ahead / 2)", "next.saturating_add(ahead)")],
+    },
+    Mutant {
+        name: "marks that became clean are taken for marks",
+        rule: "What nobody writes to becomes clean",
+        file: PARTS_AHEAD,
+        edits: &[(
+            "            self.marked = 0;\n        }\n        self.ahead",
+            "        }\n        self.ahead",
+        )],
+    },
+    Mutant {
+        name: "what is marked ahead is not recorded ahead",
+        rule: "Nobody waits for that record",
+        file: STEPS_WRITE,
+        edits: &[(
+            "for leg in writable.iter() {\n            if let Some(journal) = &mut legs[leg].journal {\n                journal.change_ahead",
+            "for leg in writable.iter().take(0) {\n            if let Some(journal) = &mut legs[leg].journal {\n                journal.change_ahead",
+        )],
+    },
     Mutant {
         name: "data is written before the leg's own intent is durable",
         rule: "Own intent first",

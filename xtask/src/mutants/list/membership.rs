@@ -223,6 +223,33 @@ pub(super) const TABLE: &[Mutant] = &[
         )],
     },
     Mutant {
+        name: "the last leg loses its cache, and a promotion from it goes on",
+        rule: "a leg is promoted only if its source kept its cache",
+        file: STEPS_LOSS,
+        edits: &[("for leg in promoted.iter() {", "for leg in promoted.iter().take(0) {")],
+    },
+    Mutant {
+        name: "the last leg loses its cache, and only copies that are parked fail",
+        rule: "what waits for a superblock when a loss is noticed fails",
+        file: STEPS_LOSS,
+        edits: &[("requests[req].origin == Origin::User", "requests[req].origin != Origin::User")],
+    },
+    Mutant {
+        name: "the last leg loses its cache, and copies on their way count",
+        rule: "What a failed write left on a leg being rebuilt is copied again",
+        file: STEPS_LOSS,
+        edits: &[("self.writable().iter().for_each(|leg| self.resync.forget(leg, |_| true));", "")],
+    },
+    Mutant {
+        name: "an older count of resets is a loss",
+        rule: "A report that was overtaken tells of no loss",
+        file: STEPS_LOSS,
+        edits: &[
+            ("report.resets <= record.resets {", "report.resets == record.resets {"),
+            ("_ if resets > record.resets =>", "_ if resets != record.resets =>"),
+        ],
+    },
+    Mutant {
         name: "what the last leg lost with its cache is not copied again",
         rule: "What a failed write left on a leg being rebuilt is copied again",
         file: STEPS_LOSS,

@@ -1,0 +1,131 @@
+//! Intent ahead of a writer that goes straight on.
+//!
+//! Place: part of the [`Core`](crate::core::Core). `steps/write.rs` tells it of each user's
+//! write, and has regions marked that it names.
+//!
+//! Rules:
+//!
+//! - To mark a region DIRTY before somebody writes to it is always allowed: after a crash it
+//!   is made equal for nothing. To mark it late never is (R1). So a wrong guess costs a copy.
+//! - A run is as long as each write begins where the one before ended. Whoever wrote two
+//!   regions from end to end will write the next ones, as likely as not. So the marks are as
+//!   far ahead as the run is long, and at most [`AHEAD_MAX`] regions.
+//! - The marks are extended when the writer has come half way through them. Nobody waits for
+//!   that record, unless the writer is faster than it.
+
+use core::ops::Range;
+
+use bio::{Extent, Sector, Sectors};
+
+use crate::format::Geometry;
+
+/// So many regions are marked ahead at most: with regions of 512 KiB, 32 MiB are made equal for
+/// nothing after a crash.
+pub(crate) const AHEAD_MAX: u64 = 64;
+
+/// Where a user writes straight on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Run {
+    begin: Sector,
+    end: Sector,
+    /// The first region behind those that are marked ahead.
+    marked: u32,
+}
+
+impl Run {
+    /// A user's write begins; a region becomes DIRTY by it if it is the `first` there. Returns
+    /// the regions that are to be marked ahead, if any.
+    #[inline]
+    pub(crate) fn goes_on(
+        &mut self,
+        extent: Extent,
+        first: bool,
+        geometry: Geometry,
+    ) -> Option<Range<u32>> {
+        if extent.start() != self.end {
+            *self = Run { begin: extent.start(), end: extent.end(), marked: 0 };
+            return None;
+        }
+        self.end = extent.end();
+        if first {
+            // What was marked has become clean meanwhile, or was never marked.
+            self.marked = 0;
+        }
+        self.ahead(geometry)
+    }
+
+    fn ahead(&mut self, geometry: Geometry) -> Option<Range<u32>> {
+        let length = Sectors(self.end.0 - self.begin.0);
+        let whole = length.0 / geometry.region.0;
+        if whole < 2 {
+            return None;
+        }
+        let ahead = whole.min(AHEAD_MAX) as u32;
+        let next = self.end.0.div_ceil(geometry.region.0) as u32;
+        if self.marked >= next.saturating_add(ahead / 2) {
+            return None;
+        }
+        let first = self.marked.max(next);
+        self.marked = next.saturating_add(ahead).min(geometry.regions());
+        (first < self.marked).then_some(first..self.marked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    const GEOMETRY: Geometry =
+        Geometry { region: Sectors(8), data_start: Sector(32), length: Sectors(8 * 1000) };
+
+    /// What is marked ahead while writes of `size` go from `begin` to `end`.
+    fn marked(run: &mut Run, begin: u64, end: u64, size: u64) -> Vec<(u32, u32)> {
+        let at = (begin..end).step_by(size as usize);
+        let extents = at.map(|start| Extent::new(Sector(start), Sectors(size)));
+        let marked = extents.filter_map(|extent| run.goes_on(extent, false, GEOMETRY));
+        marked.map(|it| (it.start, it.end)).collect()
+    }
+
+    #[test]
+    fn marks_are_as_far_ahead_as_the_run_is_long() {
+        let mut run = Run::default();
+        assert_eq!(marked(&mut run, 80, 96, 4), [(12, 14)]);
+        assert_eq!(marked(&mut run, 96, 108, 4), [(14, 17)]);
+    }
+
+    #[test]
+    fn a_long_run_is_marked_once_for_half_of_what_is_ahead() {
+        let mut run = Run::default();
+        let marked = marked(&mut run, 0, 8 * 900, 1);
+        let far = marked.iter().skip_while(|(first, end)| u64::from(end - first) < AHEAD_MAX / 2);
+        assert!((10..=900 / 32 + 2).contains(&far.clone().count()), "{marked:?}");
+        assert!(marked.is_sorted() && marked.windows(2).all(|it| it[0].1 == it[1].0), "{marked:?}");
+        assert!(marked.len() < 40, "{marked:?}");
+    }
+
+    #[test]
+    fn marks_that_are_gone_are_made_anew() {
+        let mut run = Run::default();
+        marked(&mut run, 0, 8 * 100, 8);
+        let extent = Extent::new(Sector(800), Sectors(8));
+        assert_eq!(run.goes_on(extent, true, GEOMETRY), Some(101..101 + AHEAD_MAX as u32));
+    }
+
+    #[test]
+    fn nothing_is_marked_behind_the_end_of_the_mirror() {
+        let mut run = Run::default();
+        let marked = marked(&mut run, 8 * 900, 8 * 1000, 2);
+        assert_eq!(marked.last().map(|it| it.1), Some(1000));
+    }
+
+    #[test]
+    fn writes_here_and_there_mark_nothing_ahead() {
+        let mut run = Run::default();
+        for start in (0..900).rev().chain((0..900).map(|it| it * 7 % 900)) {
+            let extent = Extent::new(Sector(start * 8), Sectors(8));
+            assert_eq!(run.goes_on(extent, true, GEOMETRY), None, "at {start}");
+        }
+    }
+}
