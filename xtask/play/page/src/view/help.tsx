@@ -2,20 +2,23 @@
 //
 // Place: a dialog over the page (`?`).
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { KEYS } from "../keys.js";
 import type { Store } from "../store.js";
 
 export function Help({ store, open }: { store: Store; open: boolean }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before the next key comes: an effect of the other kind waits for the next picture.
+  useLayoutEffect(() => {
     if (open) dialog.current?.showModal();
     else dialog.current?.close();
   }, [open]);
   const close = () => store.set({ help: false });
+  // The browser tells of a dialog's end later, and it may be open again.
+  const closed = () => dialog.current?.open || close();
   return (
-    <dialog ref={dialog} onClose={close} aria-labelledby="help-title">
+    <dialog ref={dialog} onClose={closed} aria-labelledby="help-title">
       <h2 id="help-title" tabIndex={-1} autoFocus>
         How to read this
       </h2>
