@@ -79,6 +79,14 @@ export function Help({ store, open }: { store: Store; open: boolean }) {
         <dd>
           a transaction of a write group: start, map, data write, data flush (only for FUA), done
         </dd>
+        <dt>
+          <code>0+2</code>
+        </dt>
+        <dd>two sectors from sector 0 on; “sectors 0–1” are the same two</dd>
+        <dt>time passes</dt>
+        <dd>
+          the mirror's delayed work is due, as cleaning a region; “early”: while requests still wait
+        </dd>
       </dl>
       <h3>Keys</h3>
       <dl class="keys">

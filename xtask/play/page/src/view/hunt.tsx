@@ -65,7 +65,8 @@ export function Hunt({ store, show }: { store: Store; show: Show }) {
       <h2>Plant a bug</h2>
       <p>
         Take one rule out of the mirror. Then break a promise: choose what happens next, fail a
-        request, cut the power. The oracle notices. Or have the simulator search.
+        request, cut the power. The oracle notices. Or have the simulator search: if a scenario
+        shows nothing for long, try another one.
       </p>
       <label class="field">
         scenario
@@ -87,7 +88,7 @@ export function Hunt({ store, show }: { store: Store; show: Show }) {
               onChange={() => plant(id)}
             />
             <span>
-              {name} <small>{rule}</small>
+              {name} <small>{id ? `“${rule}”` : rule}</small>
             </span>
           </label>
         ))}
@@ -109,7 +110,10 @@ export function Hunt({ store, show }: { store: Store; show: Show }) {
       {search.state === "over" && search.end.how === "found" && (
         <>
           <p class="text">{search.end.found.violation}</p>
-          <p>The run stands at its beginning. Step through it (→), or play it.</p>
+          <p>
+            The run stands at its beginning. Step through it (→), or play it. In a long one, go to
+            its end (End) and step back (←): what matters is often near there.
+          </p>
           <p class="buttons">
             <button type="button" onClick={() => store.play_or_pause()}>
               <Icon name="play" /> play it
