@@ -85,7 +85,7 @@ export function Help({ store, open }: { store: Store; open: boolean }) {
         <dd>two sectors from sector 0 on; “sectors 0–1” are the same two</dd>
         <dt>time passes</dt>
         <dd>
-          the mirror's delayed work is due, as cleaning a region; “early”: while requests still wait
+          the mirror's delayed work is done, as cleaning a region; “early”: before its time
         </dd>
       </dl>
       <h3>Keys</h3>
