@@ -112,7 +112,8 @@ export function Hunt({ store, show }: { store: Store; show: Show }) {
           <p class="text">{search.end.found.violation}</p>
           <p>
             The run stands at its beginning. Step through it (→), or play it. In a long one, go to
-            its end (End) and step back (←): what matters is often near there.
+            its end (End), and look through “What happened” for the first failure and for what
+            was answered behind it.
           </p>
           <p class="buttons">
             <button type="button" onClick={() => store.play_or_pause()}>
