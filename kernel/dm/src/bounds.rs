@@ -1,7 +1,7 @@
 //! How much a table may ask for: every bound, with its reason.
 //!
 //! Place: the parser and the targets refuse what is beyond a bound, with line and column. The
-//! registry refuses what a stack would add up to. docs/commands.md lists these and those of
+//! registry refuses what a stack would add up to. docs/limits.md lists these and those of
 //! the other crates.
 //!
 //! Rules:

@@ -13,6 +13,7 @@ use crate::build::{self, Kernel};
 use crate::provision::{self, Tools};
 use crate::qemu::accel::Accel;
 use crate::qemu::{Disk, Machine, SERIAL_LOG};
+use crate::rig::Server;
 use crate::symbolize;
 
 /// All that a boot needs beside its command line.
@@ -38,6 +39,11 @@ impl Lab {
     ) -> Machine<'_> {
         let (tools, image, accel) = (&self.tools, &*self.kernel.image, self.accel);
         Machine { tools, accel, image, cmdline, disks, logs: report.folder().to_owned() }
+    }
+
+    /// A process of its own that serves an image, and says what it has to say to `log`.
+    pub(super) fn serve(&self, image: &Path, log: &Path) -> Result<Server> {
+        Server::start(image, log, &self.tools)
     }
 
     /// The panic that the last boot printed, symbolized.

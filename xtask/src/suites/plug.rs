@@ -18,6 +18,7 @@ use super::report::Report;
 use super::tally::Tally;
 use crate::patience::{self, Watch};
 use crate::qemu::{Disk, Guest, Step};
+use crate::rig::Server;
 use crate::scratch::Scratch;
 use crate::verdict::Verdict;
 
@@ -38,38 +39,47 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// seconds, and the writing would last four times as long if it stayed.
 const RATE: u64 = 2 << 20;
 
-/// Its rate where it hangs. What it holds then is some hundreds of KiB: with little of it, it
-/// still takes three times the five seconds after which its power would go.
-const CRAWL: u64 = 16 << 10;
+struct Case {
+    name: &'static str,
+    /// For the kernel.
+    words: &'static str,
+    /// Whether a process of its own serves the second disk: one that can be made to hang.
+    served: bool,
+    run: fn(&mut Bench) -> Result<()>,
+}
 
-/// A name, words for the kernel, and what is done.
-type Case = (&'static str, &'static str, fn(&mut Bench) -> Result<()>);
+const fn case(name: &'static str, words: &'static str, run: fn(&mut Bench) -> Result<()>) -> Case {
+    Case { name, words, served: false, run }
+}
 
 const CASES: &[Case] = &[
-    ("a_disk_whose_button_is_pressed_leaves_and_comes_back", "", button),
-    ("a_disk_that_is_torn_out_and_comes_back_is_a_leg_again", "", torn_out),
-    ("slots_and_disks_without_messages_do_the_same", "interrupts=line", button),
-    ("a_disk_that_hangs_keeps_its_power_until_it_has_answered", "disk_timeout=3", hung),
-    ("a_disk_that_was_away_unnoticed_is_no_leg_in_sync", "", unnoticed),
-    ("another_disk_in_the_slot_gets_another_name", "", stranger),
-    ("a_disk_that_comes_and_goes_uses_no_memory_up", "", again_and_again),
-    ("a_machine_whose_leg_has_left_powers_off_well", "", off_without_a_leg),
-    ("a_machine_whose_disk_has_left_powers_off_well", "", off_without_a_disk),
+    case("a_disk_whose_button_is_pressed_leaves_and_comes_back", "", button),
+    case("a_disk_that_is_torn_out_and_comes_back_is_a_leg_again", "", torn_out),
+    case("slots_and_disks_without_messages_do_the_same", "interrupts=line", button),
+    Case {
+        served: true,
+        ..case("a_disk_that_hangs_keeps_its_power_until_it_has_answered", "disk_timeout=3", hung)
+    },
+    case("a_disk_that_was_away_unnoticed_is_no_leg_in_sync", "", unnoticed),
+    case("another_disk_in_the_slot_gets_another_name", "", stranger),
+    case("a_disk_that_comes_and_goes_uses_no_memory_up", "", again_and_again),
+    case("a_machine_whose_leg_has_left_powers_off_well", "", off_without_a_leg),
+    case("a_machine_whose_disk_has_left_powers_off_well", "", off_without_a_disk),
 ];
 
 /// Runs the cases.
 pub(super) fn plug(options: &Options, report: &mut Report) -> Result<Tally> {
     let lab = report.aside(|| Lab::open(options))?;
     let mut tally = Tally::default();
-    for (name, words, case) in CASES {
+    for case in CASES {
         let folder = Scratch::below(report.folder())?;
-        let done = Bench::boot(&lab, words, folder.path(), report).and_then(|mut bench| {
-            let done = case(&mut bench);
+        let done = Bench::boot(&lab, case, folder.path(), report).and_then(|mut bench| {
+            let done = (case.run)(&mut bench);
             bench.said.iter().for_each(|line| report.line(line));
             done
         });
-        report
-            .line(&format!("test plug::{name} ... {}", if done.is_ok() { "ok" } else { "FAILED" }));
+        let word = if done.is_ok() { "ok" } else { "FAILED" };
+        report.line(&format!("test plug::{} ... {word}", case.name));
         if let Err(why) = &done {
             report.text(&format!("{why:#}\n"));
         }
@@ -83,6 +93,8 @@ struct Bench {
     guest: Guest,
     folder: PathBuf,
     legs: [PathBuf; 2],
+    /// What serves the second one, if its case is to hang it.
+    server: Option<Server>,
     /// The device that the second one is, as QEMU has it.
     device: Value,
     /// What was sent last.
@@ -91,20 +103,22 @@ struct Bench {
 }
 
 impl Bench {
-    fn boot(lab: &Lab, words: &str, folder: &Path, report: &Report) -> Result<Self> {
+    fn boot(lab: &Lab, case: &Case, folder: &Path, report: &Report) -> Result<Self> {
         let legs = [0, 1].map(|leg| folder.join(format!("leg{leg}.img")));
-        let mut disks = Vec::new();
         for leg in &legs {
             File::create(leg).and_then(|leg| leg.set_len(LEG_BYTES)).context("making a leg")?;
-            disks.push(Disk::raw(leg).with_rate(0));
         }
+        let log = report.folder().join("nbd.log");
+        let server = case.served.then(|| lab.serve(&legs[1], &log)).transpose()?;
+        let second = server.as_ref().map_or_else(|| Disk::raw(&legs[1]), Server::disk);
+        let disks = [Disk::raw(&legs[0]), second].map(|disk| disk.with_rate(0)).to_vec();
         let device = disks[1].device(1);
-        let cmdline = format!("mode=console session=script {words}");
+        let cmdline = format!("mode=console session=script {}", case.words);
         let mut guest = Guest::boot(&lab.machine(cmdline, disks, report), LIMIT)?;
         guest.until_prompt()?;
         let folder = folder.to_owned();
         let mut bench =
-            Self { guest, folder, legs, device, command: String::new(), said: Vec::new() };
+            Self { guest, folder, legs, server, device, command: String::new(), said: Vec::new() };
         bench.does("slot ls", "2  00:05.0")?;
         bench.does("mirror label m0 vbd0 vbd1", "m0: vbd0, vbd1 labelled")?;
         bench.is_healthy()?;
@@ -319,12 +333,13 @@ fn hung(bench: &mut Bench) -> Result<()> {
     bench.limit(RATE)?;
     bench.begin("fill m0 0 40M random=1");
     bench.until_written()?;
-    // What it holds from now on takes long.
-    bench.limit(CRAWL)?;
+    let server = bench.server.take().context("its disk is served")?;
+    server.hang()?;
     bench.guest.qmp("device_del", json!({"id": "vbd1"}))?;
     bench.did("filled 40 MiB")?;
     bench.until("it keeps its power")?;
     bench.does("slot ls", "leaving")?;
+    server.go_on()?;
     bench.until("slot 2: the device has left")?;
     bench.is_degraded()?;
     // QEMU may say so only when it was asked for something.

@@ -1,7 +1,9 @@
 // The keys: every action of the stage without a mouse.
 //
 // Place: `main.tsx` listens once, for the whole page. Rule: a key that means something to the
-// focused element (a slider, a list, a text field, a dialog) is left to it.
+// focused element (a slider, a list, a text field, a dialog) is left to it. A key that comes
+// while an answer is on its way acts on what is shown then (`Store.act`): nobody who types fast
+// loses one.
 
 import type { Store } from "./store.js";
 
@@ -28,36 +30,45 @@ export function press(
   event: KeyboardEvent,
   also: Record<string, () => void>,
 ): boolean {
-  if (event.ctrlKey || event.altKey || event.metaKey || store.show.help) return false;
+  if (event.ctrlKey || event.altKey || event.metaKey) return false;
+  if (store.show.help) {
+    // The browser would close the dialog too, and say so later than the next key comes.
+    if (!["Escape", "?"].includes(event.key)) return false;
+    store.set({ help: false });
+    return true;
+  }
   const on = event.target as HTMLElement | null;
   const kind = on instanceof HTMLInputElement ? on.type : (on?.tagName ?? "");
   if (["text", "number", "SELECT"].includes(kind)) return false;
   const moves = ["ArrowLeft", "ArrowRight", "Home", "End"].includes(event.key);
   if (moves && ["range", "radio"].includes(kind)) return false;
   if (event.key === " " && ["BUTTON", "checkbox", "radio", "SUMMARY"].includes(kind)) return false;
-  const act = actions(store, also)[event.key];
+  const act = actions(store, also, event.repeat)[event.key];
   if (act) act();
   else if (/^[1-9]$/.test(event.key)) {
-    const option = store.show.choices?.keys.get(Number(event.key));
-    if (option) void store.choose(option);
+    store.act(() => {
+      const option = store.show.choices?.keys.get(Number(event.key));
+      if (option) store.choose(option);
+    }, event.repeat);
   } else return false;
   return true;
 }
 
-function actions(store: Store, also: Record<string, () => void>): Record<string, () => void> {
+function actions(
+  store: Store,
+  also: Record<string, () => void>,
+  repeats: boolean,
+): Record<string, () => void> {
   return {
     ArrowLeft: () => store.back(),
     ArrowRight: () => store.forth(),
     Home: () => void store.go(0),
     End: () => void store.go(Number.MAX_SAFE_INTEGER),
     " ": () => store.play_or_pause(),
-    c: () => {
-      store.pause();
-      void store.chance();
-    },
-    o: () => open_next(store),
-    s: () => void store.start_up(),
-    Escape: () => store.toggle(null),
+    c: () => store.chance(repeats),
+    o: () => store.act(() => open_next(store), repeats),
+    s: () => store.start_up(),
+    Escape: () => store.act(() => store.toggle(null)),
     "?": () => store.set({ help: true }),
     ...also,
   };

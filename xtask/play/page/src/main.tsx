@@ -36,7 +36,12 @@ function next(): void {
   if (chapter) void store.begin_chapter(chapter);
 }
 
-const also = { y: () => void copy(), t: nextTheme, r: again, n: next };
+const also = {
+  y: () => store.act(() => void copy()),
+  t: nextTheme,
+  r: () => store.once_begun(again),
+  n: () => store.once_begun(next),
+};
 addEventListener("keydown", (event) => {
   if (press(store, event, also)) event.preventDefault();
 });

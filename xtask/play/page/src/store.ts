@@ -1,9 +1,10 @@
 // The store: which run is shown, at which place, and what a reader may do about it.
 //
 // Place: between the views, which draw `show` and call the methods, and the engine.
-// Rules: a state is never made up, only asked for. Requests for another place that come while
-// one is on its way replace each other: the last one counts. What was answered for a run that
-// is no longer shown is dropped (`turn`).
+// Rules: a state is never made up, only asked for. What a person does while an answer is on its
+// way is not lost: it is done once the answer is there, in the order in which it was asked for
+// (`act`). Only the way to another place of the run is shortened: the last place counts. What was
+// answered for a run that is no longer shown is dropped (`turn`).
 
 import type { Ask, List, Option, State } from "./api.js";
 import { chapterOf, type Chapter } from "./chapters/index.js";
@@ -53,6 +54,9 @@ type Placing = Extract<Ask, { do: "look" | "chance" | "replay" }>;
 /** A start takes some dozens of steps; a session of records that went bad, more. */
 const START_STEPS_MAX = 200;
 
+/** More than this a person does not type ahead. */
+const WAITING_MAX = 32;
+
 /** Safari allows a hundred changes of the address in 30 seconds. */
 const WRITE_PAUSE_MS = 350;
 
@@ -85,9 +89,14 @@ export class Store {
   private readonly hears = new Set<() => void>();
   /** Counts the runs that were begun: an answer for an earlier one is void. */
   private turn = 0;
-  private busy = false;
-  /** The place to go to once the question on its way is answered. */
+  /** Answers are on their way, from the page's beginning on: who acts from them waits. */
+  private busy = true;
+  /** The place that is gone to, if the answers on their way are about that. */
   private wanted: number | null = null;
+  /** What is done once the answers are there. */
+  private waiting: (() => void)[] = [];
+  /** Counts the times that play was begun: each goes on only until the next. */
+  private plays = 0;
   private timer: ReturnType<typeof setTimeout> | null = null;
   private written = location.hash;
   private writtenAt = -Infinity;
@@ -108,6 +117,37 @@ export class Store {
 
   say(notice: string): void {
     this.set({ notice });
+  }
+
+  /**
+   * Does what begins from what is shown: at once, or behind what was asked for earlier. A key
+   * that is held (`repeats`) acts as often as there are answers, and no more.
+   */
+  act(deed: () => void, repeats = false): void {
+    if (!this.busy) deed();
+    else if (!repeats && this.waiting.length < WAITING_MAX) this.waiting.push(deed);
+  }
+
+  /** Does what needs no answer on its way, but the page's first one. */
+  once_begun(deed: () => void): void {
+    if (this.show.state) deed();
+    else this.act(deed);
+  }
+
+  /** Has the store wait for answers, and then does what has to wait for them. */
+  private async alone(work: (turn: number) => Promise<void>): Promise<void> {
+    const turn = this.turn;
+    this.busy = true;
+    await work(turn);
+    if (turn !== this.turn) return;
+    this.busy = false;
+    while (!this.busy && this.waiting.length > 0) {
+      const [deed, ...later] = this.waiting;
+      // A deed that begins another run gives up what came before it, not what comes behind.
+      this.waiting = [];
+      deed!();
+      this.waiting.push(...later);
+    }
   }
 
   /** Asks what there is, and opens what the address names. */
@@ -151,25 +191,28 @@ export class Store {
 
   /** The run that a line of the simulator's names, shown from its beginning. */
   async replay(scenario: string, bug: string, line: string): Promise<void> {
-    const turn = this.restart(scenario, bug);
-    const end = await this.ask({ do: "replay", scenario, bug, line }, turn);
-    if (end) await this.unroll(end, turn, 0);
+    this.restart(scenario, bug);
+    await this.alone(async (turn) => {
+      const end = await this.ask({ do: "replay", scenario, bug, line }, turn);
+      if (end) await this.unroll(end, turn, 0);
+    });
   }
 
   /** A run by its path, shown at a place; at its end without one. */
   async load(scenario: string, bug: string, path: number[], at: number | null): Promise<void> {
-    const turn = this.restart(scenario, bug);
-    const end = await this.ask({ do: "look", scenario, bug, path }, turn);
-    if (end) await this.unroll(end, turn, at);
+    this.restart(scenario, bug);
+    await this.alone(async (turn) => {
+      const end = await this.ask({ do: "look", scenario, bug, path }, turn);
+      if (end) await this.unroll(end, turn, at);
+    });
   }
 
-  private restart(scenario: string, bug: string): number {
+  private restart(scenario: string, bug: string): void {
     this.pause();
     this.turn += 1;
     this.wanted = null;
-    this.busy = false;
+    if (this.show.state) this.waiting = [];
     this.set({ scenario, bug, panic: null, opened: null, before: null, notice: "" });
-    return this.turn;
   }
 
   private async unroll(end: State, turn: number, at: number | null): Promise<void> {
@@ -182,70 +225,86 @@ export class Store {
 
   /** Goes to a place of the run that is known. */
   async go(place: number): Promise<void> {
+    if (!this.may_go()) return this.act(() => void this.go(place));
     const { run, scenario, bug } = this.show;
-    place = Math.max(0, Math.min(place, lastPlace(run)));
-    this.wanted = place;
+    this.wanted = Math.max(0, Math.min(place, lastPlace(run)));
     if (this.busy) return;
-    this.busy = true;
-    const turn = this.turn;
-    while (this.wanted !== null && turn === this.turn) {
-      const next: number = this.wanted;
-      this.wanted = null;
-      if (next === this.show.at) continue;
-      const state = await this.ask({ do: "look", scenario, bug, path: pathTo(run, next) }, turn);
-      const before = next === this.show.at + 1 ? this.show.state : null;
-      if (state && turn === this.turn) this.arrive(state, run, before);
-    }
-    if (turn === this.turn) this.busy = false;
+    await this.alone(async (turn) => {
+      let at = this.show.at;
+      while (turn === this.turn && this.wanted !== null && this.wanted !== at) {
+        const next: number = this.wanted;
+        const state = await this.ask({ do: "look", scenario, bug, path: pathTo(run, next) }, turn);
+        if (state) this.arrive(state, run, next === this.show.at + 1 ? this.show.state : null);
+        at = next;
+      }
+      if (turn === this.turn) this.wanted = null;
+    });
+  }
+
+  /** Nothing is on its way but the answers about another place, and nobody waits for them. */
+  private may_go(): boolean {
+    return !this.busy || (this.wanted !== null && this.waiting.length === 0);
   }
 
   back(): void {
-    this.pause();
-    void this.go((this.wanted ?? this.show.at) - 1);
+    this.move(-1);
   }
 
   forth(): void {
-    this.pause();
-    void this.go((this.wanted ?? this.show.at) + 1);
+    this.move(1);
   }
 
-  /** Lets this happen next. What was known to follow is forgotten. */
-  async choose(option: Option): Promise<void> {
+  private move(by: number): void {
+    this.pause();
+    if (this.may_go()) void this.go((this.wanted ?? this.show.at) + by);
+    else this.act(() => this.move(by));
+  }
+
+  /**
+   * Lets this happen next where it was offered: it is one of the options of what is shown now.
+   * What was known to follow is forgotten.
+   */
+  choose(option: Option): void {
     const { state, scenario, bug } = this.show;
     if (!state) return;
     this.pause();
     const path = [...state.path, ...option.path];
-    await this.step({ do: "look", scenario, bug, path });
+    this.act(() => void this.alone((turn) => this.step({ do: "look", scenario, bug, path }, turn)));
   }
 
   /** Lets chance make a step. */
-  async chance(): Promise<void> {
+  chance(repeats = false): void {
+    this.pause();
+    this.act(() => void this.by_chance(), repeats);
+  }
+
+  private async by_chance(): Promise<void> {
     const { state, scenario, bug, faults } = this.show;
     if (!state?.ask) return;
     const seed = Math.floor(Math.random() * 2 ** 32);
-    await this.step({ do: "chance", scenario, bug, path: state.path, seed, steps: 1, faults });
+    const ask: Placing = { do: "chance", scenario, bug, path: state.path, seed, steps: 1, faults };
+    await this.alone((turn) => this.step(ask, turn));
   }
 
   /** Lets chance go on, without faults, until the mirror runs. */
-  async start_up(): Promise<void> {
-    const { scenario, bug } = this.show;
+  start_up(): void {
     this.pause();
+    this.act(() => void this.alone((turn) => this.until_started(turn)));
+  }
+
+  private async until_started(turn: number): Promise<void> {
+    const { scenario, bug } = this.show;
     for (let steps = 0; steps < START_STEPS_MAX && this.show.state?.life === "starting"; steps++) {
       const { path } = this.show.state;
       const by_chance = { path, seed: steps, steps: 1, faults: false };
-      if (this.busy) return;
-      await this.step({ do: "chance", scenario, bug, ...by_chance });
+      await this.step({ do: "chance", scenario, bug, ...by_chance }, turn);
+      if (turn !== this.turn || this.show.panic || this.show.broken) return;
     }
   }
 
-  private async step(ask: Placing): Promise<void> {
-    if (this.busy) return;
-    this.busy = true;
-    const turn = this.turn;
+  private async step(ask: Placing, turn: number): Promise<void> {
     const before = this.show.state;
     const state = await this.ask(ask, turn);
-    if (turn !== this.turn) return;
-    this.busy = false;
     if (state) this.arrive(state, runOf(state, before), before);
   }
 
@@ -257,7 +316,7 @@ export class Store {
     } catch (why) {
       if (turn !== this.turn) return null;
       this.pause();
-      this.busy = false;
+      this.waiting = [];
       if (why instanceof Panic)
         this.set({
           asking: false,
@@ -338,8 +397,12 @@ export class Store {
 
   play_or_pause(): void {
     if (this.show.playing) return this.pause();
-    this.set({ playing: true });
-    void this.play();
+    this.act(() => {
+      if (this.show.playing) return this.pause();
+      this.plays += 1;
+      this.set({ playing: true });
+      void this.play(this.plays);
+    });
   }
 
   pause(): void {
@@ -349,12 +412,14 @@ export class Store {
   }
 
   /** What is known to follow comes first; then chance goes on. */
-  private async play(): Promise<void> {
+  private async play(number: number): Promise<void> {
+    const goes_on = () => this.show.playing && this.plays === number;
+    if (!goes_on()) return;
+    if (this.busy) return this.act(() => void this.play(number));
     const { run, at, state } = this.show;
-    if (!this.show.playing) return;
     if (at < lastPlace(run)) await this.go(at + 1);
-    else if (state?.ask) await this.chance();
+    else if (state?.ask) await this.by_chance();
     else return this.pause();
-    if (this.show.playing) this.timer = setTimeout(() => void this.play(), 1000 / this.show.speed);
+    if (goes_on()) this.timer = setTimeout(() => void this.play(number), 1000 / this.show.speed);
   }
 }

@@ -2,7 +2,17 @@
 
 import assert from "node:assert/strict";
 
-import { open, place, press, scrubber, stage, test } from "./page.mjs";
+import {
+  open,
+  open_slow,
+  place,
+  press,
+  scrubber,
+  settled,
+  stage,
+  test,
+  type,
+} from "./page.mjs";
 
 test("a run is made, wound back and gone through again by keys alone", async (page) => {
   await open(page);
@@ -108,4 +118,70 @@ test("help and chapters by keys", async (page) => {
   await page.waitForSelector(".chapter h2:has-text('2.')");
   await press(page, "?", "Escape", "n");
   await page.waitForSelector(".chapter h2:has-text('3.')");
+});
+
+/** How long the mirror thinks where keys are to come before its answer, in milliseconds. */
+const THINKS = 200;
+
+/** Waits until the scrubber stands at `at` of `last`. */
+function stands(page, at, last) {
+  return page.waitForFunction(
+    (text) => document.querySelector(".scrubber output")?.textContent === text,
+    `${at}/${last}`,
+  );
+}
+
+test("no key is lost while the mirror thinks", async (page) => {
+  await open_slow(page, THINKS);
+  await settled(page);
+  await page.waitForSelector(".lane .cell");
+  const [, first] = await scrubber(page);
+  await type(page, "c", "c", "1", "c");
+  await stands(page, first + 4, first + 4);
+  await type(page, "ArrowLeft", "ArrowLeft", "ArrowLeft");
+  await stands(page, first + 1, first + 4);
+  await type(page, "End", "ArrowLeft", "c", "ArrowLeft");
+  await stands(page, first + 3, first + 4);
+  await type(page, "Home", "ArrowRight", "ArrowRight");
+  await stands(page, 2, first + 4);
+});
+
+test("keys that come before a chapter is there act on it", async (page) => {
+  await open_slow(page, THINKS);
+  // Before the first answer of all.
+  await type(page, "n");
+  await page.waitForSelector(".chapter h2:has-text('2.')");
+  await type(page, "n", "c", "r", "n");
+  await page.waitForSelector(".chapter h2:has-text('4.')");
+  await settled(page);
+  const [, first] = await scrubber(page);
+  await type(page, "r", "c");
+  await stands(page, first + 1, first + 1);
+});
+
+test("the help opens and closes between two keys", async (page) => {
+  await open(page);
+  await type(page, "?", "Escape", "n", "?", "?", "n");
+  await page.waitForSelector(".chapter h2:has-text('3.')");
+  await type(page, "?", "Escape", "?");
+  await page.waitForSelector("dialog[open] .keys");
+  await page.evaluate(() => new Promise((done) => setTimeout(done)));
+  assert.equal(await page.locator("dialog[open]").count(), 1);
+  await type(page, "Escape", "n");
+  await page.waitForSelector(".chapter h2:has-text('4.')");
+});
+
+test("space that comes twice plays nothing", async (page) => {
+  await open_slow(page, THINKS);
+  await type(page, " ", " ");
+  await settled(page);
+  await page.waitForSelector(".play:has-text('play')");
+  const before = await scrubber(page);
+  await type(page, " ", " ", "c");
+  await page.waitForFunction(
+    (last) => document.querySelector(".scrubber output").textContent !== last,
+    before.join("/"),
+  );
+  await settled(page);
+  await page.waitForSelector(".play:has-text('play')");
 });

@@ -58,9 +58,11 @@ test("a link to what is not there says so", async (page) => {
 test("a new address is followed without loading the page anew", async (page) => {
   const id = await scenario(page);
   await page.evaluate((to) => (location.hash = to), `#s=${id}&p=0.0`);
+  // Two decisions are one step; the chapter that was shown before has many.
   await page.waitForFunction(
-    () => document.querySelectorAll(".account li:not(.nothing)").length > 0,
+    () => document.querySelector(".scrubber output").textContent === "1/1",
   );
   await settled(page);
   assert.equal((await place(page)).scenario, id);
+  assert.equal((await place(page)).path, "0.0");
 });

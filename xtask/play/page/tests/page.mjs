@@ -80,6 +80,22 @@ export async function settled(page) {
   );
 }
 
+/** Opens the page with a mirror that takes so long to answer. */
+export async function open_slow(page, milliseconds) {
+  await page.addInitScript((wait) => {
+    const { postMessage } = Worker.prototype;
+    Worker.prototype.postMessage = function (...args) {
+      setTimeout(() => postMessage.apply(this, args), wait);
+    };
+  }, milliseconds);
+  await page.goto(base);
+}
+
+/** Presses keys one after the other and waits for nothing, as one who types fast. */
+export async function type(page, ...keys) {
+  for (const key of keys) await page.keyboard.press(key);
+}
+
 /** Presses a key and waits for what follows. */
 export async function press(page, ...keys) {
   for (const key of keys) {

@@ -23,6 +23,7 @@ pub(super) const READ_RETRY: Lab = Lab {
         piece(LEG, "Leg::issue"),
         piece(READ, "Core::read_pick"),
         piece(READ, "Core::read_bio_done"),
+        piece(READ, "Core::read_elsewhere"),
         piece(READ, "Core::read_failed"),
     ],
     files: &[],

@@ -10,6 +10,7 @@ export const parked: Chapter = {
     "A leg fails a write. It is out at once, and the other leg has the data. Is the write done?",
     "Not yet. Both superblocks still say that both legs are in sync. If the power failed now and only the failed leg came back, it would be believed, and the write would be gone.",
     "So the write is *parked*: it has ended on all legs, and the client hears nothing before the superblock of the leg that stays durably says that the other one is out (R4).",
+    "A write waits in both legs. Let it complete in leg 0. In leg 1, open “or”, choose “goes wrong”, and let it fail. Then look at the client while leg 0 writes its superblock and flushes it.",
   ],
   scenario: "write",
   bug: "",

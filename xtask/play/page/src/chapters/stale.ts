@@ -10,6 +10,7 @@ export const stale: Chapter = {
     "A leg is gone, and the mirror goes on without it. When the machine starts next, both disks are there, and each calls itself in sync. Which one is right?",
     "A counter would not tell: each disk can count. So the time between two changes of who is in sync has a random name, its *generation*. The superblocks of the legs that stay get a new one, and remember the one before.",
     "Whoever has the other's generation in its history is ahead (R10). The other one is stale: it is rebuilt, and answers nothing until then.",
+    "Leg 1 has just left. Let leg 0 complete what waits in it, until its superblock shows ✕ for leg 1 in a new generation. Then cut the power, and let the mirror start with both legs.",
   ],
   scenario: "two-legs",
   bug: "",

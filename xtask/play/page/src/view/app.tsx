@@ -1,6 +1,6 @@
 // The whole page: the head, the stage, what is beside it, and the transport.
 
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 
 import type { Show, Store, Tab } from "../store.js";
 import { Chapters } from "./chapters.js";
@@ -16,7 +16,11 @@ import { Key } from "./parts.js";
 /** What the store shows, drawn anew after each change. */
 function useShow(store: Store): Show {
   const [show, setShow] = useState(store.show);
-  useEffect(() => store.subscribe(() => setShow(store.show)), [store]);
+  useLayoutEffect(() => {
+    const draw = () => setShow(store.show);
+    draw();
+    return store.subscribe(draw);
+  }, [store]);
   return show;
 }
 
@@ -36,7 +40,7 @@ export function App({ store, copy }: { store: Store; copy: () => void }) {
           dmirror <small>the mirror in a browser</small>
         </h1>
         <div class="buttons">
-          <button type="button" aria-keyshortcuts="y" onClick={copy}>
+          <button type="button" aria-keyshortcuts="y" onClick={() => store.act(copy)}>
             <Icon name="link" />{" "}
             <span>
               <span class="wide">copy </span>link

@@ -2,20 +2,23 @@
 //
 // Place: a dialog over the page (`?`).
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { KEYS } from "../keys.js";
 import type { Store } from "../store.js";
 
 export function Help({ store, open }: { store: Store; open: boolean }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before the next key comes: an effect of the other kind waits for the next picture.
+  useLayoutEffect(() => {
     if (open) dialog.current?.showModal();
     else dialog.current?.close();
   }, [open]);
   const close = () => store.set({ help: false });
+  // The browser tells of a dialog's end later, and it may be open again.
+  const closed = () => dialog.current?.open || close();
   return (
-    <dialog ref={dialog} onClose={close} aria-labelledby="help-title">
+    <dialog ref={dialog} onClose={closed} aria-labelledby="help-title">
       <h2 id="help-title" tabIndex={-1} autoFocus>
         How to read this
       </h2>
@@ -75,6 +78,14 @@ export function Help({ store, open }: { store: Store; open: boolean }) {
         </dt>
         <dd>
           a transaction of a write group: start, map, data write, data flush (only for FUA), done
+        </dd>
+        <dt>
+          <code>0+2</code>
+        </dt>
+        <dd>two sectors from sector 0 on; “sectors 0–1” are the same two</dd>
+        <dt>time passes</dt>
+        <dd>
+          the mirror's delayed work is done, as cleaning a region; “early”: before its time
         </dd>
       </dl>
       <h3>Keys</h3>

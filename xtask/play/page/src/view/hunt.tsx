@@ -20,33 +20,39 @@ const NONE: Progress = { runs: 0, steps: 0 };
 
 export function Hunt({ store, show }: { store: Store; show: Show }) {
   const [search, setSearch] = useState<Search>({ state: "idle" });
-  const stop = useRef(false);
-  useEffect(() => () => void (stop.current = true), []);
+  /** The search that is shown: whether it is to stop. Another one takes its place. */
+  const stop = useRef({ now: true });
+  const give_up = () => {
+    stop.current.now = true;
+    stop.current = { now: true };
+  };
+  useEffect(() => give_up, []);
   const { list, scenario, bug } = show;
   if (!list) return null;
   const planted = list.bugs.find(({ id }) => id === bug);
 
   const plant = (id: string) => {
-    stop.current = true;
+    give_up();
     setSearch({ state: "idle" });
     void store.load(scenario, id, [], null);
   };
   const change = (id: string) => {
-    stop.current = true;
+    give_up();
     setSearch({ state: "idle" });
     void store.load(id, bug, [], null);
   };
   const start = async () => {
-    stop.current = false;
+    const own = (stop.current = { now: false });
     let progress = NONE;
     setSearch({ state: "running", progress });
     const seed = 1;
     const tell = (now: Progress) => {
       progress = now;
-      if (!stop.current) setSearch({ state: "running", progress });
+      if (!own.now) setSearch({ state: "running", progress });
     };
     try {
-      const end = await hunt(store.engine, scenario, bug, seed, () => stop.current, tell);
+      const end = await hunt(store.engine, scenario, bug, seed, () => own.now, tell);
+      if (own !== stop.current) return;
       setSearch({ state: "over", progress, end });
       if (end.how === "found") await store.load(scenario, bug, end.found.path, 0);
     } catch (why) {
@@ -59,7 +65,8 @@ export function Hunt({ store, show }: { store: Store; show: Show }) {
       <h2>Plant a bug</h2>
       <p>
         Take one rule out of the mirror. Then break a promise: choose what happens next, fail a
-        request, cut the power. The oracle notices. Or have the simulator search.
+        request, cut the power. The oracle notices. Or have the simulator search: if a scenario
+        shows nothing for long, try another one.
       </p>
       <label class="field">
         scenario
@@ -81,14 +88,14 @@ export function Hunt({ store, show }: { store: Store; show: Show }) {
               onChange={() => plant(id)}
             />
             <span>
-              {name} <small>{rule}</small>
+              {name} <small>{id ? `“${rule}”` : rule}</small>
             </span>
           </label>
         ))}
       </fieldset>
       <p class="buttons">
         {search.state === "running" ? (
-          <button type="button" class="stop" onClick={() => (stop.current = true)}>
+          <button type="button" class="stop" onClick={() => (stop.current.now = true)}>
             <Icon name="stop" /> stop
           </button>
         ) : (
@@ -103,7 +110,11 @@ export function Hunt({ store, show }: { store: Store; show: Show }) {
       {search.state === "over" && search.end.how === "found" && (
         <>
           <p class="text">{search.end.found.violation}</p>
-          <p>The run stands at its beginning. Step through it (→), or play it.</p>
+          <p>
+            The run stands at its beginning. Step through it (→), or play it. In a long one, go to
+            its end (End), and look through “What happened” for the first failure and for what
+            was answered behind it.
+          </p>
           <p class="buttons">
             <button type="button" onClick={() => store.play_or_pause()}>
               <Icon name="play" /> play it

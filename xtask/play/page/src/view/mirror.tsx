@@ -195,7 +195,7 @@ export function WorldBar({ store, show }: { store: Store; show: Show }) {
             type="button"
             class="option"
             aria-keyshortcuts="s"
-            onClick={() => void store.start_up()}
+            onClick={() => store.start_up()}
           >
             <Key name="s" /> <Icon name="play" /> let it start
           </button>

@@ -51,7 +51,7 @@ export function OptionButton(props: {
       class={`option kind-${option.kind}`}
       title={props.title ?? (label === full ? undefined : full)}
       aria-keyshortcuts={key === null ? undefined : String(key)}
-      onClick={() => void props.store.choose(option)}
+      onClick={() => props.store.choose(option)}
     >
       <Key name={key} />
       {props.sign && <Icon name={props.sign} />}

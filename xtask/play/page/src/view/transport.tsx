@@ -64,10 +64,7 @@ export function Transport({ store, show }: { store: Store; show: Show }) {
           aria-keyshortcuts="c"
           disabled={!canGoOn}
           title="Chance makes a step; what was known to follow is forgotten"
-          onClick={() => {
-            store.pause();
-            void store.chance();
-          }}
+          onClick={() => store.chance()}
         >
           <Icon name="dice" /> <span class="wide">chance</span> <Key name="c" />
         </button>

@@ -27,7 +27,7 @@ export function ViolationBanner({ store, show }: { store: Store; show: Show }) {
         {bug && (
           <>
             {" "}
-            What was taken out: <em>{bug.rule}</em>
+            What was taken out: <em>{bug.name}</em>. The rule says: “{bug.rule}”.
           </>
         )}
       </p>
