@@ -19,6 +19,7 @@ pub(crate) mod leg;
 mod search;
 mod slots;
 mod tag;
+pub(crate) mod times;
 mod words;
 
 use alloc::boxed::Box;
@@ -44,6 +45,7 @@ use crate::core::{Core, Dice};
 use leg::Leg;
 use slots::{OwnBytes, Sink, Slots};
 use tag::Tag;
+use times::{Kind, Times};
 
 /// A mirror: where its legs lie, and the core behind its lock.
 pub(crate) struct Mirror {
@@ -61,6 +63,7 @@ pub(crate) struct Mirror {
 struct Inner {
     core: Core,
     slots: Slots,
+    times: Times,
     /// Whoever suspended the mirror, and waits.
     quiet: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -75,9 +78,9 @@ enum Deed {
         info: u64,
     },
     Write {
-        leg: usize,
         place: Extent,
         unit: Unit,
+        info: u64,
     },
     Search {
         leg: usize,
@@ -126,11 +129,20 @@ impl Inner {
         match action {
             Action::Issue { .. } | Action::Complete { .. } => unreachable!("`take` makes these"),
             Action::Flush { leg } => {
-                let info = Tag { leg, of: Of::Flush, look: false }.to_info();
+                let since = self.times.now();
+                let info = Tag { leg, of: Of::Flush, look: false, since }.to_info();
                 let bio = self.slots.flush(leg);
                 Deed::Issue { leg, bio, start: Sector(0), info }
             }
-            Action::Write { leg, place, unit } => Deed::Write { leg, place, unit },
+            Action::Write { leg, place, unit } => {
+                let of = match unit {
+                    Unit::Page(_) => Of::Page,
+                    Unit::Superblock(_) => Of::Superblock,
+                    Unit::Wiped => Of::Wipe,
+                };
+                let tag = Tag { leg, of, look: false, since: self.times.now() };
+                Deed::Write { place, unit, info: tag.to_info() }
+            }
             Action::Search { leg, durable } => Deed::Search { leg, durable },
             Action::Drop { req } => {
                 // It may have ended before a leg was asked for it.
@@ -167,8 +179,9 @@ impl Inner {
     fn issue(&mut self, req: Req, leg: usize, step: Step) -> Deed {
         let (cmd, extent) = self.core.request(req);
         let start = self.core.data_start() + (extent.start() - Sector(0));
-        let info = Tag { leg, of: Of::Request(req), look: step == Step::Look }.to_info();
+        let info = Tag::of_request(leg, req, step == Step::Look).to_info();
         let slot = self.slots.claim(req);
+        slot.since[leg] = self.times.now();
         let users = if step == Step::Read { slot.bio.take() } else { None };
         let bio = match step {
             Step::Read | Step::Look => {
@@ -194,11 +207,12 @@ impl Mirror {
         legs: ArrayVec<Leg, LEGS_MAX>,
         length: Sectors,
         core: Core,
+        times: Times,
         env: Arc<dyn Env>,
         events: Arc<Events>,
     ) -> Arc<Mirror> {
         let sink = Arc::new(Sink);
-        let inner = Inner { core, slots: Slots::new(sink.clone()), quiet: None };
+        let inner = Inner { core, slots: Slots::new(sink.clone()), times, quiet: None };
         Arc::new(Mirror {
             legs,
             length,
@@ -218,6 +232,14 @@ impl Mirror {
     /// Looks at the core. `look` calls nobody.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Core) -> T) -> T {
         look(&self.inner.lock().core)
+    }
+
+    /// How long each leg took.
+    pub(crate) fn times(&self) -> Times {
+        // Its memory is taken without the lock.
+        let mut copy = Times::with_room(self.legs.len());
+        copy.copy_from(&self.inner.lock().times);
+        copy
     }
 
     /// What is known of the legs' devices now.
@@ -274,6 +296,7 @@ impl Mirror {
     fn meet<T>(self: &Arc<Self>, decide: impl FnOnce(&mut Inner, Duration, Dice<'_>) -> T) -> T {
         let now = self.env.now();
         let mut inner = self.inner.lock();
+        inner.times.comes(now);
         let answer = decide(&mut inner, now, &mut || self.env.random());
         if inner.core.has_next() && self.pending.fetch_add(1, Ordering::AcqRel) == 0 {
             self.act(inner);
@@ -314,7 +337,7 @@ impl Mirror {
                 self.legs[leg].issue(bio, start, self.clone(), info);
             }
             Deed::Complete(bio, result) => bio.biodone(result),
-            Deed::Write { leg, place, unit } => self.write(leg, place, &unit),
+            Deed::Write { place, unit, info } => self.write(place, &unit, info),
             Deed::Search { leg, durable } => self.search(leg, durable),
             Deed::Drop(bio, _bytes) => bio.into_iter().for_each(|bio| bio.biodone(Ok(()))),
             Deed::ByBlock(req, bio) => self.read_by_block(req, bio),
@@ -332,15 +355,15 @@ impl Mirror {
     /// Writes a record. Not inlined: records take 8 KiB of its stack, which whoever asks a leg
     /// is not to have below: the leg may be a mirror, too.
     #[inline(never)]
-    fn write(self: &Arc<Self>, leg: usize, place: Extent, unit: &Unit) {
-        let (of, bytes) = match unit {
-            Unit::Page(page) => (Of::Page, page.encode()),
-            Unit::Superblock(superblock) => (Of::Superblock, superblock.encode()),
-            Unit::Wiped => (Of::Wipe, crate::format::wiped()),
+    fn write(self: &Arc<Self>, place: Extent, unit: &Unit, info: u64) {
+        let bytes = match unit {
+            Unit::Page(page) => page.encode(),
+            Unit::Superblock(superblock) => superblock.encode(),
+            Unit::Wiped => crate::format::wiped(),
         };
-        let tag = Tag { leg, of, look: false };
+        let leg = &self.legs[Tag::from_info(info).leg];
         let bio = self.sink.bio(Buf::write(place, bytes.to_vec().into()));
-        self.legs[leg].issue(bio, place.start(), self.clone(), tag.to_info());
+        leg.issue(bio, place.start(), self.clone(), info);
     }
 
     /// Reads each block for itself, with the whole range held.
@@ -350,7 +373,7 @@ impl Mirror {
         let starts = (0..extent.count().0).step_by(block.0 as usize).map(Sectors);
         let piece = |at| Piece { count: block, device: &*blocks, start: extent.start() + at };
         let pieces: Vec<Piece<'_>> = starts.map(piece).collect();
-        let tag = Tag { leg: 0, of: Of::Request(req), look: false };
+        let tag = Tag::of_request(0, req, false);
         split(bio.push_bio(extent.start(), blocks.clone(), tag.to_info()), &pieces);
     }
 }
@@ -358,7 +381,7 @@ impl Mirror {
 impl BioDone for Mirror {
     /// A leg is done with a request: the bio goes into its slot, the core hears of it.
     fn bio_done(self: Arc<Self>, mut bio: Bio, info: u64, result: IoResult) {
-        let Tag { leg, of, look } = Tag::from_info(info);
+        let Tag { leg, of, look, since } = Tag::from_info(info);
         let (resets, memory) = (self.legs[leg].resets(), !bio.lost_memory());
         let report = Report { result, resets, memory };
         let event = Event::Reported { leg, of, report };
@@ -368,28 +391,37 @@ impl BioDone for Mirror {
                 self.event(|inner| {
                     let slot = inner.slots.of(req);
                     (slot.own_bytes().memory[leg], slot.legs[leg]) = (memory, Some(bio));
+                    inner.times.ended(leg, Kind::Read, slot.since[leg]);
                     event
                 });
             }
             Of::Request(req) if bio.cmd() == BufCmd::Read => self.event(|inner| {
-                inner.slots.of(req).bio = Some(bio);
+                let slot = inner.slots.of(req);
+                slot.bio = Some(bio);
+                inner.times.ended(leg, Kind::Read, slot.since[leg]);
                 event
             }),
             Of::Request(req) => {
                 // Without the lock.
                 bio.drop_data();
                 self.event(|inner| {
-                    inner.slots.of(req).legs[leg] = Some(bio);
+                    let slot = inner.slots.of(req);
+                    slot.legs[leg] = Some(bio);
+                    inner.times.ended(leg, Kind::Write, slot.since[leg]);
                     event
                 });
             }
             Of::Flush => self.event(|inner| {
                 inner.slots.flushes[leg] = Some(bio);
+                inner.times.ended(leg, Kind::Flush, since);
                 event
             }),
             Of::Page | Of::Superblock | Of::Wipe | Of::Search => {
                 bio.biodone(Ok(()));
-                self.event(|_| event);
+                self.event(|inner| {
+                    inner.times.ended(leg, Kind::Record, since);
+                    event
+                });
             }
         }
     }

@@ -41,7 +41,6 @@ pub type SmallHistogram = LogLinear<3, { buckets(3) }>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLinear<const STEP_BITS: u32, const BUCKETS: usize> {
     buckets: [u64; BUCKETS],
-    count: u64,
     nanos: u128,
     max: u64,
 }
@@ -54,7 +53,7 @@ impl<const STEP_BITS: u32, const BUCKETS: usize> LogLinear<STEP_BITS, BUCKETS> {
     /// One without times.
     pub const fn new() -> Self {
         const { assert!(BUCKETS == buckets(STEP_BITS), "`buckets` says how many there are") };
-        LogLinear { buckets: [0; BUCKETS], count: 0, nanos: 0, max: 0 }
+        LogLinear { buckets: [0; BUCKETS], nanos: 0, max: 0 }
     }
 
     /// Takes in a time. What is longer than 584 years counts as that.
@@ -65,8 +64,9 @@ impl<const STEP_BITS: u32, const BUCKETS: usize> LogLinear<STEP_BITS, BUCKETS> {
     /// Takes in a time in nanoseconds.
     #[inline]
     pub fn record_nanos(&mut self, nanos: u64) {
-        self.buckets[Self::bucket_of(nanos)] += 1;
-        self.count += 1;
+        // 2^64 times take centuries.
+        let count = &mut self.buckets[Self::bucket_of(nanos)];
+        *count = count.wrapping_add(1);
         self.nanos += u128::from(nanos);
         self.max = self.max.max(nanos);
     }
@@ -76,14 +76,13 @@ impl<const STEP_BITS: u32, const BUCKETS: usize> LogLinear<STEP_BITS, BUCKETS> {
         for (mine, its) in self.buckets.iter_mut().zip(&other.buckets) {
             *mine += its;
         }
-        self.count += other.count;
         self.nanos += other.nanos;
         self.max = self.max.max(other.max);
     }
 
     /// How many times there are.
     pub fn count(&self) -> u64 {
-        self.count
+        self.buckets.iter().sum()
     }
 
     /// How many times there are of each power of two: at `n` those of 2^n ns and more, but
@@ -112,7 +111,7 @@ impl<const STEP_BITS: u32, const BUCKETS: usize> LogLinear<STEP_BITS, BUCKETS> {
 
     /// The mean, exactly, rounded down to a nanosecond; zero if there is no time.
     pub fn mean(&self) -> Duration {
-        let nanos = self.nanos.checked_div(self.count.into()).unwrap_or(0);
+        let nanos = self.nanos.checked_div(self.count().into()).unwrap_or(0);
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
@@ -125,7 +124,7 @@ impl<const STEP_BITS: u32, const BUCKETS: usize> LogLinear<STEP_BITS, BUCKETS> {
     /// If `permille` is more than 1000.
     pub fn quantile(&self, permille: u64) -> Duration {
         assert!(permille <= 1000, "{permille} of 1000");
-        let wanted = (u128::from(self.count) * u128::from(permille)).div_ceil(1000).max(1);
+        let wanted = (u128::from(self.count()) * u128::from(permille)).div_ceil(1000).max(1);
         let mut seen = 0;
         let reaches = |count: &u64| {
             seen += u128::from(*count);
@@ -140,9 +139,11 @@ impl<const STEP_BITS: u32, const BUCKETS: usize> LogLinear<STEP_BITS, BUCKETS> {
     /// each.
     #[inline]
     fn bucket_of(nanos: u64) -> usize {
-        let shift = nanos.max(Self::STEPS).ilog2() - STEP_BITS;
+        // The highest bit of what is below `STEPS` counts as that of `STEPS`.
+        let shift = (nanos | Self::STEPS).ilog2() - STEP_BITS;
         let step = nanos >> shift;
-        let bucket = u64::from(shift) * Self::STEPS + step;
+        // `STEPS` times the shift, and less than 2 * `STEPS` more: no sum overflows.
+        let bucket = (u64::from(shift) << STEP_BITS).wrapping_add(step);
         (bucket as usize).min(BUCKETS - 1)
     }
 
