@@ -114,20 +114,28 @@ impl Inner {
         while !deeds.is_full()
             && let Some(action) = self.core.next()
         {
-            match action {
-                Action::Issue { req, leg, step } => deeds.push(self.issue(req, leg, step)),
-                Action::Complete { req, result } => deeds.push(self.complete(req, result)),
-                other => deeds.push(self.deed(other)),
-            }
+            deeds.push(self.deed(action));
         }
         deeds.reverse();
     }
 
-    /// Of the actions that not every request leads to.
-    #[inline(never)]
+    #[inline(always)]
     fn deed(&mut self, action: Action) -> Deed {
         match action {
-            Action::Issue { .. } | Action::Complete { .. } => unreachable!("`take` makes these"),
+            Action::Issue { req, leg, step } => {
+                let (bio, start, info) = self.issue(req, leg, step);
+                Deed::Issue { leg, bio, start, info }
+            }
+            Action::Complete { req, result } => Deed::Complete(self.users(req), result),
+            other => self.rare_deed(other),
+        }
+    }
+
+    /// Of the actions that not every request leads to.
+    #[inline(never)]
+    fn rare_deed(&mut self, action: Action) -> Deed {
+        match action {
+            Action::Issue { .. } | Action::Complete { .. } => unreachable!("`deed` makes these"),
             Action::Flush { leg } => {
                 let since = self.times.now();
                 let info = Tag { leg, of: Of::Flush, look: false, since }.to_info();
@@ -150,8 +158,7 @@ impl Inner {
                 Deed::Drop(slot.bio.take(), slot.bytes.take())
             }
             Action::ByBlock { req } => {
-                let bio = self.slots.of(req).bio.take();
-                Deed::ByBlock(req, bio.expect("the user's bio is in its slot"))
+                Deed::ByBlock(req, self.users(req))
             }
             Action::Take { req, from } => {
                 self.slots.of(req).take_data(from);
@@ -171,12 +178,15 @@ impl Inner {
         }
     }
 
-    fn complete(&mut self, req: Req, result: IoResult) -> Deed {
-        let bio = self.slots.of(req).bio.take();
-        Deed::Complete(bio.expect("the user's bio is in its slot"), result)
+    /// The user's bio of a request, which leaves its slot.
+    #[inline(always)]
+    fn users(&mut self, req: Req) -> Bio {
+        self.slots.of(req).bio.take().expect("the user's bio is in its slot")
     }
 
-    fn issue(&mut self, req: Req, leg: usize, step: Step) -> Deed {
+    /// The bio for a step of a request, where on the leg it goes, and its tag.
+    #[inline(always)]
+    fn issue(&mut self, req: Req, leg: usize, step: Step) -> (Bio, Sector, u64) {
         let (cmd, extent) = self.core.request(req);
         let start = self.core.data_start() + (extent.start() - Sector(0));
         let info = Tag::of_request(leg, req, step == Step::Look).to_info();
@@ -197,7 +207,7 @@ impl Inner {
                 self.slots.leg_bio(req, leg, buf)
             }
         };
-        Deed::Issue { leg, bio, start, info }
+        (bio, start, info)
     }
 }
 
@@ -304,11 +314,39 @@ impl Mirror {
         answer
     }
 
-    /// Does actions until there are none, without the lock.
+    /// Does actions until there are none, without the lock. Most events of a request lead to
+    /// one action alone.
     fn act<'a>(self: &'a Arc<Self>, mut inner: Guard<'a, Inner>) {
+        match inner.core.next_if_only() {
+            Some(Action::Issue { req, leg, step }) => {
+                let (bio, start, info) = inner.issue(req, leg, step);
+                drop(inner);
+                self.issue(leg, bio, start, info);
+            }
+            Some(Action::Complete { req, result }) => {
+                let bio = inner.users(req);
+                drop(inner);
+                bio.biodone(result);
+            }
+            Some(other) => {
+                let deed = inner.rare_deed(other);
+                drop(inner);
+                self.perform(deed);
+            }
+            None => return self.act_all(inner, 1),
+        }
+        let left = self.pending.fetch_sub(1, Ordering::AcqRel) - 1;
+        if left > 0 {
+            // Events came meanwhile.
+            self.act_all(self.inner.lock(), left);
+        }
+    }
+
+    /// The same; so many events have led to the actions that are there.
+    #[inline(never)]
+    fn act_all<'a>(self: &'a Arc<Self>, mut inner: Guard<'a, Inner>, mut seen: usize) {
         // Empty whenever this returns: nothing in it is to be dropped.
         let mut deeds = ManuallyDrop::new(Deeds::new());
-        let mut seen = 1;
         loop {
             inner.take(&mut deeds);
             let more = inner.core.has_next();
@@ -328,14 +366,18 @@ impl Mirror {
         }
     }
 
+    /// Asks a leg for something.
+    #[inline(always)]
+    fn issue(self: &Arc<Self>, leg: usize, mut bio: Bio, start: Sector, info: u64) {
+        if bio.lost_memory() {
+            bio.refill(BytesMut::zeroed(bio.extent().count().bytes()));
+        }
+        self.legs[leg].issue(bio, start, self.clone(), info);
+    }
+
     fn perform(self: &Arc<Self>, deed: Deed) {
         match deed {
-            Deed::Issue { leg, mut bio, start, info } => {
-                if bio.lost_memory() {
-                    bio.refill(BytesMut::zeroed(bio.extent().count().bytes()));
-                }
-                self.legs[leg].issue(bio, start, self.clone(), info);
-            }
+            Deed::Issue { leg, bio, start, info } => self.issue(leg, bio, start, info),
             Deed::Complete(bio, result) => bio.biodone(result),
             Deed::Write { place, unit, info } => self.write(place, &unit, info),
             Deed::Search { leg, durable } => self.search(leg, durable),
