@@ -331,7 +331,7 @@ impl Mirror {
             Some(other) => {
                 let deed = inner.rare_deed(other);
                 drop(inner);
-                self.perform(deed);
+                self.perform_rare(deed);
             }
             None => return self.act_all(inner, 1),
         }
@@ -375,10 +375,20 @@ impl Mirror {
         self.legs[leg].issue(bio, start, self.clone(), info);
     }
 
+    #[inline(always)]
     fn perform(self: &Arc<Self>, deed: Deed) {
         match deed {
             Deed::Issue { leg, bio, start, info } => self.issue(leg, bio, start, info),
             Deed::Complete(bio, result) => bio.biodone(result),
+            other => self.perform_rare(other),
+        }
+    }
+
+    /// What not every request leads to.
+    #[inline(never)]
+    fn perform_rare(self: &Arc<Self>, deed: Deed) {
+        match deed {
+            Deed::Issue { .. } | Deed::Complete(..) => unreachable!("`perform` does these"),
             Deed::Write { place, unit, info } => self.write(place, &unit, info),
             Deed::Search { leg, durable } => self.search(leg, durable),
             Deed::Drop(bio, _bytes) => bio.into_iter().for_each(|bio| bio.biodone(Ok(()))),
