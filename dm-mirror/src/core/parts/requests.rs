@@ -7,6 +7,7 @@
 //! range, go to legs, and end.
 
 use alloc::vec::Vec;
+use core::mem;
 use core::ops::{Index, IndexMut};
 
 use arrayvec::ArrayVec;
@@ -73,6 +74,13 @@ impl Request {
             Origin::User | Origin::Block => Cause::User,
             Origin::Copy | Origin::Scrub(_) => Cause::Copy,
         }
+    }
+
+    /// It stands elsewhere from now on. Nothing that [`What`] holds needs to be dropped: to
+    /// forget it spares a look at what it was.
+    #[inline(always)]
+    pub(crate) fn becomes(&mut self, what: What) {
+        mem::forget(mem::replace(&mut self.what, what));
     }
 
     /// Its group. Panics if it has none.
@@ -216,7 +224,7 @@ impl Requests {
         let Req { index, age } = req;
         let request = Request { age, cmd, extent, origin, ticket: None, what: What::Waiting };
         match self.free.pop() {
-            Some(_) => self.table[index as usize] = request,
+            Some(_) => mem::forget(mem::replace(&mut self.table[index as usize], request)),
             None => self.table.push(request),
         }
         req

@@ -68,7 +68,7 @@ impl Core {
 
     #[inline]
     fn issue_read(&mut self, req: Req, it: ReadTry) {
-        self.requests[req].what = What::Read(it);
+        self.requests[req].becomes(What::Read(it));
         self.act(Action::Issue { req, leg: it.leg, step: Step::Read });
     }
 
@@ -89,7 +89,7 @@ impl Core {
         }
         let whole = origin == Origin::User;
         if whole && result.is_err() && self.may_go_by_block(extent, it.bad, memory) {
-            self.requests[req].what = What::Blocks;
+            self.requests[req].becomes(What::Blocks);
             self.act(Action::ByBlock { req });
             return Follow::Perhaps;
         }

@@ -64,13 +64,13 @@ impl Core {
     /// A user's request ends.
     #[inline]
     pub(super) fn complete(&mut self, req: Req, result: IoResult) {
-        self.requests[req].what = What::Over;
+        self.requests[req].becomes(What::Over);
         self.act(Action::Complete { req, result });
     }
 
     /// A request of the mirror's own ends.
     pub(super) fn drop_request(&mut self, req: Req) {
-        self.requests[req].what = What::Over;
+        self.requests[req].becomes(What::Over);
         self.act(Action::Drop { req });
     }
 }
