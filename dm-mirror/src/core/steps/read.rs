@@ -93,7 +93,7 @@ impl Core {
             self.act(Action::ByBlock { req });
             return Follow::Perhaps;
         }
-        self.read_over(req, it, result);
+        self.read_over(req, (extent, origin), it, result);
         if origin == Origin::Copy || !it.tried.is_empty() { Follow::Perhaps } else { calm }
     }
 
@@ -113,13 +113,13 @@ impl Core {
     }
 
     /// A read ends. Only then are blocks rewritten that a leg could not read.
-    fn read_over(&mut self, req: Req, it: ReadTry, result: IoResult) {
-        let Request { extent, origin, .. } = self.requests[req];
+    #[inline(always)]
+    fn read_over(&mut self, req: Req, of: (Extent, Origin), it: ReadTry, result: IoResult) {
+        let (extent, origin) = of;
         match origin {
             Origin::Copy => self.chunk_read(req, result),
             Origin::User | Origin::Block | Origin::Scrub(_) => {
-                self.release_of(req);
-                self.complete(req, result);
+                self.release_and_complete(req, result);
             }
         }
         if result.is_ok() && !it.bad.is_empty() {
