@@ -157,9 +157,7 @@ impl Inner {
                 let slot = self.slots.claim(req);
                 Deed::Drop(slot.bio.take(), slot.bytes.take())
             }
-            Action::ByBlock { req } => {
-                Deed::ByBlock(req, self.users(req))
-            }
+            Action::ByBlock { req } => Deed::ByBlock(req, self.users(req)),
             Action::Take { req, from } => {
                 self.slots.of(req).take_data(from);
                 Deed::Nothing

@@ -79,10 +79,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a read keeps its range for ever",
         rule: "a write waits for earlier overlapping reads",
         file: STEPS_READ,
-        edits: &[(
-            "                self.release_of(req);\n                self.complete(req, result);",
-            "                self.complete(req, result);",
-        )],
+        edits: &[("self.release_and_complete(req, result);", "self.complete(req, result);")],
     },
     Mutant {
         name: "a leg that lost against a promotion stays",
