@@ -7,7 +7,6 @@
 //! range, go to legs, and end.
 
 use alloc::vec::Vec;
-use core::mem;
 use core::ops::{Index, IndexMut};
 
 use arrayvec::ArrayVec;
@@ -80,7 +79,7 @@ impl Request {
     /// forget it spares a look at what it was.
     #[inline(always)]
     pub(crate) fn becomes(&mut self, what: What) {
-        mem::forget(mem::replace(&mut self.what, what));
+        core::mem::forget(core::mem::replace(&mut self.what, what));
     }
 
     /// Its group. Panics if it has none.
@@ -224,7 +223,11 @@ impl Requests {
         let Req { index, age } = req;
         let request = Request { age, cmd, extent, origin, ticket: None, what: What::Waiting };
         match self.free.pop() {
-            Some(_) => mem::forget(mem::replace(&mut self.table[index as usize], request)),
+            // As `becomes`, for all of it.
+            Some(_) => {
+                let place = &mut self.table[index as usize];
+                core::mem::forget(core::mem::replace(place, request));
+            }
             None => self.table.push(request),
         }
         req

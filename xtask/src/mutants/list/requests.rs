@@ -112,10 +112,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a read is retried without memory",
         rule: "a leg that timed out keeps the memory",
         file: IO,
-        edits: &[(
-            "                if bio.lost_memory() {",
-            "                if bio.extent().is_empty() {",
-        )],
+        edits: &[("if bio.lost_memory() {", "if bio.extent().is_empty() {")],
     },
     Mutant {
         name: "a leg being rebuilt is read",
