@@ -13,6 +13,7 @@
 //!   does not deepen the stack.
 //! - No lock is held across a call to a leg, a completion, or news to a person.
 
+mod blocks;
 mod compare;
 mod exchange;
 pub(crate) mod leg;
@@ -24,7 +25,6 @@ mod words;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::array;
 use core::mem::ManuallyDrop;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -32,8 +32,7 @@ use core::time::Duration;
 
 use arrayvec::ArrayVec;
 use bio::sync::{Guard, Lock, Rank};
-use bio::{Bio, BioDone, BlockDevice, Buf, BufCmd, ErrorKind, Extent, IoResult, Limits};
-use bio::{Piece, SECTOR_SIZE, Sector, Sectors, split};
+use bio::{Bio, BioDone, Buf, BufCmd, ErrorKind, Extent, IoResult, Limits, Sector, Sectors};
 use bytes::BytesMut;
 use dm::{Env, Events, Work};
 
@@ -415,17 +414,6 @@ impl Mirror {
         let bio = self.sink.bio(Buf::write(place, bytes.to_vec().into()));
         leg.issue(bio, place.start(), self.clone(), info);
     }
-
-    /// Reads each block for itself, with the whole range held.
-    fn read_by_block(self: &Arc<Self>, req: Req, bio: Bio) {
-        let block = Sectors(u64::from(self.limits().block_size) / SECTOR_SIZE as u64);
-        let (extent, blocks) = (bio.extent(), Arc::new(Blocks(self.clone())));
-        let starts = (0..extent.count().0).step_by(block.0 as usize).map(Sectors);
-        let piece = |at| Piece { count: block, device: &*blocks, start: extent.start() + at };
-        let pieces: Vec<Piece<'_>> = starts.map(piece).collect();
-        let tag = Tag::of_request(0, req, false);
-        split(bio.push_bio(extent.start(), blocks.clone(), tag.to_info()), &pieces);
-    }
 }
 
 impl BioDone for Mirror {
@@ -481,39 +469,6 @@ impl Drop for Mirror {
     /// Bios that wait for the next request are not needed any more.
     fn drop(&mut self) {
         self.inner.get_mut().slots.take_all().into_iter().for_each(|bio| bio.biodone(Ok(())));
-    }
-}
-
-/// The mirror as a device of single blocks, and who hears of the end of a read of
-/// them all.
-struct Blocks(Arc<Mirror>);
-
-impl BlockDevice for Blocks {
-    fn capacity(&self) -> Sectors {
-        self.0.length
-    }
-
-    fn limits(&self) -> Limits {
-        self.0.limits()
-    }
-
-    fn strategy(&self, bio: Bio) {
-        let extent = bio.extent();
-        self.0.event(|inner| {
-            let req = inner.core.next_request();
-            inner.slots.claim(req).bio = Some(bio);
-            Event::Block { req, extent }
-        });
-    }
-}
-
-impl BioDone for Blocks {
-    fn bio_done(self: Arc<Self>, bio: Bio, info: u64, result: IoResult) {
-        let Of::Request(req) = Tag::from_info(info).of else { unreachable!("it is a request") };
-        self.0.event(|inner| {
-            inner.slots.of(req).bio = Some(bio);
-            Event::Joined { req, result }
-        });
     }
 }
 
