@@ -385,7 +385,9 @@ impl Mirror {
     #[inline(never)]
     fn perform_rare(self: &Arc<Self>, deed: Deed) {
         match deed {
-            Deed::Issue { .. } | Deed::Complete(..) => unreachable!("`perform` does these"),
+            // A flush that is the only thing to be done.
+            Deed::Issue { leg, bio, start, info } => self.issue(leg, bio, start, info),
+            Deed::Complete(bio, result) => bio.biodone(result),
             Deed::Write { place, unit, info } => self.write(place, &unit, info),
             Deed::Search { leg, durable } => self.search(leg, durable),
             Deed::Drop(bio, _bytes) => bio.into_iter().for_each(|bio| bio.biodone(Ok(()))),
