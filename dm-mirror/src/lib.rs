@@ -72,6 +72,7 @@
 //! | flushes, and caches that were lost | `core/steps/flush.rs`, `core/steps/loss.rs` |
 //! | suspension, and another table | `core/steps/stop.rs`, `core/steps/inherit.rs` |
 //! | what failed, tried again | `core/steps/alarm.rs`, `core/parts/retry.rs` |
+//! | how long each leg takes | `io/times.rs` |
 //! | messages of a person | `face/target.rs`, then `core/steps/message.rs` |
 //! | what a person sees and hears | `face/view.rs`, `face/status.rs`, `io/words.rs` |
 //!

@@ -330,6 +330,12 @@ impl Core {
         Some(action)
     }
 
+    /// The same, if there is one thing alone.
+    #[inline]
+    pub(crate) fn next_if_only(&mut self) -> Option<Action> {
+        if self.actions.len() == 1 { self.next() } else { None }
+    }
+
     pub(crate) fn has_next(&self) -> bool {
         !self.actions.is_empty()
     }

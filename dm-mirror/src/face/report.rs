@@ -13,6 +13,7 @@ use core::time::Duration;
 use bio::Sectors;
 
 pub use crate::core::parts::not_started::Question;
+pub use crate::io::times::{KINDS, Kind, Times};
 
 /// How a mirror does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

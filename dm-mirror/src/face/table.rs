@@ -41,6 +41,7 @@ use crate::core::{Core, Log, Setup, Wishes};
 use crate::format::{Geometry, MemberId};
 use crate::io::Mirror;
 use crate::io::leg::{self, Leg};
+use crate::io::times::Times;
 
 /// The region size where the table gives none.
 const REGION_DEFAULT: Sectors = Sectors(1024);
@@ -57,6 +58,8 @@ pub(crate) struct Config {
     pub(crate) legs: ArrayVec<Leg, LEGS_MAX>,
     /// The legs' devices, held open.
     pub(crate) devices: Vec<DeviceRef>,
+    /// Room for how long the legs take.
+    pub(crate) times: Times,
 }
 
 impl Config {
@@ -67,14 +70,14 @@ impl Config {
         let words = args.group("log arguments")?;
         let (log, regions) = match word.text {
             "core" => parse_core(count, words, context)?,
-            "internal" if !context.env.has_room(Core::bytes()) => return Err(word.refuse(NO_ROOM)),
+            "internal" if !context.env.has_room(own_bytes()) => return Err(word.refuse(NO_ROOM)),
             "internal" => words.end().map(|()| (Log::Internal, None))?,
             text => {
                 let reason = format!("there is no log type `{text}`; use `core` or `internal`");
                 return Err(word.refuse(reason));
             }
         };
-        let (legs, devices) = parse_legs(args, context, log)?;
+        let (legs, devices, times) = parse_legs(args, context, log)?;
         let features = match args.peek() {
             Some(_) => parse_features(args.group("features")?, legs.len())?,
             None => Features::default(),
@@ -91,7 +94,7 @@ impl Config {
             block: Sectors(block),
         };
         let wishes = Wishes { read_policy, write_mostly, sync_rate };
-        Ok(Config { setup, wishes, regions, legs, devices })
+        Ok(Config { setup, wishes, regions, legs, devices, times })
     }
 }
 
@@ -103,6 +106,11 @@ struct Features {
     write_mostly: LegSet,
     sync_rate: Rate,
     error_threshold: Threshold,
+}
+
+/// How much memory a mirror takes beside its regions, in bytes.
+fn own_bytes() -> usize {
+    Core::bytes() + Times::bytes(LEGS_MAX)
 }
 
 /// The arguments of `core`, and the regions. `count` is the word that counts the arguments: a
@@ -151,7 +159,7 @@ fn core_regions(
              most {REGIONS_MAX}; use regions of {least} or more"
         )));
     }
-    if !context.env.has_room(Core::bytes() + Regions::bytes(count as usize)) {
+    if !context.env.has_room(own_bytes() + Regions::bytes(count as usize)) {
         return Err(asked.refuse(NO_ROOM));
     }
     let geometry = Geometry { region, data_start: Sector(0), length };
@@ -163,12 +171,13 @@ fn parse_legs(
     args: &mut Args<'_>,
     context: &Context<'_>,
     log: Log,
-) -> Result<(ArrayVec<Leg, LEGS_MAX>, Vec<DeviceRef>), ArgError> {
+) -> Result<(ArrayVec<Leg, LEGS_MAX>, Vec<DeviceRef>, Times), ArgError> {
     let word = args.next("number of legs")?;
     let count = word.number("number of legs")?;
     if count == 0 || count > LEGS_MAX as u64 {
         return Err(word.refuse(format!("a mirror has 1 to {LEGS_MAX} legs, not {count}")));
     }
+    let times = Times::try_new(count as usize).map_err(|_| word.refuse(NO_ROOM))?;
     let (mut legs, mut devices) = (ArrayVec::new(), Vec::<DeviceRef>::new());
     for _ in 0..count {
         if log == Log::Internal && args.next_if("-").is_some() {
@@ -188,7 +197,7 @@ fn parse_legs(
     if devices.is_empty() {
         return Err(word.refuse("no member is there; name one".to_string()));
     }
-    Ok((legs, devices))
+    Ok((legs, devices, times))
 }
 
 /// A leg must take writes, and share no sector with another.

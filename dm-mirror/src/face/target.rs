@@ -13,7 +13,7 @@ use core::any::Any;
 use bio::{Bio, Extent, Limits};
 use dm::{ArgError, Args, Context, DeviceRef, MessageError, Target, TargetType};
 
-use super::report::Report;
+use super::report::{Report, Times};
 use super::requests::RequestView;
 use super::status;
 use super::table::{self, Config, NO_RATE};
@@ -49,11 +49,11 @@ impl TargetType for MirrorType {
         args: &mut Args<'_>,
         context: &Context<'_>,
     ) -> Result<Arc<dyn Target>, ArgError> {
-        let Config { setup, wishes, regions, legs, devices } = Config::parse(args, context)?;
+        let Config { setup, wishes, regions, legs, devices, times } = Config::parse(args, context)?;
         let resets: Vec<u64> = legs.iter().map(Leg::resets).collect();
         let core = Core::new(setup, wishes, regions, &resets);
         let (env, events) = (context.env.clone(), context.events.clone());
-        let mirror = Mirror::new(legs, setup.length, core, env, events);
+        let mirror = Mirror::new(legs, setup.length, core, times, env, events);
         Ok(Arc::new(MirrorTarget { mirror, devices }))
     }
 }
@@ -155,6 +155,12 @@ impl MirrorTarget {
     /// The mirror at a glance.
     pub fn report(&self) -> Report {
         status::report(&self.mirror)
+    }
+
+    /// How long each leg took for what it was asked, since the mirror was made. A mirror that
+    /// goes on by another table goes on with the times of its legs.
+    pub fn times(&self) -> Times {
+        self.mirror.times()
     }
 
     /// What the words of a message mean.

@@ -1,11 +1,12 @@
 //! Which legs of one mirror are legs of another, when a table is exchanged.
 
 use alloc::sync::Arc;
-use core::array;
+use core::{array, mem};
 
 use bio::Sector;
 
 use super::Mirror;
+use crate::core::parts::leg::LEGS_MAX;
 
 /// Where a leg lies.
 type Place = (Arc<str>, Sector);
@@ -25,6 +26,18 @@ impl Mirror {
         if renumbered.iter().any(Option::is_some) {
             let estate = before.inner.lock().core.leave();
             self.meet(|inner, _, _| inner.core.take_over(&estate, renumbered));
+            self.take_over_times(before, renumbered);
         }
+    }
+
+    /// How long legs took goes over with their counts. No leg is asked for anything
+    /// meanwhile, by either mirror.
+    fn take_over_times(&self, before: &Mirror, renumbered: [Option<usize>; LEGS_MAX]) {
+        let mut times = mem::take(&mut self.inner.lock().times);
+        let pairs = renumbered.into_iter().enumerate();
+        for (old, leg) in pairs.filter_map(|(old, leg)| Some((old, leg?))) {
+            times.take_over(leg, &mut before.inner.lock().times, old);
+        }
+        self.inner.lock().times = times;
     }
 }

@@ -27,7 +27,7 @@ impl Leg {
     }
 
     /// Passes a request on to `start` on this leg; `done` hears of its end.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn issue(&self, bio: Bio, start: Sector, done: Arc<dyn BioDone>, info: u64) {
         self.strategy(bio.push_bio(self.on_device(start), done, info));
     }

@@ -13,17 +13,18 @@
 //!   does not deepen the stack.
 //! - No lock is held across a call to a leg, a completion, or news to a person.
 
+mod blocks;
 mod compare;
 mod exchange;
 pub(crate) mod leg;
 mod search;
 mod slots;
 mod tag;
+pub(crate) mod times;
 mod words;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::array;
 use core::mem::ManuallyDrop;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -31,8 +32,7 @@ use core::time::Duration;
 
 use arrayvec::ArrayVec;
 use bio::sync::{Guard, Lock, Rank};
-use bio::{Bio, BioDone, BlockDevice, Buf, BufCmd, ErrorKind, Extent, IoResult, Limits};
-use bio::{Piece, SECTOR_SIZE, Sector, Sectors, split};
+use bio::{Bio, BioDone, Buf, BufCmd, ErrorKind, Extent, IoResult, Limits, Sector, Sectors};
 use bytes::BytesMut;
 use dm::{Env, Events, Work};
 
@@ -44,6 +44,7 @@ use crate::core::{Core, Dice};
 use leg::Leg;
 use slots::{OwnBytes, Sink, Slots};
 use tag::Tag;
+use times::{Kind, Times};
 
 /// A mirror: where its legs lie, and the core behind its lock.
 pub(crate) struct Mirror {
@@ -61,6 +62,7 @@ pub(crate) struct Mirror {
 struct Inner {
     core: Core,
     slots: Slots,
+    times: Times,
     /// Whoever suspended the mirror, and waits.
     quiet: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -75,9 +77,9 @@ enum Deed {
         info: u64,
     },
     Write {
-        leg: usize,
         place: Extent,
         unit: Unit,
+        info: u64,
     },
     Search {
         leg: usize,
@@ -111,36 +113,50 @@ impl Inner {
         while !deeds.is_full()
             && let Some(action) = self.core.next()
         {
-            match action {
-                Action::Issue { req, leg, step } => deeds.push(self.issue(req, leg, step)),
-                Action::Complete { req, result } => deeds.push(self.complete(req, result)),
-                other => deeds.push(self.deed(other)),
-            }
+            deeds.push(self.deed(action));
         }
         deeds.reverse();
     }
 
-    /// Of the actions that not every request leads to.
-    #[inline(never)]
+    #[inline(always)]
     fn deed(&mut self, action: Action) -> Deed {
         match action {
-            Action::Issue { .. } | Action::Complete { .. } => unreachable!("`take` makes these"),
+            Action::Issue { req, leg, step } => {
+                let (bio, start, info) = self.issue(req, leg, step);
+                Deed::Issue { leg, bio, start, info }
+            }
+            Action::Complete { req, result } => Deed::Complete(self.users(req), result),
+            other => self.rare_deed(other),
+        }
+    }
+
+    /// Of the actions that not every request leads to.
+    #[inline(never)]
+    fn rare_deed(&mut self, action: Action) -> Deed {
+        match action {
+            Action::Issue { .. } | Action::Complete { .. } => unreachable!("`deed` makes these"),
             Action::Flush { leg } => {
-                let info = Tag { leg, of: Of::Flush, look: false }.to_info();
+                let since = self.times.now();
+                let info = Tag { leg, of: Of::Flush, look: false, since }.to_info();
                 let bio = self.slots.flush(leg);
                 Deed::Issue { leg, bio, start: Sector(0), info }
             }
-            Action::Write { leg, place, unit } => Deed::Write { leg, place, unit },
+            Action::Write { leg, place, unit } => {
+                let of = match unit {
+                    Unit::Page(_) => Of::Page,
+                    Unit::Superblock(_) => Of::Superblock,
+                    Unit::Wiped => Of::Wipe,
+                };
+                let tag = Tag { leg, of, look: false, since: self.times.now() };
+                Deed::Write { place, unit, info: tag.to_info() }
+            }
             Action::Search { leg, durable } => Deed::Search { leg, durable },
             Action::Drop { req } => {
                 // It may have ended before a leg was asked for it.
                 let slot = self.slots.claim(req);
                 Deed::Drop(slot.bio.take(), slot.bytes.take())
             }
-            Action::ByBlock { req } => {
-                let bio = self.slots.of(req).bio.take();
-                Deed::ByBlock(req, bio.expect("the user's bio is in its slot"))
-            }
+            Action::ByBlock { req } => Deed::ByBlock(req, self.users(req)),
             Action::Take { req, from } => {
                 self.slots.of(req).take_data(from);
                 Deed::Nothing
@@ -159,16 +175,20 @@ impl Inner {
         }
     }
 
-    fn complete(&mut self, req: Req, result: IoResult) -> Deed {
-        let bio = self.slots.of(req).bio.take();
-        Deed::Complete(bio.expect("the user's bio is in its slot"), result)
+    /// The user's bio of a request, which leaves its slot.
+    #[inline(always)]
+    fn users(&mut self, req: Req) -> Bio {
+        self.slots.of(req).bio.take().expect("the user's bio is in its slot")
     }
 
-    fn issue(&mut self, req: Req, leg: usize, step: Step) -> Deed {
+    /// The bio for a step of a request, where on the leg it goes, and its tag.
+    #[inline(always)]
+    fn issue(&mut self, req: Req, leg: usize, step: Step) -> (Bio, Sector, u64) {
         let (cmd, extent) = self.core.request(req);
         let start = self.core.data_start() + (extent.start() - Sector(0));
-        let info = Tag { leg, of: Of::Request(req), look: step == Step::Look }.to_info();
+        let info = Tag::of_request(leg, req, step == Step::Look).to_info();
         let slot = self.slots.claim(req);
+        slot.since[leg] = self.times.now();
         let users = if step == Step::Read { slot.bio.take() } else { None };
         let bio = match step {
             Step::Read | Step::Look => {
@@ -184,7 +204,7 @@ impl Inner {
                 self.slots.leg_bio(req, leg, buf)
             }
         };
-        Deed::Issue { leg, bio, start, info }
+        (bio, start, info)
     }
 }
 
@@ -194,11 +214,12 @@ impl Mirror {
         legs: ArrayVec<Leg, LEGS_MAX>,
         length: Sectors,
         core: Core,
+        times: Times,
         env: Arc<dyn Env>,
         events: Arc<Events>,
     ) -> Arc<Mirror> {
         let sink = Arc::new(Sink);
-        let inner = Inner { core, slots: Slots::new(sink.clone()), quiet: None };
+        let inner = Inner { core, slots: Slots::new(sink.clone()), times, quiet: None };
         Arc::new(Mirror {
             legs,
             length,
@@ -218,6 +239,14 @@ impl Mirror {
     /// Looks at the core. `look` calls nobody.
     pub(crate) fn look<T>(&self, look: impl FnOnce(&Core) -> T) -> T {
         look(&self.inner.lock().core)
+    }
+
+    /// How long each leg took.
+    pub(crate) fn times(&self) -> Times {
+        // Its memory is taken without the lock.
+        let mut copy = Times::with_room(self.legs.len());
+        copy.copy_from(&self.inner.lock().times);
+        copy
     }
 
     /// What is known of the legs' devices now.
@@ -274,6 +303,7 @@ impl Mirror {
     fn meet<T>(self: &Arc<Self>, decide: impl FnOnce(&mut Inner, Duration, Dice<'_>) -> T) -> T {
         let now = self.env.now();
         let mut inner = self.inner.lock();
+        inner.times.comes(now);
         let answer = decide(&mut inner, now, &mut || self.env.random());
         if inner.core.has_next() && self.pending.fetch_add(1, Ordering::AcqRel) == 0 {
             self.act(inner);
@@ -281,11 +311,39 @@ impl Mirror {
         answer
     }
 
-    /// Does actions until there are none, without the lock.
+    /// Does actions until there are none, without the lock. Most events of a request lead to
+    /// one action alone.
     fn act<'a>(self: &'a Arc<Self>, mut inner: Guard<'a, Inner>) {
+        match inner.core.next_if_only() {
+            Some(Action::Issue { req, leg, step }) => {
+                let (bio, start, info) = inner.issue(req, leg, step);
+                drop(inner);
+                self.issue(leg, bio, start, info);
+            }
+            Some(Action::Complete { req, result }) => {
+                let bio = inner.users(req);
+                drop(inner);
+                bio.biodone(result);
+            }
+            Some(other) => {
+                let deed = inner.rare_deed(other);
+                drop(inner);
+                self.perform_rare(deed);
+            }
+            None => return self.act_all(inner, 1),
+        }
+        let left = self.pending.fetch_sub(1, Ordering::AcqRel) - 1;
+        if left > 0 {
+            // Events came meanwhile.
+            self.act_all(self.inner.lock(), left);
+        }
+    }
+
+    /// The same; so many events have led to the actions that are there.
+    #[inline(never)]
+    fn act_all<'a>(self: &'a Arc<Self>, mut inner: Guard<'a, Inner>, mut seen: usize) {
         // Empty whenever this returns: nothing in it is to be dropped.
         let mut deeds = ManuallyDrop::new(Deeds::new());
-        let mut seen = 1;
         loop {
             inner.take(&mut deeds);
             let more = inner.core.has_next();
@@ -305,16 +363,32 @@ impl Mirror {
         }
     }
 
+    /// Asks a leg for something.
+    #[inline(always)]
+    fn issue(self: &Arc<Self>, leg: usize, mut bio: Bio, start: Sector, info: u64) {
+        if bio.lost_memory() {
+            bio.refill(BytesMut::zeroed(bio.extent().count().bytes()));
+        }
+        self.legs[leg].issue(bio, start, self.clone(), info);
+    }
+
+    #[inline(always)]
     fn perform(self: &Arc<Self>, deed: Deed) {
         match deed {
-            Deed::Issue { leg, mut bio, start, info } => {
-                if bio.lost_memory() {
-                    bio.refill(BytesMut::zeroed(bio.extent().count().bytes()));
-                }
-                self.legs[leg].issue(bio, start, self.clone(), info);
-            }
+            Deed::Issue { leg, bio, start, info } => self.issue(leg, bio, start, info),
             Deed::Complete(bio, result) => bio.biodone(result),
-            Deed::Write { leg, place, unit } => self.write(leg, place, &unit),
+            other => self.perform_rare(other),
+        }
+    }
+
+    /// What not every request leads to.
+    #[inline(never)]
+    fn perform_rare(self: &Arc<Self>, deed: Deed) {
+        match deed {
+            // A flush that is the only thing to be done.
+            Deed::Issue { leg, bio, start, info } => self.issue(leg, bio, start, info),
+            Deed::Complete(bio, result) => bio.biodone(result),
+            Deed::Write { place, unit, info } => self.write(place, &unit, info),
             Deed::Search { leg, durable } => self.search(leg, durable),
             Deed::Drop(bio, _bytes) => bio.into_iter().for_each(|bio| bio.biodone(Ok(()))),
             Deed::ByBlock(req, bio) => self.read_by_block(req, bio),
@@ -332,33 +406,22 @@ impl Mirror {
     /// Writes a record. Not inlined: records take 8 KiB of its stack, which whoever asks a leg
     /// is not to have below: the leg may be a mirror, too.
     #[inline(never)]
-    fn write(self: &Arc<Self>, leg: usize, place: Extent, unit: &Unit) {
-        let (of, bytes) = match unit {
-            Unit::Page(page) => (Of::Page, page.encode()),
-            Unit::Superblock(superblock) => (Of::Superblock, superblock.encode()),
-            Unit::Wiped => (Of::Wipe, crate::format::wiped()),
+    fn write(self: &Arc<Self>, place: Extent, unit: &Unit, info: u64) {
+        let bytes = match unit {
+            Unit::Page(page) => page.encode(),
+            Unit::Superblock(superblock) => superblock.encode(),
+            Unit::Wiped => crate::format::wiped(),
         };
-        let tag = Tag { leg, of, look: false };
+        let leg = &self.legs[Tag::from_info(info).leg];
         let bio = self.sink.bio(Buf::write(place, bytes.to_vec().into()));
-        self.legs[leg].issue(bio, place.start(), self.clone(), tag.to_info());
-    }
-
-    /// Reads each block for itself, with the whole range held.
-    fn read_by_block(self: &Arc<Self>, req: Req, bio: Bio) {
-        let block = Sectors(u64::from(self.limits().block_size) / SECTOR_SIZE as u64);
-        let (extent, blocks) = (bio.extent(), Arc::new(Blocks(self.clone())));
-        let starts = (0..extent.count().0).step_by(block.0 as usize).map(Sectors);
-        let piece = |at| Piece { count: block, device: &*blocks, start: extent.start() + at };
-        let pieces: Vec<Piece<'_>> = starts.map(piece).collect();
-        let tag = Tag { leg: 0, of: Of::Request(req), look: false };
-        split(bio.push_bio(extent.start(), blocks.clone(), tag.to_info()), &pieces);
+        leg.issue(bio, place.start(), self.clone(), info);
     }
 }
 
 impl BioDone for Mirror {
     /// A leg is done with a request: the bio goes into its slot, the core hears of it.
     fn bio_done(self: Arc<Self>, mut bio: Bio, info: u64, result: IoResult) {
-        let Tag { leg, of, look } = Tag::from_info(info);
+        let Tag { leg, of, look, since } = Tag::from_info(info);
         let (resets, memory) = (self.legs[leg].resets(), !bio.lost_memory());
         let report = Report { result, resets, memory };
         let event = Event::Reported { leg, of, report };
@@ -368,28 +431,37 @@ impl BioDone for Mirror {
                 self.event(|inner| {
                     let slot = inner.slots.of(req);
                     (slot.own_bytes().memory[leg], slot.legs[leg]) = (memory, Some(bio));
+                    inner.times.ended(leg, Kind::Read, slot.since[leg]);
                     event
                 });
             }
             Of::Request(req) if bio.cmd() == BufCmd::Read => self.event(|inner| {
-                inner.slots.of(req).bio = Some(bio);
+                let slot = inner.slots.of(req);
+                slot.bio = Some(bio);
+                inner.times.ended(leg, Kind::Read, slot.since[leg]);
                 event
             }),
             Of::Request(req) => {
                 // Without the lock.
                 bio.drop_data();
                 self.event(|inner| {
-                    inner.slots.of(req).legs[leg] = Some(bio);
+                    let slot = inner.slots.of(req);
+                    slot.legs[leg] = Some(bio);
+                    inner.times.ended(leg, Kind::Write, slot.since[leg]);
                     event
                 });
             }
             Of::Flush => self.event(|inner| {
                 inner.slots.flushes[leg] = Some(bio);
+                inner.times.ended(leg, Kind::Flush, since);
                 event
             }),
             Of::Page | Of::Superblock | Of::Wipe | Of::Search => {
                 bio.biodone(Ok(()));
-                self.event(|_| event);
+                self.event(|inner| {
+                    inner.times.ended(leg, Kind::Record, since);
+                    event
+                });
             }
         }
     }
@@ -399,39 +471,6 @@ impl Drop for Mirror {
     /// Bios that wait for the next request are not needed any more.
     fn drop(&mut self) {
         self.inner.get_mut().slots.take_all().into_iter().for_each(|bio| bio.biodone(Ok(())));
-    }
-}
-
-/// The mirror as a device of single blocks, and who hears of the end of a read of
-/// them all.
-struct Blocks(Arc<Mirror>);
-
-impl BlockDevice for Blocks {
-    fn capacity(&self) -> Sectors {
-        self.0.length
-    }
-
-    fn limits(&self) -> Limits {
-        self.0.limits()
-    }
-
-    fn strategy(&self, bio: Bio) {
-        let extent = bio.extent();
-        self.0.event(|inner| {
-            let req = inner.core.next_request();
-            inner.slots.claim(req).bio = Some(bio);
-            Event::Block { req, extent }
-        });
-    }
-}
-
-impl BioDone for Blocks {
-    fn bio_done(self: Arc<Self>, bio: Bio, info: u64, result: IoResult) {
-        let Of::Request(req) = Tag::from_info(info).of else { unreachable!("it is a request") };
-        self.0.event(|inner| {
-            inner.slots.of(req).bio = Some(bio);
-            Event::Joined { req, result }
-        });
     }
 }
 

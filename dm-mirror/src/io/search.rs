@@ -22,6 +22,7 @@ use bio::{Bio, Buf, BufDone, Extent, IoResult, Sectors};
 use bytes::BytesMut;
 
 use super::Mirror;
+use super::times::Kind;
 use crate::core::event::{Event, Of, Report};
 use crate::core::parts::found::{Found, Unreadable};
 use crate::core::parts::news::News;
@@ -70,10 +71,14 @@ impl LegSearch {
     /// Reads what comes next, or ends.
     fn next(self: Arc<Self>) {
         let Some(place) = self.place() else { return self.end() };
-        self.mirror.event(|_| Event::Searches { leg: self.leg });
+        let mut since = 0;
+        self.mirror.event(|inner| {
+            since = inner.times.now();
+            Event::Searches { leg: self.leg }
+        });
         let leg = &self.mirror.legs[self.leg];
         let memory = BytesMut::zeroed(place.count().bytes());
-        leg.strategy(Bio::new(Buf::read(leg.place(place), memory), self.clone(), 0));
+        leg.strategy(Bio::new(Buf::read(leg.place(place), memory), self.clone(), since));
     }
 
     /// What is to be read next.
@@ -162,10 +167,13 @@ impl LegSearch {
 }
 
 impl BufDone for LegSearch {
-    fn buf_done(self: Arc<Self>, buf: Buf, _info: u64, result: IoResult) {
+    fn buf_done(self: Arc<Self>, buf: Buf, since: u64, result: IoResult) {
         let (leg, resets) = (self.leg, self.mirror.legs[self.leg].resets());
         let report = Report { result, resets, memory: true };
-        self.mirror.event(|_| Event::Reported { leg, of: Of::Search, report });
+        self.mirror.event(|inner| {
+            inner.times.ended(leg, Kind::Record, since);
+            Event::Reported { leg, of: Of::Search, report }
+        });
         let count = buf.extent().count();
         self.take(buf.into_read(), count, result);
         self.next();

@@ -20,6 +20,8 @@ pub(super) struct Slot {
     pub(super) bio: Option<Bio>,
     /// A bio for each leg, while no leg has it.
     pub(super) legs: [Option<Bio>; LEGS_MAX],
+    /// When each leg was asked last.
+    pub(super) since: [u64; LEGS_MAX],
     /// The bytes of a request of the mirror's own.
     pub(super) bytes: Option<Box<OwnBytes>>,
 }

@@ -10,6 +10,7 @@ pub mod media;
 pub mod operator;
 pub mod recorded;
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,7 +24,7 @@ use bytes::BytesMut;
 use dm::{
     ArgError, Args, Context, DeviceRef, Devices, Env, Event, Events, Target, TargetType, Work,
 };
-use dm_mirror::MirrorType;
+use dm_mirror::{MirrorTarget, MirrorType};
 use sim::{Landed, Outcome, SimDisk};
 
 /// The size of each leg and of the mirror.
@@ -367,6 +368,17 @@ impl Rig {
     /// Runs one piece of delayed work, if any waits.
     pub fn work(&self) -> bool {
         self.later.one()
+    }
+
+    /// So much time passes, and nothing else happens.
+    pub fn let_pass(&self, time: Duration) {
+        *self.later.now.lock().unwrap() += time;
+    }
+
+    /// The mirror, for what only it can tell.
+    pub fn mirror(&self) -> &MirrorTarget {
+        let target: &dyn Any = &*self.target;
+        target.downcast_ref().expect("it is a mirror")
     }
 
     /// The letters of the status: A in sync, S being rebuilt, D failed.

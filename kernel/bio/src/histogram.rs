@@ -1,24 +1,27 @@
-//! How long requests took: a histogram of constant size.
+//! How long requests took: histograms of constant size.
 //!
 //! Place: whoever times requests keeps one. It knows no clock, and allocates nothing.
+//! [`Histogram`] is for a measurement, [`SmallHistogram`] for what is always counted.
 //!
 //! The buckets are log-linear, as those of HdrHistogram: each power of two has
-//! [`STEPS`] of equal width. So a time is known to one part in [`STEPS`], however long it is,
-//! and a time is recorded in a few instructions.
+//! [`STEPS`](LogLinear::STEPS) of equal width. So a time is known to one part in that many,
+//! however long it is, and a time is recorded in a few instructions.
 
 use core::time::Duration;
-
-/// Buckets for each power of two: a quantile is at most 1/32 above the truth.
-pub const STEPS: u64 = 1 << STEP_BITS;
-const STEP_BITS: u32 = 5;
 
 /// Times from 2^42 ns (73 min) on share the last bucket. The longest one is known all the
 /// same.
 const BITS: u32 = 42;
-const BUCKETS: usize = ((BITS - STEP_BITS + 1) as usize) << STEP_BITS;
 
-/// The distribution of times. It takes about 10 KiB: an owner that lives on a stack keeps it
-/// elsewhere.
+/// How many powers of two [`LogLinear::powers`] tells apart.
+pub const POWERS: usize = BITS as usize;
+
+/// How many buckets there are if each power of two has 2^`step_bits` of them.
+pub const fn buckets(step_bits: u32) -> usize {
+    ((BITS - step_bits + 1) as usize) << step_bits
+}
+
+/// Steps of 1/32. It takes about 10 KiB: an owner that lives on a stack keeps it elsewhere.
 ///
 /// ```
 /// use bio::Histogram;
@@ -29,42 +32,76 @@ const BUCKETS: usize = ((BITS - STEP_BITS + 1) as usize) << STEP_BITS;
 /// let p99 = times.quantile(990);
 /// assert!(p99 >= Duration::from_micros(990) && p99 <= Duration::from_micros(990 + 990 / 32));
 /// ```
+pub type Histogram = LogLinear<5, { buckets(5) }>;
+
+/// Steps of 1/8, in 2.5 KiB.
+pub type SmallHistogram = LogLinear<3, { buckets(3) }>;
+
+/// The distribution of times, in buckets that share each power of two among 2^`STEP_BITS`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Histogram {
+pub struct LogLinear<const STEP_BITS: u32, const BUCKETS: usize> {
     buckets: [u64; BUCKETS],
-    count: u64,
     nanos: u128,
     max: u64,
 }
 
-impl Histogram {
+impl<const STEP_BITS: u32, const BUCKETS: usize> LogLinear<STEP_BITS, BUCKETS> {
+    /// Buckets for each power of two: a quantile is at most one part in so many above the
+    /// truth.
+    pub const STEPS: u64 = 1 << STEP_BITS;
+
     /// One without times.
-    pub const fn new() -> Histogram {
-        Histogram { buckets: [0; BUCKETS], count: 0, nanos: 0, max: 0 }
+    pub const fn new() -> Self {
+        const { assert!(BUCKETS == buckets(STEP_BITS), "`buckets` says how many there are") };
+        LogLinear { buckets: [0; BUCKETS], nanos: 0, max: 0 }
     }
 
     /// Takes in a time. What is longer than 584 years counts as that.
     pub fn record(&mut self, time: Duration) {
-        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.buckets[bucket_of(nanos)] += 1;
-        self.count += 1;
+        self.record_nanos(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// Takes in a time in nanoseconds.
+    #[inline]
+    pub fn record_nanos(&mut self, nanos: u64) {
+        // 2^64 times take centuries.
+        let count = &mut self.buckets[Self::bucket_of(nanos)];
+        *count = count.wrapping_add(1);
         self.nanos += u128::from(nanos);
         self.max = self.max.max(nanos);
     }
 
     /// Takes in all times of another one.
-    pub fn merge(&mut self, other: &Histogram) {
+    pub fn merge(&mut self, other: &Self) {
         for (mine, its) in self.buckets.iter_mut().zip(&other.buckets) {
             *mine += its;
         }
-        self.count += other.count;
         self.nanos += other.nanos;
         self.max = self.max.max(other.max);
     }
 
     /// How many times there are.
     pub fn count(&self) -> u64 {
-        self.count
+        self.buckets.iter().sum()
+    }
+
+    /// How many times there are of each power of two: at `n` those of 2^n ns and more, but
+    /// less than 2^(n+1). No time at all is with the first, and what is too long with the last.
+    ///
+    /// ```
+    /// use bio::SmallHistogram;
+    /// use core::time::Duration;
+    /// let mut times = SmallHistogram::new();
+    /// [1, 1023, 1024, 2047].into_iter().for_each(|it| times.record_nanos(it));
+    /// let powers = times.powers();
+    /// assert_eq!((powers[0], powers[9], powers[10]), (1, 1, 2));
+    /// ```
+    pub fn powers(&self) -> [u64; POWERS] {
+        let mut powers = [0; POWERS];
+        for (bucket, count) in self.buckets.iter().enumerate() {
+            powers[Self::longest_in(bucket).max(1).ilog2() as usize] += count;
+        }
+        powers
     }
 
     /// The longest time, exactly; zero if there is none.
@@ -74,51 +111,56 @@ impl Histogram {
 
     /// The mean, exactly, rounded down to a nanosecond; zero if there is no time.
     pub fn mean(&self) -> Duration {
-        let nanos = self.nanos.checked_div(self.count.into()).unwrap_or(0);
+        let nanos = self.nanos.checked_div(self.count().into()).unwrap_or(0);
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
     /// A time that `permille` thousandths of all times do not exceed: 500 is the median, 990
-    /// the 99th percentile. It is never below the truth, at most one part in [`STEPS`] above
+    /// the 99th percentile. It is never below the truth, at most one part in
+    /// [`STEPS`](Self::STEPS) above
     /// it, and at most [`max`](Histogram::max). Zero if there is no time.
     ///
     /// # Panics
     /// If `permille` is more than 1000.
     pub fn quantile(&self, permille: u64) -> Duration {
         assert!(permille <= 1000, "{permille} of 1000");
-        let wanted = (u128::from(self.count) * u128::from(permille)).div_ceil(1000).max(1);
+        let wanted = (u128::from(self.count()) * u128::from(permille)).div_ceil(1000).max(1);
         let mut seen = 0;
         let reaches = |count: &u64| {
             seen += u128::from(*count);
             seen >= wanted
         };
         let bucket = self.buckets.iter().position(reaches);
-        let longest = bucket.filter(|&at| at + 1 < BUCKETS).map_or(self.max, longest_in);
+        let longest = bucket.filter(|&at| at + 1 < BUCKETS).map_or(self.max, Self::longest_in);
         Duration::from_nanos(longest.min(self.max))
     }
-}
 
-impl Default for Histogram {
-    fn default() -> Histogram {
-        Histogram::new()
+    /// The bucket of a time in nanoseconds. The first [`STEPS`](Self::STEPS) hold one time
+    /// each.
+    #[inline]
+    fn bucket_of(nanos: u64) -> usize {
+        // The highest bit of what is below `STEPS` counts as that of `STEPS`.
+        let shift = (nanos | Self::STEPS).ilog2() - STEP_BITS;
+        let step = nanos >> shift;
+        // `STEPS` times the shift, and less than 2 * `STEPS` more: no sum overflows.
+        let bucket = (u64::from(shift) << STEP_BITS).wrapping_add(step);
+        (bucket as usize).min(BUCKETS - 1)
+    }
+
+    /// The longest time of a bucket but the last, in nanoseconds.
+    fn longest_in(bucket: usize) -> u64 {
+        let bucket = bucket as u64;
+        // Behind the first row a row's steps are numbered from `STEPS` on.
+        let shift = (bucket / Self::STEPS).saturating_sub(1);
+        let step = bucket - shift * Self::STEPS;
+        ((step + 1) << shift) - 1
     }
 }
 
-/// The bucket of a time in nanoseconds. The first [`STEPS`] hold one time each.
-fn bucket_of(nanos: u64) -> usize {
-    let shift = nanos.max(STEPS).ilog2() - STEP_BITS;
-    let step = nanos >> shift;
-    let bucket = u64::from(shift) * STEPS + step;
-    (bucket as usize).min(BUCKETS - 1)
-}
-
-/// The longest time of a bucket but the last, in nanoseconds.
-fn longest_in(bucket: usize) -> u64 {
-    let bucket = bucket as u64;
-    // Behind the first row a row's steps are numbered from `STEPS` on.
-    let shift = (bucket / STEPS).saturating_sub(1);
-    let step = bucket - shift * STEPS;
-    ((step + 1) << shift) - 1
+impl<const STEP_BITS: u32, const BUCKETS: usize> Default for LogLinear<STEP_BITS, BUCKETS> {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 #[cfg(test)]
@@ -126,20 +168,47 @@ mod tests {
     use super::*;
     use alloc::vec::Vec;
 
+    const STEPS: u64 = Histogram::STEPS;
+
     fn of(nanos: impl IntoIterator<Item = u64>) -> Histogram {
         let mut times = Histogram::new();
         nanos.into_iter().for_each(|it| times.record(Duration::from_nanos(it)));
         times
     }
 
-    #[test]
-    fn buckets_follow_each_other_without_gaps() {
+    fn follow_each_other<const STEP_BITS: u32, const BUCKETS: usize>(
+        _: LogLinear<STEP_BITS, BUCKETS>,
+    ) {
+        let longest_in = LogLinear::<STEP_BITS, BUCKETS>::longest_in;
+        let bucket_of = LogLinear::<STEP_BITS, BUCKETS>::bucket_of;
         for bucket in 0..BUCKETS - 1 {
             let longest = longest_in(bucket);
             assert_eq!(bucket_of(longest), bucket, "{longest}");
             assert_eq!(bucket_of(longest + 1), bucket + 1, "{longest} and one more");
         }
         assert_eq!(longest_in(BUCKETS - 2) + (1 << (BITS - 1 - STEP_BITS)), (1 << BITS) - 1);
+    }
+
+    #[test]
+    fn buckets_follow_each_other_without_gaps() {
+        follow_each_other(Histogram::new());
+        follow_each_other(SmallHistogram::new());
+    }
+
+    #[test]
+    fn each_time_is_with_its_power_of_two() {
+        for power in 0..POWERS {
+            let first = 1 << power;
+            let mut times = SmallHistogram::new();
+            [first, first * 2 - 1].into_iter().for_each(|it| times.record_nanos(it));
+            let mut expected = [0; POWERS];
+            expected[power] = 2;
+            assert_eq!(times.powers(), expected, "2^{power}");
+        }
+        let mut times = SmallHistogram::new();
+        [0, u64::MAX].into_iter().for_each(|it| times.record_nanos(it));
+        let powers = times.powers();
+        assert_eq!((powers[0], powers[POWERS - 1], powers.iter().sum()), (1, 1, 2));
     }
 
     #[test]

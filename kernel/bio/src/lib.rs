@@ -77,7 +77,7 @@ mod units;
 pub use buf::{Buf, BufCmd, Memory};
 pub use device::{BlockDevice, Limits, WriteCache};
 pub use error::{ErrorKind, IoError, IoResult};
-pub use histogram::Histogram;
+pub use histogram::{Histogram, POWERS, SmallHistogram};
 pub use request::{Bio, BioDone, BufDone, NBUF_BIO};
 pub use split::{Piece, split};
 pub use units::{Extent, SECTOR_SIZE, Sector, Sectors};

@@ -291,6 +291,8 @@ pub enum Mirror {
     Status {
         /// Which; all when absent.
         name: Option<String>,
+        /// How long legs take, in place of the rest.
+        latency: bool,
         /// For programs.
         json: bool,
     },

@@ -46,6 +46,7 @@ pub mod load;
 mod nearest;
 pub mod parse;
 pub mod pattern;
+pub mod plot;
 pub mod size;
 mod spec;
 pub mod token;

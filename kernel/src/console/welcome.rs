@@ -21,7 +21,7 @@ use dm::{DeviceRef, Dm, Listed};
 use shell::Mode;
 use shell::format::Amount;
 
-use super::commands::{self, Assembled};
+use super::commands::{self, Assembled, Shows};
 use super::session::Session;
 use super::stream::Reader;
 use super::{Failure, Outcome, members, plural};
@@ -90,7 +90,7 @@ fn begin_with(session: &mut Session<'_>, begin: Begin) -> Outcome {
     let Assembled { mirrors, labelled, failures, .. } = commands::assemble(session, None)?;
     failures.iter().for_each(|failure| kprintln!("{failure}"));
     match (begin, mirrors.first()) {
-        (Begin::Mirror(_), Some(_)) => commands::show_status(session, None, false),
+        (Begin::Mirror(_), Some(_)) => commands::show_status(session, None, Shows::State),
         (Begin::Mirror(legs), None) if !labelled => make_mirror(session, legs),
         _ => Ok(()),
     }
@@ -115,7 +115,7 @@ pub fn make_mirror(session: &mut Session<'_>, legs: Legs) -> Outcome {
     let table = table(a.capacity(), sync, &a.name(), &b.name());
     drop([a, b]);
     commands::create(session, MIRROR, &table)?;
-    commands::show_status(session, None, false)
+    commands::show_status(session, None, Shows::State)
 }
 
 /// Commands to try on a mirror that holds nothing: they overwrite it.

@@ -75,6 +75,13 @@ impl Request {
         }
     }
 
+    /// It stands elsewhere from now on. Nothing that [`What`] holds needs to be dropped: to
+    /// forget it spares a look at what it was.
+    #[inline(always)]
+    pub(crate) fn becomes(&mut self, what: What) {
+        core::mem::forget(core::mem::replace(&mut self.what, what));
+    }
+
     /// Its group. Panics if it has none.
     pub(crate) fn group(&mut self) -> &mut WriteGroup {
         match &mut self.what {
@@ -216,7 +223,11 @@ impl Requests {
         let Req { index, age } = req;
         let request = Request { age, cmd, extent, origin, ticket: None, what: What::Waiting };
         match self.free.pop() {
-            Some(_) => self.table[index as usize] = request,
+            // As `becomes`, for all of it.
+            Some(_) => {
+                let place = &mut self.table[index as usize];
+                core::mem::forget(core::mem::replace(place, request));
+            }
             None => self.table.push(request),
         }
         req

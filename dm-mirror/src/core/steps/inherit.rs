@@ -10,7 +10,7 @@
 //! |---|---|
 //! | read policy, write-mostly, rate, error threshold | in the table: a new one says them anew |
 //! | who is in sync, who was failed by hand, what was missed | on the members |
-//! | a loss that no FLUSH told of; a replacement on its way; a leg that is to be taken back; errors of a medium; counts; why a leg stays out | goes over, from leg to leg |
+//! | a loss that no FLUSH told of; a replacement on its way; a leg that is to be taken back; errors of a medium; counts, and how long a leg took; why a leg stays out | goes over, from leg to leg |
 //! | legs of a mirror without records that are out | goes over: their content is old |
 //! | a check on its way | ends with the suspension, with a word |
 //!

@@ -68,7 +68,7 @@ impl Core {
 
     #[inline]
     fn issue_read(&mut self, req: Req, it: ReadTry) {
-        self.requests[req].what = What::Read(it);
+        self.requests[req].becomes(What::Read(it));
         self.act(Action::Issue { req, leg: it.leg, step: Step::Read });
     }
 
@@ -89,11 +89,11 @@ impl Core {
         }
         let whole = origin == Origin::User;
         if whole && result.is_err() && self.may_go_by_block(extent, it.bad, memory) {
-            self.requests[req].what = What::Blocks;
+            self.requests[req].becomes(What::Blocks);
             self.act(Action::ByBlock { req });
             return Follow::Perhaps;
         }
-        self.read_over(req, it, result);
+        self.read_over(req, (extent, origin), it, result);
         if origin == Origin::Copy || !it.tried.is_empty() { Follow::Perhaps } else { calm }
     }
 
@@ -113,13 +113,13 @@ impl Core {
     }
 
     /// A read ends. Only then are blocks rewritten that a leg could not read.
-    fn read_over(&mut self, req: Req, it: ReadTry, result: IoResult) {
-        let Request { extent, origin, .. } = self.requests[req];
+    #[inline(always)]
+    fn read_over(&mut self, req: Req, of: (Extent, Origin), it: ReadTry, result: IoResult) {
+        let (extent, origin) = of;
         match origin {
             Origin::Copy => self.chunk_read(req, result),
             Origin::User | Origin::Block | Origin::Scrub(_) => {
-                self.release_of(req);
-                self.complete(req, result);
+                self.release_and_complete(req, result);
             }
         }
         if result.is_ok() && !it.bad.is_empty() {

@@ -64,13 +64,25 @@ impl Core {
     /// A user's request ends.
     #[inline]
     pub(super) fn complete(&mut self, req: Req, result: IoResult) {
-        self.requests[req].what = What::Over;
+        self.requests[req].becomes(What::Over);
+        self.act(Action::Complete { req, result });
+    }
+
+    /// A user's request ends, and gives its range back, if it has one.
+    #[inline(always)]
+    pub(super) fn release_and_complete(&mut self, req: Req, result: IoResult) {
+        let request = &mut self.requests[req];
+        let ticket = request.ticket.take();
+        request.becomes(What::Over);
+        if let Some(ticket) = ticket {
+            self.ranges.release(ticket);
+        }
         self.act(Action::Complete { req, result });
     }
 
     /// A request of the mirror's own ends.
     pub(super) fn drop_request(&mut self, req: Req) {
-        self.requests[req].what = What::Over;
+        self.requests[req].becomes(What::Over);
         self.act(Action::Drop { req });
     }
 }

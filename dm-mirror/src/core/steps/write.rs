@@ -54,7 +54,7 @@ impl Core {
             Origin::Copy => self.wanting(extent),
             Origin::Scrub(chunk) => chunk.targets.and(self.in_sync()),
         };
-        self.requests[req].what = What::Write(WriteGroup::new(legs, began));
+        self.requests[req].becomes(What::Write(WriteGroup::new(legs, began)));
         let (Some(regions), true) = (&mut self.regions, cmd.modifies()) else {
             return (legs, Follow::Nothing);
         };

@@ -110,6 +110,14 @@ fn dmsetup_lines() {
             region: Some(Size::parse("1M").unwrap()),
         })
     );
+    for (line, latency, json) in [
+        ("mirror status m0", false, false),
+        ("mirror status --latency m0", true, false),
+        ("mirror status m0 --json --latency", true, true),
+    ] {
+        let expected = Mirror::Status { name: Some(name()), latency, json };
+        assert_eq!(command(line), Command::Mirror(expected), "{line}");
+    }
     assert_eq!(command("mirror assemble"), Command::Mirror(Mirror::Assemble { disks: vec![] }));
     assert_eq!(command("mirror keep m0 1"), Command::Mirror(Mirror::Keep { name: name(), leg: 1 }));
 }

@@ -77,12 +77,13 @@ pub(super) const STOP: CommandSpec = spec(
 
 pub(super) const STATUS: CommandSpec = spec(
     "mirror status",
-    "[NAME] [--json]",
-    "Show the state of mirrors: health, legs, progress, cost",
-    "mirror status m0",
+    "[NAME] [--latency] [--json]",
+    "Show the state of mirrors, or how long their legs take",
+    "mirror status m0 --latency",
     |args| {
         let name = args.optional("NAME", Args::name)?;
-        mirror(Mirror::Status { name, json: args.find("--json").is_some() })
+        let [latency, json] = ["--latency", "--json"].map(|it| args.find(it).is_some());
+        mirror(Mirror::Status { name, latency, json })
     },
 );
 

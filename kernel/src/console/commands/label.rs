@@ -12,7 +12,7 @@ use dm_mirror::label::{self, Ids, Label, LabelError, LabelOptions, Occupied, Pha
 use shell::Size;
 use shell::format::Amount;
 
-use super::{assemble, mirror};
+use super::{Shows, assemble, mirror};
 use crate::console::job::Job;
 use crate::console::session::{Session, room};
 use crate::console::stream::{Reader, io_failure};
@@ -71,7 +71,7 @@ fn write_and_start(
     let (length, count) = (geometry.length, legs.len());
     let table = format!("0 {length} mirror internal 0 {count} {}", legs.join(" "));
     mirror::start(session, name, &table)?;
-    super::show_status(session, Some(name), false)?;
+    super::show_status(session, Some(name), Shows::State)?;
     let device = session.dm.get(name)?;
     if mirror::life(&device) == mirror::Life::Running {
         return Ok(());

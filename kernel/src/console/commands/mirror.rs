@@ -14,6 +14,7 @@ use dm_mirror::assemble::{BY_KEEP, BY_START_DEGRADED};
 use dm_mirror::report::{Question, Report};
 use shell::Mirror;
 
+use super::status::Shows;
 use super::{assemble, check, dmsetup, exchange, label, lifecycle, status};
 use crate::console::session::Session;
 use crate::console::{Failure, Outcome, devices, stack};
@@ -26,7 +27,14 @@ pub fn run(session: &mut Session<'_>, command: Mirror) -> Outcome {
             label::label(session, &name, &disks, force, region)
         }
         Mirror::Assemble { disks } => assemble::run(session, &disks),
-        Mirror::Status { name, json } => status::show(session, name.as_deref(), json),
+        Mirror::Status { name, latency, json } => {
+            let what = match (json, latency) {
+                (true, _) => Shows::Json,
+                (false, true) => Shows::Latency,
+                (false, false) => Shows::State,
+            };
+            status::show(session, name.as_deref(), what)
+        }
         Mirror::Start { name } => lifecycle::start(session, &name),
         Mirror::Stop { name } => lifecycle::stop(session, &name),
         Mirror::Remove { name, leg, force } => lifecycle::remove(session, &name, leg, force),

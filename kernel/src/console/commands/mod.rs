@@ -15,6 +15,7 @@ mod events;
 mod exchange;
 mod fuzz;
 mod label;
+mod latency;
 mod lifecycle;
 mod machine;
 mod mirror;
@@ -38,7 +39,7 @@ pub use door::Need;
 pub use label::label_blank;
 pub use mirror::{Life, life, mirrors};
 pub use sectors::flush_quietly;
-pub use status::show as show_status;
+pub use status::{Shows, show as show_status};
 
 /// Does what `command` says.
 pub fn run(session: &mut Session<'_>, command: Command) -> Outcome {

@@ -1,6 +1,7 @@
-//! `mirror status`: health, legs, progress and cost at one glance, or as JSON.
+//! `mirror status`: health, legs, progress and cost at one glance, how long legs take, or all
+//! of that as JSON.
 //!
-//! Place: the mirror's `Report` has the figures; here they become tables.
+//! Place: the mirror's `Report` and `Times` have the figures; here they become tables.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -10,18 +11,29 @@ use alloc::vec::Vec;
 use bio::{SECTOR_SIZE, Sector, Sectors};
 use dm::MappedDevice;
 use dm_mirror::MirrorTarget;
-use dm_mirror::report::{Copying, Health, LegReport, Map, Report, Standing};
+use dm_mirror::report::{Copying, Health, LegReport, Map, Report, Standing, Times};
 use shell::color::{Paint, Tone};
 use shell::format::{Align, Amount, Elapsed, Table};
 use shell::json::{self, Value, json};
 
-use super::{assemble, mirror, or_dash, print_lines};
-use crate::console::session::Session;
+use super::{assemble, latency, mirror, or_dash, print_lines};
+use crate::console::session::{self, Session};
 use crate::console::{Outcome, stack};
 use crate::kprintln;
 
+/// What is shown of a mirror.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// Its state.
+    State,
+    /// How long its legs take.
+    Latency,
+    /// Both, for a program.
+    Json,
+}
+
 /// Shows the mirrors of a device, or all.
-pub fn show(session: &Session<'_>, name: Option<&str>, json: bool) -> Outcome {
+pub fn show(session: &Session<'_>, name: Option<&str>, what: Shows) -> Outcome {
     let devices = match name {
         Some(name) => [session.dm.get(name)?].into(),
         None => with_mirrors(session),
@@ -29,10 +41,16 @@ pub fn show(session: &Session<'_>, name: Option<&str>, json: bool) -> Outcome {
     if let (Some(name), true) = (name, devices.iter().all(|it| reports(it).is_empty())) {
         return Err(mirror::no_mirror(name));
     }
+    if what != Shows::State {
+        session::room(2 * latency::BYTES_MAX)?;
+    }
     let named = devices.iter().map(|device| (name_of(session, device), device));
-    if json {
+    if what == Shows::Json {
         let all = named.flat_map(|(name, device)| {
-            reports(device).into_iter().map(move |(start, report)| to_json(&name, start, &report))
+            reports(device).into_iter().filter_map(move |(start, report)| {
+                let times = device.look_at(start, MirrorTarget::times)?;
+                Some(to_json(&name, start, &report, &times))
+            })
         });
         print_lines(&json::text(&Value::Array(all.collect())));
         return Ok(());
@@ -44,13 +62,36 @@ pub fn show(session: &Session<'_>, name: Option<&str>, json: bool) -> Outcome {
         if index > 0 {
             kprintln!();
         }
-        explain(session.paint, &name, device);
+        match what {
+            Shows::Latency => explain_latency(session.paint, &name, device),
+            Shows::State | Shows::Json => explain(session.paint, &name, device),
+        }
     }
     Ok(())
 }
 
 /// Shows the mirrors of a device that has some.
 pub fn explain(paint: Paint, name: &str, device: &Arc<MappedDevice>) {
+    each_mirror(paint, name, device, |_, report| print_lines(&text(paint, report)));
+    assemble::advise(name, device);
+}
+
+/// Shows how long the legs of a device's mirrors take.
+fn explain_latency(paint: Paint, name: &str, device: &Arc<MappedDevice>) {
+    each_mirror(paint, name, device, |start, report| {
+        if let Some(times) = device.look_at(start, MirrorTarget::times) {
+            print_lines(&latency::legs(report, &times));
+        }
+    });
+}
+
+/// Says how each mirror of a device does, and more of each.
+fn each_mirror(
+    paint: Paint,
+    name: &str,
+    device: &Arc<MappedDevice>,
+    more: impl Fn(Sector, &Report),
+) {
     let reports = reports(device);
     let alone = reports.len() == 1;
     for (start, report) in &reports {
@@ -59,9 +100,8 @@ pub fn explain(paint: Paint, name: &str, device: &Arc<MappedDevice>) {
         } else {
             kprintln!("{name}, at sector {start}: {}", health(paint, report));
         }
-        print_lines(&text(paint, report));
+        more(*start, report);
     }
-    assemble::advise(name, device);
 }
 
 /// The mapped devices with a mirror.
@@ -207,8 +247,9 @@ fn amount(sectors: Sectors) -> String {
     Amount(sectors.0.saturating_mul(SECTOR_SIZE as u64)).to_string()
 }
 
-/// The same for programs; sizes in sectors of 512 bytes.
-fn to_json(name: &str, start: Sector, report: &Report) -> Value {
+/// The same for programs; sizes in sectors of 512 bytes, times in nanoseconds.
+fn to_json(name: &str, start: Sector, report: &Report, times: &Times) -> Value {
+    let legs = report.legs.iter().enumerate().map(|(index, leg)| leg_json(index, leg, times));
     let health = format!("{:?}", report.health).to_lowercase();
     json!({
         "name": name,
@@ -218,7 +259,7 @@ fn to_json(name: &str, start: Sector, report: &Report) -> Value {
         "region_sectors": report.region.map(|region| region.0),
         "read_policy": report.read_policy,
         "sync_rate_kib": report.sync_rate,
-        "legs": report.legs.iter().enumerate().map(leg_json).collect::<Vec<_>>(),
+        "legs": legs.collect::<Vec<_>>(),
         "copying": report.copying.map(|it| json!({
             "regions_done": it.done,
             "regions": it.all,
@@ -238,7 +279,7 @@ fn to_json(name: &str, start: Sector, report: &Report) -> Value {
     })
 }
 
-fn leg_json((index, leg): (usize, &LegReport)) -> Value {
+fn leg_json(index: usize, leg: &LegReport, times: &Times) -> Value {
     let standing = match leg.standing {
         Standing::InSync => "in_sync",
         Standing::Coming => "rebuilding",
@@ -266,5 +307,6 @@ fn leg_json((index, leg): (usize, &LegReport)) -> Value {
         "missed_regions": leg.missed,
         "missed_sectors": leg.missed_sectors.0,
         "by_cause": costs,
+        "latency_ns": latency::leg_json(times, index),
     })
 }

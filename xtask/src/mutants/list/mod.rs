@@ -12,6 +12,7 @@ mod dm;
 mod drivers;
 mod follow;
 mod intent;
+mod latency;
 mod lives;
 mod lwkt;
 mod media;
@@ -100,6 +101,7 @@ const GROUPS: &[Group] = &[
     mirror("Lives", lives::TABLE),
     mirror("What follows from an event", follow::TABLE),
     kept("Several pages, offsets, other tables", pages::TABLE),
+    kept("How long legs take", latency::TABLE),
     kept("Requests and extents (`bio`)", bio::TABLE),
     kept("Mapped devices (`dm`)", dm::TABLE),
     kept("Tables and names (`dm`)", tables::TABLE),

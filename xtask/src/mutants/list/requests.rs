@@ -79,10 +79,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a read keeps its range for ever",
         rule: "a write waits for earlier overlapping reads",
         file: STEPS_READ,
-        edits: &[(
-            "                self.release_of(req);\n                self.complete(req, result);",
-            "                self.complete(req, result);",
-        )],
+        edits: &[("self.release_and_complete(req, result);", "self.complete(req, result);")],
     },
     Mutant {
         name: "a leg that lost against a promotion stays",
@@ -115,10 +112,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a read is retried without memory",
         rule: "a leg that timed out keeps the memory",
         file: IO,
-        edits: &[(
-            "                if bio.lost_memory() {",
-            "                if bio.extent().is_empty() {",
-        )],
+        edits: &[("if bio.lost_memory() {", "if bio.extent().is_empty() {")],
     },
     Mutant {
         name: "a leg being rebuilt is read",

@@ -4,12 +4,12 @@ use alloc::format;
 use alloc::string::String;
 use core::time::Duration;
 
-use bio::Histogram;
-use shell::format::{Amount, Each, Elapsed, Latency, rate};
-use shell::json::{self, Value, json};
+use shell::format::{Amount, Each, Elapsed, rate};
+use shell::json::{self, json};
 use shell::load::{Load, Operation};
 
 use super::Figures;
+use crate::console::commands::latency;
 use crate::console::plural;
 
 /// For a person, in lines.
@@ -29,10 +29,10 @@ pub fn text(name: &str, load: &Load, figures: &Figures) -> String {
     if let Some(rate) = rate(bytes(load, of), measured.elapsed) {
         text += &format!(", {rate}/s");
     }
-    text += &format!("\n  a request took {}\n", times(&measured.times));
+    text += &format!("\n  a request took {}\n", latency::words(&measured.times));
     if measured.flush_times.count() > 0 {
         let flushes = &measured.flush_times;
-        text += &format!("  flushes: {}; one took {}\n", flushes.count(), times(flushes));
+        text += &format!("  flushes: {}; one took {}\n", flushes.count(), latency::words(flushes));
     }
     text += &format!(
         "  each cost the disks {} requests, {} kicks, {} interrupts; the kernel {} allocations\n",
@@ -61,12 +61,6 @@ fn what(operation: Operation, count: u64) -> String {
 
 fn order(load: &Load) -> &'static str {
     if load.random { "random" } else { "sequential" }
-}
-
-fn times(times: &Histogram) -> String {
-    let at = |permille| Latency(times.quantile(permille));
-    let (p50, p99, p999, max) = (at(500), at(990), at(999), Latency(times.max()));
-    format!("p50 {p50}, p99 {p99}, p99.9 {p999}, at most {max}")
 }
 
 fn bytes(load: &Load, requests: u64) -> u64 {
@@ -103,12 +97,12 @@ pub fn json(name: &str, load: &Load, figures: &Figures) -> String {
         "reads": measured.reads,
         "writes": measured.writes,
         "flushes": measured.flush_times.count(),
-        "elapsed_ns": nanos(measured.elapsed),
+        "elapsed_ns": latency::nanos(measured.elapsed),
         "iops": iops(requests, measured.elapsed),
         "bytes_per_second":
             rate(bytes(load, requests), measured.elapsed).map(|Amount(bytes)| bytes),
-        "latency_ns": times_json(&measured.times),
-        "flush_latency_ns": times_json(&measured.flush_times),
+        "latency_ns": latency::json(&measured.times),
+        "flush_latency_ns": latency::json(&measured.flush_times),
         "allocations": allocations,
         "disks": {
             "requests": below.requests,
@@ -121,21 +115,4 @@ pub fn json(name: &str, load: &Load, figures: &Figures) -> String {
             "by_cause": causes,
         })),
     }))
-}
-
-fn times_json(times: &Histogram) -> Value {
-    if times.count() == 0 {
-        return Value::Null;
-    }
-    json!({
-        "mean": nanos(times.mean()),
-        "p50": nanos(times.quantile(500)),
-        "p99": nanos(times.quantile(990)),
-        "p999": nanos(times.quantile(999)),
-        "max": nanos(times.max()),
-    })
-}
-
-fn nanos(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
