@@ -16,9 +16,11 @@
 mod compare;
 mod exchange;
 pub(crate) mod leg;
+pub mod requests;
 mod search;
 mod slots;
 mod tag;
+pub mod trace;
 mod words;
 
 use alloc::boxed::Box;
@@ -44,6 +46,7 @@ use crate::core::{Core, Dice};
 use leg::Leg;
 use slots::{OwnBytes, Sink, Slots};
 use tag::Tag;
+use trace::{Trace, Watch};
 
 /// A mirror: where its legs lie, and the core behind its lock.
 pub(crate) struct Mirror {
@@ -55,6 +58,8 @@ pub(crate) struct Mirror {
     /// Events whose actions nobody has done yet.
     pending: AtomicUsize,
     sink: Arc<Sink>,
+    /// Where its trace goes, and its number there.
+    trace: Option<(Arc<Trace>, u32)>,
 }
 
 /// What the mirror's lock protects.
@@ -63,6 +68,8 @@ struct Inner {
     slots: Slots,
     /// Whoever suspended the mirror, and waits.
     quiet: Option<Box<dyn FnOnce() + Send>>,
+    /// What the trace knows of the core.
+    watch: Watch,
 }
 
 /// An action, with the bios and bytes that it needs.
@@ -196,9 +203,15 @@ impl Mirror {
         core: Core,
         env: Arc<dyn Env>,
         events: Arc<Events>,
+        trace: Option<Arc<Trace>>,
     ) -> Arc<Mirror> {
         let sink = Arc::new(Sink);
-        let inner = Inner { core, slots: Slots::new(sink.clone()), quiet: None };
+        let slots = Slots::new(sink.clone());
+        let inner = Inner { core, slots, quiet: None, watch: Watch::default() };
+        let trace = trace.map(|trace| {
+            let number = trace.mirror(&events.device());
+            (trace, number)
+        });
         Arc::new(Mirror {
             legs,
             length,
@@ -207,6 +220,7 @@ impl Mirror {
             inner: Lock::new(Rank::TARGET, inner),
             pending: AtomicUsize::new(0),
             sink,
+            trace,
         })
     }
 
@@ -241,7 +255,13 @@ impl Mirror {
     /// Brings what a person says.
     pub(crate) fn hear(self: &Arc<Self>, message: Message) -> Answer {
         let facts = self.facts();
-        self.meet(|inner, now, dice| inner.core.told(now, dice, message, facts))
+        self.meet(|inner, now, dice| match self.traced() {
+            None => inner.core.told(now, dice, message, facts),
+            Some((trace, number)) => {
+                let to = trace.teller(*number, now);
+                inner.watch.told(&to, &mut inner.core, |core| core.told(now, dice, message, facts))
+            }
+        })
     }
 
     pub(crate) fn resume(self: &Arc<Self>) {
@@ -265,8 +285,19 @@ impl Mirror {
     fn event(self: &Arc<Self>, put: impl FnOnce(&mut Inner) -> Event) {
         self.meet(|inner, now, dice| {
             let event = put(inner);
-            inner.core.step(now, dice, event);
+            match self.traced() {
+                None => inner.core.step(now, dice, event),
+                Some((trace, number)) => {
+                    inner.watch.step(&trace.teller(*number, now), &mut inner.core, dice, event);
+                }
+            }
         });
+    }
+
+    /// Where its trace goes, if it is on.
+    #[inline]
+    fn traced(&self) -> Option<&(Arc<Trace>, u32)> {
+        self.trace.as_ref().filter(|(trace, _)| trace.is_on())
     }
 
     /// One lock round what `decide` does with the core. What it wants done is done then,
