@@ -46,7 +46,7 @@ use crate::core::{Core, Dice};
 use leg::Leg;
 use slots::{OwnBytes, Sink, Slots};
 use tag::Tag;
-use trace::{Trace, Watch};
+use trace::{Teller, Trace, Watch};
 
 /// A mirror: where its legs lie, and the core behind its lock.
 pub(crate) struct Mirror {
@@ -58,8 +58,9 @@ pub(crate) struct Mirror {
     /// Events whose actions nobody has done yet.
     pending: AtomicUsize,
     sink: Arc<Sink>,
-    /// Where its trace goes, and its number there.
-    trace: Option<(Arc<Trace>, u32)>,
+    trace: Arc<Trace>,
+    /// What the trace calls it.
+    number: u32,
 }
 
 /// What the mirror's lock protects.
@@ -203,15 +204,12 @@ impl Mirror {
         core: Core,
         env: Arc<dyn Env>,
         events: Arc<Events>,
-        trace: Option<Arc<Trace>>,
+        trace: Arc<Trace>,
     ) -> Arc<Mirror> {
         let sink = Arc::new(Sink);
         let slots = Slots::new(sink.clone());
         let inner = Inner { core, slots, quiet: None, watch: Watch::default() };
-        let trace = trace.map(|trace| {
-            let number = trace.mirror(&events.device());
-            (trace, number)
-        });
+        let number = trace.mirror(&events.device());
         Arc::new(Mirror {
             legs,
             length,
@@ -221,6 +219,7 @@ impl Mirror {
             pending: AtomicUsize::new(0),
             sink,
             trace,
+            number,
         })
     }
 
@@ -255,12 +254,12 @@ impl Mirror {
     /// Brings what a person says.
     pub(crate) fn hear(self: &Arc<Self>, message: Message) -> Answer {
         let facts = self.facts();
-        self.meet(|inner, now, dice| match self.traced() {
-            None => inner.core.told(now, dice, message, facts),
-            Some((trace, number)) => {
-                let to = trace.teller(*number, now);
-                inner.watch.told(&to, &mut inner.core, |core| core.told(now, dice, message, facts))
+        self.meet(|inner, now, dice| {
+            if !self.trace.is_on() {
+                return inner.core.told(now, dice, message, facts);
             }
+            let hear = |core: &mut Core| core.told(now, dice, message, facts);
+            inner.watch.told(&self.teller(now), &mut inner.core, hear)
         })
     }
 
@@ -283,21 +282,21 @@ impl Mirror {
 
     /// The core meets an event, and what it wants done is done.
     fn event(self: &Arc<Self>, put: impl FnOnce(&mut Inner) -> Event) {
+        // In each branch for itself: the plain one is to know which event it meets.
         self.meet(|inner, now, dice| {
-            let event = put(inner);
-            match self.traced() {
-                None => inner.core.step(now, dice, event),
-                Some((trace, number)) => {
-                    inner.watch.step(&trace.teller(*number, now), &mut inner.core, dice, event);
-                }
+            if self.trace.is_on() {
+                let event = put(inner);
+                inner.watch.step(&self.teller(now), &mut inner.core, dice, event);
+            } else {
+                let event = put(inner);
+                inner.core.step(now, dice, event);
             }
         });
     }
 
-    /// Where its trace goes, if it is on.
-    #[inline]
-    fn traced(&self) -> Option<&(Arc<Trace>, u32)> {
-        self.trace.as_ref().filter(|(trace, _)| trace.is_on())
+    /// Who tells the trace of an event.
+    fn teller(&self, now: Duration) -> Teller<'_> {
+        self.trace.teller(self.number, now)
     }
 
     /// One lock round what `decide` does with the core. What it wants done is done then,

@@ -9,11 +9,11 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use bio::ErrorKind;
+use bio::{ErrorKind, IoResult};
 
 use super::Trace;
 use super::record::{LegState, Name, Record, Super};
-use crate::core::event::{self, Action, Alarm, Event, Report, Step, Unit};
+use crate::core::event::{self, Action, Alarm, Event, Step, Unit};
 use crate::core::parts::leg::LEGS_MAX;
 use crate::core::parts::requests::Req;
 use crate::core::{Core, Dice};
@@ -73,10 +73,10 @@ impl Watch {
         dice: Dice<'_>,
         event: Event,
     ) {
+        let before = self.begin(to, core);
         self.heard(to, &event);
-        let before = core.actions().len();
         core.step(to.at, dice, event);
-        self.saw(to, core, core.actions().iter().skip(before));
+        self.saw(to, core, before);
     }
 
     /// The same for what a person says, which `hear` brings to the core.
@@ -86,38 +86,37 @@ impl Watch {
         core: &mut Core,
         hear: impl FnOnce(&mut Core) -> T,
     ) -> T {
-        self.begin(to);
+        let before = self.begin(to, core);
         to.tell(Record::Event("message"));
-        let before = core.actions().len();
         let answer = hear(core);
-        self.saw(to, core, core.actions().iter().skip(before));
+        self.saw(to, core, before);
         answer
     }
 
-    /// An event comes.
+    /// Before an event. Returns how many actions wait already.
+    fn begin(&mut self, to: &Teller<'_>, core: &Core) -> usize {
+        let session = to.trace.session();
+        if self.session != session {
+            // What was known before another tracing began says nothing now.
+            *self = Watch { session, ..Watch::default() };
+        }
+        (self.asked, self.failed) = (None, None);
+        core.actions().len()
+    }
+
     fn heard(&mut self, to: &Teller<'_>, event: &Event) {
-        self.begin(to);
         match event {
             Event::Asked { req, cmd, extent } => {
                 self.asked = Some(*req);
                 to.tell(Record::Asked { req: (*req).into(), cmd: *cmd, extent: *extent });
             }
-            Event::Reported { leg, of, report } => self.reported(to, *leg, *of, *report),
+            Event::Reported { leg, of, report } => self.reported(to, *leg, *of, report.result),
             other => to.tell(Record::Event(event_word(other))),
         }
     }
 
-    /// What was known before another tracing began says nothing now.
-    fn begin(&mut self, to: &Teller<'_>) {
-        let session = to.trace.session();
-        if self.session != session {
-            *self = Watch { session, ..Watch::default() };
-        }
-        (self.asked, self.failed) = (None, None);
-    }
-
-    fn reported(&mut self, to: &Teller<'_>, leg: usize, of: event::Of, report: Report) {
-        let error = report.result.err().map(|error| error.kind);
+    fn reported(&mut self, to: &Teller<'_>, leg: usize, of: event::Of, result: IoResult) {
+        let error = result.err().map(|error| error.kind);
         to.tell(Record::Reported { leg: leg as u8, of: of.into(), error });
         self.failed = error.map(|_: ErrorKind| leg);
         if of == event::Of::Superblock {
@@ -129,13 +128,9 @@ impl Watch {
         }
     }
 
-    /// The core has decided: `actions` are what it wants done for this event.
-    fn saw<'a>(
-        &mut self,
-        to: &Teller<'_>,
-        core: &Core,
-        actions: impl Iterator<Item = &'a Action> + Clone,
-    ) {
+    /// The core has decided: what it wants done beside what waited `before`.
+    fn saw(&mut self, to: &Teller<'_>, core: &Core, before: usize) {
+        let actions = core.actions().iter().skip(before);
         self.supers_end(to, core, actions.clone());
         self.legs(to, core);
         self.requests(to, core);
