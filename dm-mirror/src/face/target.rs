@@ -50,7 +50,7 @@ impl TargetType for MirrorType {
         args: &mut Args<'_>,
         context: &Context<'_>,
     ) -> Result<Arc<dyn Target>, ArgError> {
-        create(args, context, Trace::none())
+        create(args, context, None)
     }
 }
 
@@ -76,14 +76,14 @@ impl TargetType for Traced {
         args: &mut Args<'_>,
         context: &Context<'_>,
     ) -> Result<Arc<dyn Target>, ArgError> {
-        create(args, context, self.0.clone())
+        create(args, context, Some(self.0.clone()))
     }
 }
 
 fn create(
     args: &mut Args<'_>,
     context: &Context<'_>,
-    trace: Arc<Trace>,
+    trace: Option<Arc<Trace>>,
 ) -> Result<Arc<dyn Target>, ArgError> {
     let Config { setup, wishes, regions, legs, devices } = Config::parse(args, context)?;
     let resets: Vec<u64> = legs.iter().map(Leg::resets).collect();

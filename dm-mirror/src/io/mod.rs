@@ -46,7 +46,7 @@ use crate::core::{Core, Dice};
 use leg::Leg;
 use slots::{OwnBytes, Sink, Slots};
 use tag::Tag;
-use trace::{Teller, Trace, Watch};
+use trace::{Trace, Watch};
 
 /// A mirror: where its legs lie, and the core behind its lock.
 pub(crate) struct Mirror {
@@ -58,9 +58,8 @@ pub(crate) struct Mirror {
     /// Events whose actions nobody has done yet.
     pending: AtomicUsize,
     sink: Arc<Sink>,
-    trace: Arc<Trace>,
-    /// What the trace calls it.
-    number: u32,
+    /// Its trace, and what it is called there.
+    trace: Option<(Arc<Trace>, u32)>,
 }
 
 /// What the mirror's lock protects.
@@ -204,12 +203,15 @@ impl Mirror {
         core: Core,
         env: Arc<dyn Env>,
         events: Arc<Events>,
-        trace: Arc<Trace>,
+        trace: Option<Arc<Trace>>,
     ) -> Arc<Mirror> {
         let sink = Arc::new(Sink);
         let slots = Slots::new(sink.clone());
         let inner = Inner { core, slots, quiet: None, watch: Watch::default() };
-        let number = trace.mirror(&events.device());
+        let trace = trace.map(|trace| {
+            let number = trace.mirror(&events.device());
+            (trace, number)
+        });
         Arc::new(Mirror {
             legs,
             length,
@@ -219,7 +221,6 @@ impl Mirror {
             pending: AtomicUsize::new(0),
             sink,
             trace,
-            number,
         })
     }
 
@@ -255,11 +256,13 @@ impl Mirror {
     pub(crate) fn hear(self: &Arc<Self>, message: Message) -> Answer {
         let facts = self.facts();
         self.meet(|inner, now, dice| {
-            if !self.trace.is_on() {
-                return inner.core.told(now, dice, message, facts);
-            }
             let hear = |core: &mut Core| core.told(now, dice, message, facts);
-            inner.watch.told(&self.teller(now), &mut inner.core, hear)
+            match self.traced() {
+                None => hear(&mut inner.core),
+                Some((trace, number)) => {
+                    inner.watch.told(&trace.teller(*number, now), &mut inner.core, hear)
+                }
+            }
         })
     }
 
@@ -283,20 +286,22 @@ impl Mirror {
     /// The core meets an event, and what it wants done is done.
     fn event(self: &Arc<Self>, put: impl FnOnce(&mut Inner) -> Event) {
         // In each branch for itself: the plain one is to know which event it meets.
-        self.meet(|inner, now, dice| {
-            if self.trace.is_on() {
-                let event = put(inner);
-                inner.watch.step(&self.teller(now), &mut inner.core, dice, event);
-            } else {
+        self.meet(|inner, now, dice| match self.traced() {
+            None => {
                 let event = put(inner);
                 inner.core.step(now, dice, event);
+            }
+            Some((trace, number)) => {
+                let event = put(inner);
+                inner.watch.step(&trace.teller(*number, now), &mut inner.core, dice, event);
             }
         });
     }
 
-    /// Who tells the trace of an event.
-    fn teller(&self, now: Duration) -> Teller<'_> {
-        self.trace.teller(self.number, now)
+    /// Where it is told what happens, if the trace is on.
+    #[inline]
+    fn traced(&self) -> Option<&(Arc<Trace>, u32)> {
+        self.trace.as_ref().filter(|(trace, _)| trace.is_on())
     }
 
     /// One lock round what `decide` does with the core. What it wants done is done then,

@@ -16,13 +16,12 @@ mod text;
 mod watch;
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
 pub use record::{LegState, Name, Of, Record, Super};
 pub use text::{cmd_word, error_word};
-pub(in crate::io) use watch::{Teller, Watch};
+pub(in crate::io) use watch::Watch;
 
 /// Who is told.
 pub trait Sink: Send + Sync {
@@ -36,13 +35,6 @@ pub trait Sink: Send + Sync {
     fn record(&self, mirror: u32, at: Duration, record: Record);
 }
 
-/// Hears nothing: of a mirror without a trace.
-struct Nobody;
-
-impl Sink for Nobody {
-    fn record(&self, _: u32, _: Duration, _: Record) {}
-}
-
 /// A sink, and whether it is to be told.
 pub struct Trace {
     /// Which tracing this is: odd while it is on, so that a mirror notices a new one.
@@ -54,11 +46,6 @@ impl Trace {
     /// A trace that is off.
     pub fn new(sink: impl Sink + 'static) -> Trace {
         Trace { session: AtomicU32::new(0), sink: Box::new(sink) }
-    }
-
-    /// A trace that nobody can switch on.
-    pub(crate) fn none() -> Arc<Trace> {
-        Arc::new(Trace::new(Nobody))
     }
 
     /// Begins, or ends, the telling.
