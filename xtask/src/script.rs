@@ -30,6 +30,12 @@ pub(crate) struct Script {
     /// What the guest carries out, up to its end.
     running: Option<Place>,
     stop: Option<(Place, How)>,
+    /// What is sent behind it, before the guest is powered off.
+    after: VecDeque<String>,
+    /// There is, or was, something of that.
+    has_after: bool,
+    /// All of it was sent.
+    over: bool,
 }
 
 /// A command and where it stands.
@@ -74,6 +80,9 @@ impl Script {
             ended: false,
             running: None,
             stop: None,
+            after: VecDeque::new(),
+            has_after: false,
+            over: false,
         }
     }
 
@@ -115,6 +124,24 @@ impl Script {
         commands.into_iter().rev().for_each(|command| self.lines.push_front((0, command)));
     }
 
+    /// These commands come behind the last of it, and before the guest is powered off: also
+    /// where one has failed.
+    pub(crate) fn end_with(&mut self, commands: Vec<String>) {
+        self.has_after = true;
+        self.after.extend(commands);
+    }
+
+    /// Whether what is being answered came behind it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over && self.has_after
+    }
+
+    /// What is sent behind the script's last line.
+    fn over(&mut self) -> Next {
+        self.over = true;
+        Next::Line(self.after.pop_front().unwrap_or_else(|| LAST.to_owned()))
+    }
+
     /// Takes what was read; nothing at all is the end of the script.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         for &byte in bytes {
@@ -154,16 +181,16 @@ impl Script {
             self.stop = Some((ended, How::Failed));
         }
         if self.stop.is_some() {
-            return Some(Next::Line(LAST.to_owned()));
+            return Some(self.over());
         }
         while self.lines.pop_front_if(|(_, text)| text.trim().is_empty()).is_some() {}
         let Some((line, command)) = self.lines.pop_front() else {
-            return self.ended.then(|| Next::Line(LAST.to_owned()));
+            return self.ended.then(|| self.over());
         };
         let place = Place { line, command: command.clone() };
         if let Some(key) = unsendable(&command) {
             self.stop = Some((place, How::Unsendable(key)));
-            return Some(Next::Line(LAST.to_owned()));
+            return Some(self.over());
         }
         self.running = Some(place);
         Some(Next::Line(command))
@@ -346,6 +373,24 @@ mod tests {
             stopped.to_string(),
             "a.script, line 3: `flush m9` failed; the 2 commands after it were not run"
         );
+    }
+
+    #[test]
+    fn what_comes_behind_a_script_comes_also_if_it_fails() {
+        for failed in [false, true] {
+            let mut script = script("disks\nflush m0\n");
+            script.end_with(vec!["trace off".into(), "trace dump".into()]);
+            script.next(Frame::Ready);
+            let first = script.next(if failed { Frame::Failed } else { Frame::Done });
+            let second = if failed { "trace off" } else { "flush m0" };
+            assert_eq!((first, script.is_over()), (line(second), failed));
+            if !failed {
+                assert_eq!(script.next(Frame::Done), line("trace off"));
+            }
+            assert_eq!(script.next(Frame::Done), line("trace dump"));
+            assert_eq!(script.next(Frame::Failed), line("poweroff"));
+            assert_eq!(script.stopped().is_some(), failed);
+        }
     }
 
     #[test]

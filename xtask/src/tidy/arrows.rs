@@ -35,7 +35,8 @@ const ARROWS: &[Arrows] = &[
     },
     Arrows { package: "inspect", uses: &["bio", "dm-mirror"], tests_use: &[] },
     Arrows { package: "play", uses: &["bio", "dm-mirror", "sim", "subject"], tests_use: &[] },
-    Arrows { package: "xtask", uses: &[], tests_use: &[] },
+    Arrows { package: "picture", uses: &[], tests_use: &[] },
+    Arrows { package: "xtask", uses: &["picture"], tests_use: &[] },
 ];
 
 /// A dependency of one of our packages on another.
