@@ -19,7 +19,7 @@ use crate::workspace;
 /// What is run if no script is named: a disk is torn out while it has writes.
 const STORY: &str = "\
 slot pull 2 --after 1
-bench m0 write --size 128K --depth 2 --seconds 2
+bench m0 write --size 128K --depth 1 --seconds 2
 mirror status m0
 ";
 
@@ -87,7 +87,11 @@ fn record(options: &mut Options, out: &Path) -> Result<(String, ExitCode)> {
         heard: Vec::new(),
     };
     let code = run::run(&options.run, Some(&mut recording))?;
-    Ok((recording.heard.join("\n"), code))
+    recording.heard.retain(|line| line.starts_with("trace ") || line.starts_with("trace: "));
+    let text = recording.heard.join("\n") + "\n";
+    let file = out.join("trace.txt");
+    fs::write(&file, &text).with_context(|| format!("writing {}", file.display()))?;
+    Ok((text, code))
 }
 
 /// Two disks for the story, which keep nothing from run to run.

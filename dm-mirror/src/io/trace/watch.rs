@@ -11,8 +11,8 @@ use core::time::Duration;
 
 use bio::{ErrorKind, IoResult};
 
-use super::Trace;
 use super::record::{LegState, Name, Record, Super};
+use super::sink::Trace;
 use crate::core::event::{self, Action, Alarm, Event, Step, Unit};
 use crate::core::parts::leg::LEGS_MAX;
 use crate::core::parts::requests::Req;
@@ -29,7 +29,7 @@ struct Seen {
 
 /// What is known of a mirror that is traced.
 #[derive(Default)]
-pub(in crate::io) struct Watch {
+pub(crate) struct Watch {
     /// The tracing that this belongs to.
     session: u32,
     /// By places of requests.
@@ -43,7 +43,7 @@ pub(in crate::io) struct Watch {
 }
 
 /// Tells the sink of one event.
-pub(in crate::io) struct Teller<'a> {
+pub(crate) struct Teller<'a> {
     trace: &'a Trace,
     mirror: u32,
     at: Duration,
@@ -57,7 +57,7 @@ impl Teller<'_> {
 
 impl Trace {
     /// Who tells of the event that comes `at` this time to that mirror.
-    pub(in crate::io) fn teller(&self, mirror: u32, at: Duration) -> Teller<'_> {
+    pub(crate) fn teller(&self, mirror: u32, at: Duration) -> Teller<'_> {
         Teller { trace: self, mirror, at }
     }
 }
@@ -66,13 +66,7 @@ impl Watch {
     /// The core meets an event, and what comes of it is told.
     #[cold]
     #[inline(never)]
-    pub(in crate::io) fn step(
-        &mut self,
-        to: &Teller<'_>,
-        core: &mut Core,
-        dice: Dice<'_>,
-        event: Event,
-    ) {
+    pub(crate) fn step(&mut self, to: &Teller<'_>, core: &mut Core, dice: Dice<'_>, event: Event) {
         let before = self.begin(to, core);
         self.heard(to, &event);
         core.step(to.at, dice, event);
@@ -80,7 +74,7 @@ impl Watch {
     }
 
     /// The same for what a person says, which `hear` brings to the core.
-    pub(in crate::io) fn told<T>(
+    pub(crate) fn told<T>(
         &mut self,
         to: &Teller<'_>,
         core: &mut Core,

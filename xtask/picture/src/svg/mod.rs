@@ -144,7 +144,10 @@ pub fn svg(mirror: &Mirror, request: usize) -> String {
     grid(&mut out, &scene, bottom);
     arrows(&mut out, &scene, &tops);
     let phases = &scene.request.phases;
-    phases.iter().for_each(|phase| block(&mut out, scene.across(phase), TOP, phase));
+    for phase in phases {
+        let (_, to) = scene.across(phase);
+        block(&mut out, (scene.axis.enter(phase.start), to), TOP, phase);
+    }
     let mut marks = String::new();
     for ((rows, &top), gone) in scene.legs.iter().zip(&tops).zip(&scene.out) {
         if let Some(at) = gone {
@@ -178,9 +181,11 @@ fn grid(out: &mut String, scene: &Scene<'_>, bottom: f64) {
         );
     }
     let y = bottom + 32.0;
+    let dashed = scene.legs.iter().flatten().flatten().any(|run| run.request.is_none());
+    let dashed = if dashed { "; dashed: the superblock that says which leg is out" } else { "" };
     let _ = writeln!(
         out,
-        "<text class=\"s\" x=\"12\" y=\"{y:.1}\">time since it came; widths are not to scale</text>"
+        "<text class=\"s\" x=\"12\" y=\"{y:.1}\">time since it came; widths are not to scale{dashed}</text>"
     );
 }
 
