@@ -231,13 +231,17 @@ impl Reader {
         let request = self.requests.get(event.get("req")).copied();
         match (event.what.as_str(), request) {
             ("asked" | "own", _) => self.begins(event),
+            ("boot", _) => self.forget(at),
             ("stands", Some(request)) => self.stands(request, state, at),
             ("released", Some(request)) => end_phase(&mut self.mirror.requests[request], at),
             ("tx", Some(request)) => self.state(Some(request), leg, state, at),
             ("super", _) => self.state(None, leg, state, at),
             ("complete", Some(request)) => self.ends(request, event.get("result"), at),
             ("drop", Some(request)) => self.ends(request, "ok", at),
-            ("reported", _) => event.get("result").clone_into(&mut self.reported),
+            ("reported", _) => self.reported(event, leg),
+            ("issue", Some(request)) if event.get("step") != "data" => {
+                self.state(Some(request), leg, &event.get("step").to_uppercase(), at);
+            }
             ("leg", _) => self.mirror.legs.push((at, leg, state.to_owned())),
             _ => {}
         }
@@ -264,6 +268,18 @@ impl Reader {
         end_phase(request, at);
         let name = phase.to_owned();
         request.phases.push(Slice { name, start: at, end: at, ended: Ended::Open });
+    }
+
+    /// A leg has given something back. A read of it has no other end.
+    fn reported(&mut self, event: &Event, leg: usize) {
+        event.get("result").clone_into(&mut self.reported);
+        let Some(&request) = self.requests.get(event.get("of")) else { return };
+        let Some(&run) = self.runs.get(&(Some(request), leg)) else { return };
+        let last = self.mirror.runs[run].slices.last();
+        if last.is_some_and(|slice| ["READ", "LOOK"].contains(&slice.name.as_str())) {
+            let state = if self.reported == "ok" { "DONE" } else { "FAILED" };
+            self.state(Some(request), leg, state, event.at);
+        }
     }
 
     fn ends(&mut self, index: usize, result: &str, at: u64) {
@@ -303,14 +319,30 @@ impl Reader {
         self.mirror.runs[run].slices.push(Slice { name, start: at, end: at, ended: Ended::Open });
     }
 
+    /// The machine starts again: what was in hand is over, and nobody hears of it.
+    fn forget(&mut self, at: u64) {
+        self.close(at);
+        self.requests.clear();
+        self.runs.clear();
+    }
+
     /// The trace ends.
     fn end(mut self, at: u64) -> Mirror {
-        let runs = self.mirror.runs.iter_mut().filter_map(|run| run.slices.last_mut());
-        let phases = self.mirror.requests.iter_mut().filter_map(|it| it.phases.last_mut());
-        for slice in runs.chain(phases).filter(|slice| slice.ended == Ended::Open) {
-            slice.end = at;
-        }
+        self.close(at);
         self.mirror
+    }
+
+    /// What has not ended lasts until then. What a boot has closed before is not open any more.
+    fn close(&mut self, at: u64) {
+        let (open_runs, open) = (self.runs.values(), self.requests.values());
+        for &run in open_runs {
+            let last = self.mirror.runs[run].slices.last_mut();
+            last.into_iter().for_each(|slice| slice.end = at);
+        }
+        for &request in open {
+            let last = self.mirror.requests[request].phases.last_mut();
+            last.into_iter().for_each(|slice| slice.end = at);
+        }
     }
 }
 

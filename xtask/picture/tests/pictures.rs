@@ -34,6 +34,32 @@ fn the_model_has_the_states_in_their_order() {
 }
 
 #[test]
+fn a_read_that_is_tried_again_is_on_both_legs() {
+    let mirror = &model().mirrors[0];
+    let read = mirror.requests.iter().position(|it| it.cmd == "read");
+    let runs = mirror.runs.iter().filter(|run| run.request == read);
+    let told: Vec<_> = runs.map(|run| (run.leg, run.ended(), run.error.as_str())).collect();
+    assert_eq!(told, [(0, Ended::Failed, "media"), (1, Ended::Well, "")]);
+    let picture = svg(mirror, read.unwrap());
+    assert!(picture.contains(">media<") && picture.contains("READ") && picture.contains("✓"));
+}
+
+/// What was in hand when the machine stopped ends there, and names begin anew.
+#[test]
+fn a_boot_ends_all_that_was_in_hand() {
+    let tx = "mirror m tx req=0.0 leg=0 is";
+    let lines = format!(
+        "trace 1 mirror m asked req=0.0 cmd=write at=0 count=1\ntrace 2 {tx}=DATA_WRITE\n\
+         trace 5 mirror m boot\ntrace 6 mirror m asked req=0.0 cmd=flush at=0 count=0\n\
+         trace 7 {tx}=DATA_FLUSH\ntrace 9 {tx}=DONE\n"
+    );
+    let mirror = &Model::of(&parse(&lines)).mirrors[0];
+    let spans: Vec<_> =
+        mirror.runs.iter().map(|run| (run.request, run.start(), run.end(), run.ended())).collect();
+    assert_eq!(spans, [(Some(0), 2, 5, Ended::Open), (Some(1), 7, 9, Ended::Well)]);
+}
+
+#[test]
 fn perfetto_gets_whole_slices_and_flows_with_both_ends_in_slices() {
     let file: Value = serde_json::from_str(&perfetto(&model())).unwrap();
     let events = file["traceEvents"].as_array().unwrap();

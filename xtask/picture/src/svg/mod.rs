@@ -40,12 +40,12 @@ fn fill(state: &str) -> &'static str {
     match state {
         "START" => "start",
         "JOURNAL_FLUSH" => "journal",
-        "DATA_WRITE" | "reading" => "data",
+        "DATA_WRITE" | "READ" | "LOOK" => "data",
         "DATA_FLUSH" => "flush",
         "SUPER_WRITE" => "super",
         "SUPER_FLUSH" => "super2",
         "parked" => "park",
-        "writing" => "write",
+        "writing" | "reading" => "write",
         _ => "wait",
     }
 }
