@@ -7,6 +7,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, ensure};
 use clap::Args;
@@ -113,6 +114,8 @@ pub(crate) struct Files {
     pub(crate) svg: Option<PathBuf>,
     /// What the picture shows.
     pub(crate) title: String,
+    /// How long that was parked, if it was.
+    pub(crate) parked: Option<Duration>,
 }
 
 impl Files {
@@ -143,14 +146,17 @@ impl Files {
         if let (Some(name), None) = (request, found) {
             return Err(anyhow!("--request {name}: the trace has no such request"));
         }
-        let (svg, title) = match found {
-            Some((mirror, index)) => {
-                let title = format!("{}: {}", mirror.name, mirror.requests[index].title());
-                (Some(put("svg", svg(mirror, index))?), title)
-            }
-            None => (None, String::new()),
+        let Some((mirror, index)) = found else {
+            return Ok(Self { json, svg: None, title: String::new(), parked: None });
         };
-        Ok(Self { json, svg, title })
+        let shown = &mirror.requests[index];
+        let parked = shown.phases.iter().find(|phase| phase.name == "parked");
+        Ok(Self {
+            json,
+            svg: Some(put("svg", svg(mirror, index))?),
+            title: format!("{}: {}", mirror.name, shown.title()),
+            parked: parked.map(|phase| Duration::from_nanos(phase.end - phase.start)),
+        })
     }
 }
 
