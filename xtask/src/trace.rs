@@ -39,8 +39,8 @@ pub(crate) struct Options {
     #[command(flatten)]
     run: run::Options,
 
-    /// What is recorded: of mirror, disk, interrupt and thread, with commas between them
-    #[arg(long, value_name = "LAYERS", default_value = "mirror,disk")]
+    /// What is recorded: of dm, mirror, disk, interrupt and thread, with commas between them
+    #[arg(long, value_name = "LAYERS", default_value = "dm,mirror,disk")]
     layers: String,
 
     /// Where the files go [default: target/xtask/trace]

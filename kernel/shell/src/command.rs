@@ -462,7 +462,7 @@ pub enum Slot {
 pub enum Trace {
     /// Record.
     On {
-        /// These layers, each one of `mirror disk interrupt thread`; all when absent.
+        /// These layers, each one of `dm mirror disk interrupt thread`; all when absent.
         layers: Option<Vec<String>>,
     },
     /// Record no more.

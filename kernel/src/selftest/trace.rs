@@ -97,10 +97,11 @@ fn write(may_sleep: &MaySleep) -> Result<(), String> {
     let rig = Rig::new(may_sleep)?;
     let mut session = Session::new(&rig.dm, Mode::Plain, may_sleep);
     all_run(&mut session, &[MIRROR])?;
-    let layers = Layer::Mirror.bit() | Layer::Disk.bit();
+    let layers = Layer::Dm.bit() | Layer::Mirror.bit() | Layer::Disk.bit();
     let lines = record(layers, || all_run(&mut session, &["write m 0 hello"]))?;
     let mut left = lines.iter();
     let order = [
+        "dm m taken cmd=write at=0 count=1",
         "mirror m asked ",
         "leg=0 is=START",
         "leg=0 is=DATA_WRITE",
@@ -111,6 +112,7 @@ fn write(may_sleep: &MaySleep) -> Result<(), String> {
         "is=DONE",
         "is=DONE",
         "complete ",
+        "dm m ended cmd=write at=0 count=1 result=ok",
     ];
     for words in order {
         check!(left.any(|line| line.contains(words)), "no {words} in its place: {lines:#?}");

@@ -1,8 +1,8 @@
-//! The trace: a fixed ring of typed records with their times, of mirrors, disks, interrupts and
-//! threads.
+//! The trace: a fixed ring of typed records with their times, of mapped devices, mirrors, disks,
+//! interrupts and threads.
 //!
-//! Place: mirrors tell it through [`dm_mirror::trace`], drivers through their probe; interrupts
-//! and switches of threads call it. The console's `trace` switches it on and shows it, `panic`
+//! Place: mirrors tell it through [`dm_mirror::trace`], the device mapper and drivers through
+//! their probes; interrupts and switches of threads call it. The console's `trace` switches it on and shows it, `panic`
 //! prints the last of it. docs/trace.md explains the lines.
 //!
 //! Rules:
@@ -37,7 +37,7 @@ pub const KEPT: usize = 8192;
 /// So many of them a panic prints.
 const LAST: usize = 24;
 
-/// So many mirrors have a name of their own in the trace; the others share the last one.
+/// So many devices have a name of their own in the trace; the others share the last one.
 const NAMES_MAX: usize = 32;
 
 /// What is recorded: bits of layers. None while the trace is off.
@@ -46,7 +46,7 @@ static LAYERS: AtomicU8 = AtomicU8::new(0);
 /// There is none before the trace is switched on for the first time.
 static RING: IrqLock<Option<Ring<Record>>> = IrqLock::new(None);
 
-/// What the mirrors' devices were called when they were made, by the mirrors' numbers.
+/// What mapped devices were called when they were first heard of, by their numbers.
 static NAMES: IrqLock<heapless::Vec<Arc<str>, NAMES_MAX>> = IrqLock::new(heapless::Vec::new());
 
 static MIRRORS: Once<Arc<Trace>> = Once::new();
@@ -110,9 +110,9 @@ fn mirrors() -> &'static Arc<Trace> {
     MIRRORS.call_once(|| Arc::new(Trace::new(Mirrors)))
 }
 
-/// What the device of that mirror was called.
-pub fn mirror_name(number: u8) -> Arc<str> {
-    NAMES.lock().get(usize::from(number)).cloned().unwrap_or_else(|| "mirror".into())
+/// What the device of that number was called.
+pub fn device_name(number: u8) -> Arc<str> {
+    NAMES.lock().get(usize::from(number)).cloned().unwrap_or_else(|| "others".into())
 }
 
 struct Mirrors;
@@ -120,17 +120,28 @@ struct Mirrors;
 impl Sink for Mirrors {
     /// Mirrors of one device, as by another table, have one number.
     fn mirror(&self, device: &str) -> u32 {
-        let name: Arc<str> = device.into();
-        let mut names = NAMES.lock();
-        let number = names.iter().position(|it| *it == name).unwrap_or_else(|| {
-            let free = names.len();
-            if names.push(name).is_ok() { free } else { NAMES_MAX }
-        });
-        number as u32
+        number_of(device.into()).into()
     }
 
     fn record(&self, mirror: u32, at: Duration, record: dm_mirror::trace::Record) {
         put(at.as_nanos() as u64, Record::Mirror(mirror as u8, record));
+    }
+}
+
+/// The number that names a device from now on.
+fn number_of(name: Arc<str>) -> u8 {
+    let mut names = NAMES.lock();
+    let number = names.iter().position(|it| *it == name).unwrap_or_else(|| {
+        let free = names.len();
+        if names.push(name).is_ok() { free } else { NAMES_MAX }
+    });
+    number as u8
+}
+
+/// A mapped device takes a request, or is done with one.
+pub fn dm(events: &dm::Events, moment: dm::Moment) {
+    if layers() & Layer::Dm.bit() != 0 {
+        put(clock::now(), Record::Dm(number_of(events.device()), moment));
     }
 }
 

@@ -128,7 +128,7 @@ impl Mirror {
     }
 }
 
-/// A disk, as its driver sees it.
+/// A disk as its driver sees it, or a mapped device.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Disk {
     /// Its name.
@@ -166,7 +166,7 @@ impl Model {
                     reader.mirror.name.clone_from(&event.who);
                     reader.read(event);
                 }
-                "disk" => {
+                "disk" | "dm" => {
                     let waiting = pending.entry(event.who.clone()).or_default();
                     model.disk(event, waiting);
                 }
@@ -189,7 +189,7 @@ impl Model {
     fn disk(&mut self, event: &Event, waiting: &mut Vec<(String, u64)>) {
         let what = ["cmd", "at", "count"].map(|key| event.get(key));
         let what = format!("{} {}+{}", what[0], what[1], what[2]);
-        if event.what == "submitted" {
+        if ["submitted", "taken"].contains(&event.what.as_str()) {
             return waiting.push((what, event.at));
         }
         let Some(place) = waiting.iter().position(|(it, _)| *it == what) else { return };

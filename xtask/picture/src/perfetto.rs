@@ -29,7 +29,12 @@ pub fn perfetto(model: &Model) -> String {
         }
     }
     if !model.disks.is_empty() {
-        writer.name("process_name", DISKS, 0, "disks, as their drivers see them");
+        writer.name(
+            "process_name",
+            DISKS,
+            0,
+            "devices: disks, as their drivers see them, and mapped ones",
+        );
     }
     if !(model.threads.is_empty() && model.interrupts.is_empty()) {
         writer.name("process_name", CPU, 0, "CPU");

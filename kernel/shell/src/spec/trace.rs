@@ -10,7 +10,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 /// The layers of the kernel that are traced.
-const LAYERS: &str = "mirror disk interrupt thread";
+const LAYERS: &str = "dm mirror disk interrupt thread";
 
 /// What `trace show` shows at most unless something else is asked for.
 const LAST: u64 = 64;
