@@ -14,8 +14,6 @@ use core::time::Duration;
 
 use bio::{BufCmd, ErrorKind, Extent};
 
-use crate::events::Events;
-
 /// How much something that happened matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -48,9 +46,9 @@ pub enum Moment {
     Ended(BufCmd, Extent, Result<(), ErrorKind>),
 }
 
-/// Is told of each moment, with the device's counter of events, which knows its name. Called
-/// with no lock held; must not sleep.
-pub type Probe = fn(&Events, Moment);
+/// Is told of each moment, with what gives the device's name: it need not be asked. Called with
+/// no lock held; must not sleep.
+pub type Probe = fn(&dyn Fn() -> Arc<str>, Moment);
 
 /// Something to be done later.
 ///

@@ -162,7 +162,7 @@ impl BioDone for Table {
     fn bio_done(self: Arc<Self>, bio: Bio, _info: u64, result: IoResult) {
         if let Some((probe, events)) = &self.probe {
             let result = result.map_err(|error| error.kind);
-            probe(events, Moment::Ended(bio.cmd(), bio.extent(), result));
+            probe(&|| events.device(), Moment::Ended(bio.cmd(), bio.extent(), result));
         }
         bio.biodone(result);
         let device = self.device.clone();

@@ -139,9 +139,9 @@ fn number_of(name: Arc<str>) -> u8 {
 }
 
 /// A mapped device takes a request, or is done with one.
-pub fn dm(events: &dm::Events, moment: dm::Moment) {
+pub fn dm(name: &dyn Fn() -> Arc<str>, moment: dm::Moment) {
     if layers() & Layer::Dm.bit() != 0 {
-        put(clock::now(), Record::Dm(number_of(events.device()), moment));
+        put(clock::now(), Record::Dm(number_of(name()), moment));
     }
 }
 

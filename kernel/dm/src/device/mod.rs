@@ -142,7 +142,10 @@ impl MappedDevice {
             Admission::Passed(bio, table) => self.pass(table, bio),
             Admission::Refused(bio, kind) => {
                 if let Some(probe) = self.probe {
-                    probe(&self.events, Moment::Ended(bio.cmd(), bio.extent(), Err(kind)));
+                    probe(
+                        &|| self.events.device(),
+                        Moment::Ended(bio.cmd(), bio.extent(), Err(kind)),
+                    );
                 }
                 bio.fail(kind);
             }
@@ -353,7 +356,7 @@ impl BlockDevice for MappedDevice {
     fn strategy(&self, bio: Bio) {
         sync::assert_unlocked("strategy");
         if let Some(probe) = self.probe {
-            probe(&self.events, Moment::Taken(bio.cmd(), bio.extent()));
+            probe(&|| self.events.device(), Moment::Taken(bio.cmd(), bio.extent()));
         }
         let admission = self.state.lock().admit(bio);
         self.go_on(admission);
