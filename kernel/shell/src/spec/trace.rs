@@ -18,7 +18,7 @@ const LAST: u64 = 64;
 pub(super) const ON: CommandSpec = spec(
     "trace on",
     "[--filter LAYERS]",
-    "Record what mirrors, disks, interrupts and threads do, or some of these",
+    "Record what devices, interrupts and threads do",
     "trace on --filter mirror,disk",
     |args| Ok(Command::Trace(Trace::On { layers: args.optional("--filter", layers)? })),
 );
@@ -36,7 +36,7 @@ pub(super) const CLEAR: CommandSpec =
 pub(super) const SHOW: CommandSpec = spec(
     "trace show",
     "[--filter WORDS] [--last COUNT]",
-    "Show the last records; of lines with one of WORDS, as m0,leg=1",
+    "Show the last records; those with one of WORDS, as m0,leg=1",
     "trace show --filter mirror --last 20",
     |args| {
         let words = args.optional("--filter", words)?.unwrap_or_default();
