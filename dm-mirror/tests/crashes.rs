@@ -105,7 +105,7 @@ fn clean(done: &Enumerated) {
     if let Some(report) = &done.found {
         panic!("{report}{}", pictures::told());
     }
-    print!("{}", pictures::told());
+    pictures::tell();
 }
 
 #[test]

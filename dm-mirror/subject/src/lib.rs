@@ -165,7 +165,7 @@ pub fn clean(explored: Explored) -> Explored {
     if let Some(report) = &explored.found {
         panic!("after {} runs: {report}{}", explored.runs, pictures::told());
     }
-    print!("{}", pictures::told());
+    pictures::tell();
     explored
 }
 

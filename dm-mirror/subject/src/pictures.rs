@@ -85,6 +85,14 @@ pub fn told() -> String {
     }
 }
 
+/// The same on standard output, for a run that kept all promises.
+pub fn tell() {
+    let told = told();
+    if !told.is_empty() {
+        println!("{}", told.trim_start());
+    }
+}
+
 fn write(folder: &Path, name: &str, lines: &str) -> io::Result<String> {
     fs::create_dir_all(folder)?;
     let folder = folder.canonicalize()?;
