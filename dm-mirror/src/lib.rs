@@ -75,6 +75,7 @@
 //! | how long each leg takes | `io/times.rs` |
 //! | messages of a person | `face/target.rs`, then `core/steps/message.rs` |
 //! | what a person sees and hears | `face/view.rs`, `face/status.rs`, `io/words.rs` |
+//! | each event, action and state, as it happens | `io/trace/` |
 //!
 //! [`format`], [`assemble`] and [`label`] are pure, and public for tools.
 //!
@@ -179,5 +180,6 @@ mod io;
 pub use crate::core::parts::leg::LEGS_MAX;
 pub use crate::core::parts::region::REGIONS_MAX;
 pub use disk::{assemble, format, label};
-pub use face::target::{MirrorTarget, MirrorType};
-pub use face::{report, requests, view};
+pub use face::target::{MirrorTarget, MirrorType, Traced};
+pub use face::{report, view};
+pub use io::{requests, trace};

@@ -12,6 +12,7 @@ use std::time::Instant;
 use bio::{Extent, Limits};
 use sim::crashes::{Crashes, Enumerated, Options, replay};
 use sim::{Action, Load, Scenario, sequences};
+use subject::pictures;
 use subject::recorded::{Recorded, Window};
 
 /// The mirror: a region of 8 sectors and one of 2.
@@ -102,8 +103,9 @@ fn survive(name: &str, stories: Stories) {
 #[track_caller]
 fn clean(done: &Enumerated) {
     if let Some(report) = &done.found {
-        panic!("{report}");
+        panic!("{report}{}", pictures::told());
     }
+    pictures::tell();
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod mm;
 mod panic;
 mod selftest;
 mod task;
+mod trace;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -29,7 +30,6 @@ use alloc::sync::Arc;
 use bootloader_api::config::Mapping;
 use bootloader_api::{BootInfo, BootloaderConfig};
 use dm::Dm;
-use dm_mirror::MirrorType;
 use log::LevelFilter;
 
 use crate::arch::exit::{Verdict, exit};
@@ -100,7 +100,7 @@ fn main(may_sleep: &MaySleep) {
 /// The device mapper, which knows the disks and the mirror.
 fn storage() -> &'static Dm {
     let dm = Box::leak(Box::new(Dm::new(Arc::new(KernelEnv))));
-    dm.add_type(Arc::new(MirrorType)).expect("no other target is called mirror");
+    dm.add_type(Arc::new(trace::mirror_type())).expect("no other target is called mirror");
     for disk in disks::all() {
         dm.add_disk(disk.name(), disk.device()).expect("each disk has a name of its own");
     }

@@ -1,7 +1,7 @@
 //! The end of a kernel that found a bug in itself.
 //!
-//! Prints the message, the registers when the CPU raised it, a backtrace and the heap's
-//! state, and leaves with the panic verdict. It takes no lock that anyone may hold and
+//! Prints the message, the registers when the CPU raised it, a backtrace, the heap's
+//! state and the last of the trace if that is on, and leaves with the panic verdict. It takes no lock that anyone may hold and
 //! allocates nothing. `cargo xtask` turns the addresses into names: it subtracts the
 //! `kernel base` line's from each.
 
@@ -15,6 +15,7 @@ use crate::arch::irq_lock::InterruptsOff;
 use crate::arch::serial;
 use crate::arch::traps::TrapFrame;
 use crate::mm::heap;
+use crate::trace;
 
 static PANICKING: AtomicBool = AtomicBool::new(false);
 static KERNEL_BASE: AtomicU64 = AtomicU64::new(0);
@@ -58,5 +59,6 @@ fn die(message: fmt::Arguments, trap: Option<&TrapFrame>) -> ! {
     if let Some(heap) = heap::try_stats() {
         say!("heap {} of {} bytes in use, {} cached", heap.in_use, heap.capacity, heap.cached);
     }
+    trace::last(|line| say!("{line}"));
     exit(Verdict::Panic)
 }

@@ -82,13 +82,15 @@ pub(crate) fn interactive(
 
 /// Feeds a script to the guest line by line, then powers it off. The guest may be silent
 /// for as long as `silence`, from its ready line on. Without a `whole` script it is read
-/// from standard input as it comes.
+/// from standard input as it comes. `hear` gets each line of the guest's; what it says to
+/// commands that come behind the script is not shown.
 pub(crate) fn script(
     guest: &mut Guest,
     first: Vec<String>,
     whole: Option<Script>,
     silence: Duration,
     helper: &mut Helper<'_>,
+    hear: &mut dyn FnMut(&str),
 ) -> Result<End> {
     signals::listen(guest.sender());
     let mut script = whole.unwrap_or_else(|| {
@@ -96,7 +98,7 @@ pub(crate) fn script(
         Script::new("standard input")
     });
     script.begin_with(first);
-    let end = feed(guest, &mut script, silence, helper)?;
+    let end = feed(guest, &mut script, silence, helper, hear)?;
     script.end(matches!(&end, End::Guest(verdict) if verdict.is_the_guests_own()));
     let Some(stopped) = script.stopped() else { return Ok(end) };
     eprintln!("\nxtask: {stopped}");
@@ -111,10 +113,12 @@ fn feed(
     script: &mut Script,
     silence: Duration,
     helper: &mut Helper<'_>,
+    hear: &mut dyn FnMut(&str),
 ) -> Result<End> {
     loop {
         let was_ready = guest.is_ready();
         match guest.step() {
+            Step::Output(_) if script.is_over() => {}
             Step::Output(bytes) => show(&bytes, helper)?,
             Step::Waits => {}
             Step::Keys(keys) => script.push(&keys),
@@ -122,7 +126,9 @@ fn feed(
             Step::Asked(request) => helper.serve(guest, request),
             Step::Ended(verdict) => return Ok(End::Guest(verdict)),
         }
-        while guest.take_line().is_some() {}
+        while let Some(line) = guest.take_line() {
+            hear(&line);
+        }
         if guest.is_ready() && !was_ready {
             guest.wait_endlessly(silence);
         }

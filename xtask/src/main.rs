@@ -1,9 +1,9 @@
 //! cargo xtask: builds, boots, tests and shows the mirror kernel.
 //!
 //! This file is the manual (`cargo xtask --help` prints it); each verb is a
-//! module. xtask uses none of the project's own crates: it must start on a
-//! machine where nothing else builds yet. One file of theirs is compiled into it, which
-//! knows how the console tells a line that begins a here-document.
+//! module. Of the project's own crates xtask uses `picture` alone, which uses none: it must
+//! start on a machine where nothing else builds yet. One file of theirs is compiled into it,
+//! which knows how the console tells a line that begins a here-document.
 
 #![forbid(unsafe_code)]
 
@@ -44,6 +44,7 @@ mod tidy;
 #[path = "../../kernel/shell/src/token.rs"]
 #[expect(unreachable_pub, reason = "public to others in the crate that it belongs to")]
 mod token;
+mod trace;
 mod verdict;
 mod workspace;
 
@@ -75,6 +76,12 @@ enum Xtask {
     /// work), 101 the kernel panicked, 124 the guest hung, 125 it reset itself
     /// or QEMU gave up, 128+N xtask received signal N.
     Run(run::Options),
+
+    /// Run a script in a guest and make pictures of what it recorded: for Perfetto, and an SVG
+    ///
+    /// Without --script a story is run in which a disk dies during a write. All options of
+    /// `run` hold. A script that powers the guest off itself leaves no trace.
+    Trace(trace::Options),
 
     /// Make a disk of the running guest fail, hang or slow down, or well again
     Disk(outside::Disk),
@@ -200,6 +207,7 @@ fn end_with_the_reader() {
 fn dispatch(verb: Xtask) -> Result<ExitCode> {
     match verb {
         Xtask::Run(options) => run::main(&options),
+        Xtask::Trace(options) => trace::main(options),
         Xtask::Disk(verb) => outside::disk(&verb),
         Xtask::Console(which) => outside::console(&which),
         Xtask::Qmp(options) => outside::qmp(&options),

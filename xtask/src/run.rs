@@ -28,6 +28,7 @@ const DISK_BYTES: u64 = 64 << 20;
 
 /// How a guest is run.
 #[derive(Args)]
+#[group(skip)]
 pub(crate) struct Options {
     #[command(flatten)]
     build: build::Options,
@@ -71,21 +72,62 @@ pub(crate) struct Options {
     /// How long the guest may say nothing while a script's command runs
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     script_limit: u64,
+
+    /// How fast disks are at most, in bytes a second
+    #[arg(skip)]
+    rate: Option<u64>,
 }
 
 /// Boots the kernel and hands its console to the person, or feeds it a script.
 ///
 /// What can be refused is refused before anything is built or booted.
 pub(crate) fn main(options: &Options) -> Result<ExitCode> {
+    run(options, None)
+}
+
+/// What is to be heard of a run of a script.
+pub(crate) struct Recording {
+    /// The script, unless the options name one.
+    pub(crate) script: Option<Script>,
+    /// Commands before it ...
+    pub(crate) first: Vec<String>,
+    /// ... and behind it; what the guest answers to these is not shown.
+    pub(crate) last: Vec<String>,
+    /// All lines of the guest's.
+    pub(crate) heard: Vec<String>,
+}
+
+impl Options {
+    /// Whether they name a script.
+    pub(crate) fn has_script(&self) -> bool {
+        self.script.is_some()
+    }
+
+    /// Takes these disks, unless some are named, and has all be no faster than this.
+    pub(crate) fn on_disks(&mut self, images: &[PathBuf], rate: u64) {
+        self.rate = Some(rate);
+        if self.disks.is_empty() {
+            self.disks = images.iter().map(|image| image.display().to_string()).collect();
+        }
+    }
+}
+
+/// The same; with a recording it is a script that is run.
+pub(crate) fn run(options: &Options, recording: Option<&mut Recording>) -> Result<ExitCode> {
     let script = options.script.as_deref().map(read_script).transpose()?;
     let first = options.tables.iter().map(|text| table::command(text));
-    let first = first.collect::<Result<Vec<_>>>()?;
-    let disks: Vec<_> = disks(&options.disks)?.into_iter().map(Disk::switched).collect();
+    let mut first = first.collect::<Result<Vec<_>>>()?;
+    let slowed = |disk: Disk| match options.rate {
+        Some(rate) => disk.with_rate(rate),
+        None => disk,
+    };
+    let disks = disks(&options.disks)?.into_iter().map(Disk::switched);
+    let disks: Vec<_> = disks.map(slowed).collect();
     qemu::check_images(&disks).map_err(with_the_guests)?;
     let tools = provision::tools()?;
     let kernel = build::image(&options.build)?;
     let accel = options.accel.resolve(&tools, &kernel)?;
-    let interactive = script.is_none() && terminal::is_interactive();
+    let interactive = script.is_none() && recording.is_none() && terminal::is_interactive();
     let place = Place::claim(&about(&disks))?;
     let rig = Rig::new(&disks, place.folder(), &tools);
     let machine = Machine {
@@ -110,7 +152,21 @@ pub(crate) fn main(options: &Options) -> Result<ExitCode> {
         console::interactive(&mut guest, first, &mut helper)?
     } else {
         let silence = Duration::from_secs(options.script_limit);
-        console::script(&mut guest, first, script, silence, &mut helper)?
+        let mut heard = Vec::new();
+        let (mut script, mut recording) = (script, recording);
+        if let Some(recording) = &mut recording {
+            script = script.or_else(|| recording.script.take());
+            first.append(&mut recording.first);
+            script.iter_mut().for_each(|it| it.end_with(recording.last.clone()));
+        }
+        let mut hear = |line: &str| {
+            if recording.is_some() {
+                heard.push(line.to_owned());
+            }
+        };
+        let end = console::script(&mut guest, first, script, silence, &mut helper, &mut hear)?;
+        recording.into_iter().for_each(|it| it.heard = std::mem::take(&mut heard));
+        end
     };
     report(&end, &guest, &log, &kernel.elf);
     Ok(end.exit_code())

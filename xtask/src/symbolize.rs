@@ -22,6 +22,8 @@ struct Panic {
     /// instruction that trapped or within a call, as the kernel has stepped back from
     /// the return addresses.
     addresses: Vec<u64>,
+    /// The last of the trace, if it was on.
+    last: String,
 }
 
 /// The last panic in the guest's output `log`, symbolized by `elf`; `None` if
@@ -30,16 +32,18 @@ pub(crate) fn panic_report(log: &str, elf: &Path) -> Option<String> {
     let panic = find_panic(log)?;
     let frames = symbolize(&panic.addresses, elf)
         .unwrap_or_else(|why| format!("  (no symbols: {}: {why:#})\n", elf.display()));
-    Some(format!("panic: {}\n{frames}", panic.message))
+    Some(format!("panic: {}\n{frames}{}", panic.message, panic.last))
 }
 
 fn find_panic(log: &str) -> Option<Panic> {
     let start = log.rfind("panic: ")?;
     let mut lines = log[start..].lines();
     let message = lines.next()?.strip_prefix("panic: ")?.trim().to_owned();
-    let (mut addresses, mut base) = (Vec::new(), 0);
+    let (mut addresses, mut base, mut last) = (Vec::new(), 0, String::new());
     for line in lines.map(str::trim) {
-        if let Some(address) = line.strip_prefix("kernel base ") {
+        if !last.is_empty() || line.starts_with("the last of the trace, ") {
+            last = last + line + "\n";
+        } else if let Some(address) = line.strip_prefix("kernel base ") {
             base = hexadecimal(address)?;
         } else if let Some((_, address)) = line.strip_prefix('#').and_then(|at| at.split_once(' '))
         {
@@ -49,7 +53,7 @@ fn find_panic(log: &str) -> Option<Panic> {
     for address in &mut addresses {
         *address = address.wrapping_sub(base);
     }
-    Some(Panic { message, addresses })
+    Some(Panic { message, addresses, last })
 }
 
 fn hexadecimal(text: &str) -> Option<u64> {

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! `WHAT` is `read`, `write` (of two legs), or either with `raw-` before it: the same on one
-//! disk, without a mirror. Eight requests of 4 KiB are in flight at a time. The disks do
+//! disk, without a mirror; or with `off-` or `on-` before it: with a trace that is off, or on
+//! and kept in a ring. Eight requests of 4 KiB are in flight at a time. The disks do
 //! nothing; they end what they were given when all eight are there. The count of twice as
 //! many requests less this one is what requests cost alone.
 #![forbid(unsafe_code)]
@@ -18,6 +19,8 @@ use std::time::Duration;
 use bio::{Bio, BlockDevice, Buf, BufDone, Extent, IoResult, Limits, Sector, Sectors};
 use bytes::{Bytes, BytesMut};
 use dm::{Args, Context, DeviceRef, Devices, Env, Target, TargetType, Work};
+use dm_mirror::trace::{Record, Sink, Trace};
+use dm_mirror::{MirrorType, Traced};
 
 const DEPTH: u64 = 8;
 const SECTORS: u64 = 8;
@@ -79,7 +82,23 @@ impl BufDone for User {
     }
 }
 
-fn mirror(disks: &[Arc<Disk>]) -> Arc<dyn Target> {
+/// Keeps the last records.
+struct Ring(Mutex<(Vec<(Duration, Record)>, usize)>);
+
+impl Sink for Ring {
+    fn record(&self, _: u32, at: Duration, record: Record) {
+        let mut ring = self.0.lock().expect("nobody panics with it");
+        let (kept, next) = &mut *ring;
+        match kept.get_mut(*next) {
+            Some(place) => *place = (at, record),
+            None => kept.push((at, record)),
+        }
+        *next = (*next + 1) % 1024;
+    }
+}
+
+/// Whether a mirror has a trace, and whether that is on.
+fn mirror(disks: &[Arc<Disk>], traced: Option<bool>) -> Arc<dyn Target> {
     let named = |(n, disk): (usize, &Arc<Disk>)| DeviceRef::new(&format!("d{n}"), disk.clone());
     let context = Context {
         length: Sectors(1 << 20),
@@ -88,7 +107,14 @@ fn mirror(disks: &[Arc<Disk>]) -> Arc<dyn Target> {
         events: Arc::default(),
     };
     let words = "core 2 1024 nosync 2 d0 0 d1 0";
-    let target = dm_mirror::MirrorType.create(&mut Args::new(words), &context);
+    let target = match traced {
+        None => MirrorType.create(&mut Args::new(words), &context),
+        Some(on) => {
+            let trace = Arc::new(Trace::new(Ring(Mutex::default())));
+            trace.switch(on);
+            Traced(trace).create(&mut Args::new(words), &context)
+        }
+    };
     let target = target.unwrap_or_else(|_| panic!("a right table"));
     target.resume();
     target
@@ -99,8 +125,15 @@ fn main() {
     let what = args.get(1).map_or("write", String::as_str);
     let requests = args.get(2).map_or(8_000, |count| count.parse().expect("a count"));
     let disks = [(); 2].map(|()| Arc::new(Disk::default()));
-    let (raw, cmd) = what.strip_prefix("raw-").map_or((false, what), |cmd| (true, cmd));
-    let target = mirror(&disks);
+    let (prefix, cmd) = what.split_once('-').unwrap_or(("", what));
+    let (raw, traced) = match prefix {
+        "" => (false, None),
+        "raw" => (true, None),
+        "off" => (false, Some(false)),
+        "on" => (false, Some(true)),
+        other => panic!("`{other}-` says nothing here"),
+    };
+    let target = mirror(&disks, traced);
     let user = Arc::new(User::default());
     let data: Bytes = Bytes::from_owner(vec![1; SECTORS as usize * 512]);
     let mut memory: Vec<BytesMut> = Vec::new();

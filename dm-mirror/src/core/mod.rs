@@ -315,6 +315,21 @@ impl Core {
         self.membership.as_ref().is_some_and(|it| it.parked.contains(&req))
     }
 
+    /// Whether a superblock is on its way to this leg.
+    pub(crate) fn awaits_superblock(&self, leg: usize) -> bool {
+        self.membership.as_ref().is_some_and(|it| it.awaits(leg))
+    }
+
+    /// Whether the superblocks on their way are the copies that nobody waits for.
+    pub(crate) fn writes_second_copies(&self) -> bool {
+        self.membership.as_ref().is_some_and(Membership::is_second)
+    }
+
+    /// What each leg is to the mirror.
+    pub(crate) fn leg_states(&self) -> impl Iterator<Item = LegState> {
+        (0..self.setup.legs).map(|leg| self.legs[leg].state())
+    }
+
     /// Where on each leg the mirror's first sector lies.
     pub(crate) fn data_start(&self) -> Sector {
         self.regions.as_ref().map_or(Sector(0), |it| it.geometry().data_start)
@@ -338,6 +353,11 @@ impl Core {
 
     pub(crate) fn has_next(&self) -> bool {
         !self.actions.is_empty()
+    }
+
+    /// What is to be done, in order.
+    pub(crate) fn actions(&self) -> &VecDeque<Action> {
+        &self.actions
     }
 
     #[inline(always)]

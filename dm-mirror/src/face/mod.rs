@@ -4,7 +4,6 @@
 //! decides what they mean.
 
 pub mod report;
-pub mod requests;
 pub(crate) mod status;
 pub(crate) mod table;
 pub(crate) mod target;

@@ -14,7 +14,6 @@ use bio::{Bio, Extent, Limits};
 use dm::{ArgError, Args, Context, DeviceRef, MessageError, Target, TargetType};
 
 use super::report::{Report, Times};
-use super::requests::RequestView;
 use super::status;
 use super::table::{self, Config, NO_RATE};
 use super::view::{RegionView, View};
@@ -24,6 +23,8 @@ use crate::core::parts::pace::Rate;
 use crate::core::parts::policy::ReadPolicy;
 use crate::io::Mirror;
 use crate::io::leg::Leg;
+use crate::io::requests::RequestView;
+use crate::io::trace::Trace;
 
 /// The target type `mirror`; the grammar is in this crate's `face/table.rs` and in
 /// the message of every refusal.
@@ -49,13 +50,47 @@ impl TargetType for MirrorType {
         args: &mut Args<'_>,
         context: &Context<'_>,
     ) -> Result<Arc<dyn Target>, ArgError> {
-        let Config { setup, wishes, regions, legs, devices, times } = Config::parse(args, context)?;
-        let resets: Vec<u64> = legs.iter().map(Leg::resets).collect();
-        let core = Core::new(setup, wishes, regions, &resets);
-        let (env, events) = (context.env.clone(), context.events.clone());
-        let mirror = Mirror::new(legs, setup.length, core, times, env, events);
-        Ok(Arc::new(MirrorTarget { mirror, devices }))
+        create(args, context, None)
     }
+}
+
+/// The target type `mirror`, whose targets tell a trace what they do.
+#[derive(Clone)]
+pub struct Traced(pub Arc<Trace>);
+
+impl TargetType for Traced {
+    fn name(&self) -> &'static str {
+        MirrorType.name()
+    }
+
+    fn usage(&self) -> &'static str {
+        MirrorType.usage()
+    }
+
+    fn version(&self) -> (u16, u16, u16) {
+        MirrorType.version()
+    }
+
+    fn create(
+        &self,
+        args: &mut Args<'_>,
+        context: &Context<'_>,
+    ) -> Result<Arc<dyn Target>, ArgError> {
+        create(args, context, Some(self.0.clone()))
+    }
+}
+
+fn create(
+    args: &mut Args<'_>,
+    context: &Context<'_>,
+    trace: Option<Arc<Trace>>,
+) -> Result<Arc<dyn Target>, ArgError> {
+    let Config { setup, wishes, regions, legs, devices, times } = Config::parse(args, context)?;
+    let resets: Vec<u64> = legs.iter().map(Leg::resets).collect();
+    let core = Core::new(setup, wishes, regions, &resets);
+    let (env, events) = (context.env.clone(), context.events.clone());
+    let mirror = Mirror::new(legs, setup.length, core, times, env, events, trace);
+    Ok(Arc::new(MirrorTarget { mirror, devices }))
 }
 
 /// A mirror in a table.

@@ -17,10 +17,12 @@ mod blocks;
 mod compare;
 mod exchange;
 pub(crate) mod leg;
+pub mod requests;
 mod search;
 mod slots;
 mod tag;
 pub(crate) mod times;
+pub mod trace;
 mod words;
 
 use alloc::boxed::Box;
@@ -45,6 +47,7 @@ use leg::Leg;
 use slots::{OwnBytes, Sink, Slots};
 use tag::Tag;
 use times::{Kind, Times};
+use trace::{Trace, Watch};
 
 /// A mirror: where its legs lie, and the core behind its lock.
 pub(crate) struct Mirror {
@@ -56,6 +59,8 @@ pub(crate) struct Mirror {
     /// Events whose actions nobody has done yet.
     pending: AtomicUsize,
     sink: Arc<Sink>,
+    /// Its trace, and what it is called there.
+    trace: Option<(Arc<Trace>, u32)>,
 }
 
 /// What the mirror's lock protects.
@@ -65,6 +70,8 @@ struct Inner {
     times: Times,
     /// Whoever suspended the mirror, and waits.
     quiet: Option<Box<dyn FnOnce() + Send>>,
+    /// What the trace knows of the core.
+    watch: Watch,
 }
 
 /// An action, with the bios and bytes that it needs.
@@ -217,9 +224,15 @@ impl Mirror {
         times: Times,
         env: Arc<dyn Env>,
         events: Arc<Events>,
+        trace: Option<Arc<Trace>>,
     ) -> Arc<Mirror> {
         let sink = Arc::new(Sink);
-        let inner = Inner { core, slots: Slots::new(sink.clone()), times, quiet: None };
+        let slots = Slots::new(sink.clone());
+        let inner = Inner { core, slots, times, quiet: None, watch: Watch::default() };
+        let trace = trace.map(|trace| {
+            let number = trace.mirror(&events.device());
+            (trace, number)
+        });
         Arc::new(Mirror {
             legs,
             length,
@@ -228,6 +241,7 @@ impl Mirror {
             inner: Lock::new(Rank::TARGET, inner),
             pending: AtomicUsize::new(0),
             sink,
+            trace,
         })
     }
 
@@ -270,7 +284,15 @@ impl Mirror {
     /// Brings what a person says.
     pub(crate) fn hear(self: &Arc<Self>, message: Message) -> Answer {
         let facts = self.facts();
-        self.meet(|inner, now, dice| inner.core.told(now, dice, message, facts))
+        self.meet(|inner, now, dice| {
+            let hear = |core: &mut Core| core.told(now, dice, message, facts);
+            match self.traced() {
+                None => hear(&mut inner.core),
+                Some((trace, number)) => {
+                    inner.watch.told(&trace.teller(*number, now), &mut inner.core, hear)
+                }
+            }
+        })
     }
 
     pub(crate) fn resume(self: &Arc<Self>) {
@@ -292,10 +314,23 @@ impl Mirror {
 
     /// The core meets an event, and what it wants done is done.
     fn event(self: &Arc<Self>, put: impl FnOnce(&mut Inner) -> Event) {
-        self.meet(|inner, now, dice| {
-            let event = put(inner);
-            inner.core.step(now, dice, event);
+        // In each branch for itself: the plain one is to know which event it meets.
+        self.meet(|inner, now, dice| match self.traced() {
+            None => {
+                let event = put(inner);
+                inner.core.step(now, dice, event);
+            }
+            Some((trace, number)) => {
+                let event = put(inner);
+                inner.watch.step(&trace.teller(*number, now), &mut inner.core, dice, event);
+            }
         });
+    }
+
+    /// Where it is told what happens, if the trace is on.
+    #[inline]
+    fn traced(&self) -> Option<&(Arc<Trace>, u32)> {
+        self.trace.as_ref().filter(|(trace, _)| trace.is_on())
     }
 
     /// One lock round what `decide` does with the core. What it wants done is done then,

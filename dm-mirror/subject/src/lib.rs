@@ -9,6 +9,7 @@
 
 pub mod lives;
 mod mapped;
+pub mod pictures;
 pub mod recorded;
 
 pub use mapped::Mapped;
@@ -19,9 +20,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bio::{Bio, BlockDevice, Limits, Sectors};
-use dm::{Args, Context, DeviceRef, Devices, Env, Events, Target, TargetType, Work};
+use dm::{Args, Context, DeviceRef, Devices, Env, Events, Target, Work};
+use dm_mirror::MirrorTarget;
 use dm_mirror::report::Standing;
-use dm_mirror::{MirrorTarget, MirrorType};
 use sim::{Clock, Explored, Scenario, Subject, World, explore};
 
 /// The world's clock as a target's environment.
@@ -150,19 +151,21 @@ pub fn mirror(
             env: Arc::new(Simulated(world.clock().clone())),
             events: Arc::new(Events::default()),
         };
-        let target = MirrorType.create(&mut Args::new(&line), &context).expect("a right table");
+        let kind = pictures::mirror_type(world);
+        let target = kind.create(&mut Args::new(&line), &context).expect("a right table");
         at_once(&*target);
         target.resume();
         Box::new(Mirror { device: MirrorDevice { target, length }, legs: count, first })
     }
 }
 
-/// Asserts that nothing was found, and shows what was.
+/// Asserts that nothing was found, and shows what was: in words, and in pictures.
 #[track_caller]
 pub fn clean(explored: Explored) -> Explored {
     if let Some(report) = &explored.found {
-        panic!("after {} runs: {report}", explored.runs);
+        panic!("after {} runs: {report}{}", explored.runs, pictures::told());
     }
+    pictures::tell();
     explored
 }
 

@@ -10,14 +10,14 @@
 use std::sync::Arc;
 
 use bio::{BlockDevice, Extent, Sector, Sectors};
-use dm::Dm;
+use dm::{Dm, TargetType};
 use dm_mirror::MirrorType;
 use dm_mirror::format::{REGIONS_PER_PAGE, SLOTS, UNIT_SECTORS};
 use dm_mirror::label::{self, Device, Ids, LabelOptions, Phase};
 use sim::{Subject, World};
 
 use super::mapped::{Mapped, Settings};
-use super::{Simulated, print_errors};
+use super::{Simulated, pictures, print_errors};
 
 /// Where the data of each leg begins: right behind the metadata of one page.
 pub const DATA_START: u64 = 32;
@@ -93,18 +93,27 @@ impl Recorded {
     /// Builds one at each start.
     pub fn build(self) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
         print_errors();
-        move |world, legs| Box::new(self.start(world, legs))
+        move |world, legs| Box::new(self.start_as(pictures::mirror_type(world), world, legs))
     }
 
     /// Builds the mirror of a start.
     pub fn start(&self, world: &World<'_>, legs: Vec<Arc<dyn BlockDevice>>) -> Mapped {
+        self.start_as(Arc::new(MirrorType), world, legs)
+    }
+
+    fn start_as(
+        &self,
+        kind: Arc<dyn TargetType>,
+        world: &World<'_>,
+        legs: Vec<Arc<dyn BlockDevice>>,
+    ) -> Mapped {
         let Recorded { window, all_named, rate, .. } = *self;
         if world.boots() == 0 {
             put_label(world, window);
         }
         let count = legs.len();
         let dm = Arc::new(Dm::new(Arc::new(Simulated(world.clock().clone()))));
-        dm.add_type(Arc::new(MirrorType)).expect("the first of its name");
+        dm.add_type(kind).expect("the first of its name");
         for (leg, disk) in legs.into_iter().enumerate() {
             dm.add_disk(&format!("vbd{leg}"), disk).expect("a free name");
         }

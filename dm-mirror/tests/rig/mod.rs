@@ -24,7 +24,8 @@ use bytes::BytesMut;
 use dm::{
     ArgError, Args, Context, DeviceRef, Devices, Env, Event, Events, Target, TargetType, Work,
 };
-use dm_mirror::{MirrorTarget, MirrorType};
+use dm_mirror::trace::Trace;
+use dm_mirror::{MirrorTarget, MirrorType, Traced};
 use sim::{Landed, Outcome, SimDisk};
 
 /// The size of each leg and of the mirror.
@@ -32,6 +33,8 @@ pub const LENGTH: u64 = 64;
 
 thread_local! {
     static HELD: RefCell<Vec<Rank>> = const { RefCell::new(Vec::new()) };
+    /// Where the mirrors of this thread tell what they do.
+    pub static TRACE: RefCell<Option<Arc<Trace>>> = const { RefCell::new(None) };
 }
 
 struct Watch;
@@ -206,7 +209,10 @@ pub fn create(
     );
     let context = Context { length: Sectors(length), devices: &named, env, events };
     let mut args = Args::new(args);
-    let target = MirrorType.create(&mut args, &context)?;
+    let target = match TRACE.with_borrow(Clone::clone) {
+        Some(trace) => Traced(trace).create(&mut args, &context)?,
+        None => MirrorType.create(&mut args, &context)?,
+    };
     args.end().map(|()| target)
 }
 

@@ -12,6 +12,8 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use bio::{BufCmd, ErrorKind, Extent};
+
 /// How much something that happened matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -33,6 +35,20 @@ pub struct Event<'a> {
     /// What happened, in a line without the device's name.
     pub what: fmt::Arguments<'a>,
 }
+
+/// What becomes of a request at a mapped device, for whoever traces it. The extent is the
+/// device's.
+#[derive(Clone, Copy, Debug)]
+pub enum Moment {
+    /// It came.
+    Taken(BufCmd, Extent),
+    /// It ended.
+    Ended(BufCmd, Extent, Result<(), ErrorKind>),
+}
+
+/// Is told of each moment, with what gives the device's name: it need not be asked. Called with
+/// no lock held; must not sleep.
+pub type Probe = fn(&dyn Fn() -> Arc<str>, Moment);
 
 /// Something to be done later.
 ///
@@ -66,5 +82,11 @@ pub trait Env: Send + Sync {
     /// lock held; must not sleep. Not every world keeps a log.
     fn note(&self, event: &Event<'_>) {
         let _ = event;
+    }
+
+    /// Who is told of each request of each mapped device. Asked when a device or a table is
+    /// made, not for each request.
+    fn probe(&self) -> Option<Probe> {
+        None
     }
 }

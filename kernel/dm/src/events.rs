@@ -62,6 +62,11 @@ impl Events {
         }
     }
 
+    /// What the device is called in the log; nothing if nobody keeps one.
+    pub fn device(&self) -> Arc<str> {
+        self.0.lock().log.as_ref().map_or_else(|| "".into(), |log| log.device.clone())
+    }
+
     /// How many there were.
     pub fn count(&self) -> u64 {
         self.0.lock().count

@@ -87,7 +87,7 @@ pub use context::Context;
 pub use device::suspend::{Done, Suspend};
 pub use device::{Info, MappedDevice, Mode, Slot};
 pub use devices::{DeviceHandle, DeviceRef, Devices};
-pub use env::{Env, Event, Severity, Work};
+pub use env::{Env, Event, Moment, Probe, Severity, Work};
 pub use error::{DmError, TableError};
 pub use events::Events;
 pub use limits::{UNLIMITED, stack};

@@ -62,7 +62,8 @@ pub(crate) fn parse(
         let reason = "the table has no entry; give `start length target arguments`".into();
         return Err(TableError { line: 1, column: 1, reason });
     }
-    let table = Table::new(entries, device).map_err(|_| no_room((1, 1)))?;
+    let probe = scope.env.probe().map(|probe| (probe, scope.events.clone()));
+    let table = Table::new(entries, device, probe).map_err(|_| no_room((1, 1)))?;
     check_alignment(&table)?;
     Ok(table)
 }

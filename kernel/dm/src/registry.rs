@@ -93,7 +93,7 @@ impl Dm {
         if !self.env.has_room(DEVICE_ROOM) {
             return Err(DmError::NoRoom);
         }
-        let device = MappedDevice::new(Events::logged(self.env.clone(), name));
+        let device = MappedDevice::new(Events::logged(self.env.clone(), name), self.env.probe());
         let known = DeviceRef::mapped(good(name)?, device.clone());
         self.add(Known { device: known, mapped: Some(device.clone()) })?;
         Ok(device)

@@ -24,6 +24,8 @@ use bio::{
 
 use crate::devices::{DeviceHandle, Mapped};
 use crate::entry::{Entry, Place};
+use crate::env::{Moment, Probe};
+use crate::events::Events;
 use crate::flush::FlushPlan;
 use crate::limits::stack;
 use crate::target::Target;
@@ -43,6 +45,8 @@ pub(crate) struct Table {
     /// The way of a flush.
     flush: FlushPlan,
     device: Weak<dyn Counts>,
+    /// Who is told of the ends of requests, and of which device.
+    probe: Option<(Probe, Arc<Events>)>,
 }
 
 impl Table {
@@ -51,6 +55,7 @@ impl Table {
     pub(crate) fn new(
         entries: Vec<Entry>,
         device: Weak<dyn Counts>,
+        probe: Option<(Probe, Arc<Events>)>,
     ) -> Result<Table, TryReserveError> {
         let end = entries.iter().fold(Sector(0), |start, entry| {
             assert_eq!(entry.extent.start(), start, "entries lie without gap or overlap");
@@ -60,7 +65,7 @@ impl Table {
         let limits = stack(entries.iter().map(|entry| entry.limits));
         let below = each_once(&entries)?;
         let flush = FlushPlan::new(&entries)?;
-        Ok(Table { entries: entries.into(), limits, below, flush, device })
+        Ok(Table { entries: entries.into(), limits, below, flush, device, probe })
     }
 
     pub(crate) fn entries(&self) -> &[Entry] {
@@ -155,6 +160,10 @@ impl Table {
 /// it and the table go.
 impl BioDone for Table {
     fn bio_done(self: Arc<Self>, bio: Bio, _info: u64, result: IoResult) {
+        if let Some((probe, events)) = &self.probe {
+            let result = result.map_err(|error| error.kind);
+            probe(&|| events.device(), Moment::Ended(bio.cmd(), bio.extent(), result));
+        }
         bio.biodone(result);
         let device = self.device.clone();
         drop(self);

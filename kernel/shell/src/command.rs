@@ -127,6 +127,8 @@ pub enum Command {
         /// As JSON.
         json: bool,
     },
+    /// Something with the trace.
+    Trace(Trace),
     /// List the threads.
     Threads,
     /// Show how memory is used.
@@ -454,5 +456,31 @@ pub enum Slot {
         slot: u64,
         /// In how many seconds.
         after: u64,
+    },
+}
+
+/// What can be done with the trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trace {
+    /// Record.
+    On {
+        /// These layers, each one of `dm mirror disk interrupt thread`; all when absent.
+        layers: Option<Vec<String>>,
+    },
+    /// Record no more.
+    Off,
+    /// Forget what was recorded.
+    Clear,
+    /// Show the last records.
+    Show {
+        /// Only lines that have one of these words, unless there are none.
+        words: Vec<String>,
+        /// So many lines at most.
+        last: u64,
+    },
+    /// Show all records for a program.
+    Dump {
+        /// Only lines that have one of these words, unless there are none.
+        words: Vec<String>,
     },
 }

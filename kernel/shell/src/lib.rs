@@ -53,7 +53,7 @@ pub mod token;
 pub mod tree;
 mod usage;
 
-pub use command::{Command, Dmsetup, Mirror, Slot};
+pub use command::{Command, Dmsetup, Mirror, Slot, Trace};
 pub use complete::{CommandCompleter, Completer, Names, NoCompletion};
 pub use document::{Documents, Entered, Taken};
 pub use editor::{Event, LineEditor, Mode};

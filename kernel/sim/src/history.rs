@@ -167,6 +167,11 @@ impl History {
         self.0.lock().journal = Some(Vec::new());
     }
 
+    /// Whether it does.
+    pub fn keeps_journal(&self) -> bool {
+        self.0.lock().journal.is_some()
+    }
+
     /// Adds a line, if a journal is kept.
     pub fn note(&self, line: impl FnOnce() -> String) {
         self.0.lock().note(line);

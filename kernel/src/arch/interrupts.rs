@@ -14,6 +14,7 @@ use spin::Once;
 
 use super::irq_lock::IrqLock;
 use super::lapic;
+use crate::trace;
 
 /// Vectors of devices. Those below are the CPU's and the masked 8259's, those above
 /// the local APIC's own.
@@ -112,6 +113,7 @@ pub(super) fn deliver(vector: u8) {
     if let Some(index) = index {
         COUNTS[index].fetch_add(1, Relaxed);
     }
+    trace::interrupt(vector);
     // Copied out, so that the handler runs without the table's lock.
     let handler = index.and_then(|index| HANDLERS.lock()[index]);
     match handler {

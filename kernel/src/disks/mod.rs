@@ -41,6 +41,7 @@ use crate::arch::{addresses, platform};
 use crate::cmdline::Cmdline;
 use crate::mm::dma::KernelHal;
 use crate::task::Callout;
+use crate::trace;
 
 /// The most disks that are used: each has an interrupt thread.
 pub const DISKS_MAX: usize = 16;
@@ -165,7 +166,7 @@ pub fn init(cmdline: &Cmdline) -> Option<Slots> {
 
 impl Settings {
     fn new(cmdline: &Cmdline) -> Settings {
-        let mut options = Options::default();
+        let mut options = Options { probe: Some(trace::disk), ..Options::default() };
         if let Some(seconds) = cmdline.get("disk_timeout").and_then(|text| text.parse().ok()) {
             options.timeout_ticks = ticks(Duration::from_secs(seconds));
         }

@@ -13,11 +13,17 @@ use crate::arch::irq_lock::InterruptsOff;
 use crate::arch::probe::{self, Fault};
 use crate::kprintln;
 use crate::task::yield_now;
+use crate::trace::{self, LAYERS_ALL};
 
 /// Crashes in the way that `how` names; returns when there is no such way.
 pub fn crash(how: &str) {
     match how {
         "panic" => panic!("asked to"),
+        "traced" => {
+            trace::on(LAYERS_ALL).expect("memory for the ring");
+            yield_now();
+            panic!("with the trace on");
+        }
         "null" => probe::crash(Fault::NullRead),
         "code-write" => probe::crash(Fault::CodeWrite),
         "invalid-opcode" => probe::crash(Fault::InvalidOpcode),

@@ -23,6 +23,7 @@ mod shortage;
 mod sim;
 mod soak;
 mod task;
+mod trace;
 
 use alloc::string::String;
 use core::time::Duration;
@@ -60,6 +61,7 @@ const TOPICS: &[&[Test]] = &[
     bench::TESTS,
     operator::TESTS,
     bounds::TESTS,
+    trace::TESTS,
 ];
 
 /// Fails the test at hand unless the condition holds: `check!(a == b, "a is {a}")`.

@@ -11,11 +11,11 @@ use alloc::sync::Arc;
 use bio::{BlockDevice, Buf, Extent, IoResult, Sector, Sectors};
 use bytes::BytesMut;
 use dm::{DeviceRef, Devices, Dm, DmError, Done, MappedDevice};
-use dm_mirror::MirrorType;
 use shell::Pattern;
 
 use crate::disks;
 use crate::task::{Completion, KernelEnv, MaySleep, biowait};
+use crate::trace;
 
 /// A device mapper, and the right to wait for it.
 pub struct Rig<'t> {
@@ -35,7 +35,7 @@ impl<'t> Rig<'t> {
         disks: impl IntoIterator<Item = (&'n str, Arc<dyn BlockDevice>)>,
     ) -> Result<Rig<'t>, String> {
         let dm = Dm::new(Arc::new(KernelEnv));
-        dm.add_type(Arc::new(MirrorType)).map_err(|error| error.to_string())?;
+        dm.add_type(Arc::new(trace::mirror_type())).map_err(|error| error.to_string())?;
         for (name, disk) in disks {
             dm.add_disk(name, disk).map_err(|error| error.to_string())?;
         }

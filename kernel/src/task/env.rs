@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 use core::time::Duration;
 
 use bio::sync::{Lock, Rank};
-use dm::{Env, Event, Work};
+use dm::{Env, Event, Probe, Work};
 use lwkt::{Priority, TimerQueue};
 use spin::Once;
 use x86_64::instructions::random::RdRand;
@@ -17,8 +17,8 @@ use super::Callout;
 use super::ithread::{self, Bell};
 use super::thread::now;
 use crate::arch::clock;
-use crate::events;
 use crate::mm::heap;
+use crate::{events, trace};
 
 /// Below the callouts', one of which is reset while this is held.
 const RANK: Rank = Rank(90);
@@ -81,6 +81,10 @@ impl Env for KernelEnv {
 
     fn note(&self, event: &Event<'_>) {
         events::note(event);
+    }
+
+    fn probe(&self) -> Option<Probe> {
+        Some(trace::dm)
     }
 }
 

@@ -18,6 +18,7 @@ use crate::arch::irq_lock::{InterruptsOff, IrqGuard};
 use crate::arch::{self, IrqLock, clock};
 use crate::mm::heap;
 use crate::mm::stack::KernelStack;
+use crate::trace;
 
 /// All threads and the scheduler that knows them.
 pub(super) static TASKS: IrqLock<Tasks> = IrqLock::new(Tasks(None));
@@ -179,6 +180,7 @@ pub(super) fn main() -> ! {
 pub(super) fn reschedule(mut tasks: IrqGuard<'static, Tasks>) -> IrqGuard<'static, Tasks> {
     let answer = tasks.sched().switch(this_cpu(), now());
     if answer.from != answer.to {
+        trace::switch(answer.to.slot());
         let reserve = heap::open_reserve(false);
         tasks = switch::switch(tasks, answer);
         heap::open_reserve(reserve);

@@ -4,10 +4,11 @@
 //! The tree becomes an ext4 image, the guest copies it onto a mirror, one leg
 //! dies for real in the middle, and the host finds every byte on the other leg.
 //! `tree` is the host's side of it (image, check), `power` the second half, with the
-//! power cut; the disk that can die is the fault rig's.
+//! power cut, `inside` the end, with a picture; the disk that can die is the fault rig's.
 //! Rules: each run has a fresh folder, so a killed run is in nobody's way;
 //! whatever the guest claims, the verdict stands on what the host finds.
 
+mod inside;
 mod power;
 mod tree;
 
@@ -128,7 +129,8 @@ pub(crate) fn tell(options: &Options, line: &mut dyn FnMut(&str)) -> Result<Stri
         logs: logs.clone(),
     };
     let cut = power::tell(folder.path(), machine, &mut story)?;
-    Ok(format!("{found} files outlived a disk; {cut}"))
+    let seen = inside::tell(folder.path(), &logs, &tools, machine, &mut story)?;
+    Ok(format!("{found} files outlived a disk; {cut}; {seen}"))
 }
 
 /// The images behind the guest's disks.

@@ -9,6 +9,7 @@
 
 mod jobs;
 
+use std::path::{self, PathBuf};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use anyhow::{Result, bail, ensure};
@@ -47,6 +48,10 @@ pub(crate) struct Options {
     )]
     replay: Option<String>,
 
+    /// Write the pictures of that run to a folder: for Perfetto, and an SVG
+    #[arg(long, value_name = "DIR", requires = "replay")]
+    trace: Option<PathBuf>,
+
     /// Only tests whose file and name, as in `lives::anything_over_two_legs`, contain this
     filter: Option<String>,
 }
@@ -77,13 +82,17 @@ impl Options {
     fn rounds(&self) -> impl Iterator<Item = Env> + Send + use<> {
         let by_clock = || UNIX_EPOCH.elapsed().map_or(0, |time| time.as_secs());
         let (first, ops) = (self.seed.unwrap_or_else(by_clock), self.ops());
-        let alone = match &self.replay {
-            Some(line) => Some(("SIM_REPLAY", line.clone())),
-            None if self.exhaustive => Some(("SIM_EXHAUSTIVE", "1".into())),
+        let mut alone: Option<Env> = match &self.replay {
+            Some(line) => Some(vec![("SIM_REPLAY", line.clone())]),
+            None if self.exhaustive => Some(vec![("SIM_EXHAUSTIVE", "1".into())]),
             None => None,
         };
+        if let (Some(told), Some(folder)) = (&mut alone, &self.trace) {
+            let folder = path::absolute(folder).unwrap_or_else(|_| folder.clone());
+            told.push(("SIM_TRACE", folder.display().to_string()));
+        }
         (0..).map(move |round: u64| match &alone {
-            Some(told) => vec![told.clone()],
+            Some(told) => told.clone(),
             None => {
                 // A run has at least one request, so no seed comes twice.
                 let seed = first.wrapping_add(round.wrapping_mul(ops));

@@ -27,6 +27,7 @@ const CRASH_LIMIT: Duration = patience::OF_A_GUEST;
 /// with words that its symbolized report must have.
 const CRASHES: &[(&str, &str)] = &[
     ("panic", "asked to"),
+    ("traced", "the last of the trace, of "),
     ("null", "probe::load"),
     ("code-write", "probe::store"),
     ("invalid-opcode", "probe::invalid"),

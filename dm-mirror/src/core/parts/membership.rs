@@ -312,6 +312,11 @@ impl Membership {
         self.commit.as_ref().is_some_and(|commit| commit.awaits(leg))
     }
 
+    /// Whether the superblocks on their way are second copies.
+    pub(crate) fn is_second(&self) -> bool {
+        self.commit.as_ref().is_some_and(|commit| commit.stage == Stage::Second)
+    }
+
     /// Notes whether what was found on a leg's disk would start without one of these members,
     /// which are in sync.
     pub(crate) fn look_for_rival(&mut self, leg: usize, found: &Superblock, in_sync: &[MemberId]) {

@@ -32,7 +32,7 @@ use alloc::string::String;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use bio::sync::{self, Lock, Rank};
-use bio::{Bio, BlockDevice, BufCmd, ErrorKind, Limits, Sectors};
+use bio::{Bio, BlockDevice, BufCmd, ErrorKind, Extent, Limits, Sectors};
 use virtio_drivers::Hal;
 use virtio_drivers::transport::{DeviceStatus, InterruptStatus};
 
@@ -66,6 +66,18 @@ pub enum Interrupt {
     Line,
 }
 
+/// What a disk does at a moment, for whoever traces it.
+#[derive(Clone, Copy, Debug)]
+pub enum Moment {
+    /// It takes over a request.
+    Submitted(BufCmd, Extent),
+    /// It gives one back.
+    Completed(BufCmd, Extent, Result<(), ErrorKind>),
+}
+
+/// Is told of each moment, with the disk's name and no lock held.
+pub type Probe = fn(&str, Moment);
+
 /// How a disk is to be driven.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
@@ -73,12 +85,14 @@ pub struct Options {
     pub features: Features,
     /// Ticks that the device may take for a request.
     pub timeout_ticks: u64,
+    /// Who is told what it does.
+    pub probe: Option<Probe>,
 }
 
 impl Default for Options {
     /// Everything the driver knows, and [`TIMEOUT_TICKS`].
     fn default() -> Options {
-        Options { features: Features::all(), timeout_ticks: TIMEOUT_TICKS }
+        Options { features: Features::all(), timeout_ticks: TIMEOUT_TICKS, probe: None }
     }
 }
 
@@ -94,6 +108,7 @@ pub struct VirtioBlk<H: Hal, D: Device> {
     /// How many callers are issuing requests one after the other; the device is told when they
     /// are through.
     plugs: AtomicUsize,
+    probe: Option<Probe>,
     queue: Lock<Queue<H, D>>,
 }
 
@@ -113,6 +128,7 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
             capacity: AtomicU64::new(capacity.0),
             resets: AtomicU64::new(0),
             plugs: AtomicUsize::new(0),
+            probe: options.probe,
             queue: Lock::new(Rank::DRIVER, queue),
         })
     }
@@ -203,7 +219,7 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
             if batch.is_empty() {
                 break;
             }
-            batch.into_iter().for_each(complete);
+            batch.into_iter().for_each(|ended| self.complete(ended));
         }
     }
 
@@ -290,6 +306,9 @@ impl<H: Hal, D: Device> BlockDevice for VirtioBlk<H, D> {
         if let Err(kind) = self.check(&bio) {
             return bio.fail(kind);
         }
+        if let Some(probe) = self.probe {
+            probe(&self.name, Moment::Submitted(bio.cmd(), bio.extent()));
+        }
         let ended = {
             let mut queue = self.queue.lock();
             let ended = queue.submit(bio);
@@ -299,17 +318,30 @@ impl<H: Hal, D: Device> BlockDevice for VirtioBlk<H, D> {
             ended
         };
         if let Some(ended) = ended {
-            complete(ended);
+            self.complete(ended);
         }
     }
 }
 
-/// With no lock held.
-fn complete(ended: Ended) {
-    match ended {
-        Ended::Bio(bio, result) => bio.biodone(result),
-        Ended::Untouched(bio, kind) => bio.fail(kind),
-        Ended::Late(memory) => drop(memory),
+impl<H: Hal, D: Device> VirtioBlk<H, D> {
+    /// With no lock held.
+    fn complete(&self, ended: Ended) {
+        let tell = |bio: &Bio, result| {
+            if let Some(probe) = self.probe {
+                probe(&self.name, Moment::Completed(bio.cmd(), bio.extent(), result));
+            }
+        };
+        match ended {
+            Ended::Bio(bio, result) => {
+                tell(&bio, result.map_err(|error| error.kind));
+                bio.biodone(result);
+            }
+            Ended::Untouched(bio, kind) => {
+                tell(&bio, Err(kind));
+                bio.fail(kind);
+            }
+            Ended::Late(memory) => drop(memory),
+        }
     }
 }
 

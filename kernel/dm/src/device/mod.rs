@@ -26,6 +26,7 @@ use bio::{Bio, BlockDevice, BufCmd, ErrorKind, Limits, Sector, Sectors};
 
 use crate::devices::{DeviceHandle, Mapped};
 use crate::entry::Entry;
+use crate::env::{Moment, Probe};
 use crate::error::{DmError, TableError};
 use crate::events::Events;
 use crate::table::{Counts, Status, Table};
@@ -35,6 +36,8 @@ use crate::target::{MessageError, Target};
 pub struct MappedDevice {
     state: Lock<State>,
     events: Arc<Events>,
+    /// Who is told of requests.
+    probe: Option<Probe>,
 }
 
 /// Everything about a device that changes.
@@ -111,7 +114,7 @@ pub struct Info {
 
 impl MappedDevice {
     /// A device without a table, suspended.
-    pub(crate) fn new(events: Events) -> Arc<MappedDevice> {
+    pub(crate) fn new(events: Events, probe: Option<Probe>) -> Arc<MappedDevice> {
         let state = State {
             mode: Mode::Suspended,
             active: None,
@@ -124,7 +127,7 @@ impl MappedDevice {
             idle: None,
         };
         let events = Arc::new(events);
-        Arc::new(MappedDevice { state: Lock::new(Rank::DM_DEVICE, state), events })
+        Arc::new(MappedDevice { state: Lock::new(Rank::DM_DEVICE, state), events, probe })
     }
 
     /// Passes a request to `table`, which was counted by [`State::enter`].
@@ -137,7 +140,15 @@ impl MappedDevice {
     fn go_on(&self, admission: Admission) {
         match admission {
             Admission::Passed(bio, table) => self.pass(table, bio),
-            Admission::Refused(bio, kind) => bio.fail(kind),
+            Admission::Refused(bio, kind) => {
+                if let Some(probe) = self.probe {
+                    probe(
+                        &|| self.events.device(),
+                        Moment::Ended(bio.cmd(), bio.extent(), Err(kind)),
+                    );
+                }
+                bio.fail(kind);
+            }
             Admission::Held => {}
         }
     }
@@ -344,6 +355,9 @@ impl BlockDevice for MappedDevice {
 
     fn strategy(&self, bio: Bio) {
         sync::assert_unlocked("strategy");
+        if let Some(probe) = self.probe {
+            probe(&|| self.events.device(), Moment::Taken(bio.cmd(), bio.extent()));
+        }
         let admission = self.state.lock().admit(bio);
         self.go_on(admission);
     }

@@ -18,6 +18,7 @@ pub(crate) mod bench;
 mod dmsetup;
 mod entry;
 pub(crate) mod mirror;
+mod trace;
 
 pub use self::entry::CommandSpec;
 
@@ -193,6 +194,11 @@ pub static COMMANDS: &[CommandSpec] = &[
             Ok(Command::Slot(Slot::Pull { slot: args.number("SLOT")?, after }))
         },
     ),
+    trace::ON,
+    trace::OFF,
+    trace::SHOW,
+    trace::DUMP,
+    trace::CLEAR,
     spec("threads", "", "List the kernel's threads", "threads", |_| Ok(Command::Threads)),
     spec("memory", "", "Show how memory is used", "memory", |_| Ok(Command::Memory)),
     spec("interrupts", "", "Count the interrupts by vector", "interrupts", |_| {

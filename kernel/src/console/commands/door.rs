@@ -51,6 +51,7 @@ fn needs(command: &Command) -> Vec<(&str, Need)> {
         | Command::Events { .. }
         | Command::Disks
         | Command::Slot(_)
+        | Command::Trace(_)
         | Command::Threads
         | Command::Memory
         | Command::Interrupts

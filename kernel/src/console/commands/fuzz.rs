@@ -77,6 +77,7 @@ fn may_run(command: &Command, line: &str, others: &[&str]) -> bool {
         | Command::Read { .. }
         | Command::Verify { .. }
         | Command::Compare { .. }
+        | Command::Trace(_)
         | Command::Threads
         | Command::Memory
         | Command::Interrupts

@@ -23,6 +23,7 @@ mod sectors;
 mod slots;
 mod status;
 mod torture;
+mod trace;
 
 use alloc::string::String;
 
@@ -68,6 +69,7 @@ pub fn run(session: &mut Session<'_>, command: Command) -> Outcome {
             torture::torture(session, &dev, span, (first, count), seed)
         }
         Command::Bench { dev, load, json } => bench::bench(session, &dev, &load, json),
+        Command::Trace(command) => trace::run(session, &command),
         Command::Threads => machine::threads(),
         Command::Memory => machine::memory(),
         Command::Interrupts => machine::interrupts(),

@@ -329,8 +329,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "Completes all that is done",
         file: BLK,
         edits: &[(
-            "            batch.into_iter().for_each(complete);\n        }",
-            "            batch.into_iter().for_each(complete);\n            break;\n        }",
+            "            batch.into_iter().for_each(|ended| self.complete(ended));\n        }",
+            "            batch.into_iter().for_each(|ended| self.complete(ended));\n            break;\n        }",
         )],
     },
     Mutant {

@@ -70,7 +70,7 @@ impl RequestView {
         core.requests().filter_map(|(req, request)| RequestView::of(core, req, request)).collect()
     }
 
-    fn of(core: &Core, req: Req, request: &Request) -> Option<RequestView> {
+    pub(super) fn of(core: &Core, req: Req, request: &Request) -> Option<RequestView> {
         let phase = match &request.what {
             What::Free | What::Over => return None,
             What::Waiting => Phase::Waiting,
