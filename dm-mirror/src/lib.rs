@@ -30,7 +30,7 @@
 //!    lock (`core/parts/range/mod.rs`) for a shared range.
 //! 4. `core/steps/read.rs`: `read_pick` chooses a leg (`core/parts/policy.rs`), `issue_read`
 //!    leaves the action `Issue`.
-//! 5. `io/mod.rs`: without the lock `Mirror::perform` pushes the bio onto the leg. When the
+//! 5. `io/mod.rs`: without the lock `Mirror::act` pushes the bio onto the leg. When the
 //!    leg is done, `bio_done` brings the event `Reported`.
 //! 6. `core/steps/read.rs`: `read_bio_done` tries the next leg after an error. Otherwise
 //!    the range is given back, and the action `Complete` ends the user's bio.

@@ -176,8 +176,6 @@ pub(crate) struct Core {
     last_read: usize,
     /// `None` until the mirror has found its members.
     pub(crate) regions: Option<Regions>,
-    /// Where its user writes straight on.
-    run: Run,
     /// `None` where nothing is recorded.
     pub(crate) membership: Option<Membership>,
     own_flushes: [Option<OwnFlush>; FLUSHES_FOR],
@@ -185,6 +183,8 @@ pub(crate) struct Core {
     pub(crate) scrub: Scrub,
     pub(crate) pace: Pace,
     cleaner: Cleaner,
+    /// Where its user writes straight on.
+    run: Run,
     promotion: Option<Promotion>,
     replacement: Option<Replacement>,
     pub(crate) loss: Loss,
@@ -239,7 +239,6 @@ impl Core {
             ranges: RangeLock::new(),
             read_policy,
             write_mostly,
-            run: Run::default(),
             last_read: setup.legs - 1,
             regions: None,
             membership: None,
@@ -248,6 +247,7 @@ impl Core {
             scrub: Scrub::default(),
             pace: Pace::new(sync_rate),
             cleaner: Cleaner::default(),
+            run: Run::default(),
             promotion: None,
             replacement: None,
             loss: Loss::default(),

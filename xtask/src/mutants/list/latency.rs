@@ -3,6 +3,7 @@
 use super::Mutant;
 
 const IO: &str = "dm-mirror/src/io/mod.rs";
+const INNER: &str = "dm-mirror/src/io/inner.rs";
 const TIMES: &str = "dm-mirror/src/io/times.rs";
 const SEARCH: &str = "dm-mirror/src/io/search.rs";
 const EXCHANGE: &str = "dm-mirror/src/io/exchange.rs";
@@ -60,7 +61,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "the time of a request begins with an older one",
         rule: "A time runs from when the leg is asked to its report",
-        file: IO,
+        file: INNER,
         edits: &[(
             "slot.since[leg] = self.times.now();",
             "if slot.since[leg] == 0 {
@@ -71,7 +72,7 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "the time of a flush begins with the machine",
         rule: "A time runs from when the leg is asked to its report",
-        file: IO,
+        file: INNER,
         edits: &[(
             "let since = self.times.now();
                 let info",
