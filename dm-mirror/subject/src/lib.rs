@@ -17,12 +17,14 @@ pub use mapped::Mapped;
 use std::any::Any;
 use std::cell::Cell;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use bio::{Bio, BlockDevice, Limits, Sectors};
 use dm::{Args, Context, DeviceRef, Devices, Env, Events, Target, Work};
 use dm_mirror::MirrorTarget;
 use dm_mirror::report::Standing;
+use lives::Lives;
 use sim::{Clock, Explored, Scenario, Subject, World, explore};
 
 /// The world's clock as a target's environment.
@@ -163,10 +165,18 @@ pub fn mirror(
 #[track_caller]
 pub fn clean(explored: Explored) -> Explored {
     if let Some(report) = &explored.found {
-        panic!("after {} runs: {report}{}", explored.runs, pictures::told());
+        let page = in_the_page(&report.shortest);
+        panic!("after {} runs: {report}{page}{}", explored.runs, pictures::told());
     }
     pictures::tell();
     explored
+}
+
+/// How the page shows a run that this test found, if it knows the test's runs: a line.
+fn in_the_page(run: &str) -> String {
+    let thread = thread::current();
+    let test = thread.name().filter(|test| Lives::named(test).is_some());
+    test.map_or(String::new(), |test| format!("\nplay: cargo xtask play --at 's={test}&{run}'"))
 }
 
 /// Makes one run alone, if `SIM_REPLAY` has the line that a report gave.
@@ -180,4 +190,20 @@ pub fn replayed(scenario: &Scenario, sync: &'static str) -> Option<Explored> {
 pub fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_of_a_known_test_opens_in_the_page() {
+        let line = |test: &str| {
+            let test = thread::Builder::new().name(test.into());
+            test.spawn(|| in_the_page("seed=71")).expect("a thread").join().expect("a line")
+        };
+        let known = line("anything_over_two_legs");
+        assert!(known.ends_with("play --at 's=anything_over_two_legs&seed=71'"), "{known}");
+        assert_eq!(line("another_test"), "");
+    }
 }

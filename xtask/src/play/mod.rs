@@ -28,6 +28,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", default_value_t = 8311)]
     port: u16,
 
+    /// Show this, as in the line of a test that failed: `s=TEST&path=2.0.1`, `c=CHAPTER`
+    #[arg(long, value_name = "WHAT", conflicts_with = "build")]
+    at: Option<String>,
+
     /// Only say the address, and open no browser
     #[arg(long)]
     no_open: bool,
@@ -79,14 +83,21 @@ fn serve(node: &Node, folder: &Path, options: &Options) -> Result<()> {
     if address.is_empty() {
         bail!("nothing is served; `--port 0` takes any port that is free");
     }
+    let address = shown(address, options.at.as_deref());
     println!("{address}\nCtrl-C ends it");
     if !options.no_open {
-        open(address);
+        open(&address);
     }
     let status = child.wait()?;
     drop(life);
     ensure!(status.success(), "the server ended: {status}");
     Ok(())
+}
+
+/// The address of the page at what is to be shown.
+fn shown(address: &str, at: Option<&str>) -> String {
+    let fragment = at.map(|at| format!("#{}", at.trim_start_matches('#')));
+    address.to_owned() + &fragment.unwrap_or_default()
 }
 
 /// Opens a browser, if this machine has a screen and a program that knows which.
@@ -107,4 +118,18 @@ fn open(address: &str) {
 fn is_newer(made: &Path, source: &Path) -> bool {
     let changed = |path: &Path| fs::metadata(path).and_then(|file| file.modified()).ok();
     changed(made).is_some_and(|made| changed(source).is_none_or(|source| source <= made))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_shown_is_the_addresss_fragment() {
+        let page = "http://127.0.0.1:8311/";
+        assert_eq!(shown(page, None), page);
+        for at in ["c=stale", "#c=stale"] {
+            assert_eq!(shown(page, Some(at)), format!("{page}#c=stale"));
+        }
+    }
 }
