@@ -97,3 +97,16 @@ fn a_user_who_never_rests_starves_nobody_over_three_legs() {
 fn a_pace_is_kept_over_two_legs() {
     soak("a_pace_is_kept_over_two_legs");
 }
+
+/// Runs that once stopped a simulation, by their seeds.
+#[test]
+fn runs_that_stopped_a_simulation_do_not_any_more() {
+    let stopped = [
+        ("a_pace_is_kept_over_two_legs", 102_150_526),
+        ("records_that_go_bad_over_two_legs", 102_262_078),
+    ];
+    for (test, seed) in stopped {
+        let Lives { scenario, mirror, .. } = Lives::named(test).expect("runs of this name");
+        clean(explore::seeded(&scenario, &mut mirror.build(), seed..seed + 1));
+    }
+}
