@@ -1,35 +1,13 @@
 //! The steady-state path allocates nothing: what a request needs beside its own bio was
 //! left there by the ones before it.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting;
+
 use std::sync::{Arc, Mutex};
 
 use bio::{Bio, BlockDevice, Buf, BufDone, Extent, IoResult, Limits, Sector, Sectors};
 use bytes::{Bytes, BytesMut};
 use dm::{Args, Context, DeviceRef, Devices, Env, TargetType, Work};
-
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: passes everything on to the system's allocator.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.set(COUNT.get() + 1);
-        // SAFETY: the caller's promises are the ones that the system needs.
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
 
 /// A disk that does nothing, at once, so that only the mirror allocates.
 struct Null;
@@ -92,11 +70,11 @@ fn allocations(legs: usize, request: impl Fn() -> Buf) -> usize {
     let done = Arc::new(Done(Mutex::new(0)));
     target.strategy(Bio::new(request(), done.clone(), 0));
     let bios: Vec<Bio> = (0..100).map(|_| Bio::new(request(), done.clone(), 0)).collect();
-    let before = COUNT.get();
+    let before = counting::taken();
     for bio in bios {
         target.strategy(bio);
     }
-    let count = COUNT.get() - before;
+    let count = counting::taken() - before;
     assert_eq!(*done.0.lock().unwrap(), 101);
     count
 }

@@ -4,8 +4,9 @@
 //! `FUZZ_INPUTS` and `FUZZ_SEED` say how many and which; input `n` of a seed is the first
 //! one of seed + `n`, and a panic prints that.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::{Cell, RefCell};
+mod counting;
+
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,32 +23,8 @@ const INPUTS: u64 = 20_000;
 const MEMORY_MAX: usize = 16 * 1024 * 1024;
 
 thread_local! {
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-    static MOST: Cell<isize> = const { Cell::new(0) };
     static INPUT: RefCell<String> = const { RefCell::new(String::new()) };
 }
-
-/// Counts what each thread holds.
-struct Counting;
-
-// SAFETY: delegates to the system's allocator with the arguments it was given.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.set(LIVE.get() + layout.size() as isize);
-        MOST.set(MOST.get().max(LIVE.get()));
-        // SAFETY: the caller keeps alloc's contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        LIVE.set(LIVE.get() - layout.size() as isize);
-        // SAFETY: the caller keeps dealloc's contract.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// A world with [`MEMORY_MAX`] of memory.
 struct Small;
@@ -61,7 +38,7 @@ impl Env for Small {
         4
     }
     fn has_room(&self, bytes: usize) -> bool {
-        LIVE.get() + bytes as isize <= MEMORY_MAX as isize
+        counting::held() + bytes as isize <= MEMORY_MAX as isize
     }
 }
 
@@ -309,12 +286,11 @@ fn a_table_by_chance_is_loaded_or_refused_within_its_memory() {
             input.push_str("replay: FUZZ_INPUTS=1 FUZZ_SEED=");
             input.push_str(&seed.to_string());
         });
-        let before = LIVE.get();
-        MOST.set(before);
+        let before = counting::begin();
         accepted += u64::from(try_table(&dm, &table));
-        most = most.max(MOST.get() - before);
+        most = most.max(counting::most() - before);
         assert!(most <= MEMORY_MAX as isize, "{most} bytes");
-        assert_eq!(LIVE.get(), before, "something of a table stays");
+        assert_eq!(counting::held(), before, "something of a table stays");
     }
     println!("{inputs} tables, {accepted} accepted, at most {most} bytes for one");
     let enough = inputs < 1000 || (inputs / 20..inputs / 2).contains(&accepted);
