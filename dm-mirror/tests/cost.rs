@@ -87,6 +87,39 @@ fn what_was_marked_ahead_and_not_written_becomes_clean() {
 }
 
 #[test]
+fn a_leg_that_is_out_misses_what_is_written_not_what_was_marked_ahead() {
+    let mut rig = Recorded::new(2);
+    rig.put(56, 1, 1);
+    rig.message("fail 1").unwrap();
+    (0..3).for_each(|start| rig.put(start * 8, 8, 1));
+    assert!(rig.dirty(0, 3), "marked ahead");
+    rig.rest();
+    let missed: Vec<u32> = (0..8).filter(|region| rig.missed(0, *region, 1)).collect();
+    assert_eq!(missed, [0, 1, 2, 7]);
+    assert!((0..8).all(|region| !rig.dirty(0, region)));
+}
+
+#[test]
+fn a_leg_that_goes_out_misses_nothing_of_what_was_marked_ahead() {
+    let mut rig = Recorded::new(2);
+    (0..3).for_each(|start| rig.put(start * 8, 8, 1));
+    assert!(rig.dirty(0, 3), "marked ahead");
+    rig.message("fail 1").unwrap();
+    rig.rest();
+    let missed: Vec<u32> = (0..8).filter(|region| rig.missed(0, *region, 1)).collect();
+    assert_eq!(missed, [0, 1, 2]);
+}
+
+/// In the steady state there is nothing to mark ahead.
+#[test]
+fn a_writer_that_goes_straight_on_over_dirty_regions_costs_no_record() {
+    let mut rig = Recorded::new(2);
+    rig.put(0, 64, 1);
+    let cost = cost(&mut rig, |rig| (0..8).for_each(|region| rig.put(region * 8, 8, 2)));
+    assert_eq!(cost, Costs { user: (8, 0), ..Costs::default() });
+}
+
+#[test]
 fn fua_costs_one_flush() {
     let mut rig = Recorded::new(2);
     rig.put(0, 1, 1);

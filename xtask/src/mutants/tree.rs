@@ -17,7 +17,7 @@ use super::weave::{Woven, weave};
 use crate::workspace;
 
 /// The packages copied to be tested, with what each is called.
-const PACKAGES: [(&str, &str); 7] = [
+const PACKAGES: [(&str, &str); 8] = [
     ("bio", "kernel/bio"),
     ("dm", "kernel/dm"),
     ("lwkt", "kernel/lwkt"),
@@ -25,6 +25,7 @@ const PACKAGES: [(&str, &str); 7] = [
     ("sim", "kernel/sim"),
     ("dm-mirror", "dm-mirror"),
     ("drivers", "drivers"),
+    ("picture", "xtask/picture"),
 ];
 
 /// What is copied beside them for the page that shows a broken mirror at work.

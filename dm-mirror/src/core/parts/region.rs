@@ -58,6 +58,9 @@ pub(crate) struct Regions {
 #[derive(Clone, Copy, Debug, Default)]
 struct Activity {
     in_flight: u32,
+    /// Something was written since the region became DIRTY, or may have been before the start.
+    /// Else somebody only means to.
+    written: bool,
     last_done: Moment,
     /// How often the cleaner looked since the last write and found nothing happening. After
     /// the second time the region may be made clean.
@@ -174,7 +177,7 @@ impl Regions {
                     Activity::default()
                 });
                 activity.in_flight += 1;
-                activity.quiet = 0;
+                (activity.written, activity.quiet) = (true, 0);
             }
             unwritten.iter().for_each(|leg| self.miss(leg, region));
         }
@@ -237,9 +240,10 @@ impl Regions {
     }
 
     /// A leg goes out, or the data that it was copied from are lost. Wherever legs may differ,
-    /// it may have missed something.
+    /// it may have missed something. Where nothing was written they do not.
     pub(crate) fn exclude(&mut self, leg: usize) {
-        let dirty = self.active.keys().copied();
+        let written = self.active.iter().filter(|(_, activity)| activity.written);
+        let dirty = written.map(|(&region, _)| region);
         let unsettled = self.unsettled.ones().map(|index| Region(index as u32));
         let regions: Vec<Region> = dirty.chain(unsettled).collect();
         regions.into_iter().for_each(|region| self.miss(leg, region));
@@ -290,7 +294,7 @@ impl Regions {
             self.unsettled_count -= 1;
             let now = self.tick();
             let activity = self.active.entry(region).or_default();
-            (activity.last_done, activity.doubtful) = (now, false);
+            (activity.written, activity.last_done, activity.doubtful) = (true, now, false);
         }
     }
 
@@ -382,14 +386,15 @@ impl Regions {
                 && !activity.doubtful
                 && !self.is_unsettled(region);
             let durable = has.iter().all(|leg| flushed.when[leg] > activity.last_done);
-            (quiet && durable).then_some((region, flushed.all.without(has)))
+            let miss = if activity.written { flushed.all.without(has) } else { LegSet::EMPTY };
+            (quiet && durable).then_some((region, miss))
         };
         let clean: Vec<(Region, LegSet)> = self.active.iter().filter_map(may).collect();
         let mut pages: Vec<u32> = Vec::new();
-        for (region, others) in clean {
+        for (region, miss) in clean {
             self.active.remove(&region);
             self.marks[region.0 as usize].remove(Marks::DIRTY);
-            others.iter().for_each(|leg| self.miss(leg, region));
+            miss.iter().for_each(|leg| self.miss(leg, region));
             let page = page_of(region);
             if pages.last() != Some(&page) {
                 pages.push(page);

@@ -18,6 +18,7 @@
 //!   (`dmirror_wg_dtor`).
 //! - Each leg sends the same immutable bytes.
 
+use alloc::vec::Vec;
 use core::mem;
 use core::ops::Range;
 
@@ -70,23 +71,30 @@ impl Core {
             }
             Origin::User | Origin::Block | Origin::Copy | Origin::Scrub(_) => None,
         };
-        if let Some(ahead) = ahead {
-            self.intend(ahead);
-            return (legs, Follow::Perhaps);
-        }
-        (legs, if first { Follow::Perhaps } else { Follow::Nothing })
+        let follow = ahead.map_or(Follow::Nothing, |ahead| self.intend(ahead));
+        (legs, if first { Follow::Perhaps } else { follow })
     }
 
-    /// Has these regions recorded as DIRTY before somebody waits for that.
-    fn intend(&mut self, ahead: Range<u32>) {
+    /// Has those of these regions that are clean recorded as DIRTY before somebody waits for
+    /// that.
+    fn intend(&mut self, ahead: Range<u32>) -> Follow {
         let writable = self.writable();
-        let (Some(regions), legs) = (&mut self.regions, &mut self.legs) else { return };
-        ahead.clone().for_each(|region| regions.intend(Region(region)));
-        for leg in writable.iter() {
+        let (Some(regions), legs) = (&mut self.regions, &mut self.legs) else {
+            return Follow::Nothing;
+        };
+        let mut pages: Vec<u32> = Vec::new();
+        for region in ahead.map(Region) {
+            if !regions.is_dirty(region) && pages.last() != Some(&page_of(region)) {
+                pages.push(page_of(region));
+            }
+            regions.intend(region);
+        }
+        for leg in writable.iter().filter(|_| !pages.is_empty()) {
             if let Some(journal) = &mut legs[leg].journal {
-                journal.change_ahead(page_of(Region(ahead.start))..=page_of(Region(ahead.end - 1)));
+                journal.change_ahead(pages.iter().copied());
             }
         }
+        if pages.is_empty() { Follow::Nothing } else { Follow::Perhaps }
     }
 
     /// Takes a transaction to its next state, or ends it.

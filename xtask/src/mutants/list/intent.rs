@@ -39,13 +39,46 @@ pub(super) const TABLE: &[Mutant] = &[
         )],
     },
     Mutant {
+        name: "a leg that goes out missed what was only meant",
+        rule: "no leg that is out has missed it",
+        file: PARTS_REGION,
+        edits: &[(
+            "filter(|(_, activity)| activity.written);",
+            "filter(|(_, activity)| activity.written || activity.in_flight == 0);",
+        )],
+    },
+    Mutant {
+        name: "a leg that is out missed what was only meant",
+        rule: "no leg that is out has missed it",
+        file: PARTS_REGION,
+        edits: &[(
+            "let miss = if activity.written {",
+            "let miss = if activity.written || activity.in_flight == 0 {",
+        )],
+    },
+    Mutant {
+        name: "what is marked ahead and then written counts as only meant",
+        rule: "no leg that is out has missed it",
+        file: PARTS_REGION,
+        edits: &[(
+            "(activity.written, activity.quiet) = (true, 0);",
+            "(activity.written, activity.quiet) = (first, 0);",
+        )],
+    },
+    Mutant {
         name: "what is marked ahead is not recorded ahead",
         rule: "Nobody waits for that record",
         file: STEPS_WRITE,
         edits: &[(
-            "for leg in writable.iter() {\n            if let Some(journal) = &mut legs[leg].journal {\n                journal.change_ahead",
-            "for leg in writable.iter().take(0) {\n            if let Some(journal) = &mut legs[leg].journal {\n                journal.change_ahead",
+            "for leg in writable.iter().filter(|_| !pages.is_empty()) {",
+            "for leg in writable.iter().filter(|_| pages.len() > 9) {",
         )],
+    },
+    Mutant {
+        name: "what is dirty already is recorded ahead",
+        rule: "the next regions are marked too",
+        file: STEPS_WRITE,
+        edits: &[("if !regions.is_dirty(region) && pages.last()", "if pages.last()")],
     },
     Mutant {
         name: "data is written before the leg's own intent is durable",
@@ -174,7 +207,7 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "also marks it missed for each leg that lacks it",
         file: PARTS_REGION,
         edits: &[
-            ("others.iter().for_each(|leg| self.miss(leg, region));", "let _ = others;"),
+            ("miss.iter().for_each(|leg| self.miss(leg, region));", "let _ = miss;"),
             ("unwritten.iter().for_each(|leg| self.miss(leg, region));", "let _ = unwritten;"),
         ],
     },
