@@ -223,7 +223,7 @@ const SHORT: &[(&str, Then)] = &[
     ("dmsetup suspend m", Then::Does),
     ("dmsetup resume m", Then::Does),
     ("mirror status", Then::Does),
-    ("mirror status --json", Then::Does),
+    ("mirror status --json", Then::Either),
     ("mirror fail m 1", Then::Does),
     ("mirror wait m", Then::Either),
     ("mirror add m 1", Then::Either),
