@@ -105,6 +105,16 @@ mod tests {
         assert!(marked.len() < 40, "{marked:?}");
     }
 
+    /// With regions of 512 KiB that is a gibibyte.
+    #[test]
+    fn two_thousand_regions_are_marked_seventy_times() {
+        let geometry = Geometry { length: Sectors(8 * 3000), ..GEOMETRY };
+        let mut run = Run::default();
+        let extents = (0..2048).map(|region| Extent::new(Sector(region * 8), Sectors(8)));
+        let marked = extents.filter_map(|extent| run.goes_on(extent, false, geometry)).count();
+        assert!((60..=70).contains(&marked), "{marked}");
+    }
+
     #[test]
     fn marks_that_are_gone_are_made_anew() {
         let mut run = Run::default();
