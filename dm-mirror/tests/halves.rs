@@ -451,8 +451,7 @@ fn what_is_left_of_a_torn_superblock_is_not_made_whole_by_what_tells_a_half_that
 
 /// A start finds that leg 1 lost its cache, and cannot record on leg 0 that leg 1 is out. Leg 0
 /// leaves, perhaps with that record. A start from leg 1 alone would then part the mirror.
-#[test]
-fn a_person_is_told_what_a_failed_start_may_have_left_on_the_missing_member() {
+fn may_have_parted() -> Recorded {
     let rig = Recorded::new(2).stop_and_start(&[true, true]);
     rig.until(|rig| [0, 1].iter().all(|leg| rig.asks(*leg).contains(&Ask::Super)));
     rig.disks[1].lose_cache(&mut *Survives::Durable.chooser());
@@ -468,13 +467,36 @@ fn a_person_is_told_what_a_failed_start_may_have_left_on_the_missing_member() {
     }
     assert!(has_failed());
     rig.disks[0].set_presence(Presence::Gone);
-    rig.rest();
+    rig
+}
+
+/// A person is told of that.
+fn tells_of_it(rig: &Recorded) -> bool {
     let told = rig.message("show").unwrap();
     assert!(told.contains("start without it by the message `start_degraded`"), "{told}");
-    assert!(told.contains("member 0 may hold that member 1 is out"), "{told}");
+    told.contains("member 0 may hold that member 1 is out")
+}
+
+#[test]
+fn a_person_is_told_what_a_failed_start_may_have_left_on_the_missing_member() {
+    let rig = may_have_parted();
+    rig.rest();
+    assert!(tells_of_it(&rig));
 
     let rig = Recorded::new(2).stop_and_start(&[false, true]);
     rig.rest();
-    let told = rig.message("show").unwrap();
-    assert!(told.contains("start without it") && !told.contains("may hold"), "{told}");
+    assert!(!tells_of_it(&rig));
+}
+
+/// Somebody who misses a leg loads another table, with the legs in any order.
+#[test]
+fn what_a_failed_start_may_have_left_is_told_after_an_exchange_too() {
+    for legs in [[Some(0), Some(1)], [Some(1), Some(0)], [None, Some(1)]] {
+        let rig = may_have_parted();
+        rig.rest();
+        assert!(rig.stop());
+        let rig = rig.with_legs(&legs, "");
+        rig.rest();
+        assert!(tells_of_it(&rig), "{legs:?}");
+    }
 }

@@ -91,7 +91,7 @@ impl Consent {
 /// The superblocks that starts tried to write, and failed: nobody knows which of them are on
 /// their members. Each pair is a member that may have one, and a member that this one calls
 /// out.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct InDoubt(Vec<(MemberId, MemberId)>);
 
 impl InDoubt {
@@ -103,10 +103,19 @@ impl InDoubt {
         let named = || MemberId::all().filter(|id| wanted.entry(*id).is_some());
         for by in named().filter(in_sync) {
             for out in named().filter(|id| !in_sync(id)) {
-                if !self.0.contains(&(by, out)) {
-                    self.0.push((by, out));
-                }
+                self.add((by, out));
             }
+        }
+    }
+
+    /// What starts by another table may have left. Members are the same, whatever their legs.
+    pub(crate) fn go_on(&mut self, before: &InDoubt) {
+        before.0.iter().for_each(|pair| self.add(*pair));
+    }
+
+    fn add(&mut self, pair: (MemberId, MemberId)) {
+        if !self.0.contains(&pair) {
+            self.0.push(pair);
         }
     }
 

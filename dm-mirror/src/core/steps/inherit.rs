@@ -11,6 +11,7 @@
 //! | read policy, write-mostly, rate, error threshold | in the table: a new one says them anew |
 //! | who is in sync, who was failed by hand, what was missed | on the members |
 //! | a loss that no FLUSH told of; a replacement on its way; a leg that is to be taken back; errors of a medium; counts, and how long a leg took; why a leg stays out | goes over, from leg to leg |
+//! | what starts that failed may have left on members that are missing | goes over: a person is told |
 //! | legs of a mirror without records that are out | goes over: their content is old |
 //! | a check on its way | ends with the suspension, with a word |
 //!
@@ -27,8 +28,9 @@ use crate::core::parts::errors::Errors;
 use crate::core::parts::leg::{LEGS_MAX, LegState};
 use crate::core::parts::loss::Loss;
 use crate::core::parts::news::News;
+use crate::core::parts::not_started::InDoubt;
 use crate::core::parts::replacement::Replacement;
-use crate::core::{Core, Log};
+use crate::core::{Core, Log, Setup};
 
 /// What is known of one leg.
 struct LegEstate {
@@ -50,6 +52,7 @@ pub(crate) struct Estate {
     length: Sectors,
     legs: Vec<LegEstate>,
     untold: bool,
+    in_doubt: InDoubt,
     replacement: Option<Replacement>,
 }
 
@@ -79,7 +82,9 @@ impl Core {
         let (untold, replacement) = (self.loss.is_untold(), self.replacement.take());
         // Whoever takes it over tells it.
         self.loss = Loss::default();
-        Estate { log: self.setup.log, length: self.setup.length, legs, untold, replacement }
+        let in_doubt = self.in_doubt.clone();
+        let Setup { log, length, .. } = self.setup;
+        Estate { log, length, legs, untold, in_doubt, replacement }
     }
 
     /// Goes on where another mirror stopped.
@@ -94,6 +99,7 @@ impl Core {
         if estate.untold {
             self.loss = Loss::untold();
         }
+        self.in_doubt.go_on(&estate.in_doubt);
         for &(leg, it) in &matched {
             let record = &mut self.legs[leg];
             (record.counts, record.errors) = (it.counts, it.errors);
