@@ -2,9 +2,13 @@
 
 mod rig;
 
+use std::any::Any;
+use std::sync::Mutex;
 use std::time::Duration;
+use std::{slice, thread};
 
 use bio::ErrorKind;
+use dm_mirror::MirrorTarget;
 use dm_mirror::report::{KINDS, Kind, LegReport};
 use rig::Rig;
 use rig::recorded::{Ask, Recorded};
@@ -204,4 +208,25 @@ fn by_another_table_a_leg_goes_on_with_its_times_whatever_its_number() {
     assert_eq!([0, 1].map(|leg| times(&rig, leg, Kind::Write)), [(1, ms(7)), (1, ms(1))]);
     let rig = rig.exchange_table("core 2 8 nosync 1 vbd1 0");
     assert_eq!(times(&rig, 0, Kind::Write), NONE, "a leg that was away begins anew");
+}
+
+/// Somebody may look at any moment, whatever the other threads do.
+#[test]
+fn times_that_go_over_are_never_seen_half_gone() {
+    let [old, new] = [(); 2].map(|()| Rig::nosync(2));
+    let over = Mutex::new(false);
+    thread::scope(|scope| {
+        for rig in [&old, &new] {
+            let (mirror, over) = (rig.target.clone(), &over);
+            scope.spawn(move || {
+                let mirror: &dyn Any = &*mirror;
+                let mirror = mirror.downcast_ref::<MirrorTarget>().expect("a mirror");
+                while !*over.lock().unwrap() {
+                    assert_eq!(mirror.times().legs(), 2);
+                }
+            });
+        }
+        (0..2_000).for_each(|_| new.target.take_over(slice::from_ref(&old.target)));
+        *over.lock().unwrap() = true;
+    });
 }

@@ -6,6 +6,7 @@ use core::{array, mem};
 use bio::Sector;
 
 use super::Mirror;
+use super::times::Times;
 use crate::core::parts::leg::LEGS_MAX;
 
 /// Where a leg lies.
@@ -31,13 +32,17 @@ impl Mirror {
     }
 
     /// How long legs took goes over with their counts. No leg is asked for anything
-    /// meanwhile, by either mirror.
+    /// meanwhile, by either mirror, but somebody may look: each has the times of all its legs
+    /// at any moment. Without memory for that they begin anew: nothing depends on them.
     fn take_over_times(&self, before: &Mirror, renumbered: [Option<usize>; LEGS_MAX]) {
-        let mut times = mem::take(&mut self.inner.lock().times);
+        let Ok(mut times) = Times::try_new(before.legs.len()) else { return };
+        mem::swap(&mut times, &mut before.inner.lock().times);
+        let mut inner = self.inner.lock();
         let pairs = renumbered.into_iter().enumerate();
         for (old, leg) in pairs.filter_map(|(old, leg)| Some((old, leg?))) {
-            times.take_over(leg, &mut before.inner.lock().times, old);
+            inner.times.take_over(leg, &mut times, old);
         }
-        self.inner.lock().times = times;
+        drop(inner);
+        mem::swap(&mut times, &mut before.inner.lock().times);
     }
 }
