@@ -7,8 +7,12 @@
 
 mod rig;
 
+use rig::labels;
 use rig::recorded::{Ask, DATA, REGION, Recorded, Survives};
 use sim::{Outcome, Pending};
+
+/// How many regions a large mirror has.
+const MANY: u64 = 4_000;
 
 /// Whatever the mirror has to do, it has done after so many of the user's writes.
 const ROUNDS_MAX: u64 = 400;
@@ -21,11 +25,13 @@ struct Busy {
     next: u64,
     /// Where the write begins that is open.
     open: u64,
+    /// How long each write is.
+    size: u64,
 }
 
 impl Busy {
     fn over(rig: Recorded, regions: u64) -> Busy {
-        Busy { rig, regions, next: 0, open: u64::MAX }
+        Busy { rig, regions, next: 0, open: u64::MAX, size: 1 }
     }
 
     /// Everything that a leg was asked for and that is of these kinds ends, but for the
@@ -44,9 +50,9 @@ impl Busy {
 
     /// The next write comes before the one that is open has ended.
     fn write(&mut self) {
-        self.open = self.next % self.regions * REGION;
+        self.open = self.next % self.regions * self.size.max(REGION);
         self.next += 1;
-        self.rig.write(self.open, 1, self.next as u8);
+        self.rig.write(self.open, self.size, self.next as u8);
     }
 
     fn round(&mut self) {
@@ -141,5 +147,33 @@ fn a_check_ends_beside_a_user_who_never_rests() {
         busy.write();
         busy.rig.message(word).unwrap();
         busy.until(word, |report| report.contains(&format!("{word}: all 64 sectors")));
+    }
+}
+
+/// A large mirror of so many legs, of which the first alone is in sync, and whose user always
+/// comes to regions that nobody wrote to: in each write to so many.
+fn always_new(legs: usize, regions: u64) -> Busy {
+    let length = MANY * REGION;
+    let names: String = (0..legs).map(|leg| format!(" vbd{leg} 0")).collect();
+    let table = format!("internal 0 {legs}{names}");
+    let rig = Recorded::by_table(labels::disks_of(legs, DATA, length), length, &table, 0);
+    rig.settle();
+    for leg in 1..legs {
+        rig.message(&format!("fail {leg}")).unwrap();
+        rig.settle();
+    }
+    let mut busy = Busy::over(rig, MANY / regions);
+    busy.size = regions * REGION;
+    (0..4).for_each(|_| busy.round());
+    busy.rig.message("add 1").unwrap();
+    busy
+}
+
+#[test]
+fn a_leg_comes_back_beside_a_user_who_goes_straight_on() {
+    for (legs, regions) in [(2, 1), (2, 2), (3, 2)] {
+        let mut busy = always_new(legs, regions);
+        busy.until("the return", |report| Busy::line(report, 1).contains("rebuilding"));
+        busy.until("the promotion", |report| Busy::line(report, 1).ends_with("in sync"));
     }
 }

@@ -35,13 +35,18 @@ pub fn disks(ids: &Ids, clean: bool, limits: Limits) -> Vec<Arc<SimDisk>> {
 
 /// The disks of a new mirror of two equal legs whose data, so many sectors, begins at `data`.
 pub fn disks_with(data: u64, length: u64) -> Vec<Arc<SimDisk>> {
-    let ids = ids(2);
+    disks_of(2, data, length)
+}
+
+/// The same of so many legs.
+pub fn disks_of(legs: usize, data: u64, length: u64) -> Vec<Arc<SimDisk>> {
+    let ids = ids(legs);
     let member = |slot| {
         let disk = SimDisk::new(Sectors(data + length), Limits::default());
         write(&disk, 0, slot, &ids, true, (data, length));
         disk
     };
-    (0..2).map(member).collect()
+    (0..legs).map(member).collect()
 }
 
 /// Makes a disk the member in this slot.
