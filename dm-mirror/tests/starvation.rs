@@ -27,11 +27,13 @@ struct Busy {
     open: u64,
     /// How long each write is.
     size: u64,
+    /// How many writes further on the next one begins.
+    stride: u64,
 }
 
 impl Busy {
     fn over(rig: Recorded, regions: u64) -> Busy {
-        Busy { rig, regions, next: 0, open: u64::MAX, size: 1 }
+        Busy { rig, regions, next: 0, open: u64::MAX, size: 1, stride: 1 }
     }
 
     /// Everything that a leg was asked for and that is of these kinds ends, but for the
@@ -50,7 +52,7 @@ impl Busy {
 
     /// The next write comes before the one that is open has ended.
     fn write(&mut self) {
-        self.open = self.next % self.regions * self.size.max(REGION);
+        self.open = self.next * self.stride % self.regions * self.size.max(REGION);
         self.next += 1;
         self.rig.write(self.open, self.size, self.next as u8);
     }
@@ -174,6 +176,24 @@ fn a_leg_comes_back_beside_a_user_who_goes_straight_on() {
     for (legs, regions) in [(2, 1), (2, 2), (3, 2)] {
         let mut busy = always_new(legs, regions);
         busy.until("the return", |report| Busy::line(report, 1).contains("rebuilding"));
+        busy.until("the promotion", |report| Busy::line(report, 1).ends_with("in sync"));
+    }
+}
+
+/// No two of this user's writes are beside each other.
+#[test]
+fn a_leg_returns_beside_a_user_who_comes_to_new_regions_here_and_there() {
+    let mut busy = always_new(2, 1);
+    busy.stride = 7;
+    busy.until("the return", |report| Busy::line(report, 1).contains("rebuilding"));
+}
+
+#[test]
+fn a_leg_is_promoted_beside_a_user_who_comes_to_new_regions_here_and_there() {
+    for legs in [2, 3] {
+        let mut busy = always_new(legs, 1);
+        busy.rig.until(|rig| Busy::line(&rig.message("show").unwrap(), 1).contains("rebuilding"));
+        busy.stride = 7;
         busy.until("the promotion", |report| Busy::line(report, 1).ends_with("in sync"));
     }
 }
