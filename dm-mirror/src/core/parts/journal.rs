@@ -191,14 +191,19 @@ impl Journal {
 
     /// Whether whatever survives a crash now has every `mark` that `regions` has: both the
     /// durable record and the one in flight. A busy user has a record in flight all the time,
-    /// so nothing waits for that to end.
+    /// so nothing waits for that to end. A region to which somebody waits to write needs no
+    /// mark yet: what this leg was given there since the last record says DIRTY.
     pub(crate) fn has_recorded(&self, mark: Marks, regions: &Regions) -> bool {
         let recorded = |region: Region| {
             let wanted = regions.marks(region) & mark;
             self.durable[region.0 as usize].contains(wanted)
                 && self.in_flight(region).is_none_or(|marks| marks.contains(wanted))
         };
-        regions.all().all(recorded)
+        let geometry = regions.geometry();
+        let waits = |region: Region| {
+            self.waiting.iter().any(|it| geometry.touched(it.extent).any(|it| it == region))
+        };
+        regions.all().all(|region| recorded(region) || waits(region))
     }
 
     /// Whether nothing that survives a crash now has a `mark` that `regions` lacks.

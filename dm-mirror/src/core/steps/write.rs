@@ -66,7 +66,8 @@ impl Core {
         };
         let first = regions.begin(extent, unwritten);
         let ahead = match origin {
-            Origin::User if regions.are_recorded() => {
+            // Beside a leg that is out each region is recorded as missed, when it is written.
+            Origin::User if regions.are_recorded() && unwritten.is_empty() => {
                 self.run.goes_on(extent, first, regions.geometry())
             }
             Origin::User | Origin::Block | Origin::Copy | Origin::Scrub(_) => None,

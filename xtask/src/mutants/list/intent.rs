@@ -66,6 +66,12 @@ pub(super) const TABLE: &[Mutant] = &[
         )],
     },
     Mutant {
+        name: "beside a leg that is out regions are marked ahead",
+        rule: "Beside a leg that is out nothing is marked ahead",
+        file: STEPS_WRITE,
+        edits: &[("if regions.are_recorded() && unwritten.is_empty() => {", "if regions.are_recorded() => {")],
+    },
+    Mutant {
         name: "what is marked ahead is not recorded ahead",
         rule: "Nobody waits for that record",
         file: STEPS_WRITE,

@@ -13,6 +13,12 @@ const STEPS_READMIT: &str = "dm-mirror/src/core/steps/readmit.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
     Mutant {
+        name: "a leg waits for the marks of writes that wait",
+        rule: "Nor for the mark of a region to which somebody waits to write",
+        file: PARTS_JOURNAL,
+        edits: &[("regions.all().all(|region| recorded(region) || waits(region))", "regions.all().all(|region| recorded(region) || (false && waits(region)))")],
+    },
+    Mutant {
         name: "a leg is taken back before the maps say what it missed",
         rule: "before the maps of all legs in sync durably say what it missed",
         file: STEPS_READMIT,
