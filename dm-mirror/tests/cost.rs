@@ -93,7 +93,10 @@ fn beside_a_leg_that_is_out_nothing_is_marked_ahead() {
     rig.message("fail 1").unwrap();
     rig.settle();
     let before = rig.costs(0);
-    (0..8).for_each(|start| rig.put(start * 8, 8, 1));
+    for region in 0..8 {
+        rig.put(u64::from(region) * 8, 8, 1);
+        assert!((region + 1..8).all(|ahead| !rig.dirty(0, ahead)), "region {region}");
+    }
     let cost = rig.costs(0).since(before);
     assert_eq!((cost.user, cost.intent), ((8, 0), (8, 8)));
 }

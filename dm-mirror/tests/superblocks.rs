@@ -6,7 +6,7 @@ mod rig;
 use bio::{ErrorKind, SECTOR_SIZE, Sectors};
 use dm_mirror::format::{MemberState, SLOTS, UNIT, superblock_place};
 use rig::recorded::{Ask, Recorded, Survives};
-use sim::{Landed, Outcome};
+use sim::{Landed, Outcome, Presence};
 
 /// A start of two legs has written again what it found; its first superblocks wait.
 fn until_first_superblocks(rig: &Recorded) {
@@ -224,4 +224,56 @@ fn a_leg_that_was_taken_out_is_not_the_one_that_a_start_goes_by() {
     (0..8).for_each(|_| rig.pass());
     rig.settle();
     assert_eq!(rig.letters(), "DA", "it is tried again");
+}
+
+/// A start finds that leg 1 lost its cache, and cannot record on leg 0 that leg 1 is out. Leg 0
+/// leaves, perhaps with that record. A start from leg 1 alone would then part the mirror.
+fn may_have_parted() -> Recorded {
+    let rig = Recorded::new(2).stop_and_start(&[true, true]);
+    rig.until(|rig| [0, 1].iter().all(|leg| rig.asks(*leg).contains(&Ask::Super)));
+    rig.disks[1].lose_cache(&mut *Survives::Durable.chooser());
+    let has_failed = || rig.message("show").unwrap().contains("no superblock can be written");
+    for _ in 0..100 {
+        rig.settle_leg(1);
+        match rig.asks(0).first() {
+            _ if has_failed() => break,
+            Some(Ask::Super) => rig.fail_ask(0, Ask::Super),
+            Some(_) => drop(rig.step()),
+            None => rig.work_now(),
+        }
+    }
+    assert!(has_failed());
+    rig.disks[0].set_presence(Presence::Gone);
+    rig
+}
+
+/// A person is told of that.
+fn tells_of_it(rig: &Recorded) -> bool {
+    let told = rig.message("show").unwrap();
+    assert!(told.contains("start without it by the message `start_degraded`"), "{told}");
+    told.contains("member 0 may hold that member 1 is out")
+}
+
+#[test]
+fn a_person_is_told_what_a_failed_start_may_have_left_on_the_missing_member() {
+    let rig = may_have_parted();
+    rig.rest();
+    assert!(tells_of_it(&rig));
+
+    let rig = Recorded::new(2).stop_and_start(&[false, true]);
+    rig.rest();
+    assert!(!tells_of_it(&rig));
+}
+
+/// Somebody who misses a leg loads another table, with the legs in any order.
+#[test]
+fn what_a_failed_start_may_have_left_is_told_after_an_exchange_too() {
+    for legs in [[Some(0), Some(1)], [Some(1), Some(0)], [None, Some(1)]] {
+        let rig = may_have_parted();
+        rig.rest();
+        assert!(rig.stop());
+        let rig = rig.with_legs(&legs, "");
+        rig.rest();
+        assert!(tells_of_it(&rig), "{legs:?}");
+    }
 }

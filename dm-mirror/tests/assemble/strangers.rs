@@ -79,6 +79,15 @@ fn a_clean_map_of_a_disk_that_nobody_knows_proves_nothing() {
     assert!(matches!(plan.roles[1], Role::KeptOut { device: 1, .. }));
 }
 
+/// It followed the other up to a time, and the other has had another disk in its place since.
+#[test]
+fn a_clean_map_of_a_disk_that_only_it_knows_proves_nothing() {
+    let [a, b] = mirror();
+    let a = a.excludes(1, 1);
+    let anew = another_disk(b).excludes(0, 2);
+    assert!(matches!(refused(&[&a, &anew]), Refusal::SplitBrain { .. }));
+}
+
 #[test]
 fn two_strangers_in_one_place_are_both_left_alone() {
     let [a, b] = mirror();

@@ -215,6 +215,14 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_extent_overlaps_nothing() {
+        let extent = |start, count| Extent::new(Sector(start), Sectors(count));
+        for (a, b) in [((0, 8), (4, 0)), ((4, 0), (0, 8)), ((4, 0), (4, 0))] {
+            assert!(!extent(a.0, a.1).overlaps(extent(b.0, b.1)), "{a:?} {b:?}");
+        }
+    }
+
+    #[test]
     fn bytes_are_whole_sectors() {
         assert_eq!(Sectors::from_bytes(1024), Some(Sectors(2)));
         assert_eq!(Sectors::from_bytes(1000), None);

@@ -242,7 +242,9 @@ mod tests {
         let (members, rest) = reduced.split_once("members = ").unwrap();
         assert_eq!(members, "[workspace]\nresolver = \"3\"\n");
         assert!(rest.starts_with("[\"kernel/bio\", \"kernel/dm\", "), "{rest}");
-        assert!(rest.contains(", \"drivers\", \"mutant-switch\"]\n# Why.\nexclude = [\"b\"]\n"));
+        assert!(
+            rest.contains(", \"xtask/picture\", \"mutant-switch\"]\n# Why.\nexclude = [\"b\"]\n")
+        );
         assert!(rest.ends_with("mutant-switch = { path = \"mutant-switch\" }\nbio = 1\n"));
     }
 

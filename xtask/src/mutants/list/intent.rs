@@ -69,7 +69,10 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "beside a leg that is out regions are marked ahead",
         rule: "Beside a leg that is out nothing is marked ahead",
         file: STEPS_WRITE,
-        edits: &[("if regions.are_recorded() && unwritten.is_empty() => {", "if regions.are_recorded() => {")],
+        edits: &[(
+            "if regions.are_recorded() && unwritten.is_empty() => {",
+            "if regions.are_recorded() => {",
+        )],
     },
     Mutant {
         name: "what is marked ahead is not recorded ahead",

@@ -5,7 +5,6 @@ use super::Mutant;
 const STEPS_ALARM: &str = "dm-mirror/src/core/steps/alarm.rs";
 const PARTS_PACE: &str = "dm-mirror/src/core/parts/pace.rs";
 const STEPS_REPLACE: &str = "dm-mirror/src/core/steps/replace.rs";
-const STEPS_RESYNC: &str = "dm-mirror/src/core/steps/resync.rs";
 const STEPS_NEWCOMER: &str = "dm-mirror/src/core/steps/newcomer.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
@@ -77,12 +76,6 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "and when that is durable, forgotten, in that order",
         file: STEPS_REPLACE,
         edits: &[("let _ = self.forget_member(old);", "let _ = old;")],
-    },
-    Mutant {
-        name: "a replaced leg is forgotten before it is durable that it is out",
-        rule: "and when that is durable, forgotten, in that order",
-        file: STEPS_RESYNC,
-        edits: &[("&& !self.pending()", "")],
     },
     Mutant {
         name: "a leg is replaced by one that went out",

@@ -60,10 +60,10 @@ pub(super) const TABLE: &[Mutant] = &[
     Mutant {
         name: "a survivor that cannot write its superblock stays",
         rule: "A failed leg is out at once",
-        file: STEPS_WRITE,
+        file: STEPS_SUPERBLOCKS,
         edits: &[(
-            "            for &(leg, error) in failed {",
-            "            for &(leg, error) in failed.iter().take(0) {",
+            "for &(leg, error) in failed {\n            if !self",
+            "for &(leg, error) in failed.iter().take(0) {\n            if !self",
         )],
     },
     Mutant {
@@ -163,15 +163,6 @@ pub(super) const TABLE: &[Mutant] = &[
         )],
     },
     Mutant {
-        name: "a wipe counts though its leg lost it before the flush",
-        rule: "only if the leg kept its cache",
-        file: STEPS_NEWCOMER,
-        edits: &[(
-            "result.and(self.legs[leg].kept(since))",
-            "{\n            let _ = since;\n            result\n        }",
-        )],
-    },
-    Mutant {
         name: "a write counts though its leg lost it before all had reported",
         rule: "for a user's write, the moment when all legs have reported",
         file: STEPS_WRITE,
@@ -263,12 +254,6 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "what no record bounds is copied again from the start",
         file: PARTS_REGION,
         edits: &[("self.all().for_each(|region| self.miss(leg, region)),", "{}")],
-    },
-    Mutant {
-        name: "a leg is taken back while a page of its map is on its way",
-        rule: "a leg that owes requests is not taken back",
-        file: STEPS_NEWCOMER,
-        edits: &[("is_none_or(Journal::is_settled)", "is_none_or(|_| true)")],
     },
     Mutant {
         name: "a leg is taken back while a superblock is on its way to it",

@@ -6,7 +6,6 @@ use super::Mutant;
 const STEPS_RESYNC: &str = "dm-mirror/src/core/steps/resync.rs";
 const STEPS_STRATEGY: &str = "dm-mirror/src/core/steps/strategy.rs";
 const STEPS_WRITE: &str = "dm-mirror/src/core/steps/write.rs";
-const STEPS_STOP: &str = "dm-mirror/src/core/steps/stop.rs";
 const IO: &str = "dm-mirror/src/io/mod.rs";
 const STEPS_READ: &str = "dm-mirror/src/core/steps/read.rs";
 const PARTS_RANGE: &str = "dm-mirror/src/core/parts/range/mod.rs";
@@ -82,15 +81,6 @@ pub(super) const TABLE: &[Mutant] = &[
         edits: &[("self.release_and_complete(req, result);", "self.complete(req, result);")],
     },
     Mutant {
-        name: "a leg that lost against a promotion stays",
-        rule: "goes out in that step",
-        file: STEPS_WRITE,
-        edits: &[(
-            "            for &(leg, error) in failed {",
-            "            for &(leg, error) in failed.iter().take(0) {",
-        )],
-    },
-    Mutant {
         name: "a failed read is retried on the same leg",
         rule: "If all legs fail, the last error goes up",
         file: STEPS_READ,
@@ -128,12 +118,6 @@ pub(super) const TABLE: &[Mutant] = &[
             "self.enter(extent, Mode::Exclusive, Waiter::Copy(extent));",
             "self.enter(\n                    Extent::new(extent.start(), bio::Sectors(0)),\n                    Mode::Exclusive,\n                    Waiter::Copy(extent),\n                );",
         )],
-    },
-    Mutant {
-        name: "a suspend does not wait for the chunk in flight",
-        rule: "A suspend waits for the chunk in flight",
-        file: STEPS_STOP,
-        edits: &[("!self.resync.running && !self.scrub", "!self.scrub")],
     },
     Mutant {
         name: "discards are offered though one leg cannot",
