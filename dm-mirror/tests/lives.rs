@@ -104,6 +104,8 @@ fn runs_that_stopped_a_simulation_do_not_any_more() {
     let stopped = [
         ("a_pace_is_kept_over_two_legs", 102_150_526),
         ("records_that_go_bad_over_two_legs", 102_262_078),
+        ("anything_over_two_legs", 103_874_580),
+        ("records_that_go_bad_over_two_legs", 103_946_201),
     ];
     for (test, seed) in stopped {
         let Lives { scenario, mirror, .. } = Lives::named(test).expect("runs of this name");

@@ -16,7 +16,9 @@
 //! | a check on its way | ends with the suspension, with a word |
 //!
 //! Rule: legs are the same if they begin at the same sector of the same device; their
-//! numbers may differ. A mirror that shares no leg takes nothing over.
+//! numbers may differ. A mirror that shares no leg takes nothing over. If one leg is left over
+//! and the new table has no device for it, its member is missing: that a person took it out
+//! goes over too.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -87,8 +89,14 @@ impl Core {
         Estate { log, length, legs, untold, in_doubt, replacement }
     }
 
-    /// Goes on where another mirror stopped.
-    pub(crate) fn take_over(&mut self, estate: &Estate, renumbered: Renumbered) {
+    /// Goes on where another mirror stopped. The member of the leg that is `left_over` is missing
+    /// now: its number there, and here.
+    pub(crate) fn take_over(
+        &mut self,
+        estate: &Estate,
+        renumbered: Renumbered,
+        left_over: Option<(usize, usize)>,
+    ) {
         let legs = estate.legs.iter().enumerate();
         let matched: Vec<(usize, &LegEstate)> =
             legs.filter_map(|(before, leg)| Some((renumbered[before]?, leg))).collect();
@@ -115,6 +123,11 @@ impl Core {
                     self.forced.insert(leg);
                 }
             }
+        }
+        if let Some((before, leg)) = left_over
+            && estate.legs[before].by_hand
+        {
+            self.by_hand.insert(leg);
         }
         if let Log::Core { .. } = self.setup.log {
             self.take_over_core(&matched, estate);

@@ -23,6 +23,15 @@ const PARTS_CLEANER: &str = "dm-mirror/src/core/parts/cleaner.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
     Mutant {
+        name: "a leg that the next table leaves out is no longer failed by hand",
+        rule: "a leg that was failed by hand stays out though the next table leaves it out",
+        file: "dm-mirror/src/core/steps/inherit.rs",
+        edits: &[(
+            "&& estate.legs[before].by_hand\n",
+            "&& estate.legs[before].by_hand\n            && before > 9\n",
+        )],
+    },
+    Mutant {
         name: "a suspension is over while a leg still has a request",
         rule: "It waits for every request of the mirror's own",
         file: STEPS_STOP,
