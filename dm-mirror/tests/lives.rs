@@ -106,6 +106,7 @@ fn runs_that_stopped_a_simulation_do_not_any_more() {
         ("records_that_go_bad_over_two_legs", 102_262_078),
         ("anything_over_two_legs", 103_874_580),
         ("records_that_go_bad_over_two_legs", 103_946_201),
+        ("anything_over_two_legs", 104_852_000),
     ];
     for (test, seed) in stopped {
         let Lives { scenario, mirror, .. } = Lives::named(test).expect("runs of this name");

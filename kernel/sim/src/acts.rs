@@ -209,6 +209,7 @@ impl World<'_> {
         let flush = chooser.choose(2, "without a flush") == 0;
         if subject.suspend(flush) {
             self.history.note(|| format!("a person suspends it{}", without(flush)));
+            self.begin_to_count_faults();
             self.acts.pause = Pause::Asked;
         }
     }
@@ -251,13 +252,21 @@ impl World<'_> {
 
     fn remove(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
         self.acts.excused = self.history.open_ops();
-        self.acts.faults = self.left.faults;
-        self.acts.silent = false;
+        if self.acts.pause == Pause::No {
+            self.begin_to_count_faults();
+        }
         if subject.remove() {
             self.history.note(|| "a person removes it".into());
             self.acts.pause = Pause::Removing;
             self.acts.rot = self.choose_rot(chooser);
         }
+    }
+
+    /// The device is to become quiet, or to go: from now on faults may keep it from recording
+    /// what was said.
+    fn begin_to_count_faults(&mut self) {
+        self.acts.faults = self.left.faults;
+        self.acts.silent = false;
     }
 
     /// Another mirror is made over the same legs, which nobody switched off.
@@ -292,16 +301,24 @@ impl World<'_> {
     /// Sees how far a suspension or a removal has come, and whether what was answered
     /// is kept.
     pub(crate) fn look_at_acts(&mut self, subject: &dyn Subject) {
+        let gone = self.acts.pause == Pause::Removing && subject.removed();
+        if self.acts.pause != Pause::No && !gone {
+            for leg in 0..self.legs.len() {
+                self.acts.unrecorded[leg] = subject.only_remembers(leg);
+            }
+        }
+        if matches!(self.acts.pause, Pause::Asked | Pause::Removing) {
+            self.look_for_silence();
+        }
         match self.acts.pause {
             Pause::Asked if subject.suspended() => {
                 self.history.note(|| "it is suspended".into());
                 self.acts.pause = Pause::Still;
             }
-            Pause::Removing if subject.removed() => {
+            Pause::Removing if gone => {
                 let books = self.closed_books(subject);
                 self.look_whether_still();
                 self.acts.pause = Pause::No;
-                self.look_for_silence();
                 let faults = self.acts.faults - self.left.faults;
                 let failed = self.acts.silent || faults >= FAULTS_EXCUSED;
                 self.acts.forget_unrecorded(self.stage.ran, failed);
@@ -313,12 +330,6 @@ impl World<'_> {
                 self.history.part();
                 self.history.note(|| "it is gone, and made anew".into());
                 self.begin_anew(books);
-            }
-            Pause::Removing => {
-                for leg in 0..self.legs.len() {
-                    self.acts.unrecorded[leg] = subject.only_remembers(leg);
-                }
-                self.look_for_silence();
             }
             _ => {}
         }
