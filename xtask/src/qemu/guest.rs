@@ -264,7 +264,8 @@ impl Guest {
         }
     }
 
-    /// Waits until a device has left the machine, which QEMU says by an event.
+    /// Waits until a device has left the machine. QEMU says so by an event, once nothing refers
+    /// to the device any more; it may be off the machine long before.
     ///
     /// # Errors
     /// The guest ended, or hung, before.
@@ -272,6 +273,12 @@ impl Guest {
         loop {
             if let Some(at) = self.left.iter().position(|left| left == device) {
                 self.left.remove(at);
+                return Ok(());
+            }
+            let there =
+                self.session.qmp.execute("qom-list", json!({"path": "/machine/peripheral"}))?;
+            let named = |it: &Value| it["name"].as_str() == Some(device);
+            if !there.as_array().is_some_and(|all| all.iter().any(named)) {
                 return Ok(());
             }
             if let Step::Ended(verdict) = self.step() {
