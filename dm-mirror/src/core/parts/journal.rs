@@ -51,10 +51,10 @@ pub(crate) struct Journal {
     waiting: Vec<Waiting>,
     /// Pages to be written though nobody waits.
     changed: BTreeSet<u32>,
+    /// Some of them for what somebody will write.
+    ahead: bool,
     /// Pages whose newest durable record stands in one slot only.
     alone: BTreeSet<u32>,
-    /// Some of those are changed for what somebody will write.
-    ahead: bool,
     /// These are to stand twice.
     twice: bool,
     /// Pages whose record on disk may differ from `durable`: a commit of theirs failed, or

@@ -156,8 +156,7 @@ impl Core {
 
     /// All blocks of a read have ended.
     pub(in crate::core) fn joined(&mut self, req: Req, result: IoResult) -> Follow {
-        self.release_of(req);
-        self.complete(req, result);
+        self.release_and_complete(req, result);
         Follow::Nothing
     }
 

@@ -90,12 +90,15 @@ impl Core {
             }
             regions.intend(region);
         }
-        for leg in writable.iter().filter(|_| !pages.is_empty()) {
+        if pages.is_empty() {
+            return Follow::Nothing;
+        }
+        for leg in writable.iter() {
             if let Some(journal) = &mut legs[leg].journal {
                 journal.change_ahead(pages.iter().copied());
             }
         }
-        if pages.is_empty() { Follow::Nothing } else { Follow::Perhaps }
+        Follow::Perhaps
     }
 
     /// Takes a transaction to its next state, or ends it.

@@ -79,8 +79,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "Nobody waits for that record",
         file: STEPS_WRITE,
         edits: &[(
-            "for leg in writable.iter().filter(|_| !pages.is_empty()) {",
-            "for leg in writable.iter().filter(|_| pages.len() > 9) {",
+            "        if pages.is_empty() {\n            return Follow::Nothing;",
+            "        if pages.len() < 9 {\n            return Follow::Nothing;",
         )],
     },
     Mutant {

@@ -78,7 +78,10 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a read keeps its range for ever",
         rule: "a write waits for earlier overlapping reads",
         file: STEPS_READ,
-        edits: &[("self.release_and_complete(req, result);", "self.complete(req, result);")],
+        edits: &[(
+            "Origin::Scrub(_) => {\n                self.release_and_complete(req, result);",
+            "Origin::Scrub(_) => {\n                self.complete(req, result);",
+        )],
     },
     Mutant {
         name: "a failed read is retried on the same leg",
