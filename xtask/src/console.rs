@@ -59,7 +59,7 @@ pub(crate) fn interactive(
         let was_ready = guest.is_ready();
         match guest.step() {
             Step::Output(bytes) => show(&bytes, helper)?,
-            Step::Waits => {}
+            Step::Waits | Step::Left => {}
             Step::Keys(keys) if keys.contains(&QUIT_KEY) => return Ok(End::Quit),
             Step::Keys(keys) => held_back.extend(keys),
             Step::Signal(signal) => return Ok(End::Signal(signal)),
@@ -120,7 +120,7 @@ fn feed(
         match guest.step() {
             Step::Output(_) if script.is_over() => {}
             Step::Output(bytes) => show(&bytes, helper)?,
-            Step::Waits => {}
+            Step::Waits | Step::Left => {}
             Step::Keys(keys) => script.push(&keys),
             Step::Signal(signal) => return Ok(End::Signal(signal)),
             Step::Asked(request) => helper.serve(guest, request),

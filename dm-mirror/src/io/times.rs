@@ -60,7 +60,7 @@ impl Times {
     }
 
     /// How much memory the times of so many legs take, in bytes.
-    pub(crate) const fn bytes(legs: usize) -> usize {
+    pub const fn bytes(legs: usize) -> usize {
         legs * KINDS.len() * size_of::<SmallHistogram>()
     }
 

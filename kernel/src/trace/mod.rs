@@ -2,8 +2,8 @@
 //! interrupts and threads.
 //!
 //! Place: mirrors tell it through [`dm_mirror::trace`], the device mapper and drivers through
-//! their probes; interrupts and switches of threads call it. The console's `trace` switches it on and shows it, `panic`
-//! prints the last of it. docs/trace.md explains the lines.
+//! their probes; interrupts and switches of threads call it. The console's `trace` switches it on
+//! and shows it, `panic` prints the last of it. docs/trace.md explains the lines.
 //!
 //! Rules:
 //!

@@ -31,6 +31,8 @@ pub(crate) enum Step {
     Output(Vec<u8>),
     /// The console waits for a line of a script; see [`Guest::answer`].
     Waits,
+    /// A device is gone for good, see [`Guest::until_left`].
+    Left,
     /// The person typed this; nothing at all means the end of the input.
     Keys(Vec<u8>),
     /// xtask itself received this signal.
@@ -58,8 +60,6 @@ pub(crate) struct Guest {
     patience: Option<Patience>,
     /// Why the machine stopped, in QMP's words, if it said so.
     shutdown: Option<String>,
-    /// Devices that left the machine, by QEMU's names.
-    left: Vec<String>,
     ended: Option<Verdict>,
 }
 
@@ -75,7 +75,6 @@ impl Guest {
             transcript,
             patience: Some(Patience::of(silence, Instant::now())),
             shutdown: None,
-            left: Vec::new(),
             ended: None,
         })
     }
@@ -123,20 +122,19 @@ impl Guest {
                     if self.has_given_up(&event) {
                         return Step::Ended(self.kill(Verdict::InternalError));
                     }
+                    if event["event"] == "DEVICE_DELETED" {
+                        return Step::Left;
+                    }
                 }
             }
         }
     }
 
-    /// Notes why the machine shuts down, and what left it; true if the accelerator gave up.
+    /// Notes why the machine shuts down; true if the accelerator gave up.
     fn has_given_up(&mut self, event: &Value) -> bool {
         match event["event"].as_str() {
             Some("SHUTDOWN") => {
                 self.shutdown = event["data"]["reason"].as_str().map(str::to_owned);
-                false
-            }
-            Some("DEVICE_DELETED") => {
-                self.left.extend(event["data"]["device"].as_str().map(str::to_owned));
                 false
             }
             Some("STOP") => {
@@ -264,17 +262,13 @@ impl Guest {
         }
     }
 
-    /// Waits until a device has left the machine. QEMU says so by an event, once nothing refers
-    /// to the device any more; it may be off the machine long before.
+    /// Waits until a device has left the machine: QEMU's tree has it no more. The event
+    /// DEVICE_DELETED comes only when nothing refers to the device, which may be much later.
     ///
     /// # Errors
     /// The guest ended, or hung, before.
     pub(crate) fn until_left(&mut self, device: &str) -> Result<()> {
         loop {
-            if let Some(at) = self.left.iter().position(|left| left == device) {
-                self.left.remove(at);
-                return Ok(());
-            }
             let there =
                 self.session.qmp.execute("qom-list", json!({"path": "/machine/peripheral"}))?;
             let named = |it: &Value| it["name"].as_str() == Some(device);

@@ -7,8 +7,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use bio::POWERS;
 use bio::histogram::LogLinear;
-use bio::{POWERS, SmallHistogram};
 use dm_mirror::report::{KINDS, Report, Times};
 use shell::format::{Align, Latency, Table};
 use shell::json::{Value, json};
@@ -106,7 +106,3 @@ pub fn legs(report: &Report, times: &Times) -> String {
 fn power(power: usize) -> String {
     Latency(Duration::from_nanos(1 << power)).to_string()
 }
-
-/// The memory that the times of a mirror take, in bytes.
-pub const BYTES_MAX: usize =
-    dm_mirror::LEGS_MAX * KINDS.len() * core::mem::size_of::<SmallHistogram>();

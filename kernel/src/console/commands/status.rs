@@ -10,8 +10,8 @@ use alloc::vec::Vec;
 
 use bio::{SECTOR_SIZE, Sector, Sectors};
 use dm::MappedDevice;
-use dm_mirror::MirrorTarget;
 use dm_mirror::report::{Copying, Health, LegReport, Map, Report, Standing, Times};
+use dm_mirror::{LEGS_MAX, MirrorTarget};
 use shell::color::{Paint, Tone};
 use shell::format::{Align, Amount, Elapsed, Table};
 use shell::json::{self, Value, json};
@@ -42,7 +42,7 @@ pub fn show(session: &Session<'_>, name: Option<&str>, what: Shows) -> Outcome {
         return Err(mirror::no_mirror(name));
     }
     if what != Shows::State {
-        session::room(2 * latency::BYTES_MAX)?;
+        session::room(2 * Times::bytes(LEGS_MAX))?;
     }
     let named = devices.iter().map(|device| (name_of(session, device), device));
     if what == Shows::Json {
