@@ -5,7 +5,7 @@
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use core::time::Duration;
 
 use bio::sync::{Lock, Rank};
@@ -180,26 +180,29 @@ fn a_wakeup_ends_a_wait(may_sleep: &MaySleep) -> Result<(), String> {
     Ok(())
 }
 
-/// How often the threads of that name were given a CPU.
-fn switches(name: &str) -> Vec<u64> {
-    let all = threads();
-    all.iter().filter(|it| it.name.as_str() == name).map(|it| it.switches).collect()
-}
-
 fn busy_threads_get_equal_turns(may_sleep: &MaySleep) -> Result<(), String> {
+    const BUSY: usize = 3;
     const TURNS: u64 = 5;
     let stop = Arc::new(AtomicBool::new(false));
+    let turns = Arc::new([const { AtomicU64::new(0) }; BUSY]);
+    let last = Arc::new(AtomicUsize::new(BUSY));
     let mut busy = Vec::new();
-    for _ in 0..3 {
-        let stop = stop.clone();
-        let spin = move |_: &MaySleep| while !stop.load(Relaxed) {};
+    for me in 0..BUSY {
+        let (stop, turns, last) = (stop.clone(), turns.clone(), last.clone());
+        let spin = move |_: &MaySleep| {
+            while !stop.load(Relaxed) {
+                // An interrupt's thread that came between has not ended the turn.
+                if last.swap(me, Relaxed) != me {
+                    turns[me].fetch_add(1, Relaxed);
+                }
+            }
+        };
         busy.push(spawn("busy", Priority::Kernel, spin).map_err(|why| alloc::format!("{why}"))?);
     }
-    // This thread takes its turns among them. One that began earlier had some already.
-    let before = switches("busy");
-    let turns_since = || -> Vec<u64> {
-        switches("busy").iter().zip(&before).map(|(now, before)| now - before).collect()
-    };
+    // One that began earlier had some turns already.
+    let turns_now = || turns.each_ref().map(|turns| turns.load(Relaxed));
+    let before = turns_now();
+    let turns_since = || core::array::from_fn::<_, BUSY, _>(|it| turns_now()[it] - before[it]);
     while turns_since().iter().all(|&turns| turns < TURNS) {}
     let turns = turns_since();
     stop.store(true, Relaxed);
