@@ -132,8 +132,11 @@ pub(crate) enum Alarm {
 /// Something to be done, in this order.
 #[derive(Debug)]
 pub(crate) enum Action {
-    /// Ask a leg for a step of a request.
+    /// Have a leg read for a request.
     Issue { req: Req, leg: usize, step: Step },
+    /// Have legs write or discard what a request says: the transactions of a group that begin
+    /// at once.
+    Data { req: Req, legs: LegSet },
     /// Have a leg flushed.
     Flush { leg: usize },
     /// Write a record to a leg.
@@ -160,15 +163,13 @@ pub(crate) enum Action {
     Quiet,
 }
 
-/// What a leg is asked of a request.
+/// Whom a leg is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// To read it, for whoever asked.
+    /// For whoever asked.
     Read,
-    /// To read it for itself.
+    /// For itself.
     Look,
-    /// To write or discard it.
-    Data,
 }
 
 /// A record.

@@ -302,7 +302,8 @@ impl Core {
 
     /// What a request asks, and where.
     pub(crate) fn request(&self, req: Req) -> (BufCmd, Extent) {
-        (self.requests[req].cmd, self.requests[req].extent)
+        let Request { cmd, extent, .. } = self.requests[req];
+        (cmd, extent)
     }
 
     /// All requests, free places too.
@@ -336,7 +337,7 @@ impl Core {
     }
 
     /// The next thing to be done, until there is none.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next(&mut self) -> Option<Action> {
         let action = self.actions.pop_front()?;
         if let Action::Complete { req, .. } | Action::Drop { req } = action {
@@ -346,7 +347,7 @@ impl Core {
     }
 
     /// The same, if there is one thing alone.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next_if_only(&mut self) -> Option<Action> {
         if self.actions.len() == 1 { self.next() } else { None }
     }

@@ -15,7 +15,7 @@ use super::times::Times;
 use super::trace::Watch;
 use crate::core::Core;
 use crate::core::event::{Action, Alarm, Of, Step, Unit};
-use crate::core::parts::leg::LEGS_MAX;
+use crate::core::parts::leg::{LEGS_MAX, LegSet};
 use crate::core::parts::news::News;
 use crate::core::parts::requests::Req;
 
@@ -30,15 +30,26 @@ pub(super) struct Inner {
     pub(super) watch: Watch,
 }
 
+/// A leg is to be asked for what this bio says, from here on; a read without memory gets some
+/// first.
+pub(super) struct Issue {
+    pub(super) leg: usize,
+    pub(super) bio: Bio,
+    pub(super) start: Sector,
+    pub(super) info: u64,
+}
+
+/// Legs are to be asked for what these bios say, from here on.
+pub(super) struct Data {
+    pub(super) legs: ArrayVec<(usize, Bio), LEGS_MAX>,
+    pub(super) start: Sector,
+    pub(super) req: Req,
+}
+
 /// An action, with the bios and bytes that it needs.
 pub(super) enum Deed {
-    /// A leg is asked for what this bio says; a read without memory gets some first.
-    Issue {
-        leg: usize,
-        bio: Bio,
-        start: Sector,
-        info: u64,
-    },
+    Issue(Issue),
+    Data(Data),
     Write {
         place: Extent,
         unit: Unit,
@@ -82,12 +93,10 @@ impl Inner {
     }
 
     #[inline(always)]
-    pub(super) fn deed(&mut self, action: Action) -> Deed {
+    fn deed(&mut self, action: Action) -> Deed {
         match action {
-            Action::Issue { req, leg, step } => {
-                let (bio, start, info) = self.issue(req, leg, step);
-                Deed::Issue { leg, bio, start, info }
-            }
+            Action::Issue { req, leg, step } => Deed::Issue(self.read(req, leg, step)),
+            Action::Data { req, legs } => Deed::Data(self.write(req, legs)),
             Action::Complete { req, result } => Deed::Complete(self.users(req), result),
             other => self.rare_deed(other),
         }
@@ -97,12 +106,14 @@ impl Inner {
     #[inline(never)]
     pub(super) fn rare_deed(&mut self, action: Action) -> Deed {
         match action {
-            Action::Issue { .. } | Action::Complete { .. } => unreachable!("`deed` makes these"),
+            Action::Issue { .. } | Action::Data { .. } | Action::Complete { .. } => {
+                unreachable!("`deed` makes these")
+            }
             Action::Flush { leg } => {
                 let since = self.times.now();
                 let info = Tag { leg, of: Of::Flush, look: false, since }.to_info();
                 let bio = self.slots.flush(leg);
-                Deed::Issue { leg, bio, start: Sector(0), info }
+                Deed::Issue(Issue { leg, bio, start: Sector(0), info })
             }
             Action::Write { leg, place, unit } => {
                 let of = match unit {
@@ -144,29 +155,44 @@ impl Inner {
         self.slots.of(req).bio.take().expect("the user's bio is in its slot")
     }
 
-    /// The bio for a step of a request, where on the leg it goes, and its tag.
+    /// Where on each leg an extent of the mirror begins.
     #[inline(always)]
-    pub(super) fn issue(&mut self, req: Req, leg: usize, step: Step) -> (Bio, Sector, u64) {
-        let (cmd, extent) = self.core.request(req);
-        let start = self.core.data_start() + (extent.start() - Sector(0));
+    fn on_leg(&self, extent: Extent) -> Sector {
+        self.core.data_start() + (extent.start() - Sector(0))
+    }
+
+    /// A leg is to be read for a request.
+    #[inline(always)]
+    pub(super) fn read(&mut self, req: Req, leg: usize, step: Step) -> Issue {
+        let (_, extent) = self.core.request(req);
+        let start = self.on_leg(extent);
         let info = Tag::of_request(leg, req, step == Step::Look).to_info();
         let slot = self.slots.claim(req);
         slot.since[leg] = self.times.now();
         let users = if step == Step::Read { slot.bio.take() } else { None };
-        let bio = match step {
-            Step::Read | Step::Look => {
-                users.unwrap_or_else(|| self.slots.leg_bio(req, leg, Buf::read_later(extent)))
-            }
-            Step::Data => {
-                let users = slot.bio.as_ref().and_then(Bio::write_data);
-                let buf = match slot.data().or(users) {
-                    Some(data) => Buf::write(extent, data.clone()),
-                    None if cmd == BufCmd::FreeBlks => Buf::freeblks(extent),
-                    None => unreachable!("a write has its bytes"),
-                };
-                self.slots.leg_bio(req, leg, buf)
-            }
-        };
-        (bio, start, info)
+        let bio = users.unwrap_or_else(|| self.slots.leg_bio(req, leg, Buf::read_later(extent)));
+        Issue { leg, bio, start, info }
+    }
+
+    /// Legs are to be asked for a request's write or discard.
+    #[inline(always)]
+    pub(super) fn write(&mut self, req: Req, legs: LegSet) -> Data {
+        let (cmd, extent) = self.core.request(req);
+        let start = self.on_leg(extent);
+        let now = self.times.now();
+        let (slot, sink) = self.slots.with_sink(req);
+        let users = slot.bio.as_ref().and_then(Bio::write_data);
+        let data = slot.bytes.as_ref().and_then(|own| own.data.as_ref()).or(users);
+        let mut all = Data { legs: ArrayVec::new(), start, req };
+        for leg in legs.iter() {
+            let buf = match data {
+                Some(data) => Buf::write(extent, data.clone()),
+                None if cmd == BufCmd::FreeBlks => Buf::freeblks(extent),
+                None => unreachable!("a write has its bytes"),
+            };
+            slot.since[leg] = now;
+            all.legs.push((leg, sink.ready(slot.legs[leg].take(), buf)));
+        }
+        all
     }
 }

@@ -35,14 +35,14 @@ use core::time::Duration;
 
 use arrayvec::ArrayVec;
 use bio::sync::{Guard, Lock, Rank};
-use bio::{Bio, BioDone, Buf, BufCmd, ErrorKind, Extent, IoResult, Limits, Sector, Sectors};
+use bio::{Bio, BioDone, Buf, BufCmd, ErrorKind, Extent, IoResult, Limits, Sectors};
 use bytes::BytesMut;
 use dm::{Env, Events, Work};
 
 use crate::core::event::{Action, Alarm, Answer, Event, Facts, Message, Of, Report, Unit};
 use crate::core::parts::leg::LEGS_MAX;
 use crate::core::{Core, Dice};
-use inner::{Deed, Deeds, Inner};
+use inner::{Data, Deed, Deeds, Inner, Issue};
 use leg::Leg;
 use slots::{Sink, Slots};
 use tag::Tag;
@@ -199,9 +199,14 @@ impl Mirror {
     fn act<'a>(self: &'a Arc<Self>, mut inner: Guard<'a, Inner>) {
         match inner.core.next_if_only() {
             Some(Action::Issue { req, leg, step }) => {
-                let (bio, start, info) = inner.issue(req, leg, step);
+                let issue = inner.read(req, leg, step);
                 drop(inner);
-                self.issue(leg, bio, start, info);
+                self.issue(issue);
+            }
+            Some(Action::Data { req, legs }) => {
+                let data = inner.write(req, legs);
+                drop(inner);
+                self.issue_data(data);
             }
             Some(Action::Complete { req, result }) => {
                 let bio = inner.users(req);
@@ -248,17 +253,29 @@ impl Mirror {
 
     /// Asks a leg for something.
     #[inline(always)]
-    fn issue(self: &Arc<Self>, leg: usize, mut bio: Bio, start: Sector, info: u64) {
+    fn issue(self: &Arc<Self>, issue: Issue) {
+        let Issue { leg, mut bio, start, info } = issue;
         if bio.lost_memory() {
             bio.refill(BytesMut::zeroed(bio.extent().count().bytes()));
         }
         self.legs[leg].issue(bio, start, self.clone(), info);
     }
 
+    /// Has legs write or discard.
+    #[inline(always)]
+    fn issue_data(self: &Arc<Self>, data: Data) {
+        let Data { legs, start, req } = data;
+        for (leg, bio) in legs {
+            let info = Tag::of_request(leg, req, false).to_info();
+            self.legs[leg].issue(bio, start, self.clone(), info);
+        }
+    }
+
     #[inline(always)]
     fn perform(self: &Arc<Self>, deed: Deed) {
         match deed {
-            Deed::Issue { leg, bio, start, info } => self.issue(leg, bio, start, info),
+            Deed::Issue(issue) => self.issue(issue),
+            Deed::Data(data) => self.issue_data(data),
             Deed::Complete(bio, result) => bio.biodone(result),
             other => self.perform_rare(other),
         }
@@ -269,7 +286,8 @@ impl Mirror {
     fn perform_rare(self: &Arc<Self>, deed: Deed) {
         match deed {
             // A flush that is the only thing to be done.
-            Deed::Issue { leg, bio, start, info } => self.issue(leg, bio, start, info),
+            Deed::Issue(issue) => self.issue(issue),
+            Deed::Data(data) => self.issue_data(data),
             Deed::Complete(bio, result) => bio.biodone(result),
             Deed::Write { place, unit, info } => self.write(place, &unit, info),
             Deed::Search { leg, durable } => self.search(leg, durable),

@@ -50,11 +50,6 @@ impl Slot {
     pub(super) fn own_bytes(&mut self) -> &mut Box<OwnBytes> {
         self.bytes.get_or_insert_default()
     }
-
-    /// What is written, if that is not the user's.
-    pub(super) fn data(&self) -> Option<&Bytes> {
-        self.bytes.as_ref()?.data.as_ref()
-    }
 }
 
 /// The slots of all requests, and the flush bio of each leg.
@@ -81,6 +76,12 @@ impl Slots {
 
     pub(super) fn of(&mut self, req: Req) -> &mut Slot {
         &mut self.slots[req.index as usize]
+    }
+
+    /// The slot of a request, and whoever makes bios for it.
+    #[inline]
+    pub(super) fn with_sink(&mut self, req: Req) -> (&mut Slot, &Arc<Sink>) {
+        (&mut self.slots[req.index as usize], &self.sink)
     }
 
     /// The bio of a leg for `buf`. A request's place keeps one for each leg, and the next
@@ -115,7 +116,7 @@ impl Sink {
 
     /// The bio that was kept, or a new one, for `buf`.
     #[inline]
-    fn ready(self: &Arc<Self>, kept: Option<Bio>, buf: Buf) -> Bio {
+    pub(super) fn ready(self: &Arc<Self>, kept: Option<Bio>, buf: Buf) -> Bio {
         match kept {
             Some(mut bio) => {
                 bio.renew(buf);

@@ -37,11 +37,16 @@ impl Tag {
         Tag { leg, of: Of::Request(req), look, since: 0 }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn from_info(info: u64) -> Tag {
         let req = Req { index: (info >> 32 & 0xff_ffff) as u32, age: info as u32 };
+        let leg = (info >> 56 & 0xf) as usize;
+        if info >> 60 == 0 {
+            // Most are this: whoever asks what it is of knows it here.
+            return Tag::of_request(leg, req, false);
+        }
         let of = match info >> 60 {
-            0 | 6 => Of::Request(req),
+            6 => Of::Request(req),
             1 => Of::Flush,
             2 => Of::Page,
             3 => Of::Superblock,
@@ -49,7 +54,7 @@ impl Tag {
             _ => Of::Search,
         };
         let since = if let Of::Request(_) = of { 0 } else { info & SINCE };
-        Tag { leg: (info >> 56 & 0xf) as usize, of, look: info >> 60 == 6, since }
+        Tag { leg, of, look: info >> 60 == 6, since }
     }
 }
 

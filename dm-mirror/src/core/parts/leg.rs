@@ -118,6 +118,11 @@ impl LegSet {
         LegSet(((1 << count) - 1) as u8)
     }
 
+    /// This leg alone.
+    pub(crate) fn only(leg: usize) -> LegSet {
+        LegSet(1 << leg)
+    }
+
     /// Puts a leg in, or takes it out.
     pub(crate) fn set(&mut self, leg: usize, is_in: bool) {
         if is_in { self.insert(leg) } else { self.remove(leg) }
@@ -165,7 +170,7 @@ impl LegSet {
 
     /// Its legs, lowest first.
     pub(crate) fn iter(self) -> impl Iterator<Item = usize> + Clone {
-        let mut left = self.0;
+        let mut left = u32::from(self.0);
         iter::from_fn(move || {
             let leg = left.trailing_zeros() as usize;
             let some = left != 0;

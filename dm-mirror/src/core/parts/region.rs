@@ -164,10 +164,12 @@ impl Regions {
 
     /// A write or a copy to `extent` begins, on all legs but `unwritten`. Returns whether a
     /// region becomes DIRTY by it.
+    #[inline]
     pub(crate) fn begin(&mut self, extent: Extent, unwritten: LegSet) -> bool {
-        if !self.recorded && unwritten.is_empty() {
-            return false;
-        }
+        (self.recorded || !unwritten.is_empty()) && self.begin_regions(extent, unwritten)
+    }
+
+    fn begin_regions(&mut self, extent: Extent, unwritten: LegSet) -> bool {
         let mut first = false;
         for region in self.geometry.touched(extent) {
             if self.recorded {
@@ -202,11 +204,15 @@ impl Regions {
     }
 
     /// It has ended on all legs.
+    #[inline]
     pub(crate) fn end(&mut self, extent: Extent) {
         let now = self.tick();
-        if !self.recorded {
-            return;
+        if self.recorded {
+            self.end_regions(extent, now);
         }
+    }
+
+    fn end_regions(&mut self, extent: Extent, now: Moment) {
         for region in self.geometry.touched(extent) {
             let activity = self.active.get_mut(&region).expect("it began");
             activity.in_flight -= 1;

@@ -95,7 +95,7 @@ impl Core {
         self.retry.succeeded();
         self.resync.stuck = false;
         for Waiting { req, .. } in go {
-            let _ = self.advance(req, leg);
+            self.admitted(req, leg);
         }
     }
 

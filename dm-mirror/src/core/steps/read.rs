@@ -17,6 +17,7 @@ use crate::core::{Core, Follow};
 
 impl Core {
     /// Starts a read, or has it wait until its regions are settled.
+    #[inline(always)]
     pub(super) fn enter_read(&mut self, req: Req, extent: Extent) -> Follow {
         if !self.is_unsettled(extent) {
             return self.enter(extent, Mode::Shared, Waiter::Request(req));

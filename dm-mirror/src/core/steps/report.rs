@@ -3,30 +3,48 @@
 use bio::BufCmd;
 
 use crate::core::event::{Of, Report};
-use crate::core::parts::requests::What;
-use crate::core::{Core, Follow};
+use crate::core::parts::requests::{Req, What};
+use crate::core::{Core, Dice, Follow};
 
 impl Core {
+    /// Its callers know what the leg was asked: there it comes to one of its arms.
+    #[inline(always)]
     pub(in crate::core) fn reported(
         &mut self,
         leg: usize,
         of: Of,
         report: Report,
-        dice: &mut dyn FnMut() -> u64,
+        dice: Dice<'_>,
     ) -> Follow {
+        match of {
+            Of::Request(req) => self.step_done(req, leg, report),
+            other => self.other_done(leg, other, report, dice),
+        }
+    }
+
+    /// A leg has done, or failed, a step of a request.
+    fn step_done(&mut self, req: Req, leg: usize, report: Report) -> Follow {
+        match &self.requests[req].what {
+            What::Read(it) => self.read_bio_done(req, *it, report),
+            What::Write(_) => self.write_bio_done(req, leg, report),
+            What::Looks(_) => {
+                self.look_done(req, leg, report);
+                Follow::Perhaps
+            }
+            what @ (What::Free
+            | What::Waiting
+            | What::Blocks
+            | What::Compared(..)
+            | What::Verified(_)
+            | What::Over) => unreachable!("no leg was asked: {what:?}"),
+        }
+    }
+
+    #[inline(never)]
+    fn other_done(&mut self, leg: usize, of: Of, report: Report, dice: Dice<'_>) -> Follow {
         let write = BufCmd::Write { fua: false };
         match of {
-            Of::Request(req) => match &self.requests[req].what {
-                What::Read(it) => return self.read_bio_done(req, *it, report),
-                What::Write(_) => return self.write_bio_done(req, leg, report),
-                What::Looks(_) => self.look_done(req, leg, report),
-                what @ (What::Free
-                | What::Waiting
-                | What::Blocks
-                | What::Compared(..)
-                | What::Verified(_)
-                | What::Over) => unreachable!("no leg was asked: {what:?}"),
-            },
+            Of::Request(req) => return self.step_done(req, leg, report),
             Of::Flush => {
                 self.name_newcomers(dice);
                 self.flush_reported(leg, report);

@@ -9,12 +9,12 @@ use crate::core::{Core, Follow};
 
 impl Core {
     /// Starts `waiter` once it has its range.
+    ///
+    /// Its callers know who waits: there `begin` comes to one of its arms.
+    #[inline(always)]
     pub(super) fn enter(&mut self, extent: Extent, mode: Mode, waiter: Waiter) -> Follow {
         let (ticket, granted) = self.ranges.acquire(extent, mode, waiter);
-        match granted {
-            Some(waiter) => self.begin(ticket, waiter),
-            None => Follow::Nothing,
-        }
+        if granted.is_some() { self.begin(ticket, waiter) } else { Follow::Nothing }
     }
 
     /// Waits for the range of the whole mirror.

@@ -2,8 +2,8 @@
 //!
 //! Place: `waiter.rs` calls [`Core::start_group`] once the range is held. The resync's copies
 //! and the scrub's rewrites are groups like any other. From top to bottom: a group begins.
-//! [`Core::advance`] takes each transaction from state to state. When the last leg has
-//! reported, the group is settled, and only then is the original bio done (R3).
+//! Each transaction goes from state to state ([`TxState`]). When the last leg has reported, the
+//! group is settled, and only then is the original bio done (R3).
 //!
 //! ```text
 //! START ─▶ JOURNAL_FLUSH ─▶ DATA_WRITE ─▶ DATA_FLUSH ─▶ (SUPER_WRITE ─▶ SUPER_FLUSH)
@@ -22,9 +22,9 @@ use alloc::vec::Vec;
 use core::mem;
 use core::ops::Range;
 
-use bio::{BufCmd, Extent, IoResult};
+use bio::{BufCmd, ErrorKind, Extent, IoResult};
 
-use crate::core::event::{Action, Report, Step};
+use crate::core::event::{Action, Report};
 use crate::core::parts::flushes::Who;
 use crate::core::parts::journal::Waiting;
 use crate::core::parts::leg::{Failure, LegSet};
@@ -41,7 +41,33 @@ impl Core {
         if legs.is_empty() {
             return Follow::Perhaps.or(self.settle_group(req));
         }
-        legs.iter().fold(follow, |follow, leg| follow.or(self.advance(req, leg)))
+        follow.or(self.start_txs(req, legs))
+    }
+
+    /// START: a leg flushes at once, or writes at once if its own map allows it. Else it waits
+    /// for that (JOURNAL_FLUSH).
+    fn start_txs(&mut self, req: Req, legs: LegSet) -> Follow {
+        let request = &mut self.requests[req];
+        let (cmd, extent, cause) = (request.cmd, request.extent, request.cause());
+        if cmd == BufCmd::Flush {
+            legs.iter().for_each(|leg| self.flush_data(req, leg));
+            return Follow::Nothing;
+        }
+        let group = request.group();
+        let mut ready = LegSet::EMPTY;
+        for leg in legs.iter() {
+            let record = &mut self.legs[leg];
+            group.tx[leg] = TxState::JournalFlush;
+            if record.admits(Waiting { req, extent }, self.regions.as_ref()) {
+                group.tx[leg] = TxState::DataWrite;
+                record.issued(cmd, cause);
+                ready.insert(leg);
+            }
+        }
+        if !ready.is_empty() {
+            self.act(Action::Data { req, legs: ready });
+        }
+        if ready == legs { Follow::Nothing } else { Follow::Perhaps }
     }
 
     /// A group begins. Returns the legs that it goes to. Something follows if it is the first
@@ -101,61 +127,46 @@ impl Core {
         Follow::Perhaps
     }
 
-    /// Takes a transaction to its next state, or ends it.
-    pub(super) fn advance(&mut self, req: Req, leg: usize) -> Follow {
+    /// The leg's own map allows a transaction that has waited for it to write.
+    pub(super) fn admitted(&mut self, req: Req, leg: usize) {
         let request = &mut self.requests[req];
-        let (cmd, extent, cause) = (request.cmd, request.extent, request.cause());
-        let tx = &mut request.group().tx[leg];
-        let state = match *tx {
-            TxState::Start if cmd == BufCmd::Flush => TxState::DataFlush,
-            TxState::Start => {
-                *tx = TxState::JournalFlush;
-                let record = &mut self.legs[leg];
-                if !record.admits(Waiting { req, extent }, self.regions.as_ref()) {
-                    return Follow::Perhaps;
-                }
-                TxState::DataWrite
-            }
-            TxState::JournalFlush => TxState::DataWrite,
-            TxState::DataWrite if cmd == BufCmd::Write { fua: true } => TxState::DataFlush,
-            TxState::DataWrite | TxState::DataFlush => {
-                return self.write_tx_done(req, leg, cmd, Ok(()));
-            }
-        };
-        *tx = state;
-        if state == TxState::DataFlush {
-            let when = self.tick();
-            self.flush_leg(leg, Who::Tx(req, when), cause);
-        } else {
-            self.legs[leg].issued(cmd, cause);
-            self.act(Action::Issue { req, leg, step: Step::Data });
-        }
-        Follow::Nothing
+        let (cmd, cause) = (request.cmd, request.cause());
+        request.group().tx[leg] = TxState::DataWrite;
+        self.legs[leg].issued(cmd, cause);
+        self.act(Action::Data { req, legs: LegSet::only(leg) });
+    }
+
+    /// A transaction flushes its leg.
+    fn flush_data(&mut self, req: Req, leg: usize) {
+        let request = &mut self.requests[req];
+        let cause = request.cause();
+        request.group().tx[leg] = TxState::DataFlush;
+        let when = self.tick();
+        self.flush_leg(leg, Who::Tx(req, when), cause);
     }
 
     /// A leg is done with what a request asked of it (`disk_write_bio_done`).
     pub(super) fn write_bio_done(&mut self, req: Req, leg: usize, report: Report) -> Follow {
         let cmd = self.requests[req].cmd;
         let calm = self.returned(leg, cmd, report);
-        match report.result {
-            Ok(()) => calm.or(self.advance(req, leg)),
-            Err(_) => self.write_tx_done(req, leg, cmd, report.result),
+        if report.result.is_ok() && cmd == (BufCmd::Write { fua: true }) {
+            self.flush_data(req, leg);
+            return calm;
         }
+        calm.or(self.write_tx_done(req, leg, cmd, report.result))
     }
 
     /// The flush of a transaction has ended.
     pub(super) fn tx_flushed(&mut self, req: Req, leg: usize, when: Moment, result: IoResult) {
-        let _ = match result {
-            Ok(()) => {
-                self.legs[leg].flushed_since(when);
-                self.advance(req, leg)
-            }
-            Err(_) => self.write_tx_done(req, leg, BufCmd::Flush, result),
-        };
+        if result.is_ok() {
+            self.legs[leg].flushed_since(when);
+        }
+        let _ = self.write_tx_done(req, leg, BufCmd::Flush, result);
     }
 
     /// A transaction has ended (`disk_write_tx_done`), and its reference to the group
     /// goes. A leg that failed is out at once, unless it is the last.
+    #[inline]
     pub(super) fn write_tx_done(
         &mut self,
         req: Req,
@@ -207,15 +218,15 @@ impl Core {
         if let (Some(regions), true) = (&mut self.regions, cmd.modifies()) {
             regions.end(extent);
         }
-        self.requests.group(req).result = result;
         if self.pending()
             && let Some(membership) = &mut self.membership
         {
+            self.requests.group(req).result = result;
             membership.parked.push(req);
             membership.try_again();
             return Follow::Perhaps;
         }
-        self.end_group(req);
+        self.group_over(req, origin, (began, reached), result);
         if origin == Origin::User && result.is_ok() { Follow::Nothing } else { Follow::Perhaps }
     }
 
@@ -243,17 +254,32 @@ impl Core {
         result
     }
 
-    /// A group ends, parked before or not: frees its range, and ends what it was for.
-    #[inline(always)]
+    /// A group ends that was parked.
     pub(super) fn end_group(&mut self, req: Req) {
         let request = &mut self.requests[req];
         let (origin, group) = (request.origin, request.group());
         let (began, reached, result) = (group.began, group.reached, group.result);
+        self.group_over(req, origin, (began, reached), result);
+    }
+
+    /// A group ends, parked before or not: frees its range, and ends what it was for. It began
+    /// then, and these legs did all of it.
+    #[inline(always)]
+    fn group_over(
+        &mut self,
+        req: Req,
+        origin: Origin,
+        (began, reached): (Moment, LegSet),
+        result: IoResult,
+    ) {
         match origin {
-            Origin::User | Origin::Block => {
-                self.release_of(req);
-                self.deliver(req, began, result);
-            }
+            Origin::User | Origin::Block => match result {
+                Ok(()) => self.release_and_complete(req, result),
+                Err(error) => {
+                    self.release_of(req);
+                    self.deliver_error(req, began, error.kind);
+                }
+            },
             Origin::Copy => {
                 self.release_of(req);
                 let extent = self.requests[req].extent;
@@ -264,17 +290,15 @@ impl Core {
         }
     }
 
-    /// The user's request ends, which `began` then. If it failed, nothing of it counts as
-    /// done, whatever some leg did.
-    fn deliver(&mut self, req: Req, began: Moment, result: IoResult) {
-        if result.is_err() && self.requests[req].cmd == BufCmd::Flush {
+    /// The user's request fails, which `began` then: nothing of it counts as done, whatever some
+    /// leg did.
+    #[cold]
+    fn deliver_error(&mut self, req: Req, began: Moment, kind: ErrorKind) {
+        if self.requests[req].cmd == BufCmd::Flush {
             let now = self.tick();
             self.loss.told(began, now);
         }
-        match result {
-            Ok(()) => self.complete(req, Ok(())),
-            Err(error) => _ = self.fail_request(req, error.kind),
-        }
+        let _ = self.fail_request(req, kind);
     }
 
     /// Legs being rebuilt may have got something of `extent` that no in-sync leg has. What

@@ -193,9 +193,13 @@ impl Story {
 
     fn take(&mut self, action: Action) {
         let opened = match action {
-            Action::Issue { req, leg, .. } => {
-                self.intent_is_durable(req, leg);
-                Open::Step(leg, req)
+            Action::Issue { req, leg, .. } => Open::Step(leg, req),
+            Action::Data { req, legs } => {
+                for leg in legs.iter() {
+                    self.intent_is_durable(req, leg);
+                    self.open.push(Open::Step(leg, req));
+                }
+                return;
             }
             Action::Flush { leg } => Open::Flush(leg, self.disks[leg].to_flush()),
             Action::Write { leg, place, unit } => Open::Write(leg, place, unit),

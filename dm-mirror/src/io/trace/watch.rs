@@ -133,7 +133,7 @@ impl Watch {
                 let again = core.writes_second_copies();
                 self.put_super(to, leg, if again { Super::Second } else { Super::Write });
             }
-            to.tell(Record::of(action));
+            Record::of(action, |record| to.tell(record));
         }
     }
 
@@ -249,15 +249,19 @@ fn changes(
 }
 
 impl Record {
-    fn of(action: &Action) -> Record {
-        match action {
+    /// Gives what is to be told of an action.
+    fn of(action: &Action, mut tell: impl FnMut(Record)) {
+        tell(match action {
             Action::Issue { req, leg, step } => {
                 let step = match step {
                     Step::Read => "read",
                     Step::Look => "look",
-                    Step::Data => "data",
                 };
                 Record::Issue { req: (*req).into(), leg: *leg as u8, step }
+            }
+            Action::Data { req, legs } => {
+                let data = |leg| Record::Issue { req: (*req).into(), leg: leg as u8, step: "data" };
+                return legs.iter().for_each(|leg| tell(data(leg)));
             }
             Action::Flush { leg } => Record::Flush { leg: *leg as u8 },
             Action::Write { leg, place, unit } => {
@@ -281,7 +285,7 @@ impl Record {
             Action::Set(..) => Record::Action("set-alarm"),
             Action::Tell(_) => Record::Action("tell"),
             Action::Quiet => Record::Action("quiet"),
-        }
+        })
     }
 }
 

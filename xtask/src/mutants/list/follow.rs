@@ -88,8 +88,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: PLAIN,
         file: WRITE,
         edits: &[(
-            "                    return Follow::Perhaps;\n",
-            "                    return Follow::Nothing;\n",
+            "if ready == legs { Follow::Nothing } else { Follow::Perhaps }",
+            "Follow::Nothing",
         )],
     },
     Mutant {

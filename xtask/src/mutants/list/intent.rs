@@ -112,8 +112,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "No data is written to a leg, by a user or by a copy, before that leg's own map",
         file: STEPS_WRITE,
         edits: &[(
-            "                if !record.admits(",
-            "                if leg != 1 && !record.admits(",
+            "            if record.admits(",
+            "            if leg == 1 || record.admits(",
         )],
     },
     Mutant {
@@ -131,15 +131,10 @@ pub(super) const TABLE: &[Mutant] = &[
         file: STEPS_WRITE,
         edits: &[
             (
-                "        let tx = &mut request.group().tx[leg];",
-                "        let copy = request.origin == Origin::Copy;
-        let tx = &mut request.group().tx[leg];",
+                "        let group = request.group();\n        let mut ready",
+                "        let copy = request.origin == Origin::Copy;\n        let group = request.group();\n        let mut ready",
             ),
-            (
-                "            TxState::Start => {\n",
-                "            TxState::Start if copy => TxState::DataWrite,
-            TxState::Start => {\n",
-            ),
+            ("            if record.admits(", "            if copy || record.admits("),
         ],
     },
     Mutant {
@@ -166,7 +161,7 @@ pub(super) const TABLE: &[Mutant] = &[
         file: STEPS_MAPS,
         edits: &[(
             "        self.fail_waiting(leg, failed, error);",
-            "        for Waiting { req, .. } in failed {\n            let _ = self.advance(req, leg);\n        }",
+            "        failed.into_iter().for_each(|Waiting { req, .. }| self.admitted(req, leg));",
         )],
     },
     Mutant {
@@ -267,8 +262,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "by a flush issued after the last write",
         file: STEPS_WRITE,
         edits: &[(
-            "                self.legs[leg].flushed_since(when);",
-            "                let now = self.tick().max(when);\n                self.legs[leg].flushed_since(now);",
+            "            self.legs[leg].flushed_since(when);",
+            "            let now = self.tick().max(when);\n            self.legs[leg].flushed_since(now);",
         )],
     },
     Mutant {

@@ -18,13 +18,10 @@ pub(super) const TABLE: &[Mutant] = &[
         file: STEPS_WRITE,
         edits: &[
             (
-                "        let tx = &mut request.group().tx[leg];",
-                "        let scrub = matches!(request.origin, Origin::Scrub(_));\n        let tx = &mut request.group().tx[leg];",
+                "        let group = request.group();\n        let mut ready",
+                "        let scrub = matches!(request.origin, Origin::Scrub(_));\n        let group = request.group();\n        let mut ready",
             ),
-            (
-                "            TxState::Start => {\n",
-                "            TxState::Start if scrub => TxState::DataWrite,\n            TxState::Start => {\n",
-            ),
+            ("            if record.admits(", "            if scrub || record.admits("),
         ],
     },
     Mutant {

@@ -26,8 +26,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "DATA_FLUSH (only for FUA",
         file: STEPS_WRITE,
         edits: &[(
-            "TxState::DataWrite if cmd == BufCmd::Write { fua: true } => TxState::DataFlush,",
-            "",
+            "report.result.is_ok() && cmd == (BufCmd::Write { fua: true })",
+            "false && cmd == (BufCmd::Write { fua: true })",
         )],
     },
     Mutant {
