@@ -35,7 +35,7 @@ use core::time::Duration;
 use bio::{BufCmd, Extent, Sector, Sectors};
 
 use event::{Action, Alarm, Answer, Event, Facts, Message};
-use parts::ahead::Run;
+use parts::ahead::Runs;
 use parts::cleaner::{Cleaner, Suspension};
 use parts::errors::Threshold;
 use parts::flushes::{FLUSHES_FOR, OwnFlush};
@@ -183,8 +183,8 @@ pub(crate) struct Core {
     pub(crate) scrub: Scrub,
     pub(crate) pace: Pace,
     cleaner: Cleaner,
-    /// Where its user writes straight on.
-    run: Run,
+    /// Where its users write straight on.
+    runs: Runs,
     promotion: Option<Promotion>,
     replacement: Option<Replacement>,
     pub(crate) loss: Loss,
@@ -247,7 +247,7 @@ impl Core {
             scrub: Scrub::default(),
             pace: Pace::new(sync_rate),
             cleaner: Cleaner::default(),
-            run: Run::default(),
+            runs: Runs::default(),
             promotion: None,
             replacement: None,
             loss: Loss::default(),

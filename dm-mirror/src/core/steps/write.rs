@@ -94,7 +94,7 @@ impl Core {
         let ahead = match origin {
             // Beside a leg that is out each region is recorded as missed, when it is written.
             Origin::User if regions.are_recorded() && unwritten.is_empty() => {
-                self.run.goes_on(extent, first, regions.geometry())
+                self.runs.goes_on(extent, first, regions.geometry())
             }
             Origin::User | Origin::Block | Origin::Copy | Origin::Scrub(_) => None,
         };

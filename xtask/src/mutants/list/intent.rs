@@ -21,7 +21,19 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "any writer is marked ahead",
         rule: "If each write begins where the one before ended",
         file: PARTS_AHEAD,
-        edits: &[("if extent.start() != self.end {", "if extent.start() != self.end && first {")],
+        edits: &[("if place.is_none() {", "if place.is_none() && first {")],
+    },
+    Mutant {
+        name: "one writer alone is followed",
+        rule: "Four writers may take turns",
+        file: PARTS_AHEAD,
+        edits: &[("const RUNS: usize = 4;", "const RUNS: usize = 1;")],
+    },
+    Mutant {
+        name: "the run that went on last is forgotten first",
+        rule: "Four writers may take turns",
+        file: PARTS_AHEAD,
+        edits: &[("rotate_right(1);", "rotate_right(0);")],
     },
     Mutant {
         name: "marks ahead are extended by each write",
@@ -34,8 +46,8 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "What nobody writes to becomes clean",
         file: PARTS_AHEAD,
         edits: &[(
-            "            self.marked = 0;\n        }\n        self.ahead",
-            "        }\n        self.ahead",
+            "            run.marked = 0;\n        }\n        run.ahead",
+            "        }\n        run.ahead",
         )],
     },
     Mutant {
@@ -111,10 +123,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "one leg has no intent",
         rule: "No data is written to a leg, by a user or by a copy, before that leg's own map",
         file: STEPS_WRITE,
-        edits: &[(
-            "            if record.admits(",
-            "            if leg == 1 || record.admits(",
-        )],
+        edits: &[("            if record.admits(", "            if leg == 1 || record.admits(")],
     },
     Mutant {
         name: "a write goes on waiting for the map of a leg that is out",
