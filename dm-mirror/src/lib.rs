@@ -40,7 +40,7 @@
 //! 1. As above, with an exclusive range. `core/steps/waiter.rs` begins it once the range is
 //!    held.
 //! 2. `core/steps/write.rs`: `start_group` makes a `WriteGroup` with a transaction for each
-//!    leg, and `advance` takes each from state to state. In a region that is clean, a
+//!    leg, which goes from state to state. In a region that is clean, a
 //!    transaction first waits for its leg's map (`core/parts/journal.rs`,
 //!    `core/steps/maps.rs`).
 //! 3. Each leg reports (`write_bio_done`), its transaction ends (`write_tx_done`), and the
@@ -160,7 +160,7 @@
 //! |---|---|
 //! | without a disk to read from, the bio is never completed | it ends with the last error |
 //! | a transaction has no buf of its own and is not linked to its bio | each leg has a bio of its own, which carries the request's name and the leg |
-//! | the states advance without `break` | `advance` is one `match` |
+//! | the states advance without `break` | each edge is a function |
 //! | the error branch is empty | the leg is failed, the group remembers |
 //! | the destructor releases the lock of the object it frees | the reference count is a set of legs in the core; the last one has the group settled |
 //! | allocation between submissions can leave some legs written | the group knows its legs before the first is issued, and a steady write allocates nothing |

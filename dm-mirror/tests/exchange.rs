@@ -283,50 +283,6 @@ fn legs_that_had_records_are_made_equal_where_those_lay() {
     assert!(rig.letters() == "AA" && rig.same(0, 1));
 }
 
-/// A mirror of which leg 1 was failed by hand, and no superblock could say so.
-fn failed_by_hand_unrecorded() -> Recorded {
-    let rig = Recorded::new(2);
-    rig.message("fail 1").unwrap();
-    rig.fail_ask(0, Ask::Super);
-    let over = rig.suspend();
-    for _ in 0..20 {
-        match rig.asks(0).first() {
-            Some(Ask::Super) => rig.fail_ask(0, Ask::Super),
-            Some(_) => rig.ok(0),
-            None => rig.work_now(),
-        }
-        rig.settle_leg(1);
-    }
-    assert!(over());
-    assert_eq!(rig.says(0, 1), MemberState::InSync, "nothing says so");
-    rig
-}
-
-#[test]
-fn a_leg_that_was_failed_by_hand_stays_out_though_no_superblock_could_say_so() {
-    let rig = failed_by_hand_unrecorded().with_legs(&SWAPPED, "");
-    rig.rest();
-    assert_eq!((rig.letters().as_str(), rig.says(1, 1)), ("DA", MemberState::FailedByHand));
-}
-
-/// The next tables do not name its disk; the last one does.
-#[test]
-fn a_leg_that_was_failed_by_hand_stays_out_though_tables_leave_it_out_meanwhile() {
-    for without in [[Some(0), None], [None, Some(0)]] {
-        let alone = " 1 start_degraded=run";
-        let rig = failed_by_hand_unrecorded().with_legs(&without, alone);
-        rig.settle();
-        assert!(rig.stop());
-        let rig = rig.with_legs(&without, alone);
-        rig.rest();
-        assert!(rig.stop());
-        let rig = rig.with_legs(&[Some(0), Some(1)], "");
-        rig.rest();
-        let state = (rig.letters(), rig.says(0, 1));
-        assert_eq!(state, ("AD".into(), MemberState::FailedByHand), "{without:?}");
-    }
-}
-
 /// Its disk is wiped and was to be a member when the tables are exchanged.
 #[test]
 fn a_replacement_by_a_new_disk_goes_on_wherever_it_is_interrupted() {

@@ -299,3 +299,39 @@ fn a_leg_on_which_a_second_copy_of_a_page_fails_is_out_and_no_request_fails() {
     assert_eq!((rig.end(write), rig.holds(1, 32)), (Some(Ok(())), 0));
     assert!(rig.missed(0, 4, 1));
 }
+
+/// Regions ahead are unsettled, so they are DIRTY already. A loss has put the cleaner to sleep.
+#[test]
+fn a_run_that_comes_to_unsettled_regions_asks_for_nothing() {
+    let mut rig = Recorded::leg_out(2);
+    rig.put(0, 64, 3);
+    let mut rig = rig.crash_and_start(&[Survives::All; 2], &[true; 2], " 1 sync_rate=1,1");
+    rig.until(|rig| rig.asks(1).contains(&Ask::Data));
+    rig.settle();
+    let write = rig.write(0, 12, 5);
+    rig.settle();
+    assert_eq!(rig.end(write), Some(Ok(())));
+    rig.blink(0);
+    rig.flush_fails();
+    rig.wait(std::time::Duration::from_secs(3));
+    let write = rig.write(12, 4, 6);
+    rig.settle();
+    assert_eq!(rig.end(write), Some(Ok(())));
+}
+
+/// Nothing was written to regions that were marked ahead, so nothing of them can be lost.
+#[test]
+fn what_was_marked_ahead_and_not_written_becomes_clean_after_a_loss() {
+    let mut rig = Recorded::new(2);
+    rig.put(0, 8, 1);
+    rig.put(8, 8, 2);
+    rig.settle();
+    assert!(rig.dirty(0, 2) && rig.dirty(0, 3));
+    rig.blink(1);
+    rig.sync();
+    rig.blink(0);
+    rig.flush_fails();
+    rig.rest();
+    assert!(rig.dirty(0, 0) && rig.dirty(0, 1), "what was lost");
+    assert!(!rig.dirty(0, 2) && !rig.dirty(0, 3), "nobody wrote there");
+}

@@ -432,3 +432,44 @@ fn a_leg_that_failed_with_its_superblock_is_taken_back_though_that_slot_cannot_b
     assert_eq!(rig.letters(), "AAD", "{}", rig.message("show").unwrap());
     assert!(rig.agree(0, 1));
 }
+
+/// A leg is called rebuilding while somebody waits to write, and the power fails.
+#[test]
+fn a_leg_that_returns_beside_a_write_that_waits_is_equal_after_a_crash() {
+    use rig::recorded::Survives;
+    let kinds = [Survives::Durable, Survives::All, Survives::Torn];
+    let (mut marked, mut cases) = (0, 0);
+    for legs in [2, 3] {
+        for region in 0..8u64 {
+            for before in 0..4 {
+                for (a, b) in kinds.iter().flat_map(|a| kinds.iter().map(move |b| (*a, *b))) {
+                    let mut rig = Recorded::new(legs);
+                    rig.put(0, 64, 1);
+                    if before & 1 == 0 {
+                        rig.rest();
+                    }
+                    rig.put(region * 8, 2, 2);
+                    rig.lose(1);
+                    if before & 2 == 0 {
+                        rig.put((region + 3) % 8 * 8, 2, 3);
+                    }
+                    rig.write(region * 8, 1, 7);
+                    rig.write((region + 5) % 8 * 8, 1, 8);
+                    rig.message("add 1").unwrap();
+                    while rig.step_without(0, Ask::Map) {}
+                    marked += usize::from(rig.says(0, 1) == MemberState::Rebuilding);
+                    cases += 1;
+                    let mut survives = vec![a, b];
+                    survives.resize(legs, a);
+                    let all = [true, true, false];
+                    let rig = rig.crash_and_start(&survives, &all[..legs], " 1 start_degraded=run");
+                    rig.rest();
+                    let told = format!("{legs} {region} {before} {a:?} {b:?}");
+                    assert!(rig.letters().starts_with("AA"), "{told}: {}", rig.letters());
+                    assert!(rig.agree(0, 1), "{told}");
+                }
+            }
+        }
+    }
+    assert!(marked > cases / 4, "{marked} of {cases}");
+}

@@ -162,3 +162,19 @@ fn a_read_that_is_tried_again_tells_both_legs() {
     let both = [leg, other].map(|leg| leg.to_string());
     assert_eq!((legs("issue"), legs("is=reading")), (both.to_vec(), both.to_vec()), "{lines:#?}");
 }
+
+/// The flush behind its page succeeds, but the leg has lost its cache meanwhile.
+#[test]
+fn a_transaction_that_came_to_no_write_is_told_as_failed() {
+    let (mut rig, kept, _) = traced();
+    rig.lose(1);
+    kept.lines();
+    let write = rig.write(32, 1, 2);
+    rig.until(|rig| rig.asks(0) == [Ask::Flush]);
+    rig.blink(0);
+    rig.end_ask(0, Ask::Flush, Outcome::Ok);
+    rig.settle();
+    assert!(rig.end(write).is_some_and(|it| it.is_err()));
+    let lines = kept.lines();
+    assert!(!lines.iter().any(|line| line.starts_with("tx") && line.ends_with("is=DONE")));
+}

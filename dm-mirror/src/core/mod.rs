@@ -55,6 +55,7 @@ use parts::requests::{REQUESTS_EXPECTED, Req, Request, Requests};
 use parts::resync::Resync;
 use parts::retry::Retry;
 use parts::scrub::Scrub;
+use parts::taken_out::TakenOut;
 use parts::waiter::Waiter;
 use parts::wipe::Wipe;
 
@@ -153,9 +154,9 @@ pub(crate) struct Core {
     /// Legs that hold an unknown member: they could not be read when the session began, and
     /// several members were missing.
     unknown: LegSet,
-    /// Legs that a person took out while no superblock durably says so yet. If this session
+    /// Members that a person took out while no superblock durably says so yet. If this session
     /// ends before one does, the next one begins without them.
-    pub(crate) by_hand: LegSet,
+    pub(crate) by_hand: TakenOut,
     /// Legs that are being read or wiped, to be taken back ...
     looking: LegSet,
     /// ... whatever lies on them, ...
@@ -227,7 +228,7 @@ impl Core {
             search: None,
             facts: Box::default(),
             unknown: LegSet::EMPTY,
-            by_hand: LegSet::EMPTY,
+            by_hand: TakenOut::default(),
             looking: LegSet::EMPTY,
             forced: LegSet::EMPTY,
             called_off: LegSet::EMPTY,

@@ -94,7 +94,7 @@ impl View {
                 LegState::InSync | LegState::Failed(_) => None,
             },
             missed: regions.map_or(0, |regions| regions.missing(leg)),
-            unrecorded: core.by_hand.contains(leg),
+            unrecorded: core.by_hand.is_about(leg),
         };
         View {
             health: core.health(),

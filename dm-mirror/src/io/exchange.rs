@@ -26,26 +26,9 @@ impl Mirror {
         let renumbered = array::from_fn(|leg| before.place_of(leg).and_then(here));
         if renumbered.iter().any(Option::is_some) {
             let estate = before.inner.lock().core.leave();
-            let left_over = self.left_over(before, &renumbered);
-            self.meet(|inner, _, _| inner.core.take_over(&estate, renumbered, left_over));
+            self.meet(|inner, _, _| inner.core.take_over(&estate, renumbered));
             self.take_over_times(before, renumbered);
         }
-    }
-
-    /// If all legs but one are the same and the table has no device for that one, the member
-    /// that the leg held before is missing now: its number before, and here.
-    fn left_over(
-        &self,
-        before: &Mirror,
-        renumbered: &[Option<usize>; LEGS_MAX],
-    ) -> Option<(usize, usize)> {
-        let same = renumbered.iter().flatten().count();
-        if same + 1 != before.legs.len() || same + 1 != self.legs.len() {
-            return None;
-        }
-        let old = (0..before.legs.len()).find(|&leg| renumbered[leg].is_none())?;
-        let new = (0..self.legs.len()).find(|&leg| self.place_of(leg).is_none())?;
-        Some((old, new))
     }
 
     /// How long legs took goes over with their counts. No leg is asked for anything

@@ -201,7 +201,8 @@ impl Journal {
         };
         let geometry = regions.geometry();
         let waits = |region: Region| {
-            self.waiting.iter().any(|it| geometry.touched(it.extent).any(|it| it == region))
+            let extent = geometry.extent(region);
+            self.waiting.iter().any(|it| it.extent.overlaps(extent))
         };
         regions.all().all(|region| recorded(region) || waits(region))
     }

@@ -24,5 +24,6 @@ pub(crate) mod requests;
 pub(crate) mod resync;
 pub(crate) mod retry;
 pub(crate) mod scrub;
+pub(crate) mod taken_out;
 pub(crate) mod waiter;
 pub(crate) mod wipe;

@@ -191,9 +191,10 @@ impl Regions {
         self.recorded
     }
 
-    /// Something will be written to a region: the next record may say so already.
+    /// Something will be written to a region: the next record may say so already. One that is
+    /// unsettled is DIRTY, and the cleaner leaves it alone.
     pub(crate) fn intend(&mut self, region: Region) {
-        if self.recorded {
+        if self.recorded && !self.is_unsettled(region) {
             self.marks[region.0 as usize] |= Marks::DIRTY;
             self.active.entry(region).or_default().quiet = 0;
         }
@@ -236,7 +237,8 @@ impl Regions {
     /// is certain. Legs that are `rebuilding` count as missing it: everywhere, unless the
     /// records say where that may be.
     pub(crate) fn doubt_all(&mut self, rebuilding: LegSet) {
-        self.active.values_mut().for_each(|activity| activity.doubtful = true);
+        let written = self.active.values_mut().filter(|activity| activity.written);
+        written.for_each(|activity| activity.doubtful = true);
         for leg in rebuilding.iter() {
             match self.recorded {
                 true => self.exclude(leg),

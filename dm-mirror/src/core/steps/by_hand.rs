@@ -8,17 +8,20 @@
 //!
 //! - The answer is kept, over suspensions, other tables and restarts. Superblocks call the
 //!   member failed by hand, also if it was out before for another reason. Until one durably
-//!   says so, the mirror remembers the leg.
+//!   says so, the mirror remembers the member, whatever becomes of its leg
+//!   (`parts/taken_out.rs`).
 //! - A word about a leg never applies to the member of another leg. If it is not known which
 //!   member a leg holds, the word is refused.
 
 use alloc::format;
 use alloc::string::String;
 
+use uuid::Uuid;
+
 use crate::core::event::Answer;
 use crate::core::parts::leg::{Failure, LegState};
 use crate::core::{Core, Life};
-use crate::format::MemberState;
+use crate::format::{MemberId, MemberState};
 
 impl Core {
     /// A person takes a leg out (`fail`). It stays out, also over restarts, until a
@@ -39,7 +42,9 @@ impl Core {
             ));
         }
         // Until it is recorded, in whichever session.
-        self.by_hand.insert(leg);
+        if let Some(member) = self.member_on(leg) {
+            self.by_hand.insert(member, leg);
+        }
         self.replaces_no_more(leg);
         self.call_off(leg);
         self.keep_out_by_hand(leg);
@@ -82,14 +87,52 @@ impl Core {
         membership.set_state(member, MemberState::FailedByHand);
     }
 
-    /// A person took legs out before this session, and was told that they are.
+    /// A person took members out before this session, and was told that they are.
     pub(super) fn without_those_failed_by_hand(&mut self) {
-        for leg in self.by_hand.iter() {
-            self.fail_leg(leg, Failure::ByHand);
-            // It may have been out already for another reason.
-            if self.legs[leg].is_out() {
-                self.keep_out_by_hand(leg);
+        for member in self.by_hand.members() {
+            let Some(id) = self.id_of(member) else { continue };
+            match self.leg_with(id) {
+                Some(leg) => {
+                    self.fail_leg(leg, Failure::ByHand);
+                    // It may have been out already for another reason.
+                    if self.legs[leg].is_out() {
+                        self.keep_out_by_hand(leg);
+                    }
+                }
+                None => {
+                    if let Some(membership) = &mut self.membership
+                        && !membership.state(id).needs_a_person()
+                    {
+                        membership.set_state(id, MemberState::FailedByHand);
+                    }
+                }
             }
         }
+    }
+
+    /// Superblocks durably say who is out.
+    pub(super) fn by_hand_is_recorded(&mut self) {
+        if let Some(membership) = &self.membership {
+            let members = membership.wanted().members.iter().flatten();
+            self.by_hand.are_recorded(|member| members.clone().any(|it| it.uuid == member));
+        }
+    }
+
+    /// The uuid of the member that a leg holds, if it is one.
+    fn member_on(&self, leg: usize) -> Option<Uuid> {
+        let id = self.regions.as_ref()?.member(leg);
+        Some(self.membership.as_ref()?.wanted().entry(id)?.uuid)
+    }
+
+    /// The place of a member in this mirror, if it has one.
+    fn id_of(&self, member: Uuid) -> Option<MemberId> {
+        let wanted = self.membership.as_ref()?.wanted();
+        MemberId::all().find(|id| wanted.entry(*id).is_some_and(|entry| entry.uuid == member))
+    }
+
+    /// The leg that is known to hold a member, or to have its place.
+    fn leg_with(&self, id: MemberId) -> Option<usize> {
+        let regions = self.regions.as_ref()?;
+        (0..self.legs.len()).find(|&leg| !self.unknown.contains(leg) && regions.member(leg) == id)
     }
 }

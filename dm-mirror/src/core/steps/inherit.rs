@@ -16,9 +16,8 @@
 //! | a check on its way | ends with the suspension, with a word |
 //!
 //! Rule: legs are the same if they begin at the same sector of the same device; their
-//! numbers may differ. A mirror that shares no leg takes nothing over. If one leg is left over
-//! and the new table has no device for it, its member is missing: that a person took it out
-//! goes over too.
+//! numbers may differ. A mirror that shares no leg takes nothing over. That a person took a
+//! member out goes over wherever the member is now: a later table may name its disk again.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -32,6 +31,7 @@ use crate::core::parts::loss::Loss;
 use crate::core::parts::news::News;
 use crate::core::parts::not_started::InDoubt;
 use crate::core::parts::replacement::Replacement;
+use crate::core::parts::taken_out::TakenOut;
 use crate::core::{Core, Log, Setup};
 
 /// What is known of one leg.
@@ -42,8 +42,6 @@ struct LegEstate {
     /// How often its device had lost its cache when that was last looked at.
     resets: u64,
     stays_out: Option<String>,
-    /// A person took it out, and no member says so yet.
-    by_hand: bool,
     /// A person wants it back, whatever lies on it or not.
     put_off: Option<bool>,
 }
@@ -55,6 +53,7 @@ pub(crate) struct Estate {
     legs: Vec<LegEstate>,
     untold: bool,
     in_doubt: InDoubt,
+    by_hand: TakenOut,
     replacement: Option<Replacement>,
 }
 
@@ -76,7 +75,6 @@ impl Core {
                 errors: record.errors,
                 resets: record.resets,
                 stays_out: record.stays_out.clone(),
-                by_hand: self.by_hand.contains(leg),
                 put_off: put_off.then_some(self.forced.contains(leg)),
             }
         };
@@ -84,19 +82,13 @@ impl Core {
         let (untold, replacement) = (self.loss.is_untold(), self.replacement.take());
         // Whoever takes it over tells it.
         self.loss = Loss::default();
-        let in_doubt = self.in_doubt.clone();
+        let (in_doubt, by_hand) = (self.in_doubt.clone(), self.by_hand.clone());
         let Setup { log, length, .. } = self.setup;
-        Estate { log, length, legs, untold, in_doubt, replacement }
+        Estate { log, length, legs, untold, in_doubt, by_hand, replacement }
     }
 
-    /// Goes on where another mirror stopped. The member of the leg that is `left_over` is missing
-    /// now: its number there, and here.
-    pub(crate) fn take_over(
-        &mut self,
-        estate: &Estate,
-        renumbered: Renumbered,
-        left_over: Option<(usize, usize)>,
-    ) {
+    /// Goes on where another mirror stopped.
+    pub(crate) fn take_over(&mut self, estate: &Estate, renumbered: Renumbered) {
         let legs = estate.legs.iter().enumerate();
         let matched: Vec<(usize, &LegEstate)> =
             legs.filter_map(|(before, leg)| Some((renumbered[before]?, leg))).collect();
@@ -108,26 +100,19 @@ impl Core {
             self.loss = Loss::untold();
         }
         self.in_doubt.go_on(&estate.in_doubt);
+        self.by_hand.go_on(&estate.by_hand, |leg| renumbered[leg]);
         for &(leg, it) in &matched {
             let record = &mut self.legs[leg];
             (record.counts, record.errors) = (it.counts, it.errors);
             // A loss that nobody has noticed yet is noticed by the next request.
             record.resets = it.resets;
             record.stays_out.clone_from(&it.stays_out);
-            if it.by_hand {
-                self.by_hand.insert(leg);
-            }
             if let Some(force) = it.put_off {
                 self.put_off.insert(leg);
                 if force {
                     self.forced.insert(leg);
                 }
             }
-        }
-        if let Some((before, leg)) = left_over
-            && estate.legs[before].by_hand
-        {
-            self.by_hand.insert(leg);
         }
         if let Log::Core { .. } = self.setup.log {
             self.take_over_core(&matched, estate);

@@ -222,7 +222,6 @@ impl Core {
         };
         regions.all().for_each(|region| regions.miss(leg, region));
         self.unknown.remove(leg);
-        self.by_hand.remove(leg);
         let incarnation = membership.newcomer(leg, uuid);
         let record = &mut self.legs[leg];
         record.journal = Some(Journal::blank(regions.geometry(), uuid, incarnation));

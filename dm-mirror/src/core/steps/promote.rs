@@ -115,7 +115,7 @@ impl Core {
         if self.pending() || self.membership.is_none() {
             return false;
         }
-        self.by_hand = LegSet::EMPTY;
+        self.by_hand_is_recorded();
         let parked = self.membership.as_mut().map(|it| mem::take(&mut it.parked));
         let parked = parked.unwrap_or_default();
         let mut news = !parked.is_empty();

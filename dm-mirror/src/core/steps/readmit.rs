@@ -184,7 +184,7 @@ impl Core {
             Role::Empty | Role::Absent | Role::Missing => return Err("it is no member".into()),
         };
         let journal = returning(leg, found, &missed, membership, regions);
-        self.by_hand.remove(leg);
+        self.by_hand.remove(member.superblock.own().uuid);
         let record = &mut self.legs[leg];
         record.journal = Some(journal);
         record.forgive(self.facts[leg].resets);

@@ -128,7 +128,9 @@ impl Core {
         };
         self.check(plan).map_err(refused)?;
         let leads = |leg: usize| plan.roles.contains(&Role::InSync { device: leg });
-        if agreed.is_none() && !self.legs.all().without(self.by_hand).iter().any(leads) {
+        let is_out = |member: &Member| self.by_hand.contains(member.superblock.own().uuid);
+        let may_lead = |leg: usize| leads(leg) && !members[leg].is_some_and(is_out);
+        if agreed.is_none() && !self.legs.all().iter().any(may_lead) {
             let why = "a person took out every leg that it could start from; it is tried again by \
                        itself; to start from these legs, remove the device and create it anew";
             return Err(Life::Held(NotStarted::failed(why.into())));

@@ -208,23 +208,23 @@ impl Watch {
         Seen { req, phase: view.phase, txs: [None; LEGS_MAX] }
     }
 
-    /// A request is no longer in hand. Of a group the last transaction ended with it.
+    /// A request is no longer in hand. Of a group the last transaction ended with it. One whose
+    /// leg was not asked for anything yet has failed.
     fn ended(&self, to: &Teller<'_>, Seen { req, phase, txs }: Seen) {
         let name = Name::from(req);
         for (leg, tx) in txs.into_iter().enumerate() {
-            if tx.is_some_and(|tx| !is_over(tx)) {
-                let tx = if self.failed == Some(leg) { Tx::Failed } else { Tx::Done };
-                to.tell(Record::Tx { req: name, leg: leg as u8, tx });
-            }
+            let tx = match tx {
+                None | Some(Tx::Done | Tx::Failed) => continue,
+                Some(Tx::Start | Tx::JournalFlush) => Tx::Failed,
+                Some(Tx::DataWrite | Tx::DataFlush) if self.failed == Some(leg) => Tx::Failed,
+                Some(Tx::DataWrite | Tx::DataFlush) => Tx::Done,
+            };
+            to.tell(Record::Tx { req: name, leg: leg as u8, tx });
         }
         if phase == Phase::Parked {
             to.tell(Record::Released { req: name });
         }
     }
-}
-
-fn is_over(tx: Tx) -> bool {
-    matches!(tx, Tx::Done | Tx::Failed)
 }
 
 /// Tells which transactions are in another state than before. A transaction begins in START,

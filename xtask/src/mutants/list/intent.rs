@@ -78,6 +78,21 @@ pub(super) const TABLE: &[Mutant] = &[
         )],
     },
     Mutant {
+        name: "what was only marked ahead is doubted after a loss",
+        rule: "What nobody writes to becomes clean",
+        file: PARTS_REGION,
+        edits: &[(
+            "let written = self.active.values_mut().filter(|activity| activity.written);",
+            "let written = self.active.values_mut();",
+        )],
+    },
+    Mutant {
+        name: "the cleaner looks after marks ahead that are unsettled",
+        rule: "Only the plain way of a request skips the questions",
+        file: PARTS_REGION,
+        edits: &[("if self.recorded && !self.is_unsettled(region) {", "if self.recorded {")],
+    },
+    Mutant {
         name: "beside a leg that is out regions are marked ahead",
         rule: "Beside a leg that is out nothing is marked ahead",
         file: STEPS_WRITE,

@@ -26,9 +26,15 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a leg that the next table leaves out is no longer failed by hand",
         rule: "a leg that was failed by hand stays out though the next table leaves it out",
         file: "dm-mirror/src/core/steps/inherit.rs",
+        edits: &[("        self.by_hand.go_on(&estate.by_hand, |leg| renumbered[leg]);\n", "")],
+    },
+    Mutant {
+        name: "a member that lies on no known leg is no longer failed by hand",
+        rule: "the mirror remembers the member, not the leg",
+        file: STEPS_BY_HAND,
         edits: &[(
-            "&& estate.legs[before].by_hand\n",
-            "&& estate.legs[before].by_hand\n            && before > 9\n",
+            "                        membership.set_state(id, MemberState::FailedByHand);",
+            "                        membership.set_state(id, MemberState::Out);",
         )],
     },
     Mutant {
@@ -129,7 +135,7 @@ pub(super) const TABLE: &[Mutant] = &[
         name: "a leg that was taken out is forgotten with a session that failed",
         rule: "the next session begins with it",
         file: STEPS_BY_HAND,
-        edits: &[("        self.by_hand.insert(leg);", "")],
+        edits: &[("            self.by_hand.insert(member, leg);", "            let _ = member;")],
     },
     Mutant {
         name: "a leg that is failed while it is looked at comes back",
