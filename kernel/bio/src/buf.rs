@@ -17,7 +17,7 @@ pub enum BufCmd {
     /// Make every write that completed before this was issued durable.
     Flush,
     /// The extent's contents are no longer needed (discard). Afterwards it reads as zeroes, on
-    /// every device. If two legs could choose between zeroes and the old data, they would
+    /// every device. If a device could choose between zeroes and the old data, two legs could
     /// differ.
     FreeBlks,
 }
@@ -42,7 +42,8 @@ pub enum Memory {
     Unique(BytesMut),
     /// A write's memory.
     Shared(Bytes),
-    /// A read's memory that a device was lent and never gave back, or that is still to come.
+    /// A read without memory: a device has kept it, or [`Bio::refill`](crate::Bio::refill) has yet
+    /// to bring it.
     Lost,
 }
 
@@ -61,8 +62,8 @@ impl Buf {
         Buf { cmd: BufCmd::Read, extent, memory: Memory::Unique(memory) }
     }
 
-    /// A read of `extent` whose memory comes later: by
-    /// [`Bio::refill`](crate::Bio::refill), before a device is asked.
+    /// A read of `extent` without memory. [`Bio::refill`](crate::Bio::refill) brings it before a
+    /// device is asked.
     #[inline]
     pub fn read_later(extent: Extent) -> Buf {
         Buf { cmd: BufCmd::Read, extent, memory: Memory::Lost }
@@ -92,13 +93,13 @@ impl Buf {
         Buf { cmd: BufCmd::FreeBlks, extent, memory: Memory::None }
     }
 
-    /// What was asked.
+    /// The command.
     #[inline]
     pub fn cmd(&self) -> BufCmd {
         self.cmd
     }
 
-    /// Where.
+    /// The extent.
     #[inline]
     pub fn extent(&self) -> Extent {
         self.extent

@@ -18,15 +18,15 @@ pub trait BlockDevice: Send + Sync {
     /// completes with [`ErrorKind::Invalid`](crate::ErrorKind::Invalid).
     fn strategy(&self, bio: Bio);
 
-    /// How often the device lost what its cache held without saying so in a
-    /// request: reset, power loss, reconnect.
+    /// How often the device lost its cache without failing a request for it: reset, power loss,
+    /// reconnect.
     ///
-    /// A layer that promised durability compares it before it acknowledges. Suppose the count
-    /// differs from the one that the layer saw before the first write that it answers for.
-    /// Then some of these writes may be gone although each succeeded, and so may a flush that
-    /// succeeded since. The count never goes back and is cheap to ask for. It has changed
-    /// before any request that came after the loss completes. Its value at the start means
-    /// nothing.
+    /// A layer that promises durability reads the count before the first write that it answers for,
+    /// and again before it acknowledges. If the counts differ, some of these writes may be lost
+    /// although each succeeded, even if a flush has succeeded since.
+    ///
+    /// The count never goes back and is cheap to read. After a loss it changes before any later
+    /// request completes. Its first value means nothing.
     fn resets(&self) -> u64 {
         0
     }

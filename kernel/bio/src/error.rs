@@ -10,21 +10,20 @@ pub type IoResult = Result<(), IoError>;
 pub struct IoError {
     /// Why (DragonFly's `b_error`).
     pub kind: ErrorKind,
-    /// Bytes not transferred (DragonFly's `b_resid`): 0 where the command moves
-    /// none. Of a failed write nothing may be assumed about them: each sector is
-    /// old or new.
+    /// Bytes not transferred (DragonFly's `b_resid`): 0 if the command moves none. After a failed
+    /// write nothing is known about them: each sector is old or new.
     pub resid: usize,
 }
 
-/// The reasons a request may fail for.
+/// Why a request can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
     /// The medium or the path to it failed (`EIO`). Another leg may do better.
     Media,
-    /// The device did not answer in time. It may still do so: what it was lent stays with it,
-    /// and a write may land at any later moment. Until it has given everything back it fails
-    /// all further requests with [`Gone`](ErrorKind::Gone). So nobody reads, or builds on,
-    /// data that such a write is going to change.
+    /// The device did not answer in time. It may still answer: it keeps the memory that it was
+    /// lent, and a write may reach the medium at any later moment. Until it has given everything
+    /// back it fails all further requests with [`Gone`](ErrorKind::Gone). So nobody reads data, or
+    /// relies on data, that such a write may yet change.
     Timeout,
     /// The device is no longer there, or takes no requests (`ENXIO`): nothing was done.
     Gone,

@@ -1,16 +1,15 @@
 //! How long requests took: histograms of constant size.
 //!
-//! Place: whoever times requests keeps one. It knows no clock, and allocates nothing.
-//! [`Histogram`] is for a measurement, [`SmallHistogram`] for what is always counted.
+//! Place: kept by each part that times requests. It reads no clock and allocates nothing.
+//! [`Histogram`] is for a measurement, [`SmallHistogram`] for times that are always counted.
 //!
 //! The buckets are log-linear, as those of HdrHistogram: each power of two has
-//! [`STEPS`](LogLinear::STEPS) of equal width. So a time is known to one part in that many,
-//! however long it is, and a time is recorded in a few instructions.
+//! [`STEPS`](LogLinear::STEPS) of equal width. So every time, short or long, is known to one part
+//! in `STEPS`. Recording a time takes a few instructions.
 
 use core::time::Duration;
 
-/// Times from 2^42 ns (73 min) on share the last bucket. The longest one is known all the
-/// same.
+/// Times of 2^42 ns (73 min) and more share the last bucket. The longest time is kept exactly.
 const BITS: u32 = 42;
 
 /// How many powers of two [`LogLinear::powers`] tells apart.
@@ -21,7 +20,7 @@ pub const fn buckets(step_bits: u32) -> usize {
     ((BITS - step_bits + 1) as usize) << step_bits
 }
 
-/// Steps of 1/32. It takes about 10 KiB: an owner that lives on a stack keeps it elsewhere.
+/// Steps of 1/32. It takes about 10 KiB: too much for a stack.
 ///
 /// ```
 /// use bio::Histogram;
@@ -46,22 +45,21 @@ pub struct LogLinear<const STEP_BITS: u32, const BUCKETS: usize> {
 }
 
 impl<const STEP_BITS: u32, const BUCKETS: usize> LogLinear<STEP_BITS, BUCKETS> {
-    /// Buckets for each power of two: a quantile is at most one part in so many above the
-    /// truth.
+    /// Buckets for each power of two. A quantile is at most one part in `STEPS` above the truth.
     pub const STEPS: u64 = 1 << STEP_BITS;
 
-    /// One without times.
+    /// A histogram without times.
     pub const fn new() -> Self {
         const { assert!(BUCKETS == buckets(STEP_BITS), "`buckets` says how many there are") };
         LogLinear { buckets: [0; BUCKETS], nanos: 0, max: 0 }
     }
 
-    /// Takes in a time. What is longer than 584 years counts as that.
+    /// Records a time. A time of more than 584 years counts as 584 years.
     pub fn record(&mut self, time: Duration) {
         self.record_nanos(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
     }
 
-    /// Takes in a time in nanoseconds.
+    /// Records a time in nanoseconds.
     #[inline]
     pub fn record_nanos(&mut self, nanos: u64) {
         // 2^64 times take centuries.
@@ -71,7 +69,7 @@ impl<const STEP_BITS: u32, const BUCKETS: usize> LogLinear<STEP_BITS, BUCKETS> {
         self.max = self.max.max(nanos);
     }
 
-    /// Takes in all times of another one.
+    /// Adds all times of another histogram.
     pub fn merge(&mut self, other: &Self) {
         for (mine, its) in self.buckets.iter_mut().zip(&other.buckets) {
             *mine += its;
@@ -85,8 +83,9 @@ impl<const STEP_BITS: u32, const BUCKETS: usize> LogLinear<STEP_BITS, BUCKETS> {
         self.buckets.iter().sum()
     }
 
-    /// How many times there are of each power of two: at `n` those of 2^n ns and more, but
-    /// less than 2^(n+1). No time at all is with the first, and what is too long with the last.
+    /// How many times there are of each power of two: at `n` those of 2^n ns and more, but less
+    /// than 2^(n+1) ns. A time of zero counts in the first entry, a time that is too long in
+    /// the last.
     ///
     /// ```
     /// use bio::SmallHistogram;
@@ -115,10 +114,9 @@ impl<const STEP_BITS: u32, const BUCKETS: usize> LogLinear<STEP_BITS, BUCKETS> {
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }
 
-    /// A time that `permille` thousandths of all times do not exceed: 500 is the median, 990
-    /// the 99th percentile. It is never below the truth, at most one part in
-    /// [`STEPS`](Self::STEPS) above
-    /// it, and at most [`max`](Histogram::max). Zero if there is no time.
+    /// A time that `permille` thousandths of all times do not exceed: 500 is the median, 990 the
+    /// 99th percentile. It is never below the truth, at most one part in [`STEPS`](Self::STEPS)
+    /// above it, and at most [`max`](Histogram::max). Zero if there is no time.
     ///
     /// # Panics
     /// If `permille` is more than 1000.
@@ -139,7 +137,7 @@ impl<const STEP_BITS: u32, const BUCKETS: usize> LogLinear<STEP_BITS, BUCKETS> {
     /// each.
     #[inline]
     fn bucket_of(nanos: u64) -> usize {
-        // The highest bit of what is below `STEPS` counts as that of `STEPS`.
+        // A time below `STEPS` counts as if its highest bit were that of `STEPS`.
         let shift = (nanos | Self::STEPS).ilog2() - STEP_BITS;
         let step = nanos >> shift;
         // `STEPS` times the shift, and less than 2 * `STEPS` more: no sum overflows.
@@ -147,10 +145,10 @@ impl<const STEP_BITS: u32, const BUCKETS: usize> LogLinear<STEP_BITS, BUCKETS> {
         (bucket as usize).min(BUCKETS - 1)
     }
 
-    /// The longest time of a bucket but the last, in nanoseconds.
+    /// The longest time of a bucket, in nanoseconds. The last bucket has none.
     fn longest_in(bucket: usize) -> u64 {
         let bucket = bucket as u64;
-        // Behind the first row a row's steps are numbered from `STEPS` on.
+        // After the first row, the steps of a row are numbered from `STEPS`.
         let shift = (bucket / Self::STEPS).saturating_sub(1);
         let step = bucket - shift * Self::STEPS;
         ((step + 1) << shift) - 1

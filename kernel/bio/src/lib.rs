@@ -1,7 +1,7 @@
 //! Buffers and I/O requests, in the style of DragonFly BSD.
 //!
-//! Place: the lowest crate. Drivers, the device mapper and every target speak in its terms. It
-//! knows none of them, and no hardware.
+//! Place: the lowest crate. Drivers, the device mapper and every target use its types. It knows
+//! none of them, and no hardware.
 //!
 //! A [`Buf`] is a request: command, extent, memory. [`Bio::new`] sets it in
 //! motion, and from then on *whoever holds the [`Bio`] owns the request*:
@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | built | originator | choose command, extent, memory |
 //! | inside [`BlockDevice::strategy`] | callee | [`push_bio`](Bio::push_bio) and pass on, [`split`], hold, or complete |
-//! | at the device | the driver's slot, by [`Bio::lend`] | nothing: the memory is the device's until it gives it back |
+//! | at the device | the driver's slot, by [`Bio::lend`] | nothing: the memory is the device's until the device gives it back |
 //! | [`BioDone::bio_done`] | the layer that pushed the frame | push again (retry) or complete upward |
 //! | [`BufDone::buf_done`] | originator | use the memory; the bio is gone |
 //! | dropped by mistake | nobody | completes with [`ErrorKind::Aborted`] and complains |

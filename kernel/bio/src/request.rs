@@ -64,13 +64,13 @@ impl Bio {
         Bio { request: Some(Box::new(Request { buf, frames: ArrayVec::new(), done, info })) }
     }
 
-    /// What is asked.
+    /// The command.
     #[inline]
     pub fn cmd(&self) -> BufCmd {
         self.request().buf.cmd
     }
 
-    /// Where, in the address space of the layer that holds the bio.
+    /// The extent, in the address space of the layer that holds the bio.
     #[inline]
     pub fn extent(&self) -> Extent {
         self.request().buf.extent
@@ -97,8 +97,8 @@ impl Bio {
     /// Keeps this layer's place on the frame stack and translates the extent
     /// to `start` of the layer below. No allocation.
     ///
-    /// Panics when more than [`NBUF_BIO`] layers are stacked: whoever builds
-    /// stacks (the device mapper) bounds their depth when it loads them.
+    /// Panics if more than [`NBUF_BIO`] layers are stacked. The device mapper bounds the depth of a
+    /// stack when it loads a table.
     #[inline]
     pub fn push_bio(mut self, start: Sector, done: Arc<dyn BioDone>, info: u64) -> Bio {
         let request = self.request_mut();
@@ -108,8 +108,8 @@ impl Bio {
         self
     }
 
-    /// Turns the bio into another request of its originator, who keeps the one
-    /// allocation for a chain of steps (write, then flush). Returns the old buf.
+    /// Gives the bio another request of the same originator. So a chain of steps (write, then
+    /// flush) needs one allocation. Returns the old buf.
     ///
     /// Panics if a layer has pushed a frame: only the originator may do this.
     #[inline]
@@ -118,7 +118,7 @@ impl Bio {
         mem::replace(&mut self.request_mut().buf, buf)
     }
 
-    /// As [`reissue`](Bio::reissue), for whoever has no use for the old buf.
+    /// As [`reissue`](Bio::reissue), but drops the old buf.
     ///
     /// Panics if a layer has pushed a frame: only the originator may do this.
     #[inline]
@@ -127,8 +127,7 @@ impl Bio {
         self.request_mut().buf = buf;
     }
 
-    /// Lets go of a write's bytes: its originator keeps the bio for another request, and
-    /// the bytes are the user's again.
+    /// Drops the bio's share of a write's bytes. The originator keeps the bio for another request.
     ///
     /// Panics if a layer has pushed a frame: only the originator may do this.
     #[inline]
@@ -139,11 +138,11 @@ impl Bio {
         buf.memory = Memory::None;
     }
 
-    /// Completes the request at this layer: the layer above, or the originator,
-    /// gets it with `result`. Exactly once, by consuming the bio.
+    /// Completes the request at this layer: the layer above, or the originator, gets it with
+    /// `result`. The call consumes the bio, so a request completes exactly once.
     ///
-    /// A read that claims success without its memory ends
-    /// [`Aborted`](ErrorKind::Aborted): a bug below.
+    /// A read that claims success without its memory ends [`Aborted`](ErrorKind::Aborted): that
+    /// is a bug of a lower layer.
     #[inline]
     pub fn biodone(mut self, result: IoResult) {
         if result.is_ok() && self.lost_memory() {
@@ -159,12 +158,12 @@ impl Bio {
         self.biodone(Err(IoError { kind, resid }));
     }
 
-    /// Takes the memory for as long as a device may touch it.
+    /// Lends the memory to a device, for as long as the device may touch it.
     ///
-    /// For drivers: the slot that talks to the device keeps what this returns until the device
-    /// gives it back, even if the bio was completed long before for a timeout. A write's
-    /// memory stays readable meanwhile; a read's is gone from the bio ([`Memory::Lost`]) until
-    /// [`give_back`](Bio::give_back).
+    /// For drivers: the slot that talks to the device keeps the returned memory until the
+    /// device is done with it, even if a timeout completed the bio long before. Meanwhile a
+    /// write's memory stays readable. Until [`give_back`](Bio::give_back) a read's is gone from
+    /// the bio ([`Memory::Lost`]).
     pub fn lend(&mut self) -> Memory {
         let memory = &mut self.request_mut().buf.memory;
         match memory {
@@ -174,7 +173,7 @@ impl Bio {
         }
     }
 
-    /// The device is done with what [`lend`](Bio::lend) took. Panics if that was
+    /// The device is done with the memory that [`lend`](Bio::lend) took. Panics if that was
     /// memory of another kind or length.
     pub fn give_back(&mut self, lent: Memory) {
         let bytes = self.extent().count().bytes();
@@ -189,8 +188,8 @@ impl Bio {
         }
     }
 
-    /// Gives a read whose memory a device kept fresh memory to be tried again
-    /// with. Panics if the bio still has its own.
+    /// Gives fresh memory to a read whose own memory a device kept, so that the read can be tried
+    /// again. Panics if the bio still has its own.
     pub fn refill(&mut self, memory: BytesMut) {
         assert!(self.lost_memory(), "the bio has its memory");
         self.give_back(Memory::Unique(memory));
@@ -202,7 +201,7 @@ impl Bio {
         matches!(self.request().buf.memory, Memory::Lost)
     }
 
-    /// Takes a read's memory apart from its bio, for [`split`](crate::split).
+    /// Takes the memory out of the bio, for [`split`](crate::split) to cut.
     pub(crate) fn take_memory(&mut self) -> Memory {
         self.lend()
     }

@@ -1,4 +1,4 @@
-//! One request as several: split at borders, joined when all are done.
+//! One request as several: split at borders, joined when all have completed.
 //!
 //! Place: called by layers that map parts of an extent to different devices
 //! (a device-mapper table, a stripe set). Allocates, unlike the straight path.
@@ -20,15 +20,15 @@ use crate::units::{Extent, Sector, Sectors};
 pub struct Piece<'a> {
     /// How many sectors of the parent, following those of the pieces before it.
     pub count: Sectors,
-    /// Where they go.
+    /// The device that they go to.
     pub device: &'a dyn BlockDevice,
-    /// At which sector there.
+    /// Their first sector on that device.
     pub start: Sector,
 }
 
 /// Issues `pieces` in place of `bio`, which completes when all have completed. If any failed,
-/// it fails with the first error in piece order; its resid is the sum of the pieces'. A flush
-/// goes to every piece's device.
+/// `bio` fails with the first error in piece order, and its resid is the sum of the pieces'. A
+/// flush goes to every piece's device.
 ///
 /// Every child is built before the first is issued. Panics unless the pieces
 /// cover the extent exactly (a flush has no extent, and its pieces no count).
@@ -78,7 +78,7 @@ fn cut(memory: &mut Memory, count: Sectors) -> Memory {
     }
 }
 
-/// The parent and what its pieces have reported so far.
+/// The parent, and the results of its pieces so far.
 struct Split {
     state: Lock<State>,
 }

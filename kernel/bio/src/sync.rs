@@ -1,7 +1,7 @@
-//! The lock of everything that requests pass through, and its discipline.
+//! The lock of every layer that requests pass through, and the rules for taking it.
 //!
-//! Place: used by every crate above and by the drivers; the kernel (or a test)
-//! may [`install`] a watch that sees each lock come and go.
+//! Place: used by every crate above and by the drivers; the kernel (or a test) may [`install`] a
+//! watch that sees each lock taken and released.
 //!
 //! Rules:
 //!
@@ -27,7 +27,7 @@ impl Rank {
     pub const DM_DEVICE: Rank = Rank(20);
     /// A target's own state.
     pub const TARGET: Rank = Rank(30);
-    /// What belongs to one request of a target: a search of what a leg holds.
+    /// One request of a target, such as the reading of a leg's records.
     pub const WRITE_GROUP: Rank = Rank(40);
     /// One split request.
     pub const SPLIT: Rank = Rank(50);

@@ -28,7 +28,7 @@ impl Sector {
 }
 
 impl Sectors {
-    /// None at all.
+    /// No sectors.
     pub const ZERO: Sectors = Sectors(0);
 
     /// The number of sectors in `bytes`, or `None` if that is no whole number.
