@@ -36,7 +36,7 @@ pub struct Word<'a> {
 /// Why a table entry was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArgError {
-    /// Where in its line; the end of the line, or of the group, for what is missing.
+    /// Where in its line. For a missing word: the end of the line, or of the group.
     pub column: usize,
     /// Why, and what to do.
     pub reason: String,
@@ -86,7 +86,7 @@ impl<'a> Args<'a> {
         Args { rest: line, column: 1 }.trimmed()
     }
 
-    /// The next word; `what` names it when there is none.
+    /// The next word. If there is none, `what` names it in the refusal.
     pub fn next(&mut self, what: &str) -> Result<Word<'a>, ArgError> {
         self.take().ok_or_else(|| ArgError {
             column: self.column,
@@ -100,7 +100,7 @@ impl<'a> Args<'a> {
         if word.text == text { self.take() } else { None }
     }
 
-    /// The next word, which stays.
+    /// The next word, without taking it.
     pub fn peek(&self) -> Option<Word<'a>> {
         self.clone().take()
     }
@@ -157,8 +157,8 @@ impl<'a> Args<'a> {
         Some(word)
     }
 
-    /// Without the white space in front; what is left when there is no word
-    /// begins right behind the last one.
+    /// Without the white space in front. If no word is left, the column stays right behind the
+    /// last one.
     fn trimmed(self) -> Args<'a> {
         let blank = self.rest.len() - self.rest.trim_start().len();
         if blank == self.rest.len() { Args { rest: "", ..self } } else { self.skip(blank) }

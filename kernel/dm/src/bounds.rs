@@ -1,15 +1,15 @@
 //! How much a table may ask for: every bound, with its reason.
 //!
-//! Place: the parser and the targets refuse what is beyond a bound, with line and column. The
-//! registry refuses what a stack would add up to. docs/limits.md lists these and those of
-//! the other crates.
+//! Place: the parser and the targets refuse a table beyond a bound, with line and column. The
+//! registry checks the bounds of a stack. docs/limits.md lists these bounds and those of the
+//! other crates.
 //!
 //! Rules:
 //!
-//! - Whatever grows with the *words* of a table is bounded by their number. Whatever grows
-//!   with a *size* that they name is allocated fallibly.
-//! - What targets allocate without asking fits into [`TABLE_ROOM`] in all. Making a table
-//!   begins only if that much is free ([`Env::has_room`](crate::Env::has_room)).
+//! - Memory that grows with the *number of words* in a table is bounded by the bounds on words.
+//!   Memory that grows with a *size* that a word names is allocated fallibly.
+//! - All that targets allocate infallibly fits into [`TABLE_ROOM`]. A table is made only if
+//!   that much memory is free ([`Env::has_room`](crate::Env::has_room)).
 
 use bio::{NBUF_BIO, Sectors};
 
@@ -22,11 +22,11 @@ pub const ENTRIES_MAX: usize = 1024;
 /// The largest mapped device: 8 EiB, so that a length in bytes fits 64 bits.
 pub const CAPACITY_MAX: Sectors = Sectors(1 << 54);
 
-/// The most stripes of an entry. A flush and a discard become a child for each.
+/// The most stripes of an entry. A flush or a discard becomes one child for each stripe.
 pub const STRIPES_MAX: u64 = 64;
 
-/// The most devices of a system, disks and mapped ones: a search for a name, and a walk
-/// through a stack, look at each.
+/// The most devices of a system, disks and mapped devices together. A search for a name looks
+/// at each of them, and so does a walk through a stack.
 pub const DEVICES_MAX: usize = 256;
 
 /// How many frames a target may push on one request. Children that it builds
@@ -39,16 +39,16 @@ pub const DEPTH_MAX: usize = NBUF_BIO / (1 + FRAMES_PER_TARGET);
 
 /// The most requests that a flush of one device may become at the bottom of its stack, and so
 /// the most steps of every walk down that stack. Without this bound, three levels of 300 lines
-/// each would make 27 million flushes of one.
+/// each would turn one flush into 27 million.
 pub const FLUSHES_MAX: usize = 1024;
 
 /// The refusal of a table for which there is no memory.
 pub const NO_ROOM: &str =
     "there is not enough memory for it; remove devices, or let them be smaller";
 
-/// What a device without a table takes, and a few words about it, in bytes.
+/// The memory of a device without a table, and of a few words about it, in bytes.
 pub const DEVICE_ROOM: usize = 16 * 1024;
 
-/// What making a table takes beside what its targets ask for, in bytes: twice what
+/// The memory to make a table, besides what its targets ask for, in bytes: twice what
 /// [`ENTRIES_MAX`] entries need.
 pub const TABLE_ROOM: usize = 2 * 1024 * 1024;

@@ -1,10 +1,10 @@
-//! What a new target gets beside its words, and how it opens the devices that these name.
+//! What a new target gets besides its words, and how it opens the devices that the words name.
 //!
 //! Place: the parser makes a [`Context`] for each entry, and
 //! [`TargetType::create`](crate::TargetType::create) hands it to [`Args`] wherever a device
 //! is named.
 //!
-//! Rule: a device is refused, like any word, with the column of what is wrong about it.
+//! Rule: the refusal of a device names the column of the word that is wrong, like any refusal.
 
 use alloc::format;
 use alloc::sync::Arc;
@@ -16,7 +16,7 @@ use crate::devices::{DeviceRef, Devices};
 use crate::env::Env;
 use crate::events::Events;
 
-/// What a new target gets beside its arguments.
+/// What a new target gets besides its arguments.
 pub struct Context<'a> {
     /// The length of its entry; not zero.
     pub length: Sectors,

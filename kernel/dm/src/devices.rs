@@ -5,11 +5,11 @@
 //!
 //! Rules:
 //!
-//! - Whoever holds a [`DeviceRef`] has the device *open*. An open mapped device is not
-//!   removed. A target itself holds its own until it is dropped.
-//! - What may outlive the target, because requests on their way share it, uses a
-//!   [`DeviceHandle`], which opens nothing. So the device is closed when the target is gone,
-//!   and not only after the last completion has returned.
+//! - Holding a [`DeviceRef`] keeps the device *open*. An open mapped device cannot be removed.
+//!   A target holds its `DeviceRef`s until it is dropped.
+//! - State that requests in flight share with a target may outlive the target. Such state uses
+//!   a [`DeviceHandle`], which opens nothing. So a device is closed when the target is gone,
+//!   not when the last completion has returned.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -19,8 +19,8 @@ use core::ops::Deref;
 use bio::BlockDevice;
 use bio::sync::{Lock, Rank};
 
-/// The rank of a device's name. Nothing is taken after it, so that a name can
-/// be read whatever else is held.
+/// The rank of the lock on a device's name. It is the highest, so a name can be read while any
+/// other lock is held.
 const NAME: Rank = Rank(u8::MAX);
 
 /// Finds devices by name.
@@ -29,18 +29,17 @@ pub trait Devices {
     fn open(&self, name: &str) -> Option<DeviceRef>;
 }
 
-/// What a mapped device tells of its place in the stack.
+/// What a mapped device tells about its place in the stack.
 pub(crate) trait Mapped: BlockDevice {
     /// The mapped devices that it lies on, or may lie on after the next resume.
     fn lower(&self) -> Vec<Arc<dyn Mapped>>;
 
-    /// What it passes a flush on to now, and what after the next resume; `None` for what
-    /// answers a flush by itself.
+    /// The devices that it passes a flush on to: now, and after the next resume. `None` stands
+    /// for an entry that answers a flush by itself.
     fn flushed(&self) -> [Vec<Option<DeviceHandle>>; 2];
 }
 
-/// A block device, held open; use it like the [`DeviceHandle`], hence like the
-/// [`BlockDevice`], that it is.
+/// A block device, held open. Use it like a [`DeviceHandle`], and so like a [`BlockDevice`].
 #[derive(Clone)]
 pub struct DeviceRef {
     handle: DeviceHandle,
@@ -48,9 +47,9 @@ pub struct DeviceRef {
     openings: Arc<()>,
 }
 
-/// A block device, not held open; use it like the [`BlockDevice`] it is.
+/// A block device, not held open. Use it like a [`BlockDevice`].
 ///
-/// It keeps the device in existence. Once that is removed, requests fail with
+/// It keeps the device in memory. Once the device is removed, requests fail with
 /// [`ErrorKind::Gone`](bio::ErrorKind::Gone).
 #[derive(Clone)]
 pub struct DeviceHandle(Arc<Node>);
@@ -82,7 +81,7 @@ impl DeviceRef {
         DeviceRef { handle: DeviceHandle(Arc::new(node)), openings: Arc::default() }
     }
 
-    /// The device, for what may outlive this opening.
+    /// The device, for state that may outlive this opening.
     pub fn handle(&self) -> DeviceHandle {
         self.handle.clone()
     }
@@ -104,7 +103,7 @@ impl DeviceHandle {
         self.key() == other.key()
     }
 
-    /// A number that it shares with no other device that exists at the same time.
+    /// A number that no other device has while this one exists.
     pub(crate) fn key(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }
@@ -113,7 +112,7 @@ impl DeviceHandle {
         *self.0.name.lock() = name.into();
     }
 
-    /// The mapped device it is, unless it is a disk.
+    /// The mapped device; `None` for a disk.
     pub(crate) fn as_mapped(&self) -> Option<&Arc<dyn Mapped>> {
         match &self.0.kind {
             Kind::Disk(_) => None,

@@ -1,7 +1,7 @@
 //! An entry of a table: the target that serves a run of its sectors.
 //!
-//! Place: the [parser](crate::parse) makes one of each line; a [table](crate::table) passes it
-//! requests, a [flush](crate::flush) goes round it to its target.
+//! Place: the [parser](crate::parse) makes one of each line. A [table](crate::table) passes it
+//! requests; a [flush](crate::flush) goes directly to its target.
 
 use alloc::sync::Arc;
 

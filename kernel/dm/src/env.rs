@@ -14,10 +14,10 @@ use core::time::Duration;
 
 use bio::{BufCmd, ErrorKind, Extent};
 
-/// How much something that happened matters.
+/// How serious an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// It was to be expected.
+    /// It was expected.
     Info,
     /// Something is worse than it was, and requests go on.
     Warning,
@@ -36,8 +36,7 @@ pub struct Event<'a> {
     pub what: fmt::Arguments<'a>,
 }
 
-/// What becomes of a request at a mapped device, for whoever traces it. The extent is the
-/// device's.
+/// A moment of a request at a mapped device, for a trace. The extent is the device's.
 #[derive(Clone, Copy, Debug)]
 pub enum Moment {
     /// It came.
@@ -46,8 +45,8 @@ pub enum Moment {
     Ended(BufCmd, Extent, Result<(), ErrorKind>),
 }
 
-/// Is told of each moment, with what gives the device's name: it need not be asked. Called with
-/// no lock held; must not sleep.
+/// Is told of each moment. The first argument gives the device's name, if the probe wants it.
+/// Called with no lock held; must not sleep.
 pub type Probe = fn(&dyn Fn() -> Arc<str>, Moment);
 
 /// Something to be done later.
@@ -65,27 +64,27 @@ pub trait Env: Send + Sync {
     fn now(&self) -> Duration;
 
     /// Runs `work` after `delay` or later, in a thread that holds no lock; never inside this
-    /// call, even if `delay` is zero. It cannot be taken back: work that is no longer wanted
+    /// call, even if `delay` is zero. It cannot be cancelled: work that is no longer wanted
     /// finds that out when it runs.
     fn run_after(&self, delay: Duration, work: Arc<dyn Work>);
 
     /// 64 random bits. Good enough for identities, not for secrets.
     fn random(&self) -> u64;
 
-    /// Whether `bytes` may be taken for as long as a table lives, with enough left for other
-    /// requests. A world that keeps no reserve answers by trying.
+    /// Whether a table may take `bytes` for as long as it lives, so that enough memory is left
+    /// for requests. An implementation without a reserve answers by trying.
     fn has_room(&self, bytes: usize) -> bool {
         Vec::<u8>::new().try_reserve_exact(bytes).is_ok()
     }
 
-    /// Something happened that a person may want to read of later. Called with no
-    /// lock held; must not sleep. Not every world keeps a log.
+    /// Something happened that a person may want to read about later. Called with no lock held;
+    /// must not sleep. The default keeps no log.
     fn note(&self, event: &Event<'_>) {
         let _ = event;
     }
 
-    /// Who is told of each request of each mapped device. Asked when a device or a table is
-    /// made, not for each request.
+    /// The probe that is told of each request of each mapped device. Asked for when a device or
+    /// a table is made, not for each request.
     fn probe(&self) -> Option<Probe> {
         None
     }

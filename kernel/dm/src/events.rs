@@ -1,9 +1,9 @@
-//! The event counter of a mapped device, and the way of its words into the log.
+//! The event counter of a mapped device, and how its messages reach the log.
 //!
 //! Place: a target raises an event when its status changed in a way that a person should hear
 //! of (a leg failed, a resync ended); `dmsetup wait` waits for the next one. The end of the
-//! device's removal is an event too. Words about it are noted beside that, even if nobody
-//! would wait for them: the [`Env`] keeps the log and adds the time.
+//! device's removal is an event too. Messages are noted separately, even if nobody waits: the
+//! [`Env`] keeps the log and adds the time.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -45,15 +45,15 @@ impl Events {
         events
     }
 
-    /// The device has another name.
+    /// The device has a new name.
     pub(crate) fn rename(&self, device: &str) {
         if let Some(log) = &mut self.0.lock().log {
             log.device = device.into();
         }
     }
 
-    /// Notes in words what happened; nobody is woken, and nothing counted. The
-    /// caller holds no lock.
+    /// Notes in words what happened. Nobody is woken, and nothing is counted. The caller holds
+    /// no lock.
     pub fn note(&self, severity: Severity, what: fmt::Arguments<'_>) {
         sync::assert_unlocked("an event");
         let log = self.0.lock().log.clone();
@@ -67,7 +67,7 @@ impl Events {
         self.0.lock().log.as_ref().map_or_else(|| "".into(), |log| log.device.clone())
     }
 
-    /// How many there were.
+    /// How many events there were.
     pub fn count(&self) -> u64 {
         self.0.lock().count
     }

@@ -1,10 +1,10 @@
-//! The way of a flush through a table: each device below gets one, however many entries lie
-//! there.
+//! The way of a flush through a table: each device below gets one, however many entries lie on
+//! it.
 //!
 //! Place: planned when a [table](crate::table) is made, followed by each of its flushes.
 //!
-//! Rule: if targets only pass a flush on ([`Target::passes_flush_to`]), the first one that
-//! names a device does so for all. Every other target gets a flush of its own.
+//! Rule: if several targets only pass a flush on to a device ([`Target::passes_flush_to`]), the
+//! first of them does so for all. A target that does more gets a flush of its own.
 
 use alloc::collections::{BTreeSet, TryReserveError};
 use alloc::sync::Arc;
@@ -22,7 +22,8 @@ pub(crate) struct FlushPlan {
     to: Vec<(Place, Option<DeviceHandle>)>,
 }
 
-/// A target that gets a flush: as a whole, or for one of the devices that it passes it to.
+/// A target that gets a flush: as a whole, or only for one of the devices that it passes
+/// flushes to.
 struct Part {
     target: Arc<dyn Target>,
     only: Option<usize>,
@@ -67,8 +68,8 @@ impl FlushPlan {
         Ok(())
     }
 
-    /// The devices that a flush reaches, each as often as it does, with the place of the
-    /// entry; `None` for an entry that answers by itself.
+    /// The devices that a flush reaches, once for each time it does, with the place of the
+    /// entry. `None` stands for an entry that answers by itself.
     pub(crate) fn to(&self) -> &[(Place, Option<DeviceHandle>)] {
         &self.to
     }

@@ -1,12 +1,12 @@
 //! A device mapper, in the style of DragonFly's and Linux's dm: block devices made of parts of
 //! other devices.
 //!
-//! Place: above [`bio`], below whoever composes a system. It knows no hardware
-//! and no mirror: targets come in through [`TargetType`], disks by name.
+//! Place: above [`bio`], below the crate that composes a system. It knows no hardware and no
+//! mirror: targets come in through [`TargetType`], disks by name.
 //!
-//! A [`Dm`] knows devices and target types. [`Dm::create`] makes a
-//! [`MappedDevice`], [`Dm::load`] gives it a table by dmsetup's text, and
-//! [`MappedDevice::resume`] lets it run. A request then goes:
+//! A [`Dm`] knows devices and target types. [`Dm::create`] makes a [`MappedDevice`],
+//! [`Dm::load`] gives it a table in dmsetup's text, and [`MappedDevice::resume`] lets it run. A
+//! request then goes:
 //!
 //! ```text
 //! MappedDevice::strategy   held, or counted              device/

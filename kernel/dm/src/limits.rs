@@ -11,8 +11,8 @@ pub const UNLIMITED: Limits = Limits {
     discard: true,
 };
 
-/// What can be promised over all of `parts`: the largest block, read-only if
-/// one is, the weakest promise of durability, discard if all know it.
+/// What a device made of `parts` can promise: the largest block, read-only if one is, the
+/// weakest promise of durability, discard if all know it.
 pub fn stack(parts: impl IntoIterator<Item = Limits>) -> Limits {
     parts.into_iter().fold(UNLIMITED, |sum, part| Limits {
         block_size: sum.block_size.max(part.block_size),

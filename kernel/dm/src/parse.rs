@@ -68,7 +68,7 @@ pub(crate) fn parse(
     Ok(table)
 }
 
-/// Refuses a text that is too long, or any while memory is short.
+/// Refuses a text that is too long, and any text while memory is short.
 fn check_size(text: &str, scope: &Scope<'_>) -> Result<(), TableError> {
     if text.len() > TABLE_BYTES_MAX {
         let line = text.as_bytes()[..TABLE_BYTES_MAX].iter().filter(|&&byte| byte == b'\n').count();
@@ -141,8 +141,8 @@ fn target_type(
     })
 }
 
-/// A request aligned to the table's block must be aligned to it after a split,
-/// so every entry ends at one.
+/// A request that is aligned to a block of the table is still aligned after a split only if
+/// each piece ends at a block's border, so every entry ends at one.
 fn check_alignment(table: &Table) -> Result<(), TableError> {
     let block = u64::from(table.limits().block_size) / SECTOR_SIZE as u64;
     for entry in table.entries() {

@@ -51,7 +51,7 @@ struct Known {
 pub struct Listed {
     /// The device, open.
     pub device: DeviceRef,
-    /// How often it was open before.
+    /// How often it is open elsewhere.
     pub open: usize,
     /// Whether it is a mapped device.
     pub mapped: bool,
@@ -143,7 +143,7 @@ impl Dm {
             stack::check(registry.all(), &*device, &table)?;
             device.load(table.clone())
         };
-        // What was replaced goes when no lock is held.
+        // The replaced table is dropped while no lock is held.
         replaced.map(drop)
     }
 

@@ -1,7 +1,7 @@
 //! What lies on what, and whether a table may be put into the stack.
 //!
 //! Place: [`Dm::load`](crate::Dm::load) asks before a device gets a table. The registry is
-//! locked meanwhile, so no device comes or goes, and none of those met here is dropped.
+//! locked meanwhile. So no device comes or goes, and no device met here is dropped.
 //!
 //! Rules:
 //!
@@ -72,7 +72,7 @@ struct Height {
     above: Option<usize>,
 }
 
-/// The heights of all devices, as far as they were asked for.
+/// The heights of the devices that were asked for so far.
 struct Heights<'a> {
     device: &'a dyn Mapped,
     known: BTreeMap<usize, Height>,
@@ -98,7 +98,7 @@ fn key(device: &dyn Mapped) -> usize {
     ptr::from_ref(device).addr()
 }
 
-/// Refuses a table with which a flush of some device would become too many.
+/// Refuses a table if a flush of some device would become too many flushes.
 fn check_flushes<'a>(
     all: impl Iterator<Item = &'a DeviceRef>,
     device: &dyn Mapped,
@@ -118,8 +118,8 @@ fn check_flushes<'a>(
             );
         }
     }
-    // What lies on the device is counted with its new table, or with its old one, if a flush
-    // of that becomes more.
+    // For the devices above, the device counts with its new table or its active one, whichever
+    // turns a flush into more.
     let mut flushes =
         Flushes { known: BTreeMap::from([(key(device), flushes.active(device).max(sum))]) };
     for upper in all {
@@ -137,26 +137,27 @@ fn check_flushes<'a>(
     Ok(())
 }
 
-/// How many flushes at the bottom a flush of a device becomes, as far as was asked for.
+/// How many flushes at the bottom a flush of a device becomes, for the devices asked for so
+/// far.
 struct Flushes {
     known: BTreeMap<usize, usize>,
 }
 
 impl Flushes {
-    /// Of a device, or of an entry that passes its flush on to none.
+    /// The number for a device; for `None`, an entry that passes its flush on to no device.
     fn of(&mut self, device: Option<&DeviceHandle>) -> usize {
         let Some(mapped) = device.and_then(|device| device.as_mapped()) else { return 1 };
         if let Some(&known) = self.known.get(&key(&**mapped)) {
             return known;
         }
-        // Both tables count, as the inactive one may serve the next moment.
+        // Both tables count, since the inactive one may be active the next moment.
         let [active, inactive] = mapped.flushed().map(|flushed| self.sum(&flushed));
         let most = active.max(inactive);
         self.known.insert(key(&**mapped), most);
         most
     }
 
-    /// Of a mapped device with its active table.
+    /// The number for a mapped device with its active table.
     fn active(&mut self, device: &dyn Mapped) -> usize {
         let [active, _] = device.flushed();
         self.sum(&active)

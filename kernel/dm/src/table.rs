@@ -40,18 +40,18 @@ pub(crate) trait Counts: Send + Sync {
 pub(crate) struct Table {
     entries: Box<[Entry]>,
     limits: Limits,
-    /// What its targets hold open: each device once, with the place that named it first.
+    /// The devices that its targets hold open, each once, with the place that names it first.
     below: Vec<(Place, DeviceHandle)>,
     /// The way of a flush.
     flush: FlushPlan,
     device: Weak<dyn Counts>,
-    /// Who is told of the ends of requests, and of which device.
+    /// Is told when requests end, and of which device.
     probe: Option<(Probe, Arc<Events>)>,
 }
 
 impl Table {
-    /// A table of these entries. Fails if memory is short; panics unless there is an entry
-    /// and they lie as they should.
+    /// A table of these entries. Fails if memory is short. Panics if there is no entry, or if
+    /// they do not lie in order without gap.
     pub(crate) fn new(
         entries: Vec<Entry>,
         device: Weak<dyn Counts>,
@@ -81,8 +81,8 @@ impl Table {
         end - Sector(0)
     }
 
-    /// All devices that its targets use, each once, with the place of the entry that named
-    /// it first.
+    /// All devices that its targets use, each once, with the place of the entry that names it
+    /// first.
     pub(crate) fn below(&self) -> &[(Place, DeviceHandle)] {
         &self.below
     }
@@ -97,7 +97,7 @@ impl Table {
         self.below.iter().filter_map(|(_, device)| device.as_mapped().cloned())
     }
 
-    /// How often its devices lost their caches, all together.
+    /// How often its devices lost their caches, in total.
     pub(crate) fn resets(&self) -> u64 {
         self.below.iter().fold(0, |sum, (_, device)| sum.wrapping_add(device.resets()))
     }
@@ -150,14 +150,15 @@ impl Table {
         }
     }
 
-    /// Flushes all that the table lies on for `done`, past the device and its count.
+    /// Flushes all devices that the table lies on, and tells `done`. The mapped device does not
+    /// count this flush as a request.
     pub(crate) fn flush(&self, done: Arc<dyn BufDone>) {
         self.flush.issue(Bio::new(Buf::flush(), done, 0));
     }
 }
 
-/// The lower layers are done with the request. It goes up, and only then may the device forget
-/// it and the table go.
+/// The lower layers are done with the request. It completes upward first, and only then may the
+/// device count it off, and the table be dropped.
 impl BioDone for Table {
     fn bio_done(self: Arc<Self>, bio: Bio, _info: u64, result: IoResult) {
         if let Some((probe, events)) = &self.probe {
@@ -192,7 +193,7 @@ fn each_once(entries: &[Entry]) -> Result<Vec<(Place, DeviceHandle)>, TryReserve
             all.push((all.len(), entry.place, device.handle()));
         }
     }
-    // Those of one device side by side, the first of them in front; then in order again.
+    // Entries of one device side by side, the first of them in front; then in order again.
     all.sort_unstable_by_key(|(nth, _, device)| (device.key(), *nth));
     all.dedup_by(|later, first| later.2.is(&first.2));
     all.sort_unstable_by_key(|(nth, ..)| *nth);

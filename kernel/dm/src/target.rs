@@ -9,13 +9,13 @@
 //!   [`limits`](Target::limits). It sees no write if it takes none. Extents count from the
 //!   entry's start.
 //! - It pushes at most one frame on a request
-//!   ([`FRAMES_PER_TARGET`](crate::FRAMES_PER_TARGET)). If it has several devices and a
-//!   request meets more than one of them, it makes children, by [`bio::split`]: the table cuts
-//!   requests only at its entries.
-//! - It completes every request exactly once. The table, hence the target, lives until then.
+//!   ([`FRAMES_PER_TARGET`](crate::FRAMES_PER_TARGET)). If a request concerns more than one of
+//!   its devices, it makes children, by [`bio::split`]: the table cuts requests only at the
+//!   borders of entries.
+//! - It completes every request exactly once. The table, and so the target, lives until then.
 //!   The target's own work (a resync copy, a timer) keeps what it uses alive by an `Arc`.
 //! - Its devices are open as long as it lives, and no longer. The target itself keeps the
-//!   [`DeviceRef`]s; what it shares with its work and its requests keeps
+//!   [`DeviceRef`]s. State that it shares with its work and its requests keeps
 //!   [`DeviceHandle`](crate::DeviceHandle)s.
 //! - All methods except `strategy` are for control: they may allocate. None
 //!   may block.
@@ -84,16 +84,16 @@ pub trait Target: Any + Send + Sync {
     /// The devices it uses, each once, in the order of its arguments.
     fn devices(&self) -> Vec<DeviceRef>;
 
-    /// Whether its next FLUSH has to fail, because something acknowledged before is lost.
-    /// Asked of a target whose table was exchanged, after [`take_over`](Target::take_over):
-    /// the device then tells its user.
+    /// Whether its next FLUSH has to fail, because an acknowledged write is lost. Asked after
+    /// an exchange of tables, behind [`take_over`](Target::take_over). If so, the device also
+    /// fails the FLUSHes that it held.
     fn owes_failure(&self) -> bool {
         false
     }
 
-    /// The devices to which a FLUSH is passed on, each once, if the target does nothing else
-    /// with it. A table then flushes a device only once, however many of its entries lie
-    /// there. `None` for a target that does more with a FLUSH, or less.
+    /// The devices to which the target passes a FLUSH on, each once, if it does nothing else
+    /// with a FLUSH. A table then flushes a device only once, however many of its entries lie
+    /// on it. `None` for a target that does more with a FLUSH, or less.
     fn passes_flush_to(&self) -> Option<Vec<DeviceRef>> {
         None
     }
@@ -104,8 +104,8 @@ pub trait Target: Any + Send + Sync {
         self.strategy(bio);
     }
 
-    /// Whether it serves requests now. A target that does not fails them for a reason that a
-    /// person sees in its status. Such a failure tells of no loss.
+    /// Whether it serves requests now. If not, it fails them, and its status says why. Such a
+    /// failure does not mean that data are lost.
     fn serves(&self) -> bool {
         true
     }
@@ -113,27 +113,27 @@ pub trait Target: Any + Send + Sync {
     /// What it can do; constant. [`stack`](crate::stack) helps.
     fn limits(&self) -> Limits;
 
-    /// The table of this target takes the place of another one, whose targets are `before`.
-    /// These are suspended and get no more requests. What a person was promised there, and no
-    /// table says, goes over to this target. Called once, before the first
-    /// [`resume`](Target::resume); nothing may be issued yet.
+    /// This target's table replaces another one, whose targets are `before`. Those are
+    /// suspended and get no more requests. This target takes over what a person was promised
+    /// there and no table says. Called once, before the first [`resume`](Target::resume);
+    /// nothing may be issued yet.
     fn take_over(&self, before: &[Arc<dyn Target>]) {
         let _ = before;
     }
 
-    /// The device is about to be suspended, and will wait for all requests. So requests that
-    /// the target holds back go on now, and none is held back until
+    /// The device is about to be suspended, and will wait for all requests. So the target
+    /// passes on the requests that it holds back, and holds none back until
     /// [`resume`](Target::resume).
     fn presuspend(&self) {}
 
     /// Stops all background I/O and calls `done` when it has ended; `done` may
     /// run inside this call and must not be lost.
     ///
-    /// Called when nothing that the device passed down is in flight. Until `done` is called,
-    /// the target is not suspended again, resumed or dropped, and gets no request. From then
-    /// until a resume no request comes but a flush, and behind it another `suspend`. Or the
-    /// target is dropped, perhaps within `done`. A target that was not suspended can be
-    /// dropped at any time, because the device itself is dropped.
+    /// Called when no request that the device passed down is in flight. Until `done` is called,
+    /// the target gets no request, and is not suspended again, resumed or dropped. After that
+    /// it is resumed; or it gets a flush and then another `suspend`; or it is dropped, perhaps
+    /// within `done`. A target that was not suspended can be dropped at any time, together with
+    /// its device.
     fn suspend(&self, done: Box<dyn FnOnce() + Send>) {
         done();
     }

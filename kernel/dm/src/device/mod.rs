@@ -36,7 +36,7 @@ use crate::target::{MessageError, Target};
 pub struct MappedDevice {
     state: Lock<State>,
     events: Arc<Events>,
-    /// Who is told of requests.
+    /// Is told of requests.
     probe: Option<Probe>,
 }
 
@@ -53,10 +53,10 @@ struct State {
     calls: usize,
     /// Requests that wait for a resume.
     held: VecDeque<Bio>,
-    /// What is to be added to the active table's count of
-    /// [`resets`](BlockDevice::resets), so that a new table goes on from the old one's.
+    /// Is added to the active table's count of [`resets`](BlockDevice::resets), so that a new
+    /// table continues the count of the old one.
     resets: u64,
-    /// A flush that failed in a suspension, until the user has heard of it.
+    /// A flush that failed in a suspension, until a FLUSH has told the user.
     untold: Option<Untold>,
     /// To be called when nothing is in flight.
     idle: Option<Box<dyn FnOnce() + Send>>,
@@ -65,9 +65,9 @@ struct State {
 /// A flush that failed in a suspension.
 struct Untold {
     kind: ErrorKind,
-    /// How many requests that were held when it failed still wait. A FLUSH among them may have
-    /// come before an acknowledgement that the failure covers. So it fails too, and does not
-    /// count as the one that told.
+    /// How many of the requests that were held when it failed still wait. A FLUSH among them
+    /// may have come before the acknowledgement of a write that is now lost. So it fails too,
+    /// and does not count as the one that told the user.
     held: usize,
 }
 
@@ -229,7 +229,7 @@ impl MappedDevice {
         entry.target.message(words)
     }
 
-    /// Has a look at the active table's target at `sector`, if it is a `T`.
+    /// Calls `look` with the active table's target at `sector`, if that is a `T`.
     pub fn look_at<T: Target, R>(&self, sector: Sector, look: impl FnOnce(&T) -> R) -> Option<R> {
         let table = self.get(Slot::Active).ok()?;
         let target: &dyn Any = &*table.find(sector)?.target;
@@ -259,8 +259,8 @@ impl Mapped for MappedDevice {
         state.active.iter().chain(&state.inactive).flat_map(|table| table.lower()).collect()
     }
 
-    /// What a flush is passed on to by its active table, and by its inactive one, as
-    /// [`FlushPlan::to`](crate::flush::FlushPlan::to) has it.
+    /// The devices to which its active table passes a flush on, and those of its inactive
+    /// table, as in [`FlushPlan::to`](crate::flush::FlushPlan::to).
     fn flushed(&self) -> [Vec<Option<DeviceHandle>>; 2] {
         let state = self.state.lock();
         [&state.active, &state.inactive].map(|table| {
@@ -270,7 +270,7 @@ impl Mapped for MappedDevice {
     }
 }
 
-/// A device's block never grows, because those above rely on it.
+/// A device's block never grows: the devices above rely on it.
 fn check_blocks(active: &Table, new: &Table) -> Result<(), TableError> {
     let block = active.limits().block_size;
     for Entry { limits, place: (line, column), .. } in new.entries() {
@@ -293,19 +293,19 @@ impl State {
         self.active.clone().expect("a device that runs has a table")
     }
 
-    /// Whether the targets have no request and nobody is in them.
+    /// Whether the targets have no request, and no call into them is under way.
     fn is_idle(&self) -> bool {
         self.in_flight == 0 && self.calls == 0
     }
 
-    /// A flush failed, and it was not the user's.
+    /// A flush failed that the user did not issue: the user's next FLUSH has to fail.
     fn flush_failed(&mut self, kind: ErrorKind) {
         let kind = self.untold.as_ref().map_or(kind, |untold| untold.kind);
         self.untold = Some(Untold { kind, held: self.held.len() });
     }
 
     /// Passes on a request that was `held`, or has just come. A FLUSH that has to tell of a
-    /// flush that failed in a suspension is not passed on.
+    /// flush that failed in a suspension is not passed on: it fails.
     fn pass(&mut self, bio: Bio, held: bool) -> Admission {
         let Some(untold) = &mut self.untold else {
             return Admission::Passed(bio, self.enter());
@@ -347,8 +347,8 @@ impl BlockDevice for MappedDevice {
         self.state.lock().active.as_ref().map_or(Sectors::ZERO, |table| table.capacity())
     }
 
-    /// The active table's limits. A later table may change them, but for the
-    /// block size, which does not grow.
+    /// The active table's limits. A later table may change them, but the block size does not
+    /// grow.
     fn limits(&self) -> Limits {
         self.state.lock().active.as_ref().map_or(Limits::default(), |table| table.limits())
     }
@@ -362,8 +362,8 @@ impl BlockDevice for MappedDevice {
         self.go_on(admission);
     }
 
-    /// The sum over the active table's devices. A new table goes on counting
-    /// where the old one stopped.
+    /// The sum over the active table's devices. A new table goes on counting where the old one
+    /// stopped.
     fn resets(&self) -> u64 {
         let (table, before) = {
             let state = self.state.lock();

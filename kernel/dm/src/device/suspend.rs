@@ -11,10 +11,10 @@
 //!
 //! Rules:
 //!
-//! - A flush that failed in a suspension is told to the device's user too: the person who
-//!   suspended it is not the one whose writes are lost. Each FLUSH that was held fails, and so
-//!   does the next one after these. FLUSHes that were held also fail if a target has to tell
-//!   of a loss by itself; then the target fails the next one.
+//! - A flush that failed in a suspension is told to the device's user too: the lost writes are
+//!   the user's, not those of the person who suspended the device. Each FLUSH that was held
+//!   fails, and so does the next one after these. FLUSHes that were held also fail if a target
+//!   has to tell of a loss by itself; the target then fails the next one.
 //! - What belongs to a person and no table says goes over when tables are exchanged
 //!   ([`Target::take_over`]).
 //! - A callback runs in the caller's thread or in the one that completed
@@ -48,9 +48,9 @@ pub enum Suspend {
 }
 
 impl MappedDevice {
-    /// Suspends the device. `done` is called when nothing is in flight. If the device is
-    /// suspended already, it is flushed if `how` says so; that makes up for a flush that was
-    /// left out or failed.
+    /// Suspends the device. `done` is called when nothing is in flight. A device that is
+    /// already suspended is flushed if `how` says so. That makes up for a flush that was left
+    /// out or failed.
     ///
     /// Errors: [`DmError::Flush`], although the device is suspended; [`DmError::Changing`] and
     /// [`DmError::Removed`].
@@ -135,9 +135,9 @@ impl MappedDevice {
         Ok(())
     }
 
-    /// Takes out the FLUSHes that are held, if a target has to tell of a loss. They came
-    /// before requests that were in flight then. The target would take one of them for a FLUSH
-    /// that comes after all that it acknowledged.
+    /// Takes out the held FLUSHes if a target has to tell of a loss. Such a FLUSH came while
+    /// other requests were in flight. The target would take it for a FLUSH that came after
+    /// everything it acknowledged.
     fn held_flushes_that_say_too_little(&self, table: &Table) -> VecDeque<Bio> {
         if !table.entries().iter().any(|entry| entry.target.owes_failure()) {
             return VecDeque::new();
@@ -163,7 +163,7 @@ impl MappedDevice {
         (loaded, more)
     }
 
-    /// The next held request; without one the device runs.
+    /// The next held request. If there is none, the device runs from now on.
     fn next_held(&self) -> Option<Admission> {
         let mut state = self.state.lock();
         let Some(bio) = state.held.pop_front() else {
@@ -188,12 +188,13 @@ impl MappedDevice {
         Ok(End { device: self.clone(), held, inactive, running })
     }
 
-    /// Nothing is in flight and all targets are quiet. `flushed` says how the flush before
-    /// that ended.
+    /// Nothing is in flight and all targets are quiet. `flushed` is the result of the
+    /// suspension's flush.
     fn quiesced(&self, flushed: IoResult) {
         let ended = {
             let mut state = self.state.lock();
-            // A target tells of a loss once, but this flush was not its user's.
+            // A target tells of a loss once, and it told this flush: the user's FLUSH must fail
+            // too.
             if let Err(error) = flushed {
                 state.flush_failed(error.kind);
             }
@@ -297,9 +298,9 @@ impl Quiesce {
     }
 }
 
-/// A step of a suspension that takes a while. Everyone who is waited for has a reference. So
-/// has the thread that took the step, until it no longer uses the table. Dropping the last
-/// reference takes the next step.
+/// A step of a suspension that takes a while. Each party that the step waits for holds a
+/// reference. So does the thread that began the step, while it uses the table. Dropping the
+/// last reference takes the next step.
 struct Step {
     quiesce: Lock<Option<Quiesce>>,
     next: fn(Quiesce),

@@ -1,10 +1,9 @@
 //! delay: passes requests on after a while.
 //!
-//! Table: `start length delay <device> <offset> <ms> [<device> <offset> <ms>
-//! [<device> <offset> <ms>]]` (as in Linux; DragonFly knows the first two). With
-//! one triple it is for all requests; with two, the second is for writes,
-//! discards and flushes; with three, the third is for flushes. Status: how many
-//! reads, writes and flushes are being delayed.
+//! Table: `start length delay <device> <offset> <ms> [<device> <offset> <ms> [<device> <offset>
+//! <ms>]]` (as in Linux; DragonFly knows the first two). One triple is for all requests; with
+//! two, the second is for writes, discards and flushes; with three, the third is for flushes.
+//! Status: how many reads, writes and flushes are being delayed.
 //!
 //! Rules:
 //!
@@ -67,7 +66,7 @@ impl TargetType for DelayType {
 /// Kinds of requests: reads, writes, flushes.
 const KINDS: usize = 3;
 
-/// Where requests of some kind go, and how late.
+/// Where requests of some kind go, and after how long.
 #[derive(Clone)]
 struct Way {
     device: DeviceRef,
@@ -203,13 +202,13 @@ impl Lane {
         }
     }
 
-    /// Passes on all that waits, and from now on everything at once.
+    /// Passes on all requests that wait, and delays none from now on.
     fn hurry(&self) {
         self.state.lock().hurries = true;
         self.pass_on(Duration::MAX);
     }
 
-    /// Passes on what is due at `now`.
+    /// Passes on the requests that are due at `now`.
     fn pass_on(&self, now: Duration) {
         let next = || self.state.lock().waiting.pop_front_if(|(due, _)| *due <= now);
         while let Some((_, bio)) = next() {

@@ -1,8 +1,8 @@
 //! flakey: a run of sectors of another device that fails from time to time.
 //!
 //! Table: `start length flakey <device> <offset> <up> <down> [<#words>
-//! <features>]` (as in Linux): good for `up` seconds, then bad for `down`, and
-//! again, from the load of the table on. When it is bad, the features say how:
+//! <features>]` (as in Linux): good for `up` seconds, then bad for `down`, and so on, counted
+//! from the load of the table. The features say what a bad time does:
 //!
 //! ```text
 //! (none)                               everything fails
@@ -16,7 +16,7 @@
 //!
 //! - A request is as good or bad as the time at which it came.
 //! - The last word of `corrupt_bio_byte` is a mask of request flags in Linux. Here it is 0,
-//!   for requests have no flags.
+//!   since requests have no flags.
 //! - A write's memory is its originator's and shared. So a corrupted write is a copy, sent in
 //!   place of the original.
 
@@ -220,7 +220,7 @@ struct Flakey {
     start: Sector,
     up_s: u64,
     down_s: u64,
-    /// When the table was.
+    /// When the table was loaded.
     loaded: Duration,
     env: Arc<dyn Env>,
     faults: Faults,
@@ -305,7 +305,7 @@ impl Target for Flakey {
     }
 }
 
-/// Completes a read upward, its byte replaced.
+/// Completes a read upward, with one byte replaced.
 struct CorruptRead(Corrupt);
 
 impl BioDone for CorruptRead {
@@ -319,7 +319,7 @@ impl BioDone for CorruptRead {
     }
 }
 
-/// The request in whose place another one was sent; it ends as that one does.
+/// A request that was replaced by another one. It ends as the other one ends.
 struct InPlaceOf(Lock<Option<Bio>>);
 
 impl BufDone for InPlaceOf {

@@ -6,10 +6,10 @@
 //!
 //! Rules:
 //!
-//! - The length is a multiple of stripes and chunk, so all stripes are alike.
-//! - A request within a chunk is passed on as it is. Any other is split: a read or write at
-//!   the chunks' borders; a discard into one part for each stripe, since it has no gaps there.
-//!   A flush goes to every device, once.
+//! - The length is a multiple of stripes times chunk, so all stripes are equally long.
+//! - A request within a chunk is passed on as it is. Any other is split: a read or write at the
+//!   chunks' borders; a discard into one part for each stripe, since the part has no gaps
+//!   there. A flush goes to every device, once.
 //! - The first failures of a stripe are events, as in Linux; later ones are
 //!   only counted, so that a broken disk wakes nobody for ever.
 
@@ -157,7 +157,7 @@ impl Striped {
         pieces
     }
 
-    /// The parts of an extent, all that lies on one stripe together.
+    /// The parts of an extent, one for each stripe.
     fn by_stripe(&self, extent: Extent) -> Vec<Piece<'_>> {
         let part = |stripe| {
             let (start, end) =
