@@ -1,16 +1,16 @@
-//! PCI, hot plug, MSI-X and virtio-blk: what stands between a [`bio::Bio`] and a disk.
+//! PCI, hot plug, MSI-X and virtio-blk: the code between a [`bio::Bio`] and a disk.
 //!
-//! Place: above `bio` and the `virtio-drivers` crate, below the kernel, which
-//! finds disks with [`pci`], makes a [`VirtioBlk`](virtio::blk::VirtioBlk) of
-//! each, and calls it from an interrupt thread and from a callout. Nothing here
-//! knows threads, clocks or interrupt controllers.
+//! Place: above `bio` and the `virtio-drivers` crate, below the kernel. The kernel finds disks
+//! with [`pci`], makes a [`VirtioBlk`](virtio::blk::VirtioBlk) of each, and calls it from an
+//! interrupt thread and from a callout. Nothing here knows threads, clocks or interrupt
+//! controllers.
 //!
-//! What the drivers ask of a kernel:
+//! What the drivers need from a kernel:
 //!
 //! - `virtio_drivers::Hal`: memory that a device can reach, mapped registers;
 //! - `virtio_drivers`' `ConfigurationAccess`: PCI configuration space, for hot plug
 //!   with [`pci::HalfWords`];
-//! - what has its physical address already, so that no device is believed to be there
+//! - the physical addresses that are taken already: a device that claims one is not believed
 //!   ([`pci::Pci::new`]);
 //! - an address and data for each interrupt ([`pci::Message`]), and a call of
 //!   [`interrupt`](virtio::blk::VirtioBlk::interrupt) in a thread when it comes;
@@ -32,8 +32,8 @@
 //!
 //! type Disk<H, C> = VirtioBlk<H, VirtioPci<C>>;
 //!
-//! /// The first disk on the machine, interrupting by its line. No registers are where there
-//! /// is `memory`.
+//! /// The first disk on the machine, interrupting by its line. No registers may lie in
+//! /// `memory`.
 //! fn first_disk<H: Hal, C: ConfigurationAccess + Send>(
 //!     config: C,
 //!     memory: Vec<RangeInclusive<u64>>,
@@ -48,13 +48,13 @@
 //!     VirtioBlk::new("vbd0".into(), device, Options::default()).map(Some)
 //! }
 //!
-//! /// To be called in a thread whenever the line was raised.
+//! /// Called in a thread whenever the line was raised.
 //! fn serve<H: Hal, C: ConfigurationAccess + Send>(disk: &Disk<H, C>) {
 //!     disk.interrupt(Interrupt::Line);
 //! }
 //! ```
 //!
-//! Unsafe code is confined to `pci` (mapped registers), `virtio/ring/shared` (what
+//! Unsafe code is confined to `pci` (mapped registers), `virtio/ring/shared` (memory that
 //! driver and device both see) and `virtio/ring/loan` (memory lent to a device).
 #![no_std]
 #![deny(unsafe_code)]

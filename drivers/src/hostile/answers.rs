@@ -1,8 +1,8 @@
-//! Where a hostile device has its answers from, and what became of it.
+//! Where a hostile device gets its answers, and how the device ended.
 
 use std::vec::Vec;
 
-/// A source of answers that can be had again: from a seed, or from bytes.
+/// A source of answers that can be repeated: from a seed, or from bytes.
 #[derive(Clone, Debug)]
 pub struct Answers {
     source: Source,
@@ -12,7 +12,7 @@ pub struct Answers {
 #[derive(Clone, Debug)]
 enum Source {
     Chance(u64),
-    /// The bytes, and how many of them were used. Behind the last one there are zeroes.
+    /// The bytes, and how many of them were used. After the last one come zeroes.
     Bytes(Vec<u8>, usize),
 }
 
@@ -27,12 +27,12 @@ impl Answers {
         Answers { source: Source::Bytes(bytes.into(), 0), given: 0 }
     }
 
-    /// How many were given.
+    /// How many answers were given.
     pub fn given(&self) -> u64 {
         self.given
     }
 
-    /// The next one.
+    /// The next answer.
     pub(super) fn word(&mut self) -> u32 {
         self.given += 1;
         match &mut self.source {
@@ -59,12 +59,12 @@ impl Answers {
         self.word() % end
     }
 
-    /// True once in `count` times. Never where the bytes have come to their end.
+    /// True once in `count` times. Never true after the bytes have ended.
     pub(super) fn one_in(&mut self, count: u32) -> bool {
         self.below(count) == count - 1
     }
 
-    /// A number that hurts: near a border, a power of two, or any.
+    /// An awkward number: near a border, a power of two, or any.
     pub(super) fn awkward(&mut self) -> u32 {
         let word = self.word();
         match self.below(6) {
@@ -78,11 +78,11 @@ impl Answers {
     }
 }
 
-/// What became of a hostile device.
+/// How a hostile device ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Borne {
     /// How many answers it gave.
     pub answers: u64,
-    /// It was taken for a device that can be used.
+    /// The driver took it for a usable device.
     pub usable: bool,
 }

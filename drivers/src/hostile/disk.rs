@@ -17,9 +17,9 @@ use crate::virtio::blk::{Features, Interrupt, Options, VirtioBlk};
 use crate::virtio::{Device, DeviceFault, Failure};
 
 const PLACE: DeviceFunction = DeviceFunction { bus: 2, device: 0, function: 0 };
-/// What is done with one disk, at most.
+/// The most steps with one disk.
 const STEPS_MAX: u32 = 48;
-/// The most requests that one bio may cost: each moves a sector, and a flush comes behind.
+/// The most requests that one bio may cost: each moves a sector, and a flush follows.
 const SECTORS_MAX: u32 = 64;
 /// The most pages that the queue of one disk takes.
 const PAGES_MAX: usize = 13;
@@ -32,7 +32,7 @@ struct State {
     used: u16,
     status: DeviceStatus,
     config: [u32; 15],
-    /// It does not break the rules of virtio while it is set up.
+    /// It keeps the rules of virtio while it is set up.
     meek: bool,
 }
 
@@ -67,7 +67,7 @@ impl Liar {
 }
 
 impl State {
-    /// A configuration that a driver takes, with some odd word in it.
+    /// Makes a configuration that a driver accepts, with some odd word in it.
     fn make_sense(&mut self) {
         let sectors = 64 + self.answers.below(4096);
         (self.config[0], self.config[1]) = (sectors, 0);
@@ -250,7 +250,7 @@ impl BufDone for Originator {
     }
 }
 
-/// One disk, from its reset to the day when its slot has no power.
+/// One disk, from its reset until its slot has no power.
 ///
 /// # Panics
 /// When a promise of this module is broken.
@@ -272,7 +272,7 @@ pub fn disk(answers: Answers) -> Borne {
         for _ in 0..liar.below(STEPS_MAX) {
             step(&liar, &disk, &originator, &mut issued);
         }
-        // It goes. What was issued has ended then, and nothing is lent.
+        // It leaves. Then every request that was issued has ended, and nothing is lent.
         disk.lost();
         liar.with(|state| state.rings.size = 0);
         assert_eq!(originator.ended.load(Ordering::Relaxed), issued, "each request ends once");

@@ -23,18 +23,18 @@ struct Scratch([Cell<u32>; 2 * WORDS]);
 std::thread_local! {
     static REGISTERS: Scratch = const { Scratch([const { Cell::new(0) }; 2 * WORDS]) };
     static PAGES: Cell<usize> = const { Cell::new(0) };
-    /// Addresses and lengths of what is lent.
+    /// Addresses and lengths of the lent memory.
     static LENT: RefCell<std::vec::Vec<(PhysAddr, usize)>> = const {
         RefCell::new(std::vec::Vec::new())
     };
 }
 
-/// How many pages and buffers a device of this thread reaches.
+/// How many pages and buffers a device of this thread can reach.
 pub(super) fn lent() -> (usize, usize) {
     (PAGES.with(Cell::get), LENT.with_borrow(|lent| lent.len()))
 }
 
-/// Has all registers say something else.
+/// Overwrites all registers.
 pub(super) fn scribble(answers: &mut Answers) {
     let words: [u32; 16] = std::array::from_fn(|_| answers.awkward());
     REGISTERS.with(|Scratch(registers)| {
@@ -106,7 +106,7 @@ impl Rings {
         self.write(self.used + 2, index);
     }
 
-    /// Says under `index` that it used the chain `id`, and wrote so many bytes.
+    /// Says under `index` that it used the chain `id`, and wrote `written` bytes.
     pub(super) fn set_answer(&self, index: u16, id: u32, written: u32) {
         let element = self.used + 4 + 8 * u64::from(index % self.size);
         self.write(element, id);
@@ -148,8 +148,8 @@ impl Rings {
     }
 
     fn read<T: Copy>(&self, address: PhysAddr) -> T {
-        // SAFETY: in the queue's memory, or in a table that the driver made of it. It lives
-        // as long as the driver says; a device that is let go of is not called any more.
+        // SAFETY: in the queue's memory, or in a table that the driver made of it. It lives as
+        // long as the driver says; a released device is no longer called.
         unsafe { ptr::read_volatile(ptr::with_exposed_provenance(address as usize)) }
     }
 

@@ -13,14 +13,14 @@ use crate::pcie::{place, ports};
 use crate::virtio::Device;
 use crate::virtio::transport::{Interrupts, VirtioPci};
 
-/// The most reads of configuration space that one device costs: what all functions of two
-/// buses cost, and some.
+/// The most reads of configuration space that one device costs: a little more than all
+/// functions of two buses cost.
 const READS_MAX: usize = 20_000;
 
 const PORT: DeviceFunction = DeviceFunction { bus: 0, device: 3, function: 0 };
 const DEVICE: DeviceFunction = DeviceFunction { bus: 2, device: 0, function: 0 };
 
-/// A virtio disk as it should be: words by their offset.
+/// A correct virtio disk: words by their offset.
 const DISK: &[(u8, u32)] = &[
     (0x00, 0x1042_1af4),
     (0x04, 0x0010_0000),
@@ -49,7 +49,7 @@ const DISK: &[(u8, u32)] = &[
     (0x94, 0x1000),
 ];
 
-/// A port with a slot as it should be.
+/// A correct port with a slot.
 const ROOT_PORT: &[(u8, u32)] = &[
     (0x00, 0x000c_1b36),
     (0x04, 0x0010_0000),
@@ -74,7 +74,7 @@ struct Space {
     device: [u32; 64],
     port: [u32; 64],
     masks: [u32; 6],
-    /// One of so many words read is another one than before.
+    /// One in this many words read differs from the read before.
     lies: u32,
     reads: usize,
 }
@@ -89,7 +89,7 @@ fn words(of: &[(u8, u32)]) -> [u32; 64] {
 }
 
 impl Liar {
-    /// What should be, but for some words.
+    /// A correct device and port, except for some words.
     fn new(mut answers: Answers) -> Liar {
         let (mut device, mut port, mut masks) = (words(DISK), words(ROOT_PORT), MASKS);
         for _ in 0..answers.below(8) {

@@ -1,16 +1,17 @@
-//! Devices that answer anything: what the drivers have to bear.
+//! Devices that answer anything: the drivers have to cope with them.
 //!
 //! Place: beside the tests, and in the fuzz targets (feature `hostile`); in no product. Each
 //! function here is one device from its discovery to its end. What it answers comes from
 //! [`Answers`]: by chance, or from the bytes that a fuzzer chose.
 //!
-//! What is promised, and checked here:
+//! The promises that are checked here:
 //!
 //! - no answer makes the drivers panic;
-//! - an answer costs a bounded time: so many reads of configuration space, so many requests;
-//! - registers are mapped where nothing else is, and no more than a page of them at a time;
+//! - answers cost a bounded time: a limited number of reads of configuration space and of
+//!   requests;
+//! - registers are mapped only where nothing else is, and at most a page of them at a time;
 //! - each request ends once, whatever the device does;
-//! - what the device was lent comes back when its slot has no power, and nothing before.
+//! - the memory that the device was lent comes back when its slot has no power, and not before.
 
 mod answers;
 mod disk;

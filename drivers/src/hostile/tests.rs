@@ -5,9 +5,9 @@ use std::{env, thread};
 
 use super::*;
 
-/// How many devices each test has.
+/// How many devices each test tries.
 const INPUTS: u64 = 50_000;
-/// Answers that the devices of each test give then, at least.
+/// The least number of answers that these devices give in each test.
 const ANSWERS: u64 = 1_000_000;
 
 /// A number from the environment.
@@ -26,8 +26,8 @@ impl Drop for Replay {
     }
 }
 
-/// Has as many devices as `HOSTILE_INPUTS` says; without it, [`INPUTS`] and [`ANSWERS`]. Some
-/// of them can be used and some cannot, or too little was tried.
+/// Tries as many devices as `HOSTILE_INPUTS` says, or [`INPUTS`] of them with [`ANSWERS`]. Some
+/// must be usable and some not; otherwise too little was tried.
 fn bear(device: fn(Answers) -> Borne) {
     let seed = number("HOSTILE_SEED").unwrap_or(0);
     let asked = number("HOSTILE_INPUTS");

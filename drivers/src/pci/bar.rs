@@ -1,7 +1,8 @@
-//! Base address registers (PCI Local Bus 3.0, 6.2.5.1). They are sized once, and then believed
-//! as far as they make sense.
+//! Base address registers (PCI Local Bus 3.0, 6.2.5.1). They are sized once, and believed if
+//! they make sense.
 //!
-//! Place: below [`Pci`](super::Pci), which compares BARs with what has its address already.
+//! Place: below [`Pci`](super::Pci), which compares BARs with the addresses that are taken
+//! already.
 //!
 //! Rules:
 //!
@@ -25,11 +26,11 @@ const HEADER_KIND: u8 = 0x0c;
 /// In the command register: decode I/O ports, decode memory.
 const DECODE: u32 = 0b11;
 
-/// In a BAR: it is of I/O ports.
+/// In a BAR: it is for I/O ports.
 const IO: u32 = 1;
-/// Of memory that may be prefetched.
+/// In a BAR: its memory may be prefetched.
 const PREFETCHABLE: u32 = 1 << 3;
-/// Bits of a memory BAR that are no address.
+/// Bits of a memory BAR that are not part of the address.
 const FLAGS: u32 = 0xf;
 
 /// A memory BAR.
@@ -44,7 +45,7 @@ pub(crate) struct Bar {
     pub(crate) prefetchable: bool,
 }
 
-/// What a function's BARs ask for, by number. Those of I/O ports are left out.
+/// A function's BARs, by number. BARs for I/O ports are left out.
 pub(crate) type Bars = [Option<Bar>; BARS];
 
 impl Bar {
@@ -115,7 +116,7 @@ fn size_all<C: ConfigurationAccess>(
         let mask = u64::from(high_mask) << 32 | u64::from(low_mask);
         let address = u64::from(high) << 32 | u64::from(low & !FLAGS);
         let size = (!mask).wrapping_add(1);
-        // A register that holds nothing is none.
+        // A register that holds no bit is not a BAR.
         if mask != 0 {
             if !size.is_power_of_two() || !address.is_multiple_of(size) {
                 return Err(bad);
@@ -128,7 +129,7 @@ fn size_all<C: ConfigurationAccess>(
     Ok(bars)
 }
 
-/// Which bits of a word can be set; it then has its value again.
+/// Which bits of a word can be set. Restores the word's value.
 fn writable<C: ConfigurationAccess>(
     config: &mut C,
     at: DeviceFunction,

@@ -1,15 +1,15 @@
 //! The capabilities of a function (PCI Local Bus 3.0, 6.7): the one place where their list is
 //! walked.
 //!
-//! Place: below [`Pci`](super::Pci). Whatever is built on a capability uses the words that
-//! were read here, never a second reading.
+//! Place: below [`Pci`](super::Pci). Code built on a capability uses the words that were read
+//! here, and never reads them again.
 //!
 //! Rules:
 //!
 //! - A list ends: no entry is visited twice, and none lies in the header.
 //! - A capability ends with configuration space. A register beyond that is a
 //!   [`PciFault::CutShort`], not an address that wraps around.
-//! - Each word is read once. A device that changes its mind is not heard.
+//! - Each word is read once. If a device then changes the word, nobody notices.
 
 use alloc::vec::Vec;
 use core::array;
@@ -25,7 +25,7 @@ const HAS_LIST: u32 = 1 << (16 + 4);
 const LIST: u8 = 0x34;
 /// Where the header ends, and capabilities may begin.
 const HEADER_END: u8 = 0x40;
-/// The lower two bits of an offset are reserved, and ignored.
+/// The mask of an offset: its lower two bits are reserved, and ignored.
 const OFFSET: u32 = 0xfc;
 
 /// One entry of the list.

@@ -1,15 +1,15 @@
-//! A configuration space that says only what was checked, and the same at each reading.
+//! A configuration space that holds only checked words, the same at each reading.
 //!
 //! Place: between [`Pci`](super::Pci) and `virtio-drivers`, whose transport walks a function's
-//! capabilities and adds up what it finds there. Here it gets a list of four capabilities that
-//! ends, regions that lie in their BARs, and BARs whose addresses and sizes make sense. So
-//! none of its sums overflows, and what it maps is what was checked.
+//! capabilities and adds up the numbers it finds there. From this copy it gets a list of four
+//! capabilities that ends, regions that lie in their BARs, and BARs whose addresses and sizes
+//! make sense. So none of its sums overflows, and it maps only registers that were checked.
 
 use super::bar::{BAR0, Bars};
 use super::fault::PciFault;
 use super::header::COMMAND;
 
-/// The capability of vendors, which virtio uses for its regions.
+/// The vendor-specific capability, which virtio uses for its regions.
 pub(crate) const CAPABILITY_VENDOR: u8 = 0x09;
 /// Where the list begins, and how long each entry is: `virtio_pci_notify_cap` (virtio 1.2,
 /// 4.1.4.4), the longest.
@@ -18,7 +18,7 @@ const ENTRY: u8 = 20;
 /// Words of a configuration space.
 const WORDS: usize = 64;
 
-/// Registers in a BAR that a virtio capability tells of.
+/// Registers in a BAR, as a virtio capability describes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Region {
     pub(crate) bar: u8,
@@ -43,7 +43,7 @@ impl Region {
     }
 }
 
-/// The configuration space of a virtio function, as far as it was believed.
+/// The configuration space of a virtio function, as far as it is believed.
 #[derive(Clone)]
 pub(crate) struct Checked {
     words: [u32; WORDS],
@@ -65,7 +65,7 @@ impl Checked {
             checked.words[first..first + count].copy_from_slice(&bar.words()[..count]);
             checked.masks[number..number + count].copy_from_slice(&bar.masks()[..count]);
         }
-        // From the last to the first, so that each knows the one behind it.
+        // From the last to the first, so that each knows where the next one is.
         let mut next = 0;
         for (i, (kind, region, multiplier)) in regions.iter().enumerate().rev() {
             let at = LIST + ENTRY * i as u8;
@@ -89,7 +89,7 @@ impl Checked {
         self.words[usize::from(offset / 4)]
     }
 
-    /// A BAR can be sized; all else stays.
+    /// Lets a BAR be sized. Everything else stays.
     pub(super) fn set(&mut self, offset: u8, value: u32) {
         let bar = usize::from(offset / 4).checked_sub(usize::from(BAR0 / 4));
         let Some((mask, word)) =

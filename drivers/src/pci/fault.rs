@@ -1,4 +1,4 @@
-//! What can be wrong with what a function says of itself.
+//! What can be wrong in what a function says about itself.
 
 use core::fmt;
 
@@ -9,7 +9,7 @@ pub enum PciFault {
     EndlessCapabilities,
     /// The list of capabilities leads to this offset, where none can be.
     StrayCapability(u8),
-    /// The capability at this offset is shorter than its kind is.
+    /// The capability at this offset is shorter than its kind.
     CutShort(u8),
     /// There is no memory BAR of this number, or it has no address.
     NoBar(u8),
@@ -17,8 +17,8 @@ pub enum PciFault {
     OutsideBar(u8),
     /// There are fewer interrupt vectors than needed.
     TooFewVectors,
-    /// The BAR of this number is of no known kind, its size is no power of two, or its
-    /// address no multiple of that.
+    /// The BAR of this number has no known kind, its size is no power of two, or its address is
+    /// no multiple of its size.
     BadBar(u8),
     /// The BAR of this number lies over memory, an interrupt controller or another BAR.
     Overlaps(u8),

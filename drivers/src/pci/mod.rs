@@ -1,17 +1,17 @@
 //! PCI: what is on the buses, and the registers and interrupts of a function.
 //!
-//! Place: the kernel makes one [`Pci`] of its configuration space, scans it, and
-//! hands functions to drivers. A room for unsafe code: here registers are mapped.
+//! Place: the kernel makes one [`Pci`] of its configuration space, scans it, and hands
+//! functions to drivers. A room for unsafe code: it maps registers.
 //!
 //! Rules:
 //!
 //! - Firmware has numbered the buses and placed the BARs. `pcie` places the BARs of devices
 //!   that come later.
-//! - What a device says of itself is checked where it is read: its list of capabilities in
-//!   `capability`, its BARs in `bar` and [`Pci::claim`]. Everything that is built on either,
-//!   by `virtio-drivers` too (`checked`), uses that one reading.
-//! - No registers are mapped where something else is: memory, an interrupt controller, the
-//!   BAR of another function.
+//! - What a device says about itself is checked where it is read: its list of capabilities in
+//!   `capability`, its BARs in `bar` and [`Pci::claim`]. All code built on them uses that one
+//!   reading, `virtio-drivers` too (`checked`).
+//! - No registers are mapped over something else: memory, an interrupt controller, the BAR of
+//!   another function.
 
 mod bar;
 mod capability;
@@ -37,10 +37,10 @@ pub(crate) use self::checked::{CAPABILITY_VENDOR, Checked, Region};
 pub use self::fault::PciFault;
 use self::header::{BUS_NUMBERS, INTERRUPT};
 
-/// The vendor that a function has which is still starting.
+/// The vendor id of a function that is still starting.
 const NOT_READY: u16 = 1;
 
-/// Configuration space that also takes writes of 16 bits: of two registers in one word, one
+/// Configuration space that also takes writes of 16 bits: where two registers share a word, one
 /// may have to be left alone.
 pub trait HalfWords: ConfigurationAccess {
     /// Writes 16 bits; `offset` is a multiple of 2.
@@ -69,8 +69,8 @@ pub struct Function {
 
 /// An interrupt as a memory write: what a device sends, and where (MSI).
 ///
-/// A device writes it past every check of the compiler. So whoever makes one is responsible
-/// for it, and nobody can change it.
+/// The compiler cannot check a device's write. So the maker of a message vouches for it, and
+/// nobody can change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Message {
     address: u64,
@@ -110,8 +110,8 @@ impl<C: ConfigurationAccess> Pci<C> {
         Pci { root, config, reserved, claims: Vec::new() }
     }
 
-    /// Every function that can be reached from bus 0, by address. Lets the
-    /// bridges on the way pass memory cycles and interrupts of what is behind.
+    /// Every function that can be reached from bus 0, by address. Lets the bridges on the way
+    /// forward memory cycles and interrupts of the functions behind them.
     pub fn scan(&mut self) -> Vec<Function> {
         let mut found = Vec::new();
         let mut buses = Vec::from([0]);
@@ -149,7 +149,7 @@ impl<C: ConfigurationAccess> Pci<C> {
         self.root.set_command(at, command - off);
     }
 
-    /// Keeps a function from raising its interrupt line, or lets it.
+    /// Keeps a function from raising its interrupt line, or allows it.
     pub fn mute_line(&mut self, at: DeviceFunction, muted: bool) {
         let (_, mut command) = self.root.get_status_command(at);
         command.set(Command::INTERRUPT_DISABLE, muted);
@@ -196,13 +196,13 @@ impl<C: ConfigurationAccess> Pci<C> {
         self.root.enumerate_bus(bus).map(|(at, info)| Function { at, info }).collect()
     }
 
-    /// What an idle function's BARs ask for, by number; sizing them.
+    /// Sizes an idle function's BARs, by number.
     pub(crate) fn bars(&mut self, at: DeviceFunction) -> Result<Bars, PciFault> {
         bar::size(&mut self.config, at)
     }
 
-    /// The BARs of an idle function. From now on they are its alone, in place of those that an
-    /// earlier function in its place had. None of them lies over anything that is known.
+    /// Reserves the BARs of an idle function, and returns them. They replace those of an
+    /// earlier function in its place. None of them lies over anything that is known.
     pub(crate) fn claim(&mut self, at: DeviceFunction) -> Result<Bars, PciFault> {
         let bars = self.bars(at)?;
         self.claims.retain(|(owner, _)| *owner != at);
@@ -221,12 +221,12 @@ impl<C: ConfigurationAccess> Pci<C> {
         Ok(bars)
     }
 
-    /// Nothing on this bus has an address any more.
+    /// No function on this bus has an address any more.
     pub(crate) fn forget(&mut self, bus: u8) {
         self.claims.retain(|(owner, _)| owner.bus != bus);
     }
 
-    /// `virtio-drivers`' transport for a virtio function of which this was checked.
+    /// `virtio-drivers`' transport for a virtio function, over its checked configuration space.
     pub(crate) fn virtio_transport<H: Hal>(
         checked: Checked,
         at: DeviceFunction,

@@ -10,13 +10,13 @@ use virtio_drivers::{BufferDirection, PhysAddr};
 use super::header::COMMAND;
 use super::*;
 
-/// Configuration space: words by function and offset. A function that has none is not there.
+/// Configuration space: words by function and offset. A function without words is not there.
 #[derive(Clone, Default)]
 pub(crate) struct FakeConfig(Arc<Mutex<HashMap<DeviceFunction, Words>>>);
 
 /// The words of a function, each with the bits that a BAR keeps.
 type Words = HashMap<u16, u32>;
-/// Added to the offset of a BAR: where the bits are that can be written.
+/// Added to the offset of a BAR: the place of its mask of writable bits.
 const MASK: u16 = 0x100;
 
 /// Size of the BAR of every fake function, in bytes.
@@ -97,13 +97,13 @@ impl FakeConfig {
         address
     }
 
-    /// Has a word say something.
+    /// Sets a word.
     pub(crate) fn set(&self, at: DeviceFunction, offset: u8, word: u32) {
         self.0.lock().unwrap().get_mut(&at).unwrap().insert(offset.into(), word);
     }
 
-    /// Has a BAR be of 32 bits, of which these can be written; or of 64, where all of the
-    /// upper half can.
+    /// Makes a BAR of 32 bits, of which these can be written; or of 64 bits, whose upper half
+    /// can be written.
     fn set_masks(&self, at: DeviceFunction, bar: u8, mask: u32) {
         self.set_mask(at, bar, mask);
         let low = self.read_word(at, bar);
@@ -267,7 +267,7 @@ fn bars_that_make_no_sense_are_refused() {
     assert_eq!(bar, expected);
     let bar = bars(0x4, 0x80, 0xffff_0000, 0).unwrap().unwrap();
     assert_eq!((bar.address, bar.size, bar.wide), (0x80_0000_0000, 0x1_0000, true));
-    // A bridge has two: the word behind them is no upper half.
+    // A bridge has two BARs: the word behind them is no upper half.
     assert_eq!(bars(0x8000_0004, 0, 0xffff_0000, 1), bad);
 }
 

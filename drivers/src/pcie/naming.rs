@@ -3,10 +3,10 @@
 //! Place: asked by the kernel when a device has said who it is, and not before.
 //!
 //! A device has to be set up as *some* disk before it can be asked who it is, since it sends
-//! that disk's messages. So it may turn out to be set up as the wrong one, and is set up
-//! again. If it says something else each time, that comes to an end.
+//! that disk's messages. So it may turn out to be set up as the wrong disk, and is set up
+//! again. A device that says something else each time is given up.
 
-/// How often a device is set up, at most.
+/// The most times that a device is set up.
 const SETUPS_MAX: usize = 3;
 
 /// What is known of a device that has said who it is.
@@ -16,7 +16,7 @@ pub struct Introduced {
     pub number: usize,
     /// How often it was set up.
     pub setups: usize,
-    /// The disk of its place that it is, by all that it says.
+    /// The disk of its place that it says it is.
     pub known: Option<usize>,
     /// No disk has this number yet.
     pub is_free: bool,
@@ -24,7 +24,7 @@ pub struct Introduced {
     pub next_free: Option<usize>,
 }
 
-/// What is to be done with it.
+/// What is to be done with the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
     /// It is this disk, which is back.
@@ -33,7 +33,7 @@ pub enum Due {
     New,
     /// It is to be set up again, as this disk.
     Again(usize),
-    /// It said each time that it is another one.
+    /// It said each time that it is another disk.
     Fickle,
     /// It is a new disk, and there is no number left.
     Nameless,
@@ -91,7 +91,7 @@ mod tests {
             assert!(setups <= SETUPS_MAX);
         };
         assert_eq!((end, setups), (Due::Fickle, SETUPS_MAX));
-        // One that is right at last is taken.
+        // A device that is right at last is taken.
         let last = Introduced { setups: SETUPS_MAX, known: Some(1), ..FIRST };
         assert_eq!(last.due(), Due::Back(1));
     }

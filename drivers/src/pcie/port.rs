@@ -4,7 +4,7 @@
 //!
 //! Rule: Slot Control and Slot Status share a word and are written one at a time. A write of
 //! Slot Control is a command to the slot (6.7.3.2). Writing a one clears a bit of Slot Status,
-//! and only bits that were seen are cleared; QEMU clears nothing if asked for more.
+//! and only bits that were seen are cleared: QEMU clears nothing if asked to clear others too.
 
 use alloc::vec::Vec;
 
@@ -14,7 +14,7 @@ use virtio_drivers::transport::pci::bus::{ConfigurationAccess, DeviceFunction, H
 use crate::pci::{Function, HalfWords, Pci, PciFault};
 
 const CAPABILITY_PCIE: u8 = 0x10;
-/// In the capabilities register (7.5.3.2), which is the capability's private half.
+/// In the capabilities register (7.5.3.2), the upper half of the capability's first word.
 const SLOT_IMPLEMENTED: u16 = 1 << 8;
 const VECTOR_SHIFT: u16 = 9;
 
@@ -99,9 +99,9 @@ pub struct Port {
     pub number: u16,
     /// The bus behind the port.
     pub bus: u8,
-    /// Which of its MSI-X vectors tells of the slot.
+    /// The MSI-X vector for events of the slot.
     pub vector: u8,
-    /// Where its capability begins; all of it up to the slot's registers is there.
+    /// Where its capability begins. It is long enough to hold the slot's registers.
     capability: u8,
     reports_link: bool,
     /// It says when a command was carried out.
@@ -182,7 +182,7 @@ impl Port {
     }
 
     /// Switches the power off without telling anybody, like a hand that pulls the device. For
-    /// tests of what then happens.
+    /// tests.
     pub fn pull<C: HalfWords>(&self, pci: &mut Pci<C>) {
         let (control, _) = self.registers(pci);
         self.command(pci, control | Control::POWER_OFF);

@@ -2,10 +2,10 @@
 //!
 //! Place: called for a function that answers for the first time, before its driver.
 //!
-//! A bridge passes two windows of memory on (PCI-to-PCI bridge architecture 1.2, 3.2.5): one
+//! A bridge forwards two windows of memory (PCI-to-PCI bridge architecture 1.2, 3.2.5): one
 //! below 4 GiB, and one for prefetchable memory, often above. Firmware has opened them wider
-//! than what was there needed. Below a port with a slot there is one device, so the windows
-//! are its alone.
+//! than the devices then needed. Below a port with a slot there is one device, so it has the
+//! windows to itself.
 
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -32,8 +32,8 @@ struct Wanted {
     prefetchable: bool,
 }
 
-/// Gives every memory BAR of the device in the port's slot an address, and leaves its
-/// functions switched off. A bridge gets none, nor does what is behind it.
+/// Gives every memory BAR of the device in the port's slot an address, and leaves its functions
+/// switched off. A bridge gets none, nor do the devices behind it.
 pub fn place<C: ConfigurationAccess>(pci: &mut Pci<C>, port: &Port) -> Result<(), PciFault> {
     pci.forget(port.bus);
     let mut wanted = Vec::new();
@@ -45,7 +45,7 @@ pub fn place<C: ConfigurationAccess>(pci: &mut Pci<C>, port: &Port) -> Result<()
             wanted.push(Wanted { at: function.at, bar, size, wide, prefetchable });
         }
     }
-    // The largest first: then nothing is lost to alignment.
+    // The largest first, so that nothing is lost to alignment.
     wanted.sort_by_key(|it| core::cmp::Reverse(it.size));
     let mut memory = memory(pci, port.at);
     let mut prefetchable = prefetchable(pci, port.at);
@@ -78,7 +78,7 @@ fn memory<C: ConfigurationAccess>(pci: &Pci<C>, bridge: DeviceFunction) -> Range
     window(word, 0, 0)
 }
 
-/// The window for what may be prefetched.
+/// The window for prefetchable memory.
 fn prefetchable<C: ConfigurationAccess>(pci: &Pci<C>, bridge: DeviceFunction) -> Range<u64> {
     let word = pci.read(bridge, PREFETCHABLE);
     let wide = word & 0xf == 1;
@@ -86,12 +86,12 @@ fn prefetchable<C: ConfigurationAccess>(pci: &Pci<C>, bridge: DeviceFunction) ->
     window(word, high(PREFETCHABLE_BASE_HIGH), high(PREFETCHABLE_LIMIT_HIGH))
 }
 
-/// Base and limit in units of 1 MiB, the limit inclusive; at 0 there is no window, but
-/// memory.
+/// Base and limit in units of 1 MiB, the limit inclusive. At address 0 there is memory, never a
+/// window.
 fn window(word: u32, base_high: u32, limit_high: u32) -> Range<u64> {
     let base = u64::from(base_high) << 32 | u64::from(word & 0xfff0) << 16;
     let limit = u64::from(limit_high) << 32 | u64::from(word & 0xfff0_0000);
-    // The window of the very last addresses would end where no address is, so it is not used.
+    // A window up to the very last address has no end that is an address, so it is not used.
     let end = limit.checked_add(GRAIN);
     end.filter(|_| base != 0 && base <= limit).map_or(0..0, |end| base..end)
 }

@@ -1,4 +1,4 @@
-//! What is done with a slot, and when: devices come, are asked to leave, or are torn out.
+//! What to do with a slot, and when: devices come, are asked to leave, or are torn out.
 //!
 //! Place: above [`Port`], which knows the registers. The kernel gives a slot its
 //! [`turn`](Slot::turn)s and lends it the [`Tenant`], which drives the device.
@@ -42,24 +42,24 @@ const LINK_MAX: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_millis(100);
 /// How long it may take then to answer.
 const ANSWER_MAX: Duration = Duration::from_secs(1);
-/// After what time it is said that a device does not let go.
+/// How long a device may take to let go before a person is told.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How often the slot is looked at while something is awaited that raises no interrupt.
+/// How often the slot is looked at while it waits for something that raises no interrupt.
 const GLANCE: Duration = Duration::from_millis(20);
 
 /// What drives the device in a slot.
 pub trait Tenant<C: ConfigurationAccess> {
-    /// A device answers behind the port; nobody has touched it.
+    /// A device answers behind the port. Nobody has touched it yet.
     fn arrived(&mut self, pci: &mut Pci<C>, port: &Port);
 
-    /// The device shall leave. Called again and again, until no request is left at it;
-    /// returns how many are.
+    /// The device shall leave. Returns how many requests it holds. Called again until it holds
+    /// none.
     fn leave(&mut self) -> usize;
 
-    /// The device is not there any more.
+    /// The device is no longer there.
     fn lost(&mut self);
 
-    /// No device in the slot reaches memory, so what lost devices had been lent is free. Comes
+    /// No device in the slot can reach memory, so memory lent to lost devices is free. Called
     /// after `lost`, or after the last `leave`, once the power has been off for a second.
     fn severed(&mut self, proof: &Severed);
 }
@@ -67,8 +67,8 @@ pub trait Tenant<C: ConfigurationAccess> {
 /// Proof that nothing in a slot reaches memory, given by the port above: the power is off, or
 /// the slot is empty. The device's own silence would prove nothing.
 ///
-/// To have one is the permission to free what such a device was lent; only a [`Slot`] gives
-/// it, and only for its own bus.
+/// Holding it is the permission to free the memory that such a device was lent. Only a [`Slot`]
+/// gives it, and only for its own bus.
 #[derive(Debug)]
 pub struct Severed {
     bus: u8,
@@ -89,7 +89,7 @@ impl Severed {
 /// Where a slot stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Empty, or what is in it has no power.
+    /// Empty, or the device in it has no power.
     Off,
     /// The power is on; the device does not answer yet.
     Starting {
@@ -102,19 +102,19 @@ pub enum Stage {
     On,
     /// The button was pressed.
     Pressed {
-        /// When that is obeyed.
+        /// When the button is obeyed.
         until: Duration,
     },
     /// The tenant is to let go of the device.
     Leaving {
-        /// From when on it is said that it does not.
+        /// When a person is told that it does not.
         patience: Duration,
     },
     /// The power was switched off.
     Resting {
-        /// How long nothing is done.
+        /// Nothing is done until then.
         until: Duration,
-        /// Something was put in meanwhile.
+        /// A device was put in meanwhile.
         again: bool,
     },
 }
@@ -128,9 +128,9 @@ pub enum News {
     Stays,
     /// A device came, and answers.
     Arrived,
-    /// There is something in the slot that does not answer.
+    /// A device is in the slot, and does not answer.
     Silent,
-    /// The device was let go of, and has no power.
+    /// The device was released, and has no power.
     Left,
     /// The device is to leave, but holds so many requests.
     Busy(usize),
@@ -154,7 +154,7 @@ pub struct Next {
 pub struct Slot {
     port: Port,
     stage: Stage,
-    /// What was last written.
+    /// What was last written to Slot Control.
     control: Control,
     /// When the command was given that the slot has not carried out yet.
     commanded: Option<Duration>,
@@ -169,13 +169,13 @@ enum Order {
 }
 
 impl Slot {
-    /// The slot below `port`, as firmware left it: a device that answers is on. What the
-    /// slot saw before is forgotten; events interrupt from the first turn on.
+    /// The slot below `port`, as firmware left it: a device that answers is on. Earlier events
+    /// are forgotten; events interrupt from the first turn on.
     pub fn new<C: HalfWords>(pci: &mut Pci<C>, port: Port) -> Slot {
         let (control, status) = port.registers(pci);
         port.clear(pci, status);
         let stage = if port.answers(pci) { Stage::On } else { Stage::Off };
-        // What is in the slot and has no power is started by the first turn.
+        // If a device in the slot has no power, the first turn starts it.
         let order = (stage == Stage::Off).then_some(Order::Start);
         Slot { port, stage, control, commanded: None, order }
     }
@@ -185,12 +185,12 @@ impl Slot {
         &self.port
     }
 
-    /// Where it stands.
+    /// The stage.
     pub fn stage(&self) -> Stage {
         self.stage
     }
 
-    /// Has the device leave at the next turn, as the button does, but at once. False if
+    /// Has the device leave at the next turn, without the five seconds of the button. False if
     /// there is none.
     pub fn eject(&mut self) -> bool {
         let can = matches!(self.stage, Stage::On | Stage::Pressed { .. });
@@ -198,14 +198,14 @@ impl Slot {
         can
     }
 
-    /// Has the device in the slot started at the next turn. False if it is in use.
+    /// Starts the device in the slot at the next turn. False if it is in use.
     pub fn start(&mut self) -> bool {
         let can = matches!(self.stage, Stage::Off | Stage::Resting { .. });
         self.order = can.then_some(Order::Start).or(self.order);
         can
     }
 
-    /// Looks at the slot and does what is to be done at `now`.
+    /// Looks at the slot and does what is due at `now`.
     pub fn turn<C: HalfWords>(
         &mut self,
         pci: &mut Pci<C>,
@@ -232,14 +232,15 @@ impl Slot {
         let control = self.wanted();
         let commands = control != self.control;
         if commands || !seen.is_empty() {
-            // The end of an earlier command is cleared too: what is awaited is this one's.
+            // This also clears the end of an earlier command: the slot waits for the end of
+            // this one.
             self.port.clear(pci, status);
         }
         if commands {
             self.port.command(pci, control);
             (self.control, self.commanded) = (control, Some(now));
         }
-        // What came between the look and the write raises no interrupt of its own.
+        // An event between the look and the write raises no interrupt of its own.
         let at = if seen.is_empty() && self.commanded.is_none() {
             self.due(now)
         } else {
@@ -257,7 +258,7 @@ impl Slot {
         }
     }
 
-    /// One step: where the slot stands then, and what there is to tell.
+    /// One step: the slot's next stage, and the news.
     fn step<C: ConfigurationAccess>(
         &self,
         pci: &mut Pci<C>,
@@ -330,7 +331,7 @@ impl Slot {
         }
     }
 
-    /// What the slot's control is to be where it stands now.
+    /// The Slot Control that the current stage wants.
     fn wanted(&self) -> Control {
         let lamp = match self.stage {
             Stage::Off | Stage::Resting { .. } => Control::LAMP_OFF,

@@ -1,4 +1,4 @@
-//! An allocator that counts, for tests of what allocates nothing.
+//! An allocator that counts, for tests of code that must not allocate.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

@@ -1,10 +1,10 @@
-//! A virtio-blk device made of plain memory, for tests; it obeys, or not.
+//! A virtio-blk device made of plain memory, for tests. It obeys the rules or breaks them.
 //!
 //! Place: the other end of `ring` and `blk` in their tests. The device runs only
 //! when a test calls it, in the test's thread, so every order can be chosen.
 //! Addresses on its bus are the addresses of the process.
 //!
-//! Unsafe as the real thing is: it follows addresses that it finds in memory.
+//! It is unsafe like a real device: it follows addresses that it finds in memory.
 
 use std::alloc::Layout;
 use std::boxed::Box;
@@ -24,12 +24,12 @@ use super::blk::Features;
 use super::ring::passes;
 use super::{Device, DeviceFault, Failure};
 
-/// Memory as a device sees it. With `BOUNCE`, what is shared is copied there and
-/// back, so that sharing or unsharing too little is noticed.
+/// Memory as a device sees it. With `BOUNCE`, shared memory is copied to a bounce buffer and
+/// back, so that a test notices if too little is shared or unshared.
 pub(super) struct FakeHal<const BOUNCE: bool>;
 
 std::thread_local! {
-    /// Pages that queues have, of this thread's making.
+    /// Pages of queues that this thread made.
     static PAGES_OUT: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -38,7 +38,7 @@ pub(super) fn pages_out() -> usize {
     PAGES_OUT.with(Cell::get)
 }
 
-/// What is shared now: bounce buffers by their address.
+/// The bounce buffers of the memory shared now, by address.
 static BOUNCED: LazyLock<Mutex<HashMap<PhysAddr, Box<[u8]>>>> = LazyLock::new(Mutex::default);
 
 // SAFETY: memory of the process's own allocator.
@@ -102,7 +102,7 @@ pub(super) struct Model {
     pub(super) config: [u8; 60],
     /// What it answers to GET_ID.
     pub(super) serial: [u8; 20],
-    /// The configuration after the next read of it, and so on: each is a generation.
+    /// The configurations that follow, one after each read: each is a generation.
     pub(super) changes: VecDeque<[u8; 60]>,
     pub(super) generation: u32,
 }
@@ -146,13 +146,13 @@ pub(super) struct FakeDevice {
     /// What the driver accepted.
     pub(super) accepted: u64,
     pub(super) status: DeviceStatus,
-    /// It was pulled out when false.
+    /// False once it was pulled out.
     pub(super) present: bool,
     /// The contents.
     pub(super) disk: Vec<u8>,
     /// Requests served, in order: type and sector.
     pub(super) served: Vec<(u32, u64)>,
-    /// Answers this instead of doing what is asked.
+    /// Answers this instead of doing the request.
     pub(super) answer: Option<u8>,
     /// It was told of requests since it last went to sleep.
     pub(super) kicked: bool,
@@ -162,9 +162,9 @@ pub(super) struct FakeDevice {
     pub(super) isr: InterruptStatus,
     /// How often it was asked why it interrupts.
     pub(super) acknowledged: usize,
-    /// It interrupts by a line, which is heard when it is raised.
+    /// It interrupts by a line; only the raising of the line is noticed.
     pub(super) by_line: bool,
-    /// Whether the next kick or interrupt is lost on its way.
+    /// Says whether the next kick or interrupt is lost on its way.
     pub(super) loses: Box<dyn FnMut() -> bool + Send>,
     size: u16,
     descriptors: PhysAddr,
@@ -272,7 +272,7 @@ impl FakeDevice {
         }
     }
 
-    /// If it was kicked: wakes up, serves all there is, and goes to sleep.
+    /// If it was kicked: wakes up, serves all requests, and goes to sleep.
     pub(super) fn wake(&mut self) {
         if self.kicked {
             self.want_kicks(false);
@@ -282,7 +282,7 @@ impl FakeDevice {
         }
     }
 
-    /// Goes on at another index, as if so many requests had been served.
+    /// Goes on at another index, as if it had served that many requests.
     pub(super) fn skip_to(&mut self, index: u16) {
         self.next_avail = index;
         self.set_used(index);

@@ -1,7 +1,6 @@
-//! A device around a device that loses kicks, to show what a driver has to bear.
+//! A device around a device that loses kicks, to show that a driver copes with the loss.
 //!
-//! Place: between a driver and its transport, where somebody wants to see the driver make
-//! up for it. Everything but kicks passes through.
+//! Place: put between a driver and its transport by tests. Everything but kicks passes through.
 
 use virtio_drivers::PhysAddr;
 use virtio_drivers::transport::pci::bus::DeviceFunction;
@@ -10,7 +9,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::{Device, Failure};
 
-/// A device that does not hear each kick for which `loses` says so.
+/// A device that does not hear the kicks that `loses` picks.
 pub struct Lossy<D> {
     inner: D,
     loses: fn() -> bool,

@@ -1,7 +1,7 @@
 //! Virtio devices (virtio 1.2): the queue, the PCI transport, the disk.
 //!
-//! Place: `ring` moves requests to any device and back. `transport` is how a PCI device is
-//! told about it. `blk` makes a disk of the two. `lossy` is a fault to be planted on purpose.
+//! Place: `ring` moves requests to any device and back. `transport` tells a PCI device about
+//! the ring. `blk` makes a disk of the two. `lossy` plants a fault on purpose.
 
 #[cfg(test)]
 #[allow(unsafe_code)]
@@ -28,25 +28,25 @@ pub trait Device: Transport + Send {
     /// Where on the buses it is.
     fn at(&self) -> DeviceFunction;
 
-    /// Whether the device is there, and works by its own account. Cheap enough
-    /// to be asked every second; does not wait.
+    /// Whether the device is there, and says that it works. Cheap enough to be asked every
+    /// second; does not wait.
     fn health(&self) -> Result<(), Failure>;
 }
 
-/// Why a device is not used any more.
+/// Why a device is no longer used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// It did not answer a request in time. It may still do so. By its own account it had
-    /// fetched the request, or never fetched it although it was told again and again.
+    /// It did not answer a request in time. It may still do so. It says that it had fetched the
+    /// request, or that it never fetched it although it was kicked again and again.
     Timeout(Fetched),
-    /// It is not on its bus any more.
+    /// It is no longer on its bus.
     Gone,
     /// It breaks the rules of virtio.
     Fault(DeviceFault),
 }
 
-/// How a device broke the rules. Nothing that it says is believed after that, and what it was
-/// lent stays with it.
+/// How a device broke the rules. From then on nothing that it says is believed, and it keeps
+/// the memory that it was lent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceFault {
     /// It used more requests than it was given.
@@ -56,7 +56,7 @@ pub enum DeviceFault {
         /// How many it had.
         in_flight: u16,
     },
-    /// It used a request that it was not given.
+    /// It used a request that it did not have.
     UnknownRequest {
         /// The descriptor it names.
         id: u32,
@@ -79,7 +79,7 @@ pub enum DeviceFault {
 pub enum SetupError {
     /// It does not speak virtio 1.0.
     Legacy,
-    /// It insists on a feature that the driver does not have, or lacks one it offered.
+    /// It insists on a feature that the driver does not have, or lacks one that it offered.
     FeaturesRefused,
     /// It does not come out of reset.
     StuckInReset,

@@ -1,17 +1,17 @@
 //! A virtio device on PCI, with the interrupts that virtio-drivers' `PciTransport` lacks.
 //!
 //! Place: made by the kernel for a function it found, consumed by a driver. It wraps
-//! `PciTransport`: everything that is not mentioned here goes there. It adds:
+//! `PciTransport` and passes everything on to it that is not mentioned here. It adds:
 //!
 //! - MSI-X: vector [`CONFIG_VECTOR`] for changes of the configuration,
 //!   [`QUEUE_VECTOR`] for queue 0; or INTx, where [`Transport::ack_interrupt`]
 //!   tells what happened.
 //! - A doorbell for queue 0 that costs one register access instead of three.
 //! - [`Device::health`].
-//! - No reset on drop: `PciTransport`'s waits for ever when the device is gone.
+//! - No reset on drop: the reset of `PciTransport` waits for ever when the device is gone.
 //!
-//! Rule: `PciTransport` never sees the function's own configuration space. It sees a copy of
-//! what was found there and lies where it may ([`Checked`]).
+//! Rule: `PciTransport` never sees the function's own configuration space. It sees a copy
+//! ([`Checked`]) of what was found there, with registers only where they may lie.
 
 use core::mem::ManuallyDrop;
 
@@ -69,7 +69,7 @@ pub struct VirtioPci<C: ConfigurationAccess> {
 }
 
 impl<C: ConfigurationAccess> VirtioPci<C> {
-    /// Takes over the device at `at` and sets its interrupts up; it stays idle.
+    /// Takes over the device at `at` and sets up its interrupts. The device stays idle.
     pub fn new<H: Hal>(
         pci: &mut Pci<C>,
         at: DeviceFunction,
@@ -114,7 +114,7 @@ impl<C: ConfigurationAccess> VirtioPci<C> {
         })
     }
 
-    /// Assigns the vectors, to be done after each reset, before `queue` runs.
+    /// Assigns the vectors. Needed after each reset, before `queue` runs.
     fn assign_vectors(&mut self, queue: u16) {
         let common = self.common.as_mut_ptr();
         let config = map_field!(common.msix_config);
@@ -126,8 +126,8 @@ impl<C: ConfigurationAccess> VirtioPci<C> {
     }
 }
 
-/// Where a virtio function has its registers (virtio 1.2, 4.1.4): the first capability of
-/// each kind counts.
+/// Where a virtio function has its registers (virtio 1.2, 4.1.4). The first capability of each
+/// kind counts.
 struct Regions {
     common: Region,
     notify: Region,
@@ -176,7 +176,7 @@ impl Regions {
         })
     }
 
-    /// Where the queue is told of requests whose offset is `index`.
+    /// The doorbell of the queue whose notification offset is `index`.
     fn doorbell(&self, index: u16) -> core::result::Result<Region, PciFault> {
         let Region { bar, offset, length } = self.notify;
         let outside = PciFault::OutsideBar(bar);
@@ -188,7 +188,7 @@ impl Regions {
         Ok(Region { bar, offset: offset + into, length: 2 })
     }
 
-    /// What `virtio-drivers` is to see: of the doorbells one.
+    /// The configuration space that `virtio-drivers` sees, with one doorbell.
     fn checked(&self, id: u32, bars: &Bars, doorbell: Region) -> Checked {
         let regions = [
             (VIRTIO_PCI_CAP_COMMON_CFG, self.common, 0),

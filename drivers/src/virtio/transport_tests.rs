@@ -111,7 +111,7 @@ fn a_device_without_virtio_registers_is_refused() {
     assert_eq!(error, Some(SetupError::Legacy));
 }
 
-/// What becomes of the function with this word at this offset, and 3 for its doorbell.
+/// How the function is refused with this word at this offset, and 3 for its doorbell.
 fn refusal(offset: u8, word: u32) -> Option<SetupError> {
     let (config, bar) = function();
     poke(bar + 0x1e, 3u16);

@@ -3,8 +3,7 @@
 //! Place: read once when the disk is set up; the capacity again whenever the
 //! device says that it changed. Virtio 1.2, 5.2.3 and 5.2.4.
 //!
-//! Rule: each number has a bound here, or is refused here. Nothing above uses a device's
-//! number before that.
+//! Rule: each number of the device is bounded or refused here, before anything above uses it.
 
 use bio::{Limits, SECTOR_SIZE, Sectors, WriteCache};
 use bitflags::bitflags;
@@ -17,7 +16,7 @@ bitflags! {
     /// The features that the driver knows.
     ///
     /// Left out on purpose: DISCARD does not say what is read afterwards, so the legs of a
-    /// mirror would differ; `FreeBlks` is WRITE_ZEROES with the permission to unmap, or
+    /// mirror could differ. `FreeBlks` is WRITE_ZEROES with the permission to unmap, or
     /// nothing. One queue is used, so no MQ.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct Features: u64 {
@@ -57,7 +56,7 @@ const WRITE_ZEROES_MAY_UNMAP: usize = 56;
 const BLOCK_SIZE_MAX: u32 = 64 << 10;
 /// The largest capacity believed: the bytes fit a signed 64-bit number, as everywhere.
 const CAPACITY_MAX: Sectors = Sectors(i64::MAX as u64 / SECTOR_SIZE as u64);
-/// How often the configuration is read until nothing changes meanwhile.
+/// How often the configuration is read, at most, until nothing changes meanwhile.
 const TRIES: usize = 8;
 
 /// What stays the same while the device is in use.
@@ -74,8 +73,8 @@ pub(super) struct Config {
 }
 
 impl Config {
-    /// The configuration of a device that agreed to `features`, and its capacity: all of it
-    /// as of one moment.
+    /// The configuration and the capacity of a device that agreed to `features`, both as of one
+    /// moment.
     pub(super) fn read<D: Transport>(
         device: &D,
         features: Features,
@@ -131,8 +130,8 @@ impl Config {
     }
 }
 
-/// The capacity now, rounded down to whole blocks: the rest of a block that the disk has only
-/// in part can be neither read nor written.
+/// The capacity now, rounded down to whole blocks. A last block that is only partly on the disk
+/// can be neither read nor written.
 pub(super) fn capacity<D: Transport>(device: &D, config: &Config) -> Result<Sectors, SetupError> {
     steady(device, || capacity_once(device, config))
 }
@@ -147,8 +146,9 @@ fn capacity_once<D: Transport>(device: &D, config: &Config) -> Result<Sectors, S
     Ok(Sectors(capacity.0 / block * block))
 }
 
-/// What `read` finds while the configuration does not change (virtio 1.2, 2.5.1): of fields
-/// that change between two words, it would find half of the one and half of the other.
+/// What `read` finds while the configuration does not change (virtio 1.2, 2.5.1). If a field
+/// changed between the reads of its two words, `read` would find half of the old value and half
+/// of the new.
 fn steady<D: Transport, T>(
     device: &D,
     read: impl Fn() -> Result<T, SetupError>,

@@ -1,15 +1,15 @@
 //! The look at a disk that has gone quiet: was a kick or an interrupt lost?
 //!
 //! Place: beside the queue, called by the kernel every [`GLANCE_MS`](super::GLANCE_MS). The
-//! watchdog ([`VirtioBlk::tick`]) gives a device up; the glance keeps that from being
-//! necessary.
+//! watchdog ([`VirtioBlk::tick`]) gives a device up. The glance repeats what was lost, so that
+//! the watchdog need not.
 //!
 //! Rules:
 //!
-//! - What has stood still from one glance to the next is told or fetched once more. What began
-//!   since is left alone, so a disk that works is not disturbed.
-//! - A device that says it has fetched everything is only waited for. One that does not say is
-//!   told again at glances 1, 2, 4, 8, ... and each [`GLANCES_APART_MAX`] of the standstill,
+//! - Whatever stood still from one glance to the next is told or fetched once more. Work that
+//!   began since is left alone, so a disk that works is not disturbed.
+//! - If the device says that it has fetched everything, the driver waits. If it does not say,
+//!   it is kicked at glances 1, 2, 4, 8, ... and each [`GLANCES_APART_MAX`] of the standstill,
 //!   so that a slow device is not told too often.
 
 use virtio_drivers::Hal;
@@ -25,12 +25,13 @@ use super::status::State;
 const GLANCES_APART_MAX: u64 = 128;
 
 impl<H: Hal, D: Device> VirtioBlk<H, D> {
-    /// Looks for what was lost on the way, to be called every [`GLANCE_MS`](super::GLANCE_MS). Never waits.
+    /// Looks for a lost kick or interrupt. To be called every [`GLANCE_MS`](super::GLANCE_MS);
+    /// never waits.
     pub fn glance(&self) {
         let reasons = {
             let mut queue = self.queue.lock();
             match queue.glance() {
-                // A line that stays raised would not be noticed when it is raised again.
+                // If the line stayed raised, nobody would notice that it is raised again.
                 true => queue.acknowledge() | InterruptStatus::QUEUE_INTERRUPT,
                 false => InterruptStatus::empty(),
             }
@@ -40,8 +41,8 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
 }
 
 impl<H: Hal, D: Device> Queue<H, D> {
-    /// Kicks the device once more if it does not move. True if answers have waited for
-    /// their interrupt since the last glance. Nothing where the device was let go of.
+    /// Kicks the device once more if it does not move. True if answers have waited for their
+    /// interrupt since the last glance. Does nothing if the device was released.
     fn glance(&mut self) -> bool {
         if self.device.is_none() {
             return false;

@@ -1,11 +1,11 @@
 //! A virtio-blk disk (virtio 1.2, 5.2) as a [`BlockDevice`].
 //!
-//! Place: made by the kernel of a device it found; used by everything above as
-//! a `BlockDevice`. Three threads of control come in:
+//! Place: made by the kernel of a device it found; used by everything above as a `BlockDevice`.
+//! It is called in three ways:
 //!
-//! - [`strategy`](BlockDevice::strategy), in whoever has a bio: issues it.
-//! - [`interrupt`](VirtioBlk::interrupt), in the disk's interrupt thread: reaps
-//!   what is done and completes it.
+//! - [`strategy`](BlockDevice::strategy), by the thread that has a bio: issues it.
+//! - [`interrupt`](VirtioBlk::interrupt), in the disk's interrupt thread: reaps answered
+//!   requests and completes their bios.
 //! - [`glance`](VirtioBlk::glance) and [`tick`](VirtioBlk::tick), in callouts: `glance` makes
 //!   up for a kick or an interrupt that was lost; `tick` bars a device that hangs or is gone.
 //!
@@ -14,11 +14,11 @@
 //! Rules:
 //!
 //! - Bios are completed after the lock is released, never under it.
-//! - The memory of a request is the device's until it gives it back. When the
-//!   device is barred its bios end at once, without that memory.
+//! - The memory of a request is the device's until the device gives it back. When the device is
+//!   barred its bios end at once, without that memory.
 //! - A device that holds requests is never reset: under QEMU a reset waits for the backend,
 //!   and stops every CPU until it answers.
-//! - A device that was released is no longer touched: another may be in its place.
+//! - A device that was released is no longer touched: another device may be in its place.
 
 mod config;
 mod exchange;
@@ -49,8 +49,8 @@ pub const GLANCE_MS: u64 = 10;
 pub const TICK_MS: u64 = 1000;
 /// Ticks that a device may take for a request before it is barred.
 ///
-/// Ticks, not time. A guest that was stopped for an hour finds the clock an hour later, and a
-/// disk that had no chance to answer.
+/// Ticks, not time. If a guest was stopped for an hour, its clock is an hour later, and the
+/// disk had no chance to answer.
 pub const TIMEOUT_TICKS: u64 = 30;
 /// How often the device is asked whether its reset is done.
 const RESET_TRIES: usize = 1000;
@@ -66,7 +66,7 @@ pub enum Interrupt {
     Line,
 }
 
-/// What a disk does at a moment, for whoever traces it.
+/// What a disk does at a moment, for a trace.
 #[derive(Clone, Copy, Debug)]
 pub enum Moment {
     /// It takes over a request.
@@ -85,7 +85,7 @@ pub struct Options {
     pub features: Features,
     /// Ticks that the device may take for a request.
     pub timeout_ticks: u64,
-    /// Who is told what it does.
+    /// Is told what it does.
     pub probe: Option<Probe>,
 }
 
@@ -105,17 +105,17 @@ pub struct VirtioBlk<H: Hal, D: Device> {
     capacity: AtomicU64,
     /// How often the device came back.
     resets: AtomicU64,
-    /// How many callers are issuing requests one after the other; the device is told when they
-    /// are through.
+    /// How many callers are issuing a batch of requests. The device is kicked when none is
+    /// left.
     plugs: AtomicUsize,
     probe: Option<Probe>,
     queue: Lock<Queue<H, D>>,
 }
 
 impl<H: Hal, D: Device> VirtioBlk<H, D> {
-    /// Resets `device`, agrees on features and starts it. It may interrupt from
-    /// then on; an interrupt that comes before anybody listens is made up for
-    /// by a glance. `name` is for messages.
+    /// Resets `device`, agrees on features and starts it. It may interrupt from then on. If an
+    /// interrupt comes before anybody listens, a glance finds its answers. `name` is for
+    /// messages.
     pub fn new(name: String, mut device: D, options: Options) -> Result<Self, SetupError> {
         let features = negotiate(&mut device, options.features)?;
         let (config, capacity) = Config::read(&device, features)?;
@@ -133,7 +133,7 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
         })
     }
 
-    /// What the disk's interrupt thread does when an interrupt came.
+    /// Called by the disk's interrupt thread when an interrupt came.
     pub fn interrupt(&self, why: Interrupt) {
         let reasons = {
             let mut queue = self.queue.lock();
@@ -148,7 +148,7 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
         self.act_on(reasons);
     }
 
-    /// Does what the device interrupted for.
+    /// Acts on the reasons of an interrupt.
     fn act_on(&self, reasons: InterruptStatus) {
         if reasons.contains(InterruptStatus::DEVICE_CONFIGURATION_INTERRUPT) {
             self.reconfigure();
@@ -158,16 +158,16 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
         }
     }
 
-    /// From now on the device is not told of new requests, until there were as many
-    /// [`unplug`](VirtioBlk::unplug)s as plugs: a batch costs one kick. The requests are in
-    /// the ring meanwhile, and a device that polls may begin with them. Whoever plugs must not
-    /// sleep before the unplugging: the requests of others wait, too.
+    /// From now on the device is not kicked, until each plug has had its
+    /// [`unplug`](VirtioBlk::unplug): a batch costs one kick. Meanwhile the requests are in the
+    /// ring, and a device that polls may begin with them. The caller must not sleep before it
+    /// unplugs: other callers' requests wait too.
     pub fn plug(&self) {
         self.plugs.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Tells the device of what came meanwhile, unless another caller still plugs. If the disk
-    /// was not plugged, that is all that this does.
+    /// Ends a plug. Tells the device of what came meanwhile, unless another caller still plugs.
+    /// If the disk was not plugged, it does only that.
     pub fn unplug(&self) {
         let less = |plugs: usize| Some(plugs.saturating_sub(1));
         let before = self.plugs.fetch_update(Ordering::AcqRel, Ordering::Acquire, less);
@@ -177,7 +177,7 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
         }
     }
 
-    /// Gives the device another patience, from the next tick on.
+    /// Changes the time-out, from the next tick on.
     pub fn set_timeout(&self, ticks: u64) {
         self.timeout_ticks.store(ticks, Ordering::Relaxed);
     }
@@ -186,7 +186,7 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
     pub fn tick(&self) {
         let timeout = self.timeout_ticks.load(Ordering::Relaxed);
         self.with_queue(|queue| queue.tick(timeout));
-        // Its word that the capacity changed may be lost like any other.
+        // The interrupt that says the capacity changed may be lost like any other.
         self.reconfigure();
         self.service();
     }
@@ -255,7 +255,7 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
             (work(&mut queue), before, queue.state)
         };
         match (before, after) {
-            // It was let go of, so it may go.
+            // It was released, so it may leave.
             (State::Barred(_), _) | (State::Leaving, State::Barred(Failure::Gone)) => {}
             (_, State::Barred(failure)) => {
                 log::error!("{}: the disk {failure}; it is not used any more", self.name);
@@ -345,7 +345,7 @@ impl<H: Hal, D: Device> VirtioBlk<H, D> {
     }
 }
 
-/// Resets a device that holds no request. False if it does not come out of reset, and may
+/// Resets a device that holds no request. False if it does not come out of reset; then it may
 /// still reach its queue (virtio 1.2, 2.4.2).
 fn reset<D: Device>(device: &mut D) -> bool {
     device.set_status(DeviceStatus::empty());

@@ -26,7 +26,7 @@ use super::status::{Counts, SERIAL_BYTES, Serial, State};
 
 /// Bios that can wait for a slot before the list has to grow.
 const WAITING_RESERVE: usize = 1024;
-/// Bios completed for each time the lock is taken.
+/// The most bios that end each time the lock is taken.
 const BATCH: usize = 32;
 /// The disk's only queue.
 const QUEUE: u16 = 0;
@@ -43,7 +43,7 @@ const UNMAP: u64 = 1;
 const OK: u8 = 0;
 const UNSUPPORTED: u8 = 2;
 
-/// What left the queue while its lock was held, to be dealt with after that.
+/// What left the queue while its lock was held. It is dealt with after the release.
 pub(super) type Batch = ArrayVec<Ended, BATCH>;
 
 /// Something that left the queue.
@@ -76,12 +76,12 @@ struct Transfer {
     done: Sectors,
     /// Sectors of the request at the device.
     part: Sectors,
-    /// All is written; the device flushes.
+    /// Everything is written; the device flushes.
     flushing: bool,
 }
 
 pub(super) struct Queue<H: Hal, D: Device> {
-    /// `None` once it was let go of: what answers in its place may be another.
+    /// `None` once it was released: another device may answer in its place.
     pub(super) device: Option<D>,
     /// Where the device is, or was.
     pub(super) at: DeviceFunction,
@@ -90,11 +90,11 @@ pub(super) struct Queue<H: Hal, D: Device> {
     /// Bios that found no slot, the oldest first. Empty while a slot is free.
     waiting: VecDeque<Bio>,
     pub(super) state: State,
-    /// How often the watchdog came.
+    /// How often the watchdog ran.
     ticks: u64,
     /// The ring at the last glance.
     pub(super) looked: Look,
-    /// Glances since it moved.
+    /// Glances since the ring moved.
     pub(super) still: u64,
     /// What the device said to GET_ID. `None` before it has answered.
     pub(super) serial: Option<Serial>,
@@ -134,8 +134,8 @@ impl<H: Hal, D: Device> Queue<H, D> {
         self.waiting.len()
     }
 
-    /// Sets the device going, if it is well. Its queue is the driver's again if it is not:
-    /// a device that was not told to drive it leaves it alone (virtio 1.2, 3.1.1).
+    /// Starts the device, if it is well. If not, its queue is the driver's again: a device
+    /// leaves a queue alone until it gets DRIVER_OK (virtio 1.2, 3.1.1).
     pub(super) fn start(&mut self) -> Result<(), Failure> {
         let device = self.device.as_mut().ok_or(Failure::Gone)?;
         if let Err(failure) = device.health() {
@@ -155,15 +155,16 @@ impl<H: Hal, D: Device> Queue<H, D> {
         self.kick();
     }
 
-    /// Takes a bio that fits the disk. What needs no device comes back at once; of the
-    /// others the device is told by the next [`kick`](Queue::kick).
+    /// Takes a bio that fits the disk. A bio that needs no device comes back at once. The
+    /// device learns of the others at the next [`kick`](Queue::kick).
     pub(super) fn submit(&mut self, bio: Bio) -> Option<Ended> {
         self.count(bio.cmd());
         if let Some(kind) = self.state.refusal() {
             return Some(self.fail_whole(bio, kind));
         }
         if bio.cmd() == BufCmd::Flush && !self.config.features.contains(Features::FLUSH) {
-            // There is nothing to ask for; the disk's limits say what that is worth.
+            // There is no FLUSH command to send; the disk's limits say what its writes are
+            // worth.
             return Some(Ended::Bio(bio, Ok(())));
         }
         if self.ring.has_room() {
@@ -174,9 +175,8 @@ impl<H: Hal, D: Device> Queue<H, D> {
         None
     }
 
-    /// Collects what the device has done and gives it what waits. An empty
-    /// batch means that there was nothing, and that the device will interrupt
-    /// when there is.
+    /// Collects what the device has done and gives it what waits. An empty batch means that
+    /// nothing was done, and that the device will interrupt when something is.
     pub(super) fn harvest(&mut self, batch: &mut Batch) {
         if !matches!(self.state, State::Barred(Failure::Fault(_))) {
             self.reap(batch);
@@ -200,15 +200,15 @@ impl<H: Hal, D: Device> Queue<H, D> {
         }
     }
 
-    /// No more requests are taken, for `failure`, and all it has will fail.
-    /// The first reason stands.
+    /// No more requests are taken, for `failure`, and all it has will fail. The first reason
+    /// stands.
     pub(super) fn bar(&mut self, failure: Failure) {
         if !matches!(self.state, State::Barred(_)) {
             self.state = State::Barred(failure);
         }
     }
 
-    /// No more requests are taken; those at the device end as usual.
+    /// Takes no more requests; those at the device end as usual.
     pub(super) fn leave(&mut self) {
         if self.state == State::Ready {
             self.state = State::Leaving;
@@ -228,8 +228,8 @@ impl<H: Hal, D: Device> Queue<H, D> {
         }
     }
 
-    /// The watchdog's look at the device: bars it if it is ill, or if it has
-    /// held a request for more than `timeout` ticks.
+    /// The watchdog's look at the device: bars it if it is not well, or if it has held a
+    /// request for more than `timeout` ticks.
     pub(super) fn tick(&mut self, timeout: u64) {
         self.ticks += 1;
         let Some(device) = self.believed() else { return };
@@ -243,7 +243,7 @@ impl<H: Hal, D: Device> Queue<H, D> {
         }
     }
 
-    /// Tells the device of what it was given, if it wants to hear.
+    /// Kicks the device if it wants to be told of the requests.
     pub(super) fn kick(&mut self) {
         if let Some(kick) = self.ring.wants_kick() {
             self.counts.kicks += 1;
@@ -252,8 +252,9 @@ impl<H: Hal, D: Device> Queue<H, D> {
         }
     }
 
-    /// Why the device raised its line; asking lowers the line. Returns nothing if the device
-    /// is no longer ours: then another device raised the line, and would lose its interrupt.
+    /// Why the device raised its line; asking lowers the line. Returns nothing, and asks
+    /// nothing, if the device is no longer ours: then another device raised the line, and would
+    /// lose its interrupt.
     pub(super) fn acknowledge(&mut self) -> InterruptStatus {
         self.device.as_mut().map_or(InterruptStatus::empty(), D::ack_interrupt)
     }
@@ -415,7 +416,7 @@ impl<H: Hal, D: Device> Queue<H, D> {
         }
     }
 
-    /// Ends a bio of which nothing was done.
+    /// Ends a bio of which no part was done.
     fn fail_whole(&mut self, bio: Bio, kind: ErrorKind) -> Ended {
         self.counts.errors += 1;
         Ended::Untouched(bio, kind)

@@ -11,16 +11,16 @@ use super::config::Features;
 pub enum State {
     /// It does.
     Ready,
-    /// It is to be taken out. Every new request fails at once; those that it holds end as
-    /// usual.
+    /// It is to be taken out. Every new request fails at once; the requests that it holds end
+    /// as usual.
     Leaving,
-    /// It no longer works: every request fails at once. Requests that it held when it was
-    /// barred have ended without the memory that it was lent.
+    /// It no longer works: every request fails at once. The requests that it held then have
+    /// ended, without the memory that it was lent.
     Barred(Failure),
 }
 
 impl State {
-    /// What the requests that a barred disk holds end with.
+    /// The error with which the requests at a barred disk end.
     pub(super) fn error(self) -> Option<ErrorKind> {
         match self {
             State::Ready | State::Leaving => None,
@@ -30,8 +30,8 @@ impl State {
         }
     }
 
-    /// The error of requests that the disk does not get. It is not a time-out, which would say
-    /// that the disk may still do what was asked.
+    /// The error of requests that the disk does not get. It is never a time-out: that would
+    /// mean that the disk may still do the request.
     pub(super) fn refusal(self) -> Option<ErrorKind> {
         match self.error() {
             None if self == State::Leaving => Some(ErrorKind::Gone),
@@ -48,7 +48,8 @@ pub(super) const SERIAL_BYTES: usize = 20;
 /// A disk as the console shows it.
 #[derive(Clone, Debug)]
 pub struct Status {
-    /// Its serial number; empty until it has told it ([`has_identified`]), or if it has none.
+    /// Its serial number. Empty if the disk has none, or has not said it yet
+    /// ([`has_identified`]).
     ///
     /// [`has_identified`]: super::VirtioBlk::has_identified
     pub serial: Serial,
@@ -60,7 +61,7 @@ pub struct Status {
     pub features: Features,
     /// Whether it takes requests.
     pub state: State,
-    /// Requests that the device holds, given up ones included.
+    /// Requests that the device holds, including those given up.
     pub in_flight: usize,
     /// Bios that wait for a slot.
     pub waiting: usize,
@@ -75,25 +76,25 @@ pub struct Counts {
     pub reads: u64,
     /// Writes, with and without FUA.
     pub writes: u64,
-    /// Flushes that were asked for; those that make a write FUA are not counted.
+    /// Flushes that a user issued; those that make a write FUA are not counted.
     pub flushes: u64,
     /// Discards.
     pub discards: u64,
-    /// Bios that ended with an error of the device's.
+    /// Bios that ended with an error of the device.
     pub errors: u64,
     /// Requests handed to the device; a bio may take several.
     pub requests: u64,
-    /// Times that the device was told of requests.
+    /// Times that the device was kicked.
     pub kicks: u64,
     /// Times that it interrupted.
     pub interrupts: u64,
-    /// Those of the kicks that it asked for too late for the driver to see at once. If
-    /// barriers are kept, there are next to none.
+    /// Kicks that it asked for too late for the driver to see at once. If the machine keeps
+    /// memory barriers, there are next to none.
     pub late_kicks: u64,
-    /// How often it was told once more, because nothing had moved from one glance to the next.
-    /// Each time a kick was lost, or a device was late.
+    /// How often it was kicked once more, because nothing had moved from one glance to the
+    /// next. Each time a kick was lost, or the device was late.
     pub repeated_kicks: u64,
-    /// How often a glance found answers that had waited for their interrupt since the glance
+    /// How often a glance found answers that had waited for an interrupt since the glance
     /// before.
     pub unheard_interrupts: u64,
 }

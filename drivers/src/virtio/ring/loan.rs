@@ -1,10 +1,10 @@
 //! Memory on loan to a device.
 //!
-//! Place: in a slot of the ring from push to reap. A room for unsafe code: here
-//! a buffer's address is given away.
+//! Place: in a slot of the ring from push to reap. A room for unsafe code: it gives a buffer's
+//! address away.
 //!
-//! Rule: while a [`Loan`] exists nobody else has the memory's handle, so nobody
-//! reads what the device writes, or frees it.
+//! Rule: while a [`Loan`] exists nobody else has the memory's handle. So nobody reads memory
+//! that the device writes, or frees it.
 
 use core::marker::PhantomData;
 use core::mem;
@@ -14,7 +14,7 @@ use core::ptr::NonNull;
 use bio::Memory;
 use virtio_drivers::{BufferDirection, Hal, PhysAddr};
 
-/// Memory that a device has. Dropping it leaks the memory: the device was not asked.
+/// Memory that a device has. Dropping it leaks the memory, since the device may still use it.
 pub(super) struct Loan<H: Hal> {
     memory: Memory,
     range: Range<usize>,

@@ -1,6 +1,6 @@
-//! What a queue's indexes tell of a standstill.
+//! What a queue's indexes say about a standstill.
 //!
-//! Place: beside the ring, which takes a [`Look`]. The driver takes one now and then and
+//! Place: beside the ring, which makes a [`Look`]. The driver asks for one now and then, and
 //! compares it with the one before.
 //!
 //! A kick or an interrupt may be lost: a device forgets one, or the machine does not keep the
@@ -8,24 +8,24 @@
 //! indexes show it. *Published and not consumed is a level*: it can be seen as long as it
 //! lasts.
 //!
-//! A look always shows how many requests were answered. It shows whether a request was fetched
-//! only with EVENT_IDX, and only as far as the device's wish goes: the device asks to be told
-//! of the request under index `w`, so it had not fetched that one when it asked. A device that
-//! is awake may leave its wish as it is, so a wish is believed when it outlasts a kick.
+//! A look always shows how many requests were answered. Only with EVENT_IDX does it show
+//! whether a request was fetched, and only by the device's wish: the device asks to be told of
+//! the request under index `w`, so it had not fetched that one when it asked. A device that is
+//! awake may leave its wish as it is. So a wish is believed only when it outlasts a kick.
 //! Without EVENT_IDX a request that was not fetched looks like one that takes long.
 
 /// Whether the device has fetched a request that it has not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fetched {
-    /// It has: it asks to be told of later ones.
+    /// It has: it asks to be told of later requests.
     Yes,
-    /// It has not: it still asks to be told of this one, or of an earlier one.
+    /// It has not: it still asks to be told of this request, or of an earlier one.
     No,
     /// Unknown: there is no EVENT_IDX, or its wish is out of date.
     Unknown,
 }
 
-/// What one side waits for, though the other has done it.
+/// What one side waits for although the other has done it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overdue {
     /// The device was not heard: there are answers.
@@ -48,11 +48,11 @@ pub struct Look {
 }
 
 impl Look {
-    /// How many of the requests published last the device has not fetched, if it says so.
+    /// How many of the latest published requests the device has not fetched, if it says so.
     pub(super) fn unfetched(&self) -> Option<u16> {
         let unanswered = self.published.wrapping_sub(self.used);
         let asked_for = self.published.wrapping_sub(self.wish?);
-        // It has answered so many requests that it has fetched at least as many.
+        // It has fetched at least the requests that it has answered.
         (asked_for <= unanswered).then_some(asked_for)
     }
 
@@ -64,7 +64,7 @@ impl Look {
         let stands = match (before.unfetched(), self.unfetched()) {
             (Some(1..), Some(1..)) => self.wish == before.wish,
             (None, None) => self.used == before.used && before.published != before.used,
-            // All is fetched, or was when the newest came, or its wish has moved.
+            // All requests are fetched, or were when the newest came, or the wish has moved.
             _ => false,
         };
         stands.then_some(Overdue::Kick)

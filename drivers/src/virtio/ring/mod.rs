@@ -1,26 +1,25 @@
-//! A split virtqueue (virtio 1.2, 2.7) that owns what its device was lent.
+//! A split virtqueue (virtio 1.2, 2.7) that owns the memory that its device was lent.
 //!
 //! Place: between a driver, which knows what requests mean, and a transport, which knows where
-//! registers are. `shared` is the memory that both sides see, `loan` a payload on its way.
-//! These two are rooms for unsafe code; this file is not.
+//! registers are. `shared` is the memory that both sides see, `loan` a payload at the device.
+//! Those two are rooms for unsafe code; this file is not.
 //!
-//! A request is a chain of a header (the device reads it), a payload and a
-//! status byte (the device writes it). *Slot i owns header, payload and status
-//! from [`Ring::push`] until [`Ring::reap`] pops its token*; when the driver
-//! gives up on the request ([`Ring::abandon`]) the slot keeps them all the same.
+//! A request is a chain of a header (the device reads it), a payload and a status byte (the
+//! device writes it). *Slot i owns header, payload and status from [`Ring::push`] until
+//! [`Ring::reap`] pops its token*; even if the driver gives up on the request
+//! ([`Ring::abandon`]), the slot keeps them.
 //!
 //! Rules kept here:
 //!
 //! - After construction nothing is allocated.
-//! - What the device was lent stays with it until it gives it back, or can no longer reach it
-//!   ([`Ring::reclaim`]). A ring that is dropped before that leaks all of it.
+//! - The device keeps the memory that it was lent until it gives it back, or can no longer
+//!   reach it ([`Ring::reclaim`]). A ring that is dropped before that leaks the memory.
 //! - Nothing that the device writes is trusted. Each word is read once and checked. A device
 //!   that breaks the rules is a [`DeviceFault`], never a panic.
-//! - A device is kicked only when it asked for it, once for any number of
-//!   pushes; a full fence stands between publishing and asking.
-//! - With EVENT_IDX its wish is a level: a request that it asks to be told of, and was not, is
-//!   seen whenever the ring is asked. Kicks and interrupts that are still lost show in a
-//!   [`Look`].
+//! - A device is kicked only when it asked for it, once for any number of pushes. A full fence
+//!   stands between publishing a request and reading the device's wish.
+//! - With EVENT_IDX its wish is a level: the ring can see at any time that the device waits to
+//!   be told of a request. Kicks and interrupts that are still lost show in a [`Look`].
 
 #[allow(unsafe_code)]
 mod loan;
@@ -45,16 +44,16 @@ use super::{DeviceFault, SetupError};
 
 /// The most requests a device holds at a time.
 pub const QUEUE_DEPTH: u16 = 128;
-/// The most pieces a payload is cut into where the device knows indirect descriptors.
+/// The most pieces of a payload if the device knows indirect descriptors.
 pub const SEGMENTS_MAX: usize = TABLE_LEN - ENDS;
-/// The same where it does not.
+/// The most pieces of a payload if it does not.
 pub const SEGMENTS_MAX_DIRECT: usize = STRIDE_DIRECT as usize - ENDS;
-/// The longest piece of a payload in bytes, whatever the device takes.
+/// The longest piece of a payload in bytes, even if the device takes longer ones.
 pub const SEGMENT_BYTES_MAX: u32 = 4 << 20;
 
-/// Descriptors of a slot in the queue's own table, where there are no others.
+/// Descriptors of a slot in the queue's own table, without indirect descriptors.
 const STRIDE_DIRECT: u16 = 4;
-/// In a status byte: not answered yet. No device says so (virtio 1.2, 5.2.6).
+/// In a status byte: not answered yet. No device writes this value (virtio 1.2, 5.2.6).
 const UNANSWERED: u8 = 0xff;
 
 // Flags of the two rings (2.7.6, 2.7.8).
@@ -74,18 +73,18 @@ pub struct Agreement {
     pub segment_bytes: u32,
 }
 
-/// A queue of requests; with each goes a `T` of the driver's.
+/// A queue of requests. The driver gives a `T` along with each.
 pub struct Ring<H: Hal, T> {
     shared: Shared<H>,
     slots: Box<[Slot<H, T>]>,
-    /// Slots with no request, the one used last on top.
+    /// Slots without a request, the last used on top.
     free: Vec<u16>,
     agreed: Agreement,
     /// Descriptors of the queue's table for each slot.
     stride: u16,
     /// How many requests were pushed: the low bits are the index of the next one.
     pushed: u64,
-    /// The device knows of requests under indexes before this one, or need not be told of
+    /// The device knows of the requests under indexes before this one, or need not be told of
     /// them.
     told: u16,
     /// `next` when the device was last asked whether it wants a kick.
@@ -108,7 +107,7 @@ struct Slot<H: Hal, T> {
 /// A kick that the device wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kick {
-    /// For what was pushed since it was last asked.
+    /// For requests pushed since it was last asked.
     Prompt,
     /// For an older request: when it was pushed, the device's wish could not be seen yet.
     Late,
@@ -117,7 +116,7 @@ pub enum Kick {
 /// A request that the device gave back.
 #[derive(Debug)]
 pub struct Used<T> {
-    /// What the driver pushed with it, unless it gave the request up.
+    /// The driver's value; `None` if the driver gave the request up.
     pub value: Option<T>,
     /// The memory that was lent.
     pub memory: Memory,
@@ -128,7 +127,7 @@ pub struct Used<T> {
 }
 
 impl<H: Hal, T> Ring<H, T> {
-    /// Lays out queue `queue` of a device in reset and tells it where. Panics if
+    /// Lays out queue `queue` of a device in reset, and tells the device where it is. Panics if
     /// the agreement's segments are out of bounds.
     pub fn new<D: Transport>(
         device: &mut D,
@@ -175,7 +174,7 @@ impl<H: Hal, T> Ring<H, T> {
         self.agreed.segments * self.agreed.segment_bytes as usize
     }
 
-    /// Goes on at another index, with nothing in flight; the device has to do the same.
+    /// Goes on at another index, with nothing in flight. The device has to do the same.
     #[cfg(test)]
     pub(super) fn skip_to(&mut self, index: u16) {
         assert_eq!(self.in_flight(), 0);
@@ -195,8 +194,8 @@ impl<H: Hal, T> Ring<H, T> {
         self.slots.len() - self.free.len()
     }
 
-    /// Lends a request to the device: `header`, then `range` of `memory`, which
-    /// it reads if shared and writes if unique. It need not hear of it before
+    /// Lends a request to the device: `header`, then `range` of `memory`. The device reads
+    /// shared memory and writes unique memory. It need not be kicked before
     /// [`wants_kick`](Ring::wants_kick) says so.
     ///
     /// Panics without room, or if header or payload are longer than they may be.
@@ -231,11 +230,11 @@ impl<H: Hal, T> Ring<H, T> {
         self.pushed += 1;
     }
 
-    /// Whether the device is to be told of what was pushed. It may poll by itself, and
+    /// Whether the device has to be kicked for the requests pushed. It may poll by itself, and
     /// then wants no kick. Says so once: the caller kicks.
     ///
     /// With EVENT_IDX this is worth asking again even if nothing was pushed since: by now the
-    /// device may want to hear of what it was not told.
+    /// device may want to be told of an older request.
     #[must_use]
     pub fn wants_kick(&mut self) -> Option<Kick> {
         let new = self.next();
@@ -249,7 +248,7 @@ impl<H: Hal, T> Ring<H, T> {
         full_barrier();
         let asked = core::mem::replace(&mut self.asked, new);
         if !self.agreed.event_idx {
-            // A later look could not tell what was fetched meanwhile.
+            // A later look could not say which requests were fetched meanwhile.
             self.told = new;
             let wanted = self.shared.used()[0].load(Ordering::Relaxed) & NO_NOTIFY == 0;
             return wanted.then_some(Kick::Prompt);
@@ -274,8 +273,8 @@ impl<H: Hal, T> Ring<H, T> {
 
     /// Takes back the next request that the device is done with, if any.
     ///
-    /// After an error nothing has changed, and the next call says the same:
-    /// what the device holds stays with it.
+    /// After an error nothing has changed, and the next call says the same: what the device
+    /// holds stays with it.
     pub fn reap(&mut self) -> Result<Option<Used<T>>, DeviceFault> {
         let ahead = self.answers();
         let in_flight = self.in_flight() as u16;
@@ -309,14 +308,14 @@ impl<H: Hal, T> Ring<H, T> {
 
     /// Asks the device not to interrupt until [`unmute`](Ring::unmute).
     pub fn mute(&mut self) {
-        // With EVENT_IDX it already is: it interrupts once for each `unmute`.
+        // With EVENT_IDX it is muted already: it interrupts once for each `unmute`.
         if !self.agreed.event_idx {
             self.shared.avail()[0].store(NO_INTERRUPT, Ordering::Relaxed);
         }
     }
 
-    /// Asks the device to interrupt at its next answer. True if an answer came
-    /// in before that: it has to be reaped without an interrupt.
+    /// Asks the device to interrupt at its next answer. True if an answer came before that: it
+    /// has to be reaped without an interrupt.
     #[must_use]
     pub fn unmute(&mut self) -> bool {
         if self.agreed.event_idx {
@@ -329,12 +328,12 @@ impl<H: Hal, T> Ring<H, T> {
         self.answers() != 0
     }
 
-    /// What the driver pushed with the requests that it has not given up.
+    /// The driver's values of the requests that it has not given up.
     pub fn values(&self) -> impl Iterator<Item = &T> {
         self.slots.iter().filter_map(|slot| slot.value.as_ref())
     }
 
-    /// The same, each with whether the device has fetched it by now.
+    /// The same values, each with whether the device has fetched its request by now.
     pub fn held(&self) -> impl Iterator<Item = (&T, Fetched)> {
         let unfetched = self.look().unfetched();
         let fetched = move |number: u64| match unfetched {
@@ -346,14 +345,14 @@ impl<H: Hal, T> Ring<H, T> {
         held.map(move |(value, number)| (value, fetched(number)))
     }
 
-    /// Gives requests up: each `T` comes back as the iterator advances, its
-    /// slot and memory stay with the device.
+    /// Gives requests up: each `T` comes back as the iterator advances. Its slot and memory
+    /// stay with the device.
     pub fn abandon(&mut self) -> impl Iterator<Item = T> {
         self.slots.iter_mut().filter_map(|slot| slot.value.take())
     }
 
-    /// The device can no longer reach what it was lent: all of it comes back, and the queue's
-    /// own memory goes with the ring. Nothing is pushed after that.
+    /// The device can no longer reach the memory that it was lent: all of it comes back, and
+    /// the queue's own memory is freed with the ring. Nothing is pushed after that.
     ///
     /// A caller knows this for one of three reasons: the device was reset, the queue was never
     /// started, or the device has no power.
@@ -373,9 +372,9 @@ impl<H: Hal, T> Ring<H, T> {
         self.pushed as u16
     }
 
-    /// How many requests the device says it used and we have not reaped.
+    /// How many requests the device says it used and the driver has not reaped.
     fn answers(&self) -> u16 {
-        // Acquire: what the device wrote before its index is seen after it.
+        // Acquire: what the device wrote before its index is seen after the index.
         self.shared.used()[1].load(Ordering::Acquire).wrapping_sub(self.last_used)
     }
 
@@ -387,8 +386,8 @@ impl<H: Hal, T> Ring<H, T> {
     }
 }
 
-/// Whether a side that wants to hear of `event` hears when the other's index goes from `old`
-/// to `new`. Correct across the wrap at 65,536 (2.7.10.1).
+/// Whether a side that wants to be told of `event` is told when the other's index goes from
+/// `old` to `new`. Correct across the wrap at 65,536 (2.7.10.1).
 pub(super) fn passes(event: u16, old: u16, new: u16) -> bool {
     new.wrapping_sub(event).wrapping_sub(1) < new.wrapping_sub(old)
 }

@@ -1,14 +1,14 @@
 //! The memory of a queue that driver and device both see.
 //!
-//! Place: under the ring, which decides what is written here and when. A room
-//! for unsafe code: here pages become the structures of virtio 1.2, 2.7.
+//! Place: under the ring, which decides what is written here and when. A room for unsafe code:
+//! it turns pages into the structures of virtio 1.2, 2.7.
 //!
 //! Rules:
 //!
-//! - All of it is atomics. So a data race with the device is no undefined behaviour, whatever
+//! - All of it is atomic. So a data race with the device is never undefined behaviour, whatever
 //!   the device does.
-//! - The pages are the device's until it is known that it no longer reaches them
-//!   ([`Shared::give_back`]). Until then they are not even freed.
+//! - The pages are the device's until it certainly cannot reach them any longer
+//!   ([`Shared::give_back`]). Until then they are not freed.
 
 use core::marker::PhantomData;
 use core::mem::offset_of;
@@ -34,8 +34,8 @@ const INDIRECT: u16 = 4;
 // The words in memory are little endian, like every CPU this runs on.
 const _: () = assert!(cfg!(target_endian = "little"));
 
-/// The parts of a queue's memory. They are lent out for as long as this is borrowed: the
-/// pages may go with it.
+/// The parts of a queue's memory. They can be borrowed only while this is borrowed: the pages
+/// may be freed when it is dropped.
 pub(super) struct Shared<H: Hal> {
     pages: Pages<H>,
     descriptors: &'static [Descriptor],
@@ -55,7 +55,7 @@ struct Pages<H: Hal> {
     paddr: PhysAddr,
     vaddr: NonNull<u8>,
     count: usize,
-    /// The device reaches them.
+    /// The device can reach them.
     lent: bool,
     hal: PhantomData<fn() -> H>,
 }
@@ -153,7 +153,7 @@ impl<H: Hal> Shared<H> {
         })
     }
 
-    /// The device no longer reaches the pages: they are freed when this is dropped.
+    /// The device can no longer reach the pages: they are freed when this is dropped.
     pub(super) fn give_back(&mut self) {
         self.pages.lent = false;
     }
@@ -214,7 +214,7 @@ impl<H: Hal> Shared<H> {
     }
 }
 
-/// Every store before it is seen by the device before any load after it looks.
+/// A store-load barrier: the device sees every earlier store before any later load is done.
 ///
 /// An `mfence`. Without SSE, `fence(SeqCst)` is a `lock`-prefixed instruction, and QEMU's TCG
 /// takes that for no barrier if a guest has one CPU.

@@ -334,8 +334,8 @@ fn a_dropped_ring_leaves_the_device_its_memory() {
 fn requests_allocate_nothing() {
     for features in variants() {
         let (mut ring, transport) = pair_with::<FakeHal<false>>(features, 64, 8, 4096);
-        // A static's bytes need no count of their sharers; the first clone of a
-        // vector's allocates one.
+        // Static bytes have no count of sharers. The first clone of a vector's bytes allocates
+        // one.
         let data = Bytes::from_static(&[1; SECTOR]);
         for round in 0..100 {
             let used = allocations(|| {
