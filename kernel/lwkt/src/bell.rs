@@ -1,10 +1,10 @@
 //! The bell between an interrupt handler and its thread.
 //!
-//! Place: the handler rings; the interrupt thread sleeps until the bell was
-//! rung, takes the ring, and services its device.
-//! Rules: the ringer does the wake-up when [`Bell::ring`] tells it to; the
-//! thread takes the ring *before* it looks at its device, so that a ring
-//! during the service brings it round once more.
+//! Place: the handler rings; the interrupt thread sleeps until the bell was rung, takes the
+//! ring, and services its device.
+//! Rules: the ringer does the wake-up when [`Bell::ring`] tells it to; the thread takes the
+//! ring *before* it looks at its device, so that after a ring during the service it looks once
+//! more.
 
 #[cfg(not(feature = "loom"))]
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -39,11 +39,10 @@ impl Bell {
         Bell { rung: AtomicBool::new(false) }
     }
 
-    /// Rings; true if the caller must now wake the thread. If it is false, an
-    /// earlier ring is not taken yet, and who rang it wakes the thread: it will
-    /// find this ring too.
+    /// Rings; true if the caller must now wake the thread. If it is false, an earlier ring is
+    /// not taken yet. Its ringer wakes the thread, which then serves this ring too.
     ///
-    /// What was written before the ring is seen by the thread that takes it.
+    /// The thread that takes the ring sees everything that was written before it.
     #[must_use = "the ringer wakes the thread"]
     pub fn ring(&self) -> bool {
         !self.rung.swap(true, Ordering::AcqRel)

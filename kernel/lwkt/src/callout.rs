@@ -1,10 +1,10 @@
 //! Callouts: functions to be called later, by the softclock thread.
 //!
-//! Place: the kernel's softclock thread takes what is due, runs it without any
-//! lock held, and reports back; anyone may reset or stop a callout meanwhile,
-//! the running function included (DragonFly's `kern_timeout.c`).
-//! Rules: callouts run one at a time, in a thread, never in an interrupt;
-//! whoever takes one due calls [`Callouts::finished`] after running it.
+//! Place: the kernel's softclock thread takes what is due, runs it without any lock held, and
+//! reports back; anyone may reset or stop a callout meanwhile, the running function included
+//! (DragonFly's `kern_timeout.c`).
+//! Rules: callouts run one at a time, in a thread, never in an interrupt; the thread that takes
+//! a due callout calls [`Callouts::finished`] after running it.
 
 use crate::{Instant, TimerQueue};
 
@@ -15,8 +15,8 @@ pub enum Stop {
     Cancelled,
     /// It was neither armed nor running.
     Idle,
-    /// Its function is running: what it uses must stay until it has finished,
-    /// and it may have armed itself again by then.
+    /// Its function is running: what it uses must stay until it has finished. By then it may
+    /// have armed itself again.
     Running,
 }
 
@@ -47,14 +47,14 @@ impl<K: Clone + PartialEq> Callouts<K> {
         Callouts { timers: TimerQueue::new(), running: None, registered: 0 }
     }
 
-    /// Makes room for one more callout, so that [`Callouts::reset`] never
-    /// allocates. The only call that does.
+    /// Makes room for one more callout, so that [`Callouts::reset`] never allocates. Only this
+    /// call allocates.
     pub fn register(&mut self) {
         self.registered += 1;
         self.timers.reserve(self.registered);
     }
 
-    /// Gives the room of one callout back; it is neither armed nor running.
+    /// Gives back the room of one callout, which is neither armed nor running.
     pub fn unregister(&mut self) {
         self.registered -= 1;
     }
@@ -86,15 +86,15 @@ impl<K: Clone + PartialEq> Callouts<K> {
         self.running.clone()
     }
 
-    /// The callout last taken has run. Returns it: those who wait to see it
-    /// gone must be woken.
+    /// The callout last taken has run. Returns it, so that threads waiting for its end can be
+    /// woken.
     ///
     /// Panics if none was taken.
     pub fn finished(&mut self) -> K {
         self.running.take().expect("a callout finished that was not running")
     }
 
-    /// When [`Callouts::start_due`] next has something to give.
+    /// When the next callout is due.
     pub fn earliest(&self) -> Option<Instant> {
         self.timers.earliest()
     }

@@ -1,4 +1,4 @@
-//! Moments of time: what every deadline and every account is measured in.
+//! Moments of time: the measure of every deadline and every account.
 //!
 //! Place: leaf. Lengths of time are [`core::time::Duration`]; only moments
 //! need a type of our own, since this crate has no clock.
@@ -7,8 +7,8 @@ use core::fmt;
 use core::ops::Add;
 use core::time::Duration;
 
-/// A moment, in nanoseconds since boot. It lasts 584 years, and additions stop
-/// there: a deadline past the end is one that never comes.
+/// A moment, in nanoseconds since boot. The range is 584 years. Additions stop at its end: a
+/// deadline past the end is one that never comes.
 ///
 /// ```
 /// use core::time::Duration;

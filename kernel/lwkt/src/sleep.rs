@@ -1,9 +1,8 @@
 //! The one right way to sleep: announce it, test, sleep.
 //!
-//! Place: everything in the kernel that waits does it by [`sleep_until`]:
-//! interrupt threads for their bell, `biowait` for its completion. The kernel
-//! implements [`Tsleep`] by its locked [`Sched`](crate::Sched); the model
-//! checker does so too, hence checks the very code that runs.
+//! Place: everything in the kernel that waits uses [`sleep_until`]: interrupt threads for their
+//! bell, `biowait` for its completion. The kernel implements [`Tsleep`] with its locked
+//! [`Sched`](crate::Sched). The model checker does so too, so it checks the code that runs.
 //! Rules: the waker makes the condition true first and wakes afterwards.
 
 /// How a sleep ended.
@@ -33,15 +32,15 @@ pub trait Tsleep {
     /// Sleeps until woken, or until the deadline that belongs to the channel.
     fn tsleep(&self, ticket: Self::Ticket) -> Wakeup;
 
-    /// Takes the announcement back: there is no need to sleep any more. If
-    /// someone was already woken through it, the wake-up is passed on.
+    /// Takes the announcement back: the thread need not sleep. If a wake-up already went to it,
+    /// the wake-up is passed on.
     fn cancel(&self, ticket: Self::Ticket);
 }
 
 /// Sleeps on `channel` until `ready` has an answer, and returns it.
 ///
-/// `ready` runs in the calling thread, once or more, and may take what it
-/// finds: its answer is returned, never dropped.
+/// `ready` runs in the calling thread, once or more. It may take what it finds, since its
+/// answer is returned and never dropped.
 ///
 /// Errors: [`TimedOut`] if the channel has a deadline, it passed, and `ready`
 /// had no answer even then.
@@ -91,12 +90,12 @@ mod tests {
         }
     }
 
-    /// The answer of a condition that is true from this test of it on.
+    /// The result for a condition that is true from this test on.
     fn true_at(test: u32) -> (Result<u32, TimedOut>, u32) {
         let (channel, tests) = (Late { announced: Cell::new(0) }, Cell::new(0));
         let ready = || {
             tests.set(tests.get() + 1);
-            // Else a wake-up that comes now is lost.
+            // Otherwise a wake-up that comes now is lost.
             assert!(tests.get() > 1 || channel.announced.get() == 1, "tested unannounced");
             (tests.get() >= test).then_some(tests.get())
         };

@@ -9,7 +9,7 @@ use arrayvec::ArrayString;
 
 use crate::TIME_SLICE;
 
-/// A thread: its slot in the table, used again after the thread was reaped.
+/// A thread: its slot in the table. The slot is used again after the thread was reaped.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Tid(pub(crate) u8);
 
@@ -24,11 +24,11 @@ impl Tid {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct CpuId(pub u8);
 
-/// Who goes first. A thread runs only while no thread of a higher priority
-/// wants to; those of equal priority take turns.
+/// Which thread goes first. A thread runs only while no thread of a higher priority wants to
+/// run. Threads of equal priority take turns.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Priority {
-    /// When there is nothing to do. Each CPU's idle thread, and no other.
+    /// Runs when there is nothing to do: each CPU's idle thread, and no other.
     Idle,
     /// Ordinary threads: the console, resync workers, tests.
     Kernel,
@@ -78,22 +78,22 @@ impl fmt::Display for State {
     }
 }
 
-/// What threads sleep on: any number that its owner keeps to itself, such as
-/// the address of the object that is waited for.
+/// What threads sleep on: any number that only its owner uses, such as the address of the
+/// object that is waited for.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Chan {
-    /// The identity: wake-ups go by this.
+    /// The identity, by which wake-ups find it.
     pub id: usize,
     /// For the listing.
     pub name: &'static str,
 }
 
-/// A thread's name, for people; what does not fit is cut off.
+/// A thread's name, for people. A long name is cut.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Name(ArrayString<{ Name::LEN_MAX }>);
 
 impl Name {
-    /// Longest name, in bytes.
+    /// The longest name, in bytes.
     pub const LEN_MAX: usize = 16;
 
     /// `name`, cut to [`Name::LEN_MAX`] at a character boundary.
@@ -116,7 +116,7 @@ impl fmt::Display for Name {
     }
 }
 
-/// There are [`THREADS_MAX`](crate::THREADS_MAX) threads already.
+/// The error: there are [`THREADS_MAX`](crate::THREADS_MAX) threads already.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TableFull;
 
@@ -153,7 +153,7 @@ pub(crate) struct Thread {
     pub(crate) state: State,
     /// How its last sleep ended.
     pub(crate) wakeup: crate::Wakeup,
-    /// What is left of its turn.
+    /// The rest of its turn.
     pub(crate) slice: Duration,
     pub(crate) cpu_time: Duration,
     pub(crate) switches: u64,

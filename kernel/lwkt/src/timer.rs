@@ -1,12 +1,12 @@
-//! A timer queue: keys that fall due, earliest first.
+//! A timer queue: keys that come due, earliest first.
 //!
 //! Place: under sleep timeouts ([`Sched`](crate::Sched)) and callouts
 //! ([`Callouts`](crate::Callouts)).
 //! Rules: a key is armed at most once; equal moments fall due in the order in
 //! which they were armed; arming allocates only beyond the reserved capacity.
 //!
-//! A sorted vector, not a wheel: tens of timers, most of them disarmed before
-//! they fall due, and the earliest is always at hand.
+//! A sorted vector, not a wheel: there are tens of timers, most are disarmed before they are
+//! due, and the earliest is always at hand.
 
 use alloc::vec::Vec;
 

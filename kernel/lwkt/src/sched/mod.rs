@@ -1,15 +1,15 @@
 //! The scheduler: which thread runs, which wait, and for what.
 //!
-//! Place: owned by the kernel's `task` module, under a lock taken with
-//! interrupts off. The kernel's side of each answer is said at the method.
-//! Rules:
-//! - A thread is on a CPU, in one run queue, asleep, or dead; besides, while
-//!   asleep or about to sleep it stands in the sleep queue.
+//! Place: owned by the kernel's `task` module, under a lock taken with interrupts off. Each
+//! method says what the kernel has to do with its answer. Rules:
+//! - A thread is on a CPU, in one run queue, asleep, or dead. While it is asleep or about to
+//!   sleep, it is also in the sleep queue.
 //! - `current` always has state Running. After [`Sched::tsleep`] answers
 //!   [`SleepAnswer::Switch`], after [`Sched::exit`], and whenever
 //!   [`Sched::wants_switch`] says so, the kernel calls [`Sched::switch`] and
 //!   does what it says, still holding the lock.
-//! - A CPU whose work is found by another CPU learns of it at its next tick.
+//! - If one CPU makes a thread runnable that another should run, the other learns of it at its
+//!   next tick.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -24,12 +24,12 @@ use crate::{
     ThreadInfo, Tid, TimerQueue,
 };
 
-/// Who leaves a CPU and who comes. If both are the same, nothing is to be done.
+/// Which thread leaves a CPU and which comes. If both are the same, there is nothing to do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Switch {
-    /// Whose registers are to be saved.
+    /// The thread whose registers are to be saved.
     pub from: Tid,
-    /// Whose registers are to be loaded.
+    /// The thread whose registers are to be loaded.
     pub to: Tid,
 }
 
@@ -66,7 +66,7 @@ pub struct Sched {
     /// By slot, [`THREADS_MAX`] of them.
     threads: Vec<Option<Thread>>,
     cpus: ArrayVec<Cpu, CPUS_MAX>,
-    /// Runnable threads by priority, next one in front; idle threads in none.
+    /// Runnable threads by priority, the next one in front. Idle threads are in no queue.
     run_queues: [VecDeque<Tid>; Priority::COUNT],
     /// Threads asleep or about to sleep, with their channel, longest waiting first.
     sleep_queue: Vec<(Chan, Tid)>,
@@ -83,10 +83,10 @@ struct Cpu {
 }
 
 impl Sched {
-    /// A scheduler for `cpus` CPUs, each running its idle thread: the thread
-    /// in which the kernel makes this call on that CPU.
+    /// A scheduler for `cpus` CPUs, each running its idle thread: the thread that runs on that
+    /// CPU during this call.
     ///
-    /// Panics if there are none or more than [`CPUS_MAX`].
+    /// Panics if `cpus` is 0 or more than [`CPUS_MAX`].
     pub fn new(cpus: usize) -> Sched {
         assert!((1..=CPUS_MAX).contains(&cpus), "{cpus} CPUs");
         let mut timeouts = TimerQueue::new();
@@ -108,7 +108,7 @@ impl Sched {
         sched
     }
 
-    /// Makes a thread, runnable at once. The kernel has its stack ready.
+    /// Makes a thread, runnable at once. The kernel has made its stack before.
     ///
     /// Errors: [`TableFull`] if there are [`THREADS_MAX`] already.
     pub fn spawn(&mut self, name: Name, priority: Priority) -> Result<Tid, TableFull> {
@@ -129,8 +129,8 @@ impl Sched {
         self.thread_mut(tid).state = State::Dead;
     }
 
-    /// Takes a dead thread that no CPU stands on any more out of the table:
-    /// its stack can be freed.
+    /// Takes a dead thread that no CPU stands on any more out of the table: its stack can be
+    /// freed.
     pub fn reap(&mut self) -> Option<Tid> {
         let gone = |slot: usize| {
             let dead = self.threads[slot].as_ref().is_some_and(|it| it.state == State::Dead);
@@ -173,9 +173,9 @@ impl Sched {
 
 /// Sleep and wakeup.
 impl Sched {
-    /// Announces that the current thread of `cpu` is going to sleep on `chan`:
-    /// wake-ups from here on count. It goes on running, may even be preempted,
-    /// and ends this by [`Sched::tsleep`] or [`Sched::tsleep_cancel`].
+    /// Announces that the current thread of `cpu` is going to sleep on `chan`: wake-ups count
+    /// from here on. The thread goes on running, and may even be preempted. [`Sched::tsleep`]
+    /// or [`Sched::tsleep_cancel`] ends the announcement.
     pub fn tsleep_interlock(&mut self, cpu: CpuId, chan: Chan) {
         let tid = self.current(cpu);
         assert!(tid != self.cpus[usize::from(cpu.0)].idle, "the idle thread sleeps");
@@ -183,8 +183,8 @@ impl Sched {
         self.sleep_queue.push((chan, tid));
     }
 
-    /// Puts the current thread of `cpu` to sleep, unless it was woken since its
-    /// interlock. At the first [`Sched::tick`] from `deadline` on it wakes by itself.
+    /// Puts the current thread of `cpu` to sleep, unless it was woken since its interlock. It
+    /// wakes by itself at the first [`Sched::tick`] at or after `deadline`.
     pub fn tsleep(&mut self, cpu: CpuId, chan: Chan, deadline: Option<Instant>) -> SleepAnswer {
         let tid = self.current(cpu);
         if !self.sleep_queue.contains(&(chan, tid)) {
@@ -197,9 +197,9 @@ impl Sched {
         SleepAnswer::Switch
     }
 
-    /// Takes the announcement of the current thread of `cpu` back. If it was
-    /// woken meanwhile it did not need that: the next waiter gets it, or else
-    /// a [`Sched::wakeup_one`] would be lost.
+    /// Takes back the announcement of the current thread of `cpu`. If the thread was woken
+    /// meanwhile, it does not need the wake-up: the next waiter gets it. Otherwise a
+    /// [`Sched::wakeup_one`] would be lost.
     pub fn tsleep_cancel(&mut self, cpu: CpuId, chan: Chan) {
         let tid = self.current(cpu);
         match self.sleep_queue.iter().position(|it| *it == (chan, tid)) {
@@ -208,7 +208,7 @@ impl Sched {
         }
     }
 
-    /// Wakes all threads on `chan`, longest waiting first; says how many.
+    /// Wakes all threads on `chan`, the longest waiting first. Returns how many.
     pub fn wakeup(&mut self, chan: Chan) -> usize {
         core::iter::from_fn(|| self.wakeup_one(chan).then_some(())).count()
     }
@@ -251,7 +251,7 @@ impl Sched {
     }
 }
 
-/// Who runs next.
+/// Which thread runs next.
 impl Sched {
     /// Time passes: called by the timer interrupt of each CPU. Charges the
     /// current thread and wakes sleepers whose deadline has come.
@@ -267,10 +267,9 @@ impl Sched {
         self.thread_mut(tid).slice = Duration::ZERO;
     }
 
-    /// Whether a thread is waiting that should run on `cpu` instead of its
-    /// current one: one of higher priority, or an equal when the turn is over.
-    /// The kernel asks whenever preemption is allowed: at the end of an
-    /// interrupt, of a wake-up, of a section without preemption.
+    /// Whether a thread waits that should run on `cpu` instead of its current one: one of
+    /// higher priority, or an equal when the turn is over. The kernel asks whenever preemption
+    /// is allowed: at the end of an interrupt, of a wake-up, of a section without preemption.
     pub fn wants_switch(&self, cpu: CpuId) -> bool {
         let current = self.threads[self.current(cpu).slot()].as_ref();
         let current = current.expect("the current thread is in the table");
@@ -281,9 +280,8 @@ impl Sched {
         })
     }
 
-    /// Chooses the thread that runs next on `cpu` and makes it current. One
-    /// that can go on goes back into its queue: in front while its turn
-    /// lasts, else to the end.
+    /// Chooses the thread that runs next on `cpu` and makes it current. If the old thread can
+    /// go on, it goes back into its queue: in front while its turn lasts, else to the end.
     pub fn switch(&mut self, cpu: CpuId, now: Instant) -> Switch {
         self.charge(cpu, now);
         let Cpu { current: from, idle, .. } = self.cpus[usize::from(cpu.0)];

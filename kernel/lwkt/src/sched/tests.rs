@@ -70,7 +70,7 @@ fn a_wakeup_one_that_was_not_needed_is_passed_on() {
     let (mut sched, tids) = with_threads(2);
     let sleeper = sleep_next(&mut sched, DISK, None);
     sched.switch(CPU, at(0));
-    // The second thread stands first in the queue only after the sleeper left it.
+    // The second thread is first in the queue only after the sleeper left it.
     assert!(sched.wakeup_one(DISK));
     sched.tsleep_interlock(CPU, DISK);
     assert!(sched.wakeup_one(DISK));
@@ -196,7 +196,7 @@ fn the_idle_thread_may_not_sleep() {
     Sched::new(1).tsleep_interlock(CPU, DISK);
 }
 
-/// Each thread is in exactly one place, and the queues hold nobody else.
+/// Each thread is in exactly one place, and the queues hold no other thread.
 fn assert_sound(sched: &Sched) {
     for (slot, thread) in sched.threads.iter().enumerate() {
         let tid = Tid(slot as u8);
@@ -217,7 +217,7 @@ fn assert_sound(sched: &Sched) {
     }
 }
 
-/// A small generator of numbers (Marsaglia's xorshift64), to be replayed by its seed.
+/// A small generator of numbers (Marsaglia's xorshift64). A seed replays it.
 struct Chance(u64);
 
 impl Chance {
@@ -293,7 +293,7 @@ fn time_is_charged_once_though_a_clock_goes_back() {
     assert_eq!(thread.cpu_time, Duration::from_millis(6));
 }
 
-/// What is left of a turn is for who was preempted, not for who slept.
+/// The rest of a turn is for a thread that was preempted, not for one that slept.
 #[test]
 fn a_thread_that_was_woken_begins_a_turn() {
     let (mut sched, tids) = with_threads(2);
