@@ -1,12 +1,12 @@
 //! Colours of states: green, yellow, red, for a terminal that shows them.
 //!
-//! Place: the console paints states in reports and events. [`crate::format::Table`]
-//! counts what is seen, so that columns stay straight.
+//! Place: the console paints states in reports and events. [`crate::format::Table`] counts only
+//! visible characters, so that columns stay straight.
 
 use alloc::format;
 use alloc::string::{String, ToString};
 
-/// How good what a text says is.
+/// How good a state is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
     /// As it should be: green.
@@ -20,7 +20,7 @@ pub enum Tone {
 /// Paints texts, or leaves them as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paint {
-    /// Whether to.
+    /// Whether colours are shown.
     pub on: bool,
 }
 
@@ -42,7 +42,7 @@ impl Paint {
     }
 }
 
-/// How many characters of a text are seen: those of colours are not.
+/// How many characters of a text are visible: escape sequences of colours are not.
 pub(crate) fn width(text: &str) -> usize {
     let (mut count, mut hidden) = (0, false);
     for c in text.chars() {

@@ -1,26 +1,26 @@
-//! What can be asked for: one enum, checked as far as the words alone allow.
+//! All commands: one enum, checked as far as the words alone allow.
 //!
-//! Place: made by [`crate::parse()`], carried out by `kernel/src/console`.
-//! Whether a device exists, is large enough or has larger sectors than
-//! [`crate::size::SECTOR_BYTES`] is for the console to find out.
+//! Place: made by [`crate::parse()`], carried out by `kernel/src/console`. The console finds
+//! out whether a device exists, is large enough, and has larger sectors than
+//! [`crate::size::SECTOR_BYTES`].
 
 use crate::load::Load;
 use crate::{Pattern, Size, Span};
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// A command with its arguments. Device names (`dev`, `source`, ...) are those
-/// of disks or of mapped devices; `name` is that of a mapped device.
+/// A command with its arguments. A device's name (`dev`, `source`, ...) is that of a disk or a
+/// mapped device; `name` is always that of a mapped device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// List the commands, or explain those that `topic` names; it names some.
+    /// List the commands, or explain those that `topic` names. It names at least one.
     Help {
-        /// A command's name, or the first word of several, as `dmsetup`.
+        /// A command's name, or the first word of several, like `dmsetup`.
         topic: Option<String>,
     },
     /// Show what happened to devices.
     Events {
-        /// To which; to all when absent.
+        /// The device; all if absent.
         dev: Option<String>,
         /// Go on until Ctrl-C.
         follow: bool,
@@ -31,21 +31,21 @@ pub enum Command {
     Dmsetup(Dmsetup),
     /// Something with a mirror.
     Mirror(Mirror),
-    /// Something with a slot that disks come and go by.
+    /// Something with a slot by which disks come and go.
     Slot(Slot),
     /// Show a hex dump.
     Read {
-        /// Device.
+        /// The device.
         dev: String,
         /// Where to start.
         offset: Size,
-        /// How much; one sector of the device when absent. Never zero, and
-        /// the end is a [`Size`] too.
+        /// How much; one sector of the device if absent. Never zero, and the end is a [`Size`]
+        /// too.
         length: Option<Size>,
     },
     /// Write bytes and fill their last sector with zeroes.
     Write {
-        /// Device.
+        /// The device.
         dev: String,
         /// Where to start.
         offset: Size,
@@ -54,29 +54,29 @@ pub enum Command {
     },
     /// Write a pattern.
     Fill {
-        /// Device.
+        /// The device.
         dev: String,
-        /// Where.
+        /// The part of the device.
         span: Span,
         /// What.
         pattern: Pattern,
     },
     /// Read back what [`Command::Fill`] wrote and check it.
     Verify {
-        /// Device.
+        /// The device.
         dev: String,
-        /// Where.
+        /// The part of the device.
         span: Span,
         /// What should be there.
         pattern: Pattern,
     },
-    /// Tell where two devices differ.
+    /// Say where two devices differ.
     Compare {
         /// One device.
         left: String,
         /// The other device.
         right: String,
-        /// Where, on both; all of them when absent.
+        /// The part of both devices; all of them if absent.
         span: Option<Span>,
     },
     /// Copy from one device to another, with progress.
@@ -89,38 +89,38 @@ pub enum Command {
         from: Size,
         /// Where to start writing.
         to: Size,
-        /// How much; all that is left of the source when absent. Never zero,
-        /// and both ends are a [`Size`] too.
+        /// How much; the rest of the source if absent. Never zero, and both ends are a [`Size`]
+        /// too.
         length: Option<Size>,
     },
     /// Make acknowledged writes durable.
     Flush {
-        /// Device.
+        /// The device.
         dev: String,
     },
     /// Tell a device that a part of it is not needed.
     Discard {
-        /// Device.
+        /// The device.
         dev: String,
         /// Which part.
         span: Span,
     },
-    /// Write numbered sectors, read and flush by chance, and tell of each request.
+    /// Write numbered sectors, read and flush by chance, and print each request.
     Torture {
-        /// Device.
+        /// The device.
         dev: String,
-        /// Where.
+        /// The part of the device.
         span: Span,
         /// How many requests.
         count: u64,
-        /// What chance begins with.
+        /// The seed of chance.
         seed: u64,
         /// The first request's number.
         first: u64,
     },
     /// Measure a device.
     Bench {
-        /// Device.
+        /// The device.
         dev: String,
         /// What with.
         load: Load,
@@ -144,7 +144,7 @@ pub enum Command {
     },
     /// Show states in colours, or not.
     Color {
-        /// Whether to.
+        /// On or off.
         on: bool,
     },
     /// Run lines made by chance.
@@ -153,7 +153,7 @@ pub enum Command {
         disk: String,
         /// How many lines.
         count: u64,
-        /// What chance begins with.
+        /// The seed of chance.
         seed: u64,
     },
     /// Panic, to test the panic path.
@@ -174,96 +174,96 @@ pub enum Dmsetup {
     },
     /// Give a device a table that its next resume makes the active one.
     Load {
-        /// Which.
+        /// The device.
         name: String,
         /// Table text as dmsetup takes it; may have several lines.
         table: String,
     },
     /// Drop the table that was loaded.
     Clear {
-        /// Which device's.
+        /// The device.
         name: String,
     },
     /// Remove a device.
     Remove {
-        /// Which.
+        /// The device.
         name: String,
     },
     /// Remove all devices.
     RemoveAll,
     /// Give a device another name.
     Rename {
-        /// Which.
+        /// The device.
         name: String,
-        /// What it is to be called.
+        /// Its new name.
         new: String,
     },
     /// Replace a device's table by one that fails every request.
     WipeTable {
-        /// Which device's.
+        /// The device.
         name: String,
     },
     /// Show the table of one device, or of all.
     Table {
-        /// Which; all when absent.
+        /// The device; all if absent.
         name: Option<String>,
-        /// The one that was loaded, not the active one.
+        /// The loaded table, not the active one.
         inactive: bool,
         /// As JSON.
         json: bool,
     },
     /// Show the targets' state of one device, or of all.
     Status {
-        /// Which; all when absent.
+        /// The device; all if absent.
         name: Option<String>,
         /// As JSON.
         json: bool,
     },
     /// Show the state of one device, or of all.
     Info {
-        /// Which; all when absent.
+        /// The device; all if absent.
         name: Option<String>,
         /// As JSON.
         json: bool,
     },
-    /// Show what one device, or each, lies on.
+    /// Show the devices below one device, or below each.
     Deps {
-        /// Which; all when absent.
+        /// The device; all if absent.
         name: Option<String>,
     },
     /// List the devices' names.
     List {
-        /// With what they lie on.
+        /// With the devices below them.
         tree: bool,
         /// As JSON.
         json: bool,
     },
     /// Wait for an event of a device.
     Wait {
-        /// Which.
+        /// The device.
         name: String,
-        /// The event counter that was seen; what it is now when absent.
+        /// The event counter that was seen; the present one if absent.
         seen: Option<u64>,
     },
     /// List the target types.
     Targets,
     /// Hold new requests and wait for those in flight.
     Suspend {
-        /// Which.
+        /// The device.
         name: String,
         /// Also flush it.
         flush: bool,
     },
     /// Let requests go on.
     Resume {
-        /// Which.
+        /// The device.
         name: String,
     },
     /// Say something to a target.
     Message {
-        /// Which device.
+        /// The device.
         name: String,
-        /// A sector (of 512 bytes) of the target meant.
+        /// A sector (of 512 bytes) of the target.
         sector: u64,
         /// What to say; at least one word.
         words: Vec<String>,
@@ -273,104 +273,104 @@ pub enum Dmsetup {
 /// The `mirror` commands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mirror {
-    /// Make disks the members of a new mirror that remembers.
+    /// Make disks the members of a new mirror with superblocks.
     Label {
         /// Name of the mirror and of its mapped device.
         name: String,
         /// Its members; at least one.
         disks: Vec<String>,
-        /// Also if the disks hold something.
+        /// Even if the disks hold data.
         force: bool,
         /// The size of a region; never zero.
         region: Option<Size>,
     },
     /// Put together the mirrors whose members are there.
     Assemble {
-        /// Where to look for members; all whole disks when empty.
+        /// The disks to search for members; all whole disks if empty.
         disks: Vec<String>,
     },
     /// Show the state of one mirror, or of all.
     Status {
-        /// Which; all when absent.
+        /// The mirror; all if absent.
         name: Option<String>,
         /// How long legs take, in place of the rest.
         latency: bool,
         /// For programs.
         json: bool,
     },
-    /// Start a mirror from whatever disks are its members.
+    /// Start a mirror from its member disks.
     Start {
         /// The name of the mirror, as its members have it.
         name: String,
     },
     /// Stop a mirror cleanly.
     Stop {
-        /// Which mirror.
+        /// The mirror.
         name: String,
     },
     /// Fail a leg and forget it.
     Remove {
-        /// Which mirror.
+        /// The mirror.
         name: String,
         /// Number of the leg, from 0.
         leg: usize,
-        /// Also if one leg alone is left then.
+        /// Even if only one leg is left then.
         force: bool,
     },
     /// Copy everything to a leg.
     Rebuild {
-        /// Which mirror.
+        /// The mirror.
         name: String,
         /// Number of the leg, from 0.
         leg: usize,
     },
     /// Choose which leg is read.
     Policy {
-        /// Which mirror.
+        /// The mirror.
         name: String,
         /// The policy, as the mirror reads it.
         policy: String,
     },
-    /// Read a leg only if no other can answer, or like any other.
+    /// Read a leg only if no other leg can answer, or like any other leg.
     WriteMostly {
-        /// Which mirror.
+        /// The mirror.
         name: String,
         /// Number of the leg, from 0.
         leg: usize,
-        /// Whether to.
+        /// On or off.
         on: bool,
     },
-    /// Say what disks are to mirrors.
+    /// Say which mirrors disks are members of.
     Examine {
-        /// Which; all whole disks when empty.
+        /// The disks; all whole disks if empty.
         disks: Vec<String>,
     },
-    /// Wait until a mirror has copied all it has to.
+    /// Wait until a mirror has copied all that it has to.
     Wait {
-        /// Which mirror.
+        /// The mirror.
         name: String,
     },
     /// Fail a leg by hand.
     Fail {
-        /// Which mirror.
+        /// The mirror.
         name: String,
         /// Number of the leg in the mirror's table, from 0.
         leg: usize,
     },
     /// Take a leg back that is out, or a disk as a leg.
     Add {
-        /// Which mirror.
+        /// The mirror.
         name: String,
-        /// Number of the leg, from 0; one beyond the last is a new one.
+        /// Number of the leg, from 0; one beyond the last is a new leg.
         leg: usize,
-        /// The leg's new disk; the one it has when absent.
+        /// The leg's new disk; its present one if absent.
         disk: Option<String>,
         /// Also if the disk holds something.
         force: bool,
     },
     /// Have a disk take the place of a leg that serves.
     Replace {
-        /// Which mirror.
+        /// The mirror.
         name: String,
         /// Number of the leg that is to leave, from 0.
         leg: usize,
@@ -381,49 +381,49 @@ pub enum Mirror {
     },
     /// Set how fast a mirror copies.
     Rate {
-        /// Which mirror.
+        /// The mirror.
         name: String,
         /// The limits, as the mirror reads them.
         rate: String,
     },
     /// Compare the legs of a mirror.
     Check {
-        /// Which mirror.
+        /// The mirror.
         name: String,
         /// Until that is over, and tell what came of it.
         wait: bool,
     },
     /// Compare the legs of a mirror and make them equal.
     Repair {
-        /// Which mirror.
+        /// The mirror.
         name: String,
         /// Until that is over, and tell what came of it.
         wait: bool,
     },
     /// End the check or the repair of a mirror.
     Idle {
-        /// Which mirror.
+        /// The mirror.
         name: String,
     },
     /// Start a mirror without a member that was in sync.
     StartDegraded {
-        /// Which mirror.
+        /// The mirror.
         name: String,
     },
     /// Start a mirror whose halves ran apart, with one of them.
     Keep {
-        /// Which mirror.
+        /// The mirror.
         name: String,
         /// Number of the leg whose half is kept, from 0.
         leg: usize,
     },
     /// Make a disk a member of no mirror, or a mirror forget a member.
     Forget {
-        /// Which disk; the mirror, if a leg is named.
+        /// The disk; the mirror, if a leg is named.
         device: String,
         /// Number of the mirror's leg, from 0.
         leg: Option<usize>,
-        /// Also if it may hold the only copy of the data.
+        /// Even if it may hold the only copy of the data.
         force: bool,
     },
 }
@@ -437,20 +437,20 @@ pub enum Slot {
     Eject {
         /// The number beside the slot.
         slot: u64,
-        /// Also if a mapped device uses it.
+        /// Even if a mapped device uses it.
         force: bool,
     },
-    /// Start what is in it.
+    /// Start the device in it.
     Start {
         /// The number beside the slot.
         slot: u64,
     },
-    /// Set the disk in it up anew, after it was given up.
+    /// Set up anew the disk in it, after it was given up.
     Reset {
         /// The number beside the slot.
         slot: u64,
     },
-    /// Take its power away without a word.
+    /// Take away its power without warning.
     Pull {
         /// The number beside the slot.
         slot: u64,
@@ -464,10 +464,10 @@ pub enum Slot {
 pub enum Trace {
     /// Record.
     On {
-        /// These layers, each one of `dm mirror disk interrupt thread`; all when absent.
+        /// The layers, each one of `dm mirror disk interrupt thread`; all if absent.
         layers: Option<Vec<String>>,
     },
-    /// Record no more.
+    /// Stop recording.
     Off,
     /// Forget what was recorded.
     Clear,
@@ -475,7 +475,7 @@ pub enum Trace {
     Show {
         /// Only lines that have one of these words, unless there are none.
         words: Vec<String>,
-        /// So many lines at most.
+        /// The most lines.
         last: u64,
     },
     /// Show all records for a program.

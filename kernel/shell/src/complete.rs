@@ -29,7 +29,7 @@ impl Completer for NoCompletion {
     }
 }
 
-/// What the running system has names for, at this moment.
+/// The names in the running system, at this moment.
 pub trait Names {
     /// Everything that can be read and written: disks and mapped devices.
     fn devices(&self) -> Vec<String>;
@@ -136,7 +136,7 @@ impl<N: Names> CommandCompleter<N> {
     }
 }
 
-/// Completes what a table may name.
+/// Completes names in a table.
 struct TableCompleter<'n, N>(&'n N);
 
 impl<N: Names> Completer for TableCompleter<'_, N> {
@@ -158,7 +158,7 @@ fn names_after(words: &[&str]) -> Vec<String> {
     COMMANDS.iter().filter(|spec| !spec.hidden).filter_map(|spec| next(spec.name)).collect()
 }
 
-/// Where the word starts that ends with `before`: after the last space or quote.
+/// Where the last word of `before` starts: after the last space or quote.
 pub(crate) fn word_start(before: &str) -> usize {
     before.trim_end_matches(|c: char| !c.is_whitespace() && c != '"' && c != '\'').len()
 }

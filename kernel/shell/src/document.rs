@@ -3,11 +3,11 @@
 //! Place: between [`crate::LineEditor`], whose lines it collects, and
 //! [`crate::parse_with`].
 //!
-//! Rules, a POSIX shell's: a word `<<END` (any word for END, not quoted) says that
-//! the lines up to one that is just `END` belong to the command, whatever becomes
-//! of it. So a line of a document never runs as a command, also if its own command
-//! is refused. A document that has a line which was not received whole, or is
-//! longer than [`DOCUMENT_BYTES_MAX`], is not run.
+//! Rules, a POSIX shell's: a word `<<END` (any word for END, not quoted) says that the lines up
+//! to one that is just `END` belong to the command, whatever happens to the command. So a line
+//! of a document never runs as a command, even if its own command is refused. A document is not
+//! run if one of its lines was not received whole, or if it is longer than
+//! [`DOCUMENT_BYTES_MAX`].
 
 use crate::token::here_document;
 use alloc::string::String;
@@ -34,13 +34,13 @@ pub struct Documents {
     open: Option<Open>,
 }
 
-/// A document that goes on.
+/// A document that has not ended yet.
 #[derive(Debug)]
 struct Open {
     line: String,
     end: String,
     text: String,
-    /// Something of it is missing.
+    /// A part of it is missing.
     spoilt: bool,
 }
 
@@ -60,7 +60,7 @@ pub enum Taken {
     More,
     /// A command to be run.
     Whole(Entered),
-    /// A document ended that is not whole; it is thrown away.
+    /// A document ended that is not whole. It is thrown away.
     Spoilt,
 }
 

@@ -1,6 +1,6 @@
 //! Why a line is no command, in words that a person can act on.
 //!
-//! Place: [`crate::parse()`] answers with it, and so does whoever reads the words of a command.
+//! Place: returned by [`crate::parse()`], and by all code that reads the words of a command.
 
 use crate::token::{TokenError, TokenFault};
 use alloc::format;

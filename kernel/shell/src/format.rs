@@ -1,8 +1,8 @@
 //! Figures as people read them: sizes, rates, durations, progress, tables.
 //!
-//! Place: whatever the console prints. Pure functions of their arguments; time
-//! is a [`Duration`] that the caller measured. Integers only, rounded down, so
-//! that "100%" means all of it.
+//! Place: whatever the console prints. Pure functions of their arguments; time is a
+//! [`Duration`] that the caller measured. Integers only, rounded down, so that "100%" means
+//! that everything is done.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -101,8 +101,8 @@ impl fmt::Display for Latency {
     }
 }
 
-/// `count` for each of `of` things, to three decimals, rounded down: `2.000`. Nothing of
-/// nothing is `0.000`.
+/// `count` divided by `of`, to three decimals, rounded down: `2.000`. If `of` is 0, it is
+/// `0.000`.
 ///
 /// ```
 /// use shell::format::Each;
@@ -112,7 +112,7 @@ impl fmt::Display for Latency {
 pub struct Each {
     /// What is divided.
     pub count: u64,
-    /// Among how many.
+    /// By how many.
     pub of: u64,
 }
 
@@ -176,7 +176,7 @@ impl fmt::Display for Progress {
     }
 }
 
-/// On which side a column's cells are flush.
+/// The side on which a column's cells are flush.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
     /// Text.

@@ -1,23 +1,22 @@
 //! Frames: what the console says to the program that types a script.
 //!
-//! Place: `kernel/src/console` sends one whenever a script's session waits for a line;
-//! `xtask/src/qemu/frames.rs` takes them out of the text again, and its script stands on
+//! Place: `kernel/src/console` sends one whenever a script's session waits for a line.
+//! `xtask/src/qemu/frames.rs` takes them out of the text again; `xtask`'s scripts rely on
 //! nothing else.
 //!
-//! Rules: a frame is the character [`BEGIN`], a word, the character [`END`]. No other
-//! output has these two characters: whatever prints passes [`without_marks`], so no name,
-//! no table, no echo and no line of the log can be taken for a frame, or break one. A
-//! person's session has no frames.
+//! Rules: a frame is the character [`BEGIN`], a word, the character [`END`]. No other output
+//! has these two characters: all output passes [`without_marks`]. So no name, table, echo or
+//! line of the log can be taken for a frame, or break one. A person's session has no frames.
 
 /// Begins a frame: the control character RS.
 pub const BEGIN: char = '\x1e';
 /// Ends a frame: the control character US.
 pub const END: char = '\x1f';
 
-/// What stands in the place of a mark that someone wanted to print.
+/// Printed in place of a mark.
 const INSTEAD: &str = "?";
 
-/// For what the console waits, and how the line before it ended.
+/// What the console waits for, and how the line before it ended.
 ///
 /// ```
 /// use shell::frame::Frame;

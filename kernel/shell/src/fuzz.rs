@@ -1,7 +1,7 @@
 //! Lines by chance that are commands, or nearly: what a hurried person types, and worse.
 //!
-//! Place: the tests of the parser, and the hidden command `fuzz`, which runs such lines
-//! in the kernel. They come of the usage lines of [`COMMANDS`], so a new command is in.
+//! Place: the tests of the parser, and the hidden command `fuzz`, which runs such lines in the
+//! kernel. They come from the usage lines of [`COMMANDS`], so a new command is included.
 //!
 //! Rule: a seed gives the same lines everywhere.
 
@@ -13,7 +13,7 @@ use crate::pattern::splitmix64;
 use crate::spec::COMMANDS;
 use crate::usage::{Item, Kind, items};
 
-/// Words that are seldom right where they stand.
+/// Words that are seldom right in any place.
 const ODD: &[&str] = &[
     "18446744073709551615",
     "18446744073709551104",
@@ -54,7 +54,7 @@ pub struct Lines<'n> {
 }
 
 impl<'n> Lines<'n> {
-    /// The lines of a seed, about devices of these names; there is one.
+    /// The lines of a seed, about devices of these names; at least one.
     pub fn new(seed: u64, names: &'n [&'n str]) -> Self {
         Self { chance: seed, names }
     }
@@ -82,7 +82,7 @@ impl<'n> Lines<'n> {
                 self.place(&item, &mut words);
             }
         }
-        // Half of the lines are as the grammar has them.
+        // Half of the lines follow the grammar.
         for _ in 0..self.below(6).saturating_sub(3) {
             self.spoil(&mut words);
         }

@@ -1,6 +1,6 @@
 //! Help texts, made from the table that the parser uses.
 //!
-//! Place: the console prints what [`text`] gives. Lines end in `\n`.
+//! Place: the console prints [`text`]. Lines end in `\n`.
 
 use crate::spec::{COMMANDS, CommandSpec, matching};
 use crate::usage::HERE;
@@ -15,7 +15,7 @@ Of a script nothing is sent after a command that failed.
 A table of several lines: dmsetup create NAME <<END, the lines, and then END.
 ";
 
-/// The widest name that the list's columns go by; longer ones stand out.
+/// The widest name for which the list makes room. Longer names stick out.
 const COLUMN_MAX: usize = 16;
 
 /// The list of commands, or the full help on those that `topic` names.

@@ -25,14 +25,14 @@ pub const ROW_BYTES: usize = 16;
 /// ```
 #[derive(Debug)]
 pub struct HexDump {
-    /// Where the next row is, in bytes from the device's start.
+    /// The place of the next row, in bytes from the device's start.
     offset: u64,
     last: Option<[u8; ROW_BYTES]>,
     starred: bool,
 }
 
 impl HexDump {
-    /// A dump of what begins at `offset`, in bytes.
+    /// A dump of data that begin at `offset`, in bytes.
     pub fn new(offset: u64) -> Self {
         Self { offset, last: None, starred: false }
     }

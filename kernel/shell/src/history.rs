@@ -1,4 +1,4 @@
-//! The lines entered before, and the place of the person who leafs through them.
+//! The lines entered before, and the line that a person who leafs through them has reached.
 //!
 //! Place: owned by [`crate::LineEditor`]. Bounded: the oldest line goes first.
 

@@ -1,8 +1,8 @@
 //! JSON, for programs that read what the console prints.
 //!
-//! Place: the commands that take `--json` build a [`Value`] with [`json!`] and
-//! print its [`text`]. Keys are in alphabetical order, numbers are in the unit that
-//! their key names, and what there is none of is `null` or an empty list.
+//! Place: the commands that take `--json` build a [`Value`] with [`json!`] and print its
+//! [`text`]. Keys are in alphabetical order. Numbers are in the unit that their key names. A
+//! missing value is `null` or an empty list.
 
 use alloc::string::{String, ToString};
 
@@ -19,6 +19,6 @@ pub use serde_json::{Value, json};
 /// );
 /// ```
 pub fn text(value: &Value) -> String {
-    // It fails for maps whose keys are no strings, of which a `Value` has none.
+    // It fails only for maps with keys that are no strings, and a `Value` has none.
     serde_json::to_string_pretty(value).unwrap_or_else(|error| error.to_string())
 }

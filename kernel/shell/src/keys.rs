@@ -5,9 +5,8 @@
 //! the half-read key between calls, in constant memory.
 //!
 //! Rules: every byte is accepted. Bytes that are no UTF-8 become
-//! [`char::REPLACEMENT_CHARACTER`], never nothing, so that a damaged line is seen
-//! and refused instead of meaning something else. CR, LF and CR LF are one
-//! [`Key::Enter`] each.
+//! [`char::REPLACEMENT_CHARACTER`], never nothing, so that a damaged line is noticed and
+//! refused instead of meaning something else. CR, LF and CR LF are one [`Key::Enter`] each.
 
 /// One key press.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,7 +175,7 @@ fn cursor_key(byte: u8) -> Key {
     }
 }
 
-/// How many bytes a character takes that starts with `first`, if it can.
+/// The length in bytes of a character that starts with `first`, if one can.
 fn utf8_length(first: u8) -> Option<usize> {
     match first {
         0xc2..=0xdf => Some(2),

@@ -1,4 +1,4 @@
-//! What `bench` is asked for: which requests, how many at once, and until when.
+//! The load of `bench`: which requests, how many at once, and until when.
 //!
 //! Place: part of [`crate::Command`]; the kernel's console makes requests of it.
 
@@ -9,7 +9,7 @@ use crate::Size;
 pub struct Load {
     /// What the requests do.
     pub operation: Operation,
-    /// They go to places by chance, and otherwise follow each other.
+    /// Whether they go to places by chance; otherwise they follow each other.
     pub random: bool,
     /// The length of each; never zero.
     pub size: Size,
@@ -17,12 +17,12 @@ pub struct Load {
     pub depth: u64,
     /// When it ends.
     pub until: Until,
-    /// After so many requests there is a flush, if there is any; at least one.
+    /// A flush follows after this many requests, if any; at least one.
     pub flush_every: Option<u64>,
-    /// Where the part of the device begins that they go to.
+    /// The start of the part of the device that they go to.
     pub offset: Size,
-    /// How long it is; up to the end of the device when absent. Never zero, and the end is
-    /// a [`Size`] too.
+    /// The part's length; up to the end of the device if absent. Never zero, and the end is a
+    /// [`Size`] too.
     pub length: Option<Size>,
 }
 
@@ -38,7 +38,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// Whether what the device holds is overwritten.
+    /// Whether the device's data are overwritten.
     pub fn writes(self) -> bool {
         self != Operation::Read
     }
@@ -47,8 +47,8 @@ impl Operation {
 /// When a load ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
-    /// After so many requests; at least one.
+    /// After this many requests; at least one.
     Requests(u64),
-    /// After so many seconds; at least one.
+    /// After this many seconds; at least one.
     Seconds(u64),
 }

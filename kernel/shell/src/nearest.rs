@@ -1,12 +1,12 @@
-//! The name that a wrong word was most likely meant to be.
+//! The name that was most likely meant by a wrong word.
 //!
 //! Place: [`crate::parse()`] asks, to advise a command.
 
 use crate::error::WORD_SHOWN_MAX;
 use alloc::vec::Vec;
 
-/// The name that `word` is most likely a slip of, if any: up to a third of its
-/// letters wrong, missing, added or swapped with their neighbour.
+/// The name that was most likely meant by `word`, if any: up to a third of its letters may be
+/// wrong, missing, added or swapped with their neighbour.
 pub(crate) fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let word: Vec<char> =
         word.chars().take(WORD_SHOWN_MAX).map(|c| c.to_ascii_lowercase()).collect();

@@ -1,7 +1,7 @@
-//! Test patterns: data that tells where on the device it belongs.
+//! Test patterns: data that show where on the device they belong.
 //!
-//! Place: `fill` writes them and `verify` checks them, chunk by chunk, in any
-//! order; hence each byte depends on the pattern and its own offset alone.
+//! Place: `fill` writes them and `verify` checks them, chunk by chunk, in any order. So each
+//! byte depends on the pattern and its own offset alone.
 
 use crate::size::number;
 
@@ -10,8 +10,8 @@ use crate::size::number;
 pub enum Pattern {
     /// The same byte everywhere. It cannot show misplaced sectors.
     Byte(u8),
-    /// Each group of 8 bytes holds its own offset in bytes, big endian: a hex
-    /// dump shows in the data what it shows in its margin.
+    /// Each group of 8 bytes holds its own offset in bytes, big endian: a hex dump shows the
+    /// same number in the data and in its margin.
     Seq,
     /// Pseudo-random bytes of this seed; other seeds and other offsets differ.
     Random(u64),
@@ -37,8 +37,8 @@ impl Pattern {
         }
     }
 
-    /// Writes what belongs at `offset` (in bytes, a multiple of 8) of the
-    /// device into `data`.
+    /// Fills `data` with the bytes that belong at `offset` (in bytes, a multiple of 8) of the
+    /// device.
     ///
     /// ```
     /// let mut sector = [0; 512];

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use crate::color;
 
-/// What a line may take: a terminal has 80 columns.
+/// The width of a line: a terminal has 80 columns.
 const WIDTH: usize = 79;
 
 /// The longest bar that is drawn, however much room there is.
@@ -18,13 +18,13 @@ const BAR_MAX: usize = 24;
 /// Between two columns.
 const GAP: usize = 2;
 
-/// A row for each bucket, from the first to the last one that holds something, and a column
-/// of bars for each distribution. Bars are logarithmic, so that one request in a million is
-/// seen: `#` is one, and each `#` more is twice as many, or more than that if the room is
-/// short. The last line says which.
+/// A row for each bucket, from the first to the last that is not empty, and a column of bars
+/// for each distribution. Bars are logarithmic, so that one request in a million is seen: one
+/// `#` is one request, and each further `#` doubles the number, or more than doubles it if room
+/// is short. The last line says which.
 ///
-/// `buckets` names the first column and its rows; `columns` name theirs, and say how many
-/// there are in each bucket. Nothing at all is no line.
+/// `buckets` names the first column and its rows. Each of `columns` has a name and the count in
+/// each bucket. If all counts are zero, there is no line.
 ///
 /// ```
 /// let buckets = ("from", ["1 us", "2 us", "4 us", "8 us"].map(String::from));
@@ -75,7 +75,7 @@ pub fn bars(buckets: (&str, &[String]), columns: &[(String, Vec<u64>)]) -> Strin
     text + &format!("each # more is {} times as many\n", 1_u128 << bits_each)
 }
 
-/// How many bits a count takes: none for nothing, one more for each doubling.
+/// The length of a count in bits: none for zero, one more for each doubling.
 fn bits(count: u64) -> usize {
     (u64::BITS - count.leading_zeros()) as usize
 }

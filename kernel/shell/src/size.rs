@@ -1,14 +1,14 @@
 //! Offsets and lengths as people write them.
 //!
-//! Place: the edge where bytes become sectors. The one decision, for every
-//! command: a plain number is **bytes**; the suffix `s` means 512-byte sectors,
-//! `K`, `M` and `G` powers of 1024 (either case). Decimal, or hexadecimal after
-//! `0x`. Every size is a whole number of sectors; sums are checked.
+//! Place: the edge where bytes become sectors. Every command decides the same way: a plain
+//! number is **bytes**; the suffix `s` means 512-byte sectors, `K`, `M` and `G` powers of 1024
+//! (either case). Decimal, or hexadecimal after `0x`. Every size is a whole number of sectors;
+//! sums are checked.
 
 use core::fmt;
 
-/// Bytes in the sector that tables and suffix `s` count in, whatever the
-/// device's own sector size is.
+/// Bytes of a sector in tables and with the suffix `s`, whatever the device's own sector size
+/// is.
 pub const SECTOR_BYTES: u64 = 512;
 
 /// A whole number of sectors, at most `u64::MAX` bytes.
@@ -26,7 +26,7 @@ pub enum SizeError {
     UnknownUnit(char),
     /// More than `u64::MAX` bytes.
     TooLarge,
-    /// Not a whole number of sectors; with the bytes it came to.
+    /// Not a whole number of sectors; with the number of bytes.
     NotSectors(u64),
 }
 
@@ -54,7 +54,7 @@ impl Size {
     /// Nothing, or the start of a device.
     pub const ZERO: Self = Self { bytes: 0 };
 
-    /// So many sectors of [`SECTOR_BYTES`]; `None` beyond `u64::MAX` bytes.
+    /// A number of sectors of [`SECTOR_BYTES`]; `None` beyond `u64::MAX` bytes.
     pub const fn from_sectors(sectors: u64) -> Option<Self> {
         match sectors.checked_mul(SECTOR_BYTES) {
             Some(bytes) => Some(Self { bytes }),
@@ -80,7 +80,7 @@ impl Size {
             Some(last) if hexadecimal && last.is_ascii_hexdigit() => (text, 1),
             Some(last) => {
                 let digits = &text[..text.len() - last.len_utf8()];
-                // Where the rest is no number either, the unit is not the point.
+                // If the digits are no number either, that is the error to report.
                 number(digits)?;
                 (digits, unit(last).ok_or(SizeError::UnknownUnit(last))?)
             }

@@ -1,7 +1,7 @@
 //! Words out of a line: spaces separate, quotes join, `#` starts a comment.
 //!
-//! Place: the first stage of [`crate::parse()`]. `cargo xtask` has this file too, to find
-//! a here-document without end before it boots; so nothing else of the crate is used here.
+//! Place: the first stage of [`crate::parse()`]. `cargo xtask` includes this file too, to find
+//! a here-document without an end before it boots. So this file uses nothing else of the crate.
 //!
 //! Rules, close to a POSIX shell's: between single quotes every character is
 //! itself. Between double quotes `\\`, `\"`, `\n` and `\t` are a backslash, a
@@ -23,7 +23,7 @@ pub struct Token {
     pub column: usize,
     /// Column after its last character.
     pub end: usize,
-    /// Some of it was quoted or escaped, so that it is text, never an option.
+    /// A part was quoted or escaped, so that it is text, never an option.
     pub quoted: bool,
 }
 
@@ -115,7 +115,7 @@ impl Cursor<'_> {
         self.column += usize::from(self.rest.next().is_some());
     }
 
-    /// The next character if it is fit to be text.
+    /// The next character, if it can be text.
     fn take(&mut self) -> Result<Option<char>, TokenError> {
         let Some(c) = self.peek() else { return Ok(None) };
         let printable = !c.is_control() || matches!(c, '\t' | '\n');
@@ -163,7 +163,7 @@ fn quoted(
             None => return Err(TokenError { column: opened, why: TokenFault::OpenQuote(quote) }),
             Some(c) if c == quote => return Ok(()),
             Some('\\') if quote == '"' => match cursor.take()? {
-                // Then the quote is open as well, which is the better story.
+                // Then the quote is open as well: report that.
                 None => {}
                 Some('n') => text.push('\n'),
                 Some('t') => text.push('\t'),

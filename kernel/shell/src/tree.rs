@@ -1,8 +1,8 @@
 //! A tree as rows of text, as `dmsetup ls --tree` draws it.
 //!
-//! Place: the console gives names and what lies below each. ASCII only, for a
-//! serial line may be read by anything. Rule: what is below has no circles; what
-//! is reached twice is drawn twice.
+//! Place: the console gives the names, and the names below each. ASCII only, since any terminal
+//! may read a serial line. Rule: there are no circles. A device that is reached twice is drawn
+//! twice.
 
 use alloc::string::String;
 use alloc::vec::Vec;

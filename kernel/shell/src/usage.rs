@@ -1,4 +1,4 @@
-//! Usage lines that are the grammar: what help shows is what the parser takes.
+//! Usage lines are the grammar: the parser accepts exactly what help shows.
 //!
 //! Place: between the words of a line and the `build` function of its command
 //! ([`crate::spec`]). A usage line is a list of
@@ -12,10 +12,10 @@
 //! [<<END]            a here-document ([`crate::document`]) whose end is any word
 //! ```
 //!
-//! Rules: a word is an option when it starts with `--` and no part of it is
-//! quoted; a short one (`-f`) where its usage line has it. `build` may ask for what its usage line names and nothing else;
-//! asking for another name is our bug and panics, which the test that parses
-//! every example would show.
+//! Rules: a word is an option if it starts with `--` and no part of it is quoted. A short one
+//! (`-f`) is an option if its usage line has it. `build` may ask only for names in its usage
+//! line. Asking for another name is our bug and panics; the test that parses every example
+//! would find it.
 
 use crate::error::{ParseError, shown};
 use crate::size::{Size, SizeError, Span, number};
@@ -30,7 +30,7 @@ pub(crate) struct Item {
     /// `OFFSET`, or `--from` for an option.
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
-    /// Which bracket it stands in, from 1; 0 is none.
+    /// The number of its bracket, from 1; 0 if it is in none.
     pub(crate) group: usize,
 }
 
@@ -53,7 +53,7 @@ impl Item {
     }
 }
 
-/// What usage lines call a here-document.
+/// A here-document in a usage line.
 pub(crate) const HERE: &str = "<<END";
 
 /// Reads a usage line.
@@ -95,7 +95,7 @@ fn bare(word: &'static str) -> &'static str {
     word.trim_start_matches('[').trim_end_matches(']')
 }
 
-/// The words of a line, each under the name its usage line gives it.
+/// The words of a line, each under its name in the usage line.
 #[derive(Debug)]
 pub(crate) struct Args<'t> {
     /// The command.
@@ -108,8 +108,8 @@ pub(crate) struct Args<'t> {
 }
 
 impl<'t> Args<'t> {
-    /// Gives each word its name, by the usage of the command `name`; `end` is the column
-    /// after the last word, and `document` the lines after this one that belong to it.
+    /// Gives each word its name, by the usage of the command `name`. `end` is the column after
+    /// the last word; `document` has the lines after this one that belong to it.
     pub(crate) fn bind(
         name: &'static str,
         usage: &'static str,
@@ -248,7 +248,7 @@ impl<'t> Args<'t> {
         self.name_in(self.word(name))
     }
 
-    /// The same in a word that was found.
+    /// The same for a word that was found.
     pub(crate) fn name_in(&self, token: &Token) -> Result<String, ParseError> {
         if token.text.is_empty() || token.text.contains(char::is_whitespace) {
             let what = format!("{} is no name: it is empty or has spaces", shown(&token.text));
@@ -277,7 +277,7 @@ impl<'t> Args<'t> {
         self.span_at(self.offset("OFFSET")?, self.length("LENGTH")?, "LENGTH")
     }
 
-    /// Checks that a span ends; the fault is told at the word `length_name`.
+    /// Checks that a span has an end. An error names the column of the word `length_name`.
     pub(crate) fn span_at(
         &self,
         offset: Size,
@@ -287,7 +287,7 @@ impl<'t> Args<'t> {
         Span::new(offset, length).ok_or_else(|| self.endless(length_name))
     }
 
-    /// The refusal of a span that does not end, told at the word `name`.
+    /// The refusal of a span without an end, at the column of the word `name`.
     pub(crate) fn endless(&self, name: &str) -> ParseError {
         let what = String::from("offset and length together are more than 2^64 bytes");
         self.refuse(self.word(name).column, what)

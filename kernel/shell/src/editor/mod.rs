@@ -3,12 +3,11 @@
 //! Place: `kernel/src/console` feeds it each received byte, sends the echo down
 //! the wire as it is (it has its own carriage returns), and acts on the events.
 //!
-//! Rules: the terminal is only trusted to know `\r`, `ESC [ K` and the bell, so
-//! a redraw is carriage return, text, erase to the end; and to place the
-//! cursor, carriage return and the text before it again, which is right for
-//! every character width. The line never wraps: when it is longer than the
-//! row, a window of it is shown. A line beyond [`LINE_BYTES_MAX`] is never cut
-//! and run; it ends as [`Event::Overlong`].
+//! Rules: the terminal is only trusted to know `\r`, `ESC [ K` and the bell. So a redraw is
+//! carriage return, text, erase to the end. To place the cursor, carriage return and the text
+//! before the cursor follow, which is right for every character width. The line never wraps:
+//! when it is longer than the row, a window of it is shown. A line beyond [`LINE_BYTES_MAX`] is
+//! never cut and run; it ends as [`Event::Overlong`].
 //!
 //! Keys: arrows, Home, End, Backspace, Delete, Tab; Ctrl-A, -B, -E, -F, -P, -N
 //! move; Ctrl-K, -U, -W erase to the end, to the start, one word; Ctrl-L clears
@@ -23,7 +22,7 @@ use alloc::string::String;
 pub const LINE_BYTES_MAX: usize = 1024;
 /// The terminal's assumed width; a serial line cannot ask for it.
 pub const COLUMNS_DEFAULT: usize = 80;
-/// Completions listed at most, so that Tab cannot flood the screen.
+/// The most completions listed, so that Tab cannot flood the screen.
 pub const COMPLETIONS_LISTED_MAX: usize = 64;
 
 const BELL: char = '\x07';
@@ -35,10 +34,9 @@ const CLEAR_SCREEN: &str = "\x1b[H\x1b[2J";
 pub enum Mode {
     /// A person at a terminal: every key is echoed and edits.
     Interactive,
-    /// A script: bytes are collected and each line is echoed once, when it is
-    /// complete. No key edits; what cannot be text becomes the replacement
-    /// character, so that the parser refuses the line. Ctrl-D after the last
-    /// line end is the end of the script.
+    /// A script: bytes are collected and each line is echoed once, when it is complete. No key
+    /// edits; what cannot be text becomes the replacement character, so that the parser refuses
+    /// the line. Ctrl-D after the last line end is the end of the script.
     Plain,
 }
 
@@ -127,7 +125,7 @@ impl LineEditor {
         }
     }
 
-    /// Takes one byte; appends what the terminal shall show to `echo`.
+    /// Takes one byte. Appends to `echo` what the terminal shall show.
     pub fn feed(
         &mut self,
         byte: u8,
@@ -135,7 +133,7 @@ impl LineEditor {
         echo: &mut String,
     ) -> Option<Event> {
         let mut event = None;
-        // Of two keys the first is a damaged character, which makes no event.
+        // If there are two keys, the first is a damaged character, which makes no event.
         for key in self.decoder.feed(byte).into_iter().flatten() {
             event = match self.mode {
                 Mode::Interactive => self.edit(key, completer, echo),
@@ -288,8 +286,8 @@ impl LineEditor {
 
     // --- completion -------------------------------------------------------
 
-    /// Completes the word before the cursor as far as it is certain, or else
-    /// lists how it can go on.
+    /// Completes the word before the cursor as far as it is certain; otherwise lists its
+    /// continuations.
     fn complete(&mut self, completer: &dyn Completer, echo: &mut String) -> bool {
         let start = word_start(&self.line[..self.cursor]);
         let word = &self.line[start..self.cursor];
@@ -341,8 +339,8 @@ impl LineEditor {
         columns_of(&self.line) <= self.text_columns()
     }
 
-    /// The part of the line to show: as much before the cursor as leaves room
-    /// for a quarter of the row behind it, then as much after as fits.
+    /// The part of the line to show: text before the cursor, leaving a quarter of the row free;
+    /// then as much text after the cursor as fits.
     fn window(&self) -> core::ops::Range<usize> {
         let room = self.text_columns();
         let (before, after) = self.line.split_at(self.cursor);

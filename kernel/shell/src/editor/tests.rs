@@ -7,7 +7,7 @@ use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
-/// As much of a terminal as the editor trusts: one character a column.
+/// The features of a terminal that the editor relies on: one character a column.
 #[derive(Default)]
 struct Terminal {
     rows: Vec<Vec<char>>,

@@ -1,4 +1,4 @@
-//! A line to a command, or to an error that a person can act on.
+//! Parses a line to a command, or to an error that a person can act on.
 //!
 //! Place: between [`crate::LineEditor`] and the console's dispatch. Words come
 //! from [`crate::token`], the grammar from the table [`COMMANDS`].
@@ -42,8 +42,8 @@ pub fn parse_with(line: &str, document: Option<&str>) -> Result<Option<Command>,
     (spec.build)(&args).map(Some)
 }
 
-/// Finds the command that the first word names, or it and the next; the words
-/// after its name are its own.
+/// Finds the command that the first word names, or the first two words. The words after the
+/// name are its arguments.
 fn find<'t>(
     first: &Token,
     words: &'t [Token],

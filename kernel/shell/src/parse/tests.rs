@@ -26,8 +26,8 @@ fn every_example_parses_as_its_own_command() {
     }
 }
 
-/// Cutting any word off an example names the next one its usage asks for, or
-/// leaves a shorter right command. So a usage line asks for no less than it says.
+/// An example without its last words is an error that names the next word of the usage, or a
+/// shorter correct command. So the parser requires every word that a usage line requires.
 #[test]
 fn every_shortened_example_is_refused_by_its_own_usage_or_right() {
     for spec in COMMANDS {
@@ -234,7 +234,7 @@ fn data_lines() {
     }
 }
 
-/// What `bench` does unless something else is asked for.
+/// The default load of `bench`.
 fn five_seconds() -> Load {
     Load {
         operation: Operation::Read,
@@ -257,7 +257,7 @@ fn help_topics() {
     }
 }
 
-/// Wrong lines: where, what, and what to do next.
+/// Wrong lines: the column, what is wrong, and what to do next.
 #[test]
 fn wrong_lines_say_where_what_and_what_next() {
     let usage = |name: &str| {

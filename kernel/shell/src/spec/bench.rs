@@ -8,10 +8,10 @@ use crate::{Command, Size};
 use alloc::format;
 use alloc::string::String;
 
-/// The words that say what requests do.
+/// The words for the operation of requests.
 pub(crate) const OPERATIONS: &str = "read write mix";
 
-/// What is measured unless something else is asked for.
+/// The defaults.
 const SIZE: &str = "4K";
 const DEPTH: u64 = 8;
 const SECONDS: u64 = 5;

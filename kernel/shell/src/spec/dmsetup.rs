@@ -32,7 +32,7 @@ pub(super) const LOAD: CommandSpec = spec(
     load,
 );
 
-/// What dmsetup(8) calls it.
+/// `dmsetup load` under the name in dmsetup(8).
 pub(super) const RELOAD: CommandSpec = CommandSpec {
     name: "dmsetup reload",
     usage: LOAD.usage,
@@ -188,7 +188,7 @@ fn load(args: &Args<'_>) -> Result<Command, ParseError> {
     dmsetup(Dmsetup::Load { name: args.name("NAME")?, table })
 }
 
-/// The text of a table, if the line gives one; it gives no more than one.
+/// The text of a table, if the line gives one. Two are refused.
 fn table(args: &Args<'_>) -> Result<Option<String>, ParseError> {
     let mut given = ["--table", HERE, "--notable"].into_iter().filter(|it| args.find(it).is_some());
     if let (Some(one), Some(other)) = (given.next(), given.next()) {

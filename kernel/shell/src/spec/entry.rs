@@ -55,11 +55,11 @@ pub(super) fn one_of(args: &Args<'_>, name: &str, words: &str) -> Result<String,
 
 /// The number of a leg.
 pub(super) fn leg(args: &Args<'_>) -> Result<usize, ParseError> {
-    // One beyond usize is as unknown as any other large number.
+    // A number beyond usize is no leg, like any other large number.
     Ok(usize::try_from(args.number("LEG")?).unwrap_or(usize::MAX))
 }
 
-/// All the words of this name, each that of a device.
+/// All words of this name, each the name of a device.
 pub(super) fn names(args: &Args<'_>, name: &str) -> Result<Vec<String>, ParseError> {
     args.all(name).map(|token| args.name_in(token)).collect()
 }

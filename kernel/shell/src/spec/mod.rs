@@ -1,9 +1,9 @@
 //! The table of commands: name, usage, help and meaning of each, in one place.
 //!
-//! Place: [`crate::parse()`] finds a command here and reads its words by the
-//! usage line; [`crate::help`] and [`crate::complete`] show the same lines, so
-//! that neither can say what the parser does not do. To add a command, add its
-//! variant to [`Command`] and an entry here; a test parses every example.
+//! Place: [`crate::parse()`] finds a command here and reads its words by the usage line;
+//! [`crate::help`] and [`crate::complete`] show the same lines, so that neither can differ from
+//! the parser. To add a command, add its variant to [`Command`] and an entry here; a test
+//! parses every example.
 
 use self::entry::{one_of, spec};
 use crate::error::{ParseError, shown};
@@ -244,8 +244,7 @@ pub static COMMANDS: &[CommandSpec] = &[
     spec("poweroff", "", "End the machine", "poweroff", |_| Ok(Command::Poweroff)),
 ];
 
-/// The commands that a topic names: one by its whole name, or all that share
-/// its first word.
+/// The commands that a topic names: one by its full name, or all that share its first word.
 pub(crate) fn matching(topic: &str) -> impl Iterator<Item = &'static CommandSpec> + '_ {
     COMMANDS.iter().filter(move |spec| {
         spec.name.strip_prefix(topic).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
@@ -265,10 +264,10 @@ fn check_topic(topic: &str, column: usize) -> Result<(), ParseError> {
     }
 }
 
-/// The refusal of a word that no command is called.
+/// The refusal of a word that is no command's name.
 pub(crate) fn unknown(word: &str, column: usize) -> ParseError {
     let what = format!("{} is no command", shown(word));
-    // `create` is as good a guess at `dmsetup create` as `dmsteup` at `dmsetup`.
+    // `create` probably means `dmsetup create`, just as `dmsteup` means `dmsetup`.
     let whole = COMMANDS.iter().find(|spec| spec.name.split(' ').nth(1) == Some(word));
     let near = whole
         .map(|spec| spec.name)

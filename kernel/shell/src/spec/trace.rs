@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 /// The layers of the kernel that are traced.
 const LAYERS: &str = "dm mirror disk interrupt thread";
 
-/// What `trace show` shows at most unless something else is asked for.
+/// The most lines of `trace show`, by default.
 const LAST: u64 = 64;
 
 pub(super) const ON: CommandSpec = spec(
