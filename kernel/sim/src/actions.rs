@@ -1,8 +1,8 @@
-//! Short stories: what a client and fate do, one after the other.
+//! Short stories: what a client does and what goes wrong, one after the other.
 //!
-//! Place: [`crashes`](crate::crashes) plays them; tests go through all that an
-//! alphabet can spell (ACE: Mohan et al., "Finding crash-consistency bugs with
-//! bounded black-box crash testing", OSDI 2018).
+//! Place: [`crashes`](crate::crashes) plays them; tests go through all stories of an alphabet
+//! (ACE: Mohan et al., "Finding crash-consistency bugs with bounded black-box crash testing",
+//! OSDI 2018).
 //!
 //! A story is written as its actions with commas between: `w0+2,f,gone1,w1+2`.
 
@@ -20,17 +20,17 @@ use crate::history::Op;
 pub enum Action {
     /// A request, to its end.
     Op(Op),
-    /// A leg goes, and its cache with it.
+    /// A leg fails, and its cache is lost.
     Fail(usize),
-    /// A leg is unplugged; it keeps its power, and its cache.
+    /// A leg is unplugged. It keeps its power and its cache.
     Unplug(usize),
-    /// A leg that is not there is there again.
+    /// A leg that is absent returns.
     Return(usize),
-    /// A leg loses its cache without a word.
+    /// A leg loses its cache silently.
     Blip(usize),
-    /// The next flush on a leg fails, and drops what it was to make durable.
+    /// The next flush on a leg fails, and drops the data that it should have made durable.
     Drop(usize),
-    /// Time passes: all that was to be done later is done.
+    /// Time passes: all delayed work is done.
     Tick,
     /// A clean stop and a start.
     Restart,
@@ -86,7 +86,7 @@ impl FromStr for Action {
     }
 }
 
-/// A story as it is written.
+/// A story in its written form.
 pub(crate) struct Story<'a>(pub(crate) &'a [Action]);
 
 impl fmt::Display for Story<'_> {
@@ -99,7 +99,7 @@ impl fmt::Display for Story<'_> {
     }
 }
 
-/// The story that is written so.
+/// Reads a story from its written form.
 pub(crate) fn story(text: &str) -> Result<Vec<Action>, NoReplay> {
     match text {
         "" => Ok(Vec::new()),

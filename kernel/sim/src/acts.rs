@@ -1,22 +1,23 @@
-//! What a person does to a device, in whatever life it is: sends messages, suspends and
-//! resumes it, loads another table, removes it and creates it anew.
+//! What a person does to a device, in any life: sends messages, suspends and resumes it, loads
+//! another table, removes it and creates it anew.
 //!
-//! Place: part of a [`World`]; by choice, as often as [`Scenario::acts`](crate::Scenario)
-//! says. The [`Subject`] carries it out, or refuses.
+//! Place: part of a [`World`]. The chooser picks acts, as many as
+//! [`Scenario::acts`](crate::Scenario) says. The [`Subject`] carries them out, or refuses.
 //!
 //! Rules:
 //!
 //! - The person may ask for anything at any time, but loses no data on purpose. They take a
 //!   leg out only while another one holds everything, and let a held device start only as
 //!   `lives.rs` allows.
-//! - *An answer is kept.* A leg that was said to be out is out until the person takes that leg
-//!   back. Three cases have conditions: over a crash, only if something was acknowledged
-//!   since; over the device's removal, unless faults kept it from being recorded twice; over
-//!   another start, if [`Scenario::recalls`](crate::Scenario) says so.
-//! - *A suspended device is still*: from the moment at which it says that it is suspended to
-//!   the resume, it has no request on any leg.
-//! - A device that is removed fails what waits for a resume; that is no needless error. The
-//!   device that is created then knows of no loss before it.
+//! - *An answer is kept.* If the device said that a leg is out, the leg is out until the person
+//!   takes it back. Three cases have conditions. After a crash the answer is kept only if
+//!   something was acknowledged since. After the device's removal it is kept unless faults
+//!   twice kept it from being recorded. After another start it is kept if
+//!   [`Scenario::recalls`](crate::Scenario) says so.
+//! - *A suspended device is still*: it has no request on any leg from the moment at which it
+//!   says that it is suspended until the resume.
+//! - A device that is removed fails the requests that wait for a resume; these are no needless
+//!   errors. The device that is created then knows of no loss before it.
 
 use alloc::format;
 use alloc::string::ToString;
@@ -33,53 +34,53 @@ use crate::subject::{Life, Subject, Word};
 use crate::violation::Violation;
 use crate::world::World;
 
-/// By chance, a person does something at one step in so many while the device runs.
+/// By chance, a person does something at one step in this many while the device runs.
 pub const ACT_ONE_IN: u32 = 32;
 
-/// The same beside a user who never rests: most of the time things are to end.
+/// The same beside a user who never rests. It is rare, so that tasks can end.
 pub(crate) const ACT_BESIDE_RESTLESS_ONE_IN: u32 = 1_000;
 
-/// The same while it starts, stops, or is held.
+/// The same while the device starts, stops, or is held.
 pub const ACT_BESIDES_ONE_IN: u32 = 6;
 
-/// So many faults may keep a device that is removed from recording what a person said: it
+/// How many faults may keep a device that is removed from recording what a person said: it
 /// tries twice.
 const FAULTS_EXCUSED: u32 = 2;
 
-/// The ways there are to [tune](Word::Tune) a device.
+/// How many ways to [tune](Word::Tune) a device there are.
 pub const TUNES: usize = 5;
 
-/// How a device may go on from a moment at which it is asked to be still.
+/// Where a device is on its way to a suspension or a removal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Pause {
     #[default]
     No,
     /// It was asked to be suspended.
     Asked,
-    /// It is.
+    /// It is suspended.
     Still,
-    /// It was asked to go.
+    /// It was asked to be removed.
     Removing,
 }
 
-/// What is known of what the person did.
+/// What is known of the person's acts.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Acts {
     pub(crate) pause: Pause,
-    /// The legs that the person took out: how much was acknowledged then.
+    /// For each leg that the person took out: how much was acknowledged then.
     out: Vec<Option<u64>>,
-    /// Those of them of which no record knew when this was asked last.
+    /// Those of them that no record knew of at the last look.
     unrecorded: Vec<bool>,
-    /// Legs that are to leave once another one has their place; another table goes on with
+    /// Legs that are to leave once another leg has their place. Another table goes on with
     /// that.
     pub(crate) leaving: Vec<bool>,
     /// A table is loaded, which the next resume uses.
     loaded: bool,
-    /// The record that goes bad before it is made anew.
+    /// The record that goes bad before the device is made anew.
     rot: Option<Case>,
     /// How many faults were left when the device was asked to go.
     faults: u32,
-    /// A disk was silent while it went: that fails all that it is asked.
+    /// A disk was silent during the removal: a silent disk fails every request.
     silent: bool,
     /// Requests that were open when the device was removed.
     pub(crate) excused: Vec<OpId>,
@@ -95,13 +96,12 @@ impl Acts {
         }
     }
 
-    /// A person starts the device from the legs that are there, whatever was said of them
-    /// before.
+    /// A person starts the device from the present legs, whatever was said of them before.
     pub(crate) fn start_from_what_is_there(&mut self) {
         self.out.fill(None);
     }
 
-    /// The device is gone. One that never `ran` could record nothing; another may have
+    /// The device is gone. If it never `ran` it could record nothing; otherwise it may have
     /// `failed` to.
     fn forget_unrecorded(&mut self, ran: bool, failed: bool) {
         for (out, unrecorded) in self.out.iter_mut().zip(&self.unrecorded) {
@@ -158,7 +158,7 @@ impl World<'_> {
             Word::Fail(leg) => {
                 self.acts.out[leg] = Some(acknowledged);
                 self.believed[leg] = false;
-                // The others may say so durably, whether this start comes to anything or not.
+                // The other legs may say so durably, whether this start succeeds or not.
                 self.books.standing[leg] &= self.stage.ran;
             }
             Word::Forget(leg) => self.believed[leg] = false,
@@ -177,7 +177,7 @@ impl World<'_> {
         }
     }
 
-    /// What the person says, if it is nothing that loses data.
+    /// What the person says. They say nothing that loses data.
     fn choose_word(&self, subject: &dyn Subject, chooser: &mut dyn Chooser) -> Option<Word> {
         let legs = self.legs.len();
         let kind = chooser.choose(14, "what is said");
@@ -262,14 +262,14 @@ impl World<'_> {
         }
     }
 
-    /// The device is to become quiet, or to go: from now on faults may keep it from recording
-    /// what was said.
+    /// The device is to become quiet, or to be removed: from now on faults may keep it from
+    /// recording what was said.
     fn begin_to_count_faults(&mut self) {
         self.acts.faults = self.left.faults;
         self.acts.silent = false;
     }
 
-    /// Another mirror is made over the same legs, which nobody switched off.
+    /// Another mirror is made over the same legs, which keep their power.
     fn begin_anew(&mut self, books: Books) {
         self.books = books;
         let Stage { back, lost_early, .. } = self.stage;
@@ -285,8 +285,7 @@ impl World<'_> {
         }
     }
 
-    /// The machine goes down: what was answered and is not known to be recorded may be
-    /// forgotten.
+    /// The machine goes down: answers that are not known to be recorded may be forgotten.
     pub(crate) fn forget_acts(&mut self) {
         let acknowledged = self.history.acknowledged();
         let recalls = self.scenario.recalls;
@@ -298,8 +297,7 @@ impl World<'_> {
         (self.acts.rot, self.acts.excused) = (None, Vec::new());
     }
 
-    /// Sees how far a suspension or a removal has come, and whether what was answered
-    /// is kept.
+    /// Looks how far a suspension or a removal has come, and whether answers are kept.
     pub(crate) fn look_at_acts(&mut self, subject: &dyn Subject) {
         let gone = self.acts.pause == Pause::Removing && subject.removed();
         if self.acts.pause != Pause::No && !gone {
@@ -343,12 +341,12 @@ impl World<'_> {
         }
     }
 
-    /// Sees whether a disk is silent, also at the step in which the device goes for that.
+    /// Looks whether a disk is silent, even at the step in which the device fails for that.
     fn look_for_silence(&mut self) {
         self.acts.silent |= self.legs.iter().any(|leg| leg.overdue() > 0);
     }
 
-    /// A suspended device has nothing on its way.
+    /// Checks that a suspended device has no request in flight.
     fn look_whether_still(&mut self) {
         for leg in 0..self.legs.len() {
             if let Some(pending) = self.legs[leg].pending(0) {

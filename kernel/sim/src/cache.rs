@@ -1,7 +1,7 @@
-//! A medium with a volatile write cache: what is read, what would survive.
+//! A medium with a volatile write cache: what a read sees, and what would survive a crash.
 //!
-//! Place: inside [`SimDisk`](crate::SimDisk), which says when requests take
-//! effect; here is only what they do to the sectors.
+//! Place: inside [`SimDisk`](crate::SimDisk), which says when requests take effect. This file
+//! knows only what they do to the sectors.
 //!
 //! Rules:
 //!
@@ -25,11 +25,11 @@ use crate::chooser::Chooser;
 use crate::digest::digest_of;
 use crate::stamp::{self, Stamp};
 
-/// The landed writes that the cache keeps for one sector. Past this the oldest
-/// is written back, as a full cache would.
+/// How many landed writes the cache keeps for one sector. Beyond that the oldest is written
+/// back, as in a full cache.
 pub const CACHED_PER_SECTOR_MAX: usize = 8;
 
-/// What one sector holds: a stamp, or any other bytes.
+/// The contents of one sector: a stamp, or any other bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Content {
     /// A stamp repeated; zeroes are [`Stamp::BLANK`].
@@ -47,7 +47,7 @@ impl Content {
         )
     }
 
-    /// Puts them into one sector of memory. Panics if it is not one sector.
+    /// Writes them to one sector of memory. Panics if it is not one sector.
     pub fn fill(&self, sector: &mut [u8]) {
         match self {
             Content::Stamp(stamp) => stamp::fill(sector, *stamp),
@@ -71,7 +71,7 @@ pub(crate) type WriteId = u64;
 /// The sectors of a disk.
 pub(crate) struct Cache {
     cells: Vec<Cell>,
-    /// The cells whose chain is not empty, in order: few of many.
+    /// The cells whose chain is not empty, in order. They are few.
     dirty: Vec<usize>,
     /// The cells that cannot be read.
     unreadable: BTreeSet<usize>,
@@ -115,13 +115,13 @@ impl Cache {
         &self.cells[sector.0 as usize].medium
     }
 
-    /// The sectors of which the cache holds something that the medium lacks.
+    /// The sectors for which the cache has something that the medium lacks.
     pub(crate) fn dirty(&self) -> impl Iterator<Item = Sector> {
         self.dirty.iter().map(|&index| Sector(index as u64))
     }
 
-    /// Tells of each landed write of each sector: which write, the sector, how
-    /// many came before it, and what it put there.
+    /// Tells each landed write of each sector: the write, the sector, how many came before it,
+    /// and its contents.
     pub(crate) fn each_cached(&self, mut tell: impl FnMut(WriteId, usize, usize, &Content)) {
         for &index in &self.dirty {
             for (position, cached) in self.cells[index].chain.iter().enumerate() {
@@ -130,19 +130,19 @@ impl Cache {
         }
     }
 
-    /// What the medium holds.
+    /// The contents of the medium.
     pub(crate) fn contents(&self) -> Vec<Content> {
         self.cells.iter().map(|cell| cell.medium.clone()).collect()
     }
 
-    /// A fingerprint of the medium: the sum over its sectors, so that a change
-    /// of one is a difference.
+    /// A fingerprint of the medium: the sum over its sectors, so that a change of one sector is
+    /// an addition.
     pub(crate) fn digest(&self) -> u128 {
         let sectors = self.cells.iter().zip(0u64..);
         sectors.fold(0, |sum, (cell, at)| sum.wrapping_add(digest_of((at, &cell.medium))))
     }
 
-    /// Puts `content` on the medium, past the cache. What the cache had of the sector is gone.
+    /// Puts `content` on the medium, past the cache. The cache forgets the sector.
     pub(crate) fn preset(&mut self, sector: Sector, content: Content) {
         let index = sector.0 as usize;
         self.unreadable.remove(&index);
@@ -200,7 +200,7 @@ impl Cache {
     /// Power is lost: each sector keeps what the medium has, any of its cached
     /// writes, or one of those `in_flight`.
     pub(crate) fn cut(&mut self, chooser: &mut dyn Chooser, mut in_flight: Vec<(usize, Content)>) {
-        // A stable sort: of one sector, in the order in which they came.
+        // A stable sort: the writes of one sector stay in the order in which they came.
         in_flight.sort_by_key(|(index, _)| *index);
         let mut places = mem::take(&mut self.dirty);
         places.extend(in_flight.iter().map(|(index, _)| *index));
@@ -223,7 +223,7 @@ impl Cache {
         }
     }
 
-    /// All of it; a flush that comes later covers whatever it has. Nothing is left here.
+    /// Takes everything; a later flush covers all of it. Nothing is left here.
     pub(crate) fn take(&mut self) -> Cache {
         let (mut cells, dirty) = (mem::take(&mut self.cells), mem::take(&mut self.dirty));
         for &index in &dirty {
@@ -232,7 +232,7 @@ impl Cache {
         Cache { cells, dirty, unreadable: mem::take(&mut self.unreadable) }
     }
 
-    /// The medium, without what the cache had; nothing is left here.
+    /// Takes the medium without the cache. Nothing is left here.
     pub(crate) fn take_medium(&mut self) -> Cache {
         let mut cells = mem::take(&mut self.cells);
         self.dirty.drain(..).for_each(|index| cells[index].chain.clear());
@@ -246,8 +246,8 @@ fn indices(place: Extent) -> Range<usize> {
 }
 
 impl Cell {
-    /// Writes back up to the newest entry that `covered` tells of. Says whether
-    /// the cache is rid of the sector.
+    /// Writes back up to the newest entry that is `covered`. Returns whether the cache has
+    /// nothing left of the sector.
     fn write_back(&mut self, covered: impl Fn(&Cached) -> bool) -> bool {
         if let Some(last) = self.chain.iter().rposition(covered) {
             let written = self.chain.drain(..=last).next_back();

@@ -1,8 +1,8 @@
 //! Who decides: chance, everything in turn, or an earlier run.
 //!
-//! Place: whatever is open in a run (which request completes next, whether it fails, what
-//! survives a crash) is asked of a [`Chooser`]. Nothing else is left to chance: the answers
-//! are the run.
+//! Place: a run asks a [`Chooser`] for every open decision: which request completes next,
+//! whether it fails, what survives a crash. Nothing else is left to chance: the answers are the
+//! run.
 //!
 //! Rules:
 //!
@@ -20,12 +20,12 @@ use core::fmt;
 
 /// Makes the decisions of a run and remembers them.
 pub trait Chooser {
-    /// One of `0..n`; `what` says for whom, to be read in the trace. Panics if
-    /// there is nothing to choose from.
+    /// One of `0..n`; `what` names the decision, for the trace. Panics if there is nothing to
+    /// choose from.
     fn choose(&mut self, n: usize, what: &'static str) -> usize;
 
-    /// Whether something unusual happens: about once in `one_in` questions
-    /// where chance decides; both ways where everything is tried.
+    /// Whether something unusual happens. If chance decides: about once in `one_in` questions.
+    /// If everything is tried: both ways.
     fn rarely(&mut self, one_in: u32, what: &'static str) -> bool {
         let _ = one_in;
         self.choose(2, what) == 1
@@ -45,7 +45,7 @@ pub trait Chooser {
 pub struct Decision {
     /// What was decided.
     pub what: &'static str,
-    /// Among how many alternatives.
+    /// The number of alternatives.
     pub of: u32,
     /// Which one was taken.
     pub taken: u32,
@@ -71,7 +71,7 @@ impl Trace {
     }
 }
 
-/// The path as [`Replay`] reads it, `2.0.1`; `{:#}` says what was decided.
+/// The path as [`Replay`] reads it, `2.0.1`. `{:#}` adds what was decided.
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let told = |decision: &Decision| f.alternate() || decision.taken != 0;
@@ -179,8 +179,7 @@ impl Exhaustive {
         Exhaustive::default()
     }
 
-    /// Ends a run, wherever it stands, and turns to the next. False when that
-    /// was the last.
+    /// Ends a run at any point, and turns to the next. False if that was the last.
     pub fn advance(&mut self) -> bool {
         self.runs += 1;
         let decisions = &mut self.trace.decisions;
@@ -197,8 +196,8 @@ impl Exhaustive {
         self.runs
     }
 
-    /// Whether this run has left the path of the one before. What it reaches from here on, it
-    /// has not reached by these decisions before.
+    /// Whether this run has left the path of the run before. From here on no earlier run made
+    /// these decisions.
     pub fn is_fresh(&self) -> bool {
         self.depth == self.trace.decisions.len()
     }
@@ -226,10 +225,10 @@ impl Chooser for Exhaustive {
     }
 }
 
-/// Decides as an earlier run did, and with 0 where that one ended.
+/// Decides as an earlier run did, and with 0 after the end of that run.
 ///
-/// An answer that the run cannot take becomes the last one that it can take, so that a
-/// shortened path still names some run.
+/// An answer beyond the alternatives becomes the last alternative, so that a shortened path
+/// still names a run.
 #[derive(Clone, Debug)]
 pub struct Replay {
     path: Vec<u32>,
@@ -265,7 +264,7 @@ impl Chooser for Replay {
     }
 }
 
-/// What is not a replay line.
+/// The error: a line is no replay line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoReplay;
 

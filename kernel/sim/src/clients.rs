@@ -1,7 +1,7 @@
 //! The clients: each asks, waits for the answer, and asks again.
 //!
-//! Place: part of a [`World`](crate::World). A client has one request open at a time, so at
-//! most as many requests overlap as there are clients.
+//! Place: part of a [`World`](crate::World). A client has one request open at a time, so no
+//! more requests overlap than there are clients.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -13,7 +13,7 @@ use crate::history::{History, Op};
 use crate::scenario::Load;
 use crate::stamp::OpId;
 
-/// After so many failures a device is taken for dead, and asked no more.
+/// After this many failures a device is taken for dead, and the clients stop.
 pub const FAILURES_MAX: u32 = 16;
 
 /// The clients of a run.
@@ -42,7 +42,7 @@ impl<'a> Clients<'a> {
         }
     }
 
-    /// Finds out who is ready; by chance, and if it `goes_on`, without end.
+    /// Finds the clients that are ready. With random requests and `goes_on`, they have no end.
     pub(crate) fn look(&mut self, history: &History, goes_on: bool) {
         let failures = history.keep_open(&mut self.open);
         self.ready.clear();
@@ -57,14 +57,14 @@ impl<'a> Clients<'a> {
         }
     }
 
-    /// The clients that have something to ask for and no request open, as of
-    /// the last [`look`](Clients::look); none when the device is given up.
+    /// The clients with something to ask for and no request open, as of the last
+    /// [`look`](Clients::look). None if the device is given up.
     pub(crate) fn ready(&self) -> &[usize] {
         &self.ready
     }
 
-    /// What the client asks for next, on a device of `capacity` that may know
-    /// `discard`; nothing if that is what the script says, and it does not.
+    /// What the client asks for next, on a device of `capacity` that may know `discard`.
+    /// Nothing if the script says a discard and the device knows none.
     pub(crate) fn next(
         &self,
         client: usize,
@@ -93,7 +93,7 @@ impl<'a> Clients<'a> {
         }
     }
 
-    /// The client has asked, or let it be.
+    /// The client has asked, or has skipped its turn.
     pub(crate) fn asked(&mut self, client: usize, id: Option<OpId>) {
         self.open[client] = id;
         self.made[client] += 1;

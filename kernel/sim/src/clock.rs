@@ -1,11 +1,11 @@
 //! Virtual time, work to be done later, and chance.
 //!
-//! Place: what a device under test gets as its environment. The [`World`](crate::World)
-//! decides when which work is done. This file does not know `dm`: tests put this clock behind
-//! its `Env` in a few lines.
+//! Place: the environment of a device under test. The [`World`](crate::World) decides which
+//! work is done when. This file does not know `dm`: tests put this clock behind its `Env` in a
+//! few lines.
 //!
-//! Rules: time moves only when the world lets it; work is done in a call of the
-//! world's, never inside [`after`](Clock::after).
+//! Rules: time moves only when the world moves it. Work is done in a call of the world, never
+//! inside [`after`](Clock::after).
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -53,7 +53,7 @@ impl Clock {
         self.0.lock().random.bits()
     }
 
-    /// Has `work` done after `delay` or later.
+    /// Asks for `work` to be done after `delay` or later.
     pub fn after(&self, delay: Duration, work: impl FnOnce() + Send + 'static) {
         let mut state = self.0.lock();
         let at = state.now + delay;
@@ -61,7 +61,7 @@ impl Clock {
         state.work.insert(index, (at, Box::new(work)));
     }
 
-    /// Drops all work undone: the machine is off.
+    /// Drops all work without doing it: the machine is off.
     pub fn stop(&self) {
         let work = mem::take(&mut self.0.lock().work);
         drop(work);

@@ -1,8 +1,8 @@
-//! Fingerprints of 128 bits, to know what was seen before.
+//! Fingerprints of 128 bits, to recognise states that were seen before.
 //!
 //! Place: `image.rs` and [`crashes`](crate::crashes) fold equal states by these fingerprints.
 //! Two lanes of Steele, Lea and Flood's SplitMix64 finalizer: the same on every machine, and
-//! no defence against somebody who looks for collisions.
+//! easy to find collisions for.
 
 use core::hash::{Hash, Hasher};
 

@@ -1,4 +1,4 @@
-//! A disk of which a test decides what completes, when and how.
+//! A disk whose test decides what completes, when and how.
 //!
 //! Place: the legs under test; a [`World`](crate::World) or a test by hand is
 //! the driver of its queue.
@@ -6,13 +6,13 @@
 //! Rules:
 //!
 //! - A request waits until [`complete`](SimDisk::complete) names it. Requests that do not fit
-//!   the disk, and all that come once it is gone, complete inside `strategy` instead.
-//! - A write takes effect, and a read sees the sectors, at the instant of its completion. It
-//!   may be earlier, if [`perform`](SimDisk::perform) was called: a disk may be done long
-//!   before it says so.
+//!   the disk complete inside `strategy` instead, and so do all requests once the disk is gone.
+//! - A write takes effect, and a read sees the sectors, at its completion, or earlier if
+//!   [`perform`](SimDisk::perform) was called: a disk may have done a request long before it
+//!   says so.
 //! - A request that timed out leaves its memory with the disk until
-//!   [`give_back_late`](SimDisk::give_back_late): a write lands then. Until it
-//!   has given everything back the disk fails what comes.
+//!   [`give_back_late`](SimDisk::give_back_late); a write lands then. Until the disk has given
+//!   everything back it fails new requests.
 //! - What survives a loss of power is in `cache.rs`.
 
 use alloc::sync::Arc;
@@ -32,7 +32,7 @@ use crate::slot::{self, Landed, Late, Pending, RequestId, Slot};
 pub enum Outcome {
     /// Done.
     Ok,
-    /// Failed; of a write, these sectors took effect all the same.
+    /// Failed; these sectors of a write took effect all the same.
     Fail(ErrorKind, Landed),
     /// The disk does not answer: the request ends with
     /// [`Timeout`](ErrorKind::Timeout) and the disk keeps the memory.
@@ -44,7 +44,7 @@ pub enum Outcome {
 pub enum Presence {
     /// It works.
     Ready,
-    /// It takes no writes, though its limits promised so: each fails.
+    /// It fails all writes, although its limits promised that it takes them.
     ReadOnly,
     /// It is not there: every request fails with [`Gone`](ErrorKind::Gone).
     Gone,
@@ -53,9 +53,9 @@ pub enum Presence {
 /// How many requests a disk holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// They wait to be completed.
+    /// Requests that wait to be completed.
     pub waiting: usize,
-    /// They timed out, and the disk has their memory.
+    /// Requests that timed out and whose memory the disk has.
     pub late: usize,
 }
 
@@ -94,15 +94,15 @@ pub struct SimDisk {
 struct State {
     presence: Presence,
     cache: Cache,
-    /// Waiting, in the order in which they came.
+    /// Requests that wait, in the order in which they came.
     slots: Vec<Slot>,
-    /// Timed out, their memory still here.
+    /// Requests that timed out, with their memory.
     late: Vec<Late>,
     /// Counts requests that came and requests that ended.
     events: u64,
     failures: u64,
     resets: u64,
-    /// Counts whatever may change what a loss of power would leave.
+    /// Counts all events that may change what a loss of power would leave.
     changes: u64,
 }
 
@@ -138,7 +138,7 @@ impl SimDisk {
         })
     }
 
-    /// How much it holds.
+    /// How many requests it holds.
     pub fn held(&self) -> Held {
         let state = self.state.lock();
         Held { waiting: state.slots.len(), late: state.late.len() }
@@ -174,12 +174,12 @@ impl SimDisk {
         self.state.lock().cache.newest(sector).clone()
     }
 
-    /// What `sector` holds without the cache. Panics past the end.
+    /// What `sector` holds on the medium. Panics past the end.
     pub fn durable(&self, sector: Sector) -> Content {
         self.state.lock().cache.medium(sector).clone()
     }
 
-    /// The sectors of which it is open what a loss of power would leave.
+    /// The sectors for which it is open what a loss of power would leave.
     pub fn outstanding(&self) -> Vec<Sector> {
         let state = self.state.lock();
         let in_flight = slot::in_flight(&state.slots, &state.late);
@@ -192,7 +192,7 @@ impl SimDisk {
         self.state.lock().changes
     }
 
-    /// Shows what it holds: its cache, what waits, and what timed out.
+    /// Shows what it holds: its cache, the requests that wait, and those that timed out.
     pub(crate) fn look<R>(&self, look: impl FnOnce(&Cache, &[Slot], &[Late]) -> R) -> R {
         let state = self.state.lock();
         look(&state.cache, &state.slots, &state.late)
@@ -203,17 +203,18 @@ impl SimDisk {
         self.state.lock().presence
     }
 
-    /// Changes it from now on; requests that wait go on waiting. A disk that goes away by
-    /// losing its power needs [`lose_cache`](SimDisk::lose_cache) too. One that comes back
-    /// counts that as a [reset](BlockDevice::resets): nobody knows whether it had power.
+    /// Changes whether it is there, from now on. Requests that wait go on waiting. If the disk
+    /// goes away by losing its power, call [`lose_cache`](SimDisk::lose_cache) too. A disk that
+    /// comes back counts that as a [reset](BlockDevice::resets): nobody knows whether it had
+    /// power.
     pub fn set_presence(&self, presence: Presence) {
         let mut state = self.state.lock();
         state.resets += u64::from(state.presence == Presence::Gone && presence != Presence::Gone);
         state.presence = presence;
     }
 
-    /// Puts whole sectors on the medium, durable at once: what the disk holds
-    /// when a test begins. Panics if they do not fit or are no whole sectors.
+    /// Puts whole sectors on the medium, durable at once: the contents at the beginning of a
+    /// test. Panics if they do not fit or are no whole sectors.
     pub fn preset(&self, sector: Sector, bytes: &[u8]) {
         assert!(bytes.len().is_multiple_of(SECTOR_SIZE), "{} bytes are no sectors", bytes.len());
         let mut state = self.state.lock();
@@ -242,8 +243,8 @@ impl SimDisk {
         guard.changes += 1;
     }
 
-    /// Completes a waiting request. One whose disk is gone or read-only fails
-    /// for that, whatever `outcome` says. Panics if it does not wait.
+    /// Completes a waiting request. If the disk is gone or read-only, the request fails for
+    /// that, whatever `outcome` says. Panics if it does not wait.
     pub fn complete(&self, id: RequestId, outcome: Outcome) {
         let (bio, result) = self.state.lock().complete(id, outcome, self.limits.write_cache);
         match result {
@@ -252,8 +253,8 @@ impl SimDisk {
         }
     }
 
-    /// A request that timed out reaches its end in the disk after all: the
-    /// memory is free, a write lands. Panics if it did not time out.
+    /// A request that timed out ends in the disk after all: the memory is free, a write lands.
+    /// Panics if it did not time out.
     pub fn give_back_late(&self, id: RequestId) {
         let mut guard = self.state.lock();
         let State { cache, late, .. } = &mut *guard;
@@ -262,30 +263,28 @@ impl SimDisk {
         guard.changes += 1;
     }
 
-    /// The disk loses its power for a moment, unnoticed: of its cache and of
-    /// the requests that wait, any subset has reached the medium. Counts as a
-    /// [reset](BlockDevice::resets).
+    /// The disk loses its power for a moment, unnoticed. Any subset of its cache and of the
+    /// waiting requests has reached the medium. Counts as a [reset](BlockDevice::resets).
     pub fn lose_cache(&self, chooser: &mut dyn Chooser) {
         let mut state = self.state.lock();
         state.cut(chooser);
         state.resets += 1;
     }
 
-    /// The disk drops what its cache holds, since it cannot write it, and keeps any
-    /// subset. No [reset](BlockDevice::resets): the flush that fails for it tells.
+    /// The disk drops its cache, since it cannot write it, and keeps any subset. This is no
+    /// [reset](BlockDevice::resets): the flush that fails for it says so.
     pub fn drop_cache(&self, chooser: &mut dyn Chooser) {
         let mut state = self.state.lock();
         state.cache.cut(chooser, Vec::new());
         state.changes += 1;
     }
 
-    /// The whole machine loses its power. Returns the disk that the next start finds, which
-    /// has what survived. This one is gone for good, holds nothing, and fails what still
-    /// waits.
+    /// The whole machine loses its power. Returns the disk that the next start finds, with what
+    /// survived. This one is gone for good, holds nothing, and fails the requests that still
+    /// wait.
     ///
-    /// Where several disks crash together, crash each before any request of
-    /// the run is failed by [`abandon`](SimDisk::abandon): a failure runs code
-    /// that should be as dead as the machine.
+    /// If several disks crash together, crash all of them before [`abandon`](SimDisk::abandon)
+    /// fails any request: a failure runs code that should be as dead as the machine.
     pub fn crash(&self, chooser: &mut dyn Chooser) -> Arc<SimDisk> {
         let mut state = self.state.lock();
         state.cut(chooser);
@@ -295,7 +294,7 @@ impl SimDisk {
     }
 
     /// The machine starts anew, and this disk keeps its power. Returns the disk that the next
-    /// start finds: its cache has what it had, and any of the writes that waited. As with
+    /// start finds: it keeps its cache, and has any of the writes that waited. As with
     /// [`crash`](SimDisk::crash), this one is gone for good.
     pub fn reset(&self, chooser: &mut dyn Chooser) -> Arc<SimDisk> {
         let mut guard = self.state.lock();
@@ -312,11 +311,11 @@ impl SimDisk {
         }
         state.presence = Presence::Gone;
         state.changes += 1;
-        // The names of requests go on: the cache remembers some.
+        // The names of requests continue: the cache remembers some.
         SimDisk::over(state.cache.take(), self.limits, state.events)
     }
 
-    /// Fails whatever waits with [`Gone`](ErrorKind::Gone), oldest first.
+    /// Fails all waiting requests with [`Gone`](ErrorKind::Gone), oldest first.
     pub fn abandon(&self) {
         while let Some(pending) = self.pending(0) {
             self.complete(pending.id, Outcome::Fail(ErrorKind::Gone, Landed::None));
@@ -415,7 +414,7 @@ impl State {
         (slot.bio, result)
     }
 
-    /// Of the cache, and of what waits, some survives.
+    /// Some of the cache, and some of the waiting writes, survive.
     fn cut(&mut self, chooser: &mut dyn Chooser) {
         let in_flight = slot::in_flight(&self.slots, &self.late).into_iter();
         self.cache.cut(chooser, in_flight.map(|(_, index, content)| (index, content)).collect());

@@ -1,12 +1,12 @@
 //! Runs a scenario in every way, or in many ways by chance.
 //!
-//! Place: what tests call. A factory builds the device under test over the
-//! disks of each run; [`exhaustive`] takes every decision both ways, [`seeded`]
-//! takes them by chance, [`replay`] takes those of an earlier run.
+//! Place: called by tests. A factory builds the device under test over the disks of each run.
+//! [`exhaustive`] takes every decision in every way, [`seeded`] takes decisions by chance,
+//! [`replay`] takes those of an earlier run.
 //!
-//! Rules: the factory builds the same device each time; after a crash
-//! ([`World::boots`]) it starts it again over what the disks kept, and without
-//! the legs that are [absent](World::absent).
+//! Rules: the factory builds the same device each time. After a crash ([`World::boots`]) it
+//! starts the device again over what the disks kept, without the legs that are
+//! [absent](World::absent).
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -27,7 +27,7 @@ use crate::world::{Step, World};
 /// Builds the device under test over the disks of a run.
 pub type Factory<'f> = dyn FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> + 'f;
 
-/// How many steps are made to find the shortest run that fails.
+/// The most steps made to find the shortest run that fails.
 pub const SHRINK_STEPS_MAX: u64 = 2_000_000;
 
 /// What an exploration did, and what it found.
@@ -37,7 +37,7 @@ pub struct Explored {
     pub runs: u64,
     /// How many steps they had.
     pub steps: u64,
-    /// Every run there is was made.
+    /// Every possible run was made.
     pub complete: bool,
     /// The first broken promise; the exploration ends with it.
     pub found: Option<Report>,
@@ -46,13 +46,13 @@ pub struct Explored {
 /// A promise that was broken, and how to see it again.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What.
+    /// The promise.
     pub violation: Violation,
     /// The line that makes the run again: see [`replay`].
     pub replay: String,
-    /// A run like it with as few decisions as could be found.
+    /// A similar run, with as few decisions as could be found.
     pub shortest: String,
-    /// What happens in that one, line by line.
+    /// What happens in the shortest run, line by line.
     pub account: Vec<String>,
 }
 
@@ -68,7 +68,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// Makes every run of the scenario, `runs_max` at most.
+/// Makes every run of the scenario, at most `runs_max`.
 pub fn exhaustive(scenario: &Scenario, factory: &mut Factory<'_>, runs_max: u64) -> Explored {
     let mut all = Exhaustive::new();
     let mut explored = Explored::default();
@@ -157,7 +157,7 @@ pub(crate) fn start(world: &mut World<'_>, factory: &mut Factory<'_>) -> Box<dyn
     subject
 }
 
-/// A run that a panic may end: then the log says how to make it again.
+/// A run that a panic may end. Then the log says how to make it again.
 struct Unfinished<'a> {
     chooser: &'a mut dyn Chooser,
     finished: bool,
@@ -183,9 +183,9 @@ fn report(
         let mut replay = Replay::new(path.into());
         let mut world = World::new(scenario);
         let found = if steps_left == 0 { None } else { run(&mut world, factory, &mut replay) };
-        // A step for the run itself, lest runs without any are free.
+        // A step for the run itself, so that runs without steps are not free.
         steps_left = steps_left.saturating_sub(1 + world.steps());
-        // Another promise that such a run breaks would hide this one.
+        // If a run breaks another promise, it does not count: it would hide this one.
         let same = |it: &Violation| mem::discriminant(it) == mem::discriminant(&violation);
         found.filter(same).map(|_| path_of(replay.trace()))
     };
@@ -206,8 +206,8 @@ fn path_of(trace: &Trace) -> Vec<u32> {
     trace.decisions().iter().map(|decision| decision.taken).collect()
 }
 
-/// Leaves decisions out of a path, and takes plainer ones, while it still
-/// `fails`, which returns the path that the run really took.
+/// Leaves decisions out of a path, and takes plainer ones, while the run still fails. `fails`
+/// returns the path that a failing run really took.
 fn shrink(mut path: Vec<u32>, mut fails: impl FnMut(&[u32]) -> Option<Vec<u32>>) -> Vec<u32> {
     let mut length = path.len();
     while length > 0 {

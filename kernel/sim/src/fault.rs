@@ -91,12 +91,12 @@ impl FaultDisk {
         self.state.lock().script.push((hit, kind));
     }
 
-    /// Takes all rules back.
+    /// Removes all rules.
     pub fn forgive(&self) {
         self.state.lock().script.clear();
     }
 
-    /// What it was asked so far.
+    /// The requests so far.
     pub fn counts(&self) -> Counts {
         self.state.lock().counts
     }
@@ -125,7 +125,7 @@ impl BlockDevice for FaultDisk {
 }
 
 impl State {
-    /// Counts a request and says how it fails, if it does.
+    /// Counts a request, and returns how it fails, if it does.
     fn judge(&mut self, bio: &Bio) -> Option<ErrorKind> {
         let (cmd, extent, number) = (bio.cmd(), bio.extent(), self.counts.total());
         let fault = self.script.iter().find(|(hit, _)| match *hit {

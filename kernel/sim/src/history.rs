@@ -1,12 +1,12 @@
-//! What was asked and what was answered, judged as it happens.
+//! Requests and answers, judged as they happen.
 //!
-//! Place: issues the clients' requests and is their originator; the oracle of
-//! every run. How one sector is judged is in `linear.rs`.
+//! Place: the originator of the clients' requests, and the oracle of every run. `linear.rs`
+//! judges one sector.
 //!
 //! Rules:
 //!
-//! - Every write has a stamp of its own, every answer is judged when it comes,
-//!   and the first violation stays.
+//! - Every write has a stamp of its own. Every answer is judged when it comes. The first
+//!   violation stays.
 //! - A request ends once. After a [`crash`](History::crash) earlier requests are dead: their
 //!   ends mean nothing.
 
@@ -44,7 +44,7 @@ pub enum Op {
 }
 
 impl Op {
-    /// The name of what this request, number `id`, leaves at `sector`.
+    /// The stamp that this request, number `id`, leaves at `sector`.
     fn stamp(self, id: OpId, sector: Sector) -> Stamp {
         match self {
             Op::Discard(_) => Stamp::discard(id, sector),
@@ -71,38 +71,39 @@ pub struct History(Lock<State>);
 struct State {
     sectors: Vec<Register>,
     ops: Vec<Record>,
-    /// The request that is first in `ops`: those before are forgotten.
+    /// The first request in `ops`. Earlier ones are forgotten.
     first: OpId,
     open: usize,
     /// Counts beginnings and ends.
     now: Moment,
-    /// The first request that is not of the time before the last crash.
+    /// The first request after the last crash.
     alive: OpId,
     /// How many requests failed since the last crash.
     errors: u32,
     /// How many writes and flushes succeeded, ...
     acknowledged: u64,
-    /// ... and how many of them say more than those before: a flush after a flush does not.
+    /// ... and how many of them promised more than those before: a second flush in a row does
+    /// not.
     promised: u64,
     /// Writes have succeeded since the last flush did.
     unflushed: bool,
     /// The latest request that failed.
     error: Option<(OpId, ErrorKind)>,
     violation: Option<Violation>,
-    /// What happened, in words, when somebody wants to read it.
+    /// What happened, in words, if somebody wants to read it.
     journal: Option<Vec<String>>,
 }
 
-/// A request of a client's, and what became of it.
+/// A request of a client, and its result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// Its name.
     pub id: OpId,
-    /// What was asked.
+    /// The operation.
     pub op: Op,
-    /// How it ended; `None` while it has not.
+    /// How it ended; `None` while it is open.
     pub result: Option<IoResult>,
-    /// It belongs to the time before the last crash.
+    /// It was issued before the last crash.
     pub dead: bool,
 }
 
@@ -113,8 +114,8 @@ struct Record {
 }
 
 impl History {
-    /// Nothing was asked yet, of a device whose sectors durably hold `contents`. Without
-    /// `losses`, by crashes or while it runs, it remembers less.
+    /// No request yet, on a device whose sectors durably hold `contents`. If no `losses` can
+    /// come, by crashes or while it runs, it remembers less.
     pub fn new(contents: impl Iterator<Item = Stamp>, losses: bool) -> Arc<History> {
         Arc::new(History(Lock::new(
             Rank::ORIGINATOR,
@@ -136,7 +137,7 @@ impl History {
         )))
     }
 
-    /// Begins a request. Whoever calls this passes the bio to the device.
+    /// Begins a request. The caller passes the bio to the device.
     ///
     /// Panics if the extent does not fit the device.
     pub fn begin(self: &Arc<Self>, op: Op) -> (OpId, Bio) {
@@ -162,12 +163,12 @@ impl History {
         (id, Bio::new(buf, self.clone(), u64::from(id)))
     }
 
-    /// Writes down in words what happens from now on.
+    /// Keeps a journal in words from now on.
     pub fn keep_journal(&self) {
         self.0.lock().journal = Some(Vec::new());
     }
 
-    /// Whether it does.
+    /// Whether it keeps a journal.
     pub fn keeps_journal(&self) -> bool {
         self.0.lock().journal.is_some()
     }
@@ -177,13 +178,13 @@ impl History {
         self.0.lock().note(line);
     }
 
-    /// What was written down so far.
+    /// The journal so far.
     pub fn take_journal(&self) -> Vec<String> {
         self.0.lock().journal.take().unwrap_or_default()
     }
 
-    /// Keeps those of `ids` that have not ended, nor died in a crash; says how
-    /// many requests failed since the last crash.
+    /// Keeps those of `ids` that have neither ended nor died in a crash. Returns how many
+    /// requests failed since the last crash.
     pub(crate) fn keep_open(&self, ids: &mut [Option<OpId>]) -> u32 {
         let state = self.0.lock();
         for id in ids {
@@ -202,7 +203,8 @@ impl History {
         self.0.lock().acknowledged
     }
 
-    /// How many of these said more than those before: a flush of what was flushed does not.
+    /// How many of these promised more than those before: a flush with nothing to flush does
+    /// not.
     pub(crate) fn promised(&self) -> u64 {
         self.0.lock().promised
     }
@@ -229,7 +231,7 @@ impl History {
         (state.first..).zip(&state.ops).map(asked).collect()
     }
 
-    /// What a read of this sector that begins now may answer, and what it may after a
+    /// What a read of this sector that begins now may answer, and what it may answer after a
     /// crash at this moment.
     pub fn may_hold(&self, sector: Sector) -> (Vec<Stamp>, Vec<Stamp>) {
         let state = self.0.lock();
@@ -244,7 +246,7 @@ impl History {
         (state.violation.clone(), state.error.take())
     }
 
-    /// What is known after a crash at this moment, to go on with elsewhere.
+    /// The history after a crash at this moment, to go on with elsewhere.
     pub(crate) fn after_crash(&self) -> Arc<History> {
         let state = self.0.lock();
         let mut sectors = state.sectors.clone();
@@ -269,20 +271,21 @@ impl History {
         )))
     }
 
-    /// Counts what begins and ends: while it is the same nothing was asked or answered.
+    /// Counts beginnings and ends: while it is the same, nothing was asked or answered.
     pub(crate) fn moment(&self) -> Moment {
         self.0.lock().now
     }
 
-    /// A fingerprint of what may be read after a crash; only of an [`after_crash`](History::after_crash).
+    /// A fingerprint of what may be read after a crash. Only for a history made by
+    /// [`after_crash`](History::after_crash).
     pub(crate) fn digest(&self) -> u128 {
         let mut digest = Digest::new();
         self.0.lock().sectors.iter().for_each(|sector| sector.hash_left(&mut digest));
         digest.sum()
     }
 
-    /// The device loses what no flush covers, or some of it, and runs on. A flush is to
-    /// tell.
+    /// The device loses some or all of the data that no flush covers, and runs on. A flush has
+    /// to tell.
     pub fn lose(&self) {
         let mut state = self.0.lock();
         let now = state.tick();
@@ -290,12 +293,12 @@ impl History {
     }
 
     /// The device is gone, and another one is made over the same legs. The new one knows of no
-    /// loss: the user has to take all that no flush covers for lost.
+    /// loss: the user has to assume that everything no flush covers is lost.
     pub(crate) fn part(&self) {
         let mut state = self.0.lock();
         let now = state.tick();
         for sector in &mut state.sectors {
-            // As if a flush had told; one that fails denies nothing.
+            // As if a flush had told. A flush that fails denies nothing.
             let _ = sector.end_flush(now, true, now);
         }
     }
@@ -451,7 +454,7 @@ struct Answer {
 }
 
 impl Answer {
-    /// Judges what was read of one sector; nothing was if it failed.
+    /// Judges what was read of one sector. A read that failed has read nothing.
     fn judge(
         self,
         at: Sector,

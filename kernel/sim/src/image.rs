@@ -1,12 +1,12 @@
-//! All that a loss of power may leave of one disk.
+//! Everything that a loss of power may leave of one disk.
 //!
 //! Place: [`crashes`](crate::crashes) takes the product of these over the legs.
 //!
 //! The unit is a write, not a sector. Each write that landed or is in flight, and is not
 //! durable, survives whole, or not at all, or torn in the middle of the sectors that it can
-//! change: only the first half, or only the second. Where several surviving writes meet in a
-//! sector, the one that landed last wins, for nothing older is written back after it. Writes
-//! that cannot change anything are left out, and equal images are one.
+//! change: only the first half, or only the second. If several surviving writes meet in a
+//! sector, the one that landed last wins, since nothing older is written back after it. Writes
+//! that cannot change anything are left out, and equal images count once.
 
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
@@ -19,26 +19,26 @@ use crate::digest::digest_of;
 use crate::disk::SimDisk;
 use crate::slot::{self, Late, Slot};
 
-/// Combinations of writes that are tried for one disk at one moment.
+/// The most combinations of writes that are tried for one disk at one moment.
 pub const LEG_IMAGES_MAX: u64 = 4096;
 
 /// What a crash may leave of a disk.
 #[derive(Default)]
 pub(crate) struct Images {
-    /// Each of them, once. The first is the medium as it is.
+    /// Each image, once. The first is the medium as it is.
     pub(crate) all: Vec<Image>,
     /// How many combinations were not tried.
     pub(crate) capped: u64,
 }
 
-/// What a crash may leave of a disk, as it differs from the medium.
+/// One image that a crash may leave of a disk, by its differences from the medium.
 #[derive(Clone, Debug)]
 pub(crate) struct Image {
     pub(crate) changes: Vec<(Sector, Content)>,
     pub(crate) digest: u128,
 }
 
-/// What one write puts into one sector, after so many others.
+/// What one write puts into one sector, and its position among the writes there.
 struct Part {
     sector: usize,
     position: usize,
@@ -57,7 +57,7 @@ impl SimDisk {
         })
     }
 
-    /// The disk that a start finds after this was left.
+    /// The disk that a start finds after a crash left this image.
     pub(crate) fn left(&self, image: &Image) -> Arc<SimDisk> {
         self.look(|cache, _, _| {
             let mut contents = cache.contents();
@@ -75,7 +75,7 @@ fn units(cache: &Cache, slots: &[Slot], late: &[Late]) -> Vec<Unit> {
         writes.push((write, Part { sector, position, content: content.clone() }));
     });
     for (id, sector, content) in slot::in_flight(slots, late) {
-        // Later than what has landed, and than what was issued before.
+        // Later than the writes that have landed, and than those issued before.
         let position = usize::MAX / 2 + id.0 as usize;
         writes.push((id.0, Part { sector, position, content }));
     }

@@ -8,18 +8,18 @@
 //! | file | what |
 //! |---|---|
 //! | `stamp.rs` | sectors that say which write they came from |
-//! | `chooser.rs` | who decides: chance ([`Seeded`]), everything in turn ([`Exhaustive`]), an earlier run ([`Replay`]) |
+//! | `chooser.rs` | who decides: chance ([`Seeded`]), every way in turn ([`Exhaustive`]), an earlier run ([`Replay`]) |
 //! | `cache.rs`, `slot.rs`, `disk.rs` | [`SimDisk`]: you say which request completes when and how; a volatile cache; crashes |
-//! | `fault.rs` | [`FaultDisk`]: a script of failures around any device, also a real one |
+//! | `fault.rs` | [`FaultDisk`]: a script of failures around any device, even a real one |
 //! | `linear.rs`, `history.rs`, `violation.rs` | the oracle: judges each answer when it comes |
-//! | `scenario.rs`, `clock.rs`, `clients.rs`, `subject.rs` | what a run is made of |
-//! | `world.rs`, `mishaps.rs`, `rot.rs`, `lives.rs`, `verdict.rs` | a run: what happens next, what goes wrong, starts and ends, what is asked of it |
+//! | `scenario.rs`, `clock.rs`, `clients.rs`, `subject.rs` | the parts of a run |
+//! | `world.rs`, `mishaps.rs`, `rot.rs`, `lives.rs`, `verdict.rs` | a run: what happens next, what goes wrong, starts and ends, what it has to keep |
 //! | `explore.rs` | every run, or many by chance, down to the shortest that fails |
 //! | `actions.rs`, `image.rs`, `digest.rs`, `crashes/` | every crash of a short story, and every crash of its recovery |
 //!
 //! The oracle expects of a device what one disk with a volatile cache does. Requests are
 //! linearizable sector by sector. A flush makes durable what ended before it. An answer stays
-//! true until a write. Every request ends once, and none fails while a leg could have done it.
+//! true until a write. Every request ends once, and none fails if a leg could have done it.
 //!
 //! ```
 //! use bio::{BlockDevice, Extent, Sector, Sectors};

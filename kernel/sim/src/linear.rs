@@ -13,18 +13,18 @@
 //!
 //! Rules:
 //!
-//! - A write that ended with an error took effect before it ended, or never does. Only after a
-//!   timeout, which is no end for the disk, may it still take effect, once.
+//! - A write that ended with an error took effect before it ended, or never does. Only a write
+//!   that timed out may still take effect later, once: for the disk it has not ended.
 //! - A discard is a write that shows zeroes, like other discards, and like a sector that was
-//!   never written. Each has a [name](Stamp::discard) of its own by which it begins and ends;
-//!   any of them explains an answer of zeroes. If a past shows zeroes already, no open discard
-//!   is put into it. To put it there later explains no less, for a read has its moment and
-//!   binds nothing else.
-//! - After a crash the sector holds what it held at the last moment that a flush covers, or
-//!   anything since, including writes still open. It is *one* of these, and no later crash
-//!   brings back another.
-//! - The device may lose the same while it runs: what it holds then, and what a
-//!   flush may say of it, is in `undone.rs`.
+//!   never written. Each has a [name](Stamp::discard) of its own for its beginning and end; any
+//!   of them explains an answer of zeroes. If a past shows zeroes already, no open discard is
+//!   put into it. Putting the discard there later explains no less, since a read has its moment
+//!   and binds nothing else.
+//! - After a crash the sector holds the value of the last moment that a flush covers, or any
+//!   value since, including those of writes still open. It holds *one* of these, and no later
+//!   crash brings back another.
+//! - The device may lose the same while it runs. `undone.rs` says what it holds then, and what
+//!   a flush may say of it.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -37,7 +37,7 @@ use crate::moment::{Moment, NEVER};
 use crate::stamp::Stamp;
 use crate::undone::Undone;
 
-/// Writes of one sector that may be open at once, timed-out ones included.
+/// How many writes of one sector may be open at once, including those that timed out.
 pub const OPEN_WRITES_MAX: usize = 16;
 
 /// How many values a past has room for without memory of its own. Few pasts have more.
@@ -46,7 +46,7 @@ const VALUES_KEPT_INLINE: usize = 4;
 /// How a write ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteEnd {
-    /// It is done; `durable` if it was to force unit access.
+    /// It is done; `durable` if it was a FUA write.
     Done {
         /// No crash can undo it.
         durable: bool,
@@ -57,22 +57,22 @@ pub enum WriteEnd {
     TimedOut,
 }
 
-/// One sector, as everyone who asked has seen it.
+/// One sector, as the clients have seen it.
 #[derive(Clone, Debug)]
 pub struct Register {
-    /// Every past that explains the answers; never none.
+    /// Every past that explains the answers; at least one.
     pasts: Vec<Past>,
-    /// The pasts being made of those.
+    /// The pasts that are being made from `pasts`.
     next: Vec<Past>,
     /// Writes that may still take effect, by slot.
     open: [Option<Stamp>; OPEN_WRITES_MAX],
-    /// Those that timed out, by slot.
+    /// The writes that timed out, by slot.
     late: u16,
-    /// When the reads began that are open.
+    /// When the open reads began.
     reads: Vec<Moment>,
-    /// When the flushes began that are open.
+    /// When the open flushes began.
     flushes: Vec<Moment>,
-    /// A loss may come, or a crash: what that could bring back is remembered.
+    /// A loss or a crash may come: the values that it could bring back are remembered.
     losses: bool,
 }
 
@@ -83,7 +83,7 @@ struct Past {
     values: SmallVec<[Value; VALUES_KEPT_INLINE]>,
     /// The open writes that took effect, by slot.
     taken: u16,
-    /// A crash brings back nothing before this one.
+    /// A crash brings back no value before this one.
     durable: usize,
     undone: Undone,
 }
@@ -91,16 +91,16 @@ struct Past {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Value {
     stamp: Stamp,
-    /// When the next one replaced it, at the latest.
+    /// The latest moment at which the next value replaced it.
     until: Moment,
     /// When its write was acknowledged.
     acknowledged: Moment,
-    /// Its write failed: nothing will speak of it again.
+    /// Its write failed: no later answer concerns it.
     failed: bool,
 }
 
 impl Register {
-    /// A sector that durably holds `stamp`. Without `losses` it remembers less.
+    /// A sector that durably holds `stamp`. If no `losses` can come, it remembers less.
     pub fn new(stamp: Stamp, losses: bool) -> Register {
         Register {
             pasts: vec![Past::new(stamp)],
@@ -129,7 +129,7 @@ impl Register {
         }
         let alone = self.open.iter().flatten().count() == 1;
         match &mut self.pasts[..] {
-            // The common case, without a copy: it takes effect now if it had not.
+            // The common case, without a copy: the write takes effect now if it had not before.
             [past] if alone && end != WriteEnd::Failed => {
                 if !past.has(slot) {
                     past.put(slot, stamp, now);
@@ -170,9 +170,9 @@ impl Register {
         self.reads.push(now);
     }
 
-    /// A read that began at `begun` ends, with what it saw unless it failed. If nothing
-    /// explains the answer, returns what would have been a right one. Panics if no read began
-    /// then.
+    /// A read that began at `begun` ends. `seen` is its answer, unless it failed. If no past
+    /// explains the answer, returns the answers that would have been right. Panics if no read
+    /// began then.
     pub fn end_read(
         &mut self,
         begun: Moment,
@@ -245,7 +245,7 @@ impl Register {
         lied.map_or(Ok(()), Err)
     }
 
-    /// The device loses what was not durable, or some of it; requests go on.
+    /// The device loses some or all of the data that are not durable. Requests go on.
     pub fn lose(&mut self, now: Moment) {
         if !self.reads.is_empty() {
             self.may_have_shown_open_writes(now);
@@ -259,8 +259,8 @@ impl Register {
         self.trim();
     }
 
-    /// Everything stops: what was open ends here, and one of the values that
-    /// were not overwritten durably is left.
+    /// Everything stops. Open requests end here, and one of the values that were not durably
+    /// overwritten is left.
     pub fn crash(&mut self) {
         let mut left: Vec<Stamp> = Vec::new();
         for past in &self.pasts {
@@ -276,7 +276,8 @@ impl Register {
         self.flushes.clear();
     }
 
-    /// Adds the pasts in which open writes have taken effect, as an open read may yet tell.
+    /// Adds the pasts in which open writes have taken effect, since an open read may yet show
+    /// that.
     fn may_have_shown_open_writes(&mut self, now: Moment) {
         let pasts = mem::take(&mut self.pasts);
         for past in &pasts {
@@ -290,18 +291,18 @@ impl Register {
         self.turn(pasts);
     }
 
-    /// Hashes what a crash has left: one value or another.
+    /// Hashes the values that a crash may have left.
     pub(crate) fn hash_left(&self, hasher: &mut impl Hasher) {
         self.pasts.len().hash(hasher);
         self.pasts.iter().flat_map(|past| &past.values).for_each(|left| left.stamp.hash(hasher));
     }
 
-    /// What a read that begins now may answer at once.
+    /// What a read may answer that begins and ends now.
     pub fn may_show(&self) -> Vec<Stamp> {
         self.possible(NEVER - 1)
     }
 
-    /// What it may answer after a crash at this moment.
+    /// What a read may answer after a crash at this moment.
     pub fn may_survive(&self) -> Vec<Stamp> {
         let mut after = self.clone();
         after.crash();
@@ -321,18 +322,18 @@ impl Register {
         possible
     }
 
-    /// What the open writes would show that did not take effect yet.
+    /// The values of the open writes that did not take effect yet.
     fn untaken(&self, past: &Past) -> impl Iterator<Item = Stamp> {
         let slots = self.open.iter().enumerate();
         let open = slots.filter(|&(slot, _)| !past.has(slot)).filter_map(|(_, &open)| open);
         open.map(Stamp::shown)
     }
 
-    /// All ways in which the open write in `slot` takes effect now, other open
-    /// ones before it or not.
+    /// All ways in which the open write in `slot` takes effect now, with or without other open
+    /// writes before it.
     ///
-    /// A write that timed out need never take effect. To have it overwritten at once explains
-    /// no more than that, unless an open read may have seen it.
+    /// A write that timed out need never take effect. A past in which it is overwritten at once
+    /// explains no more than that, unless an open read may have seen it.
     fn explain_by(&mut self, past: &Past, slot: usize, now: Moment) {
         for other in 0..OPEN_WRITES_MAX {
             let useless = self.late >> other & 1 == 1 && self.reads.is_empty();
@@ -345,7 +346,7 @@ impl Register {
         self.next.push(past.then(slot, stamp, now));
     }
 
-    /// The pasts that were made become the pasts; `old` is their memory.
+    /// The pasts that were made replace `pasts`; `old` becomes the memory for the next ones.
     fn turn(&mut self, mut old: Vec<Past>) {
         old.clear();
         mem::swap(&mut self.pasts, &mut self.next);
@@ -356,8 +357,8 @@ impl Register {
         self.flushes.iter().copied().min().unwrap_or(NEVER)
     }
 
-    /// Forgets what nobody can ask for any more, and pasts that explain nothing
-    /// which another does not.
+    /// Forgets values that nobody can ask for, and pasts that explain nothing more than another
+    /// past.
     fn trim(&mut self) {
         let read = self.reads.iter().copied().min().unwrap_or(NEVER);
         let flush = self.oldest_flush();
@@ -405,7 +406,7 @@ impl Past {
         self.taken |= 1 << slot;
     }
 
-    /// This past, and then the loss of all that came after this value.
+    /// This past, and then the loss of all values after this one.
     fn back_to(&self, index: usize, now: Moment) -> Past {
         let mut past = self.clone();
         if index + 1 < past.values.len() {
@@ -424,11 +425,12 @@ impl Past {
         self.values.iter().any(|value| value.stamp.shown() == stamp && value.until > begun)
     }
 
-    /// The write of `stamp` is done. If it is `durable`, a crash no longer undoes it, unless
-    /// its place is forgotten because no open flush is older than it.
+    /// The write of `stamp` is done. If it is `durable`, a crash no longer undoes it. The
+    /// exception: its place in the order is forgotten, because no open flush is older than the
+    /// write.
     fn acknowledge(&mut self, stamp: Stamp, durable: Option<Moment>, now: Moment) {
         self.undone.acknowledge(stamp, now);
-        // Forgotten already if something durable came after it.
+        // It is forgotten already if a durable value came after it.
         let Some(index) = self.values.iter().position(|value| value.stamp == stamp) else { return };
         if durable.is_some_and(|flush| self.covered(flush).is_none_or(|covered| covered <= index)) {
             self.durable = self.durable.max(index);
@@ -447,8 +449,8 @@ impl Past {
         self.undone.fail(stamp);
     }
 
-    /// Forgets what no open read can see and no crash can bring back any more. `read` and
-    /// `flush` say when the oldest open read and flush began.
+    /// Forgets values that no open read can see and no crash can bring back. `read` and `flush`
+    /// say when the oldest open read and flush began.
     fn forget(&mut self, read: Moment, flush: Moment) {
         if self.values.len() == 1 {
             return; // what it holds may be asked for at any time
@@ -460,16 +462,16 @@ impl Past {
         let first = first.min(self.durable);
         self.values.drain(..first);
         self.durable -= first;
-        // No later flush ends between values that the next one covers all: their order makes
-        // no difference.
+        // The next flush covers all of these values, so no later flush ends between them: their
+        // order makes no difference.
         let covered = self.covered(flush).unwrap_or(0).max(self.durable);
         let alike = &mut self.values[self.durable..covered];
         alike.iter_mut().for_each(|value| value.acknowledged = 0);
         alike.sort_unstable_by_key(|value| value.stamp);
     }
 
-    /// Whether this past explains whatever `other` does, now and later: it
-    /// differs only by failed writes that took effect in between.
+    /// Whether this past explains everything that `other` explains, now and later. That is so
+    /// if they differ only by failed writes that took effect in between.
     fn covers(&self, other: &Past) -> bool {
         if self.taken != other.taken || self.values.len() < other.values.len() {
             return false;

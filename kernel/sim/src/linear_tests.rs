@@ -5,7 +5,7 @@ use crate::chooser::{Chooser, Seeded};
 use alloc::collections::BTreeSet;
 use bio::Sector;
 
-/// A request as it looked from outside.
+/// A request as seen from outside.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
     begun: Moment,
@@ -48,10 +48,10 @@ fn search(
         let mut rest = left.to_vec();
         rest.remove(first);
         if matches!(seen.what, What::Failed(_)) {
-            // As if it never happens.
+            // As if it never happened.
             search(&rest, order, flushes, survivors);
         }
-        // Nothing may come after what ended before it began.
+        // A request may not come after one that began when it had ended.
         if rest.iter().any(|other| other.ended < seen.begun) {
             continue;
         }
@@ -88,9 +88,9 @@ fn left_by_crash(order: &[Seen], flushes: &[Moment]) -> Vec<Stamp> {
     order[from..].iter().filter_map(written).map(Stamp::shown).collect()
 }
 
-/// What a crash may leave by any order that explains all; empty if none does.
+/// What a crash may leave by any order that explains all answers; empty if none does.
 fn search_all(ended: &[Seen], open: &[Seen], flushes: &[Moment]) -> BTreeSet<Stamp> {
-    // What is open may have taken effect, if it is a write.
+    // An open write may have taken effect.
     let might = open.iter().filter_map(|seen| {
         written(seen).map(|stamp| Seen { what: What::TimedOut(stamp), ..*seen })
     });
@@ -152,7 +152,7 @@ impl Story {
         self.open.push(Seen { begun: now, ended: Moment::MAX, what });
     }
 
-    /// Something ends. Says whether the register can explain it.
+    /// A request ends. Returns whether the register can explain it.
     fn end(&mut self, now: Moment) -> bool {
         let which = self.chance.choose(self.open.len(), "which ends");
         let mut seen = self.open.swap_remove(which);
@@ -187,8 +187,8 @@ impl Story {
         right
     }
 
-    /// Lets it go on until something is wrong, or it is long enough. Says
-    /// whether all was right, and panics if a search does not agree.
+    /// Goes on until something is wrong, or the story is long enough. Returns whether all was
+    /// right, and panics if a search does not agree.
     fn tell(&mut self, seed: u64) -> bool {
         for now in 1..13 {
             if self.open.is_empty() || self.open.len() < 4 && self.chance.choose(2, "begin") == 0 {
@@ -217,7 +217,7 @@ fn the_register_judges_as_a_search_of_all_orders_does() {
     }
 }
 
-/// Where a forced write is in doubt the register allows more, never less.
+/// If a FUA write is in doubt, the register allows more, never less.
 #[test]
 fn a_crash_leaves_what_a_search_of_all_orders_says() {
     let mut compared = 0;
@@ -306,13 +306,13 @@ fn lost() -> Register {
     register
 }
 
-/// A read of `seen` that begins then.
+/// A read of `seen` that begins at `begun`.
 fn reads(register: &mut Register, begun: Moment, seen: Stamp) -> Result<(), Vec<Stamp>> {
     register.begin_read(begun);
     register.end_read(begun, Some(seen), begun + 1)
 }
 
-/// A flush from here to there.
+/// A flush that begins at `begun`.
 fn flushes(register: &mut Register, begun: Moment, failed: bool) -> Result<(), Stamp> {
     register.begin_flush(begun);
     register.end_flush(begun, failed, begun + 1)

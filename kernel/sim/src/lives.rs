@@ -1,28 +1,29 @@
 //! The lives of a device: from each start to the crash or the end.
 //!
-//! Place: part of a [`World`]. This file decides who pulls the plug, which legs a start finds,
-//! what the person does when the device is held, and which legs may be believed.
+//! Place: part of a [`World`]. This file decides when the machine goes down, which legs a start
+//! finds, what the person does when the device is held, and which legs may be believed.
 //!
 //! Rules:
 //!
-//! - A leg *has standing* if the last life that ran left it in sync, and no later life that
-//!   never came to run put it out. The person tells a device to start only from a leg that has
+//! - A leg *has standing* if the last life that ran left it in sync, and no later life put it
+//!   out on its way to run. The person tells a device to start only from a leg that has
 //!   standing, and plugs all legs in rather than lose data.
 //! - A leg *is stale* if writes were acknowledged while it was out, or a flush of writes that
 //!   no flush covered before. No device may run from stale legs. A leg that was on its way out
-//!   when the machine crashed has no standing, but is not stale: nobody was told of anything
-//!   that it has missed. A leg that was whole is not stale either, if nothing was acknowledged
-//!   since. The record that says so may be on a leg, even if it seemed to fail, and then the
+//!   when the machine crashed has no standing, but is not stale: nothing that it missed was
+//!   acknowledged. A leg that was whole is not stale either, if nothing was acknowledged since.
+//!   The record that it is in sync may be on a leg even if writing it seemed to fail. Then the
 //!   next start completes it.
 //! - The person says nothing while the legs may disagree on who is in sync, for that would
-//!   split the set. They may disagree if the machine went down while that was being recorded
-//!   and a leg that had failed to record it was still in. They may also disagree if it went
-//!   down before the end of a start that put a leg out, or that a person had asked for; or
-//!   if such a start failed, and the device is held since.
-//! - With all legs there, and nothing wrong with them, a device runs. There is one exception:
-//!   a leg may be a blank disk, put in before a life in which a leg failed, lost its cache, or
-//!   was writing its record at the end. Then nobody knows what the last record said of it, so
-//!   the device may be held. The person knows that the disk was blank, and starts it.
+//!   split the set. They may disagree if the machine went down while that was being recorded,
+//!   and a leg that had failed to record it was still in. They may also disagree if a start put
+//!   a leg out, or was asked for by a person, and the machine went down before it ended; or if
+//!   such a start failed, and the device is held since.
+//! - If all legs are there and nothing is wrong with them, a device runs. There is one
+//!   exception. A leg may be a blank disk, put in before a life in which a leg failed, lost its
+//!   cache, or was writing its record at the end. Then nobody knows what the last record said
+//!   of the blank disk, so the device may be held. The person knows that the disk was blank,
+//!   and starts the device.
 
 use alloc::format;
 use alloc::sync::Arc;
@@ -40,26 +41,26 @@ use crate::subject::{Life, Subject};
 use crate::violation::Violation;
 use crate::world::{Step, World};
 
-/// By chance, one in so many starts leaves a leg out.
+/// By chance, one in this many starts leaves a leg out.
 pub const ABSENT_ONE_IN: u32 = 2;
 
-/// By chance, one in so many legs that come back is another disk.
+/// By chance, one in this many legs that come back is another disk.
 const EXCHANGED_ONE_IN: u32 = 2;
 
-/// What is known of the life that the device leads now.
+/// What is known of the present life of the device.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Stage {
     /// It was seen running.
     pub(crate) ran: bool,
-    /// The person has told it to start without what is missing.
+    /// The person has told it to start without the missing legs.
     pub(crate) told: bool,
-    /// On its way to run it was seen to put a leg out.
+    /// It put a leg out on its way to run.
     parted: bool,
     /// The legs that came back since the start, by bits.
     pub(crate) back: u64,
-    /// How much was promised when legs were last looked at for it.
+    /// How much was promised when the legs were last looked at.
     promised: u64,
-    /// A leg lost something before the device was seen running.
+    /// A leg lost data before the device was seen running.
     pub(crate) lost_early: bool,
     pub(crate) stop: Stop,
 }
@@ -69,11 +70,11 @@ pub(crate) struct Stage {
 pub(crate) struct Books {
     /// The legs that were in sync when the device ran last.
     pub(crate) standing: Vec<bool>,
-    /// The legs that miss something acknowledged.
+    /// The legs that miss an acknowledged write.
     pub(crate) stale: Vec<bool>,
-    /// The legs may disagree on who is in.
+    /// The legs may disagree on who is in sync.
     pub(crate) unsettled: bool,
-    /// The legs that a blank disk took the place of, and that were not in sync since.
+    /// The legs that a blank disk replaced, and that were not in sync since.
     pub(crate) blank: Vec<bool>,
     /// In the last life a leg failed or lost its cache, or the legs may disagree.
     pub(crate) shaken: bool,
@@ -104,7 +105,7 @@ pub(crate) enum Stop {
 }
 
 impl Stage {
-    /// Another life begins, when so much was promised and these legs came back.
+    /// Another life begins: how much was promised by now, and which legs came back.
     pub(crate) fn anew(promised: u64, back: u64) -> Stage {
         Stage { promised, back, ..Stage::default() }
     }
@@ -122,18 +123,18 @@ impl World<'_> {
         self.look(subject);
     }
 
-    /// Whether this leg was not plugged in when the machine started, nor since.
+    /// Whether this leg was absent when the machine started, and still is.
     pub fn absent(&self, leg: usize) -> bool {
         self.absent[leg]
     }
 
-    /// Whether this leg was in sync when the device ran last: any such leg must be good enough
+    /// Whether this leg was in sync when the device last ran: any such leg must be good enough
     /// to start from.
     pub fn left_in_sync(&self, leg: usize) -> bool {
         self.books.standing[leg]
     }
 
-    /// Sees what the last event has made of the device.
+    /// Looks at what the last event did to the device.
     pub(crate) fn look(&mut self, subject: &dyn Subject) {
         self.look_at_acts(subject);
         self.look_for_starved(subject);
@@ -174,15 +175,15 @@ impl World<'_> {
         }
     }
 
-    /// Whether a leg that had standing is out, and another one is in.
+    /// Whether a leg that had standing is out, and another leg is in.
     fn parts(&self, subject: &dyn Subject) -> bool {
         let mut legs = 0..self.legs.len();
         let out = |leg| self.books.standing[leg] && !subject.in_sync(leg);
         legs.clone().any(|leg| subject.in_sync(leg)) && legs.any(out)
     }
 
-    /// Finds the legs that miss what was acknowledged, if anything was. A leg counts only if
-    /// it was already out at the last call, so that the order is certain.
+    /// Finds the legs that miss acknowledged writes, if there were any. A leg counts only if it
+    /// was already out at the last call, so that the order is certain.
     fn look_for_stale(&mut self, subject: &dyn Subject) {
         let promised = self.history.promised();
         if !self.scenario.restarts() || promised == self.stage.promised {
@@ -195,7 +196,7 @@ impl World<'_> {
         }
     }
 
-    /// Nothing more can happen: then the device should not be in between.
+    /// Nothing more can happen: the device must not be between two states.
     pub(crate) fn rests(&mut self, subject: &dyn Subject) {
         if self.is_excused(subject) {
             return;
@@ -215,13 +216,13 @@ impl World<'_> {
         self.legs[leg].presence() != Presence::Gone
     }
 
-    /// Whether a device that is told to start with what it has starts with this leg.
+    /// Whether a device that is told to start with the present legs starts with this leg.
     fn counts(&self, leg: usize) -> bool {
         let there = self.is_there(leg) && self.stage.back >> leg & 1 == 0;
         there && self.legs[leg].failures() == 0 && !self.is_forgotten(leg)
     }
 
-    /// Whether the leg was there, and did what it was asked, since the start.
+    /// Whether the leg was there, and did all requests, since the start.
     pub(crate) fn is_well(&self, leg: usize) -> bool {
         let disk = &self.legs[leg];
         self.is_there(leg) && disk.failures() == 0 && bio::BlockDevice::resets(&**disk) == 0
@@ -237,7 +238,7 @@ impl World<'_> {
         self.books.shaken && self.books.blank.contains(&true) && !self.stage.told
     }
 
-    /// Whether a person may have a held device start with what is there.
+    /// Whether a person may let a held device start with the present legs.
     pub(crate) fn may_start(&self, subject: &dyn Subject) -> bool {
         let may = |leg| self.books.standing[leg] && self.counts(leg);
         let settled = !self.books.unsettled && !self.stage.parted;
@@ -246,22 +247,22 @@ impl World<'_> {
         enough && subject.life() == Life::Held && !self.stage.told
     }
 
-    /// The device does not start by itself, and somebody comes to see.
+    /// The device does not start by itself, and a person comes to look.
     pub(crate) fn person(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) -> Step {
         if !self.may_start(subject) || chooser.choose(2, "plug all in") == 1 {
             return Step::PowerCycle;
         }
         self.history.note(|| "a person starts it degraded".into());
         self.stage.told = true;
-        // Whoever starts it from what is there wants that, whatever was said of the legs
-        // before.
+        // A person who starts it from the present legs wants that, whatever was said of the
+        // legs before.
         self.acts.start_from_what_is_there();
         subject.start_degraded();
         Step::Event
     }
 
-    /// What comes back as a leg may be a blank disk. The leg was not there from the
-    /// start, and the device has run since: it is durable that nobody waits for it.
+    /// A blank disk may come back in place of a leg, if the leg was absent from the start and
+    /// the device has run since: it is durable that nobody waits for it.
     pub(crate) fn exchange(
         &mut self,
         leg: usize,
@@ -280,7 +281,7 @@ impl World<'_> {
         self.books.blank[leg] = true;
     }
 
-    /// A leg is there again, if it was not.
+    /// A leg returns, if it was absent.
     pub(crate) fn give_back(&mut self, leg: usize, subject: &dyn Subject) {
         if self.is_there(leg) {
             return;
@@ -302,9 +303,9 @@ impl World<'_> {
         self.stage.stop == Stop::Asked && subject.stopped()
     }
 
-    /// Every disk loses its power, each keeping what is chosen for it, or only the
-    /// machine does; the next device finds what they kept, on the legs that are
-    /// chosen to be there. `subject` is dead from here on.
+    /// Every disk loses its power and keeps what is chosen for it, or only the machine loses
+    /// power. The next device finds what the disks kept, on the legs that are chosen to be
+    /// there. `subject` is dead from here on.
     pub fn crash(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
         self.history.note(|| "the machine crashes".into());
         self.left.crashes -= 1;
@@ -318,7 +319,7 @@ impl World<'_> {
         self.go_bad(subject, chooser);
     }
 
-    /// After a clean stop, the same.
+    /// The same after a clean stop.
     pub fn restart(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
         self.history.note(|| "the device has stopped; the machine starts anew".into());
         self.start_anew(subject, |leg| leg.crash(chooser));
@@ -326,8 +327,8 @@ impl World<'_> {
         self.go_bad(subject, chooser);
     }
 
-    /// The person switches off, plugs all legs in, and switches on. No crash of
-    /// the scenario's.
+    /// The person switches off, plugs all legs in, and switches on. This does not count as a
+    /// crash of the scenario.
     pub fn power_cycle(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
         self.history.note(|| "a person plugs all legs in and starts anew".into());
         self.try_once_more();
@@ -335,7 +336,7 @@ impl World<'_> {
         self.go_bad(subject, chooser);
     }
 
-    /// Another life, with the disks that `next` makes of those of this one.
+    /// Another life, with the disks that `next` makes of the present ones.
     fn start_anew(
         &mut self,
         subject: &dyn Subject,
@@ -360,7 +361,7 @@ impl World<'_> {
         let mut books = self.books.clone();
         let is_in = |leg: usize| self.is_in(leg, subject);
         let legs = 0..self.legs.len();
-        // On its way the device may have put a leg out.
+        // On its way to run the device may have put a leg out.
         let on_its_way = legs.clone().any(is_in);
         for leg in legs.clone() {
             if self.stage.ran {
@@ -382,7 +383,7 @@ impl World<'_> {
         books
     }
 
-    /// Chooses legs that the start does not find; one is always there.
+    /// Chooses legs that the start does not find. At least one is there.
     fn leave_out(&mut self, chooser: &mut dyn Chooser) {
         loop {
             let there = (0..self.legs.len()).filter(|&leg| !self.absent[leg]);
@@ -405,8 +406,7 @@ impl World<'_> {
         self.legs[leg].set_presence(Presence::Gone);
     }
 
-    /// Ends the run wherever it stands: what the device still has in flight
-    /// fails, and what it has to do later is dropped.
+    /// Ends the run at any point: requests in flight fail, and delayed work is dropped.
     pub fn end(&mut self) {
         self.history.crash();
         self.legs.iter().for_each(|leg| leg.set_presence(Presence::Gone));
@@ -414,8 +414,8 @@ impl World<'_> {
     }
 }
 
-/// Lets go of whatever a dead device holds. It may begin things while it
-/// learns that it is dead, so the clock comes last.
+/// Ends all that a dead device still holds. It may ask for work while its requests fail, so the
+/// clock comes last.
 fn switch_off(legs: &[Arc<SimDisk>], clock: &Clock) {
     legs.iter().for_each(|leg| leg.abandon());
     clock.stop();

@@ -1,14 +1,14 @@
-//! What goes wrong with a request, by choice.
+//! What goes wrong with a request, as the chooser decides.
 //!
-//! Place: part of a [`World`], which asks as a request is about to complete.
+//! Place: part of a [`World`], which asks when a request is about to complete.
 //!
 //! Rules:
 //!
-//! - A leg goes for good only while another holds all acknowledged writes. If a leg lost some
-//!   silently, nothing happens to the other until the device notices. No mirror survives both,
-//!   and the oracle would blame it.
-//! - The last leg that holds them may lose its cache. The history hears of it, for the device
-//!   has to tell.
+//! - A leg fails for good only while another holds all acknowledged writes. If a leg lost some
+//!   silently, nothing happens to the other until the device notices. No mirror survives both
+//!   faults, so the oracle would blame it wrongly.
+//! - The last leg that holds them may lose its cache. The history is told, since the device has
+//!   to tell its user.
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -70,7 +70,7 @@ impl World<'_> {
         subject: &dyn Subject,
         chooser: &mut dyn Chooser,
     ) -> Outcome {
-        // Whoever hears of a failed flush takes the cache for lost.
+        // A device that sees a failed flush takes the cache for lost.
         self.stage.lost_early |= !self.stage.ran && request.cmd == BufCmd::Flush;
         match fault {
             Fault::Media => Outcome::Fail(ErrorKind::Media, Landed::None),
@@ -95,7 +95,7 @@ impl World<'_> {
         }
     }
 
-    /// A flush fails, and what it was to make durable is dropped.
+    /// A flush fails, and the data that it should have made durable are dropped.
     fn drop_flush(
         &mut self,
         leg: usize,
@@ -113,7 +113,7 @@ impl World<'_> {
         Outcome::Fail(ErrorKind::Media, Landed::None)
     }
 
-    /// A leg goes, with its cache or without; unless it is the last that holds everything.
+    /// A leg fails, and loses its `cache` or not. Not if it is the last that holds everything.
     pub(crate) fn fail(&mut self, leg: usize, cache: bool, subject: &dyn Subject) {
         let there = self.legs[leg].presence() == Presence::Ready;
         if there && self.spared(leg, subject) == Spared::Nothing {
@@ -126,7 +126,7 @@ impl World<'_> {
         }
     }
 
-    /// A leg loses its cache without a word.
+    /// A leg loses its cache silently.
     pub(crate) fn blip(&mut self, leg: usize, subject: &dyn Subject, chooser: &mut dyn Chooser) {
         if self.legs[leg].presence() != Presence::Ready {
             return;
@@ -137,14 +137,14 @@ impl World<'_> {
         self.history.note(|| format!("leg {leg} loses its cache without a word"));
         self.legs[leg].lose_cache(chooser);
         self.stage.lost_early |= !self.stage.ran;
-        // The last one stays, and what is lost there is on no other.
+        // The last leg stays, and what is lost there is on no other leg.
         self.lost[leg] = (0..self.legs.len()).any(|other| other != leg && subject.in_sync(other));
         if self.is_last(leg, subject) {
             self.history.lose();
         }
     }
 
-    /// Whether no other leg holds what this one may hold: what it loses is lost.
+    /// Whether no other leg holds what this one may hold. If so, what this leg loses is lost.
     fn is_last(&self, leg: usize, subject: &dyn Subject) -> bool {
         let holds = |other: usize| {
             let disk = &self.legs[other];
@@ -176,11 +176,11 @@ impl World<'_> {
     }
 }
 
-/// What a leg is spared, from little to much.
+/// Which faults a leg is spared, from few to many.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Spared {
     Nothing,
-    /// To go: there is no other.
+    /// It must not fail: there is no other.
     Leaving,
     AnyFault,
 }

@@ -1,6 +1,6 @@
-//! When something happened in a run, as its judges count it.
+//! When something happened in a run, for the oracle.
 
-/// A moment in a run: its events are counted.
+/// A moment in a run: the number of events so far.
 pub type Moment = u64;
 
 /// Not yet.

@@ -1,17 +1,17 @@
-//! A user who never rests, and what such a user must not starve.
+//! A user who never rests, and the work that such a user must not starve.
 //!
-//! Place: part of a [`World`], where [`Scenario::restless`](crate::Scenario) says for
-//! how many steps the user goes on; then the run comes to rest like any other.
+//! Place: part of a [`World`]. [`Scenario::restless`](crate::Scenario) says for how many steps
+//! the user goes on. Then the run comes to rest like any other.
 //!
 //! Rules:
 //!
-//! - Whoever can ask does so at once. A leg ends a flush only when another write has begun
-//!   since the flush came, unless nothing else can happen. So there is always more to record
-//!   than the flush covers.
-//! - Legs and delayed work are served fairly: each that waits is as likely as another,
-//!   and none waits for more than [`PATIENCE`] steps.
-//! - *What was begun makes progress*: in each [`STARVED_AFTER`] steps without a fault and
-//!   without an act of the person, less is left of it than ever before, or it has ended.
+//! - A client that can ask does so at once. A leg ends a flush only when another write has
+//!   begun since the flush came, unless nothing else can happen. So there is always more to
+//!   record than the flush covers.
+//! - Legs and delayed work are served fairly: all that wait are equally likely, and none waits
+//!   for more than [`PATIENCE`] steps.
+//! - *Every task makes progress*: in each [`STARVED_AFTER`] steps without a fault and without
+//!   an act of the person, less is left of it than ever before, or it has ended.
 //! - After a while the user keeps to the first three quarters of the device: the rest may
 //!   become clean.
 
@@ -26,32 +26,32 @@ use crate::subject::{Life, Subject, Task};
 use crate::violation::Violation;
 use crate::world::World;
 
-/// What gets on no further in so many steps is starved.
+/// A task that makes no progress in this many steps is starved.
 pub const STARVED_AFTER: u64 = 6_000;
 
-/// Who waits for so many steps is next, a flush too.
+/// A request that has waited for this many steps is next, even a flush.
 const PATIENCE: u64 = 100;
 
-/// How often is looked for it.
+/// The number of steps between two looks.
 const LOOK_EVERY: u64 = 16;
 
-/// After so many steps the user keeps to a part of the device.
+/// After this many steps the user keeps to a part of the device.
 const WHOLE_FOR: u64 = 400;
 
 /// Whose turn it is.
 pub(crate) enum Turn {
-    /// This request's of this leg.
+    /// It is the turn of this request of this leg.
     Leg(usize, usize),
-    /// That of the first delayed work.
+    /// It is the turn of the first delayed work.
     Work,
 }
 
-/// How far something has got.
+/// The progress of a task.
 #[derive(Clone, Copy)]
 struct Doing {
     /// The least that was ever left of it, ...
     left: u64,
-    /// ... and the step at which it was first so little.
+    /// ... and the step at which it was first that little.
     since: u64,
 }
 
@@ -81,7 +81,7 @@ impl World<'_> {
         if part { Sectors(all.0 / 4 * 3) } else { all }
     }
 
-    /// A write has begun: what was to be recorded before is not all.
+    /// A write has begun: now there is more to record than the waiting flushes cover.
     pub(crate) fn ripen(&mut self) {
         if self.scenario.restless == 0 {
             return;
@@ -94,8 +94,8 @@ impl World<'_> {
         }
     }
 
-    /// What has waited for too long: a request of a leg, or one of the `worked` pieces of work
-    /// that may be done.
+    /// What has waited too long: a request of a leg, or one of the `worked` pieces of work that
+    /// may be done.
     pub(crate) fn overdue(&mut self, worked: usize) -> Option<Turn> {
         let Restless { waits, worked: last, .. } = &mut self.restless;
         let now = self.steps;
@@ -140,12 +140,12 @@ impl World<'_> {
         }
     }
 
-    /// Something came between: what was begun may begin anew.
+    /// A fault or an act came between: tasks may begin anew.
     pub(crate) fn excuse(&mut self) {
         self.restless.doing.clear();
     }
 
-    /// Finds what goes on for too long.
+    /// Finds a task that is starved.
     pub(crate) fn look_for_starved(&mut self, subject: &dyn Subject) {
         if !self.is_restless() || !self.steps.is_multiple_of(LOOK_EVERY) {
             return;

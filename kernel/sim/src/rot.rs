@@ -1,25 +1,25 @@
 //! A record that goes bad between two starts.
 //!
-//! Place: part of a [`World`]. By choice a start finds one copy of one record of one leg
-//! unreadable or altered, as often as [`Scenario::rot`](crate::Scenario) says. It may be a
-//! start after a crash or a stop, one by another table, or one of a device that is created
-//! anew. An enumeration of crashes takes such cases in turn, if its
+//! Place: part of a [`World`]. If the chooser says so, a start finds one copy of one record of
+//! one leg unreadable or altered, as often as [`Scenario::rot`](crate::Scenario) allows. The
+//! start may follow a crash or a stop, it may be that of another table, or of a device that is
+//! created anew. An enumeration of crashes takes such cases in turn, if its
 //! [`Options`](crate::crashes::Options) name the places of records.
 //!
 //! Rules:
 //!
-//! - One copy is bad at a time. The next one goes bad only once this one is whole again: it
-//!   was rewritten, and both copies of the record are the same, durably.
-//! - In a life that finds a bad copy no other copy fails to be read. That too would put a
-//!   member in doubt, and no promise is made for two members in doubt.
-//! - While a copy is bad the device need not start, but then it says why. A person who has
-//!   plugged all legs in several times gives up, and the run ends.
-//! - What the device answers is right all the same. It may start from a leg that is stale by
-//!   the books of `lives.rs`: if only flushes were acknowledged without that leg, what it has
-//!   is right, and the maps of the other legs show that.
-//! - A leg that may have been ahead of the others is alone for a while. If it fails then,
-//!   requests may fail too that another leg could have done.
-//! - A copy that differed from the other one *stood alone*: it may have been the newest, and
+//! - One copy is bad at a time. The next one goes bad only once this one is whole again: it was
+//!   rewritten, and both copies of the record are durably equal.
+//! - In a life that finds a bad copy, every other copy can be read. If another could not be
+//!   read, a second member would be in doubt, and no promise is made for two members in doubt.
+//! - While a copy is bad the device need not start, but then it says why. After plugging in all
+//!   legs several times the person gives up, and the run ends.
+//! - The device's answers must still be right. It may start from a leg that is stale by the
+//!   books of `lives.rs`: if only flushes were acknowledged without that leg, its data are
+//!   right, and the maps of the other legs show that.
+//! - A leg that may have been ahead of the others is the only leg for a while. If it fails
+//!   then, requests may fail that another leg could have done.
+//! - A copy that differed from the other copy *stood alone*: it may have been the newest, and
 //!   then that record is lost. If it said who is in sync, the device need not know what a
 //!   person said, and the person does not rely on that leg.
 
@@ -34,14 +34,14 @@ use crate::slot::Pending;
 use crate::subject::{Life, Subject};
 use crate::world::World;
 
-/// By chance, one in so many starts finds a bad record.
+/// By chance, one in this many starts finds a bad record.
 pub const ROT_ONE_IN: u32 = 2;
 
-/// So often a person plugs all legs in before they give up.
+/// How often a person plugs in all legs before they give up.
 const TRIES: u32 = 3;
 
-/// The ways in which an enumeration has a record go bad. A bit flips in the head of the
-/// record, or at the begin of another of its sectors.
+/// The ways in which a record goes bad in an enumeration. A bit flips in the head of the
+/// record, or at the beginning of another of its sectors.
 const WAYS: [Way; 6] = [
     Way::Zeroed,
     Way::Overwritten,
@@ -56,7 +56,7 @@ const WAYS: [Way; 6] = [
 enum Way {
     /// All is zero.
     Zeroed,
-    /// Something else lies there.
+    /// Other data lie there.
     Overwritten,
     /// One of its sectors is zero.
     SectorZeroed(usize),
@@ -79,9 +79,9 @@ pub(crate) struct Case {
 pub(crate) struct Rot {
     /// The copy that is not whole again yet.
     bad: Option<Bad>,
-    /// A record was bad when this life began, or is.
+    /// A record was bad when this life began, or is bad now.
     since: bool,
-    /// How often the person has plugged all legs in since the device ran last.
+    /// How often the person has plugged in all legs since the device last ran.
     tries: u32,
 }
 
@@ -96,20 +96,20 @@ struct Bad {
     alone: bool,
 }
 
-/// How many cases there are over so many legs.
+/// How many cases there are with this number of legs.
 pub(crate) fn count(legs: usize, records: &[Extent]) -> usize {
     legs * records.len() * WAYS.len()
 }
 
 impl World<'_> {
-    /// Another start is to come: it may find a bad record.
+    /// Another start follows: it may find a bad record.
     pub(crate) fn go_bad(&mut self, subject: &dyn Subject, chooser: &mut dyn Chooser) {
         if let Some(case) = self.choose_rot(chooser) {
             self.take_rot(subject, case);
         }
     }
 
-    /// Whether the next start is to find a bad record, and which one.
+    /// Whether the next start finds a bad record, and which one.
     pub(crate) fn choose_rot(&mut self, chooser: &mut dyn Chooser) -> Option<Case> {
         let records = &self.scenario.records;
         let may = self.left.rot > 0 && !records.is_empty() && !self.is_rotten();
@@ -172,18 +172,18 @@ impl World<'_> {
         self.rot.since || self.is_rotten()
     }
 
-    /// Whether this reads a record, and one was bad in this life.
+    /// Whether this request reads a record while one was bad in this life.
     pub(crate) fn is_second_record(&self, request: &Pending) -> bool {
         let reads = request.cmd == BufCmd::Read && self.was_rotten();
         reads && self.scenario.records.iter().any(|record| record.overlaps(request.extent))
     }
 
-    /// Whether what a person knows of this leg is more than the device may know.
+    /// Whether the person may know more of this leg than the device.
     pub(crate) fn is_forgotten(&self, leg: usize) -> bool {
         self.rot.bad.is_some_and(|bad| bad.alone && bad.leg == leg)
     }
 
-    /// Whether the device may be as it is, though it does not run.
+    /// Whether the device is excused for not running.
     pub(crate) fn is_excused(&self, subject: &dyn Subject) -> bool {
         let says = matches!(subject.life(), Life::Held | Life::Refused);
         self.is_rotten() && says && !subject.why().is_empty()
@@ -207,7 +207,7 @@ impl World<'_> {
     }
 }
 
-/// Whether both copies of a record are the same, durably, and can be read.
+/// Whether both copies of a record are durably equal and can be read.
 fn is_whole(disk: &SimDisk, place: Extent, twin: Extent) -> bool {
     let same = |n| {
         let [a, b] = [place, twin].map(|copy| disk.durable(copy.start() + Sectors(n)));
@@ -216,7 +216,8 @@ fn is_whole(disk: &SimDisk, place: Extent, twin: Extent) -> bool {
     !disk.is_unreadable(place) && (0..place.count().0).all(same)
 }
 
-/// Alters what a read sees, and what is durable. What is not altered stays in the cache.
+/// Alters what a read sees, and what is durable. Sectors that are not altered stay in the
+/// cache.
 fn alter(disk: &SimDisk, place: Extent, way: Way) {
     let sector_of = |n: usize| place.start() + Sectors(n as u64);
     let put = |n: usize, change: &dyn Fn(&mut [u8])| {

@@ -1,4 +1,4 @@
-//! What a run consists of, before anything is chosen.
+//! The parameters of a run, before anything is chosen.
 //!
 //! Place: written by tests, read by a [`World`](crate::World).
 
@@ -14,13 +14,13 @@ use crate::history::Op;
 pub enum Load {
     /// One list for each client.
     Script(Vec<Vec<Op>>),
-    /// As it is chosen.
+    /// Requests that the chooser picks.
     Random {
         /// How many clients.
         clients: usize,
         /// How many requests in all.
         ops: u64,
-        /// How many sectors a request covers at most.
+        /// The most sectors of a request.
         extent_max: Sectors,
     },
 }
@@ -35,20 +35,20 @@ impl Load {
 /// What may go wrong with one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It fails and did nothing.
+    /// It fails and has no effect.
     Media,
-    /// A write fails, but did all it should.
+    /// A write fails, but takes full effect.
     MediaLanded,
-    /// A write fails and did some of it, sector by sector.
+    /// A write fails, and some of its sectors take effect.
     MediaPartly,
     /// It is not answered in time; its memory stays with the disk.
     Timeout,
-    /// The whole disk goes, with its cache.
+    /// The whole disk fails, and its cache is lost.
     Gone,
     /// The disk loses its cache silently: the request ends as it should. Only
     /// [`resets`](bio::BlockDevice::resets) tells.
     Blip,
-    /// A flush fails, and the disk drops what it was to make durable.
+    /// A flush fails, and the disk drops the data that it should have made durable.
     Drop,
 }
 
@@ -65,19 +65,19 @@ impl Fault {
     ];
 }
 
-/// How much may go wrong in a run.
+/// How many faults a run may have.
 #[derive(Clone, Debug)]
 pub struct Faults {
-    /// Requests that may be hit.
+    /// How many requests may be hit.
     pub budget: u32,
-    /// By chance, one in so many completions is hit.
+    /// By chance, one in this many completions is hit.
     pub one_in: u32,
-    /// By what.
+    /// The kinds of faults.
     pub kinds: Vec<Fault>,
 }
 
 impl Faults {
-    /// All goes well.
+    /// No faults.
     pub fn none() -> Faults {
         Faults { budget: 0, one_in: 1, kinds: Vec::new() }
     }
@@ -88,14 +88,14 @@ impl Faults {
     }
 }
 
-/// What a run consists of, before anything is chosen.
+/// The parameters of a run.
 #[derive(Clone, Debug)]
 pub struct Scenario {
     /// How many disks the device gets.
     pub legs: usize,
     /// The size of the device.
     pub sectors: Sectors,
-    /// The size of each leg: the device's, and what the device needs beside.
+    /// The size of each leg: that of the device, and what the device needs besides.
     pub leg_sectors: Sectors,
     /// What the legs can do.
     pub limits: Limits,
@@ -103,38 +103,38 @@ pub struct Scenario {
     pub differing: bool,
     /// What the clients ask for.
     pub load: Load,
-    /// A client that can ask does so, in their order, before anything else happens. Otherwise
-    /// it asks when it is chosen to.
+    /// Clients that can ask do so, in their order, before anything else happens. Otherwise the
+    /// chooser decides when a client asks.
     pub ask_first: bool,
     /// What may go wrong.
     pub faults: Faults,
     /// Requests may take effect some time before they complete.
     pub early_effects: bool,
-    /// How often work is done before its time.
+    /// How often delayed work is done before its time.
     pub hurries: u32,
     /// How often the machine crashes and starts again.
     pub crashes: u32,
     /// How many of the crashes may leave the disks their power, and their caches.
     pub warm: u32,
-    /// How often it is stopped cleanly and starts again.
+    /// How often the machine is stopped cleanly and starts again.
     pub stops: u32,
-    /// How often a leg is not plugged in when it starts again; never all.
+    /// How often a leg is absent when the machine starts again; never all legs.
     pub absences: u32,
-    /// How often a leg that is not there comes back while the machine runs.
+    /// How often an absent leg comes back while the machine runs.
     pub returns: u32,
-    /// How often another disk, a blank one, comes back in its place: only where the
-    /// device has run without the leg since it started.
+    /// How often a blank disk comes back in its place. Only if the device has run without the
+    /// leg since it started.
     pub exchanges: u32,
     /// How often a start finds a record of a leg unreadable or altered.
     pub rot: u32,
-    /// Where on each leg the records lie, of which that may be one: both copies of the
-    /// first, both of the next, and so on.
+    /// Where on each leg the records lie that may go bad: both copies of the first, both of the
+    /// next, and so on.
     pub records: Vec<Extent>,
-    /// How often a person does something to the device, in whatever life.
+    /// How often a person does something to the device, in any life.
     pub acts: u32,
-    /// What a person said holds over another start, too.
+    /// A person's orders hold over another start too.
     pub recalls: bool,
-    /// For so many steps the user never rests: whoever can ask does, without end.
+    /// For this many steps the user never rests: every client that can ask does, without end.
     pub restless: u64,
     /// A run of more steps never comes to rest.
     pub steps_max: u64,

@@ -1,4 +1,4 @@
-//! A request in a simulated disk: what it does to the sectors, and when.
+//! A request in a simulated disk: its effect on the sectors, and when it comes.
 //!
 //! Place: inside [`SimDisk`](crate::SimDisk), between its queue and `cache.rs`.
 
@@ -19,7 +19,7 @@ pub struct RequestId(pub(crate) u64);
 pub struct Pending {
     /// Its name.
     pub id: RequestId,
-    /// What is asked.
+    /// The command.
     pub cmd: BufCmd,
     /// Where on this disk.
     pub extent: Extent,
@@ -46,8 +46,8 @@ pub enum Landed {
     None,
     /// Every one.
     All,
-    /// Those whose bit is set: bit 0 is the write's first sector; sectors past
-    /// the 64th did not.
+    /// The sectors whose bit is set: bit 0 is the write's first sector. Sectors past the 64th
+    /// did not take effect.
     Sectors(u64),
 }
 
@@ -83,7 +83,7 @@ impl Late {
         }
     }
 
-    /// Reaches its end in the disk after all.
+    /// Ends in the disk after all.
     pub(crate) fn end(self, cache: &mut Cache) {
         if !self.pending.performed {
             land(cache, self.pending, self.data(), Landed::All);
@@ -102,7 +102,7 @@ impl Slot {
         self.bio.write_data().map(|data| &data[..])
     }
 
-    /// Whether it is a read of what cannot be read.
+    /// Whether it is a read of sectors that cannot be read.
     pub(crate) fn is_unreadable(&self, cache: &Cache) -> bool {
         self.bio.cmd() == BufCmd::Read && cache.is_unreadable(self.bio.extent())
     }
@@ -123,12 +123,12 @@ impl Slot {
             BufCmd::Write { .. } | BufCmd::FreeBlks => {
                 land(cache, self.seen(), self.data(), landed);
             }
-            // Names count the disk's events, so this one's says when it was issued.
+            // Names count the disk's events, so the flush's name says when it was issued.
             BufCmd::Flush => cache.flush(self.id.0),
         }
     }
 
-    /// What the disk promises when it says that a request is done.
+    /// Keeps what the disk promises by saying that a request is done.
     pub(crate) fn acknowledge(&self, cache: &mut Cache, now: u64, policy: WriteCache) {
         if !self.bio.cmd().modifies() {
             return;
@@ -144,7 +144,7 @@ impl Slot {
     }
 }
 
-/// What these requests would leave, which of them in which sector, if they landed.
+/// What these requests would leave if they landed: the request, the sector, the contents.
 pub(crate) fn in_flight(slots: &[Slot], late: &[Late]) -> Vec<(RequestId, usize, Content)> {
     let mut left = Vec::new();
     for slot in slots.iter().filter(|slot| !slot.performed) {

@@ -1,11 +1,11 @@
-//! What tests write: sectors that say which write they came from.
+//! The data that tests write: sectors that say which write they came from.
 //!
 //! Place: the clients of a run fill their memory with [`fill`] and judge what
 //! they read with [`read`]; the disks keep a stamped sector as one word.
 //!
-//! Rules: a stamp names one write to one sector and is never used twice, so every sector that
-//! a read returns names the write it came from. A stamped sector is its stamp repeated;
-//! anything else is torn, or was never stamped.
+//! Rules: a stamp names one write to one sector and is never used twice, so every sector that a
+//! read returns names the write it came from. A stamped sector is its stamp repeated. Anything
+//! else is torn, or was never stamped.
 
 use core::fmt;
 
@@ -20,7 +20,7 @@ pub type OpId = u32;
 
 /// Marks memory that waits for a read.
 const UNREAD: u64 = 1 << 63;
-/// Marks what a leg held before the first write.
+/// Marks a leg's contents before the first write.
 const FIRST: u64 = 1 << 62;
 /// Marks a discard, which no disk shows.
 const DISCARD: u64 = 1 << 61;
@@ -31,15 +31,15 @@ impl Stamp {
     /// Never written: the zeroes a disk starts with.
     pub const BLANK: Stamp = Stamp(0);
 
-    /// The stamp of write number `write` (below 2^29 - 1) at `sector`, of
-    /// whose address 32 bits are kept.
+    /// The stamp of write number `write` (below 2^29 - 1) at `sector`. It keeps 32 bits of the
+    /// address.
     pub fn of(write: u32, sector: Sector) -> Stamp {
         assert!(write < WRITES_MAX, "write number {write} has no stamp");
         Stamp::at((u64::from(write) + 1) << 32, sector)
     }
 
-    /// The name of discard number `write` at `sector`: what the oracle calls a
-    /// write that leaves zeroes. No disk holds it; what it shows is [`BLANK`](Stamp::BLANK).
+    /// The name of discard number `write` at `sector`: the oracle's name for a write that
+    /// leaves zeroes. No disk holds it; a read sees [`BLANK`](Stamp::BLANK).
     pub fn discard(write: u32, sector: Sector) -> Stamp {
         Stamp(Stamp::of(write, sector).0 | DISCARD)
     }
@@ -59,7 +59,7 @@ impl Stamp {
         Stamp(UNREAD | u64::from(read))
     }
 
-    /// Whether a disk may show it at `sector`: blank, or put there.
+    /// Whether a disk may show it at `sector`: it is blank, or was written there.
     pub fn belongs_at(self, sector: Sector) -> bool {
         self == Stamp::BLANK
             || self.0 & (UNREAD | DISCARD) == 0
@@ -106,7 +106,7 @@ pub fn fill(sector: &mut [u8], stamp: Stamp) {
 /// Which stamp one sector of memory holds. Panics if it is not one sector.
 pub fn read(sector: &[u8]) -> Result<Stamp, Torn> {
     let sector: &[u8; SECTOR_SIZE] = sector.try_into().expect("one sector of memory");
-    // Equal to itself moved by one word, hence one word repeated.
+    // Equal to itself moved by one word, so one word is repeated.
     if sector[8..] != sector[..SECTOR_SIZE - 8] {
         return Err(Torn);
     }

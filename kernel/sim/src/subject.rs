@@ -1,10 +1,9 @@
-//! What is tested, as a run sees it: a device over legs, and the life it leads.
+//! The device under test, as a run sees it: a device over legs, and its life.
 //!
-//! Place: implemented by tests around the device they mean; driven by a
-//! [`World`](crate::World).
+//! Place: implemented by tests around their device; driven by a [`World`](crate::World).
 //!
-//! Rules: none of these waits. A device that takes its time says so by its
-//! [`life`](Subject::life), which the world looks at after each event.
+//! Rules: no method waits. A device that takes its time says so by its [`life`](Subject::life),
+//! which the world looks at after each event.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -15,71 +14,70 @@ use bio::{BlockDevice, Sector, Sectors};
 /// Where a device stands between its start and its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Life {
-    /// It finds out what its legs hold; nobody asks it for anything.
+    /// It reads its legs' records. Nobody asks it for anything.
     Starting,
-    /// A leg is missing that may know more than the others: a person may plug
-    /// it in, or [say](Subject::start_degraded) that the others will do.
+    /// A leg is missing that may know more than the others. A person may plug it in, or
+    /// [say](Subject::start_degraded) that the others are enough.
     Held,
     /// It serves.
     Running,
-    /// It will not start from what its legs hold.
+    /// It will not start from its legs' records.
     Refused,
 }
 
-/// What a person may say to a device, of its legs by their numbers in the world.
+/// What a person may say to a device. Legs have their numbers in the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
-    /// What is there to see?
+    /// Shows the state.
     Look,
-    /// Something that changes no data: so many ways there may be.
+    /// A change that changes no data, by its number.
     Tune(usize),
     /// The leg is to be out.
     Fail(usize),
-    /// The leg is to be taken back; `force`: whatever it holds.
+    /// The leg is to be taken back; `true`: whatever it holds.
     Add(usize, bool),
     /// The leg that is out is no longer a member.
     Forget(usize),
     /// The second leg is to take the first one's place.
     Replace(usize, usize),
-    /// It is to start with what is there.
+    /// It is to start with the present legs.
     StartDegraded,
-    /// It is to start with this leg's half.
+    /// It is to start with the half of this leg.
     Keep(usize),
     /// All legs are to be compared.
     Check,
-    /// They are to be made equal.
+    /// All legs are to be made equal.
     Repair,
-    /// That is to end.
+    /// The check or repair is to end.
     Idle,
 }
 
-/// Something that a device does beside what clients ask for.
+/// Something that a device does besides its clients' requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
     /// What it is, in words of its own.
     pub name: String,
-    /// How much is left of it, in whatever it counts; less as it gets on.
+    /// How much is left of it, in any unit. It falls as the task makes progress.
     pub left: u64,
 }
 
-/// What is tested: a device over legs.
+/// The device under test, over legs.
 pub trait Subject {
     /// The device that the clients use.
     fn device(&self) -> &dyn BlockDevice;
 
-    /// Whether the device believes that this leg holds what it should. A leg on its way in or
-    /// out counts as in only while every record says so: a start from a leg that was in must
-    /// be right.
+    /// Whether the device believes that this leg is in sync. A leg on its way in or out counts
+    /// as in only while every record says so: a start from a leg that was in must be right.
     fn in_sync(&self, leg: usize) -> bool;
 
-    /// Whether a leg that fails goes out in that same step, if at all. Otherwise any leg that
-    /// has failed something may still go out.
+    /// Whether a leg that fails a request goes out in that same step, if at all. Otherwise any
+    /// leg that has failed a request may still go out.
     fn decides_at_once(&self) -> bool {
         false
     }
 
-    /// Whether this leg lacks nothing but a record that it is in sync, which is on
-    /// its way. After a crash that record may hold, or not.
+    /// Whether this leg lacks only the record that it is in sync, and that record is being
+    /// written. After a crash the record may be there or not.
     fn is_whole(&self, leg: usize) -> bool {
         let _ = leg;
         false
@@ -109,26 +107,26 @@ pub trait Subject {
         Life::Running
     }
 
-    /// Why it is held or refuses, in its own words.
+    /// Why it is held or refused, in its own words.
     fn why(&self) -> String {
         String::new()
     }
 
-    /// A person says that the legs which are there will do. Only while it is held.
+    /// A person says that the present legs are enough. Only while it is held.
     fn start_degraded(&self) {}
 
-    /// A leg that was not there is there again, perhaps without its cache.
+    /// An absent leg has returned, perhaps without its cache.
     fn returned(&self, leg: usize) {
         let _ = leg;
     }
 
-    /// Asks it to become quiet, as before the machine is switched off. No request of a client
-    /// is open. False if it cannot do that.
+    /// Asks it to become quiet before the machine is switched off. No request of a client is
+    /// open. False if it cannot do that.
     fn stop(&self) -> bool {
         false
     }
 
-    /// A person says something. The answer, or why it is refused.
+    /// A person says something. Returns the answer, or why it is refused.
     fn say(&self, word: Word) -> Result<String, String> {
         let _ = word;
         Err("not understood".into())
@@ -145,18 +143,18 @@ pub trait Subject {
         false
     }
 
-    /// Loads a table that names the legs in this order. False if it knows no such thing.
+    /// Loads a table that names the legs in this order. False if it has no tables.
     fn load(&self, order: &[usize]) -> bool {
         let _ = order;
         false
     }
 
-    /// Lets it go on after a suspension; whether that is by a table that was loaded.
+    /// Lets it go on after a suspension. Returns whether it goes on by a loaded table.
     fn resume(&self) -> bool {
         false
     }
 
-    /// Has it removed. False if that is not possible now.
+    /// Removes it. False if that is not possible now.
     fn remove(&self) -> bool {
         false
     }
@@ -169,8 +167,8 @@ pub trait Subject {
     /// Makes it anew, once it is gone.
     fn make(&self) {}
 
-    /// What it is doing beside what clients ask for, and is to come to an end. Clients
-    /// ask for the first `in_use` sectors only.
+    /// What it is doing besides its clients' requests, and has to finish. Clients use only the
+    /// first `in_use` sectors.
     fn tasks(&self, in_use: Sectors) -> Vec<Task> {
         let _ = in_use;
         Vec::new()

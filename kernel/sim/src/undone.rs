@@ -1,7 +1,7 @@
-//! What a sector lost that was acknowledged, and who was told.
+//! The acknowledged writes that a sector lost, and whether the user was told.
 //!
 //! Place: part of each past of a [`Register`](crate::linear::Register). If its last disk loses
-//! what no flush covered, a device may lose it too. It says so by a flush that fails.
+//! data that no flush covered, a device may lose them too. It says so by a flush that fails.
 //!
 //! Rules: a flush that succeeds denies the loss of everything that was acknowledged before it
 //! began. It may deny a loss only if the user heard before of a failed flush that also began
@@ -20,7 +20,7 @@ pub(crate) struct Undone(Vec<Lost>);
 struct Lost {
     stamp: Stamp,
     acknowledged: Moment,
-    /// When a flush that failed for it was heard.
+    /// When the user heard of a flush that failed for it.
     told: Moment,
 }
 
@@ -47,18 +47,18 @@ impl Undone {
         told.for_each(|lost| lost.told = lost.told.min(now));
     }
 
-    /// What a flush that began at `begun` denies if it succeeds.
+    /// The loss that a flush which began at `begun` denies if it succeeds.
     pub(crate) fn denied(&self, begun: Moment) -> Option<Stamp> {
         let denied = |lost: &&Lost| lost.acknowledged < begun && begun < lost.told;
         self.0.iter().find(denied).map(|lost| lost.stamp)
     }
 
-    /// Forgets what no flush can deny: the oldest one that is open began at `flush`.
+    /// Forgets losses that no flush can deny: the oldest open flush began at `flush`.
     pub(crate) fn forget(&mut self, flush: Moment) {
         self.0.retain(|lost| lost.told == NEVER || flush < lost.told);
     }
 
-    /// Whether whoever may say all that `other` may deny may deny this.
+    /// Whether a flush that may deny all losses of `other` may deny these too.
     pub(crate) fn is_part_of(&self, other: &Undone) -> bool {
         self.0.iter().all(|lost| other.0.contains(lost))
     }

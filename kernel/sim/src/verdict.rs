@@ -1,7 +1,7 @@
-//! What a run is held to while it goes on, and at its end.
+//! The promises that a run is checked for, while it goes on and at its end.
 //!
 //! Place: part of a [`World`]. The [`History`](crate::History) judges the answers to the
-//! clients; this file judges what only the disks can tell.
+//! clients. This file judges what only the disks can show.
 
 use alloc::vec::Vec;
 
@@ -22,12 +22,12 @@ impl World<'_> {
             if self.acts.excused.contains(&op) || self.was_rotten() {
                 return None;
             }
-            // A start may have lost what was acknowledged before, on the one leg that it could
-            // believe then. A flush has to tell of that, whoever else is there now.
+            // A start may have lost acknowledged writes, on the only leg that it could believe
+            // then. A flush has to tell of that, whichever other legs are there now.
             if self.stage.lost_early && self.history.is_flush(op) {
                 return None;
             }
-            // Whatever else failed, this leg could have done it.
+            // This leg could have done the request, whatever else failed.
             let needless = (0..self.legs.len()).any(|leg| self.believed[leg] && self.is_well(leg));
             needless.then_some(Violation::NeedlessError(op, kind))
         };
@@ -35,8 +35,8 @@ impl World<'_> {
         violation.or_else(|| self.broken.clone()).or_else(needless).or_else(restless)
     }
 
-    /// Ends a run at rest: reads everything once for each leg, while nothing
-    /// fails any more, and compares the legs.
+    /// Ends a run at rest: reads everything once for each leg, without further faults, and
+    /// compares the legs.
     pub fn close(&mut self, subject: &dyn Subject) -> Option<Violation> {
         self.left = Left::default();
         let mut violation = self.broken.clone().or_else(|| self.hang());

@@ -1,4 +1,4 @@
-//! What a device can do wrong, and how that is told.
+//! What a device can do wrong, and the message about it.
 //!
 //! Place: found by the oracle ([`History`](crate::History)) and by the
 //! [`World`](crate::World); ends a run, and stands at the head of its report.
@@ -26,7 +26,7 @@ pub enum Violation {
     /// A read returned a sector that no write wrote: parts of several, or
     /// bytes out of nowhere.
     Torn(OpId, Sector),
-    /// A read returned what belongs elsewhere, or memory it never filled.
+    /// A read returned data that belong elsewhere, or memory that it never filled.
     Foreign(OpId, Sector, Stamp),
     /// A read returned what the sector could not hold at any moment of the read.
     Unexplained {
@@ -39,8 +39,8 @@ pub enum Violation {
         /// What it might have returned.
         possible: Vec<Stamp>,
     },
-    /// A flush succeeded though a write was lost that had been acknowledged before it
-    /// began, and nobody was told.
+    /// A flush succeeded although a write that was acknowledged before it began is lost, and
+    /// the user was not told.
     Denied {
         /// The flush.
         op: OpId,
@@ -52,17 +52,17 @@ pub enum Violation {
     /// A request failed although a leg that was in sync from the start has not
     /// failed anything since.
     NeedlessError(OpId, ErrorKind),
-    /// The device runs from legs, and the last life left none of them in sync.
+    /// The device runs from legs of which the last life left none in sync.
     StaleStart,
-    /// The device does not start, although all legs are there and well; what it says.
+    /// The device does not start, although all legs are there and well. With what it says.
     NoStart(String),
-    /// The device was asked to stop, and nothing more happens.
+    /// The device was asked to stop, did not, and nothing more happens.
     NoStop,
-    /// What a person was told is not so.
+    /// Something that a person was told is not true.
     NotKept(String),
-    /// The device is suspended, and a leg has a request of its.
+    /// The device is suspended, and has a request on a leg.
     NotStill(usize, String),
-    /// This gets on no further beside a user who never rests.
+    /// This task makes no progress beside a user who never rests.
     Starved(String),
     /// At rest, legs that are in sync hold different sectors.
     LegsDiffer(Sector, Vec<(usize, Content)>),

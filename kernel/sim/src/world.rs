@@ -1,15 +1,15 @@
 //! A run: disks, a clock, clients, and what happens next.
 //!
-//! Place: between the device under test and the [`Chooser`], which it asks what comes next. It
-//! drives the device from below (the disks) and from above (the clients).
+//! Place: between the device under test and the [`Chooser`]. It asks the chooser what comes
+//! next, and drives the device from below (the disks) and from above (the clients).
 //! [`explore`](crate::explore) makes worlds and ends them.
 //!
 //! Rules:
 //!
 //! - One event at a time, each one a choice among all that can happen now.
 //! - Faults are chosen only while the budget lasts.
-//! - A delay is only a lower bound. Work whose time is still to come may be done early, as
-//!   often as [`Scenario::hurries`] says; otherwise it waits until nothing else can happen.
+//! - Order, not time, decides: work whose time is still to come may be done early, as often as
+//!   [`Scenario::hurries`] says. Otherwise it waits until nothing else can happen.
 //! - Clients ask only while the device is running.
 
 use alloc::format;
@@ -56,23 +56,23 @@ pub struct World<'a> {
     pub(crate) history: Arc<History>,
     pub(crate) clients: Clients<'a>,
     pub(crate) left: Left,
-    /// What each leg holds; here only to keep the memory.
+    /// How many requests each leg holds; kept here only to reuse the memory.
     pub(crate) held: Vec<Held>,
     /// The legs that were in sync when the device was first seen running.
     pub(crate) believed: Vec<bool>,
     pub(crate) books: Books,
-    /// The legs that were out when something was last acknowledged.
+    /// The legs that were out at the last acknowledgement.
     pub(crate) out: Vec<bool>,
-    /// The legs that were not plugged in.
+    /// The legs that are absent.
     pub(crate) absent: Vec<bool>,
-    /// The legs that lost their caches, which the device did not notice yet.
+    /// The legs that lost their caches without the device having noticed yet.
     pub(crate) lost: Vec<bool>,
-    /// The legs whose next flush is to fail and drop what it was to make durable.
+    /// The legs whose next flush fails, and drops the data that it should make durable.
     pub(crate) drops: Vec<bool>,
-    /// The legs that failed to write a record, and are not out for it yet.
+    /// The legs that failed to write a record, and are not yet out for it.
     pub(crate) behind: Vec<bool>,
     pub(crate) stage: Stage,
-    /// The first promise about starts and stops that was broken.
+    /// The first broken promise about starts and stops.
     pub(crate) broken: Option<Violation>,
     pub(crate) acts: Acts,
     pub(crate) restless: Restless,
@@ -83,13 +83,13 @@ pub struct World<'a> {
     pub(crate) rot: Rot,
 }
 
-/// By chance, the machine crashes at one step in so many.
+/// By chance, the machine crashes at one step in this many.
 pub const CRASH_ONE_IN: u32 = 64;
 
-/// By chance, the machine is switched off cleanly at one step in so many.
+/// By chance, the machine is switched off cleanly at one step in this many.
 pub const STOP_ONE_IN: u32 = 64;
 
-/// How often what the scenario allows may still be chosen to happen.
+/// How often each mishap of the scenario may still be chosen.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(missing_docs, reason = "each is what the scenario calls so")]
 pub struct Left {
@@ -108,25 +108,25 @@ pub struct Left {
 /// One thing that can happen now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A leg gets on with a request: the leg, and the request's place in its queue.
+    /// A leg goes on with a request: the leg, and the request's place in its queue.
     Request(usize, usize),
-    /// Work is done: its place among what is due.
+    /// Delayed work is done: its place among the work that is due.
     Work(usize),
-    /// The same before its time.
+    /// Delayed work is done before its time.
     Hurry(usize),
     /// A client asks for something.
     Ask(usize),
-    /// A leg gets to the end of a request that timed out.
+    /// A leg ends a request that timed out.
     Late(usize, usize),
-    /// A leg that was not there is there again.
+    /// An absent leg returns.
     Return(usize),
-    /// A person sees to a device that does not start.
+    /// A person looks at a device that does not start.
     Person,
-    /// A person resumes one that is suspended.
+    /// A person resumes a suspended device.
     Resume,
 }
 
-/// How many things of each kind can happen now, beside what legs hold.
+/// How many events of each kind can happen now, besides the requests at legs.
 struct Choices {
     due: usize,
     asking: usize,
@@ -210,9 +210,9 @@ impl<'a> World<'a> {
         self.left
     }
 
-    /// What the next step chooses from, in the order of the answers: for who decides, and
-    /// wants to know what each means. Empty while nothing but time can pass, and beside a
-    /// user who never rests.
+    /// What the next step chooses from, in the order of the answers: for a chooser that wants
+    /// to know what each answer means. Empty if only time can pass, and beside a user who never
+    /// rests.
     pub fn events(&mut self, subject: &dyn Subject) -> Vec<Event> {
         match self.choices(subject.life()) {
             Ok(choices) if !self.is_restless() => {
@@ -309,7 +309,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What can happen now; or the only thing that can, if there is no choice.
+    /// What can happen now; or the only possible event, if there is no choice.
     fn choices(&mut self, life: Life) -> Result<Choices, Option<Event>> {
         self.clients.look(&self.history, self.is_restless());
         self.held.clear();
@@ -378,7 +378,7 @@ impl<'a> World<'a> {
         self.clock.run(index);
     }
 
-    /// The same beside a user who never rests, who asks for nothing more just now.
+    /// The same beside a user who never rests and has no more to ask just now.
     fn fair_event(&mut self, due: usize, comes: usize, chooser: &mut dyn Chooser) -> Event {
         let worked = due + usize::from(self.clock.work().later > 0);
         match self.overdue(worked) {
@@ -395,8 +395,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What happens when nothing happens by itself. Time passes only for
-    /// somebody who waits.
+    /// What happens if nothing happens by itself. Time passes only if somebody waits for it.
     fn last_event(&self, life: Life, later: usize) -> Option<Event> {
         if self.acts.pause == Pause::Still {
             return Some(Event::Resume);
@@ -413,13 +412,14 @@ impl<'a> World<'a> {
     /// The legs that may come back.
     fn gone(&self) -> impl Iterator<Item = usize> {
         let may = self.left.returns > 0;
-        // Whoever is to bring another disk waits until nobody waits for the old one.
+        // If a leg comes back as another disk, it comes only when nobody waits for the old
+        // disk.
         let early = |leg| self.left.exchanges > 0 && self.absent[leg] && !self.stage.ran;
         let gone = move |&leg: &usize| !early(leg) && self.legs[leg].presence() == Presence::Gone;
         (0..self.legs.len()).filter(move |_| may).filter(gone)
     }
 
-    /// A leg gets on with a request: it completes, or takes effect only.
+    /// A leg goes on with a request: it completes, or only takes effect.
     fn get_on(
         &mut self,
         leg: usize,

@@ -29,7 +29,7 @@ pub(super) struct After {
     pub(super) digest: u128,
 }
 
-/// One life, or several with a start by a person between.
+/// One life, or several with starts by a person in between.
 pub(super) struct Run<'w, 'r, 'f> {
     pub(super) world: World<'w>,
     pub(super) subject: Box<dyn Subject>,
@@ -41,11 +41,11 @@ pub(super) struct Run<'w, 'r, 'f> {
     pub(super) crashes: u32,
     /// Starts that may still leave a leg out.
     pub(super) absences: u32,
-    /// The events until the next action comes, if that is not to wait.
+    /// The number of events until the next action comes, if that comes early.
     pub(super) events_left: Option<u64>,
     /// For each leg: its count of changes, and what a crash would leave of it.
     pub(super) images: Vec<(u64, Images)>,
-    /// What was true when they were last looked at.
+    /// The state when the images were last looked at.
     last: Option<(Moment, Books)>,
 }
 
@@ -78,12 +78,12 @@ impl<'w, 'r, 'f> Run<'w, 'r, 'f> {
         self.events_left = self.events_left.map(|left| left.saturating_sub(1));
     }
 
-    /// The next action comes now, though the present one has not ended.
+    /// Whether the next action comes now, although the present one has not ended.
     pub(super) fn hurried(&self) -> bool {
         self.events_left == Some(0)
     }
 
-    /// What a crash would leave now, if that may be something new, or is `wanted`.
+    /// What a crash would leave now, if that may be new, or is `wanted`.
     pub(super) fn after(&mut self, wanted: bool) -> Option<After> {
         let mut fresh = wanted;
         self.images.resize_with(self.world.legs.len(), || (u64::MAX, Images::default()));

@@ -1,19 +1,19 @@
-//! Every crash of a story: at each event, with all that each disk may keep.
+//! Every crash of a story: at each event, with everything that each disk may keep.
 //!
-//! Place: what tests call, beside [`explore`](crate::explore). A story is played with its
+//! Place: called by tests, like [`explore`](crate::explore). A story is played with its
 //! requests one after the other, or with one of its actions coming early, at each event of the
-//! one before. After every event all images that a crash could leave now are looked at: the
-//! product over the legs, since each keeps what it likes. The device starts from each image,
-//! comes to rest, is read once for each leg, and judged. A client may then go on with it. All
-//! that time it may crash again.
+//! action before. After every event all images that a crash could leave are tried: the product
+//! over the legs, since the legs keep data independently. The device starts from each image,
+//! comes to rest, is read once for each leg, and judged. A client may then go on with it.
+//! During all that it may crash again.
 //!
-//! Equal cases are looked at once: same media, same answers allowed, same legs believed, and
-//! no more crashes to come than before. (How often the machine was started, and hence what
-//! chance will say, makes no difference.) So a story need not look again at what another one
-//! has seen: take many with one [`Crashes`].
+//! Equal cases are tried once: same media, same answers allowed, same legs believed, and no
+//! more crashes to come than before. (How often the machine was started, and so what chance
+//! will say, makes no difference.) So a story does not repeat the cases of another story: take
+//! many stories with one [`Crashes`].
 //!
 //! The method is that of log-writes and of bounded enumeration (B3), with two additions: the
-//! legs are cut independently, and the recovery is cut too.
+//! legs lose power independently, and the recovery crashes too.
 
 mod life;
 mod options;
@@ -52,11 +52,11 @@ pub struct Crashes {
     seen: BTreeSet<u128>,
     /// How the present story is played.
     variant: Variant,
-    /// The crashes that the present recovery comes after.
+    /// The crashes before the present recovery.
     path: Vec<Pick>,
-    /// Only this case is looked at, and told.
+    /// Only this case is tried, and told.
     only: Option<Vec<Pick>>,
-    /// What happened in the case that went wrong, if somebody wants to read it.
+    /// What happened in the case that went wrong, for a reader.
     account: Vec<String>,
 }
 
@@ -72,8 +72,8 @@ pub fn enumerate(
     crashes.done
 }
 
-/// Makes one case again, from the line that a [`Report`] gave; the line has
-/// the story too. `records` are those of the [`Options`] that it was found with.
+/// Makes one case again, from the line of a [`Report`]. The line has the story too. `records`
+/// are those of the [`Options`] with which it was found.
 pub fn replay(
     scenario: &Scenario,
     factory: &mut Factory<'_>,
@@ -95,7 +95,7 @@ impl Crashes {
         Crashes { options, ..Crashes::default() }
     }
 
-    /// Looks at one case, and nothing else.
+    /// Tries one case, and nothing else.
     fn only(case: &Case, records: &[Extent]) -> Crashes {
         let absences = case.picks.iter().filter(|pick| pick.absent.is_some()).count() as u32;
         let options = Options {
@@ -114,7 +114,7 @@ impl Crashes {
         &self.done
     }
 
-    /// The line of the case that it looks at, when a panic has ended that.
+    /// The line of the present case, after a panic has ended it.
     pub fn line(&self, actions: &[Action]) -> String {
         self.case(actions).to_string()
     }
@@ -128,10 +128,10 @@ impl Crashes {
         }
     }
 
-    /// Takes one more story, of a scenario like the earlier ones, with all its
-    /// crashes. False if something was found: then there is no point in more.
+    /// Takes one more story, of a scenario like the earlier ones, with all its crashes. False
+    /// if something was found: then more stories are pointless.
     ///
-    /// Of the scenario the load, and all that is left to choice, are ignored.
+    /// The scenario's load, and everything in it that is left to choice, are ignored.
     pub fn take(
         &mut self,
         scenario: &Scenario,
@@ -185,7 +185,7 @@ impl Crashes {
         factory: &mut Factory<'_>,
         actions: &[Action],
     ) -> Result<bool, Violation> {
-        // Legs may be lost and come back, and the oracle must know of crashes.
+        // Legs may fail and come back, and the oracle must know of crashes.
         let load = Load::Script(Vec::new());
         let scenario = Scenario { load, crashes: 1, returns: 1, ..scenario.clone() };
         let mut world = World::new(&scenario);
@@ -252,7 +252,7 @@ impl Crashes {
         self.judge(run, hang)
     }
 
-    /// Does what was to be done later, and what that leaves for later.
+    /// Does the delayed work, and the work that it delays in turn.
     fn tick(&mut self, run: &mut Run<'_, '_, '_>) -> Result<(), Violation> {
         self.go_on(run, |_| false)?;
         for _ in 0..TICKS_MAX {
@@ -269,8 +269,8 @@ impl Crashes {
         Ok(())
     }
 
-    /// A clean stop and a start. Nobody asks a device that stops, so the next action
-    /// comes when it runs again, or so many events later.
+    /// A clean stop and a start. A device that stops gets no requests, so an early action comes
+    /// some events after the device runs again.
     fn restart(&mut self, run: &mut Run<'_, '_, '_>) -> Result<(), Violation> {
         let events_left = run.events_left.take();
         run.world.stage.stop = Stop::Draining;
@@ -280,7 +280,7 @@ impl Crashes {
         self.go_on(run, |_| false)
     }
 
-    /// A crash could come now: looks at all that it could leave.
+    /// A crash could come now: tries all images that it could leave.
     fn point(&mut self, run: &mut Run<'_, '_, '_>) -> Result<(), Violation> {
         let point = run.point;
         run.point += 1;
@@ -329,7 +329,7 @@ impl Crashes {
         Ok(())
     }
 
-    /// Whether this case was not looked at before, with as many crashes to come.
+    /// Whether this case was not tried before with as many crashes to come.
     fn is_new(
         &mut self,
         run: &Run<'_, '_, '_>,
@@ -354,7 +354,7 @@ impl Crashes {
         self.seen.insert(key(run.crashes, absences))
     }
 
-    /// Starts the device from what a crash has left, reads it, and judges.
+    /// Starts the device from the image that a crash has left, reads it, and judges.
     fn recover(
         &mut self,
         run: &mut Run<'_, '_, '_>,
@@ -388,7 +388,8 @@ impl Crashes {
         result
     }
 
-    /// Lets it come to rest, reads it and goes on; with the leg that was left out, again.
+    /// Lets the device come to rest, reads it and goes on; then again with the leg that was
+    /// left out.
     fn read_all(&mut self, run: &mut Run<'_, '_, '_>, twice: bool) -> Result<(), Violation> {
         self.point(run)?;
         let eager = self.variant.eager;
@@ -413,7 +414,7 @@ impl Crashes {
         Ok(())
     }
 
-    /// Reads all, once for each leg, and compares the legs.
+    /// Reads everything, once for each leg, and compares the legs.
     fn read(&mut self, run: &mut Run<'_, '_, '_>) -> Result<(), Violation> {
         for _ in 0..run.world.legs.len() {
             let all = run.world.everything();

@@ -13,22 +13,22 @@ use crate::explore::Report;
 pub struct Options {
     /// Crashes in a row: 1, or 2 to crash each recovery too.
     pub crashes: u32,
-    /// How many of the starts in a row may leave one leg out. It is there again
-    /// when the device has been read, at one start more.
+    /// How many of the starts in a row may leave one leg out. After the device has been read,
+    /// one more start finds the leg again.
     pub absences: u32,
-    /// Orders of events in which each story is played and each recovery goes: the
-    /// oldest first, the newest first, and others by chance.
+    /// How many orders of events are tried for each story and each recovery: the oldest first,
+    /// the newest first, and others by chance.
     pub schedules: u64,
-    /// Each story is also played with one of its actions coming early: at each
-    /// event between the beginning of the one before and rest.
+    /// Each story is also played with one of its actions coming early: at each event between
+    /// the beginning of the action before and rest.
     pub early: bool,
     /// Recoveries also happen under a client that reads everything as soon as
     /// the device runs, not only when it is at rest.
     pub eager: bool,
-    /// What a client does after each recovery, when all was read; then all is
+    /// What a client does after each recovery, when everything was read. Then everything is
     /// read again.
     pub then: Vec<Action>,
-    /// Images that are looked at after one event.
+    /// The most images that are tried after one event.
     pub images_max: u64,
     /// Where on each leg the records lie, as in [`Scenario`](crate::Scenario). If there are
     /// any, each start after a crash is also made with one record of one leg gone bad, in
@@ -56,13 +56,13 @@ impl Default for Options {
 pub struct Enumerated {
     /// Stories.
     pub stories: u64,
-    /// How often they were played: in how many orders, with what coming early.
+    /// How often they were played: in several orders, with several actions coming early.
     pub plays: u64,
     /// Moments at which a crash could leave something new.
     pub points: u64,
-    /// Images at these, all together.
+    /// Images at all these moments.
     pub images: u64,
-    /// Starts that were like one before.
+    /// Starts that were equal to an earlier one.
     pub folded: u64,
     /// Starts after a first crash.
     pub recoveries: u64,
@@ -72,7 +72,7 @@ pub struct Enumerated {
     pub rotten: u64,
     /// Those of them in which the device did not start, and said why.
     pub held: u64,
-    /// Images that were not looked at, for a limit was reached.
+    /// Images that were not tried, since a limit was reached.
     pub capped: u64,
     /// The first broken promise; the enumeration ends with it.
     pub found: Option<Report>,

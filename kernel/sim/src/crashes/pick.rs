@@ -1,12 +1,12 @@
-//! One case of an enumeration, and the line that names it:
-//! `crash=w0+2,f/0/12.3.-/7.0.1` is the story `w0+2,f` in order 0, a crash
-//! at moment 12 of which image 3 is left, and in the recovery from that, with
-//! all legs there, one at moment 7, image 0, after which leg 1 is absent. A fourth number
-//! of a crash says which record has gone bad, and how.
+//! One case of an enumeration, and the line that names it: `crash=w0+2,f/0/12.3.-/7.0.1` is the
+//! story `w0+2,f` in order 0 with two crashes. The first comes at moment 12 and leaves image 3;
+//! all legs are there afterwards. The second comes in the recovery, at moment 7, leaves image
+//! 0, and leg 1 is absent afterwards. A fourth number of a crash says which record has gone
+//! bad, and how.
 //!
-//! `w0+2,f;w1+1` for the story: after each recovery a client writes sector 1.
-//! `0@1.5+` for the order: action 1 (`f`) comes 5 events after the one before has
-//! begun, and a client reads as soon as a recovered device runs.
+//! A story `w0+2,f;w1+1` means that a client writes sector 1 after each recovery. An order
+//! `0@1.5+` means that action 1 (`f`) comes 5 events after the action before has begun, and
+//! that a client reads as soon as a recovered device runs.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -25,10 +25,10 @@ pub(super) struct Pick {
     pub(super) rot: Option<usize>,
 }
 
-/// An action that does not wait for the one before.
+/// An action that does not wait for the end of the action before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Early {
-    /// Which one.
+    /// The action.
     pub(super) action: usize,
     /// How many events happen in between.
     pub(super) events: u64,
@@ -65,7 +65,7 @@ impl Variant {
     }
 }
 
-/// Takes the last alternative: of requests, the newest of the last leg.
+/// Takes the last alternative: the newest request of the last leg.
 struct Newest(Trace);
 
 impl Chooser for Newest {
