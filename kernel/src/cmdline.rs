@@ -1,4 +1,4 @@
-//! The kernel's command line: words `key=value` that QEMU hands over by fw_cfg.
+//! The kernel's command line: words `key=value` that QEMU passes by fw_cfg.
 //!
 //! `cargo xtask` writes it (`-fw_cfg name=opt/dmirror/cmdline,string=…`); `main` reads it
 //! to decide what this boot is for. A word without `=` is a key with an empty value. When
@@ -22,7 +22,7 @@ impl Cmdline {
         Self::parse(&String::from_utf8_lossy(&bytes))
     }
 
-    /// Takes the words apart at white space; a NUL ends the line, as strings in C do.
+    /// Splits the words at white space. A NUL ends the line, as it ends a string in C.
     pub fn parse(line: &str) -> Self {
         Self(line.split('\0').next().unwrap_or_default().into())
     }

@@ -1,7 +1,7 @@
 //! The log of events: what happened to mapped devices, and when.
 //!
-//! Place: `task::env` brings what targets and the device mapper tell; the console's
-//! `events` shows it.
+//! Place: `task::env` passes on the events of targets and the device mapper. The console's
+//! `events` shows them.
 //!
 //! Rule: it keeps the last `KEPT` events, cut to a line each, so its memory is bounded.
 
@@ -16,13 +16,13 @@ use dm::{Event, Severity};
 
 use crate::arch::clock;
 
-/// So many are kept.
+/// How many events are kept.
 pub const KEPT: usize = 512;
 
 /// Characters of an event's text.
 const TEXT_MAX: usize = 240;
 
-/// Nothing is taken while this is held.
+/// No lock is taken while this one is held.
 const RANK: Rank = Rank(91);
 
 static LOG: Lock<Log> = Lock::new(RANK, Log { kept: VecDeque::new(), count: 0 });
@@ -36,13 +36,13 @@ struct Log {
 /// An event.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// Which it is since the start, from 0.
+    /// Its number since the start, from 0.
     pub number: u64,
     /// When it was, since the start.
     pub at: Duration,
     /// What the device was called then.
     pub device: String,
-    /// How much it matters.
+    /// How serious it is.
     pub severity: Severity,
     /// What happened.
     pub what: String,
@@ -68,7 +68,7 @@ pub fn note(event: &Event<'_>) {
     drop(oldest);
 }
 
-/// Those that are kept, oldest first, from this number on.
+/// The events that are kept, oldest first, from this number on.
 pub fn since(number: u64) -> Vec<Entry> {
     let log = LOG.lock();
     log.kept.iter().filter(|entry| entry.number >= number).cloned().collect()

@@ -1,9 +1,9 @@
 //! `kprint!`, `kprintln!` and the log: all text that leaves the kernel, by COM1.
 //!
-//! Console output and log lines share the port; each call comes out in one piece. A log
-//! line is `[ seconds] level target: message`, the time that of `arch::clock`. It stands
-//! on a row of its own: whoever leaves a row unfinished (a prompt, a progress line) does
-//! so with `open_line`, which tells the log how to leave that row and make it again.
+//! Console output and log lines share the port; each call comes out in one piece. A log line is
+//! `[ seconds] level target: message`, the time that of `arch::clock`. It stands on a row of
+//! its own. Code that leaves a row unfinished (a prompt, a progress line) uses `open_line`,
+//! which tells the log how to leave that row and how to draw it again.
 
 use alloc::string::String;
 
@@ -26,12 +26,12 @@ macro_rules! kprintln {
     };
 }
 
-/// A row that is not finished, as a log line finds it.
+/// What a log line has to do with a row that is not finished.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenLine<'a> {
-    /// Makes place for other output: erases the row, or ends it.
+    /// Makes room for other output: erases the row, or ends it.
     pub leave: &'a str,
-    /// Makes the row again.
+    /// Draws the row again.
     pub redraw: &'a str,
 }
 

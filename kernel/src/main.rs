@@ -1,9 +1,10 @@
 //! The kernel: boots, finds its disks, mirrors them.
 //!
 //! This file is the composition root: it brings the parts up in order and decides, by the
-//! command line, what this boot is for. `mode=console` (the default; `console` tells its
-//! words), `mode=selftest [filter=TEXT]`, `mode=soak seconds=N`, `mode=crash how=WAY`, or
-//! `mode=poweroff`, which ends the run at the ready line; `log=LEVEL` in any mode says how much is logged.
+//! command line, what this boot is for. `mode=console` (the default; its words are in
+//! `console`), `mode=selftest [filter=TEXT]`, `mode=soak seconds=N`, `mode=crash how=WAY`, or
+//! `mode=poweroff`, which ends the run at the ready line. In any mode `log=LEVEL` says how much
+//! is logged.
 
 #![no_std]
 #![no_main]
@@ -37,7 +38,7 @@ use crate::arch::{clock, ioapic, lapic};
 use crate::cmdline::Cmdline;
 use crate::task::{KernelEnv, MaySleep, Priority};
 
-/// What the boot loader is asked for; the address space is described in `mm`.
+/// What the kernel asks of the boot loader. `mm` describes the address space.
 const BOOT_CONFIG: BootloaderConfig = {
     let mut config = BootloaderConfig::new_default();
     config.kernel_stack_size = 256 * 1024;
@@ -107,7 +108,7 @@ fn storage() -> &'static Dm {
     dm
 }
 
-/// One line about each thing that was found.
+/// Prints a line about each part of the machine that was found.
 fn banner() {
     let memory = mm::frames::stats();
     kprintln!("dmirror kernel {}", env!("CARGO_PKG_VERSION"));

@@ -1,9 +1,9 @@
 //! The end of a kernel that found a bug in itself.
 //!
-//! Prints the message, the registers when the CPU raised it, a backtrace, the heap's
-//! state and the last of the trace if that is on, and leaves with the panic verdict. It takes no lock that anyone may hold and
-//! allocates nothing. `cargo xtask` turns the addresses into names: it subtracts the
-//! `kernel base` line's from each.
+//! Prints the message, the registers if the CPU raised it, a backtrace, the heap's state, and
+//! the end of the trace if that is on. Leaves with the panic verdict. It takes no lock that
+//! anyone may hold and allocates nothing. `cargo xtask` turns the addresses into names: it
+//! subtracts the address on the `kernel base` line from each.
 
 use core::fmt;
 use core::panic::PanicInfo;
@@ -37,7 +37,7 @@ fn panic(info: &PanicInfo) -> ! {
     }
 }
 
-/// Panics because of an exception; the backtrace starts at the code that raised it.
+/// Panics because of an exception. The backtrace starts at the code that raised it.
 pub fn die_in_trap(message: fmt::Arguments, frame: &TrapFrame) -> ! {
     die(message, Some(frame))
 }

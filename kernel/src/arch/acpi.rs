@@ -40,7 +40,7 @@ pub struct IsaLine {
 /// Memory-mapped configuration space of PCI segment 0: 1 MiB for each bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ecam {
-    /// Physical address of bus 0, were it in the range.
+    /// Physical address of bus 0, even if bus 0 is not in the range.
     pub base: u64,
     pub first_bus: u8,
     pub last_bus: u8,
@@ -49,7 +49,7 @@ pub struct Ecam {
 /// Reads the tables from the root pointer at physical address `rsdp`.
 ///
 /// # Panics
-/// When there is no I/O APIC or no power management timer: no PC is without.
+/// If there is no I/O APIC or no power management timer: every PC has both.
 pub fn read(rsdp: u64) -> Platform {
     // SAFETY: the address comes from the firmware by way of the boot loader.
     let tables = unsafe { AcpiTables::from_rsdp(DirectMap, rsdp as usize) }
@@ -128,7 +128,7 @@ fn ecam(tables: &AcpiTables<DirectMap>) -> Option<Ecam> {
     })
 }
 
-/// Finds tables in the direct mapping, which covers all that the firmware reports.
+/// Finds tables in the direct mapping, which covers all memory that the firmware reports.
 #[derive(Clone)]
 struct DirectMap;
 

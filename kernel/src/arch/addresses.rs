@@ -1,4 +1,4 @@
-//! Physical addresses that are somebody's: no BAR is believed to lie there.
+//! Physical addresses that are taken: a BAR that claims to lie there is not believed.
 //!
 //! Place: given to `drivers::pci`, once memory and the firmware's tables are known.
 
@@ -12,12 +12,12 @@ use crate::mm::{self, PAGE_SIZE};
 /// The leaf of CPUID with the widths of addresses, and the one that says whether it is there.
 const WIDTHS: u32 = 0x8000_0008;
 const LAST_LEAF: u32 = 0x8000_0000;
-/// Bits of a physical address where the CPU does not say (Intel SDM 3A, 4.1.4).
+/// Bits of a physical address if the CPU does not say (Intel SDM 3A, 4.1.4).
 const BITS_AT_LEAST: u32 = 36;
 /// Bytes of configuration space for each bus.
 const BUS_BYTES: u64 = 1 << 20;
 
-/// All that is known: memory, interrupt controllers, configuration space, and what is beyond
+/// All that are known: memory, interrupt controllers, configuration space, and addresses beyond
 /// the CPU's reach.
 pub fn taken() -> Vec<RangeInclusive<u64>> {
     let platform = platform();

@@ -1,8 +1,8 @@
 //! Who called whom: a walk along the frame pointers.
 //!
-//! Everything is compiled with them (`.cargo/config.toml`): each frame starts with the
-//! address of the caller's, and the return address behind it. The chain starts with a
-//! zero, at the boot loader's entry and at that of every thread. Memory is read through
+//! Everything is compiled with frame pointers (`.cargo/config.toml`): each frame starts with
+//! the address of the caller's frame, followed by the return address. The chain ends with a
+//! zero, at the boot loader's entry and at the entry of every thread. Memory is read through
 //! `try_read`, so a broken chain ends the walk and nothing else.
 
 use core::arch::asm;
@@ -13,8 +13,8 @@ use super::traps::TrapFrame;
 /// A chain longer than this goes in circles.
 const FRAMES_MAX: usize = 64;
 
-/// Code addresses from the innermost frame outwards: the trapped instruction where
-/// `trap` is given, else the caller's; then the calls that led there.
+/// Code addresses from the innermost frame outwards: the trapped instruction if `trap` is
+/// given, else the caller; then the calls that led there.
 pub fn walk(trap: Option<&TrapFrame>) -> impl Iterator<Item = u64> {
     let mut frame = match trap {
         Some(trap) => trap.rbp,
@@ -22,9 +22,10 @@ pub fn walk(trap: Option<&TrapFrame>) -> impl Iterator<Item = u64> {
     };
     let callers = core::iter::from_fn(move || {
         let (caller, return_address) = record_at(frame)?;
-        // Stacks grow down: a chain that does not climb ends after this frame.
+        // Stacks grow down, so a correct chain climbs. A chain that does not ends after this
+        // frame.
         frame = if caller > frame { caller } else { 0 };
-        // The address of the call rather than of what comes after it.
+        // The address of the call, not of the instruction after it.
         return_address.checked_sub(1)
     });
     trap.map(|trap| trap.rip).into_iter().chain(callers).take(FRAMES_MAX)

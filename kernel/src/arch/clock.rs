@@ -81,8 +81,8 @@ pub fn start_ticking(on_tick: fn()) {
     core::mem::forget(vector);
 }
 
-/// Ticks since the tick was started. A tick the machine was too busy for is not made up:
-/// for time, ask `now`.
+/// Ticks since the tick was started. A tick that the machine was too busy for is lost: for the
+/// time, ask `now`.
 pub fn ticks() -> u64 {
     TICKS.load(Relaxed)
 }
@@ -100,8 +100,8 @@ fn measure(mut pm_timer: Port<u32>, apic: &LocalApic) -> (u64, u64, u32) {
     let _off = InterruptsOff::new();
     // SAFETY: reading the timer's port has no effect.
     let mut pm = || unsafe { pm_timer.read() };
-    // All three counters are read in one go, and the window ends where it ends: that the
-    // host took the CPU away for a while makes the window longer and nothing wrong.
+    // All three counters are read together, at whatever moment the window ends. If the host
+    // takes the CPU away for a while, the window is longer and nothing is wrong.
     apic.start_countdown(u32::MAX);
     let (pm_start, tsc_start, apic_start) = (pm(), counter(), apic.countdown());
     loop {

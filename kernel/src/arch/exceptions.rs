@@ -88,8 +88,8 @@ static RECOVERY: Recovery = Recovery { rip: AtomicU64::new(0), rsp: AtomicU64::n
 /// Calls `instruction(argument)`; `Err` if that raised an exception.
 ///
 /// # Safety
-/// `instruction` must be naked: it is abandoned where it trapped, so it may own nothing,
-/// hold no lock and call no one; and carrying out its instruction must itself be sound.
+/// `instruction` must be naked: it is abandoned where it trapped, so it may own nothing, hold
+/// no lock and call nothing. Executing its instruction must itself be sound.
 pub unsafe fn attempt(
     instruction: extern "C" fn(u64) -> u64,
     argument: u64,
@@ -123,7 +123,7 @@ pub unsafe fn attempt(
     if trapped == 0 { Ok(value) } else { Err(Exception(trapped as u8 - 1)) }
 }
 
-/// Reads the word at `address`; `Err` where nothing is mapped.
+/// Reads the word at `address`; `Err` if nothing is mapped there.
 ///
 /// # Safety
 /// `address` must be ordinary memory or unmapped: a device register may act on a read.
@@ -140,8 +140,8 @@ pub unsafe fn try_read(address: u64) -> Result<u64, Exception> {
 pub fn handle(frame: &mut TrapFrame) {
     let exception = Exception(frame.vector as u8);
     let resume = RECOVERY.rip.swap(0, Relaxed);
-    // A breakpoint traps after its instruction and an attempted one goes on behind it
-    // like any other; an NMI, a double fault or a machine check is nobody's attempt.
+    // A breakpoint traps after its instruction, so an attempted one resumes like any other
+    // exception. An NMI, a double fault or a machine check never comes from an attempt.
     if resume != 0 && !matches!(exception.0, 2 | 8 | 18) {
         frame.rip = resume;
         frame.rsp = RECOVERY.rsp.load(Relaxed);

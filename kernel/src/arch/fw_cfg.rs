@@ -1,4 +1,4 @@
-//! fw_cfg: named blobs that QEMU hands to its guest (`-fw_cfg name=…,string=…`).
+//! fw_cfg: named blobs that QEMU passes to its guest (`-fw_cfg name=…,string=…`).
 //!
 //! Read through the two classic ports; the interface is QEMU's docs/specs/fw_cfg.
 //! Used once at boot, for the kernel's command line.

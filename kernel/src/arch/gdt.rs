@@ -1,5 +1,5 @@
-//! GDT and TSS: the segments long mode insists on, and a stack of its own for each
-//! trap that must be survived when the current stack cannot be trusted.
+//! GDT and TSS: the segments that long mode needs, and a stack of its own for each trap that
+//! can come when the current stack cannot be trusted.
 //!
 //! Called once by `arch::init_early`, before the IDT is loaded: its gates take over
 //! the code selector and the stack indices set up here.

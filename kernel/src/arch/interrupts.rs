@@ -34,14 +34,14 @@ static COUNTS: [AtomicU64; COUNT] = [const { AtomicU64::new(0) }; COUNT];
 static STRAYS: AtomicU64 = AtomicU64::new(0);
 static ON_EXIT: Once<fn()> = Once::new();
 
-/// An interrupt vector of our own; given back when dropped. The device must have been
-/// silenced by then: an interrupt that comes later is counted as a stray.
+/// An interrupt vector with an owner; given back when dropped. The device must have been
+/// silenced before: an interrupt that comes later counts as a stray.
 #[derive(Debug)]
 pub struct Vector(u8);
 
 impl Vector {
-    /// Takes a free vector; `ring(argument)` is called on each of its interrupts. `owner`
-    /// and the argument are what people see. `None` when all are taken.
+    /// Takes a free vector; `ring(argument)` is called on each of its interrupts. `owner` and
+    /// the argument are shown to people. `None` if all vectors are taken.
     pub fn allocate(owner: &'static str, ring: fn(usize), argument: usize) -> Option<Self> {
         let mut handlers = HANDLERS.lock();
         let index = handlers.iter().position(Option::is_none)?;
@@ -49,7 +49,7 @@ impl Vector {
         Some(Self(FIRST + index as u8))
     }
 
-    /// The number that the hardware knows it by.
+    /// Its number in hardware.
     pub fn number(&self) -> u8 {
         self.0
     }
@@ -81,7 +81,7 @@ pub fn on_exit(hook: fn()) {
 pub struct Usage {
     /// Its number.
     pub vector: u8,
-    /// Whose it is: a kind, and which of that kind.
+    /// Its owner: a kind, and which of that kind.
     pub owner: (&'static str, usize),
     /// Its interrupts since boot, those of earlier owners too.
     pub count: u64,
@@ -99,7 +99,7 @@ pub fn usage() -> Vec<Usage> {
     all.filter_map(usage).collect()
 }
 
-/// Interrupts nobody had asked for, since boot.
+/// Interrupts without an owner, since boot.
 pub fn strays() -> u64 {
     STRAYS.load(Relaxed)
 }

@@ -1,10 +1,9 @@
 //! The I/O APIC: interrupts that still come by wire (the serial port, PCI INTx).
 //!
-//! Only the I/O APIC that serves the sixteen ISA lines is used. PCI's INTx pins reach it
-//! too, by the line number that the firmware left in a device's configuration space: the
-//! chip set routes the pin there as it would for an 8259. That spares us the AML
-//! interpreter that the finer routing needs; MSI-X is the rule and INTx the fallback.
-//! Registers: Intel 82093AA data sheet.
+//! Only the I/O APIC that serves the sixteen ISA lines is used. PCI's INTx pins reach it too,
+//! by the line number that the firmware left in a device's configuration space: the chip set
+//! routes the pin there as it would for an 8259. Finer routing would need an AML interpreter;
+//! MSI-X is the rule and INTx the fallback. Registers: Intel 82093AA data sheet.
 
 use core::ptr::NonNull;
 
@@ -42,7 +41,7 @@ struct IoApic {
 // SAFETY: the mapped registers belong to this value alone, which sits behind a lock.
 unsafe impl Send for IoApic {}
 
-/// What a line is like when the firmware's tables do not say.
+/// The properties of a line if the firmware's tables do not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wiring {
     /// Edge-triggered, active high.

@@ -1,9 +1,9 @@
 //! `IrqLock`: a spin lock for data that interrupt handlers touch too.
 //!
-//! Used by `arch` and `mm`, and by the scheduler for its run queues. Rules: while a
-//! guard lives, interrupts are off on this CPU, so hold it for a handful of
-//! instructions and never across a call into code you do not own. Guards nest and
-//! must be dropped in the reverse order of their making, as scopes do by themselves.
+//! Used by `arch` and `mm`, and by the scheduler for its run queues. Rules: while a guard
+//! lives, interrupts are off on this CPU, so hold it for a handful of instructions and never
+//! across a call into code you do not own. Guards nest, and must be dropped in the reverse
+//! order in which they were made, as scopes do by themselves.
 
 use core::ops::{Deref, DerefMut};
 
@@ -36,16 +36,16 @@ impl<T> IrqLock<T> {
     /// thread switch; interrupts stay off.
     ///
     /// # Safety
-    /// The lock must be held on behalf of the caller, and that guard never be dropped
-    /// without the lock having been taken again for it.
+    /// The lock must be held on behalf of the caller. Before that guard is dropped, the lock
+    /// must have been taken again for it.
     pub unsafe fn force_unlock(&self) {
         // SAFETY: the caller's promise is the one asked for.
         unsafe { self.0.force_unlock() }
     }
 }
 
-/// The right to use the value. Dropping it frees the lock first, then puts the
-/// interrupt flag back as it was: fields are dropped in the order they are declared.
+/// Holding it is the permission to use the value. Dropping it frees the lock first, then
+/// restores the interrupt flag: fields are dropped in the order in which they are declared.
 pub struct IrqGuard<'a, T> {
     value: SpinMutexGuard<'a, T>,
     _off: InterruptsOff,

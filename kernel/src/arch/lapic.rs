@@ -12,7 +12,7 @@ use x86_64::instructions::port::Port;
 use super::interrupts::Vector;
 use crate::mm::mmio;
 
-/// Where the APIC sends what vanished before it could be delivered.
+/// The vector of an interrupt that vanished before it could be delivered.
 pub(super) const SPURIOUS_VECTOR: u8 = 0xff;
 
 const ID: usize = 0x020;
@@ -57,7 +57,7 @@ pub(super) fn init(base: u64) {
     }
     let apic = LOCAL_APIC.call_once(|| LocalApic { registers: mmio::map(base, REGISTERS_SIZE) });
     apic.register(LVT_LINT0).write(LVT_MASKED);
-    // Pin 1 is the NMI line: how one asks a kernel that hangs where it is.
+    // Pin 1 is the NMI line: with an NMI one asks a hanging kernel where it is.
     apic.register(LVT_LINT1).write(LVT_NMI);
     apic.register(LVT_TIMER).write(LVT_MASKED);
     apic.register(TIMER_DIVIDE).write(DIVIDE_BY_16);
@@ -91,7 +91,7 @@ impl LocalApic {
         self.register(TIMER_INITIAL).write(count);
     }
 
-    /// What is left of the timer's count.
+    /// The rest of the timer's count.
     pub(super) fn countdown(&self) -> u32 {
         self.register(TIMER_CURRENT).read()
     }

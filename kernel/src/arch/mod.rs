@@ -1,4 +1,4 @@
-//! The CPU and the chips every PC has: traps, interrupts, clock, serial port.
+//! The CPU, and the chips that every PC has: traps, interrupts, clock, serial port.
 //!
 //! `main` calls `init_early`, then `mm::init`, then `init`. This folder and `mm` are the
 //! rooms where `unsafe` may live; what they offer to the rest of the kernel is safe.

@@ -1,6 +1,6 @@
 //! PCI configuration space by memory access (PCI Express base specification, 7.2.2).
 //!
-//! The kernel makes one of what `acpi` found and gives it to `drivers::pci`.
+//! The kernel makes a [`ConfigSpace`] of what `acpi` found, and gives it to `drivers::pci`.
 
 use core::ptr::NonNull;
 

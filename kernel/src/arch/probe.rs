@@ -1,5 +1,4 @@
-//! Faults and interrupts on purpose: what the self-tests of `arch` and of the panic path
-//! stand on.
+//! Faults and interrupts on purpose, for the self-tests of `arch` and of the panic path.
 
 use core::arch::naked_asm;
 
@@ -27,25 +26,24 @@ pub enum Fault {
     CodeWrite,
 }
 
-/// Carries the fault out and reports which exception came of it.
+/// Causes the fault, and reports which exception it raised.
 pub fn provoke(fault: Fault) -> Option<Exception> {
     let (instruction, argument) = fault.instruction();
     // SAFETY: each instruction below is naked, and does nothing but trap.
     unsafe { attempt(instruction, argument) }.err()
 }
 
-/// Carries the fault out with nobody to catch it: the kernel panics.
+/// Causes the fault with nobody to catch it: the kernel panics.
 pub fn crash(fault: Fault) {
     let (instruction, argument) = fault.instruction();
     instruction(argument);
 }
 
-/// Takes the handlers of all exceptions away and raises one: the CPU gives up,
-/// and the machine resets itself.
+/// Takes away the handlers of all exceptions and raises one: the CPU gives up, and the machine
+/// resets itself.
 pub fn triple_fault() {
     let none = DescriptorTablePointer { limit: 0, base: VirtAddr::zero() };
-    // SAFETY: nothing is handled any more from here on, and the next instruction is
-    // the last one.
+    // SAFETY: from here on no exception is handled, and the next instruction is the last one.
     unsafe { lidt(&none) };
     breakpoint(0);
 }

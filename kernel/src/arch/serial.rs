@@ -7,7 +7,7 @@
 //! which holds the sender back; `read` switches it on again. No input is ever dropped.
 //!
 //! All text passes `Output`, which lets no mark of a frame through (`shell::frame`): only
-//! `print_frame` writes those.
+//! `print_frame` writes marks.
 
 use core::fmt;
 
@@ -55,7 +55,7 @@ const fn com1() -> Uart16550<PioBackend> {
     }
 }
 
-/// Sets the line up. Without a UART all output goes nowhere, which is no reason to stop.
+/// Sets up the line. Without a UART all output is lost, which is no reason to stop.
 pub fn init() {
     let config = Config { baud_rate: BaudRate::Baud115200, ..Config::DEFAULT };
     let _ = PORT.lock().uart.init(config);
@@ -71,20 +71,20 @@ pub fn print_frame(frame: Frame) {
     let _ = fmt::write(&mut Marks(&mut PORT.lock().uart), format_args!("{frame}"));
 }
 
-/// Waits until all that was printed is on the line, for a moment at most: a witness then
-/// has it before what it tells of happens.
+/// Waits, for a moment at most, until all printed text is on the line: a witness then has a
+/// message before the event that it announces.
 pub fn await_line() {
     let sent = |_: &u32| PORT.lock().uart.lsr().contains(LSR::TRANSMITTER_EMPTY);
     let _ = (0..FINISH_POLLS).find(sent);
 }
 
-/// Like `print`, but asks for no lock: for a panic, whose victim may hold it.
+/// Like `print`, but takes no lock: for a panic, since the code that panicked may hold it.
 pub fn print_in_panic(args: fmt::Arguments) {
     let _ = fmt::write(&mut Output(&mut com1()), args);
 }
 
-/// Waits until the last byte of output is on the line, for a moment at most:
-/// whoever takes the machine away takes along what the UART still holds.
+/// Waits, for a moment at most, until the last byte of output is on the line: when the machine
+/// ends, bytes that are still in the UART are lost.
 pub fn finish_output() {
     let mut uart = com1();
     let done = |_: &u32| uart.lsr().contains(LSR::TRANSMITTER_EMPTY);
@@ -113,7 +113,7 @@ pub fn read(buffer: &mut [u8]) -> usize {
         *slot = byte;
         count += 1;
     }
-    // There is room now; what still waits in the UART interrupts at once.
+    // There is room now. Bytes that still wait in the UART interrupt at once.
     if RECEIVE.is_completed() && !port.ring.is_full() {
         port.uart.enable_interrupts(IER::DATA_READY);
     }
@@ -170,7 +170,7 @@ impl Output<'_> {
     }
 }
 
-/// The line for a frame: what is written here goes out as it is.
+/// The line for a frame: text written here goes out as it is.
 struct Marks<'a>(&'a mut Uart16550<PioBackend>);
 
 impl fmt::Write for Marks<'_> {

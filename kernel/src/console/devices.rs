@@ -1,14 +1,14 @@
-//! Finds devices by name, and refuses what cannot work or would do harm.
+//! Finds devices by name, and refuses uses that cannot work or would do harm.
 //!
 //! Place: every command that names a device comes here first.
 //!
 //! Rules:
 //!
-//! - Nothing is asked of a device that is suspended, or lies on one: it would wait for a
-//!   `dmsetup resume` that the waiting console could not give.
-//! - What another device uses is not written to, also not through a third: the other one
-//!   would not know. A mirror's legs would come to differ, and it would answer now this
-//!   and now that.
+//! - No request goes to a device that is suspended, or lies on one that is: it would wait for a
+//!   `dmsetup resume`, which the waiting console could not give.
+//! - A device that another device uses is not written to, not even through a third: the other
+//!   device would not know. An example: after a write to one leg of a mirror the legs differ,
+//!   and the mirror answers now with the old data, now with the new.
 
 use alloc::format;
 use alloc::string::String;
@@ -78,8 +78,8 @@ pub fn asleep(name: &str) -> Failure {
         .and(&format!("`dmsetup resume {name}` lets it go on"))
 }
 
-/// Opens each of these, which may be read. One that is named twice is refused: it would
-/// be taken for its own copy.
+/// Opens each of these devices, which may be read. A device that is named twice is refused: it
+/// would be taken for its own copy.
 pub fn open_each(dm: &Dm, names: &[String]) -> Result<Vec<DeviceRef>, Failure> {
     check_each_once(names)?;
     names.iter().map(|name| open(dm, name)).collect()

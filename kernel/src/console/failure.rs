@@ -1,4 +1,4 @@
-//! Why a command did not do what it was asked for.
+//! Why a command did not do what it was asked to do.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -23,14 +23,14 @@ impl Failure {
         Failure { what, next: String::new(), asks: false }
     }
 
-    /// Tells more of what happened, in a line of its own.
+    /// Says more about what happened, in a line of its own.
     pub fn add(&mut self, line: &str) {
         self.what.push('\n');
         self.what.push_str(line);
     }
 
-    /// The same, of a mirror that waits for a person's word: a script that gives it in its
-    /// next command has not failed.
+    /// The same failure, leaving a mirror that waits for a person's word. A script that gives
+    /// the word in its next command has not failed.
     pub fn asking(self) -> Failure {
         Failure { asks: true, ..self }
     }
@@ -40,7 +40,7 @@ impl Failure {
         self.asks
     }
 
-    /// The same with a line of what to do next.
+    /// The same failure, with a line that says what to do next.
     pub fn and(mut self, line: &str) -> Failure {
         self.next.push('\n');
         self.next.push_str(line);

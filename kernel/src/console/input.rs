@@ -1,7 +1,7 @@
-//! What is typed: the bytes of the serial line, for the console's thread.
+//! The bytes typed on the serial line, for the console's thread.
 //!
-//! While a command runs its input is not the editor's: the command asks now and then
-//! whether Ctrl-C came, and everything after it is kept for later.
+//! While a command runs, the editor gets no input: the command asks now and then whether Ctrl-C
+//! came, and all bytes after it are kept for later.
 
 use alloc::collections::VecDeque;
 use core::time::Duration;
@@ -12,20 +12,20 @@ use crate::task::{MaySleep, WaitChan};
 /// The byte that Ctrl-C sends.
 const CTRL_C: u8 = 0x03;
 
-/// Bytes typed ahead that are kept. When they are that many the sender is held back, and
-/// a Ctrl-C behind them is seen only when the command has ended.
+/// How many bytes typed ahead are kept. When there are that many, the sender is held back, and
+/// a Ctrl-C behind them is seen only after the command.
 const AHEAD_MAX: usize = 64 * 1024;
 
-/// How long a Ctrl-C that comes by itself is given before it comes again.
+/// The time between a Ctrl-C that comes by itself and the next one.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// The receive interrupt wakes who waits here.
+/// The receive interrupt wakes the thread that waits here.
 static RECEIVED: WaitChan = WaitChan::new("ttyin");
 
 /// The input of the console. There is one.
 pub struct Input {
     ahead: VecDeque<u8>,
-    /// When Ctrl-C is to be pressed by itself.
+    /// When Ctrl-C comes by itself.
     stop_at: Option<Duration>,
 }
 
@@ -46,7 +46,7 @@ impl Input {
         })
     }
 
-    /// Whether Ctrl-C came since a command began; what came before it is dropped.
+    /// Whether Ctrl-C came since a command began. Input before the Ctrl-C is dropped.
     pub fn interrupted(&mut self) -> bool {
         let now = Duration::from_nanos(clock::now());
         if self.stop_at.is_some_and(|at| at <= now) {
@@ -59,12 +59,12 @@ impl Input {
         true
     }
 
-    /// Ctrl-C comes by itself after so long, and again if that does not help; or never.
+    /// Makes Ctrl-C come by itself after `time`, and again if that does not help; or never.
     pub fn interrupt_after(&mut self, time: Option<Duration>) {
         self.stop_at = time.map(|time| Duration::from_nanos(clock::now()) + time);
     }
 
-    /// Moves what the serial port has received; returns how many bytes.
+    /// Takes the bytes that the serial port has received; returns how many.
     fn take_in(&mut self) -> usize {
         let mut bytes = [0; 256];
         let count = serial::read(&mut bytes);

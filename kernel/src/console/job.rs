@@ -1,15 +1,14 @@
 //! A command at work: requests in flight, their memory, progress, Ctrl-C.
 //!
-//! Place: made by each command that asks devices for something; `stream` keeps its queue
-//! full.
+//! Place: made by each command that issues requests; `stream` keeps its queue full.
 //!
 //! Rules:
 //!
-//! - All requests of a command go through its job, and `Job::finish` waits for what is
-//!   still in flight: nothing of a command moves after its prompt. A `Load` waits for its
-//!   own before it returns to the job.
-//! - Ctrl-C keeps a job from issuing more. Pressed again it ends the wait for what is in
-//!   flight: a request owns its memory, so what a device holds on to may end unheard.
+//! - All requests of a command go through its job, and `Job::finish` waits for those still in
+//!   flight: no request of a command is in flight after its prompt. A `Load` waits for its own
+//!   requests before it returns to the job.
+//! - Ctrl-C keeps a job from issuing more requests. Pressed again, it ends the wait for those
+//!   in flight. That is safe, since a request owns its memory, and may end with nobody waiting.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -33,10 +32,10 @@ use crate::task::{Completion, MaySleep, sleep, with_reserve};
 /// How often a wait looks for Ctrl-C.
 pub const LOOK_FOR_CTRL_C: Duration = Duration::from_millis(50);
 
-/// How often what is waited for by looking is looked at.
+/// How often a condition is looked at that nothing announces.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
-/// How long a job that was stopped waits for what is in flight before it says so.
+/// How long a stopped job waits for requests in flight before it says so.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The end of a request.
@@ -53,9 +52,9 @@ enum Stop {
     No,
     /// To stop, at that time.
     Asked(Duration),
-    /// To stop; that this takes a while was told.
+    /// To stop; the job has said that this takes a while.
     Told,
-    /// To leave what is in flight to itself.
+    /// To leave the requests in flight to themselves.
     Leave,
 }
 
@@ -75,7 +74,7 @@ pub struct Job<'s> {
 }
 
 impl<'s> Job<'s> {
-    /// A job that is to move `total` sectors; one of none shows no progress.
+    /// A job that is to move `total` sectors. If that is 0, it shows no progress.
     pub fn new(
         may_sleep: &'s MaySleep,
         input: &'s mut Input,
@@ -107,7 +106,7 @@ impl<'s> Job<'s> {
         ticket
     }
 
-    /// Waits for the end of a request. Fails only when Ctrl-C was pressed twice.
+    /// Waits for the end of a request. Fails only if Ctrl-C was pressed twice.
     pub fn wait(&mut self, ticket: Ticket) -> Result<(Buf, IoResult), Failure> {
         let ended = self.in_flight.get(&ticket).expect("a ticket is waited for once").clone();
         let end = self.wait_for(|may_sleep| ended.wait_timeout(may_sleep, LOOK_FOR_CTRL_C).ok())?;
@@ -115,8 +114,8 @@ impl<'s> Job<'s> {
         Ok(end)
     }
 
-    /// Waits until `look` has an answer, which sleeps for [`LOOK_FOR_CTRL_C`] at most. Fails
-    /// only when Ctrl-C was pressed twice.
+    /// Waits until `look` has an answer. `look` sleeps for [`LOOK_FOR_CTRL_C`] at most. Fails
+    /// only if Ctrl-C was pressed twice.
     pub fn wait_for<T>(
         &mut self,
         mut look: impl FnMut(&MaySleep) -> Option<T>,
@@ -137,13 +136,13 @@ impl<'s> Job<'s> {
         }
     }
 
-    /// Fails when Ctrl-C was pressed: then nothing more is to be issued.
+    /// Fails if Ctrl-C was pressed: then the job issues no more requests.
     pub fn go_on(&mut self) -> Result<(), Failure> {
         self.look_for_ctrl_c();
         if self.stop == Stop::No { Ok(()) } else { Err(stopped()) }
     }
 
-    /// Lets a moment pass, for what is waited for by looking. Fails as [`Job::go_on`] does.
+    /// Lets a moment pass before the caller looks again. Fails as [`Job::go_on`] does.
     pub fn pause(&mut self) -> Result<(), Failure> {
         self.go_on()?;
         sleep(self.may_sleep, LOOK_AGAIN);
@@ -159,7 +158,7 @@ impl<'s> Job<'s> {
         }
     }
 
-    /// Memory of this length, with any contents. Fails if there is none beside the reserve.
+    /// Memory of this length, with any contents. Fails if only the reserve has room.
     pub fn memory(&mut self, length: Sectors) -> Result<BytesMut, Failure> {
         let bytes = length.bytes();
         let mut memory = self.spare.pop().unwrap_or_default();
@@ -175,7 +174,7 @@ impl<'s> Job<'s> {
         self.spare.push(memory);
     }
 
-    /// So much more is done. Shows it now and then.
+    /// Counts `count` more as done. Shows the progress now and then.
     pub fn advance(&mut self, count: Sectors) {
         self.done = self.done + count;
         self.pace.show(self.screen, &self.progress());
@@ -195,8 +194,8 @@ impl<'s> Job<'s> {
         }
     }
 
-    /// Ends the job: waits for what is in flight, and completes the `outcome` of a job
-    /// that failed by how far it came.
+    /// Ends the job: waits for the requests in flight. If the job failed, adds to `outcome` how
+    /// far it came.
     pub fn finish(mut self, outcome: Result<(), Failure>) -> Result<Summary, Failure> {
         let left = self.drain();
         self.pace.clear(self.screen);
@@ -214,11 +213,11 @@ impl<'s> Job<'s> {
         Err(failure)
     }
 
-    /// Waits for all that is in flight; returns how many requests Ctrl-C left there.
+    /// Waits for all requests in flight; returns how many Ctrl-C left in flight.
     fn drain(&mut self) -> usize {
         while let Some((&ticket, _)) = self.in_flight.first_key_value() {
             if self.wait(ticket).is_err() {
-                // Those that have ended only wait to be taken.
+                // Drops the requests that have ended and only wait to be taken.
                 let end = |ended: &Ended| ended.wait_timeout(self.may_sleep, Duration::ZERO);
                 self.in_flight.retain(|_, ended| end(ended).is_err());
                 break;

@@ -4,9 +4,9 @@
 //!
 //! Rules:
 //!
-//! - So many requests are in flight at any time: as one ends, the next is issued.
-//! - Nothing is allocated and nothing printed from the first request to the last, so what a
-//!   request costs is the device's cost.
+//! - The same number of requests is in flight at any time: as one ends, the next is issued.
+//! - Nothing is allocated and nothing printed from the first request to the last, so the cost
+//!   of a request is the cost of the device.
 //! - A request's time begins before it is issued and ends in its completion.
 //! - `run` returns when nothing is in flight, unless Ctrl-C was pressed twice.
 
@@ -36,12 +36,12 @@ use crate::task::{WaitChan, with_reserve};
 /// The most requests in flight.
 pub const LOAD_DEPTH_MAX: u64 = 1024;
 
-/// What is asked for, in the device's terms.
+/// What to do, in the device's terms.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
     /// What requests do.
     pub operation: Operation,
-    /// They go to places by chance, the same ones in each run.
+    /// They go to places by chance, the same places in each run.
     pub random: bool,
     /// The part of the device that they go to: a whole number of requests, at least one.
     pub extent: Extent,
@@ -51,7 +51,7 @@ pub struct Plan {
     pub depth: usize,
     /// When it ends.
     pub until: Until,
-    /// After so many requests a flush is issued.
+    /// A flush is issued after this many requests.
     pub flush_every: Option<u64>,
 }
 
@@ -85,7 +85,7 @@ struct End {
     at: u64,
 }
 
-/// Where requests end, in whichever thread that is.
+/// Where requests end, in any thread.
 struct Ends {
     list: Lock<Vec<End>>,
     chan: WaitChan,
@@ -108,7 +108,7 @@ impl BufDone for Ends {
 /// A place for one request at a time.
 struct Slot {
     issued_at: u64,
-    /// What reads read into; not here while a read is in flight.
+    /// The memory for reads; `None` while a read is in flight.
     memory: Option<BytesMut>,
 }
 
@@ -117,23 +117,23 @@ pub struct Load<'d> {
     device: &'d DeviceRef,
     plan: Plan,
     ends: Arc<Ends>,
-    /// Those that are being looked at.
+    /// The ended requests that are being looked at.
     ended: Vec<End>,
     slots: Vec<Slot>,
     free: Vec<usize>,
-    /// What writes write.
+    /// The data of all writes.
     data: Bytes,
-    /// Reads and writes that were issued.
+    /// Reads and writes issued so far.
     issued: u64,
-    /// How many had been when the last flush was.
+    /// The same number at the last flush.
     flushed_at: u64,
     measured: Measured,
-    /// Why the first of those failed that did.
+    /// The first failure.
     failed: Option<Failure>,
 }
 
 impl<'d> Load<'d> {
-    /// Takes all memory that `plan` needs. Fails if there is none beside the reserve.
+    /// Takes all memory that `plan` needs. Fails if only the reserve has room.
     pub fn new(device: &'d DeviceRef, plan: Plan, job: &mut Job<'_>) -> Result<Load<'d>, Failure> {
         let depth = plan.depth;
         room(2 * size_of::<Histogram>() + depth * (2 * size_of::<End>() + size_of::<Slot>() + 8))?;
@@ -151,7 +151,7 @@ impl<'d> Load<'d> {
         }
         let list = Lock::new(Rank::ORIGINATOR, Vec::with_capacity(depth));
         let data = data.freeze();
-        // The first to share memory allocates what counts its holders.
+        // The first clone allocates the count of holders, so it is made here.
         drop(data.clone());
         Ok(Load {
             device,
@@ -168,8 +168,8 @@ impl<'d> Load<'d> {
         })
     }
 
-    /// Keeps the device busy until the plan's end. Fails with the first request that does,
-    /// and when Ctrl-C is pressed; what is in flight then is waited for all the same.
+    /// Keeps the device busy until the plan's end. Fails if a request fails or Ctrl-C is
+    /// pressed; even then it waits for the requests in flight.
     pub fn run(mut self, job: &mut Job<'_>) -> Result<Measured, Failure> {
         let began = clock::now();
         let driven = self.drive(job, began);
@@ -189,7 +189,7 @@ impl<'d> Load<'d> {
         self.slots.len() - self.free.len()
     }
 
-    /// Issues all requests, until one has failed. Fails when Ctrl-C is pressed.
+    /// Issues all requests, until one has failed. Fails if Ctrl-C is pressed.
     fn drive(&mut self, job: &mut Job<'_>, began: u64) -> Result<(), Failure> {
         let (mut now, mut looked_at) = (began, began);
         while self.wants_more(now - began) && self.failed.is_none() {
@@ -210,7 +210,7 @@ impl<'d> Load<'d> {
         Ok(())
     }
 
-    /// Whether the plan has another request after so many nanoseconds.
+    /// Whether the plan has another request after `elapsed` nanoseconds.
     fn wants_more(&self, elapsed: u64) -> bool {
         match self.plan.until {
             Until::Requests(count) => self.issued < count || self.owes_flush(),
@@ -258,7 +258,7 @@ impl<'d> Load<'d> {
         }
     }
 
-    /// Waits for the end of all that is in flight. Fails when Ctrl-C was pressed twice.
+    /// Waits for the end of all requests in flight. Fails if Ctrl-C was pressed twice.
     fn settle_all(&mut self, job: &mut Job<'_>) -> Result<(), Failure> {
         while self.in_flight() > 0 {
             self.settle(job)?;
@@ -266,8 +266,8 @@ impl<'d> Load<'d> {
         Ok(())
     }
 
-    /// Waits until something has ended, and takes in all that has. Fails when Ctrl-C was
-    /// pressed twice.
+    /// Waits until a request has ended, and takes all that have. Fails if Ctrl-C was pressed
+    /// twice.
     fn settle(&mut self, job: &mut Job<'_>) -> Result<(), Failure> {
         let (ends, ended) = (&self.ends, &mut self.ended);
         job.wait_for(|may_sleep| {
@@ -283,7 +283,7 @@ impl<'d> Load<'d> {
         Ok(())
     }
 
-    /// Takes in the end of a request.
+    /// Counts the end of a request.
     fn note(&mut self, End { slot, buf, result, at }: End) {
         let (cmd, extent) = (buf.cmd(), buf.extent());
         self.free.push(slot);

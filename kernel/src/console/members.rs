@@ -1,9 +1,9 @@
-//! What devices hold of mirrors: their superblocks, and which belong together.
+//! The superblocks on devices, and which of them belong together.
 //!
-//! Place: `mirror label`, `mirror assemble`, `mirror forget` and the boot look here before
-//! they do anything.
+//! Place: `mirror label`, `mirror assemble`, `mirror forget` and the boot use it before they do
+//! anything.
 //!
-//! Rules: looking changes nothing; what cannot be read is not taken for blank.
+//! Rules: looking changes nothing. A place that cannot be read is not taken for blank.
 
 use alloc::format;
 use alloc::string::String;
@@ -25,21 +25,22 @@ use super::session::{Session, room};
 use super::stream::Reader;
 use super::{Failure, Outcome, stack};
 
-/// What the places of both superblocks hold.
+/// The bytes in the places of both superblocks.
 pub type Slots = [Vec<u8>; SLOTS];
 
 /// The smallest device that can hold superblocks.
 const SMALLEST: Sectors = Sectors(SLOTS as u64 * UNIT_SECTORS.0);
 
-/// Reads the places of the superblocks of each device; `Err` for one that is too small, or
-/// of which neither can be read. One of two that cannot be read has no bytes.
+/// Reads the places of the superblocks of each device. `Err` for a device that is too small, or
+/// whose places cannot be read, neither of them. If one of the two cannot be read, it has no
+/// bytes.
 pub fn read_slots(
     session: &mut Session<'_>,
     devices: &[DeviceRef],
 ) -> Result<Vec<Result<Slots, ErrorKind>>, Failure> {
     let mut all = Vec::new();
     session.job(Sectors::ZERO, |job| {
-        // All at once, so that a slow disk holds up the others only once.
+        // All reads at once, so that a slow disk holds up the others only once.
         room(devices.len() * SLOTS * UNIT * 2)?;
         let mut issue = |device: &DeviceRef, slot| {
             let memory = BytesMut::zeroed(UNIT);
@@ -81,12 +82,12 @@ pub fn superblock(slots: &Slots) -> Result<Superblock, Bad> {
     newest(slots).map(|newest| newest.superblock)
 }
 
-/// ... and what is known of the other one.
+/// ... and what is known of the other superblock.
 pub fn newest(slots: &Slots) -> Result<Newest, Bad> {
     newest_of([&slots[0], &slots[1]])
 }
 
-/// What a member is, in words: `member 1 of the mirror `home` (its uuid), in sync`.
+/// A member in words: `member 1 of the mirror `home` (its uuid), in sync`.
 pub fn describe(superblock: &Superblock) -> String {
     let state = match superblock.own().state {
         MemberState::InSync => "in sync",
@@ -117,9 +118,9 @@ pub struct Member {
     pub map: Vec<Option<FoundPage>>,
 }
 
-/// The members of one mirror that are there.
+/// The members of one mirror that were found.
 pub struct Set {
-    /// In the order in which they were found; never none.
+    /// In the order in which they were found; at least one.
     pub members: Vec<Member>,
 }
 
@@ -137,15 +138,15 @@ impl Set {
         sets
     }
 
-    /// The superblock to read the mirror's name and size from. Whom to believe the mirror
-    /// decides itself.
+    /// The superblock to read the mirror's name and size from. The mirror itself decides whom
+    /// to believe.
     pub fn newest(&self) -> &Superblock {
-        // Where places are contested, any may speak of the name.
+        // If places are contested, any superblock will do for the name.
         let newest = self.decided().map_or(0, |places| places.newest);
         &self.members[newest].superblock
     }
 
-    /// Whether all are there whom the newest record calls in sync.
+    /// Whether all members are there that the newest record calls in sync.
     pub fn is_complete(&self) -> bool {
         let mut wanted = self.newest().members.iter().flatten();
         wanted.all(|it| {
@@ -164,8 +165,8 @@ impl Set {
         assemble::places(&members).expect("a set has a member")
     }
 
-    /// Reads the maps, if the superblocks alone cannot tell who has a place. A map that
-    /// cannot be read shows nothing.
+    /// Reads the maps, if the superblocks alone do not say who has a place. A map that cannot
+    /// be read shows nothing.
     pub fn look_closer(&mut self, session: &mut Session<'_>) -> Outcome {
         if !matches!(self.decided(), Err(Contest::Apart { .. })) {
             return Ok(());
@@ -175,7 +176,7 @@ impl Set {
             if !place.fits(device.capacity()) {
                 continue;
             }
-            // Its bytes, and then its pages.
+            // Once for the map's bytes, once for its pages.
             room(2 * place.count().bytes())?;
             let mut bytes = Vec::with_capacity(place.count().bytes());
             let read = session.job(Sectors::ZERO, |job| {
@@ -197,7 +198,8 @@ impl Set {
         Ok(())
     }
 
-    /// The members by their slots, and those who have none; refuses those who contest one.
+    /// The members by their slots, and the members without one. Refuses members that contest a
+    /// slot.
     pub fn places(&self) -> Result<(Vec<Option<&Member>>, Vec<&Member>), Failure> {
         let places = self.decided().map_err(|contest| self.contested(&contest))?;
         let member = |device: usize| &self.members[device];
@@ -208,7 +210,7 @@ impl Set {
         Ok((holders, places.left_out.into_iter().map(member).collect()))
     }
 
-    /// The refusal of devices of which nobody can say who has a place.
+    /// The refusal of devices if nobody can say which of them has a place.
     fn contested(&self, contest: &Contest) -> Failure {
         let name = |device: usize| self.members[device].device.name();
         let list = |devices: &[usize], around: &str, between: &str| {

@@ -1,4 +1,4 @@
-//! What stands on the screen's last row while it is not finished: prompt or progress.
+//! The screen's last row while it is not finished: prompt or progress.
 //!
 //! Place: `session` shows the line being edited, a `Job` its progress, both through
 //! `kprint`, so that a log line comes between rows and never into one.
@@ -15,16 +15,16 @@ use crate::kprintln;
 /// Carriage return, erase to the end of the row.
 const ERASE_ROW: &str = "\r\x1b[K";
 
-/// How to write for who is at the other end.
+/// How to write for the person or the script at the other end.
 #[derive(Clone, Copy, Debug)]
 pub struct Screen(pub Mode);
 
 /// When a job shows its progress.
 #[derive(Debug, Default)]
 pub struct Pace {
-    /// When it did so last, from its start.
+    /// When it last did so, from the job's start.
     shown: Option<Duration>,
-    /// The tenths that a script was told of.
+    /// The tenths that a script's log has shown.
     tenths: u64,
 }
 
@@ -33,10 +33,11 @@ impl Pace {
     const FIRST: Duration = Duration::from_secs(1);
     const EVERY: Duration = Duration::from_millis(500);
 
-    /// A script's log gets a line for each tenth of a job that moves so many bytes, ...
+    /// A script's log gets a line for each tenth of a job that moves at least this many bytes,
+    /// ...
     const LOGGED_BYTES: u64 = 32 << 20;
 
-    /// ... and one when it has moved on in so long: who reads it can tell slow from stuck.
+    /// ... and a line if the job has moved on in this time: a reader can tell slow from stuck.
     const LOGGED_EVERY: Duration = Duration::from_secs(30);
 
     /// Shows `progress`, if it is time to.
@@ -73,8 +74,8 @@ impl Pace {
 }
 
 impl Screen {
-    /// Sends the editor's `echo`. `redraw` makes the row again that it leaves behind; it
-    /// is empty when the row is finished.
+    /// Sends the editor's `echo`. `redraw` draws again the row that the echo leaves behind; it
+    /// is empty if the row is finished.
     pub fn echo(self, echo: &str, redraw: &str) {
         let leave = match self.0 {
             Mode::Interactive => ERASE_ROW,

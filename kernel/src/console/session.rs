@@ -4,10 +4,10 @@
 //!
 //! Rules:
 //!
-//! - A script's session sends a frame (`shell::frame`) behind each prompt, which says how
-//!   the line before it ended; whoever types a script has nothing to guess from text.
-//! - The console may use the heap's reserve for what is small and soon given back: it is
-//!   where a person ends a shortage. What grows with a size that somebody gave is asked for
+//! - A script's session sends a frame (`shell::frame`) behind each prompt, which says how the
+//!   line before it ended. The sender of a script need not guess from text.
+//! - The console may use the heap's reserve for memory that is small and soon given back: at
+//!   the console a person ends a shortage. Memory that grows with a given size is asked for
 //!   first ([`room`], `Job::memory`, `dm::Env::has_room`), and refused in words.
 
 use alloc::boxed::Box;
@@ -49,17 +49,16 @@ pub struct Session<'t> {
     input: Input,
     /// Who is at the other end.
     pub mode: Mode,
-    /// Whether they see colours.
+    /// Whether the other end sees colours.
     pub paint: Paint,
     /// A command failed.
     failed: bool,
 }
 
-/// Welcomes whoever is there, then runs their commands. `begin` says which mirrors there
-/// are to be before.
+/// Prints a welcome, then runs commands. `begin` says which mirrors to make before.
 pub fn run(dm: &Dm, mode: Mode, paint: Paint, begin: Begin, may_sleep: &MaySleep) -> ! {
     let mut session = Session { paint, ..Session::new(dm, mode, may_sleep) };
-    // First, because it takes Ctrl-C from here on, and large disks a while.
+    // First, because Ctrl-C works from here on, and large disks take a while.
     kprintln!("dmirror: ready");
     with_reserve(|| {
         welcome::welcome(&mut session, begin);
@@ -67,7 +66,7 @@ pub fn run(dm: &Dm, mode: Mode, paint: Paint, begin: Begin, may_sleep: &MaySleep
     })
 }
 
-/// Refuses what would take so many bytes, unless they can be had without the reserve.
+/// Refuses an action that would take `bytes`, unless they can be had without the reserve.
 pub fn room(bytes: usize) -> Outcome {
     if heap::has_room(bytes) {
         return Ok(());
@@ -129,7 +128,7 @@ impl<'t> Session<'t> {
         }
     }
 
-    /// Runs a line, or keeps it until the lines are there that belong to it.
+    /// Runs a line, or keeps it until its here-document is complete.
     fn take(&mut self, documents: &mut Documents, line: String) -> Outcome {
         match documents.take(line) {
             Taken::More => Ok(()),
@@ -163,13 +162,14 @@ impl<'t> Session<'t> {
 
     /// Says that a command failed, and remembers it.
     pub fn report(&mut self, failure: &Failure) {
-        // A question is a failure only if the script does not answer it, which its host sees.
+        // A question is a failure only if the script does not answer it. The script's host sees
+        // that.
         self.failed |= !failure.asks();
         kprintln!("error: {failure}");
     }
 
-    /// Ends the machine, when what was acknowledged is durable and mirrors have stopped. The verdict of a script
-    /// tells whether a command failed.
+    /// Ends the machine once acknowledged writes are durable and mirrors have stopped. The
+    /// verdict of a script says whether a command failed.
     pub fn poweroff(&mut self) -> ! {
         self.stop_all();
         exit(match self.mode {
@@ -178,7 +178,7 @@ impl<'t> Session<'t> {
         })
     }
 
-    /// Makes durable what was acknowledged, and stops mirrors; see `stop`.
+    /// Makes acknowledged writes durable, and stops mirrors; see `stop`.
     pub fn stop_all(&mut self) {
         stop::stop_all(self);
     }
@@ -191,7 +191,7 @@ impl<'t> Session<'t> {
         Ok(())
     }
 
-    /// Ctrl-C comes by itself after so long; or never.
+    /// Makes Ctrl-C come by itself after `time`; or never.
     pub fn interrupt_after(&mut self, time: Option<Duration>) {
         self.input.interrupt_after(time);
     }
@@ -207,7 +207,7 @@ impl<'t> Session<'t> {
         job.finish(outcome)
     }
 
-    /// Waits until something is so that becomes so by itself.
+    /// Waits until `ready` is true, which happens by itself.
     pub fn wait_until(&mut self, ready: impl Fn() -> bool) -> Outcome {
         let waited = self.job(Sectors::ZERO, |job| {
             while !ready() {
@@ -218,7 +218,7 @@ impl<'t> Session<'t> {
         waited.map(drop).map_err(|failure| failure.and("what was waited for goes on by itself"))
     }
 
-    /// Begins what the device mapper ends by a callback, and waits for that.
+    /// Begins an operation of the device mapper, and waits for its callback.
     pub fn settle(&mut self, begin: impl FnOnce(Done)) -> Outcome {
         let ended = Arc::new(Completion::new("dmwait"));
         let tell = ended.clone();
@@ -241,7 +241,7 @@ fn overlong() -> Failure {
         .and("split it into several commands")
 }
 
-/// Asks for a line, and tells a script how the one before it ended.
+/// Asks for a line, and tells a script how the line before it ended.
 fn prompt(screen: Screen, editor: &LineEditor, frame: Frame) {
     let row = row(editor);
     screen.echo(&row, &row);

@@ -1,14 +1,15 @@
-//! What lies on what: who would not learn of a write, and who sleeps below.
+//! Which device lies on which: who would not learn of a write, and which device below is
+//! suspended.
 //!
-//! Place: `devices` refuses by it, and so do the commands that flush or suspend.
+//! Place: `devices` and the commands that flush or suspend ask it what to refuse.
 //!
 //! Rules:
 //!
 //! - Tables are read as text. In a line of any target that maps devices, a device's name is
 //!   followed by the sector where its part begins; the part is as long as the line says,
-//!   divided among the stripes if there are some. A name that no sector follows stands for
-//!   the whole device, and so does that of a mirror's member.
-//! - A walk looks at each device once, by however many ways it is reached.
+//!   divided among the stripes if there are some. A name that no sector follows stands for the
+//!   whole device, and so does the name of a mirror's member.
+//! - A walk looks at each device once, however many ways lead to it.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
@@ -39,7 +40,7 @@ pub fn from_the_top(dm: &Dm) -> Vec<Arc<str>> {
     order
 }
 
-/// The devices that the tables of `name`, both of them, use.
+/// The devices that the two tables of `name` use.
 fn uses(dm: &Dm, name: &str) -> BTreeSet<Arc<str>> {
     let Ok(device) = dm.get(name) else { return BTreeSet::new() };
     let slots = [Slot::Active, Slot::Inactive].into_iter();
@@ -52,13 +53,13 @@ pub fn users(dm: &Dm, name: &str) -> Vec<Arc<str>> {
     names.filter(|user| uses(dm, user).contains(name)).collect()
 }
 
-/// Whether the tables of `upper`, or of what it lies on, use `lower`.
+/// Whether the tables of `upper`, or those of the devices below it, use `lower`.
 pub fn lies_on(dm: &Dm, upper: &str, lower: &str) -> bool {
     below(upper, |name| uses(dm, name)).contains(lower)
 }
 
-/// All devices below `name`, where each has `next` directly below it. Each is looked at
-/// once, by however many ways it is reached.
+/// All devices below `name`, where each has `next` directly below it. Each is looked at once,
+/// however many ways lead to it.
 fn below(name: &str, next: impl Fn(&str) -> BTreeSet<Arc<str>>) -> BTreeSet<Arc<str>> {
     let (mut all, mut left) = (BTreeSet::new(), Vec::from_iter(next(name)));
     while let Some(name) = left.pop() {
@@ -70,7 +71,7 @@ fn below(name: &str, next: impl Fn(&str) -> BTreeSet<Arc<str>>) -> BTreeSet<Arc<
     all
 }
 
-/// The commands that remove `name`, and before it what lies on it.
+/// The commands that remove the devices on `name`, and then `name`.
 pub fn removal(dm: &Dm, name: &str) -> String {
     let order = from_the_top(dm).into_iter();
     let order = order.filter(|it| **it == *name || lies_on(dm, it, name));
@@ -78,16 +79,16 @@ pub fn removal(dm: &Dm, name: &str) -> String {
     commands.join(", then ")
 }
 
-/// Two that would not learn of each other's writes.
+/// Two devices that would not learn of each other's writes.
 pub struct Clash {
     /// The device that both use in one place.
     pub below: Arc<str>,
-    /// The other one that uses it.
+    /// The other device that uses it.
     pub user: Arc<str>,
 }
 
-/// A device below `name` that another one uses in the same place. In devices further
-/// down the whole of what lies on them counts, which refuses slightly too much.
+/// A device below `name` that another device uses in the same place. Of a device further down
+/// all parts count, not only those below `name`: this refuses slightly too much.
 pub fn clash(dm: &Dm, name: &str) -> Option<Clash> {
     let all: Vec<(Arc<str>, Parts)> =
         mapped(dm).iter().map(|device| (device.name(), parts(dm, &device.name()))).collect();
@@ -115,12 +116,12 @@ pub fn asleep(dm: &Dm, name: &str) -> Option<Arc<str>> {
     if sleeps(dm, name) { Some(name.into()) } else { asleep_below(dm, name) }
 }
 
-/// The same, `name` itself not counted.
+/// The same, without `name` itself.
 pub fn asleep_below(dm: &Dm, name: &str) -> Option<Arc<str>> {
     active_below(dm, name).into_iter().find(|name| sleeps(dm, name))
 }
 
-/// The devices that a request to `name` may come to, `name` itself not counted.
+/// The devices that a request to `name` may reach, without `name` itself.
 pub fn active_below(dm: &Dm, name: &str) -> BTreeSet<Arc<str>> {
     let next = |name: &str| {
         let active = dm.get(name).and_then(|device| device.deps(Slot::Active));
@@ -144,10 +145,10 @@ pub fn flushed_from_above(dm: &Dm, name: &str) -> bool {
     mapped(dm).iter().any(passes)
 }
 
-/// The parts of devices that tables use, by device: in order, and those that touch in one.
+/// The parts of devices that tables use, by device: in order, with adjacent parts joined.
 type Parts = BTreeMap<Arc<str>, Vec<Extent>>;
 
-/// The parts that the tables of `name`, both of them, use; none if it is a disk.
+/// The parts that the two tables of `name` use; none if it is a disk.
 fn parts(dm: &Dm, name: &str) -> Parts {
     let mut parts = Parts::new();
     let Ok(device) = dm.get(name) else { return parts };
@@ -157,7 +158,8 @@ fn parts(dm: &Dm, name: &str) -> Parts {
         for line in table.lines() {
             let words: Vec<&str> = line.split(' ').collect();
             let sectors = |at: usize| words.get(at)?.parse().ok();
-            // A member's metadata comes before its data, which ends the later.
+            // A member's metadata comes before its data, so the line does not say where its
+            // part ends: all of the device counts.
             let member = words.get(2..4) == Some(&["mirror", "internal"]);
             for (at, word) in words.iter().enumerate().skip(first_device(&words)) {
                 let Some(below) = below.get(*word) else { continue };
@@ -178,7 +180,7 @@ fn parts(dm: &Dm, name: &str) -> Parts {
     parts
 }
 
-/// Puts extents in order, and those that touch or overlap together.
+/// Sorts extents, and joins those that touch or overlap.
 fn join(extents: &mut Vec<Extent>) {
     extents.sort_unstable_by_key(|extent| extent.start());
     extents.dedup_by(|next, last| {
@@ -198,8 +200,8 @@ fn overlap(these: &[Extent], those: &[Extent]) -> bool {
     })
 }
 
-/// Before which word of a table's line no device can be named: not in its place, length
-/// and target, nor in what a mirror has before the number of its legs.
+/// The first word of a table's line that can name a device. Start, length and target cannot,
+/// nor can a mirror's words before the number of its legs.
 fn first_device(words: &[&str]) -> usize {
     let log_arguments = || words.get(4)?.parse::<usize>().ok();
     match words.get(2) {

@@ -1,17 +1,15 @@
-//! The end of a session: what was acknowledged becomes durable, and mirrors stop.
+//! The end of a session: acknowledged writes become durable, and mirrors stop.
 //!
 //! Place: `poweroff`, and the end of a script, come here.
 //!
 //! Rules:
 //!
-//! - Devices are suspended from the top down, so that a mirror records that it was
-//!   stopped while its disks still take writes. A disk that none of them flushes is
-//!   flushed by itself.
-//! - What is suspended, or lies on what is, would wait for ever: it is named, and what it
-//!   lies on is flushed in its place.
-//! - A disk that has left cannot be flushed, and is named: nobody is to wait for it, or
-//!   to call the end of the session a failure for it. A mirror knows itself what became
-//!   of its legs.
+//! - Devices are suspended from the top down, so that a mirror records its stop while its disks
+//!   still take writes. A disk that no device flushes is flushed by itself.
+//! - A flush of a device that is suspended, or lies on one that is, would wait for ever. Such a
+//!   device is named, and the devices below it are flushed instead.
+//! - A disk that has left cannot be flushed. It is named; nobody waits for it, and the session
+//!   does not fail for it. A mirror knows itself which of its legs have left.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -26,7 +24,7 @@ use super::session::Session;
 use super::stack;
 use crate::{disks, kprintln};
 
-/// Suspends all mapped devices, and flushes the disks that this leaves out.
+/// Suspends all mapped devices, and flushes the disks that this does not flush.
 pub fn stop_all(session: &mut Session<'_>) {
     let dm = session.dm;
     let apart = |device: &DeviceRef| {
@@ -59,7 +57,7 @@ fn stop(session: &mut Session<'_>, name: &str) {
     if let Some(left) = &left {
         kprintln!("{name}: not flushed, as `{left}` has left");
     }
-    // A mirror that is held has nothing to flush, and would call that an error.
+    // A mirror that is held has nothing to flush; its flush would fail.
     let flush = life(&device) == Life::Running && left.is_none();
     let how = if flush { Suspend::Flush } else { Suspend::NoFlush };
     if let Err(failure) = session.settle(|done| device.suspend(how, done)) {
@@ -67,13 +65,13 @@ fn stop(session: &mut Session<'_>, name: &str) {
     }
 }
 
-/// Whether a disk is out of its slot, or on its way.
+/// Whether a disk is out of its slot, or on its way out.
 fn has_left(disk: &str) -> bool {
     let state = disks::find(disk).map(|disk| disk.status().state);
     matches!(state, Some(State::Leaving | State::Barred(Gone)))
 }
 
-/// A disk that has left, of those that a device without a mirror in it lies on directly.
+/// A disk that has left, directly below a device that has no mirror.
 fn left_below(session: &Session<'_>, device: &MappedDevice) -> Option<Arc<str>> {
     if !commands::mirrors(device).is_empty() {
         return None;

@@ -6,8 +6,8 @@
 //! Rules:
 //!
 //! - Up to `DEPTH` requests of `CHUNK` are in flight for each reader and each writer.
-//! - Chunks are handed out, and counted as done, in the order of their addresses:
-//!   "done until then" has no holes.
+//! - Chunks are handed out, and counted as done, in the order of their addresses: "done up to
+//!   here" has no holes.
 
 use alloc::collections::VecDeque;
 use alloc::format;
@@ -21,13 +21,13 @@ use shell::format::Amount;
 use super::Failure;
 use super::job::{Job, Ticket};
 
-/// The size of a request: a long transfer in one piece, but not so long that Ctrl-C waits.
+/// The size of a request: long enough to be fast, short enough that Ctrl-C does not wait.
 pub const CHUNK: Sectors = Sectors(512);
 
 /// Requests in flight for each reader and writer.
 pub const DEPTH: usize = 8;
 
-/// The next chunk of `rest`, and what is left then. Chunks end at multiples of their size.
+/// The next chunk of `rest`, and the rest after it. Chunks end at multiples of their size.
 fn cut(rest: Extent) -> (Extent, Extent) {
     let start = rest.start();
     let count = Sectors(CHUNK.0 - start.0 % CHUNK.0).min(rest.count());
@@ -44,7 +44,7 @@ pub fn chunks(extent: Extent) -> impl Iterator<Item = Extent> {
     })
 }
 
-/// Reads an extent ahead of whoever takes its chunks.
+/// Reads an extent, ahead of the caller that takes its chunks.
 pub struct Reader<'d> {
     device: &'d DeviceRef,
     rest: Extent,
@@ -57,7 +57,7 @@ impl<'d> Reader<'d> {
         Reader { device, rest: extent, ahead: VecDeque::with_capacity(DEPTH) }
     }
 
-    /// The next chunk and what it holds; `None` at the end. Give the memory back to the job.
+    /// The next chunk and its contents; `None` at the end. Give the memory back to the job.
     pub fn next(&mut self, job: &mut Job<'_>) -> Result<Option<(Extent, BytesMut)>, Failure> {
         job.go_on()?;
         while self.ahead.len() < DEPTH && !self.rest.is_empty() {
@@ -75,7 +75,7 @@ impl<'d> Reader<'d> {
     }
 }
 
-/// Writes chunks behind whoever makes them.
+/// Writes chunks, behind the caller that makes them.
 pub struct Writer<'d> {
     device: &'d DeviceRef,
     behind: VecDeque<(Ticket, Bytes)>,
@@ -104,8 +104,8 @@ impl<'d> Writer<'d> {
         Ok(())
     }
 
-    /// Waits for what was written, to be counted as done; up to the first failure, which
-    /// is returned once.
+    /// Waits for the writes and counts them as done, up to the first failure. The failure is
+    /// returned once.
     pub fn finish(mut self, job: &mut Job<'_>) -> Result<(), Failure> {
         while !self.behind.is_empty() {
             self.settle(job)?;
@@ -119,12 +119,13 @@ impl<'d> Writer<'d> {
         let (buf, result) = job.wait(ticket)?;
         let (cmd, extent) = (buf.cmd(), buf.extent());
         drop(buf);
-        // A device that gave up on the write may still hold its memory: then it is not ours.
+        // If the device gave up on the write, it may still hold the memory; then it cannot be
+        // used again.
         if let Ok(memory) = data.try_into_mut() {
             job.recycle(memory);
         }
         if let Err(error) = result {
-            // What is written behind a hole does not count as done.
+            // Writes behind a hole do not count as done.
             self.behind.clear();
             return Err(io_failure(self.device, cmd, extent, error));
         }
@@ -133,7 +134,7 @@ impl<'d> Writer<'d> {
     }
 }
 
-/// What a person is told of a request that failed.
+/// The message to a person about a failed request.
 pub fn io_failure(device: &DeviceRef, cmd: BufCmd, extent: Extent, error: IoError) -> Failure {
     let name: Arc<str> = device.name();
     let what = match cmd {

@@ -1,16 +1,16 @@
-//! What a session begins with: the mirrors whose members are there, or the one that the
-//! command line asks for; what there is, and what to try.
+//! The beginning of a session: assembles the mirrors whose members are there, or makes the one
+//! that the command line asks for; says what there is, and what to try.
 //!
 //! Rules:
 //!
-//! - Nothing of a person's is overwritten: only disks that were read to their ends, and
-//!   hold nothing but zeroes, are labelled without being asked.
-//! - Data behind a blank begin may be those of a mirror whose superblocks were wiped. They
-//!   begin at another place then than the disk does, so no mirror is made of such disks.
-//! - A mirror that keeps its state in memory only does not know after a boot which leg is
-//!   the newer one. Of two disks that are no members, and equal, it takes the legs as they
-//!   are; over a disk of nothing but zeroes it copies the other's contents; two that
-//!   differ are left for a person to choose from.
+//! - No data of a person are overwritten: disks are labelled without a person's word only if
+//!   they were read to their ends and hold only zeroes.
+//! - Data behind a blank beginning may be the data of a mirror whose superblocks were wiped.
+//!   Such data do not begin where the disk begins, so no mirror is made of such disks.
+//! - A mirror that keeps its state only in memory does not know after a boot which leg is
+//!   newer. If two disks that are no members are equal, it takes them as they are. If one holds
+//!   only zeroes, it copies the other one's contents there. If they differ, a person has to
+//!   choose.
 
 use alloc::format;
 use alloc::string::String;
@@ -27,33 +27,33 @@ use super::stream::Reader;
 use super::{Failure, Outcome, members, plural};
 use crate::kprintln;
 
-/// The name of the mirror that is made by itself.
+/// The name of the mirror that is made without a person's word.
 const MIRROR: &str = "m0";
 
 /// The largest disks that are compared in a script's session, where nobody can press
 /// Ctrl-C: 4 GiB, some tens of seconds of QEMU's interpreter.
 pub const COMPARED_MAX: Sectors = Sectors(8 << 20);
 
-/// The size from which a script's log shows how far a comparison is: about a second's.
+/// A script's log shows the progress of a comparison from this size on: about a second's work.
 const LOGGED: Sectors = Sectors(1 << 19);
 
-/// What is known of the legs of a mirror that is made by itself.
+/// What is known of the legs of a mirror that is made without a person's word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Legs {
     /// Nothing: they are compared first.
     Unknown,
-    /// That they are the same.
+    /// They are equal.
     Same,
 }
 
-/// Which mirrors there are to be before the first command.
+/// Which mirrors to make before the first command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Begin {
     /// None.
     Nothing,
-    /// Those whose members are there.
+    /// The mirrors whose members are there.
     Assemble,
-    /// The same; if there are none, one of the first two disks.
+    /// The same; if there are none, a mirror of the first two disks.
     Mirror(Legs),
 }
 
@@ -72,12 +72,12 @@ enum Contents {
 const NOSYNC: &str = "nosync";
 const SYNC: &str = "sync";
 
-/// Says what there is, and sees to the mirrors.
+/// Says what there is, and makes the mirrors.
 pub fn welcome(session: &mut Session<'_>, begin: Begin) {
     let disks = session.dm.list().iter().filter(|listed| !listed.mapped).count();
     kprintln!("{}; `disks` lists them", plural(disks as u64, "disk"));
     if let Err(failure) = begin_with(session, begin) {
-        // Not a command that failed: a script's verdict does not depend on it.
+        // This is no failed command: a script's verdict does not depend on it.
         kprintln!("no mirror was made: {failure}");
     }
     kprintln!("`help` lists the commands; Tab completes");
@@ -126,7 +126,7 @@ fn suggest(name: &str) {
     kprintln!("      mirror add {name} 1");
 }
 
-/// What two disks have in common; refused if they hold something behind a blank begin.
+/// What two disks have in common. Refused if they hold data behind a blank beginning.
 fn compared(session: &mut Session<'_>, a: &DeviceRef, b: &DeviceRef) -> Result<Contents, Failure> {
     let blank_begin = begins_blank(session, a)?;
     let why = "data behind a blank begin may be those of a mirror whose superblocks were wiped: \
@@ -174,7 +174,7 @@ fn pair(dm: &Dm) -> Result<[DeviceRef; 2], Failure> {
     })
 }
 
-/// How a mirror of `a` and `b` is to begin; refused where `b` has something else than `a`.
+/// How a mirror of `a` and `b` begins. Refused if `b` holds data that differ from those of `a`.
 fn compare(session: &mut Session<'_>, a: &DeviceRef, b: &DeviceRef) -> Result<Contents, Failure> {
     let whole = Extent::new(Sector(0), a.capacity());
     let (first, second) = (a.name(), b.name());
@@ -220,7 +220,7 @@ fn compare(session: &mut Session<'_>, a: &DeviceRef, b: &DeviceRef) -> Result<Co
         .and(&keep(&second, &first)))
 }
 
-/// Nobody waits for hours at the beginning of a script.
+/// The refusal to compare large disks: a script must not wait for hours at its beginning.
 fn too_large(first: &str, second: &str, size: Sectors) -> Failure {
     let amount = |size: Sectors| Amount(size.0.saturating_mul(bio::SECTOR_SIZE as u64));
     let [size, most] = [size, COMPARED_MAX].map(amount);

@@ -1,11 +1,12 @@
 //! From a disk's interrupt to the thread that serves it.
 //!
 //! Place: below `disks`; above the vectors of `arch` and the interrupt threads of `task`.
-//! Rule: a handler notes what came, rings the bell and returns; a line is closed by its
-//! handler and opened again when its disks were served.
+//! Rule: a handler notes the reason, rings the bell and returns. A line is closed by its
+//! handler, and opened again when its disks were served.
 //!
-//! A disk with MSI-X has a thread of its own. Disks that share an interrupt line share
-//! its thread, which asks each of them. What comes before its thread is there waits.
+//! A disk with MSI-X has a thread of its own. Disks that share an interrupt line share its
+//! thread, which asks each of them. An interrupt that comes before its thread has started
+//! waits.
 
 use alloc::format;
 use alloc::sync::Arc;
@@ -37,14 +38,14 @@ const LINE: u8 = 4;
 static DISKS: [Source; DISKS_MAX] = [const { Source::new() }; DISKS_MAX];
 static LINES: [Source; LINES_MAX] = [const { Source::new() }; LINES_MAX];
 
-/// How a disk's interrupts come.
+/// How a disk interrupts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// By MSI-X.
     Messages,
     /// By an interrupt line, shared with others.
     Line(u8),
-    /// Not at all: glances find what is done, some milliseconds late.
+    /// Not at all: glances find the answers, some milliseconds late.
     None,
 }
 
@@ -58,14 +59,14 @@ impl fmt::Display for Delivery {
     }
 }
 
-/// Where a device's interrupt pin leads, if that is known, and whether it is wanted.
+/// Where a device's interrupt pin leads, if that is known, and whether the line is wanted.
 pub(super) struct Pin {
     pub(super) line: Option<u8>,
-    /// Also where the device could send messages.
+    /// Even if the device could send messages.
     pub(super) wanted: bool,
 }
 
-/// Where interrupts come from, and the thread they go to.
+/// A source of interrupts, and the thread that serves it.
 struct Source {
     pending: AtomicU8,
     bell: Once<Bell>,
@@ -91,7 +92,7 @@ impl Source {
         self.pending.swap(0, Ordering::Acquire)
     }
 
-    /// Starts the thread; it begins with what came before.
+    /// Starts the thread. It begins with the interrupts that came before.
     fn start(&self, name: &str, service: Arc<dyn Fn() + Send + Sync>) {
         match ithread(name, service) {
             Ok(bell) => self.bell.call_once(|| bell).ring(),
@@ -100,8 +101,8 @@ impl Source {
     }
 }
 
-/// Chooses how the device at `at`, disk `number`, shall interrupt, and gets it a vector
-/// for each message.
+/// Chooses how the device at `at`, disk `number`, shall interrupt, and allocates a vector for
+/// each message.
 pub(super) fn choose(
     pci: &Pci<ConfigSpace>,
     at: DeviceFunction,
@@ -126,7 +127,7 @@ pub(super) fn choose(
     Ok((line.map_or(Delivery::None, Delivery::Line), Interrupts::Line))
 }
 
-/// The message of a vector, which is the device's for good.
+/// The message of a vector. The device keeps the vector for good.
 pub(super) fn message(vector: Vector) -> Message {
     let message = vector.msi();
     mem::forget(vector);
@@ -158,7 +159,7 @@ fn hear(disk: &'static Disk) {
     source.start(&disk.name, Arc::new(move || serve(source, &disk.block)));
 }
 
-/// Starts the thread of a line and lets its interrupts come.
+/// Starts the thread of a line and opens the line.
 fn open(line: usize) {
     let Some(vector) = Vector::allocate("irq", line_raised, line) else {
         return log::error!("line {line}: no interrupt vector is left");
@@ -174,13 +175,13 @@ fn open(line: usize) {
     LINES[line].start(&format!("irq{line}"), Arc::new(service));
     ioapic::connect(line as u8, &vector, Wiring::Pci);
     mem::forget(vector);
-    // QEMU's I/O APIC does not see a line that was raised before it was connected: look
-    // once without being asked, which lowers it.
+    // QEMU's I/O APIC does not see a line that was raised before it was connected. So look once
+    // without an interrupt; that lowers the line.
     LINES[line].raise(LINE);
 }
 
 fn serve(source: &Source, block: &Block) {
-    // What is issued because requests have ended is a batch, too.
+    // Requests that are issued because others ended are a batch too.
     let _batch = plug();
     let pending = source.take();
     if pending & CONFIG != 0 {

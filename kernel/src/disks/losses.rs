@@ -1,8 +1,8 @@
-//! Kicks and interrupts that are lost on purpose: `lose=N` on the command line loses one of
-//! N, by chance, so that the drivers can be seen to bear it.
+//! Kicks and interrupts that are lost on purpose: `lose=N` on the command line loses one of N,
+//! by chance, so that a test can see that the drivers cope.
 //!
-//! Place: asked by the device that stands before each disk's, and by the handler of its
-//! messages. Lines lose nothing: one that nobody looks at would interrupt for ever.
+//! Place: asked by the lossy device in front of each disk's device, and by the handler of its
+//! messages. Lines lose nothing: a line that nobody serves would interrupt for ever.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,7 +10,7 @@ use shell::pattern::splitmix64;
 
 use crate::cmdline::Cmdline;
 
-/// One of so many is lost; 0 loses none.
+/// One of this many is lost; 0 loses none.
 static ONE_IN: AtomicU64 = AtomicU64::new(0);
 /// How many might have been lost so far.
 static SO_FAR: AtomicU64 = AtomicU64::new(0);
@@ -21,7 +21,7 @@ pub(super) fn init(cmdline: &Cmdline) {
     ONE_IN.store(one_in, Ordering::Relaxed);
 }
 
-/// Whether what is on its way now is lost. Interrupt handlers may ask.
+/// Whether the kick or interrupt on its way now is lost. Interrupt handlers may ask.
 pub(super) fn lost() -> bool {
     let one_in = ONE_IN.load(Ordering::Relaxed);
     if one_in == 0 {

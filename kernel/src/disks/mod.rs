@@ -1,12 +1,12 @@
 //! The machine's disks: found on PCI, named `vbd0`, `vbd1`, ... by their place on the bus.
 //!
-//! Place: `main` calls `init` once, when threads run; the console and the device mapper
-//! look disks up by name. What drives them is the crate `drivers`; this folder gives it
-//! the machine: interrupts and their threads (`interrupts`), glances and a watchdog, and
-//! the slots that disks come and go by (`slots`, `newcomers`).
+//! Place: `main` calls `init` once, when threads run; the console and the device mapper look
+//! disks up by name. The crate `drivers` drives them. This folder connects it to the machine:
+//! interrupts and their threads (`interrupts`), glances and a watchdog, and the slots by which
+//! disks come and go (`slots`, `newcomers`).
 //!
-//! Rule: a name belongs to one disk for good. A disk that was taken out has it again when
-//! it comes back to its place; another disk gets the next name that nobody has had.
+//! Rule: a name belongs to one disk for good. A disk that was taken out gets its name again
+//! when it comes back to its place. Any other disk gets the next name that was never used.
 //!
 //! Words of the command line: `interrupts=line` keeps MSI-X off; `disk_timeout=SECONDS`
 //! bars a disk earlier or later than usual; `lose=N` loses kicks and interrupts (`losses`).
@@ -58,7 +58,7 @@ pub struct Disk {
     name: String,
     at: DeviceFunction,
     delivery: Delivery,
-    /// Its device is in its place, as far as anybody has noticed.
+    /// Its device is in its place, as far as the kernel has noticed.
     attached: AtomicBool,
     block: Arc<Block>,
 }
@@ -76,28 +76,28 @@ impl Disk {
         &self.name
     }
 
-    /// Its place on the bus.
+    /// Its address on the bus.
     pub fn at(&self) -> DeviceFunction {
         self.at
     }
 
-    /// How its interrupts come.
+    /// How it interrupts.
     pub fn delivery(&self) -> Delivery {
         self.delivery
     }
 
-    /// What requests are issued to.
+    /// The device that requests are issued to.
     pub fn device(&self) -> Arc<dyn BlockDevice> {
         self.block.clone()
     }
 
-    /// How long it may take for a request before it is barred, from now on. Rounded down
-    /// to the watchdog's rounds, of which one is always granted on top.
+    /// How long it may take for a request before it is barred, from now on. Rounded down to the
+    /// watchdog's rounds, plus one round.
     pub fn set_timeout(&self, timeout: Duration) {
         self.block.set_timeout(ticks(timeout));
     }
 
-    /// What it is, does and did.
+    /// The disk's status.
     pub fn status(&self) -> Status {
         self.block.status()
     }
@@ -112,8 +112,8 @@ fn each() -> impl Iterator<Item = &'static Disk> {
     DISKS.iter().filter_map(Once::get)
 }
 
-/// While somebody has this, disks are not told of new requests; they are when it goes. So a
-/// batch of requests costs each disk one kick. Whoever has it does not sleep.
+/// While this exists, no disk is kicked for new requests; the kicks come when it is dropped. So
+/// a batch of requests costs each disk one kick. The holder must not sleep.
 pub struct Plug(());
 
 /// Begins a batch of requests.
@@ -124,7 +124,7 @@ pub fn plug() -> Plug {
 }
 
 impl Drop for Plug {
-    /// A disk that came meanwhile is told once more than it need be.
+    /// A disk that came meanwhile is kicked once too often.
     fn drop(&mut self) {
         each().for_each(|disk| disk.block.unplug());
     }
@@ -135,9 +135,9 @@ pub fn find(name: &str) -> Option<&'static Disk> {
     each().find(|disk| disk.name == name)
 }
 
-/// Finds the disks and sets them going. One that cannot be used is reported, and leaves
-/// its number unused: the names of the others do not depend on it. Returns the slots that
-/// others may come by.
+/// Finds the disks and starts them. A disk that cannot be used is reported, and its number
+/// stays unused, so the names of the others do not depend on it. Returns the slots by which
+/// others may come.
 pub fn init(cmdline: &Cmdline) -> Option<Slots> {
     losses::init(cmdline);
     let settings = Settings::new(cmdline);
@@ -178,8 +178,8 @@ fn is_disk(function: &Function) -> bool {
     virtio_device_type(&function.info) == Some(DeviceType::Block)
 }
 
-/// Sets the device at `at` up as disk `number`, with the interrupts of that one; `line` is
-/// where its pin leads.
+/// Sets up the device at `at` as disk `number`, with that disk's interrupts. `line` is where
+/// its pin leads.
 fn attach(
     pci: &mut Pci<ConfigSpace>,
     number: usize,
@@ -200,7 +200,7 @@ fn attach(
     }
 }
 
-/// Makes a disk of what `attach` gave, known to all by its name from now on.
+/// Makes a disk of what `attach` returned. From now on everybody can find it by its name.
 fn enlist(number: usize, at: DeviceFunction, delivery: Delivery, block: Block) -> &'static Disk {
     let (attached, block) = (AtomicBool::new(true), Arc::new(block));
     let name = format!("vbd{number}");
@@ -231,7 +231,8 @@ fn glance() {
     }
 }
 
-/// The watchdog's round. A slot does not notice by itself that its power is gone.
+/// The watchdog's round. It rings for disks that are gone: a slot does not notice by itself
+/// that its power is gone.
 fn watch() {
     each().for_each(|disk| disk.block.tick());
     let gone = |disk: &Disk| {

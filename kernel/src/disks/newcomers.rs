@@ -5,12 +5,12 @@
 //!
 //! Rules:
 //!
-//! - A device has a name when it has said who it is, and not before: by its serial number it
-//!   is a disk that was there, or another one. One that does not say is given up by the
-//!   watchdog like any other, and has no name.
-//! - A device raises no line until it is somebody's.
-//! - What was let go of is not touched, and what it was lent is free only once its slot has
-//!   no power, or it was reset.
+//! - A device gets a name only when it has said who it is. By its serial number it is a disk
+//!   that was there before, or another one. If it does not say, the watchdog gives it up like
+//!   any other device, and it has no name.
+//! - A device raises no line until somebody drives it.
+//! - A released device is not touched. The memory that it was lent is free only once its slot
+//!   has no power, or it was reset.
 
 use alloc::format;
 use alloc::string::ToString;
@@ -41,7 +41,7 @@ const IDENTIFY_GLANCE: Duration = Duration::from_millis(10);
 /// A device that has no name yet.
 pub(super) struct Newcomer {
     at: DeviceFunction,
-    /// The disk that it is set up as: that one's messages it sends.
+    /// The disk that it is set up as, whose messages it sends.
     number: usize,
     delivery: Delivery,
     block: Block,
@@ -49,16 +49,16 @@ pub(super) struct Newcomer {
     setups: usize,
     /// When the watchdog looks at it next.
     tick: Duration,
-    /// It will get no name; what it was lent is not free yet.
+    /// It will get no name, and the memory that it was lent is not free yet.
     refused: bool,
 }
 
-/// The disks behind a port whose devices are there, as far as anybody has noticed.
+/// The disks behind a port whose devices are there, as far as the kernel has noticed.
 pub(super) fn lodgers(bus: u8) -> impl Iterator<Item = &'static Disk> {
     each().filter(move |disk| disk.at.bus == bus && disk.attached.load(Ordering::Relaxed))
 }
 
-/// What drives the devices of one slot.
+/// The tenant of one slot: drives its devices.
 pub(super) struct House<'a> {
     pub(super) bus: u8,
     pub(super) settings: Settings,
@@ -68,7 +68,7 @@ pub(super) struct House<'a> {
 }
 
 impl House<'_> {
-    /// Nobody drives the devices any more.
+    /// Nobody drives the devices from now on.
     pub(super) fn lost(&mut self) {
         for disk in lodgers(self.bus) {
             disk.attached.store(false, Ordering::Relaxed);
@@ -80,8 +80,8 @@ impl House<'_> {
         }
     }
 
-    /// Sets disks up anew that were given up. Not one that still holds requests: under
-    /// QEMU the whole machine would wait for it.
+    /// Sets up anew the disks that were given up. A disk that still holds requests is left out:
+    /// under QEMU the whole machine would wait for it.
     pub(super) fn reset(&mut self, pci: &mut Pci<ConfigSpace>, port: &Port) {
         for disk in lodgers(self.bus) {
             let Status { state, in_flight, .. } = disk.status();
@@ -99,12 +99,12 @@ impl House<'_> {
         }
     }
 
-    /// Sets a device that came up, and waits a while until it has said who it is.
+    /// Sets up a device that has come, and waits a while until it has said who it is.
     fn lodge(&mut self, pci: &mut Pci<ConfigSpace>, port: &Port, at: DeviceFunction) {
         if self.newcomers.iter().any(|it| it.at == at && !it.refused) {
             return log::warn!("disk at {at}: it has not said yet who it is");
         }
-        // The one that was there last is the most likely one to come back.
+        // The disk that was there last is the most likely to come back.
         let before = each().filter(|disk| disk.at == at).last();
         let Some(number) = before.map(|disk| disk.number).or_else(free_number) else {
             return log::warn!("disk at {at}: not used, {DISKS_MAX} are the most");
@@ -136,8 +136,8 @@ impl House<'_> {
         Ok(Newcomer { at, number, delivery, block, setups, tick, refused: false })
     }
 
-    /// Gives those a name that have said who they are. Returns when to look again, if some
-    /// have not.
+    /// Names the devices that have said who they are. Returns when to look again, if some have
+    /// not.
     pub(super) fn introduce(
         &mut self,
         pci: &mut Pci<ConfigSpace>,
@@ -199,7 +199,7 @@ impl House<'_> {
         }
     }
 
-    /// A device that gets no name is let go of.
+    /// Releases a device that gets no name.
     fn refuse(&mut self, newcomer: Newcomer) {
         if !newcomer.block.release() {
             self.newcomers.push(Newcomer { refused: true, ..newcomer });
@@ -221,7 +221,8 @@ impl House<'_> {
 }
 
 impl Newcomer {
-    /// What a disk's interrupt thread, its glances and its watchdog do for one with a name.
+    /// Does for a newcomer what interrupt thread, glances and watchdog do for a disk with a
+    /// name.
     fn look(&mut self) {
         self.block.interrupt(Interrupt::Queue);
         self.block.glance();

@@ -1,7 +1,7 @@
-//! The slots that disks come and go by: one thread turns them all.
+//! The slots by which disks come and go: one thread serves them all.
 //!
-//! Place: `drivers::pcie` knows what is done with a slot and when; here it gets its
-//! interrupts, its time, and the disks; `newcomers` gives a device that came its name.
+//! Place: `drivers::pcie` decides what is done with a slot and when. This file gives it
+//! interrupts, the time and the disks; `newcomers` names a device that has come.
 //!
 //! Rules:
 //!
@@ -32,24 +32,24 @@ use crate::events;
 use crate::mm::dma::KernelHal;
 use crate::task::{MaySleep, Priority, WaitChan, spawn, with_reserve};
 
-/// How often a port is looked at that does not interrupt.
+/// How often a port that does not interrupt is looked at.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Taken with no other lock, and no other one under it.
+/// Taken with no other lock held, and no other lock is taken under it.
 const RANK: Rank = Rank(80);
 
 static RUNG: AtomicBool = AtomicBool::new(false);
 static CHAN: WaitChan = WaitChan::new("slots");
-/// Those that are being obeyed stay until what came of it is in the view.
+/// An order stays here until its outcome is in the view.
 static ORDERS: Lock<Vec<(u16, Order)>> = Lock::new(RANK, Vec::new());
 static VIEW: Lock<Vec<View>> = Lock::new(RANK, Vec::new());
 
-/// What a person has a slot do.
+/// What a person orders a slot to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Let the device leave, as its button does, but at once.
     Eject,
-    /// Start what is in it.
+    /// Start the device in it.
     Start,
     /// Set the disk in it up anew, if it was given up.
     Reset,
@@ -64,33 +64,33 @@ pub struct View {
     pub number: u16,
     /// The port above it.
     pub port: DeviceFunction,
-    /// Where it stands.
+    /// Its stage.
     pub stage: Stage,
     /// The disks in it, by name.
     pub disks: String,
-    /// How its events come.
+    /// How its events are noticed.
     pub events: &'static str,
 }
 
-/// The slots as they stand, in the order of their ports.
+/// The slots and their stages, in the order of their ports.
 pub fn view() -> Vec<View> {
     VIEW.lock().clone()
 }
 
-/// Has a slot do something.
+/// Orders a slot to do something.
 pub fn order(number: u16, order: Order) {
     ORDERS.lock().push((number, order));
     ring();
 }
 
-/// Where a slot stands, once it stands still and has obeyed all orders.
+/// A slot's stage, once it no longer changes and all orders were obeyed.
 pub fn settled(number: u16) -> Option<Stage> {
     let ordered = ORDERS.lock().iter().any(|order| order.0 == number);
     let stage = VIEW.lock().iter().find(|slot| slot.number == number).map(|slot| slot.stage);
     stage.filter(|stage| !ordered && matches!(stage, Stage::Off | Stage::On))
 }
 
-/// Has the thread look at all slots. Interrupt handlers may do so.
+/// Makes the thread look at all slots. Interrupt handlers may call it.
 pub(super) fn ring() {
     RUNG.store(true, Ordering::Release);
     CHAN.wakeup();
@@ -100,19 +100,19 @@ fn raised(_: usize) {
     ring();
 }
 
-/// The slots of the machine, not yet looked after.
+/// The slots of the machine, before their thread starts.
 pub struct Slots {
     pci: Pci<ConfigSpace>,
     slots: Vec<Looked>,
     settings: Settings,
 }
 
-/// A slot that is looked after.
+/// A slot in the care of the thread.
 struct Looked {
     slot: Slot,
     /// Its port interrupts.
     interrupts: bool,
-    /// The devices in it that have not said yet who they are.
+    /// The devices in it that have not yet said who they are.
     newcomers: Vec<Newcomer>,
 }
 
@@ -128,7 +128,7 @@ impl Slots {
             match port {
                 Ok(port) => {
                     let interrupts = !settings.want_line && wire(&mut pci, &port);
-                    // Nobody would answer: disks share its line.
+                    // Nobody would serve it, and disks share its line.
                     pci.mute_line(port.at, true);
                     let slot = Slot::new(&mut pci, port);
                     slots.push(Looked { slot, interrupts, newcomers: Vec::new() });
@@ -139,7 +139,7 @@ impl Slots {
         Slots { pci, slots, settings }
     }
 
-    /// Starts the thread that looks after them; `dm` is to know disks that come.
+    /// Starts the thread that looks after them. `dm` is told of disks that come.
     pub fn look_after(self, dm: &'static Dm) {
         if self.slots.is_empty() {
             return;
@@ -155,20 +155,20 @@ impl Slots {
 
     fn run(&mut self, dm: &'static Dm, may_sleep: &MaySleep) {
         loop {
-            // A disk that leaves gives back what it had: that is how memory gets free.
+            // With the reserve: a disk that leaves gives memory back.
             let due = with_reserve(|| self.round(dm, may_sleep));
             let rung = || RUNG.swap(false, Ordering::Acquire).then_some(());
             let polled = self.slots.iter().any(|it| !it.interrupts).then_some(POLL);
             let wait = due.map(|due| due.saturating_sub(now())).into_iter().chain(polled).min();
             match wait {
                 None => CHAN.wait_until(may_sleep, rung),
-                // That the time has come is as good a reason as any.
+                // A time-out is as good a reason as any to look.
                 Some(wait) => drop(CHAN.wait_until_timeout(may_sleep, wait, rung)),
             }
         }
     }
 
-    /// Does what is to be done now. Returns when there is more.
+    /// Does what is due now. Returns when more is due.
     fn round(&mut self, dm: &'static Dm, may_sleep: &MaySleep) -> Option<Duration> {
         let obeyed = self.obey(dm, may_sleep);
         let due = self.turn(dm, may_sleep);
@@ -177,7 +177,7 @@ impl Slots {
         due
     }
 
-    /// Passes on what the console wants. Returns how many orders it had.
+    /// Carries out the console's orders. Returns how many there were.
     fn obey(&mut self, dm: &'static Dm, may_sleep: &MaySleep) -> usize {
         let orders = ORDERS.lock().clone();
         for &(number, order) in &orders {
@@ -242,7 +242,7 @@ impl Slots {
     }
 }
 
-/// Keeps what happened for `events`, and shows it now.
+/// Notes what happened for the command `events`, and shows it now.
 pub(super) fn tell(device: &str, severity: Severity, what: &str) {
     log::info!("{device}: {what}");
     events::note(&Event { device, severity, what: format_args!("{what}") });
@@ -260,7 +260,7 @@ pub(super) fn now() -> Duration {
     Duration::from_nanos(clock::now())
 }
 
-/// Has a port interrupt by MSI-X. False if it cannot.
+/// Makes a port interrupt by MSI-X. False if it cannot.
 fn wire(pci: &mut Pci<ConfigSpace>, port: &Port) -> bool {
     let vectors = usize::from(port.vector) + 1;
     if pci.msix_vectors(port.at).unwrap_or(0) < vectors {

@@ -1,7 +1,7 @@
 //! Memory that devices see: `virtio-drivers`' `Hal`.
 //!
 //! There is no IOMMU: a device sees physical memory as it is, so to share a buffer is to
-//! translate its address. Buffers must lie in the heap or come from `dma_alloc`; one on a
+//! translate its address. Buffers must lie in the heap or come from `dma_alloc`. A buffer on a
 //! stack or in the kernel image is a bug, and panics.
 
 use core::ptr::NonNull;
@@ -11,7 +11,7 @@ use virtio_drivers::{BufferDirection, Hal, PhysAddr};
 use super::frames::{self, Frames};
 use super::{PAGE_SIZE, direct_map, mmio, physical_address};
 
-/// This kernel, as `virtio-drivers` wants to see it.
+/// This kernel, as `virtio-drivers` needs it.
 #[derive(Debug)]
 pub struct KernelHal;
 

@@ -1,9 +1,9 @@
-//! The frame allocator: physical memory in pages of 4 KiB, by the run.
+//! The frame allocator: physical memory in runs of 4 KiB pages.
 //!
-//! A bitmap with one bit a frame, kept in the first free memory that holds it. Used for
-//! what must be contiguous or live long: the heap, page tables, stacks, DMA rings. Not
-//! on the I/O path, so a linear search is good enough. Frames below 1 MiB belong to the
-//! firmware's leftovers and are never handed out.
+//! A bitmap with one bit a frame, kept in the first free memory that holds it. Used for memory
+//! that must be contiguous or lives long: the heap, page tables, stacks, DMA rings. It is not
+//! on the I/O path, so a linear search is good enough. Frames below 1 MiB may hold leftovers of
+//! the firmware and are never handed out.
 
 use core::{mem, slice};
 
@@ -22,7 +22,7 @@ static FRAMES: IrqLock<Bitmap> = IrqLock::new(Bitmap { words: &mut [], free: 0, 
 pub struct Stats {
     /// Frames that the boot loader reported as usable, less the bitmap's own.
     pub total: usize,
-    /// Frames nobody holds now.
+    /// Frames that nobody holds now.
     pub free: usize,
 }
 
@@ -59,8 +59,7 @@ pub struct Frames {
     count: usize,
 }
 
-/// Takes `count` frames in a row, or `None` when there is no such run. The memory
-/// holds whatever was in it.
+/// Takes `count` frames in a row; `None` if there is no such run. The memory is not zeroed.
 pub fn allocate(count: usize) -> Option<Frames> {
     FRAMES.lock().allocate(count).map(|first| Frames { first, count })
 }
@@ -71,7 +70,7 @@ impl Frames {
         self.first as u64 * FRAME
     }
 
-    /// Holds them for good, or until [`Frames::again`].
+    /// Keeps them for good, or until [`Frames::again`].
     pub fn keep(self) -> u64 {
         let address = self.address();
         mem::forget(self);

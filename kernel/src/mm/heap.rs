@@ -1,18 +1,18 @@
 //! The heap: `linked_list_allocator` behind a cache for each size class.
 //!
-//! A request is rounded up to a power of two from 16 bytes to 1 MiB and served from its
-//! class's stack of freed blocks, in a few instructions. Only a class that runs dry goes
-//! to the linked list behind, and freed blocks never go back there as long as memory
-//! lasts: so the I/O path, which asks for the same sizes again and again, walks no free
-//! list. When the list has no room left, all cached blocks are returned to it and the
-//! request is tried once more. Larger requests use the list directly.
+//! A request is rounded up to a power of two from 16 bytes to 1 MiB and served from its class's
+//! stack of freed blocks, in a few instructions. Only a class that runs dry goes to the linked
+//! list, and freed blocks do not go back there while memory lasts. So the I/O path, which asks
+//! for the same sizes again and again, walks no free list. When the list has no room left, all
+//! cached blocks are returned to it and the request is tried once more. Larger requests use the
+//! list directly.
 //!
-//! The last part of the heap is a reserve for those on whom the end of I/O depends, as
-//! `M_USE_RESERVE` of DragonFly's kmalloc(9): a write gives memory back only when it is
-//! done, so it must not be the one that finds none left. `task::with_reserve` opens it.
+//! The last part of the heap is a reserve for threads on which the end of I/O depends, like
+//! `M_USE_RESERVE` of DragonFly's kmalloc(9). A write gives memory back only when it is done,
+//! so it must never fail for want of memory. `task::with_reserve` opens the reserve.
 //!
-//! The lock is held with interrupts off. An interrupt handler must not allocate all the
-//! same: a trip to the list takes as long as it takes.
+//! The lock is held with interrupts off. Even so, an interrupt handler must not allocate: a
+//! trip to the list has no bounded time.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::ptr::{self, NonNull};
@@ -55,11 +55,11 @@ pub struct Stats {
     pub in_use: usize,
     /// Bytes in blocks that wait in the caches.
     pub cached: usize,
-    /// Bytes that only some may have.
+    /// Bytes that only a thread with the reserve open may have.
     pub reserve: usize,
     /// Successful allocations since boot.
     pub allocations: u64,
-    /// By class, smallest blocks first.
+    /// The classes, smallest blocks first.
     pub classes: [ClassStats; CLASSES],
 }
 
@@ -72,7 +72,7 @@ pub struct ClassStats {
     pub in_use: usize,
     /// Freed blocks that wait for the next request.
     pub cached: usize,
-    /// Blocks that had to be taken from the list behind, since boot.
+    /// Blocks that had to be taken from the list, since boot.
     pub misses: u64,
 }
 
@@ -87,13 +87,14 @@ pub(super) fn init() {
     HEAP.0.lock().reserve = size / RESERVE_SHARE;
 }
 
-/// Opens the reserve to the thread that runs, or closes it; returns how it was. A part
-/// of the thread as its registers are: whoever leaves one for another sees to both.
+/// Opens the reserve to the running thread, or closes it. Returns whether it was open. The
+/// setting belongs to the thread, as its registers do: a switch of threads saves and restores
+/// it.
 pub fn open_reserve(open: bool) -> bool {
     RESERVE_OPEN.swap(open, Relaxed)
 }
 
-/// Whether so many bytes can be taken and the reserve is left untouched.
+/// Whether `bytes` can be taken without touching the reserve.
 pub fn has_room(bytes: usize) -> bool {
     let heap = HEAP.0.lock();
     let free = heap.list.size() - heap.in_use;
@@ -110,8 +111,8 @@ pub fn try_stats() -> Option<Stats> {
     HEAP.0.try_lock().map(|heap| heap.stats())
 }
 
-/// Successful allocations since boot; the difference between two moments tells what the
-/// code in between cost.
+/// Successful allocations since boot. The difference between two moments is the cost of the
+/// code between them.
 pub fn allocations() -> u64 {
     HEAP.0.lock().allocations
 }
@@ -123,7 +124,7 @@ struct Heap(IrqLock<Inner>);
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let mut heap = self.0.lock();
-        // Interrupts are off: the thread is the one that asks.
+        // Interrupts are off, so the flag is that of the thread that asks.
         let spared = if RESERVE_OPEN.load(Relaxed) { 0 } else { heap.reserve };
         heap.allocate(layout, spared).map_or(ptr::null_mut(), NonNull::as_ptr)
     }
@@ -139,7 +140,7 @@ struct Inner {
     list: linked_list_allocator::Heap,
     classes: [Class; CLASSES],
     in_use: usize,
-    /// How many bytes only some may have.
+    /// Bytes that only a thread with the reserve open may have.
     reserve: usize,
     allocations: u64,
 }
@@ -259,8 +260,8 @@ impl Class {
     }
 }
 
-/// The class that serves a request; `None` for one that is too large, or wants to be
-/// aligned to more than a page.
+/// The class that serves a request; `None` if the request is too large, or aligned to more than
+/// a page.
 fn class_of(layout: Layout) -> Option<usize> {
     let size = layout.size().max(layout.align()).max(CLASS_MIN);
     (size <= CLASS_MAX && layout.align() <= PAGE_SIZE)

@@ -1,8 +1,8 @@
 //! Device registers: an uncached window on physical addresses.
 //!
-//! The boot loader's direct mapping ends where memory ends, and firmware likes to put
-//! registers far above. A mapping lives for ever, and asking for the same registers again
-//! gives the same addresses, so a device that comes and goes uses nothing up.
+//! The boot loader's direct mapping ends where memory ends, and firmware often puts registers
+//! far above. A mapping lives for ever. Asking for the same registers again gives the same
+//! addresses, so a device that comes and goes uses up nothing.
 
 use alloc::vec::Vec;
 use core::ptr::NonNull;
@@ -30,10 +30,10 @@ struct Mapping {
 
 /// The virtual address of `len` bytes of registers at physical address `physical`.
 ///
-/// To map is safe; to use the pointer is not, and whoever does must know what is there.
+/// Mapping is safe. Using the pointer is not: the user must know what is there.
 ///
 /// # Panics
-/// When page tables or the window run out.
+/// If page tables or the window run out.
 pub fn map(physical: u64, len: usize) -> NonNull<u8> {
     let page = PAGE_SIZE as u64;
     let start = physical & !(page - 1);
@@ -47,8 +47,8 @@ pub fn map(physical: u64, len: usize) -> NonNull<u8> {
 
 impl Window {
     fn add(&mut self, physical: u64, len: u64) -> Mapping {
-        // The same offset into a large page as the physical address has lets `paging` use
-        // large pages.
+        // With the offset of the physical address in a large page, `paging` can use large
+        // pages.
         let offset = physical % Size2MiB::SIZE;
         let at = self.next.next_multiple_of(Size2MiB::SIZE) + offset;
         assert!(at + len <= MMIO_WINDOW_END, "the window for device registers is full");

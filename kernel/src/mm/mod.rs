@@ -10,8 +10,8 @@
 //! | `0xffff_e000_0000_0000` | the boot loader's: boot stack, boot information          |
 //! | `0xffff_ffff_8000_0000` | the kernel image                                         |
 //!
-//! In the direct mapping virtual and physical addresses differ by a constant: memory from
-//! the heap or from `frames` can be given to a device as it is.
+//! In the direct mapping virtual and physical addresses differ by a constant: memory from the
+//! heap or from `frames` can be given to a device directly.
 
 pub mod dma;
 pub mod frames;
@@ -30,12 +30,12 @@ use spin::Once;
 
 /// Where the boot loader maps physical address 0.
 pub const DIRECT_MAP: u64 = 0xffff_8000_0000_0000;
-/// Up to here the direct mapping may reach.
+/// The direct mapping may reach up to here.
 const DIRECT_MAP_END: u64 = MMIO_WINDOW;
 const MMIO_WINDOW: u64 = 0xffff_c000_0000_0000;
 const MMIO_WINDOW_END: u64 = STACK_WINDOW;
 const STACK_WINDOW: u64 = 0xffff_d000_0000_0000;
-/// Where the boot loader may put what has no place of its own.
+/// Where the boot loader may put everything that has no place of its own.
 pub const BOOT_WINDOW: u64 = 0xffff_e000_0000_0000;
 /// Where the kernel image is mapped.
 pub const KERNEL_BASE: u64 = 0xffff_ffff_8000_0000;
@@ -43,10 +43,10 @@ pub const KERNEL_BASE: u64 = 0xffff_ffff_8000_0000;
 /// The size of a page and of a frame, in bytes.
 pub const PAGE_SIZE: usize = 4096;
 
-/// What the firmware says is memory for certain, whoever has it.
+/// The physical addresses that the firmware says are certainly memory, used or free.
 static MEMORY: Once<Vec<RangeInclusive<u64>>> = Once::new();
 
-/// The physical addresses of memory, whoever has it; none before `init`.
+/// The physical addresses of memory, used or free; none before `init`.
 pub fn memory() -> &'static [RangeInclusive<u64>] {
     MEMORY.get().map_or(&[], Vec::as_slice)
 }

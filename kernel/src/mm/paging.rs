@@ -23,8 +23,8 @@ static TABLES: IrqLock<()> = IrqLock::new(());
 /// where both addresses allow. All three must be multiples of a page.
 ///
 /// # Safety
-/// The virtual range must belong to the caller and not be mapped. What the physical
-/// range is used for must bear a second mapping with these flags.
+/// The virtual range must belong to the caller and not be mapped. A second mapping of the
+/// physical range with these flags must do no harm to its users.
 pub unsafe fn map(to: u64, physical: u64, len: usize, flags: PageTableFlags) {
     let _held = TABLES.lock();
     let mut done = 0;

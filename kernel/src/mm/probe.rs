@@ -7,7 +7,7 @@ use super::dma::KernelHal;
 use super::stack::KernelStack;
 use crate::arch::exceptions::try_read;
 
-/// DMA memory is zero also where someone has written before.
+/// DMA memory is zeroed even if it was used before.
 pub fn dma_pages_are_zeroed() -> Result<(), &'static str> {
     const PAGES: usize = 3;
     const WORDS: usize = PAGES * PAGE_SIZE / 8;

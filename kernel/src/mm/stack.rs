@@ -1,9 +1,9 @@
 //! Thread stacks, each with an unmapped guard page below it.
 //!
-//! A thread that runs out of stack faults on the guard page, cannot push the fault's
-//! frame, and ends in the double-fault handler, which says so. Stacks do not lie in the
-//! direct mapping: nothing on them can be given to a device. A stack that was used once
-//! stays mapped and is handed to the next thread.
+//! A thread that runs out of stack faults on the guard page. The CPU cannot push the fault's
+//! frame, so the double-fault handler runs, and reports the overflow. Stacks do not lie in the
+//! direct mapping, so nothing on them can be given to a device. A stack that was used once
+//! stays mapped for the next thread.
 
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -29,7 +29,7 @@ static BOOT_STACK: AtomicU64 = AtomicU64::new(0);
 enum Slot {
     /// Never used: there is no memory behind it yet.
     Unmapped,
-    /// Mapped, and nobody's.
+    /// Mapped, without an owner.
     Free,
     Used,
 }

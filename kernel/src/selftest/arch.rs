@@ -99,7 +99,8 @@ fn interrupts_off_means_off(_: &MaySleep) -> Result<(), String> {
         check!(clock::ticks() == ticks, "a tick came through");
         ticks
     };
-    // What was held back comes now: if it does not, this waits for the deadline.
+    // The interrupt that was held back comes now. If it does not, this waits for the run's
+    // deadline.
     while clock::ticks() == ticks {
         x86_64::instructions::interrupts::disable();
         wait_for_interrupt();
@@ -168,7 +169,7 @@ fn a_wire_reaches_its_vector(_: &MaySleep) -> Result<(), String> {
         let due = clock::now() + 5_000_000;
         while clock::now() < due {}
     };
-    // Unheard: firmware has left the timer chip ticking, and this ends that.
+    // Nobody listens yet. Firmware has left the timer chip ticking, and this ends that.
     pulse_isa_line_0();
     wait();
     ioapic::connect(0, &vector, Wiring::Isa);
@@ -202,8 +203,8 @@ fn pci_has_a_host_bridge(_: &MaySleep) -> Result<(), String> {
 
 fn backtrace_finds_its_way_out(_: &MaySleep) -> Result<(), String> {
     let calls = backtrace::walk(None).count();
-    // This function, the runner, main's function and the entry point at least, unless
-    // the compiler made one of them part of another.
+    // At least this function, the runner, main's function and the entry point, unless the
+    // compiler inlined one of them.
     check!((2..64).contains(&calls), "{calls} calls");
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! What `bench` counts: requests, and what they cost the disks, the mirror and the heap.
-//! Never how long anything took.
+//! What `bench` counts: requests, and their cost at the disks, the mirror and the heap. Nothing
+//! here depends on how long anything takes.
 
 use alloc::format;
 use alloc::string::String;
@@ -26,7 +26,7 @@ pub const TESTS: &[Test] = &[
 const MIRROR: &str =
     "dmsetup create m --table \"0 16384 mirror core 2 1024 nosync 2 vbd0 0 vbd1 0\"";
 
-/// Measures what a line asks for.
+/// Measures the load that a line asks for.
 fn figures(session: &mut Session<'_>, line: &str) -> Result<Figures, String> {
     let (dev, load) = load(line)?;
     measure(session, &dev, &load).map_err(|failure| format!("{line}: {failure}"))
@@ -66,7 +66,7 @@ fn mirrored(may_sleep: &MaySleep) -> Result<(), String> {
     let rig = Rig::new(may_sleep)?;
     let mut session = Session::new(&rig.dm, Mode::Plain, may_sleep);
     let over = "dmsetup create over --table \"0 8192 linear m 8192\"";
-    // The disks and the mirror are found through whatever lies between.
+    // The disks and the mirror are found through the devices between.
     for (device, made) in [("m", MIRROR), ("over", over)] {
         all_run(&mut session, &[made])?;
         let line = format!("bench {device} write --requests 60 --flush-every 20 --depth 1");
@@ -85,14 +85,14 @@ fn mirrored(may_sleep: &MaySleep) -> Result<(), String> {
     Ok(())
 }
 
-/// Beside the request only what others do at the same time is counted, which is nothing in
-/// one of some runs.
+/// Allocations of other threads are counted too. In at least one of several runs there are
+/// none.
 fn allocations(may_sleep: &MaySleep) -> Result<(), String> {
     let rig = Rig::new(may_sleep)?;
     let mut session = Session::new(&rig.dm, Mode::Plain, may_sleep);
     all_run(&mut session, &[MIRROR])?;
     for (device, operation) in [("vbd0", "read"), ("m", "read"), ("m", "write"), ("m", "mix")] {
-        // A mirror's requests that meet would wait in a list, which may grow.
+        // Overlapping requests to a mirror would wait in a list, which may grow.
         let line = format!("bench {device} {operation} --requests 200 --depth 8");
         let least = (0..5).map(|_| Ok::<_, String>(figures(&mut session, &line)?.allocations));
         let least = least.collect::<Result<Vec<_>, _>>()?.into_iter().min();

@@ -1,5 +1,5 @@
-//! Sizes that tables and disks have: what is beyond a bound is refused, with its place, and a
-//! disk that cannot be a leg is left alone while the others start.
+//! Bounds of tables and disks: a size beyond a bound is refused, with its place. A disk that
+//! cannot be a leg is left alone, and the others start.
 //!
 //! Place: beside `operator`, on parts of `vbd0` and `vbd1`, and on `vbd2`, whose blocks have
 //! 4096 bytes.
@@ -33,7 +33,7 @@ fn tables(may_sleep: &MaySleep) -> Result<(), String> {
         ],
     )?;
     for (table, why) in [
-        // 2^33 regions, which 32 bits do not count, and 2^30, for which there is no memory.
+        // 2^33 regions, too many for 32 bits, and 2^30, for which there is no memory.
         ("0 68719476736 mirror core 2 8 nosync 2 z 0 y 0", "line 1, column 29: "),
         ("0 8589934592 mirror core 2 8 nosync 2 z 0 y 0", "use regions of 4096 or more"),
         ("0 8589934592 mirror core 0 2 z 0 y 0", "line 1, column 26: "),
@@ -58,8 +58,8 @@ fn tables(may_sleep: &MaySleep) -> Result<(), String> {
     all_run(&mut session, &[fits, "mirror status m", "write m 0 x", "flush m"])
 }
 
-/// Commands that look at a stack, and walks in the device mapper: with 300 lines on each of
-/// three levels they would take hours if lines multiplied.
+/// Commands that look at a stack, and walks in the device mapper. With 300 lines on each of
+/// three levels they would take hours if their cost were the product of the lines.
 fn stacked(may_sleep: &MaySleep) -> Result<(), String> {
     let rig = Rig::new(may_sleep)?;
     let mut session = Session::new(&rig.dm, shell::Mode::Plain, may_sleep);
@@ -77,8 +77,8 @@ fn stacked(may_sleep: &MaySleep) -> Result<(), String> {
     all_run(&mut session, &["dmsetup remove_all"])
 }
 
-/// Makes the mirror `m0` of so many sectors of `vbd0` and `vbd1`, then puts what the second
-/// one holds onto `vbd2`, and stops it.
+/// Makes the mirror `m0` of `sectors` sectors of `vbd0` and `vbd1`, copies the second leg to
+/// `vbd2`, and stops the mirror.
 fn moved(rig: &Rig<'_>, session: &mut Session<'_>, sectors: u64) -> Result<(), String> {
     for disk in ["vbd0", "vbd1", "vbd2"] {
         check!(rig.wipe(disk, extent(0, 2048))? == Ok(()));
@@ -106,18 +106,19 @@ fn large_blocks(may_sleep: &MaySleep) -> Result<(), String> {
     let mut session = Session::new(&rig.dm, shell::Mode::Plain, may_sleep);
     let table = || rig.dm.get("m0").and_then(|device| device.table(dm::Slot::Active));
     let is_alone = || table().is_ok_and(|table| table.contains(" a 0 - 0"));
-    // An odd length: blocks of 4096 bytes do not cut it.
+    // An odd length, no multiple of 4096 bytes.
     moved(&rig, &mut session, 32769)?;
     fails(&mut session, "mirror assemble a vbd2", "`m0` is there and does not run: ")?;
     check!(is_alone(), "{:?}", table());
     all_run(&mut session, &["mirror start-degraded m0", "verify m0 0 1M random=3"])?;
     all_run(&mut session, &["mirror assemble", "write m0 4M x", "mirror stop m0"])?;
-    // From now on it is known to be out.
+    // From now on that member is known to be out.
     all_run(&mut session, &["mirror start m0", "verify m0 0 1M random=3"])?;
     check!(is_alone(), "{:?}", table());
     all_run(&mut session, &["mirror stop m0", "mirror forget a --force"])?;
     all_run(&mut session, &["dmsetup remove a", "dmsetup remove b"])?;
-    // An even one: it may be a leg, but not of a mirror that runs with blocks of 512.
+    // A multiple of 4096 bytes: the disk may be a leg, but not of a mirror that runs with
+    // blocks of 512.
     moved(&rig, &mut session, 32768)?;
     fails(&mut session, "mirror assemble a", "does not run")?;
     all_run(&mut session, &["mirror start-degraded m0", "mirror assemble", "write m0 1s x"])?;

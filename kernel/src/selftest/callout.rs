@@ -38,8 +38,8 @@ fn callouts_run_in_order(may_sleep: &MaySleep) -> Result<(), String> {
         };
         (number, Callout::new(run))
     });
-    // Armed one after the other, they are due in the order of their delays if that took
-    // less than a step; no matter how late they are then.
+    // If arming all of them took less than a step, they are due in the order of their delays,
+    // however late they run.
     loop {
         let start = clock::now();
         callouts.iter().for_each(|(number, callout)| callout.reset(STEP * *number));
@@ -78,7 +78,7 @@ fn a_stopped_callout(may_sleep: &MaySleep) -> Result<(), String> {
     Ok(())
 }
 
-/// A thread more urgent than the softclock meets a callout in mid-run.
+/// A thread with a higher priority than the softclock's preempts a running callout.
 fn a_running_callout(may_sleep: &MaySleep) -> Result<(), String> {
     let running = Arc::new(Completion::new("callout runs"));
     let ended = Arc::new(AtomicBool::new(false));
@@ -155,7 +155,8 @@ impl Work for Recurring {
 fn work_runs_each_time(may_sleep: &MaySleep) -> Result<(), String> {
     // Of three runs two ask for another one: the four asked for here become ten.
     let work = Arc::new(Recurring { left: AtomicUsize::new(10), done: Completion::new("work") });
-    // Who holds a lock is not preempted: what runs before its release ran inside.
+    // The holder of a lock is not preempted: work that runs before its release ran inside the
+    // call.
     let unpreempted = Lock::new(Rank::ORIGINATOR, ());
     let held = unpreempted.lock();
     for _ in 0..4 {

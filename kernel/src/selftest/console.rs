@@ -1,5 +1,5 @@
-//! The console's commands, run as a script would. What they refuse is tried from outside,
-//! by `cargo xtask test --suite console`.
+//! The console's commands, run as a script would run them. `cargo xtask test --suite console`
+//! tries from outside what they refuse.
 
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -43,7 +43,7 @@ pub(super) fn all_run(session: &mut Session<'_>, lines: &[&str]) -> Result<(), S
     Ok(())
 }
 
-/// Runs a line that must fail, and tell `why`.
+/// Runs a line that must fail and say `why`.
 pub(super) fn fails(session: &mut Session<'_>, line: &str, why: &str) -> Result<(), String> {
     match session.execute(line) {
         Ok(()) => Err(alloc::format!("{line}: it did not fail")),
@@ -86,7 +86,7 @@ fn a_difference(may_sleep: &MaySleep) -> Result<(), String> {
     fails(&mut session, "verify tail 0 8M 0x55", "1049087 bytes in 2049 sectors differ")
 }
 
-/// The console would wait for ever for a resume that only it can give.
+/// Otherwise the console would wait for ever for a resume that only it can give.
 fn suspended(may_sleep: &MaySleep) -> Result<(), String> {
     let rig = Rig::new(may_sleep)?;
     let mut session = Session::new(&rig.dm, Mode::Plain, may_sleep);
@@ -99,7 +99,7 @@ fn suspended(may_sleep: &MaySleep) -> Result<(), String> {
     all_run(&mut session, &["dmsetup resume m", "read over 0"])
 }
 
-/// Neither to suspend, nor to swap tables, nor to power off.
+/// Nothing flushes: no suspension, no exchange of tables, no power-off.
 fn flushes(may_sleep: &MaySleep) -> Result<(), String> {
     let rig = Rig::new(may_sleep)?;
     let mut session = Session::new(&rig.dm, Mode::Plain, may_sleep);
@@ -132,7 +132,7 @@ fn flushes(may_sleep: &MaySleep) -> Result<(), String> {
     Ok(())
 }
 
-/// A mirror's legs would differ, and nobody would know.
+/// Otherwise a mirror's legs would differ, and nobody would know.
 fn clashes(may_sleep: &MaySleep) -> Result<(), String> {
     let rig = Rig::new(may_sleep)?;
     let mut session = Session::new(&rig.dm, Mode::Plain, may_sleep);
@@ -209,7 +209,7 @@ fn made_by_itself(may_sleep: &MaySleep) -> Result<(), String> {
     all_run(&mut session, &["fill vbd0 0 64M 0", "fill vbd1 0 64M 0"])?;
     begins(&mut session, " internal 0 2 vbd0 0 vbd1 0")?;
     all_run(&mut session, &["fill vbd0 0 1M 0", "fill vbd1 0 1M 0"])?;
-    // Far from the start, in the last sector: what begins with nothing may be the rest of
+    // Data far from the start, in the last sector: a disk that begins blank may be the rest of
     // a mirror whose superblocks were wiped, on one disk or on both.
     let behind_nothing = |session: &mut Session<'_>| {
         let Err(failure) = welcome::make_mirror(session, Legs::Unknown) else {

@@ -1,8 +1,8 @@
 //! Ways to bring the kernel down, for trying the panic path from outside.
 //!
 //! `mode=crash how=…`: each must end with the panic verdict and a backtrace, except
-//! `triple-fault`, which must be seen from outside. They cannot be tests in the list,
-//! for nothing runs after them.
+//! `triple-fault`, which must be seen from outside. They cannot be tests in the list, since
+//! nothing runs after them.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -15,7 +15,7 @@ use crate::kprintln;
 use crate::task::yield_now;
 use crate::trace::{self, LAYERS_ALL};
 
-/// Crashes in the way that `how` names; returns when there is no such way.
+/// Crashes in the way that `how` names; returns if there is no such way.
 pub fn crash(how: &str) {
     match how {
         "panic" => panic!("asked to"),
@@ -49,7 +49,8 @@ pub fn crash(how: &str) {
     }
 }
 
-/// Runs out of stack: the frame outlives the call, so that it cannot become a loop.
+/// Runs out of stack. The frame outlives the call, so that the compiler cannot make a loop of
+/// it.
 fn overflow(depth: u64) -> u64 {
     if depth == u64::MAX {
         return 0;

@@ -70,8 +70,8 @@ impl Load {
     }
 }
 
-/// Changes something again and again under the load of two threads on `device`, which
-/// goes on in between. The second one's requests are split at the device's sector 4096.
+/// Changes something again and again under the load of two threads on `device`; the load goes
+/// on in between. The second thread's requests are split at the device's sector 4096.
 fn under_load(
     rig: &Rig<'_>,
     device: &str,
@@ -113,7 +113,7 @@ fn a_suspend_ends_all(may_sleep: &MaySleep) -> Result<(), String> {
     })
 }
 
-/// Stripes over mirrors over parts of disks: each gets a new table in its turn.
+/// Stripes over mirrors over parts of disks. Each device gets a new table in its turn.
 fn a_stack_swaps(may_sleep: &MaySleep) -> Result<(), String> {
     const STACK: &[(&str, &str)] = &[
         ("a0", "0 4096 linear vbd0 0"),
@@ -134,7 +134,7 @@ fn a_stack_swaps(may_sleep: &MaySleep) -> Result<(), String> {
         rig.dm.load(name, table).map_err(|error| error.to_string())?;
         rig.settle(|done| device.resume(done)).map_err(|error| error.to_string())
     })?;
-    // Half of what was written is on each mirror; the rest was never the same.
+    // Half of the written data are on each mirror; the other sectors were never equal.
     for (one, other) in [("a0", "a1"), ("b0", "b1")] {
         for part in [extent(32, 32), extent(2032, 32)] {
             check!(rig.read(one, part)? == rig.read(other, part)?, "the legs differ");

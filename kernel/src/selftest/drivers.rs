@@ -1,9 +1,9 @@
-//! The disks, as real as QEMU has them.
+//! The disks, as real as QEMU makes them.
 //!
-//! Wants seven disks with serial numbers `scratch0` to `scratch6`, whose contents it
-//! overwrites; all of 64 MiB but `vbd4`, which has 1. `vbd2` has blocks of 4 KiB, `vbd3`
-//! is read-only, `vbd5` fails reads of sector 64, `vbd6` takes seconds for a read. To be
-//! run with `interrupts=line`, too, which keeps MSI-X off.
+//! Needs seven disks with serial numbers `scratch0` to `scratch6`, and overwrites their
+//! contents. All have 64 MiB except `vbd4`, which has 1 MiB. `vbd2` has blocks of 4 KiB, `vbd3`
+//! is read-only, `vbd5` fails reads of sector 64, `vbd6` takes seconds for a read. Also run
+//! with `interrupts=line`, which keeps MSI-X off.
 
 use alloc::format;
 use alloc::string::String;
@@ -50,8 +50,8 @@ fn disk(name: &str) -> Result<&'static Disk, String> {
     disks::find(name).ok_or_else(|| format!("there is no disk {name}"))
 }
 
-/// Requests in flight, waited for together. What came back is under the number it was
-/// issued with.
+/// Requests in flight, waited for together. Each result is under the number that the request
+/// was issued with.
 pub(super) struct Flight {
     landed: Lock<Vec<(u64, Buf, IoResult)>>,
     chan: WaitChan,
@@ -101,7 +101,7 @@ fn write(extent: Extent, salt: u8) -> Buf {
 }
 
 fn read(extent: Extent) -> Buf {
-    // Not zeroes: what the device does not fill must show.
+    // Not zeroes, so that bytes which the device does not fill show.
     Buf::read(extent, BytesMut::from(vec![0x5a; extent.count().bytes()].as_slice()))
 }
 
@@ -115,7 +115,8 @@ fn disks_are_named_in_order(may_sleep: &MaySleep) -> Result<(), String> {
     check!(disks::all().windows(2).all(|pair| pair[0].at() < pair[1].at()));
     for (number, size) in SIZES.into_iter().enumerate() {
         let disk = disk(&format!("vbd{number}"))?;
-        // Its first request was for its serial number; a second one outlasts that.
+        // Its first request was for its serial number. When a second request has ended, the
+        // first has too.
         check!(biowait(may_sleep, &*disk.device(), Buf::flush()).1 == Ok(()));
         let status = disk.status();
         check!(status.serial.as_str() == format!("scratch{number}"), "serial {:?}", status.serial);
@@ -146,7 +147,7 @@ fn both_ends_hold(may_sleep: &MaySleep) -> Result<(), String> {
     Ok(())
 }
 
-/// More requests at a time than a device takes, of different lengths.
+/// More requests at a time than a device takes, with different lengths.
 fn a_deep_queue(may_sleep: &MaySleep) -> Result<(), String> {
     const COUNT: u64 = 500;
     let device = disk("vbd0")?.device();
@@ -178,7 +179,7 @@ fn a_deep_queue(may_sleep: &MaySleep) -> Result<(), String> {
     Ok(())
 }
 
-/// Longer than a segment, and no multiple of one.
+/// Longer than a segment, and no multiple of a segment.
 fn a_long_request(may_sleep: &MaySleep) -> Result<(), String> {
     let device = disk("vbd0")?.device();
     let long = extent(1001, (9 << 11) + 1);
@@ -271,7 +272,7 @@ fn a_read_only_disk(may_sleep: &MaySleep) -> Result<(), String> {
     Ok(())
 }
 
-/// A glance would find them too, some milliseconds late; it counts no interrupts.
+/// A glance would find them too, some milliseconds late, but it counts no interrupts.
 fn completions_by_interrupt(may_sleep: &MaySleep) -> Result<(), String> {
     for disk in disks::all().iter().take(5) {
         check!(disk.delivery() != Delivery::None, "{} has no interrupt", disk.name());
@@ -334,13 +335,13 @@ fn a_hanging_disk(may_sleep: &MaySleep) -> Result<(), String> {
     let held = disk.status().in_flight;
     check!(held > 0 && disk.status().waiting == COUNT - held);
     for (number, buf, result) in flight.land(may_sleep, COUNT) {
-        // The device may still do what it was asked, and write into what it was lent.
+        // The device may still do the request, and write into the memory that it was lent.
         let lent = (number as usize) < held;
         let kind = if lent { ErrorKind::Timeout } else { ErrorKind::Gone };
         check!(result == Err(IoError { kind, resid: 512 }), "request {number}: {result:?}");
         check!(buf.into_read().is_none() == lent, "request {number}: its memory");
     }
-    // It has fetched what it holds, and says so.
+    // It has fetched the requests that it holds, and says so.
     check!(disk.status().state == State::Barred(Failure::Timeout(Fetched::Yes)));
     check!(disk.status().in_flight == held, "the device has given something back");
     let (_, result) = biowait(may_sleep, &*disk.device(), Buf::flush());

@@ -1,5 +1,5 @@
-//! Mirrors that remember, over real disks: what is written outlives the mapped device, and
-//! a leg that was out gets what it missed and no more.
+//! Mirrors with superblocks, over real disks: data outlive the mapped device, and a leg that
+//! was out gets what it missed and no more.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -74,7 +74,7 @@ impl<'t> Disks<'t> {
         count.ok_or_else(|| format!("no count of copies in {report:?}"))
     }
 
-    /// Waits until all regions are clean: nothing happens in them any more.
+    /// Waits until all regions are clean: nothing happens in them.
     fn until_clean(&self, may_sleep: &MaySleep) -> Result<(), String> {
         while !self.show()?.contains("; 0 dirty,") {
             sleep(may_sleep, Duration::from_millis(50));
@@ -82,7 +82,7 @@ impl<'t> Disks<'t> {
         Ok(())
     }
 
-    /// The legs' data are the same. The disks are left without a mirror.
+    /// Checks that the legs' data are equal, and leaves the disks without a mirror.
     pub(super) fn end(&self, session: &mut Session<'_>) -> Result<(), String> {
         all_run(
             session,
@@ -192,10 +192,10 @@ fn held(may_sleep: &MaySleep) -> Result<(), String> {
     check!(session.execute("mirror assemble vbd0").is_err(), "it does not run");
     check!(disks.show()?.starts_with("not started: held"), "{}", disks.show()?);
     check!(disks.rig.read("m", extent(0, 8)).is_err(), "it answers though it is held");
-    // The member that it waits for is all it needs ...
+    // It needs only the member that it waits for ...
     all_run(&mut session, &["mirror assemble faulty", "mirror wait m", "verify m 0 1M random=1"])?;
     check!(disks.show()?.starts_with("healthy"), "{}", disks.show()?);
-    // ... or a person who says that it does not come back; it may all the same.
+    // ... or a person who says that the member does not come back. Even then it may come back.
     all_run(&mut session, &["dmsetup remove m"])?;
     check!(session.execute("mirror assemble vbd0").is_err(), "it does not run");
     all_run(&mut session, &["mirror start-degraded m", "fill m 1M 1M random=2"])?;

@@ -74,7 +74,7 @@ fn dead_from_the_start(may_sleep: &MaySleep) -> Result<(), String> {
         rig.create("dead", &format!("0 {LENGTH} error"))?;
         let device = rig.create("m", &format!("0 {LENGTH} mirror core 1 nosync 2 {legs}"))?;
         let at = extent(300, 700);
-        // Round robin asks the dead one too.
+        // Round robin asks the dead leg too.
         for _ in 0..2 {
             rig.read("m", at)?;
         }
@@ -126,8 +126,8 @@ fn paint(rig: &Rig<'_>, disk: &str, salt: u64) -> Result<(), String> {
     Ok(())
 }
 
-/// A mirror `m` of `vbd0` and `slow`, which is `vbd1` and gets what is copied to it late: so a
-/// copy is in flight for as long as anybody needs to see it there.
+/// A mirror `m` of `vbd0` and `slow`. `slow` is `vbd1` with delayed writes: so a copy is in
+/// flight for as long as a test needs to see it.
 struct Slow<'r, 't> {
     rig: &'r Rig<'t>,
     mirror: Arc<MappedDevice>,
@@ -171,7 +171,7 @@ impl<'r, 't> Slow<'r, 't> {
     }
 }
 
-/// A resync with writes going on before it, behind it and in its way.
+/// A resync, with writes before it, behind it and in its way.
 fn a_resync(may_sleep: &MaySleep) -> Result<(), String> {
     let rig = Rig::new(may_sleep)?;
     paint(&rig, "vbd0", 10)?;
@@ -202,7 +202,7 @@ fn a_suspended_resync(may_sleep: &MaySleep) -> Result<(), String> {
         rig.settle(|done| device.suspend(dm::Suspend::Flush, done)).map_err(|e| e.to_string())?;
         check!(!slow.writes()?, "suspended, and a copy is in flight");
         let quiet = slow.status()?;
-        // A read of the disk takes longer than a step of the resync would.
+        // Reading the disk takes longer than a step of the resync would.
         rig.read("vbd1", extent(0, 512))?;
         check!(!slow.writes()? && slow.status()? == quiet, "it went on: {}", slow.status()?);
         rig.settle(|done| device.resume(done)).map_err(|error| error.to_string())?;

@@ -105,7 +105,7 @@ fn heap_keeps_alignment(_: &MaySleep) -> Result<(), String> {
     let (line, page) = (Box::new(Line(1)), Box::new(Page([1; 100])));
     check!((&raw const *line).addr() % 64 == 0);
     check!((&raw const *page).addr() % 4096 == 0);
-    // What a device gets is page-aligned from a page on.
+    // Memory for a device is page-aligned if it is at least a page.
     let buffer = Vec::<u8>::with_capacity(8192);
     check!(buffer.as_ptr().addr().is_multiple_of(PAGE_SIZE));
     check!(u32::from(line.0) + u32::from(page.0[99]) == 2);
@@ -189,8 +189,8 @@ fn stacks_are_guarded_and_reused(_: &MaySleep) -> Result<(), String> {
 }
 
 fn registers_are_mapped_once(_: &MaySleep) -> Result<(), String> {
-    // A 64-bit BAR, high above those of real devices, whose pages would be found mapped.
-    // Nothing is read: nothing need be there.
+    // A 64-bit BAR, high above the BARs of real devices, whose pages may be mapped already.
+    // Nothing is read, so nothing need be there.
     const BAR: u64 = 0xef_0000_0000;
     let whole = mmio::map(BAR, 0x4000).addr().get();
     check!(mmio::map(BAR, 0x4000).addr().get() == whole);

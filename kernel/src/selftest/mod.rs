@@ -1,10 +1,10 @@
 //! The tests that run inside the kernel, at boot with `mode=selftest`.
 //!
 //! A topic is a file with a `TESTS` list; `TOPICS` below names them all. A test returns
-//! `Err(why)` when a promise is broken; a panic ends the run with a backtrace. Lines are
-//! made for `cargo xtask test` to read: `test NAME ... ok`, then `N passed, N failed`.
-//! Rule: a test leaves the kernel as it found it, and asserts nothing about how long
-//! anything takes.
+//! `Err(why)` when a promise is broken; a panic ends the run with a backtrace. `cargo xtask
+//! test` reads the lines: `test NAME ... ok`, then `N passed, N failed`.
+//! Rule: a test leaves the kernel as it found it, and asserts nothing about how long anything
+//! takes.
 
 mod arch;
 mod bench;
@@ -77,8 +77,8 @@ macro_rules! check {
     };
 }
 
-/// Gives the CPU to no other thread while it lives: none takes memory or gives it back
-/// while a test counts.
+/// No other thread gets the CPU while this lives. So none takes memory or gives it back while a
+/// test counts.
 fn alone() -> InterruptsOff {
     InterruptsOff::new()
 }
@@ -109,6 +109,6 @@ pub fn run(may_sleep: &MaySleep, filter: &str) -> Verdict {
         }
     }
     kprintln!("{passed} passed, {failed} failed");
-    // A filter that fits nothing tests nothing, which must not look like success.
+    // A filter that matches no test must not look like success.
     if failed == 0 && passed > 0 { Verdict::Success } else { Verdict::Failed }
 }

@@ -1,5 +1,5 @@
-//! What a person does at the console, as they do it: with mirrors on mirrors, devices that
-//! are suspended, disks that come back, and names that they choose.
+//! What a person does at the console: with mirrors on mirrors, suspended devices, disks that
+//! come back, and names of their choice.
 //!
 //! Place: beside `console` and `labelled`, on parts of `vbd0` and `vbd1`.
 
@@ -52,7 +52,7 @@ const STACK: &[&str] = &[
     "mirror wait top",
 ];
 
-/// A device mapper with two disks, whose parts hold nothing of a mirror.
+/// A device mapper with two disks, whose parts hold no record of a mirror.
 fn rig(may_sleep: &MaySleep) -> Result<Rig<'_>, String> {
     let find = |name| {
         let disk = disks::find(name).ok_or_else(|| format!("there is no {name}"));
@@ -67,7 +67,7 @@ fn rig(may_sleep: &MaySleep) -> Result<Rig<'_>, String> {
     Ok(rig)
 }
 
-/// A session on them that hangs nowhere: Ctrl-C comes by itself, and is a failure.
+/// A session that cannot hang: Ctrl-C comes by itself, and is a failure.
 fn session<'t>(rig: &'t Rig<'t>, may_sleep: &'t MaySleep) -> Result<Session<'t>, String> {
     let mut session = Session::new(&rig.dm, shell::Mode::Plain, may_sleep);
     all_run(&mut session, PARTS)?;
@@ -93,14 +93,15 @@ fn report(rig: &Rig<'_>, name: &str) -> Result<Report, String> {
     report.ok_or_else(|| format!("{name} is no mirror"))
 }
 
-/// What becomes of a command on `top`.
+/// What happens to a command on `top`.
 #[derive(Clone, Copy)]
 enum Then {
-    /// It is carried out: it asks nothing of the device, or nothing that would wait.
+    /// It is carried out: it issues no request to the device, or none that would wait.
     Does,
-    /// It is refused, with this.
+    /// It is refused, with this text.
     Refuses(&'static str),
-    /// It is not tried: it would change what is tried, or has nothing to do with devices.
+    /// It is not tried: it would change the stack under test, or has nothing to do with
+    /// devices.
     Untried,
 }
 
@@ -109,10 +110,10 @@ use Then::{Does, Refuses, Untried};
 /// `top` itself is suspended, and a request to it, or a change of it, is refused.
 const REQUEST: Then = Refuses("`top` is suspended: the request would wait");
 const FIRST: Then = Refuses("`top` is suspended: `dmsetup resume top` first");
-/// What `top` lies on is suspended.
+/// The device below `top` is suspended.
 const BELOW: Then = Refuses("`m0` is suspended: the request would wait");
 
-/// Each command; what becomes of it while `top` is suspended, and while `m0` below is.
+/// Each command, and what happens to it while `top` is suspended, and while `m0` below is.
 const SUSPENDED: &[(&str, Then, Then)] = &[
     ("help flush", Does, Does),
     ("events top", Does, Does),
@@ -245,7 +246,8 @@ fn set_stays(may_sleep: &MaySleep) -> Result<(), String> {
         check!(mode(&rig, "m0")? == Mode::Suspended, "{line}");
     }
     all_run(&mut session, &["dmsetup resume m0"])?;
-    // The same as it has, so that it can be told from what an exchange would load.
+    // The length that it has, with another target, so that it can be told from the table that
+    // an exchange would load.
     let loaded = format!("0 {} error", 30720);
     all_run(&mut session, &[&format!("dmsetup load m0 --table \"{loaded}\"")])?;
     for line in exchanges.into_iter().chain(["dmsetup wipe_table m0"]) {
@@ -253,10 +255,10 @@ fn set_stays(may_sleep: &MaySleep) -> Result<(), String> {
         check!(table(&rig, "m0", Slot::Inactive)?.trim() == loaded, "{line}");
         check!(table(&rig, "m0", Slot::Active)? == before, "{line}");
     }
-    // What was advised helps.
+    // The advice helps.
     all_run(&mut session, &["dmsetup clear m0", exchanges[0], "mirror wait m0"])?;
     check!(report(&rig, "m0")?.summary == "healthy: 2 of 2 legs in sync");
-    // A member that comes back is no reason either.
+    // A member that comes back is no reason to drop a table either.
     all_run(&mut session, &["mirror stop m0"])?;
     fails(&mut session, "mirror assemble a", "does not run")?;
     all_run(&mut session, &["dmsetup suspend --noflush m0"])?;
@@ -270,7 +272,7 @@ fn nested(may_sleep: &MaySleep) -> Result<(), String> {
     patient(&mut session);
     all_run(&mut session, STACK)?;
     all_run(&mut session, &["write top 0 \"on all three\""])?;
-    // What is in use stays so; the disks below the parts are no copies of them.
+    // Devices in use stay in use. The disks below the parts are not taken for copies of them.
     all_run(&mut session, &["mirror assemble", "mirror stop top", "mirror stop m0"])?;
     for command in ["mirror assemble", "mirror assemble c a b", "mirror assemble b a c"] {
         all_run(&mut session, &[command])?;
@@ -282,7 +284,7 @@ fn nested(may_sleep: &MaySleep) -> Result<(), String> {
         check!(top.contains(" 2 m0 0 c 0"), "{command}: {top}");
         all_run(&mut session, &["mirror stop top", "mirror stop m0"])?;
     }
-    // A mirror that waits for one that is assembled later gets it.
+    // A mirror that waits for another mirror gets it when that is assembled later.
     fails(&mut session, "mirror assemble c", "`top` is there and does not run")?;
     all_run(&mut session, &["mirror assemble"])?;
     check!(report(&rig, "top")?.summary == "healthy: 2 of 2 legs in sync");
@@ -295,7 +297,7 @@ fn stale_disk(may_sleep: &MaySleep) -> Result<(), String> {
     let mut session = session(&rig, may_sleep)?;
     patient(&mut session);
     all_run(&mut session, &["mirror label m0 a b", "mirror wait m0"])?;
-    // A region that is dirty when a leg goes may have been written on it.
+    // A region that is dirty when a leg leaves may have been written on that leg.
     while report(&rig, "m0")?.map.is_none_or(|map| map.dirty > 0) {
         sleep(may_sleep, Duration::from_millis(50));
     }
@@ -309,12 +311,12 @@ fn stale_disk(may_sleep: &MaySleep) -> Result<(), String> {
             "mirror stop m0",
         ],
     )?;
-    // As long as the old one did nothing, it is old, however it compares.
+    // While the old one wrote nothing, it is the older one, however it compares.
     all_run(&mut session, &["mirror assemble", "mirror wait m0"])?;
     check!(table(&rig, "m0", Slot::Active)?.contains(" c 0 b 0"));
     all_run(&mut session, &["mirror stop m0"])?;
-    // Started alone, more often than the others, it has a past of its own; as long as it
-    // wrote nothing, it is still old.
+    // Started alone, more often than the others, it has a history of its own. While it wrote
+    // nothing, it is still the older one.
     fails(&mut session, "mirror assemble a", "does not run")?;
     all_run(&mut session, &["mirror start-degraded m0", "mirror stop m0", "mirror assemble a"])?;
     all_run(&mut session, &["mirror stop m0", "mirror assemble"])?;
@@ -329,7 +331,7 @@ fn stale_disk(may_sleep: &MaySleep) -> Result<(), String> {
     }
     all_run(&mut session, &["mirror assemble b c"])?;
     check!(report(&rig, "m0")?.summary == "healthy: 2 of 2 legs in sync");
-    // Who serves is not contested by a disk that is there too.
+    // A member that serves is not contested by a disk that is also there.
     all_run(&mut session, &["mirror assemble"])?;
     check!(table(&rig, "m0", Slot::Active)?.contains(" c 0 b 0"));
     all_run(&mut session, &["mirror stop m0"])
@@ -341,7 +343,7 @@ fn not_running(may_sleep: &MaySleep) -> Result<(), String> {
     patient(&mut session);
     all_run(&mut session, &["mirror label m0 a b", "mirror wait m0", "mirror stop m0"])?;
     all_run(&mut session, &["mirror label m1 c d", "mirror wait m1", "mirror stop m1"])?;
-    // All are tried, also those after one that does not start.
+    // All are tried, even those after one that does not start.
     fails(&mut session, "mirror assemble a c d", "`m0` is there and does not run: not started")?;
     check!(report(&rig, "m1")?.summary == "healthy: 2 of 2 legs in sync");
     all_run(&mut session, &["mirror stop m0"])?;
@@ -397,7 +399,7 @@ fn replacements(may_sleep: &MaySleep) -> Result<(), String> {
         fails(&mut session, line, "leg 0 of `m0` is being replaced")?;
         check!(table(&rig, "m0", Slot::Active)? == before, "{line}");
     }
-    // A leg on its way cannot be replaced, and nothing is exchanged to find that out.
+    // A leg that is coming back cannot be replaced, and no table is exchanged to find that out.
     fails(&mut session, "mirror add m0 2 d", "`mirror fail m0 2`, then `mirror add m0 2 d`")?;
     check!(table(&rig, "m0", Slot::Active)? == before);
     all_run(&mut session, &["mirror rate m0 none,none", "mirror wait m0", "mirror forget m0 0"])?;
@@ -410,7 +412,7 @@ fn fail_then_add(may_sleep: &MaySleep) -> Result<(), String> {
     let rig = rig(may_sleep)?;
     let mut session = session(&rig, may_sleep)?;
     patient(&mut session);
-    // What is copied to `slow` is on its way for a while.
+    // A copy to `slow` is in flight for a while.
     all_run(&mut session, &["dmsetup create slow --table \"0 34816 delay b 0 300\""])?;
     all_run(&mut session, &["mirror label m0 a slow"])?;
     for _ in 0..3 {
@@ -448,7 +450,7 @@ fn hints(may_sleep: &MaySleep) -> Result<(), String> {
     fails(&mut session, "mirror add m0 3 e", full)?;
     fails(&mut session, "mirror replace m0 3 e", full)?;
     all_run(&mut session, &["mirror fail m0 3", "mirror add m0 3 e --force", "mirror wait m0"])?;
-    // A device that is no mirror has no leg to fail; what is in use is removed from the top.
+    // A device that is no mirror has no leg to fail. A device in use is removed from the top.
     all_run(&mut session, &["dmsetup create l --table \"0 8 linear m0 0\""])?;
     fails(&mut session, "write m0 0 x", "to take it apart: `dmsetup remove l`")?;
     fails(&mut session, "write a 0 x", "`mirror fail m0 LEG`")?;
@@ -457,7 +459,7 @@ fn hints(may_sleep: &MaySleep) -> Result<(), String> {
     check!(!told.contains("mirror fail"), "{told}");
     all_run(&mut session, &["dmsetup remove l", "dmsetup rename m0 n0", "mirror stop n0"])?;
     all_run(&mut session, &["mirror start m0", "mirror stop m0"])?;
-    // A name that is taken by something else.
+    // The name is taken by another device.
     all_run(&mut session, &["dmsetup create m0 --table \"0 8 zero\""])?;
     fails(&mut session, "mirror start m0", "`mirror assemble` starts the mirror")?;
     all_run(&mut session, &["mirror assemble", "mirror stop m0-2"])?;

@@ -17,7 +17,7 @@ use crate::disks;
 use crate::task::{Completion, KernelEnv, MaySleep, biowait};
 use crate::trace;
 
-/// A device mapper, and the right to wait for it.
+/// A device mapper, and the permission to wait for it.
 pub struct Rig<'t> {
     pub dm: Dm,
     may_sleep: &'t MaySleep,
@@ -52,7 +52,7 @@ impl<'t> Rig<'t> {
         made.map_err(|error| format!("{name}: {error}"))
     }
 
-    /// Waits for what the device mapper ends by a callback.
+    /// Begins an operation of the device mapper, and waits for its callback.
     pub fn settle(&self, begin: impl FnOnce(Done)) -> Result<(), DmError> {
         let ended = Arc::new(Completion::new("dmwait"));
         let tell = ended.clone();
@@ -80,7 +80,7 @@ impl<'t> Rig<'t> {
         self.dm.open(name).ok_or_else(|| format!("there is no device {name}"))
     }
 
-    /// Writes the data that goes by `salt` to a part of a device.
+    /// Writes the data of `salt` to a part of a device.
     pub fn write(&self, name: &str, at: Extent, salt: u64) -> Result<IoResult, String> {
         let buf = Buf::write(at, data(at, salt).freeze());
         Ok(biowait(self.may_sleep, &**self.open(name)?, buf).1)
@@ -97,7 +97,7 @@ impl<'t> Rig<'t> {
         Ok(biowait(self.may_sleep, &**self.open(name)?, Buf::flush()).1)
     }
 
-    /// What a part of a device holds.
+    /// The contents of a part of a device.
     pub fn read(&self, name: &str, at: Extent) -> Result<BytesMut, String> {
         let buf = Buf::read(at, BytesMut::zeroed(at.count().bytes()));
         let (buf, result) = biowait(self.may_sleep, &**self.open(name)?, buf);
@@ -105,7 +105,7 @@ impl<'t> Rig<'t> {
         buf.into_read().ok_or_else(|| format!("{name} {at}: the memory is gone"))
     }
 
-    /// Whether a part of a device holds the data that goes by `salt`.
+    /// Whether a part of a device holds the data of `salt`.
     pub fn holds(&self, name: &str, at: Extent, salt: u64) -> Result<bool, String> {
         Ok(self.read(name, at)? == data(at, salt))
     }

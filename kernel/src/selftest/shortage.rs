@@ -1,4 +1,4 @@
-//! Memory runs out: requests that were issued come to their end by the heap's reserve.
+//! Memory runs out: requests that were issued end with the help of the heap's reserve.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -31,7 +31,7 @@ pub const TESTS: &[Test] = &[
     Test { name: "shortage::tables_fill_no_memory_but_their_own", run: tables_fill_no_memory },
 ];
 
-/// The sizes that are taken, the larger ones first.
+/// The sizes that are taken, larger ones first.
 const SIZES: [usize; 17] = {
     let mut sizes = [1 << 20; 17];
     let mut index = 1;
@@ -42,19 +42,19 @@ const SIZES: [usize; 17] = {
     sizes
 };
 
-/// Long enough for other threads to do what they have to.
+/// Long enough for other threads to do their work.
 const MOMENT: Duration = Duration::from_millis(10);
 
-/// After which time a command that waits for something is ended as by Ctrl-C.
+/// After this time a command that waits for something is ended as by Ctrl-C.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How often memory is taken anew until it stays short.
+/// How often memory is taken again, at most, until it stays short.
 const ATTEMPTS: usize = 100;
 
-/// How many blocks are taken at most.
+/// The most blocks that are taken.
 const BLOCKS_MAX: usize = 16384;
 
-/// All memory that a thread without rights can get.
+/// All memory that a thread can get without the reserve.
 struct Hoard {
     blocks: Vec<Vec<u8>>,
 }
@@ -66,8 +66,8 @@ impl Hoard {
         Ok(hoard)
     }
 
-    /// The same, once nobody gives memory back any more: what an earlier test used may still
-    /// be on its way to its end.
+    /// The same, once nobody gives memory back: memory of an earlier test may still be on its
+    /// way back.
     fn take_lasting(may_sleep: &MaySleep) -> Result<Self, String> {
         let mut hoard = Self::take()?;
         for _ in 0..ATTEMPTS {
@@ -80,8 +80,8 @@ impl Hoard {
         Err("memory does not stay short".into())
     }
 
-    /// Takes what others gave back meanwhile: an earlier test's threads end when they end,
-    /// late on a busy host.
+    /// Takes the memory that others gave back meanwhile: on a busy host an earlier test's
+    /// threads may end late.
     fn take_more(&mut self) -> Result<(), String> {
         for size in SIZES {
             let mut block = Vec::new();
@@ -116,7 +116,7 @@ fn slots_are_looked_after(may_sleep: &MaySleep) -> Result<(), String> {
         return Err("the machine has no slot".into());
     };
     let mut hoard = Hoard::take_lasting(may_sleep)?;
-    // To turn on what is on is refused, after a look at all slots.
+    // Starting a slot that is on is refused, after a look at all slots.
     with_reserve(|| disks::order(slot, Order::Start));
     while with_reserve(|| disks::settled(slot)).is_none() {
         hoard.take_more()?;
@@ -125,11 +125,11 @@ fn slots_are_looked_after(may_sleep: &MaySleep) -> Result<(), String> {
     Ok(())
 }
 
-/// How many writes there are, of 8 sectors, each in another place.
+/// How many writes of 8 sectors there are, each in another place.
 const WRITES: u64 = 512;
 const STRIDE: u64 = 160;
 
-/// What waits for a request.
+/// The end of a request, to wait for.
 type Ended = Completion<(Buf, IoResult)>;
 
 fn every_request_ends(may_sleep: &MaySleep) -> Result<(), String> {
@@ -137,7 +137,7 @@ fn every_request_ends(may_sleep: &MaySleep) -> Result<(), String> {
     let mut session = Session::new(&disks.rig.dm, Mode::Plain, may_sleep);
     disks.label(&mut session)?;
     let device = disks.rig.open("m")?;
-    // What is the originator's own it has before.
+    // The originator takes its own memory before.
     let data: Bytes = BytesMut::from(&[7; 4096][..]).freeze();
     let places = (0..WRITES).map(|nth| extent(nth * STRIDE, 8));
     let mut bufs: Vec<Buf> = places.clone().map(|at| Buf::write(at, data.clone())).collect();
@@ -176,16 +176,16 @@ fn every_request_ends(may_sleep: &MaySleep) -> Result<(), String> {
     disks.end(&mut session)
 }
 
-/// What becomes of a command when memory is short.
+/// What happens to a command when memory is short.
 #[derive(Clone, Copy)]
 enum Then {
     /// It is carried out: it helps a person out of the shortage, or takes little.
     Does,
     /// It is refused for want of memory.
     Refused,
-    /// Either, as it has more to say than to take.
+    /// Either of the two: it prints much and takes little.
     Either,
-    /// It is not tried: it ends the machine, or has nothing to do with this one.
+    /// It is not tried: it ends the machine, or has nothing to do with memory here.
     Untried,
 }
 
@@ -287,7 +287,7 @@ fn no_command_ends_the_machine(may_sleep: &MaySleep) -> Result<(), String> {
         session.interrupt_after(None);
         drop(hoard);
         let told = outcome.as_ref().err().map(|failure| failure.to_string()).unwrap_or_default();
-        // What was still to come is ended as by Ctrl-C, and is no refusal.
+        // A command that waits is ended as by Ctrl-C, which is no refusal.
         let done = outcome.is_ok() || told.contains("Ctrl-C");
         let right = match then {
             Then::Does => done,
@@ -307,8 +307,8 @@ fn no_command_ends_the_machine(may_sleep: &MaySleep) -> Result<(), String> {
 /// How many of the largest blocks are left for tables: more than ten mirrors need.
 const FOR_TABLES: usize = 64;
 
-/// Mirrors of the most regions, until there is no memory for one more. Most memory is
-/// taken before, as to fill it by mirrors takes minutes.
+/// Mirrors with the most regions, until there is no memory for one more. Most memory is taken
+/// before, since filling it with mirrors would take minutes.
 fn tables_fill_no_memory(may_sleep: &MaySleep) -> Result<(), String> {
     let rig = Rig::new(may_sleep)?;
     let mut hoard = Hoard::take_lasting(may_sleep)?.blocks;
@@ -329,12 +329,12 @@ fn tables_fill_no_memory(may_sleep: &MaySleep) -> Result<(), String> {
     };
     check!(made > 10 && told.contains(NO_MEMORY), "{made} mirrors: {told}");
     check!(heap::has_room(16), "the reserve is touched");
-    // What is there works; and when it is gone, others can be made.
+    // The mirrors that exist work. When they are gone, others can be made.
     all_run(&mut session, &["write m0 0 x", "dmsetup status m0", "flush m0"])?;
     for number in 0..made {
         all_run(&mut session, &[&format!("dmsetup remove m{number}")])?;
     }
-    // Several in a table are refused at the line that finds none.
+    // Of several in a table, the first that finds no memory is refused, with its line.
     let lines: String = (0..200).map(|line| format!("{} {}\n", line * length, legs(0))).collect();
     let refused = session.run("dmsetup create many <<END", Some(&lines));
     let told = refused.err().map(|failure| failure.to_string()).unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The mirror over disks of software: every order, as on a host, by the same explorer.
 //!
-//! That the same code does the same here is what is tested: other compiler settings,
-//! another allocator, the kernel's own lock watch.
+//! The test is that the same code does the same here, with other compiler settings, another
+//! allocator and the kernel's own lock watch.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -79,8 +79,8 @@ impl Subject for Mirror {
     }
 }
 
-/// Builds mirrors whose legs are in sync at the start (`nosync`), or of which the first is
-/// to be copied to the others (`sync`).
+/// Builds mirrors whose legs are in sync at the start (`nosync`), or whose first leg is copied
+/// to the others (`sync`).
 fn mirror(
     sync: &'static str,
 ) -> impl FnMut(&World<'_>, Vec<Arc<dyn BlockDevice>>) -> Box<dyn Subject> {
@@ -102,7 +102,7 @@ fn mirror(
     }
 }
 
-/// Explores in silence, for the mirrors log every leg that fails. Fails when something was
+/// Explores with the log off, since mirrors log every leg that fails. Fails if something was
 /// found, or nothing was tried.
 fn clean(explore: impl FnOnce() -> Explored, complete: bool) -> Result<(), String> {
     let level = log::max_level();
@@ -132,7 +132,7 @@ fn a_resync_at_any_moment(_: &MaySleep) -> Result<(), String> {
     let load = Load::all_at_once([Op::Write(extent(1, 2)), Op::Read(extent(0, 3))]);
     let scenario =
         Scenario { differing: true, faults: Faults::media(1), ..Scenario::new(2, 3, load) };
-    // The host's tests take them all.
+    // The host's tests try them all.
     clean(|| explore::exhaustive(&scenario, &mut mirror("sync"), RESYNCS), false)
 }
 

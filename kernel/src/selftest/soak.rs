@@ -1,6 +1,6 @@
 //! `mode=soak`: all disks under load for a while, to see whether one comes to a standstill.
 //!
-//! `seconds=N` on the command line is for how long. It cannot be a test in the list, for a
+//! `seconds=N` on the command line says for how long. It cannot be a test in the list, since a
 //! kick is lost once in some hundred thousand requests. `cargo xtask faults` boots it on a
 //! machine that keeps no order between the CPU and its devices, and reads the last line.
 //!
@@ -25,15 +25,15 @@ use crate::disks::{self, Disk};
 use crate::kprintln;
 use crate::task::MaySleep;
 
-/// Requests in flight on each disk: few, so that the device often goes to sleep, and more
-/// than one, so that it does so while it is given the next.
+/// Requests in flight on each disk: few, so that the device often goes to sleep, and more than
+/// one, so that it does so while it is given the next request.
 const DEPTH: usize = 8;
 /// Length of a request.
 const LENGTH: Sectors = Sectors(8);
-/// Of so many requests one is a flush.
+/// One of this many requests is a flush.
 const FLUSHES: u64 = 1000;
 
-/// Loads all disks for so long, and says what was done.
+/// Loads all disks for `seconds`, and says what was done.
 pub fn soak(may_sleep: &MaySleep, seconds: u64) -> Verdict {
     match load(may_sleep, Duration::from_secs(seconds)) {
         Ok(summary) => {

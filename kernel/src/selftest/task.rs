@@ -1,6 +1,7 @@
 //! Threads: turns, sleep and wakeup, interrupt threads, completions.
 //!
-//! Most of these would hang if their promise were broken: the run's deadline ends that.
+//! Most of these tests would hang if their promise were broken: then the run's deadline ends
+//! them.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -38,7 +39,7 @@ pub const TESTS: &[Test] = &[
     Test { name: "task::biowait_returns_the_memory", run: biowait_returns_the_memory },
 ];
 
-/// Work for an interrupt thread: counts what came and what was seen of it.
+/// Work for an interrupt thread: counts the work that came and the work that was seen.
 struct Device {
     work: AtomicUsize,
     seen: AtomicUsize,
@@ -90,7 +91,7 @@ fn ping_pong(may_sleep: &MaySleep) -> Result<(), String> {
     Ok(())
 }
 
-/// Two producers, two consumers, and room for three: everyone sleeps often.
+/// Two producers, two consumers, and room for three items: every thread sleeps often.
 fn no_wakeup_is_lost(may_sleep: &MaySleep) -> Result<(), String> {
     const ITEMS: usize = 4000;
     const ROOM: usize = 3;
@@ -199,7 +200,7 @@ fn busy_threads_get_equal_turns(may_sleep: &MaySleep) -> Result<(), String> {
         };
         busy.push(spawn("busy", Priority::Kernel, spin).map_err(|why| alloc::format!("{why}"))?);
     }
-    // One that began earlier had some turns already.
+    // A thread that began earlier had some turns already.
     let turns_now = || turns.each_ref().map(|turns| turns.load(Relaxed));
     let before = turns_now();
     let turns_since = || core::array::from_fn::<_, BUSY, _>(|it| turns_now()[it] - before[it]);
@@ -256,7 +257,7 @@ fn interrupts_off_delays(_: &MaySleep) -> Result<(), String> {
 }
 
 fn threads_leave_nothing(may_sleep: &MaySleep) -> Result<(), String> {
-    // More than there are slots, and stacks.
+    // More than there are slots and stacks.
     const THREADS: usize = 600;
     let count = Arc::new(AtomicUsize::new(0));
     let before = threads().len();

@@ -1,4 +1,4 @@
-//! The trace: its ring, its layers, and that it costs nothing while it is off.
+//! The trace: its ring and its layers; and it costs nothing while it is off.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -49,7 +49,7 @@ fn ring(_: &MaySleep) -> Result<(), String> {
     Ok(())
 }
 
-/// All that was recorded, in lines.
+/// All records, as lines.
 fn lines() -> Vec<String> {
     let (mut lines, mut next) = (Vec::new(), 0);
     loop {
@@ -99,7 +99,7 @@ fn write(may_sleep: &MaySleep) -> Result<(), String> {
     all_run(&mut session, &[MIRROR])?;
     let layers = Layer::Dm.bit() | Layer::Mirror.bit() | Layer::Disk.bit();
     let lines = record(layers, || all_run(&mut session, &["write m 0 hello"]))?;
-    // Each leg goes its own way, as fast as its disk.
+    // Each leg goes as fast as its disk.
     for leg in 0..2 {
         let of_leg = |words: &str| format!("leg={leg} {words}");
         let of_disk = |words: &str| format!("disk vbd{leg} {words} cmd=write at=0 count=1");

@@ -1,6 +1,6 @@
 //! Synchronous I/O: issue a request, wait for its end.
 //!
-//! Place: for those who have nothing else to do meanwhile: the console, tests.
+//! Place: for callers that have nothing else to do meanwhile: the console, tests.
 
 use alloc::sync::Arc;
 

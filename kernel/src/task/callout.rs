@@ -1,8 +1,8 @@
 //! Callouts: functions to be called later, one after the other, by the softclock thread.
 //!
 //! Place: watchdogs, retries, everything with a delay (DragonFly's `callout(9)`).
-//! Rules: a function runs in a thread, with no lock held; it does not sleep, and is
-//! brief, for the others wait. The tick only rings the softclock's bell.
+//! Rules: a function runs in a thread, with no lock held. It does not sleep, and is brief,
+//! since the others wait. The tick only rings the softclock's bell.
 
 use alloc::sync::Arc;
 use core::fmt;
@@ -22,7 +22,7 @@ const RANK: Rank = Rank(100);
 
 static CALLOUTS: Lock<Callouts<Entry>> = Lock::new(RANK, Callouts::new());
 
-/// When the first of them is due, in nanoseconds since boot: what the tick looks at.
+/// When the first callout is due, in nanoseconds since boot. The tick looks only at this.
 static EARLIEST: AtomicU64 = AtomicU64::new(u64::MAX);
 
 static SOFTCLOCK: Once<Bell> = Once::new();
@@ -30,7 +30,7 @@ static SOFTCLOCK: Once<Bell> = Once::new();
 /// Where `drain` waits.
 static FINISHED: WaitChan = WaitChan::new("callout");
 
-/// A callout as the queue knows it, told from others by its address.
+/// A callout as the queue knows it, identified by its address.
 #[derive(Clone)]
 struct Entry(Arc<dyn Fn() + Send + Sync>);
 
@@ -40,19 +40,19 @@ impl PartialEq for Entry {
     }
 }
 
-/// A function to be called later, as often as it is reset. Dropping it stops it, but
-/// does not wait for it: what the function uses, it owns.
+/// A function to be called later, as often as it is reset. Dropping a callout stops it but does
+/// not wait for it, so the function owns everything that it uses.
 pub struct Callout(Entry);
 
 impl Callout {
-    /// A callout that is not armed. The only call that allocates.
+    /// A callout that is not armed. Only this call allocates.
     pub fn new(function: impl Fn() + Send + Sync + 'static) -> Callout {
         with_callouts(Callouts::register);
         Callout(Entry(Arc::new(function)))
     }
 
-    /// Arms it to run `delay` from now, at the first tick after; an earlier arming is
-    /// forgotten. Its own function may do this.
+    /// Arms it to run `delay` from now, at the first tick after that. An earlier arming is
+    /// forgotten. Its own function may call this.
     pub fn reset(&self, delay: Duration) {
         let when = now() + delay;
         with_callouts(|callouts| callouts.reset(self.0.clone(), when));
@@ -63,7 +63,7 @@ impl Callout {
         with_callouts(|callouts| callouts.stop(&self.0))
     }
 
-    /// Disarms it and waits until its function is not running either, here or anywhere.
+    /// Disarms it, and waits until its function runs nowhere.
     pub fn drain(&self, may_sleep: &MaySleep) {
         FINISHED.wait_until(may_sleep, || (self.stop() != Stop::Running).then_some(()));
     }
@@ -97,7 +97,8 @@ pub(super) fn tick(now: Instant) {
     }
 }
 
-/// Runs what is due. Each function runs without the lock, and its last owner may be this.
+/// Runs the callouts that are due. Each function runs without the lock, and this thread may be
+/// its last owner.
 fn softclock() {
     while let Some(entry) = with_callouts(|callouts| callouts.start_due(now())) {
         (entry.0)();

@@ -1,8 +1,8 @@
 //! Time, delayed work and chance, as mapping targets see them (`dm::Env`).
 //!
-//! Place: one for the device mapper, handed to every target. Work runs in the thread
-//! `dm worker`, at the priority of ordinary threads: a resync pass must not hold up
-//! callouts. Rules: work does not sleep; it runs in the order in which it is due.
+//! Place: one for the device mapper, handed to every target. Work runs in the thread `dm
+//! worker`, at the priority of ordinary threads: a resync pass must not hold up callouts.
+//! Rules: work does not sleep; work runs in the order in which it is due.
 
 use alloc::sync::Arc;
 use core::time::Duration;
@@ -20,7 +20,7 @@ use crate::arch::clock;
 use crate::mm::heap;
 use crate::{events, trace};
 
-/// Below the callouts', one of which is reset while this is held.
+/// Below the rank of callouts: a callout is reset while this lock is held.
 const RANK: Rank = Rank(90);
 
 static JOBS: Lock<Jobs> = Lock::new(RANK, Jobs { timers: TimerQueue::new(), count: 0, chance: 0 });
@@ -29,7 +29,7 @@ static WORKER: Once<Worker> = Once::new();
 
 struct Jobs {
     timers: TimerQueue<Job>,
-    /// Jobs so far: what tells them apart.
+    /// Jobs so far: numbers the jobs.
     count: u64,
     /// State of the generator of random numbers.
     chance: u64,
@@ -52,7 +52,7 @@ struct Worker {
     alarm: Callout,
 }
 
-/// The kernel's world.
+/// The kernel's implementation.
 #[derive(Clone, Copy, Debug)]
 pub struct KernelEnv;
 
@@ -96,7 +96,7 @@ pub(super) fn init() {
     WORKER.call_once(|| Worker { bell, alarm: Callout::new(move || bell.ring()) });
 }
 
-/// Does what is due, without the lock; then sees to the rest.
+/// Does the work that is due, without the lock; then sets the alarm for the rest.
 fn work_off() {
     let pop_due = || JOBS.lock().timers.pop_due(now());
     while let Some(job) = pop_due() {
@@ -105,7 +105,7 @@ fn work_off() {
     set_alarm(&JOBS.lock());
 }
 
-/// Sees to it that the worker runs when the next job is due: now, or by the alarm.
+/// Makes the worker run when the next job is due: now, or by the alarm.
 fn set_alarm(jobs: &Jobs) {
     let Worker { bell, alarm } = WORKER.get().expect("work comes after task::init");
     let Some(next) = jobs.timers.earliest() else { return };
@@ -115,7 +115,8 @@ fn set_alarm(jobs: &Jobs) {
     }
 }
 
-/// Differs from boot to boot also without RDRAND: by when, and by how fast this CPU was.
+/// Differs from boot to boot even without RDRAND: by the time of the boot, and by how fast this
+/// CPU was.
 fn seed() -> u64 {
     clock::now() ^ clock::tsc_hz().rotate_left(32)
 }

@@ -1,9 +1,9 @@
 //! Interrupt threads: an interrupt handler only rings a bell; its thread does the rest.
 //!
-//! Place: drivers' completions run here, in a thread that may be preempted, is seen in
+//! Place: drivers' completions run here, in a thread that can be preempted, is listed by
 //! `threads` and takes locks, but never sleeps.
-//! Rules: the service does all the work there is and returns; a ring that comes
-//! meanwhile brings it round again. It may use the heap's reserve.
+//! Rules: the service does all the work there is and returns. A ring that comes meanwhile makes
+//! it run once more. It may use the heap's reserve.
 
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -12,10 +12,10 @@ use lwkt::Priority;
 
 use super::{SpawnError, WaitChan, spawn, with_reserve};
 
-/// Most interrupt threads at once.
+/// The most interrupt threads at once.
 pub const ITHREADS_MAX: usize = 32;
 
-/// The bells never move or go, so that a handler can always ring one.
+/// The bells never move or end, so that a handler can always ring one.
 static BELLS: [Slot; ITHREADS_MAX] = [const { Slot::new() }; ITHREADS_MAX];
 
 struct Slot {
@@ -43,7 +43,7 @@ pub struct Bell {
 }
 
 impl Bell {
-    /// Makes the thread run its service; once more, if it is running it now.
+    /// Makes the thread run its service. If the service is running now, it runs once more.
     pub fn ring(self) {
         let slot = &BELLS[self.number];
         if slot.bell.ring() {
@@ -61,9 +61,9 @@ impl Bell {
         Bell { number }.ring();
     }
 
-    /// Ends the thread once its service returns, and drops the service. To be called
-    /// once: the bell is given out again. A late ring then makes another service look
-    /// in vain, which does no harm.
+    /// Ends the thread once its service returns, and drops the service. To be called once: the
+    /// bell is then given to another thread. A late ring only makes that thread's service look
+    /// in vain.
     pub fn retire(self) {
         BELLS[self.number].retired.store(true, Relaxed);
         self.ring();
@@ -73,7 +73,7 @@ impl Bell {
 /// Starts an interrupt thread that runs `service` after each ring of its bell.
 ///
 /// # Errors
-/// As [`spawn`], or when there are [`ITHREADS_MAX`] already.
+/// As [`spawn`], or if there are [`ITHREADS_MAX`] already.
 pub fn ithread(name: &str, service: Arc<dyn Fn() + Send + Sync>) -> Result<Bell, SpawnError> {
     start(name, Priority::Interrupt, move || service())
 }

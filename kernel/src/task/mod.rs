@@ -1,4 +1,4 @@
-//! Threads in the style of DragonFly's LWKT, and all that waits.
+//! Threads in the style of DragonFly's LWKT, and everything that waits.
 //!
 //! `main` calls [`init`], starts the first thread with [`spawn`], and ends in [`idle`].
 //! The scheduler itself, which knows no hardware, is the crate `lwkt`; this folder gives
@@ -6,12 +6,12 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | run something beside | [`spawn`] |
+//! | run something besides | [`spawn`] |
 //! | wait for one event | [`Completion`]; for a request, [`biowait`] |
 //! | wait for a condition | [`WaitChan`] |
 //! | service a device | [`ithread`] and its [`Bell`] |
-//! | do something later | [`Callout`]; from a thread of one's own, [`sleep`] |
-//! | give the device mapper its world | [`KernelEnv`] |
+//! | do something later | [`Callout`]; in your own thread, [`sleep`] |
+//! | give the device mapper time and chance | [`KernelEnv`] |
 //! | issue a request though memory is short | [`with_reserve`] |
 //!
 //! Rules: sleeping takes a [`MaySleep`] and forbids held locks. Higher priorities

@@ -1,12 +1,12 @@
-//! Preemption: when a thread is made to give way, and what keeps it from that.
+//! Preemption: when a thread has to give way, and what prevents that.
 //!
-//! Place: called at the end of every interrupt, after every wake-up, and by
-//! `bio::sync::Lock` as its watch.
-//! Rules: a thread that holds a `Lock` is not preempted, since on its CPU nobody else
-//! could free it; nor is one that has interrupts off. A switch that had to wait for
-//! that is made up for when the last lock is released.
+//! Place: called at the end of every interrupt, after every wake-up, and by `bio::sync::Lock`
+//! as its watch.
+//! Rules: a thread that holds a `Lock` is not preempted, since nobody else on its CPU could
+//! free the lock; nor is a thread that has interrupts off. A switch that was deferred for a
+//! lock is done when the last lock is released.
 //!
-//! The counters are the CPU's, not the thread's: while they are not zero it does not
+//! The counters belong to the CPU, not to the thread: while they are not zero, the CPU does not
 //! change threads. With more CPUs they become an array.
 
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
@@ -31,8 +31,8 @@ pub(super) struct Watch;
 
 impl LockWatch for Watch {
     fn enter(&self, rank: Rank) {
-        // Counted before the lock is taken, and until after it is free: the orderings
-        // keep the compiler from moving it, for the interrupts of this CPU to see.
+        // Counted from before the lock is taken until after it is free. The orderings keep the
+        // compiler from moving the count, which interrupts of this CPU read.
         HELD.fetch_add(1, Acquire);
         if cfg!(debug_assertions) {
             assert_ascends(rank);
@@ -71,22 +71,21 @@ fn assert_ascends(rank: Rank) {
     }
 }
 
-/// Panics if the running thread may not give up its CPU; `what` says what it is up to.
+/// Panics if the running thread may not give up its CPU. `what` says what it wanted to do.
 pub(super) fn assert_allowed(what: &str) {
     assert!(HELD.load(Relaxed) == 0, "{what} with a lock held");
     assert!(interrupts::are_enabled(), "{what} with interrupts off");
 }
 
-/// For a thread: gives way here and now if someone waits who should run instead, and
-/// nothing forbids it.
+/// For a thread: gives way now if another thread should run instead, and nothing forbids it.
 pub(super) fn point() {
     if interrupts::are_enabled() {
         give_way();
     }
 }
 
-/// For the end of an interrupt: interrupts are off, and those of the thread it
-/// interrupted were on, or it would not have come.
+/// For the end of an interrupt. Interrupts are off. In the interrupted thread they were on, or
+/// the interrupt would not have come.
 pub(super) fn interrupt_exit() {
     give_way();
 }

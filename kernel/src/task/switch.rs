@@ -1,11 +1,11 @@
 //! The context switch: how a CPU leaves one thread's stack for another's.
 //!
-//! Place: `thread` decides who comes next and calls `switch`; this is the one file of
-//! `task` with unsafe code. Rules: the scheduler's lock is held across a switch and
-//! freed by the thread that comes, so no CPU takes up a thread whose registers another
-//! one is still saving. Only callee-saved registers are kept here: for everything else
-//! a switch is a function call, and a preempted thread's interrupt frame has the rest.
-//! The target is soft-float, so there is no floating-point state.
+//! Place: `thread` decides who comes next and calls `switch`; this is the one file of `task`
+//! with unsafe code. Rules: the scheduler's lock is held across a switch, and freed by the
+//! thread that comes. So no CPU takes up a thread whose registers another CPU is still saving.
+//! Only callee-saved registers are kept here: the caller of a switch saves the others, as at
+//! any function call, and a preempted thread's interrupt frame has the rest. The target is
+//! soft-float, so there is no floating-point state.
 
 use core::arch::naked_asm;
 
@@ -15,10 +15,10 @@ use super::thread::{self, TASKS, Tasks};
 use crate::arch::irq_lock::IrqGuard;
 use crate::mm::stack::KernelStack;
 
-/// A thread's stack and, while no CPU runs it, where on it the thread left off.
+/// A thread's stack. While no CPU runs the thread, also its stack pointer.
 pub(super) struct Context {
     parked: Parked,
-    /// The thread's own; `None` for the one that the boot loader started.
+    /// The thread's own stack; `None` for the thread that the boot loader started.
     _stack: Option<KernelStack>,
 }
 
@@ -36,12 +36,12 @@ struct Frame {
 }
 
 impl Context {
-    /// Of the thread that calls this.
+    /// The context of the thread that calls this.
     pub(super) fn running() -> Context {
         Context { parked: 0, _stack: None }
     }
 
-    /// Of a thread that begins in `thread::main`, on `stack`.
+    /// The context of a thread that begins in `thread::main`, on `stack`.
     pub(super) fn new(stack: KernelStack) -> Context {
         let frame = Frame { registers: [0; 6], return_address: enter as *const () as u64, end: 0 };
         let parked = stack.top() - size_of::<Frame>() as u64;
@@ -52,11 +52,11 @@ impl Context {
     }
 }
 
-/// Leaves the thread `from`, which runs here, for the thread `to`; returns when a CPU
-/// comes back to `from`, with the lock taken anew by whoever did that.
+/// Leaves the thread `from`, which runs here, for the thread `to`. Returns when a CPU comes
+/// back to `from`; the thread that switched back has taken the lock anew.
 ///
 /// # Panics
-/// When `to` is running already.
+/// If `to` is running already.
 pub(super) fn switch(
     mut tasks: IrqGuard<'_, Tasks>,
     Switch { from, to }: Switch,

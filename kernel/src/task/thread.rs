@@ -1,9 +1,9 @@
 //! The threads of the kernel: their table, birth, turns and end.
 //!
-//! Place: does what the scheduler core `lwkt` answers. Everything in `task` that asks
-//! it something goes through `tasks()`, its lock.
-//! Rules: the lock is taken with interrupts off and held for one question and its
-//! answer; `reschedule` is the only way from thread to thread.
+//! Place: does what the scheduler core `lwkt` decides. All of `task` asks the core through
+//! `tasks()`, its lock.
+//! Rules: the lock is taken with interrupts off and held for one question and its answer;
+//! `reschedule` is the only way from thread to thread.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -28,13 +28,13 @@ pub(super) struct Tasks(Option<Table>);
 
 struct Table {
     sched: Sched,
-    /// By slot.
+    /// By the slots of the scheduler.
     threads: Vec<Option<Thread>>,
 }
 
 struct Thread {
     context: Context,
-    /// What it is to do, until it begins.
+    /// What the thread will do; taken when it begins.
     body: Option<Body>,
 }
 
@@ -60,7 +60,7 @@ pub(super) fn tasks() -> IrqGuard<'static, Tasks> {
     TASKS.lock()
 }
 
-/// The CPU this runs on; there is one so far. To be asked with interrupts off.
+/// The CPU that runs this; there is one so far. Call with interrupts off.
 pub(super) fn this_cpu() -> CpuId {
     CpuId(0)
 }
@@ -78,7 +78,7 @@ pub(super) fn init() {
     tasks().0 = Some(Table { sched, threads });
 }
 
-/// Why there is no new thread.
+/// Why a thread could not be started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpawnError {
     /// All slots are in use.
@@ -99,7 +99,7 @@ impl fmt::Display for SpawnError {
     }
 }
 
-/// A thread that was started. It goes on by itself when this is dropped.
+/// A thread that was started. The thread goes on when this is dropped.
 #[derive(Debug)]
 pub struct JoinHandle(Arc<Completion>);
 
@@ -116,7 +116,7 @@ impl JoinHandle {
 /// everything but the services of `task` itself.
 ///
 /// # Errors
-/// When there is no slot or no stack for it.
+/// If there is no slot or no stack for it.
 pub fn spawn(
     name: &str,
     priority: Priority,
@@ -131,7 +131,7 @@ pub fn spawn(
     });
     let context = Context::new(KernelStack::new().ok_or(SpawnError::NoStack)?);
     let thread = Thread { context, body: Some(body) };
-    // The new thread is complete before the lock is free, and it may run from then on.
+    // The new thread is complete before the lock is free. It may run from then on.
     let mut tasks = tasks();
     match tasks.sched().spawn(Name::new(name), priority) {
         Ok(tid) => tasks.table().threads[tid.slot()] = Some(thread),
@@ -147,8 +147,8 @@ pub fn spawn(
     Ok(handle)
 }
 
-/// Frees what dead threads left behind. A thread cannot free the stack it stands on, so
-/// the next one that is born does it.
+/// Frees what dead threads left behind. A thread cannot free its own stack, so the next thread
+/// that starts does it.
 fn bury() {
     loop {
         let dead = {
@@ -175,8 +175,8 @@ pub(super) fn main() -> ! {
     unreachable!("a dead thread runs");
 }
 
-/// Gives the CPU to the thread that should have it. Returns when the calling thread has
-/// it again: at once, if it is the one.
+/// Gives the CPU to the thread that should have it. Returns when the calling thread has it
+/// again: at once, if that is the thread.
 pub(super) fn reschedule(mut tasks: IrqGuard<'static, Tasks>) -> IrqGuard<'static, Tasks> {
     let answer = tasks.sched().switch(this_cpu(), now());
     if answer.from != answer.to {
@@ -188,8 +188,8 @@ pub(super) fn reschedule(mut tasks: IrqGuard<'static, Tasks>) -> IrqGuard<'stati
     tasks
 }
 
-/// Has the calling thread do something on which the end of I/O depends: it may use the
-/// heap's reserve. What is prepared before, a reader's memory say, has no such right.
+/// Lets the calling thread use the heap's reserve while it does `io`, something on which the
+/// end of I/O depends. Preparations, such as a reader's memory, must not use the reserve.
 pub fn with_reserve<R>(io: impl FnOnce() -> R) -> R {
     let before = heap::open_reserve(true);
     let result = io();
@@ -207,13 +207,13 @@ pub fn yield_now() {
     }
 }
 
-/// What the thread that called `init` does from then on: nothing, until an interrupt
-/// makes a thread runnable.
+/// The rest of the thread that called `init`: it does nothing until an interrupt makes a thread
+/// runnable.
 pub fn idle() -> ! {
     loop {
         let _off = InterruptsOff::new();
-        // Looked at with interrupts off, and `wait_for_interrupt` turns them on and halts
-        // in one step: a thread that is woken in between is not left waiting.
+        // Interrupts are off here, and `wait_for_interrupt` turns them on and halts in one
+        // step. So a thread that is woken in between is not left waiting.
         let mut tasks = tasks();
         if tasks.sched().wants_switch(this_cpu()) {
             reschedule(tasks);

@@ -1,9 +1,9 @@
 //! Sleep and wakeup: how threads wait for something.
 //!
 //! Place: under everything that waits: completions, interrupt threads, the console.
-//! Rules: who may sleep holds a [`MaySleep`]; the waker makes the condition true first
-//! and wakes afterwards; conditions are tested again after each wake-up, so one too
-//! many does no harm.
+//! Rules: a thread that may sleep holds a [`MaySleep`]. The waker makes the condition true
+//! first and wakes afterwards. A condition is tested again after each wake-up, so an extra
+//! wake-up does no harm.
 
 use core::fmt;
 use core::marker::PhantomData;
@@ -15,9 +15,9 @@ use lwkt::{Chan, Instant, SleepAnswer, TimedOut, Tsleep, Wakeup, sleep_until};
 use super::preempt;
 use super::thread::{now, reschedule, tasks, this_cpu};
 
-/// The right to sleep. Every thread's closure is lent one. Interrupt threads' services,
-/// callouts and completions are not, so that nothing they call can ever wait: what it
-/// would wait for may be their own work.
+/// Holding it is the permission to sleep. Every thread's closure is lent one. Interrupt
+/// threads' services, callouts and completions are not, so nothing that they call can ever
+/// wait: it might wait for their own work.
 ///
 /// It stays in its thread: it is neither `Send` nor `Sync`.
 #[derive(Debug)]
@@ -32,15 +32,15 @@ impl MaySleep {
     }
 }
 
-/// Something to wait on: DragonFly's wait channel, with its wait message. Its address is
-/// its identity; it cannot move while a thread sleeps on it, since that one borrows it.
+/// Something to wait on: DragonFly's wait channel, with its wait message. Its address is its
+/// identity. It cannot move while a thread sleeps on it, since the thread borrows it.
 #[derive(Debug)]
 pub struct WaitChan {
     name: &'static str,
 }
 
 impl WaitChan {
-    /// A channel; `name` is what `threads` shows for those who wait on it.
+    /// A channel. The command `threads` shows `name` for the threads that wait on it.
     pub const fn new(name: &'static str) -> WaitChan {
         WaitChan { name }
     }
@@ -67,13 +67,13 @@ impl WaitChan {
         sleep_until(&Sleeper { chan: self.chan(), deadline }, ready)
     }
 
-    /// Wakes everyone who waits here. May be called by interrupt handlers.
+    /// Wakes every thread that waits here. Interrupt handlers may call it.
     pub fn wakeup(&self) {
         tasks().sched().wakeup(self.chan());
         preempt::point();
     }
 
-    /// Wakes the one who waits longest here. For waiters that are all alike, each of
+    /// Wakes the thread that has waited longest here. For waiters that are all alike, each of
     /// which takes one thing when woken.
     pub fn wakeup_one(&self) {
         tasks().sched().wakeup_one(self.chan());
@@ -126,22 +126,22 @@ impl Tsleep for Sleeper {
     }
 }
 
-/// One event, and what it brings: completed once by one thread, waited for by another.
+/// One event and its result: completed once by one thread, awaited by another.
 pub struct Completion<T = ()> {
     result: Lock<Option<T>>,
     chan: WaitChan,
 }
 
 impl<T> Completion<T> {
-    /// An event that has not happened; `name` is what `threads` shows meanwhile.
+    /// An event that has not happened. Meanwhile the command `threads` shows `name`.
     pub const fn new(name: &'static str) -> Completion<T> {
         Completion { result: Lock::new(Rank::ORIGINATOR, None), chan: WaitChan::new(name) }
     }
 
-    /// It happened. May be called by completions, not by interrupt handlers.
+    /// It happened. Completions may call it, interrupt handlers must not.
     ///
     /// # Panics
-    /// When it has happened before and nobody has taken the result.
+    /// If it has happened before and nobody has taken the result.
     pub fn complete(&self, result: T) {
         let before = self.result.lock().replace(result);
         assert!(before.is_none(), "an event that happens once happened twice");

@@ -1,16 +1,16 @@
 //! The trace: a fixed ring of typed records with their times, of mapped devices, mirrors, disks,
 //! interrupts and threads.
 //!
-//! Place: mirrors tell it through [`dm_mirror::trace`], the device mapper and drivers through
-//! their probes; interrupts and switches of threads call it. The console's `trace` switches it on
-//! and shows it, `panic` prints the last of it. docs/trace.md explains the lines.
+//! Place: mirrors report through [`dm_mirror::trace`], the device mapper and drivers through
+//! their probes; interrupts and switches of threads call it. The console's `trace` switches it
+//! on and shows it, `panic` prints its end. docs/trace.md explains the lines.
 //!
 //! Rules:
 //!
-//! - Off, each place that is traced costs one look at [`LAYERS`], and there is no ring.
-//! - On, a record is put into the ring with interrupts off, in a few instructions: interrupts
-//!   record too. Nothing is allocated.
-//! - The ring forgets the oldest, and counts what it forgot.
+//! - While it is off, each traced place costs one look at [`LAYERS`], and there is no ring.
+//! - While it is on, a record is put into the ring with interrupts off, in a few instructions,
+//!   since interrupts record too. Nothing is allocated.
+//! - The ring forgets the oldest records, and counts how many.
 
 mod record;
 mod ring;
@@ -31,22 +31,22 @@ use crate::arch::{IrqLock, clock};
 pub use record::{LAYERS_ALL, Layer, Record};
 pub use ring::{Entry, Ring};
 
-/// So many records are kept.
+/// How many records are kept.
 pub const KEPT: usize = 8192;
 
-/// So many of them a panic prints.
+/// How many of them a panic prints.
 const LAST: usize = 24;
 
-/// So many devices have a name of their own in the trace; the others share the last one.
+/// How many devices have a name of their own in the trace. The others share the last one.
 const NAMES_MAX: usize = 32;
 
 /// What is recorded: bits of layers. None while the trace is off.
 static LAYERS: AtomicU8 = AtomicU8::new(0);
 
-/// There is none before the trace is switched on for the first time.
+/// `None` until the trace is switched on for the first time.
 static RING: IrqLock<Option<Ring<Record>>> = IrqLock::new(None);
 
-/// What mapped devices were called when they were first heard of, by their numbers.
+/// The names of mapped devices at their first record, by their numbers.
 static NAMES: IrqLock<heapless::Vec<Arc<str>, NAMES_MAX>> = IrqLock::new(heapless::Vec::new());
 
 static MIRRORS: Once<Arc<Trace>> = Once::new();
@@ -55,7 +55,7 @@ static MIRRORS: Once<Arc<Trace>> = Once::new();
 #[derive(Clone, Copy, Debug)]
 pub struct NoRoom;
 
-/// Begins to record these layers, and forgets what was recorded before.
+/// Begins to record these layers, and forgets the earlier records.
 pub fn on(layers: u8) -> Result<(), NoRoom> {
     off();
     if RING.lock().is_none() {
@@ -68,32 +68,32 @@ pub fn on(layers: u8) -> Result<(), NoRoom> {
     Ok(())
 }
 
-/// Ends it; what was recorded stays.
+/// Ends the trace. Its records stay.
 pub fn off() {
     LAYERS.store(0, Relaxed);
     mirrors().switch(false);
 }
 
-/// Forgets what was recorded.
+/// Forgets all records.
 pub fn clear() {
     if let Some(ring) = &mut *RING.lock() {
         ring.clear();
     }
 }
 
-/// What is recorded, as bits of layers.
+/// The layers that are recorded, as bits.
 pub fn layers() -> u8 {
     LAYERS.load(Relaxed)
 }
 
-/// How many records there were since the trace was cleared, and how many of them are forgotten.
+/// How many records were made since the trace was cleared, and how many of them are forgotten.
 pub fn counts() -> (u64, u64) {
     RING.lock().as_ref().map_or((0, 0), |ring| (ring.count(), ring.lost()))
 }
 
-/// The next records from this number on, oldest first, at most `max`.
+/// Up to `max` records from this number on, oldest first.
 pub fn since(number: u64, max: usize) -> Vec<Entry<Record>> {
-    // Memory is taken without the lock.
+    // Memory is allocated without the lock.
     let mut found = Vec::with_capacity(max);
     if let Some(ring) = &*RING.lock() {
         found.extend(ring.since(number).take(max));
@@ -101,7 +101,7 @@ pub fn since(number: u64, max: usize) -> Vec<Entry<Record>> {
     found
 }
 
-/// The target type of mirrors that the trace hears of.
+/// The target type of mirrors that are traced.
 pub fn mirror_type() -> Traced {
     Traced(mirrors().clone())
 }
@@ -110,7 +110,7 @@ fn mirrors() -> &'static Arc<Trace> {
     MIRRORS.call_once(|| Arc::new(Trace::new(Mirrors)))
 }
 
-/// What the device of that number was called.
+/// The name of the device with that number.
 pub fn device_name(number: u8) -> Arc<str> {
     NAMES.lock().get(usize::from(number)).cloned().unwrap_or_else(|| "others".into())
 }
@@ -118,7 +118,7 @@ pub fn device_name(number: u8) -> Arc<str> {
 struct Mirrors;
 
 impl Sink for Mirrors {
-    /// Mirrors of one device, as by another table, have one number.
+    /// Mirrors of one device, one after another table, share a number.
     fn mirror(&self, device: &str) -> u32 {
         number_of(device.into()).into()
     }
@@ -173,7 +173,7 @@ fn put(at: u64, record: Record) {
     }
 }
 
-/// The last records for a kernel that goes down, if the trace is on: nobody is waited for.
+/// The last records, for a kernel that goes down, if the trace is on. Waits for nobody.
 pub fn last(mut say: impl FnMut(fmt::Arguments<'_>)) {
     if layers() == 0 {
         return;

@@ -1,4 +1,4 @@
-//! What the trace keeps, and how it reads as a line: layer, who, what.
+//! A record of the trace, and its text: layer, who, what.
 
 use alloc::string::ToString;
 use core::fmt;
@@ -78,8 +78,8 @@ impl Record {
         }
     }
 
-    /// Who interrupts by the vectors, and what threads are called, as far as that is known
-    /// now. Not for a kernel that goes down: it asks others.
+    /// The names of the vector's source or of the thread, as far as they are known now. Not for
+    /// a kernel that goes down: this takes locks.
     pub fn named(&self) -> Option<alloc::string::String> {
         match *self {
             Record::Dm(..) | Record::Mirror(..) | Record::Disk(..) => None,

@@ -1,11 +1,11 @@
-//! A ring of records: fixed in size, the oldest is forgotten for the newest.
+//! A ring of records, fixed in size: the newest replaces the oldest.
 
 use alloc::vec::Vec;
 
 /// A record, and when it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry<R> {
-    /// Which it is since the ring was cleared, from 0.
+    /// Its number since the ring was cleared, from 0.
     pub number: u64,
     /// In nanoseconds since the start.
     pub at: u64,
@@ -23,14 +23,14 @@ pub struct Ring<R> {
 }
 
 impl<R: Copy> Ring<R> {
-    /// A ring of this many records, if there is memory for them. It takes no more later.
+    /// A ring of this many records, if there is memory for them. It allocates nothing later.
     pub fn new(size: usize) -> Option<Ring<R>> {
         let mut kept = Vec::new();
         kept.try_reserve_exact(size).ok()?;
         Some(Ring { kept, size, count: 0 })
     }
 
-    /// Puts a record in, in place of the oldest if it is full.
+    /// Adds a record. In a full ring it replaces the oldest.
     pub fn push(&mut self, at: u64, record: R) {
         let entry = Entry { number: self.count, at, record };
         let place = (self.count % self.size as u64) as usize;
@@ -52,12 +52,12 @@ impl<R: Copy> Ring<R> {
         self.count
     }
 
-    /// How many were forgotten for others.
+    /// How many were replaced by later ones.
     pub fn lost(&self) -> u64 {
         self.count - self.kept.len() as u64
     }
 
-    /// Those that are kept, oldest first, from this number on.
+    /// The records that are kept, oldest first, from this number on.
     pub fn since(&self, number: u64) -> impl Iterator<Item = Entry<R>> + '_ {
         let first = number.max(self.lost());
         let place = move |number: u64| (number % self.size as u64) as usize;

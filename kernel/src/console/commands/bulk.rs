@@ -52,7 +52,7 @@ pub fn verify(session: &mut Session<'_>, name: &str, span: Span, pattern: Patter
     Ok(())
 }
 
-/// Tells where two devices differ.
+/// Says where two devices differ.
 pub fn compare(session: &mut Session<'_>, left: &str, right: &str, span: Option<Span>) -> Outcome {
     let devices = [devices::open(session.dm, left)?, devices::open(session.dm, right)?];
     let [a, b] = &devices;
@@ -117,7 +117,7 @@ pub fn copy(
                 Err(failure) => break Err(failure),
             }
         };
-        // What was read is written, also when the rest cannot be read.
+        // Data that were read are written even if the rest cannot be read.
         writer.finish(job).and(read)
     })?;
     kprintln!("{source} to {target}: copied {summary}");

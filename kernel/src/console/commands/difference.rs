@@ -1,5 +1,5 @@
-//! Where two contents differ, as a person wants to see it: the first sectors of them each
-//! with a byte of both, and how many there are in all.
+//! Where two contents differ, for a person: the first sectors that differ, each with a byte of
+//! both, and how many differ in all.
 
 use alloc::format;
 use alloc::string::String;
@@ -21,13 +21,13 @@ pub struct Differences {
 }
 
 impl Differences {
-    /// None so far; the contents go by these names.
+    /// No difference so far, between contents of these names.
     pub fn new(left: &str, right: &str) -> Differences {
         Differences { left: left.into(), right: right.into(), sectors: 0, bytes: 0 }
     }
 
-    /// Takes note of the differences of a chunk that starts at `offset` (in bytes), and
-    /// shows the first.
+    /// Counts the differences in a chunk that starts at `offset` (in bytes), and shows the
+    /// first ones.
     pub fn note(&mut self, job: &mut Job<'_>, offset: u64, left: &[u8], right: &[u8]) {
         let sectors = left.chunks(SECTOR_SIZE).zip(right.chunks(SECTOR_SIZE));
         for (index, (left, right)) in sectors.enumerate().filter(|(_, (left, right))| left != right)

@@ -1,15 +1,16 @@
-//! What each command needs of the devices that it names; asked before it does anything.
+//! What each command needs of the devices that it names. Checked before the command does
+//! anything.
 //!
 //! Place: `commands::run` comes here first. Commands that find their devices themselves
 //! (`mirror assemble`, `mirror start`, `dmsetup remove_all`) ask again for each.
 //!
 //! Rules:
 //!
-//! - Every command has its line in `needs`, so that a new one cannot forget to say what
-//!   it needs: nothing is asked of a device where only a `dmsetup resume` would have it
-//!   answered, which the waiting console could not give.
-//! - What a person set stays set: a command that was not asked to resume a device, or to
-//!   drop the table that was loaded, refuses.
+//! - Every command has its line in `needs`, so that a new command cannot forget it. The reason:
+//!   a request to a suspended device waits for a `dmsetup resume`, which the waiting console
+//!   could not give.
+//! - What a person set stays set: a command that was not asked to resume a device, or to drop a
+//!   loaded table, refuses to.
 
 use alloc::format;
 use alloc::vec;
@@ -21,21 +22,21 @@ use shell::{Command, Dmsetup, Mirror};
 use super::mirror;
 use crate::console::{Failure, Outcome, devices, stack};
 
-/// What is needed of a device that is there.
+/// What is needed of a device that exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     /// It answers requests: neither it nor what it lies on is suspended.
     Answers,
-    /// It can be ended: where it has something to do for that, what it lies on is not
+    /// It can end: if it has requests to issue for that, the devices below it are not
     /// suspended.
     Ends,
-    /// The same, and a flush gets through.
+    /// It can end, and a flush gets through.
     Flushes,
-    /// It is not suspended; what it lies on may be.
+    /// It is not suspended; the devices below it may be.
     Awake,
-    /// It runs, and what it does by itself ends.
+    /// It runs, and its background work can end.
     Runs,
-    /// The same, and no table of a person's would be lost where its table is exchanged.
+    /// As `Runs`; and an exchange of its table would lose no table that a person loaded.
     Exchange,
 }
 
@@ -44,7 +45,7 @@ pub fn check(dm: &Dm, command: &Command) -> Outcome {
     needs(command).into_iter().try_for_each(|(name, need)| need.check(dm, name))
 }
 
-/// What a command needs of which devices.
+/// The devices that a command names, and what it needs of each.
 fn needs(command: &Command) -> Vec<(&str, Need)> {
     match command {
         Command::Help { .. }
@@ -82,7 +83,7 @@ fn needs(command: &Command) -> Vec<(&str, Need)> {
 
 fn needs_of_dmsetup(command: &Dmsetup) -> Vec<(&str, Need)> {
     match command {
-        // What makes, suspends, loads or resumes by name is the person's own word.
+        // A command that makes, suspends, loads or resumes by name is the person's own word.
         Dmsetup::Create { .. }
         | Dmsetup::Load { .. }
         | Dmsetup::Clear { .. }
@@ -112,14 +113,14 @@ fn needs_of_mirror(command: &Mirror) -> Vec<(&str, Need)> {
         | Mirror::WriteMostly { .. }
         | Mirror::Rate { .. }
         | Mirror::Idle { .. }
-        // It looks for its devices itself.
+        // They find their devices themselves.
         | Mirror::Start { .. } => Vec::new(),
         Mirror::Label { disks, .. } | Mirror::Assemble { disks } | Mirror::Examine { disks } => {
             disks.iter().map(|disk| (disk.as_str(), Need::Answers)).collect()
         }
         Mirror::Forget { device, leg: None, .. } => vec![(device, Need::Answers)],
         Mirror::Stop { name } => vec![(name, Need::Flushes)],
-        // Whoever fails a leg may do so because it does not answer.
+        // A person may fail a leg because it does not answer.
         Mirror::Fail { name, .. } => vec![(name, Need::Awake)],
         Mirror::Rebuild { name, .. }
         | Mirror::Wait { name }
@@ -138,7 +139,7 @@ fn needs_of_mirror(command: &Mirror) -> Vec<(&str, Need)> {
 }
 
 impl Need {
-    /// Refuses a device that is there, and is not what is needed.
+    /// Refuses a device that exists and is not as needed.
     pub fn check(self, dm: &Dm, name: &str) -> Outcome {
         match self {
             Need::Answers => devices::check_awake(dm, name),
@@ -155,7 +156,7 @@ impl Need {
     }
 }
 
-/// Whether a device ends without a request to what it lies on. A mirror that runs has
+/// Whether a device can end without a request to the devices below it. A mirror that runs has
 /// records to write, and may be copying.
 fn has_nothing_to_do(dm: &Dm, name: &str) -> bool {
     let Ok(device) = dm.get(name) else { return true };

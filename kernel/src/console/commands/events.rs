@@ -10,7 +10,7 @@ use crate::console::{Failure, Outcome};
 use crate::events::{self, Entry};
 use crate::kprintln;
 
-/// Shows the events of a device, or of all; goes on until Ctrl-C if it is to `follow`.
+/// Shows the events of a device, or of all devices. With `follow` it goes on until Ctrl-C.
 pub fn show(session: &mut Session<'_>, device: Option<&str>, follow: bool) -> Outcome {
     let wanted = |entry: &Entry| device.is_none_or(|device| entry.device == device);
     let mut next = 0;

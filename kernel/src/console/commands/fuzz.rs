@@ -1,14 +1,14 @@
-//! `fuzz`: runs lines made by chance, as a person with ten left thumbs would.
+//! `fuzz`: runs lines made by chance.
 //!
 //! Place: a hidden command for `cargo xtask test --suite fuzz`, which compares the disks
 //! before and after.
 //!
 //! Rules:
 //!
-//! - Only the disk that is named, and what is made of it meanwhile, may be changed. A
-//!   line that changes something and names anything else is not run; nor is one that ends
-//!   the machine or changes without naming what.
-//! - What lasts is ended as by Ctrl-C.
+//! - Only the named disk, and devices made on it meanwhile, may be changed. A line that changes
+//!   something and names any other device is not run; nor is a line that ends the machine, or
+//!   that changes devices without naming them.
+//! - A line that lasts is ended as by Ctrl-C.
 //! - Each refusal must be text that a person can read.
 
 use alloc::format;
@@ -27,10 +27,10 @@ use crate::kprintln;
 /// How long a line may take before Ctrl-C is pressed.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// Names of which no device has one at the start.
+/// Names that no device has at the start.
 const MADE_UP: [&str; 3] = ["x1", "x2", "nothing"];
 
-/// Runs `count` lines of a seed, which may change `disk`.
+/// Runs `count` lines made from a seed. They may change `disk`.
 pub fn run(session: &mut Session<'_>, disk: &str, count: u64, seed: u64) -> Outcome {
     drop(devices::open_for_writing(session.dm, disk)?);
     let names: Vec<String> =
@@ -66,7 +66,7 @@ pub fn run(session: &mut Session<'_>, disk: &str, count: u64, seed: u64) -> Outc
     Ok(())
 }
 
-/// Whether a line that is a command changes nothing, or nothing of others.
+/// Whether a command changes nothing, or nothing of `others`.
 fn may_run(command: &Command, line: &str, others: &[&str]) -> bool {
     match command {
         Command::Poweroff | Command::Panic | Command::Fuzz { .. } | Command::Log { .. } => false,
@@ -110,7 +110,7 @@ fn line_head(command: &Command) -> usize {
     if matches!(command, Command::Dmsetup(_) | Command::Mirror(_)) { 2 } else { 1 }
 }
 
-/// A refusal must say something, and not command the terminal.
+/// A refusal must say something, and hold no terminal commands.
 fn check_readable(number: u64, text: &str) -> Outcome {
     let readable = text.chars().all(|c| c == '\n' || !c.is_control());
     if readable && !text.trim().is_empty() {

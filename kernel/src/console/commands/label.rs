@@ -1,4 +1,4 @@
-//! `mirror label`, `mirror forget`: what makes disks members of a mirror, and no more.
+//! `mirror label`, `mirror forget`: make disks members of a mirror, and end that.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -20,7 +20,7 @@ use crate::console::{Failure, Outcome, devices, members, plural};
 use crate::kprintln;
 use crate::task::KernelEnv;
 
-/// So many units are on their way to a disk at a time.
+/// How many units are on their way to a disk at a time.
 const WRITES_MAX: usize = 32;
 
 /// Makes a mirror of disks, and starts it.
@@ -41,7 +41,7 @@ pub fn label(
     write_and_start(session, name, devices, &label)
 }
 
-/// The same of two disks that hold nothing but zeroes, hence the same.
+/// The same with two disks that hold only zeroes, and so are equal.
 pub fn label_blank(session: &mut Session<'_>, name: &str, devices: [DeviceRef; 2]) -> Outcome {
     let options = LabelOptions { clean: true, ..LabelOptions::new(name) };
     let label = plan(&options, &devices)?;

@@ -1,6 +1,7 @@
 //! How long requests took, in words, in bars, and for programs.
 //!
-//! Place: `bench` shows what it measured, `mirror status` what a mirror keeps of its legs.
+//! Place: `bench` shows the times that it measured, `mirror status` those that a mirror keeps
+//! of its legs.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -14,7 +15,7 @@ use shell::format::{Align, Latency, Table};
 use shell::json::{Value, json};
 use shell::plot;
 
-/// For a person: what most took, what few did, and the longest.
+/// For a person: the times that most requests took, that few took, and the longest.
 pub fn words<const B: u32, const N: usize>(times: &LogLinear<B, N>) -> String {
     let [p50, p99, p999, max] = figures(times);
     format!("p50 {p50}, p99 {p99}, p99.9 {p999}, at most {max}")
@@ -44,8 +45,8 @@ pub fn nanos(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// How long a leg took, by what it was asked: as above, with the count, and how many took
-/// this many nanoseconds or more, but less than twice as many.
+/// How long a leg took, by kind of request: as above, with the count, and a histogram by powers
+/// of two. Each entry counts requests that took from `n` nanoseconds to just below twice that.
 pub fn leg_json(times: &Times, leg: usize) -> Value {
     let mut kinds = json!({});
     for (kind, name) in KINDS {

@@ -1,5 +1,5 @@
 //! `mirror start`, `stop`, `remove`, `rebuild`, `examine`: steps of a mirror's life that
-//! are made of smaller ones.
+//! consist of smaller steps.
 //!
 //! Rule: the step that can be refused comes first, so that a refusal changes nothing.
 
@@ -17,7 +17,7 @@ use crate::console::session::Session;
 use crate::console::{Failure, Outcome, devices, members, plural, stack};
 use crate::kprintln;
 
-/// Starts the mirror of this name from the disks that are its members.
+/// Starts the mirror of this name from its member disks.
 pub fn start(session: &mut Session<'_>, name: &str) -> Outcome {
     if let Ok(device) = session.dm.get(name) {
         if mirror::mirrors(&device).is_empty() {
@@ -85,8 +85,8 @@ pub fn stop(session: &mut Session<'_>, name: &str) -> Outcome {
     Ok(())
 }
 
-/// How a mirror that is to stop is started again, if a command can do that: its members
-/// know it by the name that it was given first.
+/// The command that starts a stopped mirror again, if there is one. Its members know it by its
+/// first name.
 fn again(session: &mut Session<'_>, device: &MappedDevice) -> Result<String, Failure> {
     let mirrors = mirror::mirrors(device);
     let [place] = &mirrors[..] else { return Ok(String::new()) };
@@ -179,7 +179,7 @@ pub fn tell(session: &Session<'_>, name: &str, message: &[&str]) -> Outcome {
     Ok(())
 }
 
-/// Says what disks are to mirrors, by their own records.
+/// Says which mirrors disks are members of, by their own records.
 pub fn examine(session: &mut Session<'_>, disks: &[String]) -> Outcome {
     let named = devices::open_each(session.dm, disks)?;
     let devices = if disks.is_empty() { members::disks(session.dm) } else { named };

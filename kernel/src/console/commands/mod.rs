@@ -1,7 +1,7 @@
 //! What each command does.
 //!
-//! Place: `session` parses a line and calls `run`. A command prints its answer, or returns
-//! why there is none.
+//! Place: `session` parses a line and calls `run`. A command prints its answer, or returns why
+//! it has none.
 
 mod assemble;
 mod bench;
@@ -88,14 +88,15 @@ pub fn run(session: &mut Session<'_>, command: Command) -> Outcome {
     }
 }
 
-/// Prints text of several lines, each in a call of its own: interrupts are off in each.
+/// Prints text of several lines, each in a call of its own, because interrupts are off during a
+/// call.
 fn print_lines(text: &str) {
     for line in text.lines() {
         kprintln!("{line}");
     }
 }
 
-/// What a cell of a table shows when there is nothing.
+/// The text of a table's cell: a dash if it is empty.
 fn or_dash(text: String) -> String {
     if text.is_empty() { "-".into() } else { text }
 }

@@ -18,13 +18,13 @@ use crate::console::stream::{Reader, io_failure};
 use crate::console::{Failure, Outcome, devices, plural};
 use crate::kprintln;
 
-/// Shows what a device holds; one block of it when there is no length.
+/// Shows what a device holds; without a length, one block of it.
 pub fn read(session: &mut Session<'_>, name: &str, offset: Size, length: Option<Size>) -> Outcome {
     let device = devices::open(session.dm, name)?;
     let block = Sectors::from_bytes(device.limits().block_size.into()).expect("whole sectors");
     let length = length.or(Size::from_sectors(block.0)).expect("a block is small");
     let extent = devices::extent(&device, offset, length)?;
-    // No total: a dump is its own progress.
+    // No total, since a dump shows its own progress.
     session.job(Sectors::ZERO, |job| {
         let mut reader = Reader::new(&device, extent);
         let mut dump = HexDump::new(offset.bytes());
@@ -82,7 +82,7 @@ pub fn flush_quietly(session: &mut Session<'_>, device: &DeviceRef) -> Outcome {
     request(session, device, Buf::flush()).map(drop)
 }
 
-/// Tells a device that it need not keep a part.
+/// Tells a device that it need not keep a part of its contents.
 pub fn discard(session: &mut Session<'_>, name: &str, span: Span) -> Outcome {
     let device = devices::open_for_writing(session.dm, name)?;
     let extent = devices::extent(&device, span.offset(), span.length())?;

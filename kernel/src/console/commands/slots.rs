@@ -1,4 +1,4 @@
-//! `slot`: what a person does with the slots that disks come and go by.
+//! `slot`: a person's orders to the slots by which disks come and go.
 
 use alloc::format;
 use alloc::string::ToString;
@@ -75,7 +75,7 @@ fn list() -> Outcome {
     Ok(())
 }
 
-/// A hand that pulls out what is in a slot.
+/// A hand that pulls the device out of a slot.
 struct Hand(u16);
 
 impl Work for Hand {
@@ -84,7 +84,7 @@ impl Work for Hand {
     }
 }
 
-/// The number of a slot that there is.
+/// The number of a slot that exists.
 fn known(slot: u64) -> Result<u16, Failure> {
     let known = disks::view().into_iter().find(|it| u64::from(it.number) == slot);
     known
@@ -92,7 +92,7 @@ fn known(slot: u64) -> Result<u16, Failure> {
         .ok_or_else(|| Failure::new(format!("there is no slot {slot}")).and("`slot ls` lists them"))
 }
 
-/// Refuses a slot whose disk is used: a leg that leaves is a person's decision.
+/// Refuses a slot whose disk is in use: a person has to decide that a leg leaves.
 fn check_unused(session: &Session<'_>, slot: u16) -> Outcome {
     let view = disks::view().into_iter().find(|it| it.number == slot);
     let disks = view.map(|view| view.disks).unwrap_or_default();
@@ -106,7 +106,7 @@ fn check_unused(session: &Session<'_>, slot: u16) -> Outcome {
     Ok(())
 }
 
-/// Sets the disks of a slot up anew that were given up.
+/// Sets up anew the disks of a slot that were given up.
 fn reset(session: &mut Session<'_>, slot: u64) -> Outcome {
     act(session, slot, Order::Reset)?;
     let number = known(slot)?;
@@ -127,14 +127,14 @@ fn reset(session: &mut Session<'_>, slot: u64) -> Outcome {
     Ok(())
 }
 
-/// Has a slot do something, and waits until it stands still.
+/// Orders a slot to do something, and waits until it has done so.
 fn act(session: &mut Session<'_>, slot: u64, order: Order) -> Outcome {
     let number = known(slot)?;
     disks::order(number, order);
     session.wait_until(|| disks::settled(number).is_some())
 }
 
-/// Says how it went.
+/// Says whether the slot is now as wanted.
 fn told(slot: u64, wanted: Stage, done: &str, not_done: &str) -> Outcome {
     let stage = u16::try_from(slot).ok().and_then(disks::settled);
     if stage == Some(wanted) {

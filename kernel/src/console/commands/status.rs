@@ -1,7 +1,7 @@
 //! `mirror status`: health, legs, progress and cost at one glance, how long legs take, or all
 //! of that as JSON.
 //!
-//! Place: the mirror's `Report` and `Times` have the figures; here they become tables.
+//! Place: the mirror's `Report` and `Times` have the figures; this file makes tables of them.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -21,7 +21,7 @@ use crate::console::session::{self, Session};
 use crate::console::{Outcome, stack};
 use crate::kprintln;
 
-/// What is shown of a mirror.
+/// What to show of a mirror.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shows {
     /// Its state.
@@ -70,7 +70,7 @@ pub fn show(session: &Session<'_>, name: Option<&str>, what: Shows) -> Outcome {
     Ok(())
 }
 
-/// Shows the mirrors of a device that has some.
+/// Shows the mirrors of a device that has mirrors.
 pub fn explain(paint: Paint, name: &str, device: &Arc<MappedDevice>) {
     each_mirror(paint, name, device, |_, report| print_lines(&text(paint, report)));
     assemble::advise(name, device);
@@ -85,7 +85,7 @@ fn explain_latency(paint: Paint, name: &str, device: &Arc<MappedDevice>) {
     });
 }
 
-/// Says how each mirror of a device does, and more of each.
+/// Says the health of each mirror of a device, then `more` of each.
 fn each_mirror(
     paint: Paint,
     name: &str,
@@ -124,7 +124,7 @@ fn reports(device: &MappedDevice) -> Vec<(Sector, Report)> {
     places.filter_map(|place| Some((place.start, report(place.start)?))).collect()
 }
 
-/// The health in words, the first of them in its colour.
+/// The health in words, the first word in its colour.
 fn health(paint: Paint, report: &Report) -> String {
     let tone = match report.health {
         Health::Healthy => Tone::Good,

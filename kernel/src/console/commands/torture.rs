@@ -1,14 +1,14 @@
-//! `torture`: numbered requests by chance, and a line for each as it begins and ends.
+//! `torture`: numbered requests by chance, and a line for each as it begins and as it ends.
 //!
-//! For a witness outside the machine, who keeps the lines and looks, when the power has
-//! failed, whether the disks hold what was said. `cargo xtask soak` is one.
+//! For a witness outside the machine. The witness keeps the lines and, after the power has
+//! failed, checks whether the disks hold what the lines say. `cargo xtask soak` is one.
 //!
 //! Rules:
 //!
-//! - A request is told before it is issued, and its end after it came: what was not said
-//!   to have been issued is on no disk, and what was said to be done, was.
-//! - Ends are told in the order of the requests. `flushed N` vouches for all that was
-//!   told as done before `flush N` was told, `durable N` for its own write.
+//! - A request's line is printed before it is issued, and the line of its end after it ended.
+//!   So a request without a line is on no disk, and a request that is said to be done, is done.
+//! - Ends are printed in the order of the requests. `flushed N` vouches for all requests whose
+//!   ends were printed before `flush N`; `durable N` vouches for its own write.
 //! - Each sector that is written repeats its own address and its request's number, 8
 //!   bytes each, little endian. Addresses count from the start of the device.
 
@@ -36,11 +36,11 @@ const DEPTH: usize = 16;
 /// The longest request, in blocks of the device.
 const BLOCKS_MAX: u64 = 16;
 
-/// Of so many requests one is a flush, ...
+/// One of this many requests is a flush, ...
 const FLUSHES: u64 = 50;
-/// ... one a read, ...
+/// ... one of this many is a read, ...
 const READS: u64 = 4;
-/// ... and of so many writes one is durable when it ends.
+/// ... and one of this many writes is durable when it ends.
 const FUAS: u64 = 30;
 
 /// Bytes of a stamp: an address and a number.
@@ -129,7 +129,7 @@ impl Torture<'_> {
                 write(extent, data)
             }
         };
-        // On the line, and not in the UART, where a power cut would find it.
+        // Wait until the text is on the line: in the UART it would be lost with the power.
         serial::await_line();
         self.in_flight.push_back((number, job.issue(self.device, buf)));
         Ok(())

@@ -14,7 +14,7 @@ use crate::trace::{self, Entry, KEPT, LAYERS_ALL, Layer, Record};
 /// How many records are looked at under one lock.
 const CHUNK: usize = 64;
 
-/// Does what is asked.
+/// Does what a `trace` command says.
 pub fn run(session: &mut Session<'_>, command: &Trace) -> Outcome {
     match command {
         Trace::On { layers } => {
@@ -50,8 +50,8 @@ fn line(record: &Record, words: &[String]) -> Option<String> {
     wanted.then_some(line)
 }
 
-/// Hands each record before `end` with one of these words to `put`, oldest first. To show them
-/// makes new ones.
+/// Passes each record before `end` with one of these words to `put`, oldest first. Showing
+/// records makes new ones, hence `end`.
 fn each(
     session: &mut Session<'_>,
     words: &[String],

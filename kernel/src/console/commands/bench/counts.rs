@@ -1,6 +1,6 @@
-//! What the disks and mirrors below a device were asked.
+//! The requests to the disks and mirrors below a device.
 //!
-//! Place: `bench` takes them before and after. Drivers and mirrors count anyway.
+//! Place: `bench` reads the counts before and after a load. Drivers and mirrors always count.
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -12,20 +12,20 @@ use crate::console::commands::mirror::{self, Place};
 use crate::console::stack;
 use crate::disks::{self, Disk};
 
-/// The disks and mirrors that a device's requests meet.
+/// The disks and mirrors that a device's requests reach.
 pub struct Below {
     disks: Vec<&'static Disk>,
     mirrors: Vec<(Arc<MappedDevice>, Place)>,
 }
 
-/// What they were asked.
+/// The requests that they got.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Requests that disks were given, flushes included.
     pub requests: u64,
-    /// Flushes that disks were asked for.
+    /// Flushes that disks were given.
     pub flushes: u64,
-    /// Times that a disk was told of requests.
+    /// Times that a disk was kicked.
     pub kicks: u64,
     /// Times that a disk interrupted.
     pub interrupts: u64,
@@ -34,7 +34,7 @@ pub struct Counts {
     pub mirror: Option<BTreeMap<&'static str, Asked>>,
 }
 
-/// What legs were asked for one cause.
+/// The requests that legs got for one cause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
     /// Writes and discards.
@@ -47,7 +47,7 @@ pub struct Asked {
 const DATA: [&str; 2] = ["user", "copy"];
 
 impl Below {
-    /// What is below a device, the device itself included.
+    /// The disks and mirrors below a device, the device itself included.
     pub fn of(dm: &Dm, name: &str) -> Below {
         let mut names = Vec::from_iter(stack::active_below(dm, name));
         names.push(name.into());
@@ -62,7 +62,7 @@ impl Below {
         below
     }
 
-    /// What they were asked since they are there.
+    /// Their counts since they exist.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for of_disk in self.disks.iter().map(|disk| disk.status().counts) {
@@ -85,7 +85,7 @@ impl Below {
 }
 
 impl Counts {
-    /// What came since `before`. A leg that left meanwhile took its counts along.
+    /// The requests since `before`. The counts of a leg that left meanwhile are gone.
     pub fn since(self, before: &Counts) -> Counts {
         let earlier = |cause: &str| {
             before.mirror.as_ref().and_then(|causes| causes.get(cause)).copied().unwrap_or_default()
@@ -114,7 +114,7 @@ impl Counts {
         Some(causes.map(|(_, asked)| asked.writes).sum())
     }
 
-    /// What mirrors asked their legs for one cause.
+    /// The requests of mirrors to their legs for one cause.
     pub fn of_cause(&self, cause: &str) -> Asked {
         self.mirror.as_ref().and_then(|causes| causes.get(cause)).copied().unwrap_or_default()
     }

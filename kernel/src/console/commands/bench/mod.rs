@@ -1,11 +1,11 @@
-//! `bench`: what a device does under a load, and what that costs below it.
+//! `bench`: how a device does under a load, and what that costs the devices below it.
 //!
 //! Place: `load` makes the requests, `counts` looks at the disks and mirrors below before
 //! and after, `show` prints.
 //!
-//! Rule: what is counted is what was asked between the first request and the end of the
-//! last. What a mirror does later because of them (regions become clean some seconds after
-//! the last write) is not.
+//! Rule: `bench` counts the requests between the first request of the load and the end of the
+//! last. Later work of a mirror (regions become clean some seconds after the last write) is not
+//! counted.
 
 mod counts;
 mod show;
@@ -26,9 +26,9 @@ use crate::mm::heap;
 /// What was measured.
 #[derive(Debug)]
 pub struct Figures {
-    /// By whom requests were issued.
+    /// The result of the load.
     pub measured: Measured,
-    /// What the disks and mirrors below were asked meanwhile.
+    /// The requests to the disks and mirrors below meanwhile.
     pub below: Counts,
     /// Allocations of the whole kernel meanwhile.
     pub allocations: u64,
@@ -45,7 +45,7 @@ pub fn bench(session: &mut Session<'_>, name: &str, load: &Load, json: bool) -> 
     Ok(())
 }
 
-/// Measures a device. Fails with the first request that does.
+/// Measures a device. Fails when a request fails.
 pub fn measure(session: &mut Session<'_>, name: &str, load: &Load) -> Result<Figures, Failure> {
     let (device, plan) = plan(session.dm, name, load)?;
     let below = Below::of(session.dm, name);
@@ -62,7 +62,7 @@ pub fn measure(session: &mut Session<'_>, name: &str, load: &Load) -> Result<Fig
     Ok(figures.expect("a load that ended well has figures"))
 }
 
-/// The device, and what to do with it. Refuses what does not fit it.
+/// The device, and the plan for it. Refuses a load that does not fit the device.
 fn plan(dm: &Dm, name: &str, load: &Load) -> Result<(DeviceRef, Plan), Failure> {
     let device = match load.operation.writes() {
         true => devices::open_for_writing(dm, name)?,
@@ -72,7 +72,7 @@ fn plan(dm: &Dm, name: &str, load: &Load) -> Result<(DeviceRef, Plan), Failure> 
         Some(length) => devices::extent(&device, load.offset, length)?,
         None => devices::rest(&device, load.offset)?,
     };
-    // It refuses what is no whole number of the device's blocks.
+    // This refuses a length that is no whole number of the device's blocks.
     let first = devices::extent(&device, load.offset, load.size)?;
     let length = first.count();
     let places = part.count().0 / length.0;
