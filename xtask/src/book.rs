@@ -1,8 +1,8 @@
-//! `cargo xtask book`: docs/ as a book, made by mdBook.
+//! `cargo xtask book`: mdBook makes a book of docs/.
 //!
-//! Place: `book.toml` in the workspace's folder says where its pages lie, `docs/SUMMARY.md`
-//! their order; `tidy` keeps the two complete. Rule: mdBook is used if it is there, and
-//! never installed by us.
+//! Place: `book.toml` in the workspace's folder says where the pages are, `docs/SUMMARY.md`
+//! their order; `tidy` checks that they are complete. Rule: mdBook is used if it is there;
+//! xtask never installs it.
 
 use std::io;
 use std::process::Command;

@@ -1,9 +1,9 @@
 //! From sources to a bootable image: the kernel, then the disk image around it.
 //!
-//! Every verb that boots calls [`image`] first; what is up to date costs only
-//! a look. Rule: this is the only module that sets `RUSTC_BOOTSTRAP`, and only
-//! in the environment of the cargo it spawns: `-Zbuild-std` and the boot
-//! loader's build need it, our own code stays on the stable language.
+//! Every verb that boots calls [`image`] first. If everything is up to date, that costs only a
+//! look. Rule: this is the only module that sets `RUSTC_BOOTSTRAP`, and only in the environment
+//! of the cargo it spawns: `-Zbuild-std` and the boot loader's build need it, our own code
+//! stays on the stable language.
 
 use std::ffi::OsString;
 use std::fs;
@@ -19,7 +19,7 @@ use crate::{mutants, provision, workspace};
 /// The kernel's target: soft-float, no red zone, position independent.
 pub(crate) const TARGET: &str = "x86_64-unknown-none";
 
-/// The page's target, and the profile of its own (`Cargo.toml` has it).
+/// The page's target, and its own profile (in `Cargo.toml`).
 const PAGE_TARGET: &str = "wasm32-unknown-unknown";
 const PAGE_PROFILE: &str = "play";
 
@@ -45,7 +45,7 @@ pub(crate) struct Sources {
 }
 
 impl Options {
-    /// The words that say the same on xtask's command line.
+    /// The same options as words for xtask's command line.
     pub(crate) fn args(&self) -> Vec<OsString> {
         let mut args: Vec<OsString> = vec!["--profile".into(), self.profile.clone().into()];
         if let Some(path) = &self.sources.rust_src {
@@ -56,7 +56,7 @@ impl Options {
 }
 
 impl Sources {
-    /// The same, as provisioning wants it.
+    /// The same options for provisioning.
     pub(crate) fn provision(&self) -> provision::Options {
         provision::Options { rust_src: self.rust_src.clone(), cache: workspace::cache() }
     }
@@ -70,7 +70,7 @@ pub(crate) struct Kernel {
     pub(crate) image: PathBuf,
 }
 
-/// Builds what is out of date of the kernel and its image.
+/// Builds the kernel and its image, if they are out of date.
 pub(crate) fn image(options: &Options) -> Result<Kernel> {
     let library = provision::rust_src(&options.sources.provision())?;
     let elf = kernel(&options.profile, &library)?;
@@ -81,8 +81,8 @@ pub(crate) fn image(options: &Options) -> Result<Kernel> {
     Ok(Kernel { elf, image })
 }
 
-/// Compiles the mirror and the simulator for a browser: the module that the page drives. They
-/// are built from a copy in which some mutations wait behind a switch.
+/// Compiles the mirror and the simulator for a browser: the module that the page drives. It is
+/// built from a copy of the sources in which a switch turns on mutations.
 pub(crate) fn module(sources: &Sources) -> Result<PathBuf> {
     let library = provision::rust_src(&sources.provision())?;
     let planted = mutants::plant()?;
@@ -105,7 +105,7 @@ pub(crate) fn clippy(options: &Options) -> Result<Command> {
     Ok(cargo)
 }
 
-/// Compiles the kernel and the part of the standard library it uses.
+/// Compiles the kernel and the part of the standard library that it uses.
 fn kernel(profile: &str, library: &Path) -> Result<PathBuf> {
     workspace::run(&mut kernel_cargo("build", profile, library))?;
     // Cargo's one irregular name: the profile `dev` builds into `debug`.
@@ -115,8 +115,8 @@ fn kernel(profile: &str, library: &Path) -> Result<PathBuf> {
     Ok(elf)
 }
 
-/// `cargo VERB` on the kernel for its target. `core` and `alloc` are built from
-/// source for everybody: one path instead of a target that may be installed.
+/// `cargo VERB` on the kernel for its target. `core` and `alloc` are always built from source,
+/// whether or not the target is installed: there is one way only.
 fn kernel_cargo(verb: &str, profile: &str, library: &Path) -> Command {
     let mut cargo = unlocked(library);
     cargo.args([verb, "--package", "kernel", "--target", TARGET, "--profile", profile]);

@@ -1,4 +1,4 @@
-//! `cargo xtask clean`: what xtask made goes, what cargo made stays.
+//! `cargo xtask clean`: removes what xtask made, and keeps what cargo made.
 
 use std::path::Path;
 use std::{fs, io};

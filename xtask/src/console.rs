@@ -1,9 +1,9 @@
 //! The console: between the person, or a script, and the guest's serial line.
 //!
-//! A person's keys go to the guest as they are, once it is ready for them. The
-//! lines of a script go one by one, each when the console asks for one; at its end, or
-//! after a command that failed, the guest is told to power off. What other xtasks ask
-//! for meanwhile is `outside`'s. Rule: whichever way it ends, the terminal is as it was.
+//! A person's keys go to the guest unchanged, once it is ready. The lines of a script go one by
+//! one, each when the console asks for one. At the end of the script, or after a command that
+//! failed, the guest is told to power off. `outside` serves the requests of other xtasks
+//! meanwhile. Rule: however it ends, the terminal's settings are restored.
 
 use std::collections::VecDeque;
 use std::io::{Write, stdout};
@@ -43,8 +43,8 @@ impl End {
     }
 }
 
-/// Connects the person to the guest until either leaves; `first` is sent before what the
-/// person types.
+/// Connects the person to the guest until one of them leaves. `first` is sent before anything
+/// the person types.
 pub(crate) fn interactive(
     guest: &mut Guest,
     first: Vec<String>,
@@ -67,7 +67,7 @@ pub(crate) fn interactive(
             Step::Ended(verdict) => return Ok(End::Guest(verdict)),
         }
         if guest.is_ready() && !was_ready {
-            // From here on the person decides how long it takes.
+            // From here on the person decides how long a command may take.
             guest.set_limit(None);
         }
         if first.is_empty() && guest.is_ready() && !held_back.is_empty() {
@@ -80,10 +80,10 @@ pub(crate) fn interactive(
     }
 }
 
-/// Feeds a script to the guest line by line, then powers it off. The guest may be silent
-/// for as long as `silence`, from its ready line on. Without a `whole` script it is read
-/// from standard input as it comes. `hear` gets each line of the guest's; what it says to
-/// commands that come behind the script is not shown.
+/// Feeds a script to the guest line by line, then powers the guest off. From its ready line on,
+/// the guest may be silent for as long as `silence`. Without a `whole` script, the script is
+/// read from standard input as it comes. `hear` gets each line of the guest. Answers to
+/// commands behind the script are not shown.
 pub(crate) fn script(
     guest: &mut Guest,
     first: Vec<String>,
@@ -137,7 +137,7 @@ fn feed(
             Some(Next::Line(line)) => guest.send(&line),
             Some(Next::End) => guest.end_input(),
             None => {
-                // It is the script that is waited for.
+                // Now the wait is for the script, not for the guest.
                 guest.set_limit(None);
                 continue;
             }

@@ -1,9 +1,9 @@
-//! Between a `cargo xtask run` and another xtask that asks something of its guest.
+//! The connection between a `cargo xtask run` and another xtask that acts on its guest.
 //!
-//! The run listens on a socket, whose place a link in the folder of its guest knows
-//! (`guests`). A conversation is a line of JSON, an array of words; the answer is
-//! a line of JSON, `{"ok": TEXT}` or `{"error": TEXT}`. After `["console"]` the
-//! connection is the guest's serial line instead.
+//! The run listens on a socket. A link in the folder of its guest leads to the socket
+//! (`guests`). A conversation is a line of JSON, an array of words; the answer is a line of
+//! JSON, `{"ok": TEXT}` or `{"error": TEXT}`. After `["console"]` the connection is the guest's
+//! serial line instead.
 //!
 //! Rule: everything is done by the run's own thread, between two events of its guest.
 
@@ -28,20 +28,20 @@ const SOCKET: &str = "guest.sock";
 /// The longest question.
 const QUESTION_BYTES_MAX: u64 = 64 * 1024;
 
-/// How long a serial line may take to get what the guest says.
+/// How long a write of the guest's output to a serial line may take.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// What another xtask asks for, and the way back to it.
+/// A request of another xtask, and the way back to it.
 pub(crate) struct Request {
     /// The words: `disk pull 1`.
     pub(crate) words: Vec<String>,
     stream: UnixStream,
-    /// What follows the question, of which some may have been read.
+    /// The rest of the connection; some of it may have been read already.
     rest: BufReader<UnixStream>,
 }
 
 impl Request {
-    /// Answers, and ends the conversation. Who has left does not get it.
+    /// Answers, and ends the conversation. An asker that has left gets no answer.
     pub(crate) fn answer(self, answer: Result<String>) {
         let answer = match answer {
             Ok(text) => json!({ "ok": text }),
@@ -50,8 +50,8 @@ impl Request {
         let _ = writeln!(&self.stream, "{answer}");
     }
 
-    /// The connection as it is, to become the serial line. What comes from it arrives as
-    /// keys if `keys` says where.
+    /// The connection itself, to become the serial line. If `keys` is given, input from the
+    /// connection arrives there as keys.
     pub(crate) fn into_line(self, keys: Option<Sender<Event>>) -> Result<UnixStream> {
         let mut theirs = self.rest;
         thread::spawn(move || {
@@ -63,7 +63,7 @@ impl Request {
                 }
             }
         });
-        // Who does not read must not hold the others up.
+        // A reader that does not read must not hold up the others.
         self.stream.set_write_timeout(Some(PATIENCE))?;
         Ok(self.stream)
     }
@@ -76,7 +76,7 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    /// Opens it; what is asked arrives as events.
+    /// Opens the door; requests arrive as events.
     pub(crate) fn open(events: Sender<Event>, place: &Place) -> Result<Self> {
         let folder = Scratch::in_temp()?;
         let socket = folder.path().join(SOCKET);

@@ -8,7 +8,7 @@ pub(crate) fn number_before(lines: &[String], words: &str) -> Option<u64> {
     line[..line.find(words)?].rsplit(' ').next()?.parse().ok()
 }
 
-/// How many chunks were copied to the legs: of the table of writes and flushes, the cells
+/// How many chunks were copied to the legs: in the table of writes and flushes, the cells
 /// `WRITES/FLUSHES` below `COPY`.
 pub(crate) fn copies(lines: &[String]) -> Option<u64> {
     let head = lines.iter().position(|line| line.starts_with("WRITES/FLUSHES"))?;

@@ -1,11 +1,10 @@
 //! The guard: a small parent of a program that ends it when xtask is gone.
 //!
-//! xtask starts itself again as `xtask guard -- PROGRAM...` and keeps the guard's
-//! standard input open. When that pipe closes - xtask wants the program gone, or
-//! died by whatever signal - the guard kills its whole process group: the
-//! program, what it started, and itself. Rules: the group is the guard's own, so
-//! a Ctrl-C meant for xtask does not take the guard away before it did its duty;
-//! its exit status is the program's.
+//! xtask starts itself again as `xtask guard -- PROGRAM...` and keeps the guard's standard
+//! input open. That pipe closes when xtask wants the program to end, or when any signal ends
+//! xtask. Then the guard kills its whole process group: the program, everything that it
+//! started, and itself. Rules: the group is the guard's own, so a Ctrl-C meant for xtask does
+//! not end the guard before its work is done. The guard's exit status is the program's.
 
 use std::ffi::OsString;
 use std::io::{Read, stdin};
@@ -27,14 +26,14 @@ pub(crate) const VERB: &str = "guard";
 /// How a program is ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// By SIGKILL: a QEMU whose backend holds a request hears nothing else.
+    /// By SIGKILL: a QEMU whose backend holds a request reacts to nothing else.
     AtOnce,
     /// By SIGTERM first, for programs that pass it on: nextest gives each test a
     /// process group of its own, out of the guard's reach.
     Gently,
 }
 
-/// The option that says [`Ending::Gently`] to a guard.
+/// The option of a guard for [`Ending::Gently`].
 const GENTLY: &str = "--gently";
 
 /// How long a program has between the two signals.
@@ -43,8 +42,8 @@ const GRACE: Duration = Duration::from_secs(1);
 /// As long as this lives, the program may; dropping it kills.
 pub(crate) struct Life(#[expect(dead_code, reason = "closing it is what matters")] ChildStdin);
 
-/// Starts `command` under a guard, without standard input; where its outputs go
-/// is said here, as a command cannot be asked what it was told.
+/// Starts `command` under a guard, without standard input. The outputs are arguments, since a
+/// command does not say where its own go.
 pub(crate) fn spawn(
     command: &Command,
     ending: Ending,
@@ -69,7 +68,7 @@ pub(crate) fn spawn(
     Ok((child, Life(life)))
 }
 
-/// The program that runs now; on Linux also if cargo has replaced its file since.
+/// The program that runs now; on Linux even if cargo has replaced its file since.
 pub(crate) fn ourselves() -> Result<PathBuf> {
     if cfg!(target_os = "linux") {
         return Ok("/proc/self/exe".into());
@@ -86,10 +85,10 @@ pub(crate) fn main(command: &[OsString], ending: Ending) -> Result<ExitCode> {
         .stdin(Stdio::null())
         .spawn()
         .with_context(|| format!("cannot start {}", program.to_string_lossy()))?;
-    // The group's SIGTERM reaches the guard too, which has to stay for the end.
+    // The group's SIGTERM reaches the guard too, and the guard has to stay until the end.
     flag::register(SIGTERM, Arc::default())?;
     thread::spawn(move || {
-        // Nothing is ever sent: a read ends when the other side is gone.
+        // Nothing is ever sent: the read ends when the other side is gone.
         let _ = stdin().read(&mut [0]);
         if ending == Ending::Gently {
             let _ = kill_process_group(getpgrp(), Signal::TERM);

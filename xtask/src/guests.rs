@@ -1,10 +1,10 @@
-//! The guests of this checkout: each that `cargo xtask run` starts has a number, and a
-//! folder for its logs and for the way to it.
+//! The guests of this checkout. Each guest that `cargo xtask run` starts has a number, and a
+//! folder for its logs and for the link to its socket.
 //!
-//! Rules: a number is in use while the lock in its folder is held, so that a run which was
-//! killed by whatever signal has given it back. Of one that ended the logs stay, until the
-//! next that gets its number. The lock says where it belongs: one that was copied along with
-//! a checkout is not ours, whoever holds it.
+//! Rules: a number is in use while the lock in its folder is held. So a run gives its number
+//! back, whatever signal kills it. The logs of a guest that ended stay until the next guest
+//! gets its number. The lock says where it belongs: a lock that was copied along with a
+//! checkout is not ours, whoever holds it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
@@ -21,7 +21,7 @@ const LOCK: &str = "lock";
 /// The link in a guest's folder that leads to its socket; see `control`.
 const CONTROL: &str = "control";
 
-/// A number that is ours, and its folder.
+/// A number that this run has claimed, and its folder.
 pub(crate) struct Place {
     number: u32,
     folder: PathBuf,
@@ -30,7 +30,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The first number that no other guest has; `about` tells a person which guest it is.
+    /// Claims the first number that no other guest has. `about` tells a person which guest it
+    /// is.
     pub(crate) fn claim(about: &str) -> Result<Self> {
         Self::claim_in(&workspace::guests(), about)
     }
@@ -78,9 +79,9 @@ impl Place {
 pub(crate) struct Running {
     /// Its number.
     pub(crate) number: u32,
-    /// The link to its socket, which is not there yet while it starts.
+    /// The link to its socket. It is not there yet while the guest starts.
     pub(crate) control: PathBuf,
-    /// Which one it is, for a person.
+    /// A description, for a person.
     pub(crate) about: String,
 }
 

@@ -1,7 +1,7 @@
 //! `cargo xtask inspect`: what the members of a mirror hold, read from images.
 //!
-//! The work is done by the package `inspect`, which uses the project's crates;
-//! xtask itself does not. Its exit code is ours.
+//! The package `inspect` does the work. It uses the project's crates; xtask itself does not.
+//! Its exit code is passed on.
 
 use std::env;
 use std::path::PathBuf;
@@ -33,8 +33,8 @@ pub(crate) struct Options {
     keep: Option<PathBuf>,
 }
 
-/// The package's program, built: for those who ask often, and do not want to wait for a
-/// cargo that builds something else.
+/// The package's program, built: for callers that ask often, and must not wait for a cargo that
+/// builds something else.
 pub(crate) struct Program(PathBuf);
 
 impl Program {
@@ -45,7 +45,7 @@ impl Program {
         Ok(Self(workspace::target().join("debug/inspect")))
     }
 
-    /// What these images hold, with the regions listed.
+    /// The report on these images, with the regions listed.
     pub(crate) fn json(&self, disks: &[PathBuf]) -> Result<Value> {
         let mut program = Command::new(&self.0);
         program.args(["--json", "--map", "--"]).args(disks).stderr(Stdio::inherit());

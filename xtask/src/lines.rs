@@ -1,8 +1,8 @@
-//! Programs whose output is read line by line, as long as it comes.
+//! Programs whose output is read line by line, as it comes.
 //!
-//! Place: between `guard`, which makes sure that a program ends, and the verbs
-//! that run others' tests. Rule: a program that only says that it is slow has said
-//! nothing, so that a test which hangs is no sign of life.
+//! Place: between `guard`, which makes sure that a program ends, and the verbs that run others'
+//! tests. Rule: a line that only says that a test is slow does not count as a sign of life, so
+//! that a hanging test is noticed.
 
 use std::io::{BufRead, BufReader, Read, pipe};
 use std::ops::ControlFlow;
@@ -21,14 +21,14 @@ use crate::patience::{Lost, Patience};
 pub(crate) enum End {
     /// With success.
     Well,
-    /// Without.
+    /// With a failure.
     Badly,
-    /// It was waited for no longer, and killed with all that it had started.
+    /// Patience ended. It was killed with everything that it had started.
     Killed(Lost),
 }
 
-/// Runs `command`, which may say nothing for as long as `silence` (see `patience`);
-/// `line` gets each line of both its outputs, also a last one that it did not end.
+/// Runs `command`, which may say nothing for as long as `silence` (see `patience`); `line` gets
+/// each line of both its outputs, even an unfinished last one.
 pub(crate) fn run(command: &Command, silence: Duration, mut line: impl FnMut(&str)) -> Result<End> {
     let end = until(command, silence, |text| {
         line(text);
@@ -71,8 +71,8 @@ pub(crate) fn until(
     Ok(Some(End::Killed(patience.lost())))
 }
 
-/// Whether a line is more than the word of a runner that a test still runs: nextest's
-/// `SLOW [> 60.000s]`, cargo's `test a has been running for over 60 seconds`.
+/// Whether a line says more than that a test still runs: nextest's `SLOW [> 60.000s]`, cargo's
+/// `test a has been running for over 60 seconds`.
 fn is_news(line: &str) -> bool {
     !line.trim_start().starts_with("SLOW [") && !line.contains(" has been running for over ")
 }

@@ -1,9 +1,9 @@
 //! cargo xtask: builds, boots, tests and shows the mirror kernel.
 //!
-//! This file is the manual (`cargo xtask --help` prints it); each verb is a
-//! module. Of the project's own crates xtask uses `picture` alone, which uses none: it must
-//! start on a machine where nothing else builds yet. One file of theirs is compiled into it,
-//! which knows how the console tells a line that begins a here-document.
+//! This file is the manual (`cargo xtask --help` prints it); each verb is a module. Of the
+//! project's own crates xtask uses only `picture`, which uses none: xtask must start on a
+//! machine where nothing else builds yet. It also includes one file of the shell, which knows
+//! how the console recognises a line that begins a here-document.
 
 #![forbid(unsafe_code)]
 
@@ -172,13 +172,13 @@ enum Xtask {
     },
 }
 
-/// What a shell reports of a program that SIGPIPE ended.
+/// What a shell reports for a program that SIGPIPE ended.
 const BROKEN_PIPE: i32 = 128 + 13;
 
 fn main() -> ExitCode {
     end_with_the_reader();
     let verb = Xtask::parse();
-    // A guard has an end of its own.
+    // A guard ends in its own way.
     let guards = matches!(verb, Xtask::Guard { .. });
     let ready = if guards { Ok(()) } else { signals::install() };
     match ready.and_then(|()| dispatch(verb)) {
@@ -190,7 +190,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// A reader that has seen enough, as `head`, ends us without a word: std knows only to
+/// A reader that has seen enough, such as `head`, ends us silently. Without this, std would
 /// panic when a line cannot be printed.
 fn end_with_the_reader() {
     let report = panic::take_hook();
@@ -237,7 +237,7 @@ fn dispatch(verb: Xtask) -> Result<ExitCode> {
     }
 }
 
-/// Success or failure, for verbs that know nothing finer.
+/// Success or failure, for verbs that distinguish no more.
 fn code(well: bool) -> ExitCode {
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

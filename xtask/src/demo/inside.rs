@@ -1,8 +1,8 @@
-//! The demo's end: one more disk dies during a write, and the kernel's trace shows what that
-//! write went through.
+//! The end of the demo: one more disk dies during a write, and the kernel's trace shows the way
+//! of that write.
 //!
 //! The mirror keeps records this time. So the write is acknowledged only once a superblock
-//! durably says that the disk is out. The picture is made by `cargo xtask trace`'s own means.
+//! durably says that the disk is out. The code of `cargo xtask trace` makes the picture.
 
 use std::fs::File;
 use std::path::Path;
@@ -21,12 +21,12 @@ use crate::verdict::Verdict;
 /// Size of each disk.
 const BYTES: u64 = 8 << 20;
 
-/// Writes, one at a time, for so long that the disk dies during one.
+/// Writes, one at a time, for long enough that the disk dies during one.
 const WRITES: &str = "bench m0 write --size 128K --depth 1 --seconds 3";
 const DIES_AFTER: Duration = Duration::from_secs(1);
 
-/// Tells it; `machine` makes the machine with these disks. The pictures go to the folder `out`.
-/// Returns what was shown.
+/// Runs this part; `machine` makes the machine with these disks. The pictures go to the folder
+/// `out`. Returns what was shown.
 pub(super) fn tell<'m>(
     folder: &Path,
     out: &Path,

@@ -1,12 +1,12 @@
-//! `cargo xtask demo`: a directory tree survives the death of a disk, and a mirror
-//! a power cut.
+//! `cargo xtask demo`: a directory tree survives the death of a disk, and a mirror survives a
+//! power cut.
 //!
-//! The tree becomes an ext4 image, the guest copies it onto a mirror, one leg
-//! dies for real in the middle, and the host finds every byte on the other leg.
-//! `tree` is the host's side of it (image, check), `power` the second half, with the
-//! power cut, `inside` the end, with a picture; the disk that can die is the fault rig's.
-//! Rules: each run has a fresh folder, so a killed run is in nobody's way;
-//! whatever the guest claims, the verdict stands on what the host finds.
+//! The tree becomes an ext4 image, the guest copies it onto a mirror, one leg dies for real in
+//! the middle, and the host finds every byte on the other leg. `tree` is the host's side of it
+//! (image, check), `power` the second half, with the power cut, `inside` the end, with a
+//! picture; the disk that can die is the fault rig's. Rules: each run has a fresh folder, so a
+//! killed run is in nobody's way. The verdict rests on what the host finds, whatever the guest
+//! claims.
 
 mod inside;
 mod power;
@@ -37,15 +37,15 @@ const BOOT_LIMIT: Duration = patience::OF_A_GUEST;
 /// How long a command in the guest may say nothing.
 const COMMAND_LIMIT: Duration = patience::OF_A_GUEST;
 
-/// How fast disks are, in bytes a second: slow as disks once were, so that a copy has a
-/// middle to die in, however busy the host.
+/// How fast disks are, in bytes a second: so slow that a disk can die in the middle of a copy,
+/// however busy the host.
 const RATE: u64 = 16 << 20;
 
 /// How much of the copy is done when the disk dies, in percent.
 const DEATH_AT_PERCENT: u32 = 40;
 
-/// What the legs are full of before: a block that was never copied shows, also
-/// where the source has zeroes.
+/// The old contents of the legs: a block that was never copied shows, even where the source has
+/// zeroes.
 const OLD_DATA: u8 = 0xe5;
 
 /// What is demonstrated, and on what.
@@ -64,7 +64,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// The demo that is part of the tests.
+    /// The demo as a part of the tests.
     pub(crate) fn for_tests(build: build::Options, accel: Choice) -> Self {
         Self { build, dir: None, accel }
     }
@@ -205,7 +205,7 @@ fn in_the_guest(
     }
 }
 
-/// Copies, and kills the disk once so much is copied.
+/// Copies, and kills the disk at [`DEATH_AT_PERCENT`].
 fn copy_while_dying(guest: &mut Guest, mortal: Server, story: &mut Story<'_>) -> Result<()> {
     let mut mortal = Some(mortal);
     story.command(guest, "copy vbd2 m0")?;
@@ -229,7 +229,7 @@ fn percent(line: &str) -> Option<u32> {
     number.split('.').next()?.parse().ok()
 }
 
-/// Has the guest carry out one command, and quotes what it says.
+/// Sends the guest one command, and quotes its answer.
 fn ask(guest: &mut Guest, command: &str, story: &mut Story<'_>) -> Result<Vec<String>> {
     story.command(guest, command)?;
     let mut answer = Vec::new();

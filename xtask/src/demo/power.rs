@@ -1,11 +1,11 @@
 //! The demo's second half: the power fails in the middle of a copy.
 //!
-//! Two blank disks become a mirror that remembers. While the guest copies onto it, QEMU is
-//! killed; the next boot finds the members, and makes equal only where a write may have
-//! been. The host then compares the disks.
+//! Two blank disks become a mirror with superblocks. While the guest copies onto it, QEMU is
+//! killed. The next boot finds the members, and makes equal only the regions that may have been
+//! written. The host then compares the disks.
 //!
 //! Why this is a power cut: QEMU writes through the host's page cache, which outlives it.
-//! What QEMU had finished is there, what it still had is not, on each disk for itself.
+//! Requests that QEMU had finished are there, the others are not, on each disk independently.
 //! The disks' own caches are simulated elsewhere (`cargo xtask sim`).
 
 use std::fs::{self, File};
@@ -25,17 +25,17 @@ const MIB: usize = 1 << 20;
 const LEG_BYTES: usize = 64 * MIB;
 const DATA_START: usize = MIB;
 
-/// How much is copied and flushed before.
+/// How much is copied and flushed before the cut.
 const FLUSHED: usize = 16 * MIB;
 
 /// What is being copied when the power fails.
 const CUT_START: usize = 24 * MIB;
 const CUT_LENGTH: usize = 38 * MIB;
 
-/// How much of that is done then, in percent.
+/// How much of that is done when the power fails, in percent.
 const CUT_AT_PERCENT: u32 = 40;
 
-/// What each leg is full of before.
+/// The old contents of each leg.
 const OLD_DATA: [u8; 2] = [0xe5, 0x5e];
 
 /// The second leg is slower than the first, so that it lags when the power fails.
@@ -43,17 +43,17 @@ const RATE_OF_SECOND: u64 = RATE / 4 * 3;
 
 const SECTOR: usize = 512;
 
-/// A region is copied in so many pieces.
+/// How many pieces a region is copied in.
 const COPIES_PER_REGION: u64 = 4;
 
-/// The disks' images, and what the guest copies.
+/// The disks' images, and the data that the guest copies.
 struct Images {
     legs: [PathBuf; 2],
     source: PathBuf,
     data: Vec<u8>,
 }
 
-/// Tells it; `machine` makes the machine with these disks. Returns what was shown.
+/// Runs this half; `machine` makes the machine with these disks. Returns what was shown.
 pub(super) fn tell<'m>(
     folder: &Path,
     machine: impl Fn(Vec<Disk>) -> Machine<'m>,
@@ -74,7 +74,7 @@ impl Images {
         let legs = ["first.img", "second.img"].map(|name| folder.join(name));
         for (leg, byte) in legs.iter().zip(OLD_DATA) {
             let mut content = vec![byte; LEG_BYTES];
-            // Where a mirror has its records, they are blank.
+            // They are blank where a mirror has its records.
             content[..DATA_START].fill(0);
             fs::write(leg, content).context("making a leg")?;
         }
@@ -114,7 +114,7 @@ impl Images {
         Ok(())
     }
 
-    /// Whether both legs are the same, and hold what they must.
+    /// Checks that both legs are equal, and hold what they must.
     fn check(&self, story: &mut Story<'_>) -> Result<()> {
         story.chapter("Back on the host: are the disks one again?");
         let [first, second] = self.read()?;

@@ -16,10 +16,10 @@ use crate::workspace::{self, Listed};
 /// The smallest image, so that a copy has a middle.
 const IMAGE_BYTES_MIN: u64 = 64 << 20;
 
-/// What ext4 needs beside the files: journal, tables.
+/// What ext4 needs besides the files: journal, tables.
 const OVERHEAD_BYTES: u64 = 24 << 20;
 
-/// A block of ext4: what even the smallest file takes.
+/// A block of ext4: the smallest file takes one.
 const BLOCK_BYTES: u64 = 4096;
 
 /// A directory tree that is to come back unchanged.
@@ -28,13 +28,13 @@ pub(super) struct Tree {
     origin: PathBuf,
     /// Paths of files and symbolic links, from the root.
     entries: Vec<PathBuf>,
-    /// What the files take on disk.
+    /// The size of the files on disk.
     bytes: u64,
 }
 
 impl Tree {
-    /// The tree at `dir`, or the project's own sources, copied to `scratch` since
-    /// only those that git lists belong to them.
+    /// The tree at `dir`, or the project's own sources. Those are copied to `scratch`, since
+    /// only files that git lists belong to them.
     pub(super) fn gather(dir: Option<&Path>, scratch: &Path) -> Result<Self> {
         let (root, origin) = match dir {
             Some(dir) => (dir.to_owned(), dir.to_owned()),
@@ -50,7 +50,7 @@ impl Tree {
         Ok(tree)
     }
 
-    /// Takes in what is below `folder`, a path from the root.
+    /// Adds everything below `folder`, a path from the root.
     fn enter(&mut self, folder: &Path) -> Result<()> {
         let path = self.root.join(folder);
         let entries = fs::read_dir(&path).with_context(|| format!("{}", path.display()))?;
@@ -114,7 +114,8 @@ pub(super) fn check_filesystem(image: &Path, tools: &Tools) -> Result<()> {
     quietly(Command::new(&tools.e2fsck).arg("-fn").arg(image))
 }
 
-/// The first byte in which two files differ; the end of the shorter one counts.
+/// The first byte in which two files differ. The end of the shorter file counts as a
+/// difference.
 pub(super) fn first_difference(left: &Path, right: &Path) -> Result<Option<u64>> {
     let open = |path: &Path| -> Result<_> {
         Ok(BufReader::new(File::open(path).with_context(|| format!("{}", path.display()))?))

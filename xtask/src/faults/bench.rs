@@ -1,8 +1,8 @@
-//! What a case works with: two disks that are a mirror, a guest, and the rig.
+//! The means of a case: two disks that are a mirror, a guest, and the rig.
 //!
-//! Rules: what the guest says of itself is asked for word by word; what it acknowledged is
-//! looked up in the images, which nobody but the host reads then. An error says what was
-//! expected, and what the guest said instead.
+//! Rules: the words of the guest's answers are checked. Acknowledged data are looked up in the
+//! images, when only the host uses them. An error says what was expected, and what the guest
+//! said instead.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -40,7 +40,7 @@ pub(super) struct Bench<'a> {
     guest: Option<Guest>,
     /// Words for the kernel.
     words: String,
-    /// All that the guest said to what was asked.
+    /// All answers of the guest.
     said: Vec<String>,
 }
 
@@ -55,8 +55,8 @@ impl<'a> Bench<'a> {
         Ok(Self { lab, folder, legs, rig, guest: None, words: String::new(), said: Vec::new() })
     }
 
-    /// The watchdog of later boots has so many seconds of patience. It looks once a second,
-    /// and grants one look more.
+    /// Sets the patience of the watchdog in later boots, in seconds. The watchdog looks once a
+    /// second, and grants one look more.
     pub(super) fn set_watchdog(&mut self, seconds: u32) {
         self.words = format!("disk_timeout={seconds}");
     }
@@ -96,7 +96,7 @@ impl<'a> Bench<'a> {
         self.boot(vec![self.disk(0), self.disk(1)])
     }
 
-    /// Boots with them and makes a mirror of them, `m0`.
+    /// Boots with both legs and makes the mirror `m0` of them.
     pub(super) fn mirror(&mut self) -> Result<()> {
         self.boot_legs()?;
         self.label()
@@ -108,12 +108,12 @@ impl<'a> Bench<'a> {
         self.is_healthy()
     }
 
-    /// Waits for all copying; then both legs are in sync.
+    /// Waits for the end of all copying; then both legs must be in sync.
     pub(super) fn is_healthy(&mut self) -> Result<()> {
         self.does("mirror wait m0", "m0: healthy: 2 of 2 legs in sync")
     }
 
-    /// The leg that was out is taken back, and given what it missed.
+    /// Takes a leg back that was out, and waits until it has what it missed.
     pub(super) fn add_back(&mut self, leg: usize) -> Result<()> {
         self.does(&format!("mirror add m0 {leg}"), "is given what it missed")?;
         self.is_healthy()
@@ -123,7 +123,7 @@ impl<'a> Bench<'a> {
         self.guest.as_mut().context("no guest runs")
     }
 
-    /// Has a command carried out, in whose answer there are these words.
+    /// Has the guest carry out a command; its answer must have these words.
     pub(super) fn does(&mut self, command: &str, words: &str) -> Result<()> {
         self.begin(command)?;
         self.did(command, words)
@@ -155,7 +155,7 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Has a command carried out as soon as it can be.
+    /// The same, tried again until the command succeeds.
     pub(super) fn does_in_time(&mut self, command: &str, words: &str) -> Result<()> {
         let mut watch = Watch::of(LIMIT);
         loop {
@@ -189,7 +189,7 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// What `mirror status` says of a leg in the column with this title.
+    /// The number of a leg in `mirror status`, in the column with this title.
     pub(super) fn column(&mut self, leg: usize, title: &str) -> Result<u64> {
         self.begin("mirror status m0")?;
         let lines = self.listen()?;
@@ -211,7 +211,7 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// Has a command refused, or fail, in these words.
+    /// Sends a command that must be refused, or fail, in these words.
     pub(super) fn fails(&mut self, command: &str, words: &str) -> Result<()> {
         self.begin(command)?;
         let answer = self.listen().with_context(|| format!("`{command}`"))?;
@@ -245,43 +245,43 @@ impl<'a> Bench<'a> {
         self.rig.inject(guest, disk, rules)
     }
 
-    /// What was injected is so no more.
+    /// Ends the injected faults.
     pub(super) fn give_back(&mut self, disk: usize) -> Result<()> {
         let guest = self.guest.as_mut().context("no guest runs")?;
         self.rig.give_back(guest, disk).map(drop)
     }
 
-    /// A disk answers nothing any more.
+    /// From now on a disk answers nothing.
     pub(super) fn hang(&mut self, disk: usize) -> Result<()> {
         let guest = self.guest.as_mut().context("no guest runs")?;
         self.rig.hang(guest, disk).map(drop)
     }
 
-    /// A disk answers what it was asked meanwhile.
+    /// A disk answers again, also the requests that came meanwhile.
     pub(super) fn heal(&mut self, disk: usize) -> Result<()> {
         let guest = self.guest.as_mut().context("no guest runs")?;
         self.rig.heal(guest, disk).map(drop)
     }
 
-    /// A disk does so many bytes a second.
+    /// Slows a disk down to this many bytes a second.
     pub(super) fn slow(&mut self, disk: usize, rate: u64) -> Result<()> {
         let guest = self.guest.as_mut().context("no guest runs")?;
         self.rig.slow(guest, disk, rate).map(drop)
     }
 
-    /// A disk has another size.
+    /// Changes the size of a disk.
     pub(super) fn resize(&mut self, disk: usize, bytes: u64) -> Result<()> {
         let arguments = json!({"node-name": format!("vbd{disk}"), "size": bytes});
         self.guest()?.qmp("block_resize", arguments).map(drop)
     }
 
-    /// Ends the guest, which is to stop its mirrors.
+    /// Ends the guest, which has to stop its mirrors.
     pub(super) fn stop(&mut self) -> Result<()> {
         let mut guest = self.guest.take().context("no guest runs")?;
         guest.set_limit(Some(LIMIT));
         guest.send("poweroff");
         match guest.run(|_| ()) {
-            // Where something was refused, a script has failed.
+            // If a command was refused, the script has failed.
             Verdict::Passed | Verdict::Failed => Ok(()),
             verdict => bail!("poweroff: {verdict}\n{}", guest.last_words()),
         }
@@ -301,8 +301,8 @@ impl<'a> Bench<'a> {
         Ok(last)
     }
 
-    /// The guest loads so many new disks, which all answer. Returns what it said in the end.
-    /// The machine keeps no barriers if it is `unordered`.
+    /// The guest loads this many new disks, which must all answer. Returns what it said at the
+    /// end. If `unordered`, the machine keeps no barriers.
     pub(super) fn load(&self, disks: usize, unordered: bool, words: &str) -> Result<String> {
         let seconds = self.lab.load_seconds;
         let disk = |number| {
@@ -334,7 +334,7 @@ impl<'a> Bench<'a> {
         Ok([self.image(0)?, self.image(1)?])
     }
 
-    /// They are as they were again.
+    /// Restores the images of both legs.
     pub(super) fn restore(&self, images: &[Vec<u8>; 2]) -> Result<()> {
         ensure!(self.guest.is_none(), "the guest still runs");
         for (leg, image) in self.legs.iter().zip(images) {
@@ -363,14 +363,15 @@ impl<'a> Bench<'a> {
         Ok(parts.map(|(at, length)| image[at..at + length].to_vec()))
     }
 
-    /// Two parts of a leg's image, each from a byte on and so long, are the same.
+    /// Checks that two parts of a leg's image are equal. Each part is a start and a length, in
+    /// bytes.
     pub(super) fn are_alike(&self, leg: usize, parts: [(usize, usize); 2]) -> Result<()> {
         let [a, b] = self.parts(leg, parts)?;
         ensure!(a == b, "two parts of leg {leg} differ: {parts:?}");
         Ok(())
     }
 
-    /// Waits until they are.
+    /// Waits until they are equal.
     pub(super) fn until_alike(&self, leg: usize, parts: [(usize, usize); 2]) -> Result<()> {
         let mut watch = Watch::of(LIMIT);
         while let Err(why) = self.are_alike(leg, parts) {
@@ -382,20 +383,20 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// The data of a leg, from its image; nobody writes to it any more.
+    /// The data of a leg, from its image, when nobody writes to it.
     fn data(&self, leg: usize) -> Result<Vec<u8>> {
         ensure!(self.guest.is_none(), "the guest still runs");
         self.data_now(leg)
     }
 
-    /// The data of a leg as its image has them at this moment.
+    /// The data of a leg, from its image, at this moment.
     fn data_now(&self, leg: usize) -> Result<Vec<u8>> {
         let mut data = self.image(leg)?;
         ensure!(data.len() > DATA_START, "leg {leg} has no data left");
         Ok(data.split_off(DATA_START))
     }
 
-    /// Both legs have the same data.
+    /// Checks that both legs have the same data.
     pub(super) fn legs_are_equal(&self) -> Result<()> {
         let (a, b) = (self.data(0)?, self.data(1)?);
         match a.iter().zip(&b).position(|(a, b)| a != b) {
@@ -404,8 +405,8 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// A leg whose disk is dead has the beginning of a write of this byte and not its end:
-    /// it died under that write.
+    /// Checks that a leg whose disk is dead has the beginning of a write of this byte and not
+    /// its end: the disk died during that write.
     pub(super) fn dead_leg_holds_the_beginning(
         &self,
         leg: usize,
@@ -419,7 +420,7 @@ impl<'a> Bench<'a> {
         Ok(())
     }
 
-    /// A leg has this byte throughout this part of its data.
+    /// Checks that a leg has only this byte in this part of its data.
     pub(super) fn leg_holds(
         &self,
         leg: usize,
@@ -438,14 +439,14 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Both have.
+    /// Checks the same of both legs.
     pub(super) fn legs_hold(&self, part: (usize, usize), byte: u8) -> Result<()> {
         self.leg_holds(0, part, byte)?;
         self.leg_holds(1, part, byte)
     }
 }
 
-/// A line of the log without its time, its level and who says it.
+/// A line of the log without its time, its level and its target.
 fn without_origin(line: &str) -> &str {
     let of_log = line.starts_with('[').then(|| line.split_once(": ")).flatten();
     of_log.map_or(line, |(_, text)| text.strip_prefix("mirror: ").unwrap_or(text)).trim()

@@ -1,12 +1,12 @@
 //! `cargo xtask faults`: disks of a mirror fail from outside, and the host judges.
 //!
-//! Each case boots the kernel with two disks, makes a mirror of them, does something to
-//! them that the guest knows nothing of (`rig`), and compares what the guest then says,
-//! and what the images hold, with what was promised. `bench` is what a case works with;
-//! `cases` has them, a file for each kind. To add one, add it to the list in its file.
+//! Each case boots the kernel with two disks and makes a mirror of them. It does something to
+//! the disks that the guest knows nothing of (`rig`). Then it compares the guest's answers and
+//! the images with the promise. `bench` has the means of a case; `cases` has the cases, a file
+//! for each kind. To add a case, add it to the list in its file.
 //!
-//! Rule: a case asserts no time. What must not last is ended by the guest's watchdog, and
-//! what lasts all the same by the guest's limit.
+//! Rule: a case asserts no time. The guest's watchdog ends a request that must not last; the
+//! guest's limit ends a case that hangs all the same.
 
 mod bench;
 mod cases;
@@ -51,9 +51,9 @@ pub(crate) struct Options {
 /// How long disks are loaded as a part of the tests.
 const LOAD_SECONDS: u64 = 10;
 
-/// A fault, and what is promised under it.
+/// A fault, and the promise under it.
 pub(crate) struct Case {
-    /// Its name, which is the test's too.
+    /// Its name, also that of the test.
     pub(crate) name: &'static str,
     fault: &'static str,
     promise: &'static str,
@@ -63,14 +63,14 @@ pub(crate) struct Case {
     run: fn(&mut Bench<'_>) -> Result<String>,
 }
 
-/// All that a boot needs beside its disks.
+/// All that a boot needs besides its disks.
 pub(crate) struct Lab {
     tools: Tools,
     kernel: Kernel,
     accel: Accel,
     /// How long disks are loaded, in seconds.
     load_seconds: u64,
-    /// What these come from.
+    /// How they were built.
     build: build::Options,
     choice: Choice,
 }
@@ -90,8 +90,8 @@ pub(crate) fn for_tests() -> impl Iterator<Item = &'static Case> {
     cases::all().filter(|case| case.in_tests)
 }
 
-/// Runs a case in a folder of its own below `logs`, where its images and its console stay
-/// if a promise was broken. Returns what the guest saw.
+/// Runs a case in a folder of its own below `logs`. If a promise was broken, its images and its
+/// console stay there. Returns what the guest saw.
 pub(crate) fn run(case: &Case, lab: &Lab, logs: &Path) -> Result<String> {
     let folder = logs.join(case.name);
     let _ = fs::remove_dir_all(&folder);

@@ -1,8 +1,8 @@
-//! `cargo xtask lab N check`: is the piece right, and what is missing?
+//! `cargo xtask lab N check`: says whether the piece is right, and what is missing.
 //!
 //! Place: `table` has the tests and the sentences, `programs` builds and runs them. Rules: the
-//! first failure ends it, in words that say what went wrong and where to look; all that was
-//! said is in a log; the copy is only read, but for the lab's own tests, which are put back.
+//! first failure ends the check, in words that say what went wrong and where to look. A log has
+//! all output. The copy is only read, except that the lab's own tests are put back.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,21 +15,21 @@ use super::{copy, cut, page, table};
 use crate::mutants;
 use crate::workspace;
 
-/// How many lines of a test's own words are shown.
+/// How many lines of a test's output are shown.
 const WORDS_SHOWN: usize = 24;
 
 /// How wide a line of prose is.
 const WIDTH: usize = 88;
 
-/// How much of a line of a test's words is shown: the way to a long run fills pages.
+/// How much of a line of a test's output is shown: the path of a long run fills pages.
 const LINE_SHOWN: usize = 160;
 
-/// What came of a check.
+/// The result of a check.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// All tests passed, so many.
+    /// All tests passed; how many.
     Solved(u32),
-    /// Not all of it is written, and a test came to what is not.
+    /// A part is not written yet, and a test called it.
     Unwritten,
     /// The compiler refused it.
     Refused,
@@ -62,7 +62,7 @@ pub(super) fn main(lab: &Lab) -> Result<bool> {
     Ok(true)
 }
 
-/// The pieces that nobody has written in this folder.
+/// The pieces that are not written yet in this folder.
 fn unwritten<'a>(lab: &'a Lab, folder: &Path) -> Vec<&'a Piece> {
     let is = |piece: &&Piece| {
         let text = fs::read_to_string(folder.join(piece.file)).unwrap_or_default();
@@ -105,7 +105,7 @@ pub(super) fn run(
     Ok(Verdict::Solved(count))
 }
 
-/// What a person calls a program.
+/// The name of a program, for a person.
 fn name_of(program: &Program) -> &'static str {
     program.file.unwrap_or("unit tests")
 }
@@ -115,7 +115,7 @@ fn path_of(program: &Program, built: &[(Option<String>, PathBuf)]) -> PathBuf {
     built.iter().find(is).map(|(_, path)| path.clone()).expect("cargo builds what it is told to")
 }
 
-/// Tells what the failure of a test means, and what to look at.
+/// Says what the failure of a test means, and what to look at.
 fn explain(
     lab: &Lab,
     folder: &Path,
@@ -152,7 +152,7 @@ fn explain(
     Verdict::Failed
 }
 
-/// The first lines and the last ones: an account of the simulator ends with what matters.
+/// The first and the last lines: an account of the simulator has what matters at its end.
 fn shortened(said: &[String]) -> Vec<String> {
     if said.len() <= WORDS_SHOWN {
         return said.to_vec();
@@ -182,7 +182,7 @@ fn wrapped(text: &str) -> Vec<String> {
     lines
 }
 
-/// Tries the reader's own tests with each way to break the original.
+/// Tries the reader's own tests against each way to break the original.
 fn own_tests(lab: &Lab, folder: &Path) -> Result<()> {
     if lab.ways.is_empty() {
         return Ok(());

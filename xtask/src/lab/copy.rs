@@ -1,9 +1,9 @@
 //! The copy of the workspace that a reader works in.
 //!
-//! Place: `target/labs/N-name`, with a repository of its own whose first commit is the start
-//! of the lab: `git diff` there shows what the reader did. Rules: nothing outside is changed; a
-//! copy with changes is not overwritten unless told to; it has its name once it is whole, so
-//! that a start which is interrupted leaves none, or the one before.
+//! Place: `target/labs/N-name`, with a repository of its own whose first commit is the start of
+//! the lab: `git diff` there shows what the reader did. Rules: nothing outside the copy is
+//! changed. A copy with changes is not overwritten unless told to. A copy gets its name only
+//! when it is whole, so an interrupted start leaves no copy, or the old one.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,11 +26,10 @@ pub(super) const OWN_TESTS: &str = "dm-mirror/tests/lab.rs";
 /// The crate whose pieces are taken out.
 const CRATE: &str = "dm-mirror/src/lib.rs";
 
-/// Where settings of cargo are.
+/// The file with cargo's settings.
 const CONFIG: &str = ".cargo/config.toml";
 
-/// What the settings have in addition: lines for a backtrace are enough, and link in half the
-/// time.
+/// Added to the settings: line numbers are enough for a backtrace, and halve the time to link.
 const LEAN: &str = "\n[profile.dev]\ndebug = \"line-tables-only\"\n";
 
 /// Where the copy of a lab is.
@@ -46,7 +45,7 @@ pub(super) fn of(lab: &Lab) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// Makes the copy of a lab; `force` gives up what was done in the one before.
+/// Makes the copy of a lab. `force` gives up the changes in the old copy.
 pub(super) fn start(lab: &Lab, force: bool) -> Result<PathBuf> {
     ensure!(!workspace::root().join(MARK).exists(), "this is a copy: start from its original");
     let to = folder(lab);
@@ -62,7 +61,7 @@ pub(super) fn start(lab: &Lab, force: bool) -> Result<PathBuf> {
     }
     commit(&new, &format!("lab {}: {}", lab.number, lab.title))?;
     if to.exists() {
-        // What is built there is good for the new one, too.
+        // The new copy can use the old one's builds.
         let _ = fs::rename(to.join("target"), new.join("target"));
         fs::remove_dir_all(&to).with_context(|| format!("cannot remove {}", to.display()))?;
     }
@@ -70,8 +69,8 @@ pub(super) fn start(lab: &Lab, force: bool) -> Result<PathBuf> {
     Ok(to)
 }
 
-/// Brings a folder up to date with what a copy of the lab is at first; a file is written only
-/// if it differs, so that cargo builds again only what changed.
+/// Makes a folder equal to a fresh copy of the lab. A file is written only if it differs, so
+/// that cargo builds again only what changed.
 pub(super) fn place(lab: &Lab, to: &Path) -> Result<()> {
     let stage = Scratch::below(&workspace::make(workspace::labs())?)?;
     let stage = workspace::make(stage.path().join("copy"))?;
@@ -97,7 +96,7 @@ pub(super) fn solve(folder: &Path, patch: &str) -> Result<()> {
     workspace::run(git(folder).arg("apply").arg(patch))
 }
 
-/// Reads every file of `root` below `folder`, what is built there left out.
+/// Reads every file of `root` below `folder`, without the build folders.
 fn read_all(root: &Path, folder: &Path, into: &mut BTreeMap<PathBuf, Vec<u8>>) -> Result<()> {
     for entry in fs::read_dir(root.join(folder))? {
         let entry = entry?;
@@ -137,13 +136,13 @@ pub(super) fn changed_files(lab: &Lab) -> Result<BTreeMap<String, String>> {
     Ok(files)
 }
 
-/// What the reader's own tests are at first.
+/// The reader's own tests in a fresh copy.
 pub(super) fn own_tests(lab: &Lab) -> Result<String> {
     let page = format!("docs/labs/{}", lab.page());
     Ok(page::text("pieces/own_tests.rs.txt")?.replace("{page}", &page))
 }
 
-/// Puts back the tests that the lab brings: the check goes by these.
+/// Puts back the tests that come with the lab: the check uses these.
 pub(super) fn restore_tests(lab: &Lab, folder: &Path) -> Result<()> {
     for Given { from, to, .. } in lab.files.iter().filter(|it| it.is_test) {
         let (text, file) = (page::text(from)?, folder.join(to));
@@ -154,7 +153,7 @@ pub(super) fn restore_tests(lab: &Lab, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A file as it is by now: changed already, or the workspace's.
+/// The present text of a file: changed already, or the workspace's.
 fn take(files: &mut BTreeMap<String, String>, file: &str) -> Result<String> {
     match files.remove(file) {
         Some(text) => Ok(text),
@@ -162,7 +161,7 @@ fn take(files: &mut BTreeMap<String, String>, file: &str) -> Result<String> {
     }
 }
 
-/// A crate's own file that allows what nobody uses while a piece is missing.
+/// A crate's root file that allows unused code, for as long as a piece is missing.
 fn tolerant(text: &str) -> Result<String> {
     let door = "#![forbid(unsafe_code)]\n";
     ensure!(text.matches(door).count() == 1, "{CRATE} has no `{}`", door.trim_end());
@@ -175,14 +174,14 @@ pub(super) fn write(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Git in a copy, whatever repository the person's shell is in.
+/// Git in a copy, whatever repository the person's shell is set to.
 fn git(folder: &Path) -> Command {
     let mut git = Command::new("git");
     git.current_dir(folder);
     for variable in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
         git.env_remove(variable);
     }
-    // The repository that the copy lies in is none of its business.
+    // It must not look at the repository that contains the copy.
     git.envs(folder.parent().map(|parent| ("GIT_CEILING_DIRECTORIES", parent)));
     git.args([
         "-c",
@@ -201,7 +200,7 @@ fn commit(folder: &Path, message: &str) -> Result<()> {
     workspace::run(git(folder).args(["commit", "--quiet", "--no-verify", "--message", message]))
 }
 
-/// Whether a copy is not as `start` made it. One that is no repository any more counts as
+/// Whether a copy is not as `start` made it. A copy that is no longer a repository counts as
 /// changed.
 fn has_changes(folder: &Path) -> Result<bool> {
     let said = |args: &[&str]| -> Result<String> {

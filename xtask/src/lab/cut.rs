@@ -1,8 +1,8 @@
 //! Functions taken out of a source: found by name, left with their contract.
 //!
-//! Place: pure text; `copy` writes what comes of it, `show` prints what was there. Rule: a
-//! name means one function; one that is not there, or there twice, is an error, so that the
-//! labs follow the code.
+//! Place: pure text; `copy` writes the result, `show` prints the original. Rule: a name means
+//! one function. A name without a function, or with two, is an error, so that the labs follow
+//! the code.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use anyhow::{Result, bail, ensure};
 use proc_macro2::Span;
 use syn::{Attribute, Block, ImplItem, Item, Signature, Type, Visibility};
 
-/// What an unwritten function calls, spelt so that this file has none.
+/// What an unwritten function calls. Spelt so that this file does not contain it.
 const UNWRITTEN: &str = concat!("to", "do!");
 
 /// A function in a text.
@@ -20,11 +20,11 @@ struct Found {
     name: String,
     /// All of it, its comment first.
     whole: Range<usize>,
-    /// What lies between its braces.
+    /// The text between its braces.
     body: Range<usize>,
 }
 
-/// How the word begins that a function says which is called and not written.
+/// How the message begins of a function that is called and not written.
 pub(super) fn said_by(lab: u32) -> String {
     format!("lab {lab}: ")
 }
@@ -44,8 +44,8 @@ pub(super) fn cut(text: &str, name: &str, lab: u32, contract: &str) -> Result<St
     Ok(new)
 }
 
-/// Whether the function `name` of `text` still is as [`cut`] leaves it; also if it is gone, for
-/// then nobody wrote it.
+/// Whether the function `name` of `text` is still as [`cut`] left it. True too if it is gone,
+/// since then nobody wrote it.
 pub(super) fn is_unwritten(text: &str, name: &str, lab: u32) -> bool {
     let word = format!("{UNWRITTEN}(\"{}{name}\")", said_by(lab));
     find(text, name).map_or_else(|_| text.contains(&word), |it| text[it.body].contains(&word))
@@ -64,7 +64,7 @@ pub(super) fn piece<'a>(text: &'a str, name: &str) -> Result<&'a str> {
     Ok(&text[whole.start - indent(text, whole.start)..whole.end])
 }
 
-/// How far the line that begins at `at` is indented.
+/// The indentation of the line that begins at `at`.
 fn indent(text: &str, at: usize) -> usize {
     let line = &text[..at];
     line.len() - line.trim_end_matches(' ').len()

@@ -102,9 +102,9 @@ fn start(lab: &Lab, force: bool) -> Result<()> {
     Ok(())
 }
 
-/// For the test command: all ways to break the originals are built together, and the example
-/// that a reader's own tests begin with passes with nothing broken. How many it notices, and of
-/// how many.
+/// For the test command: builds all ways to break the originals together. The example that a
+/// reader's own tests begin with must pass with nothing broken. Returns how many ways it
+/// notices, and of how many.
 pub(crate) fn ways_are_tried() -> Result<(usize, usize)> {
     let (ways, example) = (table::all_ways(), copy::own_tests(LABS[0])?);
     let names: Vec<&str> = ways.iter().copied().collect();
@@ -114,11 +114,11 @@ pub(crate) fn ways_are_tried() -> Result<(usize, usize)> {
     }
 }
 
-/// What the test command does with a lab: its folder for copies, a log, and who hears.
+/// What the test command does with a lab, given a folder for copies, a log, and a listener.
 pub(crate) type Test = fn(&Lab, &Path, &Path, &mut dyn FnMut(&str)) -> Result<()>;
 
-/// For the test command: a copy without the pieces compiles, and fails its check. The copies
-/// share a folder, so that what they have in common is built once.
+/// For the test command: a copy without the pieces must compile, and fail its check. The copies
+/// share a folder, so that their common parts are built once.
 pub(crate) fn fails_unsolved(
     lab: &Lab,
     folder: &Path,
@@ -126,7 +126,7 @@ pub(crate) fn fails_unsolved(
     say: &mut dyn FnMut(&str),
 ) -> Result<()> {
     copy::place(lab, folder)?;
-    // Nothing works without the pieces: one program is enough to see that.
+    // Nothing works without the pieces, so one program is enough.
     match check::run(lab, &lab.tests[..1], folder, log, say)? {
         Verdict::Unwritten => Ok(()),
         Verdict::Failed if lab.pieces.is_empty() => Ok(()),
@@ -134,8 +134,8 @@ pub(crate) fn fails_unsolved(
     }
 }
 
-/// For the test command: the original passes its lab's check. Where a lab takes nothing out, a
-/// copy with the solution that is kept does.
+/// For the test command: the original must pass its lab's check. If a lab takes nothing out, a
+/// copy with the kept solution must pass.
 pub(crate) fn passes_solved(
     lab: &Lab,
     folder: &Path,

@@ -1,8 +1,8 @@
-//! What the pages of docs/labs say of a piece, by its name.
+//! The sections on a piece in the pages of docs/labs, by its name.
 //!
 //! Rule: a section about a piece has the title ``### `NAME` `` and ends with the next title. On
-//! a lab's own page it is the contract, which the copy gets as a comment; on the page of the
-//! same name in `after` it says what is subtle.
+//! a lab's own page the section is the contract, which the copy gets as a comment. On the page
+//! of the same name in `after` it says what is subtle.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,8 +1,8 @@
-//! Programs of the mirror's tests: built where the lab is, run up to their end.
+//! Programs of the mirror's tests: builds them in the lab's folder, and runs them.
 //!
-//! Place: `check` says which, and tells the person. Rules: what is built is what `cargo test`
-//! in the same folder builds, so that a reader who runs a test alone waits for nothing; a test
-//! that does not end has failed.
+//! Place: `check` says which, and tells the person. Rules: it builds what `cargo test` builds
+//! in the same folder, so that a reader who runs a single test need not wait. A test that does
+//! not end has failed.
 
 use std::fs::File;
 use std::io::Write;
@@ -26,17 +26,17 @@ const BUILD_LIMIT: Duration = Duration::from_secs(900);
 /// How long a test may take: most take some milliseconds, ...
 const TEST_LIMIT: Duration = Duration::from_secs(120);
 
-/// ... the simulator's some seconds, and minutes if they fail.
+/// ... the simulator's tests take some seconds, and minutes if they fail.
 const SLOW_TEST_LIMIT: Duration = Duration::from_secs(900);
 
-/// Where programs are built from, and where all that they say is kept.
+/// Where programs are built, and where all their output is kept.
 pub(super) struct Bench {
     /// The workspace.
     pub(super) root: PathBuf,
     log: File,
 }
 
-/// What came of a build.
+/// The result of a build.
 pub(super) enum Built {
     /// The programs, by their files; `None` are the unit tests.
     Programs(Vec<(Option<String>, PathBuf)>),
@@ -44,10 +44,10 @@ pub(super) enum Built {
     Refused(Vec<String>),
 }
 
-/// What came of a program.
+/// The result of a run.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ran {
-    /// So many tests passed, and all did.
+    /// All tests passed; how many.
     Well(u32),
     /// A test failed.
     Failed(Failure),
@@ -58,14 +58,14 @@ pub(super) enum Ran {
 pub(super) struct Failure {
     /// Its name in its program.
     pub(super) test: String,
-    /// What it said; nothing if it did not end.
+    /// Its output; nothing if it did not end.
     pub(super) said: Vec<String>,
     /// It did not end.
     pub(super) hung: bool,
 }
 
 impl Bench {
-    /// The workspace in this folder; what is said goes to this file too.
+    /// The workspace in this folder. All output goes to the file `log` too.
     pub(super) fn at(root: &Path, log: &Path) -> Result<Bench> {
         Ok(Bench { root: root.to_owned(), log: workspace::fresh_log(log)? })
     }
@@ -87,7 +87,7 @@ impl Bench {
         let end = lines::run(&cargo, BUILD_LIMIT, |line| match serde_json::from_str(line) {
             Ok(message) => built.extend(program(&message)),
             Err(_) => {
-                // A log that cannot be written is missed only by one who looks for it.
+                // If the log cannot be written, only a person who looks for it will miss it.
                 let _ = writeln!(self.log, "{line}");
                 said.push(line.to_owned());
             }
@@ -107,7 +107,7 @@ impl Bench {
             && failure.said.is_empty()
             && !failure.hung
         {
-            // It panicked while it panicked, and took with it what was kept of its words.
+            // It panicked during a panic, so libtest did not print its kept output.
             let (said, _) =
                 self.run_with(which, program, &["--exact", "--nocapture", &failure.test])?;
             failure.said = said.into_iter().filter(|line| !line.trim().is_empty()).collect();
@@ -127,7 +127,7 @@ impl Bench {
         command.current_dir(&folder).env("CARGO_MANIFEST_DIR", &folder);
         command.arg("--test-threads=1").args(args);
         command.env("SIM_OPS", SIM_OPS.to_string()).env("PROPTEST_FAILURE_PERSISTENCE", "off");
-        // A backtrace would push what the test says out of sight.
+        // A backtrace would push the test's output out of sight.
         command.env("RUST_BACKTRACE", "0");
         let limit = if which.is_slow { SLOW_TEST_LIMIT } else { TEST_LIMIT };
         let mut said = Vec::new();
@@ -138,8 +138,8 @@ impl Bench {
         Ok((said, end))
     }
 
-    /// What is built is what a person builds there: in a copy the mirror's tests alone, in a
-    /// folder of its own, whatever the person's shell says; in our workspace what the suite
+    /// Builds what a person builds there. In a copy: the mirror's tests alone, in the copy's
+    /// own target folder, whatever the person's shell says. In our workspace: what the suite
     /// `host` has built already, for all packages together.
     fn as_usual(&self, cargo: &mut Command) {
         if self.root != workspace::root() {
@@ -149,7 +149,7 @@ impl Bench {
     }
 }
 
-/// The program that a message of cargo's is about.
+/// The program in a message of cargo.
 fn program(message: &Value) -> Option<(Option<String>, PathBuf)> {
     let path = message["executable"].as_str()?.into();
     let manifest = Path::new(message["manifest_path"].as_str()?);
@@ -171,7 +171,7 @@ fn first_error(said: &[String]) -> Vec<String> {
     rest[..end].to_vec()
 }
 
-/// What the lines of a program and its end say.
+/// The result of a program, from its lines and its end.
 fn told(said: &[String], end: End) -> Ran {
     let outcome = |line: &str| -> Option<(String, String)> {
         let (name, outcome) = line.strip_prefix("test ")?.split_once(" ...")?;
@@ -188,7 +188,7 @@ fn told(said: &[String], end: End) -> Ran {
         None if end == End::Well => {
             Ran::Well(tests.iter().filter(|(_, outcome)| outcome == "ok").count() as u32)
         }
-        // It went down without a word of a test.
+        // It ended without a word about a test.
         None => {
             let last = said.len().saturating_sub(20);
             Ran::Failed(Failure { test: String::new(), said: said[last..].to_vec(), hung: false })

@@ -1,8 +1,8 @@
 //! Tests that the reader of a lab wrote, tried with mutations of the original.
 //!
-//! Place: `cargo xtask lab N check`, once the reader's piece is right. The tests stand in a file
-//! of their own beside ours, and only they are run. Rule: they count if they pass where nothing
-//! is broken.
+//! Place: `cargo xtask lab N check`, once the reader's piece is right. The tests are in a file
+//! of their own beside ours, and only they are run. Rule: they count only if they pass with
+//! nothing broken.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use super::tree::Trees;
 /// The copy with the mutations of the labs.
 const COPY: &str = "lab";
 
-/// What came of it.
+/// The result.
 pub(crate) enum Noticed {
     /// Each way to break the original.
     Ways(Vec<Way>),
@@ -33,9 +33,9 @@ pub(crate) struct Way {
     pub(crate) by: Option<String>,
 }
 
-/// Tries the tests of `text`, which is to be the file `path` of the mirror's tests, with each of
-/// the mutations of these `names`. What is built has all that are `known`, so that other names
-/// cost no other build.
+/// Tries the tests of `text`, as the file `path` of the mirror's tests, with each of the
+/// mutations `names`. The build has all mutations that are `known`, so that other names need no
+/// other build.
 pub(crate) fn noticed(
     path: &str,
     text: &str,

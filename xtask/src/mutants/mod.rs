@@ -1,11 +1,11 @@
 //! `cargo xtask mutants`: rules, broken one at a time.
 //!
 //! A test that never fails proves nothing. `list` says how each rule is broken, `weave` puts
-//! many mutations into one text behind a switch, `tree` keeps copies of the crates to do it
-//! in, `programs` builds and runs their tests, `trial` gives the verdict, `page` keeps what
-//! caught each. Rules: the unbroken copy passes; every mutation compiles; each makes a test
-//! fail, or hang twice. What is printed are the tables of docs/mutations.md. `by_reader` has
-//! the tests of a lab's reader tried instead of ours.
+//! many mutations into one text behind a switch, `tree` keeps copies of the crates to do it in,
+//! `programs` builds and runs their tests, `trial` gives the verdict, `page` keeps what caught
+//! each. Rules: the unbroken copy passes; every mutation compiles; each makes a test fail, or
+//! hang twice. The output is the tables of docs/mutations.md. `by_reader` tries the tests of a
+//! lab's reader instead of ours.
 
 mod by_reader;
 mod list;
@@ -68,11 +68,11 @@ pub(crate) fn sample(say: &mut dyn FnMut(&str)) -> Result<Tally> {
     Ok(tally)
 }
 
-/// What was tried, and what came of it.
+/// The mutations that were tried, and their verdicts.
 type Verdicts = Vec<(&'static Mutant, Verdict)>;
 
 /// Tries each mutation that is `wanted`, a row of the tables for each. If `whole`, every test
-/// has to pass with nothing broken, also those that catch nothing.
+/// has to pass with nothing broken, even a test that catches nothing.
 fn try_all(
     page: &Page,
     wanted: impl Fn(&Mutant) -> bool,

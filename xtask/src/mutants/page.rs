@@ -1,4 +1,4 @@
-//! docs/mutations.md: what the last run of each mutation was caught by.
+//! docs/mutations.md: the test that caught each mutation in its last run.
 //!
 //! Place: `trial` tries that test first, so that a mutation which is still caught costs a
 //! second; `--write` brings the page up to date. Rule: the page has a row for each mutation,
@@ -14,7 +14,7 @@ use super::list::{Group, Mutant};
 use super::trial::Verdict;
 use crate::workspace;
 
-/// What stands for a mutation that no run has tried since it was written.
+/// Stands for a mutation that no run has tried yet.
 const NOT_TRIED: &str = "not tried yet";
 
 /// The head of a table.
@@ -22,9 +22,9 @@ pub(super) const HEAD: &str = "| what is broken | the rule | caught by |\n|---|-
 
 /// The page as it is.
 pub(super) struct Page {
-    /// What stands before the first table.
+    /// The text before the first table.
     head: String,
-    /// What stands in the last column, by the mutation's name.
+    /// The last column, by the mutation's name.
     caught: BTreeMap<String, String>,
 }
 
@@ -52,7 +52,7 @@ impl Page {
         test.split_once(": ")
     }
 
-    /// Notes what came of a mutation.
+    /// Notes the verdict on a mutation.
     pub(super) fn note(&mut self, mutant: &Mutant, verdict: &Verdict) {
         self.caught.insert(mutant.name.to_owned(), verdict.to_string());
     }

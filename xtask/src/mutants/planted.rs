@@ -1,4 +1,4 @@
-//! Mutations for the page: a mirror that its reader breaks on purpose.
+//! Mutations for the page: its reader breaks the mirror on purpose.
 //!
 //! Place: `build.rs` builds the page's module from the copy made here. Rules: each of these
 //! breaks a promise in the runs of two legs that the page can search, or stops the mirror by
@@ -34,7 +34,7 @@ pub(crate) struct Planted {
     pub(crate) root: PathBuf,
     /// Its target folder.
     pub(crate) built: PathBuf,
-    /// Which mutations there are, as JSON: the number, the name and the rule of each.
+    /// The mutations, as JSON: the number, the name and the rule of each.
     pub(crate) list: String,
     /// Nobody else changes the copy meanwhile.
     _trees: Trees,

@@ -1,8 +1,8 @@
 //! The programs of tests: built from a copy, run with one mutation on.
 //!
 //! Place: `trial` says which and in what order. Rules: a program's tests run one after the
-//! other, so that the last one named is the one that took the program down with it; a test
-//! that hangs is given its time twice, for a machine that was busy once is no verdict.
+//! other, so that if the program crashes, the last test named is to blame. A test that hangs is
+//! tried twice, since the machine may have been busy once.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -18,14 +18,14 @@ use crate::lines::{self, End};
 /// How long a build may say nothing.
 const BUILD_LIMIT: Duration = Duration::from_secs(900);
 
-/// No test hangs before it has said nothing for so long, however quick it is elsewhere.
+/// A test hangs only after this much silence, however quick it is otherwise, ...
 const SILENCE_MIN: Duration = Duration::from_secs(20);
 
-/// And none before so many times what it takes where nothing is broken.
+/// ... and only after this many times the time that it takes with nothing broken.
 const SILENCE_TIMES: u32 = 20;
 
-/// What tests are told by their environment: of those that go by chance enough for a rule that
-/// is broken, and nothing to keep of what fails.
+/// The environment of the tests: enough random runs to find a broken rule, and no files kept of
+/// failures.
 const ENV: [(&str, &str); 4] = [
     ("SIM_OPS", "10000"),
     ("SIM_RUNS", "20000"),
@@ -33,8 +33,7 @@ const ENV: [(&str, &str); 4] = [
     ("PROPTEST_FAILURE_PERSISTENCE", "off"),
 ];
 
-/// Tests left out, by parts of their names: these go through all runs or all crashes, however
-/// many.
+/// Tests left out, by parts of their names: they go through all runs or all crashes.
 const LEFT_OUT: [&str; 2] = ["every_order_of_completion", "no_promise_is_broken"];
 
 /// A program of tests.
@@ -45,7 +44,7 @@ pub(super) struct Program {
     /// Its package.
     pub(super) package: String,
     path: PathBuf,
-    /// Its package's folder, where cargo would run it.
+    /// Its package's folder, where cargo runs it.
     folder: PathBuf,
 }
 
@@ -62,7 +61,7 @@ pub(super) enum Built {
 pub(super) struct Refusal {
     /// Its first line.
     pub(super) what: String,
-    /// The places it is about, the main one first: file and byte.
+    /// The places that it is about, the main place first: file and byte.
     pub(super) places: Vec<(String, usize)>,
 }
 
@@ -71,9 +70,9 @@ pub(super) struct Refusal {
 pub(super) enum Which<'a> {
     /// All.
     All,
-    /// Those of these packages.
+    /// The tests of these packages.
     Of(&'a [&'a str]),
-    /// Those of the program of this id.
+    /// The tests of the program with this id.
     Program(&'a str),
 }
 
@@ -107,7 +106,7 @@ pub(super) fn build(tree: &Tree, which: Which<'_>) -> Result<Built> {
     }
 }
 
-/// The program of tests that a message of cargo's is about.
+/// The program of tests in a message of cargo.
 fn program(message: &Value) -> Option<Program> {
     let path = message["executable"].as_str()?.into();
     let manifest = Path::new(message["manifest_path"].as_str()?);
@@ -125,7 +124,7 @@ fn program(message: &Value) -> Option<Program> {
     Some(Program { id, package, path, folder })
 }
 
-/// The error that a message of cargo's is.
+/// The error in a message of cargo.
 fn refusal(message: &Value) -> Option<Refusal> {
     let message = &message["message"];
     let spans = message["spans"].as_array()?;
@@ -137,7 +136,7 @@ fn refusal(message: &Value) -> Option<Refusal> {
         spans.iter().partition(|span| span["is_primary"] == true);
     let mut places = Vec::new();
     for mut span in main.into_iter().chain(others) {
-        // Of a macro, first what is written in it, then where it is called.
+        // In a macro: first the place in the macro, then the place of the call.
         while let (Some(file), Some(byte)) =
             (span["file_name"].as_str(), span["byte_start"].as_u64())
         {
@@ -161,12 +160,12 @@ pub(super) enum Ran {
     Hung(String),
 }
 
-/// How long tests take where nothing is broken.
+/// How long tests take with nothing broken.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pace {
     /// All of them.
     pub(super) whole: Duration,
-    /// The longest time without a word.
+    /// The longest time without output.
     silence: Duration,
 }
 
@@ -228,13 +227,13 @@ fn not_passed(line: &str) -> Option<String> {
     let (name, outcome) = line.strip_prefix("test ")?.split_once(" ...")?;
     let outcome = outcome.trim();
     let passed = outcome == "ok" || outcome.starts_with("ignored");
-    // A test that should panic is called so behind its name.
+    // A test that should panic has that behind its name.
     let name = name.split_once(" - should panic").map_or(name, |(name, _)| name);
     (!passed).then(|| name.to_owned())
 }
 
 impl Refusal {
-    /// It as an error for a person.
+    /// The error for a person.
     pub(super) fn shown(&self) -> String {
         let place = self.places.first().map(|(file, _)| format!(" ({file})"));
         format!("{}{}", self.what, place.unwrap_or_default())

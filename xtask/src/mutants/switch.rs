@@ -1,13 +1,13 @@
 //! The switch of the mutations: which one is on in this process.
 //!
 //! `cargo xtask mutants` puts this file, as a crate of its own, beside its copy of the sources.
-//! Rule: it allocates nothing, for some tests count who does.
+//! Rule: it allocates nothing, since some tests count allocations.
 
 use std::fs::File;
 use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How the environment begins to say it, behind the variable before.
+/// The variable in the environment, with the end of the variable before.
 const NAME: &[u8] = b"\0MUTANT=";
 
 /// The number that is on; [`UNASKED`] until somebody asks.
@@ -15,8 +15,8 @@ static CHOSEN: AtomicUsize = AtomicUsize::new(UNASKED);
 
 const UNASKED: usize = usize::MAX;
 
-/// Whether mutation `number` is on: the last one [chosen](choose), else the one that the
-/// environment's `MUTANT` names, and none without that.
+/// Whether mutation `number` is on: the one last [chosen](choose), else the one that `MUTANT`
+/// names in the environment, else none.
 pub fn on(number: usize) -> bool {
     let chosen = match CHOSEN.load(Ordering::Relaxed) {
         UNASKED => {
@@ -34,8 +34,8 @@ pub fn choose(number: usize) {
     CHOSEN.store(number, Ordering::Relaxed);
 }
 
-/// The number in the environment as the program got it; 0 if there is none. `std::env` would
-/// allocate it.
+/// The number in the environment that the program was started with; 0 if there is none.
+/// `std::env` would allocate.
 fn chosen() -> usize {
     let mut environment = File::open("/proc/self/environ").expect("an environment");
     let (mut block, mut matched, mut number) = ([0; 4096], 1, 0);
@@ -57,8 +57,8 @@ fn chosen() -> usize {
     }
 }
 
-/// One of two iterators: what a function that returns some iterator returns, of whose versions
-/// each has another.
+/// One of two iterators. A function that returns `impl Iterator` returns this if its versions
+/// return different iterators.
 #[derive(Clone, Debug)]
 pub enum Either<A, B> {
     /// The first.

@@ -1,9 +1,10 @@
-//! A copy of the crates that are broken, and of what their tests need.
+//! A copy of the crates to break, and of everything that their tests need.
 //!
-//! A workspace of its own below the target folder, with its own builds: what is broken there
-//! is nobody else's. Such copies stand side by side: `woven` has all mutations that have a
-//! place for a switch, `apart` has one at a time, `lab` those of a lab and its reader's tests. Rules: a file is written only if it differs,
-//! so that cargo builds again only what changed; one process at a time.
+//! A workspace of its own below the target folder, with its own builds, so a mutation there
+//! affects nobody else. There are several copies: `woven` has all mutations that have a place
+//! for a switch, `apart` has one at a time, `lab` has those of a lab and its reader's tests.
+//! Rules: a file is written only if it differs, so that cargo builds again only what changed.
+//! One process at a time uses the copies.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -16,7 +17,7 @@ use super::list::Mutant;
 use super::weave::{Woven, weave};
 use crate::workspace;
 
-/// The packages copied to be tested, with what each is called.
+/// The packages that are copied and tested: the name and the folder of each.
 const PACKAGES: [(&str, &str); 8] = [
     ("bio", "kernel/bio"),
     ("dm", "kernel/dm"),
@@ -28,10 +29,10 @@ const PACKAGES: [(&str, &str); 8] = [
     ("picture", "xtask/picture"),
 ];
 
-/// What is copied beside them for the page that shows a broken mirror at work.
+/// The package that is also copied for the page, which shows a broken mirror at work.
 const PLAY: (&str, &str) = ("play", "xtask/play");
 
-/// What tests read beside the packages.
+/// The folder that tests read besides the packages.
 const PAGES: &str = "docs";
 
 /// The crate with the switch.
@@ -45,13 +46,13 @@ pub(super) fn package_of(file: &str) -> Option<&'static str> {
 
 /// The folder with the copies, for one process at a time.
 pub(super) struct Trees {
-    /// What an unbroken copy has, by path from its root.
+    /// The files of an unbroken copy, by path from its root.
     files: BTreeMap<PathBuf, Vec<u8>>,
     _alone: File,
 }
 
 impl Trees {
-    /// Reads what is to be tested; waits for whoever works there.
+    /// Reads the sources to test. Waits while another process uses the copies.
     pub(super) fn open() -> Result<Trees> {
         Trees::of(&PACKAGES)
     }
@@ -80,13 +81,13 @@ impl Trees {
         Ok(Trees { files, _alone: alone })
     }
 
-    /// Has one more file in each copy that is written from now on.
+    /// Adds a file to each copy that is written from now on.
     pub(super) fn add(&mut self, path: &str, text: &str) {
         self.files.insert(PathBuf::from(path), text.as_bytes().to_vec());
     }
 
-    /// The copy `name` with `mutants` in it, each with its number. The files that have some,
-    /// and what is built apart.
+    /// The copy `name` with `mutants` in it, each with its number. Returns the files with
+    /// mutations, and the mutations to build apart.
     pub(super) fn weave(&self, name: &str, mutants: &[(usize, &Mutant)]) -> Result<WovenTree> {
         let mut by_file: BTreeMap<&str, Vec<(usize, &Mutant)>> = BTreeMap::new();
         for (number, mutant) in mutants {
@@ -110,7 +111,7 @@ impl Trees {
         self.write("apart", &BTreeMap::from([(file, text.as_bytes())]))
     }
 
-    /// Brings a copy up to date, `broken` instead of what the files of these names have.
+    /// Brings a copy up to date, with the files in `broken` instead of the originals.
     fn write(&self, name: &str, broken: &BTreeMap<&Path, &[u8]>) -> Result<Tree> {
         let root = workspace::make(workspace::mutants().join(name))?;
         let mut there = BTreeMap::new();
@@ -121,7 +122,8 @@ impl Trees {
                 write(&root.join(path), text)?;
             }
         }
-        // Cargo takes out what the copy does not need, and it stays so until ours changes.
+        // Cargo removes what the copy does not need. The result stays until our lock file
+        // changes.
         let (lock, seen) = (Path::new("Cargo.lock"), Path::new("Cargo.lock.copied"));
         let ours = fs::read(workspace::root().join(lock))?;
         let same = there.remove(seen).is_some_and(|there| there == ours);
@@ -159,17 +161,17 @@ impl WovenTree {
 /// A copy.
 pub(super) struct Tree {
     pub(super) root: PathBuf,
-    /// Its target folder. Cargo names what it builds by the package's path in its workspace,
-    /// so that two copies would overwrite each other's programs.
+    /// Its own target folder. Cargo names programs by the package's path in its workspace, so
+    /// two copies in one folder would overwrite each other's programs.
     pub(super) built: PathBuf,
 }
 
 impl Tree {
-    /// `cargo test` without a run of them, as messages in JSON.
+    /// `cargo test` that builds the tests without running them, with messages in JSON.
     pub(super) fn build_tests(&self) -> Command {
         let mut cargo = workspace::cargo();
         cargo.current_dir(&self.root).args(["test", "--no-run", "--message-format=json"]);
-        // Debug information would double the time to link, and is never read; a mutation may
+        // Debug information would double the time to link, and nobody reads it. A mutation may
         // leave something unused.
         cargo.env("CARGO_TARGET_DIR", &self.built);
         cargo.env("CARGO_PROFILE_DEV_DEBUG", "0").env("RUSTFLAGS", "--cap-lints=allow");
@@ -182,11 +184,11 @@ fn write(path: &Path, text: &[u8]) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// What is not copied, by the names of folders: the fuzz targets, which are no part of what is
-/// broken, and whose finds would fill the memory; and the page, which is no Rust.
+/// Folders that are not copied, by name: the fuzz targets, which are not mutated and whose
+/// finds would fill the memory; and the page, which is not Rust.
 const NOT_COPIED: [&str; 2] = ["fuzz", "page"];
 
-/// Reads every file of `root` below `folder`, but for what is not copied.
+/// Reads every file of `root` below `folder`, except those that are not copied.
 fn read_all(root: &Path, folder: &Path, into: &mut BTreeMap<PathBuf, Vec<u8>>) -> Result<()> {
     let full = root.join(folder);
     for entry in fs::read_dir(&full).with_context(|| format!("cannot read {}", full.display()))? {
@@ -203,7 +205,7 @@ fn read_all(root: &Path, folder: &Path, into: &mut BTreeMap<PathBuf, Vec<u8>>) -
     Ok(())
 }
 
-/// The workspace's manifest with the packages that are copied as its members, and the switch.
+/// The workspace's manifest, with the copied packages and the switch as its members.
 fn reduced(manifest: &str, packages: &[(&str, &str)]) -> String {
     let (mut reduced, mut list) = (String::new(), false);
     for line in manifest.lines() {

@@ -1,9 +1,9 @@
 //! Mutations on trial: does a test fail?
 //!
-//! All that have a place for a switch are built at once, the others one by one. The test that
-//! caught a mutation the last time comes first, then the tests of the package that it is in,
-//! the quickest first, then those of the packages above. Rules: a test counts if it passes
-//! where nothing is broken; one that hangs has noticed too, if it hangs twice.
+//! Mutations with a place for a switch are built together, the others one by one. The test that
+//! caught a mutation last time comes first, then the tests of the mutation's package, the
+//! quickest first, then those of the packages above. Rules: a test counts only if it passes
+//! with nothing broken. A test that hangs twice has noticed too.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -22,7 +22,7 @@ use super::tree::{Trees, package_of};
 const ABOVE: [(&str, &[&str]); 2] =
     [("bio", &["dm", "drivers", "sim", "dm-mirror"]), ("dm", &["dm-mirror"])];
 
-/// What came of a mutation.
+/// The verdict on a mutation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     /// This test failed or hung.
@@ -53,15 +53,15 @@ impl fmt::Display for Verdict {
 /// How fast tests are, by their binary and a name that they share.
 type Paces = BTreeMap<(String, Option<String>), Option<Pace>>;
 
-/// What is built, and what is known of it.
+/// The builds, and what is known of them.
 pub(super) struct Trials<'a> {
     page: &'a Page,
     trees: Trees,
     programs: Vec<Program>,
     /// Mutations without a place for a switch, by number.
     apart: BTreeSet<usize>,
-    /// How long whole programs and single tests take where nothing is broken; `None`: there
-    /// is no such test.
+    /// How long whole programs and single tests take with nothing broken; `None`: there is no
+    /// such test.
     paces: Mutex<Paces>,
 }
 
@@ -102,7 +102,7 @@ impl<'a> Trials<'a> {
         }
     }
 
-    /// Makes sure that all tests of all programs pass with nothing broken.
+    /// Checks that all tests of all programs pass with nothing broken.
     pub(super) fn unbroken(&self) -> Result<()> {
         let ended = side_by_side(&self.programs, |program| self.pace(program, None), |_, _| {});
         ended.into_iter().try_for_each(|pace| pace.map(drop))
@@ -159,7 +159,7 @@ impl<'a> Trials<'a> {
         Ok(Verdict::Survived)
     }
 
-    /// The verdict on a mutation that is built by itself: the copy has nothing else.
+    /// The verdict on a mutation that is built by itself: the copy has no other.
     fn alone(&self, mutant: &Mutant) -> Result<Verdict> {
         let (number, tree) = (mutant.number(), self.trees.apart(mutant)?);
         if let Some((id, test)) = self.page.caught_by(mutant)
@@ -203,7 +203,7 @@ impl<'a> Trials<'a> {
         Ok(programs)
     }
 
-    /// How long tests take where nothing is broken; an error if one fails there.
+    /// How long tests take with nothing broken; an error if one fails.
     fn pace(&self, program: &Program, test: Option<&str>) -> Result<Option<Pace>> {
         let paces = || self.paces.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (program.id.clone(), test.map(str::to_owned));
@@ -227,7 +227,8 @@ fn name(mutants: &[(usize, &'static Mutant)], number: usize) -> &'static str {
     mutants.iter().find(|(it, _)| *it == number).map_or("", |(_, mutant)| mutant.name)
 }
 
-/// The verdict on a mutation with which `program` ran so; `None` if it did not notice.
+/// The verdict on a mutation, from a run of `program` with it; `None` if the program did not
+/// notice.
 fn caught(program: &Program, ran: Ran) -> Option<Verdict> {
     let (test, hung) = match ran {
         Ran::Well | Ran::Nothing => return None,
@@ -237,8 +238,8 @@ fn caught(program: &Program, ran: Ran) -> Option<Verdict> {
     Some(Verdict::Caught { test: format!("{}: {test}", program.id), hung })
 }
 
-/// Does `work` for each of `items`, one for each processor at a time; `tell` hears of each end
-/// as it comes. What came of each, in order.
+/// Does `work` for each of `items`, as many at a time as there are processors. `tell` hears of
+/// each end as it comes. Returns the results in order.
 fn side_by_side<T: Sync, R: Send>(
     items: &[T],
     work: impl Fn(&T) -> Result<R> + Sync,
@@ -257,7 +258,7 @@ fn side_by_side<T: Sync, R: Send>(
                     let result = work(item);
                     let failed = result.is_err();
                     if sender.send((index, result)).is_err() || failed {
-                        // Nobody begins anything once something could not be done.
+                        // After an error no thread begins another item.
                         next.store(items.len(), Ordering::Relaxed);
                         return;
                     }

@@ -1,14 +1,14 @@
-//! Many mutations in one text: a function that is broken has all its versions in it.
+//! Many mutations in one text: a mutated function contains all its versions.
 //!
 //! ```text
 //! fn f(x: u32) -> u32 { if mutant_switch::on(7) { x - 1 } else { x + 1 } }
 //! ```
 //!
-//! Place: pure text; `tree` writes what comes of it, `switch.rs` has `on`. The body is what
-//! is doubled, so traits and generics work as they are; where a function returns some
-//! iterator, its versions return one `Either` of theirs. What is no part of a function's body
-//! (constants, types, attributes), or of one that runs in the compiler, has no place for a
-//! switch: such a mutation is built by itself.
+//! Place: pure text; `tree` writes the result, `switch.rs` has `on`. Only bodies are repeated,
+//! so traits and generics work unchanged. If a function returns `impl Iterator`, its versions
+//! return an `Either` of theirs. Text outside of function bodies (constants, types,
+//! attributes), and functions that run in the compiler, have no place for a switch: such a
+//! mutation is built by itself.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -23,21 +23,22 @@ use super::list::Mutant;
 pub(super) struct Woven {
     /// All of it.
     pub(super) text: String,
-    /// Where in it each version and each function is; what is inside comes first.
+    /// Where each version and each function is in it; inner places come first.
     places: Vec<(Range<usize>, Vec<usize>)>,
-    /// Those that have no place in a function's body.
+    /// The mutations that have no place in a function's body.
     pub(super) apart: Vec<usize>,
 }
 
 impl Woven {
-    /// The mutations to blame for an error at `offset`: of a version, or else of a function.
+    /// The mutations to blame for an error at `offset`: that of a version, or else those of a
+    /// function.
     pub(super) fn at(&self, offset: usize) -> &[usize] {
         let found = self.places.iter().find(|(place, _)| place.contains(&offset));
         found.map_or(&[], |(_, numbers)| numbers)
     }
 }
 
-/// A change of a text: what goes, and what comes.
+/// A change of a text: the place, and the new text.
 type Change = (Range<usize>, &'static str);
 
 /// Weaves mutations into `text`, each with the number that its switch has.
@@ -74,12 +75,12 @@ pub(super) fn weave(text: &str, mutants: &[(usize, &Mutant)]) -> Result<Woven> {
         copied = body.end;
     }
     woven.push_str(&text[copied..]);
-    // A function comes behind its own versions, and no two functions overlap.
+    // A function comes after its own versions, and no two functions overlap.
     Ok(Woven { text: woven, places, apart })
 }
 
-/// What stands around a version of a function that returns some iterator: as many sides to
-/// the right as there are versions before it, and one to the left unless it is the last.
+/// The text around a version of a function that returns `impl Iterator`: one `Right` for each
+/// version before it, and a `Left` unless it is the last.
 fn wrap(iterates: bool, place: usize, last: bool) -> (String, String) {
     if !iterates {
         return Default::default();
@@ -94,12 +95,12 @@ fn wrap(iterates: bool, place: usize, last: bool) -> (String, String) {
 struct Body {
     /// What lies between its braces.
     place: Range<usize>,
-    /// The function returns some iterator: its versions have types of their own.
+    /// The function returns `impl Iterator`: its versions have different types.
     iterates: bool,
 }
 
-/// The bodies of the functions that run when they are called, the outermost ones; in the
-/// order of the text.
+/// The bodies of the functions that run at run time, outermost functions only, in the order of
+/// the text.
 fn bodies(items: &[Item], into: &mut Vec<Body>) {
     let add = |signature: &Signature, block: &Block, into: &mut Vec<Body>| {
         if signature.constness.is_none() {
@@ -170,8 +171,8 @@ impl Mutant {
         Ok(changed(text, 0..text.len(), &self.changes(text)?))
     }
 
-    /// What it changes in `text`, in the text's order: only what differs, so that words quoted
-    /// around it count for nothing.
+    /// The changes in `text`, in the order of the text: only what differs, without the words
+    /// quoted around it.
     fn changes(&self, text: &str) -> Result<Vec<Change>> {
         let mut changes = Vec::new();
         for (find, replace) in self.edits {
@@ -191,7 +192,8 @@ impl Mutant {
     }
 }
 
-/// How many bytes two texts share at their beginnings, and how many others at their ends.
+/// How many bytes two texts share at their beginnings, and how many further bytes at their
+/// ends.
 fn common(a: &str, b: &str) -> (usize, usize) {
     let equal = |(a, b): &(char, char)| a == b;
     let sum = |pairs: &mut dyn Iterator<Item = (char, char)>| -> usize {

@@ -70,7 +70,7 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// What is written first, and of what.
+/// The part that is written first.
 const FIRST: (usize, usize) = (0, 4 * MIB);
 
 fn first(bench: &mut Bench<'_>) -> Result<()> {
@@ -209,13 +209,13 @@ fn flush_last(bench: &mut Bench<'_>) -> Result<String> {
     let flushes = [json!({"iotype": "flush"})];
     bench.inject(0, &flushes)?;
     bench.inject(1, &flushes)?;
-    // QEMU hands down a flush only if something was written.
+    // QEMU passes a flush on only if something was written.
     bench.does("fill m0 0 1M 0x22", "filled 1 MiB")?;
     bench.fails("flush m0", "cannot flush m0")?;
     let saw = bench.saw("cannot flush m0")?;
     bench.give_back(0)?;
     bench.give_back(1)?;
-    // The flush that found it out began too early to tell of all that is in doubt.
+    // The flush that found the loss began too early to cover all writes in doubt.
     bench.fails("flush m0", "cannot flush m0")?;
     bench.does("flush m0", "flushed")?;
     bench.does("verify m0 0 1M 0x22", "verified 1 MiB")?;

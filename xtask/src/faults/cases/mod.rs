@@ -1,6 +1,6 @@
 //! The cases, a file for each kind of fault.
 //!
-//! Rule: a case is a name, a fault and a promise in words, and a function that tells what
+//! Rule: a case has a name, a fault and a promise in words, and a function that returns what
 //! the guest saw or which promise was broken.
 
 mod media;
@@ -27,5 +27,5 @@ pub(super) fn all() -> impl Iterator<Item = &'static Case> {
     kinds.into_iter().flatten()
 }
 
-/// So many bytes.
+/// The bytes of a MiB.
 const MIB: usize = 1 << 20;

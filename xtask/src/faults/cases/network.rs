@@ -14,7 +14,7 @@ pub(super) const CASES: &[Case] = &[Case {
     run: restart,
 }];
 
-/// How fast vbd1 is under the write that its server dies in, in bytes a second: the rest of
+/// How fast vbd1 is during the write in which its server dies, in bytes a second: the rest of
 /// the write would take a minute.
 const CRAWL: u64 = 256 << 10;
 
@@ -37,7 +37,7 @@ fn restart(bench: &mut Bench<'_>) -> Result<String> {
     let saw = bench.saw("leg 1 (vbd1) is out")?;
     bench.does("verify m0 4M 16M 0x22", "verified 16 MiB")?;
     server.revive()?;
-    // QEMU looks for it now and then, and fails what is asked meanwhile.
+    // QEMU looks for the server now and then, and fails requests meanwhile.
     bench.does_in_time("read vbd1 0 1s", "00000000")?;
     bench.add_back(1)?;
     bench.does("mirror check m0 --wait", "0 differ")?;

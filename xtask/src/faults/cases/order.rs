@@ -1,9 +1,9 @@
-//! Machines that lose what CPU and devices tell each other.
+//! Machines that lose messages between CPU and devices.
 //!
-//! The driver publishes a request and looks whether the device wants to be told; the device
-//! says that it does and looks for requests. Where a store passes a load, each may miss what
-//! the other wrote, and both wait. That takes chance and a host with cores to spare, so
-//! kicks and interrupts are also lost on purpose.
+//! The driver publishes a request and looks whether the device wants to be told. The device
+//! says that it does and looks for requests. If a load overtakes a store, each may miss what
+//! the other wrote, and both wait. That takes chance and a host with cores to spare, so kicks
+//! and interrupts are also lost on purpose.
 
 use anyhow::{Result, ensure};
 

@@ -1,8 +1,7 @@
-//! Machines that end without a word.
+//! Machines that end without warning.
 //!
-//! A QEMU that is killed leaves in the host's page cache what it had given to it, so what
-//! is seen here is the order of requests between disks. Caches that are lost are the
-//! soak's (`cargo xtask soak`).
+//! A QEMU that is killed leaves its finished writes in the host's page cache. So these cases
+//! test the order of requests between disks. The soak tests lost caches (`cargo xtask soak`).
 
 use anyhow::Result;
 
@@ -31,7 +30,7 @@ fn cut(bench: &mut Bench<'_>) -> Result<String> {
     bench.mirror()?;
     bench.does("fill m0 0 4M 0x11", "filled 4 MiB")?;
     bench.does("flush m0", "flushed")?;
-    // So slow that it does not end before.
+    // So slow that the write does not end before the kill.
     bench.slow(1, MIB as u64)?;
     let before = bench.written(1)?;
     bench.begin("fill m0 8M 16M 0x22")?;

@@ -1,9 +1,9 @@
 //! Records that go bad while the machine is off.
 //!
-//! Leg 1 was taken out and lacks what was written since, so a record that is taken for an
-//! older one would have stale data answered. Each record stands twice at rest. The tests of
-//! the crates try every bit of every record; here some are tried in images that a kernel
-//! wrote and another one boots from.
+//! Leg 1 was taken out and lacks what was written since. If a record were taken for an older
+//! one, the mirror would answer with stale data. At rest each record exists twice. The crates'
+//! tests try every bit of every record; these cases try some in images that one kernel wrote
+//! and another boots from.
 
 use anyhow::Result;
 
@@ -34,14 +34,15 @@ pub(super) const CASES: &[Case] = &[
     },
 ];
 
-/// A record's size, in bytes. A leg begins with two copies of its superblock, behind which
-/// are two of the first page of its map (docs/format.md).
+/// A record's size, in bytes. A leg begins with two copies of its superblock, followed by two
+/// of the first page of its map (docs/format.md).
 const RECORD: usize = 4096;
 
 const SUPERBLOCKS: [usize; 2] = [0, 1];
 const PAGES: [usize; 2] = [2, 3];
 
-/// Bytes of a record in which a bit flips: of a number at its head, of a member's entry.
+/// Bytes of a record in which a bit flips: one in a number at its head, one in a member's
+/// entry.
 const NUMBER: usize = 20;
 const ENTRY: usize = 150;
 
@@ -50,7 +51,8 @@ fn place(record: usize) -> (usize, usize) {
     (record * RECORD, RECORD)
 }
 
-/// Only leg 0 has the second of two writes, and its records stand twice.
+/// Makes a mirror whose leg 0 alone has the second of two writes, with two copies of each
+/// record.
 fn leg_1_is_stale(bench: &mut Bench<'_>) -> Result<()> {
     bench.mirror()?;
     bench.does("fill m0 0 1M 0x11", "filled 1 MiB")?;
@@ -69,7 +71,7 @@ fn flip(bench: &Bench<'_>, record: usize, byte: usize) -> Result<()> {
     bench.change(0, record * RECORD + byte, |it| it ^ 1)
 }
 
-/// Boots with a bit of one record flipped: the mirror serves what only leg 0 has.
+/// Boots with a bit of one record flipped: the mirror must serve the data that only leg 0 has.
 fn serves_in_spite_of(bench: &mut Bench<'_>, record: usize, byte: usize) -> Result<()> {
     flip(bench, record, byte)?;
     bench.boot_legs()?;
@@ -110,7 +112,7 @@ fn many_bits(bench: &mut Bench<'_>) -> Result<String> {
     let images = bench.images()?;
     for nth in 0..16 {
         bench.restore(&images)?;
-        // Spread over what a superblock and a page use of their unit.
+        // Spread over the used bytes of a superblock and a page.
         serves_in_spite_of(bench, nth % 4, nth * 251 % RECORD)?;
     }
     bench.saw("records repaired")

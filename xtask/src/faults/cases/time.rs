@@ -80,7 +80,7 @@ fn hang_long(bench: &mut Bench<'_>) -> Result<String> {
     bench.heal(1)?;
     bench.does("verify m0 0 2M 0x22", "verified 2 MiB")?;
     bench.does("verify m0 2M 2M 0x11", "verified 2 MiB")?;
-    // It is barred until a person, or the next start, has it set up anew.
+    // It is barred until a person, or the next start, sets it up anew.
     bench.fails("mirror add m0 1", "`disks` that of its disk")?;
     bench.does("disks", "once nothing is in flight, `slot reset 2`")?;
     bench.does("slot reset 2", "vbd1 is ready")?;

@@ -1,9 +1,8 @@
-//! The labs: what each takes out, and what its check asks.
+//! The labs: what each takes out, and what its check runs.
 //!
 //! Place: data; `copy` takes pieces out, `check` runs the tests and has the sentences. Rules,
-//! each a test below: every piece has its place in the sources, its contract on the lab's page
-//! and a word of what is subtle; every test that is named is there; every mutation is one of
-//! the list.
+//! each a test below: every piece has its place in the sources, its contract on the lab's page,
+//! and a text on what is subtle. Every named test exists. Every mutation is in the list.
 
 mod records;
 mod requests;
@@ -14,21 +13,21 @@ use super::page;
 
 /// A lab.
 pub(crate) struct Lab {
-    /// What a person calls it by.
+    /// Its number, by which a person names it.
     pub(crate) number: u32,
-    /// What its page and its copy are called behind the number.
+    /// The name of its page and its copy, after the number.
     pub(crate) name: &'static str,
-    /// What it is about, in some words.
+    /// Its title.
     pub(crate) title: &'static str,
     /// How long it takes.
     pub(crate) hours: &'static str,
     /// The functions that the reader writes, each with its file.
     pub(super) pieces: &'static [Piece],
-    /// Files that the copy has instead of the workspace's, or in addition.
+    /// Files that the copy gets instead of the workspace's, or in addition.
     pub(super) files: &'static [Given],
-    /// Functions that the copy does not have, as they ask for more than the contract does.
+    /// Functions that the copy does not have, since they need more than the contract promises.
     pub(super) left_out: &'static [Piece],
-    /// Where a lab takes nothing out: a patch that solves it, below the folder of the pages.
+    /// If the lab takes nothing out: a patch that solves it, below the folder of the pages.
     pub(crate) solution: Option<&'static str>,
     /// What the check runs, the quick ones first.
     pub(super) tests: &'static [Program],
@@ -50,7 +49,7 @@ pub(super) struct Given {
     pub(super) from: &'static str,
     /// Where it goes, from the copy's folder.
     pub(super) to: &'static str,
-    /// The check puts it back as it was: it is a test of the lab's own.
+    /// It is one of the lab's own tests: the check puts it back.
     pub(super) is_test: bool,
 }
 
@@ -60,18 +59,18 @@ pub(super) struct Program {
     pub(super) file: Option<&'static str>,
     /// Only tests whose names contain one of these, or all.
     pub(super) only: &'static [&'static str],
-    /// What it means that a test fails, by its name.
+    /// What the failure of a test means, by the test's name.
     pub(super) says: &'static [(&'static str, &'static str)],
-    /// What it means of any other.
+    /// What the failure of any other test means.
     pub(super) otherwise: &'static str,
-    /// A failure takes minutes: a shorter run is looked for that fails in the same way.
+    /// A failure takes minutes, since a shorter run is searched that fails in the same way.
     pub(super) is_slow: bool,
 }
 
 /// How many requests each test of the simulator makes in a check.
 pub(super) const SIM_OPS: u32 = 4_000;
 
-/// What a simulator's failure means, whatever the lab.
+/// What a failure of the simulator means, in every lab.
 const SIMULATED: &str = "The simulator found an order of events in which a promise is broken. \
     Read its account from the end: the last lines are what broke it, and what led there stands \
     above. What it says behind `replay:` makes the same run again, for example `SIM_REPLAY=seed=7` \
@@ -133,7 +132,7 @@ mod tests {
         fs::read_to_string(workspace::root().join(file)).expect(file)
     }
 
-    /// What a file is in the copy before anything is cut.
+    /// A file of the copy before anything is cut.
     fn given(lab: &Lab, file: &str) -> String {
         match lab.files.iter().find(|it| it.to == file) {
             Some(it) => page::text(it.from).unwrap(),
