@@ -1,7 +1,7 @@
 //! The verbs that act on the guest of a running `cargo xtask run`: `disk`, `qmp`, `console`.
 //!
-//! Both sides of each: what the person's xtask asks, and what the run does then
-//! ([`Helper`]); between them is `control`.
+//! Both sides of each verb are here: what the person's xtask asks, and what the run then does
+//! ([`Helper`]). `control` is between them.
 
 use std::fmt::Write as _;
 use std::io::{Read, Write, stdin, stdout};
@@ -135,7 +135,7 @@ pub(crate) fn console(which: &Which) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Gives the guest what is typed, up to the quit key.
+/// Passes the typed keys to the guest, up to the quit key.
 fn pass_keys(mut stream: UnixStream, raw: Option<Raw>) {
     let mut buffer = [0; 1024];
     while let Ok(length @ 1..) = stdin().read(&mut buffer) {
@@ -148,27 +148,27 @@ fn pass_keys(mut stream: UnixStream, raw: Option<Raw>) {
             return;
         }
     }
-    // Whoever has nothing to type still watches; the terminal stays as it is.
+    // A person at the end of their input still watches; the terminal stays raw.
     std::mem::forget(raw);
 }
 
 /// The run's side.
 pub(crate) struct Helper<'a> {
     rig: Rig<'a>,
-    /// Serial lines of others, who see what the person sees.
+    /// Serial lines of other xtasks, which see what the person sees.
     lines: Vec<UnixStream>,
-    /// Their keys count.
+    /// Whether their keys count.
     takes_keys: bool,
 }
 
 impl<'a> Helper<'a> {
-    /// With these disks; `takes_keys` says whether others may type.
+    /// A helper for these disks; `takes_keys` says whether others may type.
     pub(crate) fn new(rig: Rig<'a>, takes_keys: bool) -> Self {
         Self { rig, lines: Vec::new(), takes_keys }
     }
 
-    /// Does what is asked for, and answers. Disks that change are told on our own standard
-    /// error too: it is there that the guest's log will show why.
+    /// Carries out a request, and answers. Changes of disks are also printed on our own
+    /// standard error, where the guest's log appears, to explain it.
     pub(crate) fn serve(&mut self, guest: &mut Guest, request: Request) {
         let words = request.words.clone();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -205,7 +205,7 @@ impl<'a> Helper<'a> {
         }
     }
 
-    /// Someone sees the console from now on.
+    /// Another xtask sees the console from now on.
     fn join(&mut self, guest: &Guest, request: Request) {
         let keys = self.takes_keys.then(|| guest.sender());
         let Ok(mut line) = request.into_line(keys) else { return };
@@ -218,7 +218,7 @@ impl<'a> Helper<'a> {
         }
     }
 
-    /// Shows others what the guest said. Who has left is forgotten.
+    /// Shows others what the guest said. Lines of xtasks that have left are forgotten.
     pub(crate) fn show(&mut self, bytes: &[u8]) {
         self.lines.retain_mut(|line| line.write_all(bytes).is_ok());
     }

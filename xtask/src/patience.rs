@@ -1,20 +1,20 @@
-//! How long something may take: not longer without a sign of life, and not for ever.
+//! How long something may take: only so long without a sign of life, and not for ever.
 //!
-//! Place: `lines` waits so for programs, `qemu` for guests. Rule: a slow machine is no
-//! fault, so what counts is how long nothing was heard. The bound on the whole is for what
-//! goes in circles and talks: it is so far off that no slow machine comes to it.
+//! Place: `lines` waits for programs with it, `qemu` for guests. Rule: a slow machine is no
+//! fault, so what counts is how long nothing was heard. The bound on the whole time is for
+//! programs that go in circles and keep talking: it is so long that no slow machine reaches it.
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// How long a guest of a suite may say nothing. The firmware has no word for its first two
-/// seconds, and these are minutes where ten others want the same CPU.
+/// How long a guest of a suite may say nothing. The firmware is silent for its first two
+/// seconds, and these are minutes if ten others want the same CPU.
 pub(crate) const OF_A_GUEST: Duration = Duration::from_secs(300);
 
-/// The whole may take so many times what a silence may.
+/// The whole may take this many times as long as a silence.
 const WHOLE: u32 = 20;
 
-/// The bounds, and since when they run.
+/// The bounds, and the times since which they run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Patience {
     silence: Duration,
@@ -26,9 +26,9 @@ pub(crate) struct Patience {
 /// Why there is no patience left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lost {
-    /// Nothing was heard for so long.
+    /// Nothing was heard for this long.
     Silent(Duration),
-    /// There was no end in so long.
+    /// There was no end in this time.
     Endless(Duration),
 }
 
@@ -38,7 +38,7 @@ impl Patience {
         Self { silence, whole: Some(silence * WHOLE), began: now, heard: now }
     }
 
-    /// The same for what may go on for ever while it says something.
+    /// The same for something that may go on for ever while it talks.
     pub(crate) fn endless(silence: Duration, now: Instant) -> Self {
         Self { whole: None, ..Self::of(silence, now) }
     }
@@ -63,19 +63,19 @@ impl Patience {
     }
 }
 
-/// Something that is looked at until it is as wanted, as long as it changes.
+/// Something that is watched until it is as wanted, and given up only if it no longer changes.
 pub(crate) struct Watch<T> {
     patience: Patience,
     seen: Option<T>,
 }
 
 impl<T: PartialEq> Watch<T> {
-    /// It may stay as it is for so long.
+    /// It may stay unchanged for as long as `silence`.
     pub(crate) fn of(silence: Duration) -> Self {
         Self { patience: Patience::of(silence, Instant::now()), seen: None }
     }
 
-    /// It is so now; false if it was waited for in vain.
+    /// Notes how it is now; false if patience has ended.
     pub(crate) fn sees(&mut self, what: T) -> bool {
         self.sees_at(what, Instant::now())
     }

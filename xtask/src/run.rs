@@ -78,32 +78,32 @@ pub(crate) struct Options {
     rate: Option<u64>,
 }
 
-/// Boots the kernel and hands its console to the person, or feeds it a script.
+/// Boots the kernel and gives its console to the person, or feeds it a script.
 ///
-/// What can be refused is refused before anything is built or booted.
+/// Everything that can be refused is refused before anything is built or booted.
 pub(crate) fn main(options: &Options) -> Result<ExitCode> {
     run(options, None)
 }
 
-/// What is to be heard of a run of a script.
+/// The recording of a run of a script.
 pub(crate) struct Recording {
     /// The script, unless the options name one.
     pub(crate) script: Option<Script>,
     /// Commands before it ...
     pub(crate) first: Vec<String>,
-    /// ... and behind it; what the guest answers to these is not shown.
+    /// ... and after it. The guest's answers to these are not shown.
     pub(crate) last: Vec<String>,
-    /// All lines of the guest's.
+    /// All lines of the guest.
     pub(crate) heard: Vec<String>,
 }
 
 impl Options {
-    /// Whether they name a script.
+    /// Whether the options name a script.
     pub(crate) fn has_script(&self) -> bool {
         self.script.is_some()
     }
 
-    /// Takes these disks, unless some are named, and has all be no faster than this.
+    /// Uses these disks, unless some are named, and limits all disks to this rate.
     pub(crate) fn on_disks(&mut self, images: &[PathBuf], rate: u64) {
         self.rate = Some(rate);
         if self.disks.is_empty() {
@@ -112,7 +112,7 @@ impl Options {
     }
 }
 
-/// The same; with a recording it is a script that is run.
+/// The same. With a recording, a script is run.
 pub(crate) fn run(options: &Options, recording: Option<&mut Recording>) -> Result<ExitCode> {
     let script = options.script.as_deref().map(read_script).transpose()?;
     let first = options.tables.iter().map(|text| table::command(text));
@@ -172,8 +172,8 @@ pub(crate) fn run(options: &Options, recording: Option<&mut Recording>) -> Resul
     Ok(end.exit_code())
 }
 
-/// The kernel's command line. Of a word that comes twice the last one counts: a person may
-/// say something else of colours and mirrors, not of who is at the other end.
+/// The kernel's command line. If a word comes twice, the last one counts. So a person may
+/// override colours and mirrors, but not who is at the other end.
 fn cmdline(options: &Options, interactive: bool) -> String {
     let color = if interactive && terminal::shows_colors() { "on" } else { "off" };
     let none = options.no_mirror || !options.tables.is_empty();
@@ -200,7 +200,7 @@ fn read_script(file: &Path) -> Result<Script> {
     Script::whole(&name.to_string(), text).map_err(|why| anyhow!("--script {why}"))
 }
 
-/// What tells a guest from others, for a person.
+/// What distinguishes a guest from others, for a person.
 fn about(disks: &[Disk]) -> String {
     let disks: Vec<String> = disks.iter().map(Disk::told).collect();
     if disks.is_empty() { "no disks".to_owned() } else { disks.join(" ") }
@@ -217,7 +217,7 @@ fn with_the_guests(why: anyhow::Error) -> anyhow::Error {
     anyhow!("{why:#}\nof this checkout there run:{told}\n`--disk PATH` gives a guest its own disks")
 }
 
-/// Says how it ended, where the guest did not say it itself.
+/// Says how it ended, if the guest did not say it itself.
 fn report(end: &End, guest: &Guest, log: &Path, elf: &Path) {
     let End::Guest(verdict) = end else { return eprintln!("\nxtask: the guest was ended") };
     eprintln!("\nxtask: {verdict}");
@@ -243,7 +243,7 @@ fn disks(asked_for: &[String]) -> Result<Vec<Disk>> {
 fn own_disk(file: &Path) -> Result<Disk> {
     if !file.exists() {
         eprintln!("xtask: making the disk {}", file.display());
-        // Under its name only when it has its size: this may be killed in between.
+        // It gets its name only when it has its size, since xtask may be killed in between.
         let part = file.with_extension("part");
         let made = File::create(&part)
             .and_then(|disk| disk.set_len(DISK_BYTES))

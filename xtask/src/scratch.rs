@@ -1,11 +1,11 @@
-//! Folders that last as long as the run that made them, whichever way it ends.
+//! Folders that last as long as the run that made them, however it ends.
 //!
 //! Place: sockets lie in such folders (their paths must be short, so those are in the
 //! system's temporary folder), and images of tests and demos (below the target folder).
 //!
-//! Rules: nobody else makes a folder that is to go again. It goes when its value is
-//! dropped; when a signal ends us, by [`remove_all`]; and after a SIGKILL when the next
-//! such folder is made beside it, which its lock tells: nobody holds it any more.
+//! Rules: all temporary folders are made here. A folder is removed when its value is dropped.
+//! If a signal ends us, [`remove_all`] removes it. After a SIGKILL it is removed when the next
+//! such folder is made beside it: nobody holds its lock any longer.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -17,8 +17,8 @@ use std::{env, mem, thread};
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 
-/// How names of folders in the system's temporary folder begin: what else is there is
-/// not looked at.
+/// How names of folders in the system's temporary folder begin. Other folders there are not
+/// touched.
 pub(crate) const IN_TEMP: &str = "dmirror-";
 
 /// How they begin elsewhere.
@@ -27,28 +27,28 @@ const BELOW: &str = "run-";
 /// The file that is locked while its folder is in use.
 const LOCK: &str = "lock";
 
-/// How often a folder is tried to be removed in which a program still makes files, and how
-/// long to wait between.
+/// How often to try to remove a folder in which a program still makes files, and how long to
+/// wait between.
 const TRIES: u32 = 20;
 const BETWEEN: Duration = Duration::from_millis(10);
 
-/// The folders that are there now.
+/// The folders of this run that exist now.
 static OURS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// A folder that goes with its value.
+/// A folder that is removed with its value.
 pub(crate) struct Scratch {
     folder: TempDir,
     _lock: File,
 }
 
 impl Scratch {
-    /// One in the system's temporary folder, for sockets: the path of one has 108 bytes at
-    /// most.
+    /// A folder in the system's temporary folder, for sockets: a socket's path has at most 108
+    /// bytes.
     pub(crate) fn in_temp() -> Result<Self> {
         Self::make(&env::temp_dir(), IN_TEMP)
     }
 
-    /// One in `parent`, which is ours.
+    /// A folder in `parent`, which is ours.
     pub(crate) fn below(parent: &Path) -> Result<Self> {
         Self::make(parent, BELOW)
     }
@@ -58,7 +58,7 @@ impl Scratch {
         let mut ours = ours();
         let folder = tempfile::Builder::new().prefix(prefix).tempdir_in(parent);
         let folder = folder.with_context(|| format!("making a folder in {}", parent.display()))?;
-        // It has its name when it is locked: until then no other run may think us dead.
+        // It gets its name when it is locked, so that no other run can think us dead.
         let unnamed = folder.path().join("unlocked");
         let lock = File::create(&unnamed)?;
         lock.lock().context("locking the folder of this run")?;
@@ -88,7 +88,8 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes all that this run has made, and keeps it from making more: it is about to end.
+/// Removes all folders that this run has made, and lets it make no more: the run is about to
+/// end.
 pub(crate) fn remove_all() {
     let ours = ours();
     for folder in &*ours {
@@ -98,8 +99,8 @@ pub(crate) fn remove_all() {
     mem::forget(ours);
 }
 
-/// Removes what runs that were killed left in `parent`. What cannot be removed is in
-/// nobody's way.
+/// Removes the folders that killed runs left in `parent`. A folder that cannot be removed does
+/// no harm.
 fn sweep(parent: &Path, prefix: &str) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let path = entry.path();
@@ -110,7 +111,7 @@ fn sweep(parent: &Path, prefix: &str) {
     }
 }
 
-/// The set is whole at any time, also after a panic of its holder.
+/// The set is valid at any time, even after a panic of its holder.
 fn ours() -> MutexGuard<'static, BTreeSet<PathBuf>> {
     OURS.lock().unwrap_or_else(PoisonError::into_inner)
 }

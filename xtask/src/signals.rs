@@ -1,8 +1,8 @@
-//! The signals that would end us: what is ours is taken away first.
+//! The signals that would end us: our folders are removed first.
 //!
-//! Rules: a verb that has a guest at a console hears of a signal as an event; any other
-//! ends by it, as if it had not been caught, but leaves no folder behind and the terminal
-//! as it was. A signal that whoever started us has had us ignore (`nohup`) stays ignored.
+//! Rules: a verb with a guest at a console gets a signal as an event. Any other verb ends by
+//! it, as if it had not been caught, but leaves no folder behind and restores the terminal. A
+//! signal that our parent told us to ignore (`nohup`) stays ignored.
 
 use std::fs;
 use std::sync::mpsc::Sender;
@@ -18,10 +18,10 @@ use signal_hook::low_level::emulate_default_handler;
 use crate::qemu::Event;
 use crate::{scratch, terminal};
 
-/// Who hears of signals.
+/// Where signals are sent as events.
 static LISTENER: Mutex<Option<Sender<Event>>> = Mutex::new(None);
 
-/// From now on no signal that ends us leaves anything behind.
+/// From now on a signal that ends us leaves nothing behind.
 pub(crate) fn install() -> Result<()> {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let caught = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|&it| !is_ignored(it, &status));
@@ -38,8 +38,8 @@ pub(crate) fn install() -> Result<()> {
     Ok(())
 }
 
-/// The processes that are started from now on do not ignore what whoever started us has had
-/// us ignore: a signal that is caught here is no longer ignored there (`execve(2)`).
+/// Processes that are started from now on do not ignore the signals that our parent told us to
+/// ignore: a signal that is caught here is not ignored there (`execve(2)`).
 pub(crate) fn let_children_hear() -> Result<()> {
     for signal in [SIGHUP, SIGINT, SIGTERM] {
         flag::register(signal, Arc::default()).context("catching signals")?;
@@ -52,14 +52,14 @@ pub(crate) fn listen(events: Sender<Event>) {
     *LISTENER.lock().unwrap_or_else(PoisonError::into_inner) = Some(events);
 }
 
-/// Gives a signal to who listens; false if nobody does any more.
+/// Sends a signal to the listener; false if there is none.
 fn is_heard(signal: i32) -> bool {
     let listener = LISTENER.lock().unwrap_or_else(PoisonError::into_inner);
     listener.as_ref().is_some_and(|events| events.send(Event::Signal(signal)).is_ok())
 }
 
-/// Whether a process of this `/proc/PID/status` ignores a signal: the mask `SigIgn`, the
-/// lowest bit being that of signal 1. Where there is no such file, none is.
+/// Whether a process with this `/proc/PID/status` ignores a signal, by the mask `SigIgn`: its
+/// lowest bit is signal 1. Without such a file, no signal is ignored.
 fn is_ignored(signal: i32, status: &str) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());

@@ -1,8 +1,8 @@
 //! A panic's addresses, as functions and lines of the kernel's sources.
 //!
-//! The kernel prints `panic: MESSAGE at FILE:LINE`, lines `  #N 0xADDRESS` and
-//! `kernel base 0xADDRESS`. It is position independent, so address minus base
-//! is what the debug information of its ELF knows.
+//! The kernel prints `panic: MESSAGE at FILE:LINE`, lines ` #N 0xADDRESS` and `kernel base
+//! 0xADDRESS`. It is position independent, so the debug information of its ELF knows the
+//! address minus the base.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -18,11 +18,11 @@ type Reader<'a> = gimli::EndianSlice<'a, gimli::LittleEndian>;
 #[derive(Debug, PartialEq, Eq)]
 struct Panic {
     message: String,
-    /// Where the code was, innermost first, relative to the kernel's base: at the
-    /// instruction that trapped or within a call, as the kernel has stepped back from
-    /// the return addresses.
+    /// Addresses of the code, innermost first, relative to the kernel's base: the instruction
+    /// that trapped, or a place within a call, since the kernel has stepped back from the
+    /// return addresses.
     addresses: Vec<u64>,
-    /// The last of the trace, if it was on.
+    /// The end of the trace, if it was on.
     last: String,
 }
 

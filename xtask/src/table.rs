@@ -1,8 +1,7 @@
 //! A table of dmsetup's in a file, as the command that makes a device from it.
 //!
-//! The console takes a line, so the table's lines are joined by `\n` in it. Rule: they
-//! keep their numbers, which the console's refusals name; of comments only the place is
-//! left.
+//! The console takes one line, so the table's lines are joined by `\n`. Rule: the lines keep
+//! their numbers, which the console's refusals name. A comment becomes an empty line.
 
 use std::fs;
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! The person's terminal in raw mode, and its way back.
 //!
-//! Raw: every key goes to the guest, Ctrl-C too. Rule: the terminal is restored
-//! on every way out that a program can see: [`Raw`] dropped, panic, and the
-//! signals that end a process (`signals`).
+//! Raw: every key goes to the guest, even Ctrl-C. Rule: the terminal is restored on every way
+//! out that a program can notice: [`Raw`] dropped, panic, and the signals that end a process
+//! (`signals`).
 
 use std::io::{IsTerminal, Read, stdin, stdout};
 use std::sync::Mutex;
@@ -26,7 +26,7 @@ impl Raw {
         let cooked = tcgetattr(stdin()).context("the terminal's settings")?;
         let mut raw = cooked.clone();
         raw.make_raw();
-        // The guest ends lines as it likes; the terminal still returns the carriage.
+        // The guest may end lines without a carriage return, so the terminal still adds it.
         raw.output_modes |= OutputModes::OPOST | OutputModes::ONLCR;
         *cooked_settings() = Some(cooked);
         let report = panic::take_hook();
@@ -52,7 +52,7 @@ pub(crate) fn restore() {
     }
 }
 
-/// Settings are whole at any time, also after a panic of their holder.
+/// The settings are valid at any time, even after a panic of their holder.
 fn cooked_settings() -> std::sync::MutexGuard<'static, Option<Termios>> {
     COOKED.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
@@ -62,7 +62,7 @@ pub(crate) fn is_interactive() -> bool {
     stdin().is_terminal()
 }
 
-/// Whether who sits at standard output sees colours, and has not asked for none
+/// Whether a person at standard output sees colours, and has not turned them off
 /// (<https://no-color.org>).
 pub(crate) fn shows_colors() -> bool {
     let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());

@@ -1,7 +1,7 @@
 //! `cargo xtask trace`: what the kernel recorded of a run, as pictures.
 //!
-//! A script is run as `cargo xtask run` runs it. Before it the guest's trace is switched on,
-//! behind it the trace is fetched. Of it the crate `picture` makes a file for the Perfetto UI and
+//! A script is run as `cargo xtask run` runs it. The guest's trace is switched on before it,
+//! and fetched after it. The crate `picture` makes a file for the Perfetto UI of the trace, and
 //! a picture for a document. docs/trace.md explains both.
 
 use std::fs::{self, File};
@@ -17,7 +17,7 @@ use crate::run::{self, Recording};
 use crate::script::Script;
 use crate::workspace;
 
-/// What is run if no script is named: a disk is torn out while it has writes.
+/// Runs if no script is named: a disk is torn out while it has writes.
 const STORY: &str = "\
 slot pull 2 --after 1
 bench m0 write --size 128K --depth 1 --seconds 2
@@ -27,7 +27,7 @@ mirror status m0
 /// The size of the story's disks.
 const DISK_BYTES: u64 = 8 << 20;
 
-/// How fast they are, in bytes a second: slow, so that one dies with something to do.
+/// How fast they are, in bytes a second: slow, so that a disk dies with requests in flight.
 const RATE: u64 = 16 << 20;
 
 /// Where the UI is.
@@ -56,7 +56,7 @@ pub(crate) struct Options {
     from: Option<PathBuf>,
 }
 
-/// Runs the script and writes the pictures, also if the script has failed.
+/// Runs the script and writes the pictures, even if the script has failed.
 pub(crate) fn main(mut options: Options) -> Result<ExitCode> {
     let out = options.out.clone().unwrap_or_else(|| workspace::runs().join("trace"));
     let out = workspace::make(out)?;
@@ -72,7 +72,7 @@ pub(crate) fn main(mut options: Options) -> Result<ExitCode> {
     Ok(code)
 }
 
-/// Runs the guest. Returns what it said, and how it ended.
+/// Runs the guest. Returns its output, and how it ended.
 fn record(options: &mut Options, out: &Path) -> Result<(String, ExitCode)> {
     let script = if options.run.has_script() {
         None
@@ -95,7 +95,7 @@ fn record(options: &mut Options, out: &Path) -> Result<(String, ExitCode)> {
     Ok((text, code))
 }
 
-/// Two disks for the story, which keep nothing from run to run.
+/// Two new disks for the story.
 fn blank_disks(folder: &Path) -> Result<Vec<PathBuf>> {
     let disk = |number| -> Result<PathBuf> {
         let path = folder.join(format!("disk{number}.img"));
@@ -110,11 +110,11 @@ fn blank_disks(folder: &Path) -> Result<Vec<PathBuf>> {
 pub(crate) struct Files {
     /// For the Perfetto UI.
     pub(crate) json: PathBuf,
-    /// For a document; none if no mirror was asked for anything.
+    /// For a document; none if no mirror had a request.
     pub(crate) svg: Option<PathBuf>,
     /// What the picture shows.
     pub(crate) title: String,
-    /// How long that was parked, if it was.
+    /// How long that request was parked, if it was.
     pub(crate) parked: Option<Duration>,
 }
 

@@ -1,8 +1,8 @@
 //! How a guest ended, and the exit code that says so.
 //!
-//! The kernel writes its verdict to the isa-debug-exit port; the other endings
-//! are seen from outside. Rule: whoever boots a guest ends with exactly one
-//! [`Verdict`], so a hang or a triple fault can never pass for success.
+//! The kernel writes its verdict to the isa-debug-exit port. The other endings are seen from
+//! outside. Rule: every boot of a guest ends with exactly one [`Verdict`], so a hang or a
+//! triple fault can never pass for success.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ pub(crate) enum Verdict {
     Failed,
     /// The kernel wrote 0x12 after printing a panic.
     Panicked,
-    /// None of the above, and no patience was left; QEMU was killed.
+    /// None of the above, and patience ended; QEMU was killed.
     Hung(Lost),
     /// The machine reset itself, as a triple fault does.
     Reset,
@@ -31,8 +31,8 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    /// What QEMU's exit status says when the guest wrote its own verdict:
-    /// isa-debug-exit ends QEMU with `value * 2 + 1`.
+    /// The verdict in QEMU's exit status, if the guest wrote one: isa-debug-exit ends QEMU with
+    /// `value * 2 + 1`.
     pub(crate) fn from_debug_exit(status: i32) -> Option<Self> {
         match status {
             33 => Some(Self::Passed),

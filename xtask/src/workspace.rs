@@ -1,8 +1,8 @@
 //! Where things are: one function a place, used by every verb.
 //!
-//! All that xtask makes lies below cargo's target folder, so `cargo clean`
-//! takes it along; what is not cargo's own lies in its folder `xtask`, where
-//! nobody else keeps anything. Rule: no other module builds such a path by hand.
+//! All that xtask makes is below cargo's target folder, so `cargo clean` removes it. Files that
+//! are not cargo's are in its folder `xtask`, where nobody else keeps anything. Rule: no other
+//! module builds such a path by hand.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -14,8 +14,8 @@ use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// The folder of the workspace's `Cargo.toml`, found when xtask runs: a checkout that was
-/// copied or moved takes along an xtask that cargo does not build again.
+/// The folder of the workspace's `Cargo.toml`, found at run time: if a checkout was copied or
+/// moved, cargo does not build its xtask again.
 pub(crate) fn root() -> &'static Path {
     static ROOT: OnceLock<PathBuf> = OnceLock::new();
     ROOT.get_or_init(|| {
@@ -45,8 +45,8 @@ pub(crate) fn target() -> PathBuf {
     root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| OsString::from("target")))
 }
 
-/// The kernel's own target folder: its flags are not the host crates', and two
-/// builds in one folder would throw each other's results away.
+/// The kernel's own target folder: its flags differ from the host crates' flags, and two builds
+/// in one folder would throw each other's results away.
 pub(crate) fn kernel_target() -> PathBuf {
     target().join("kernel")
 }
@@ -66,7 +66,7 @@ pub(crate) fn book() -> PathBuf {
     target().join("book")
 }
 
-/// What xtask itself makes, boot images aside.
+/// The folder of what xtask itself makes, except boot images.
 fn own() -> PathBuf {
     target().join("xtask")
 }
@@ -96,12 +96,12 @@ pub(crate) fn guests() -> PathBuf {
     own().join("guests")
 }
 
-/// The page as `cargo xtask play` serves it.
+/// The page that `cargo xtask play` serves.
 pub(crate) fn bundled_page() -> PathBuf {
     own().join("page")
 }
 
-/// What provisioning fetched, kept from run to run.
+/// What provisioning fetched and keeps from run to run.
 pub(crate) fn cache() -> PathBuf {
     own().join("cache")
 }
@@ -120,9 +120,9 @@ pub(crate) fn make(folder: PathBuf) -> Result<PathBuf> {
 /// Which files of the checkout are meant.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Listed {
-    /// Those that git tracks.
+    /// The files that git tracks.
     Tracked,
-    /// Those, and all others that git does not ignore.
+    /// The files that git tracks, and all others that it does not ignore.
     NotIgnored,
 }
 
@@ -147,8 +147,8 @@ pub(crate) fn copy_listed(to: &Path, which: Listed) -> Result<()> {
     Ok(())
 }
 
-/// The log at `path`, made anew, in a folder that exists. What was there is left to who
-/// still reads it, or has it by another name.
+/// A new log at `path`, in a folder that exists. The old file is not truncated: a program may
+/// still read it, or have it under another name.
 pub(crate) fn fresh_log(path: &Path) -> Result<File> {
     let _ = fs::remove_file(path);
     File::create(path).with_context(|| format!("cannot write {}", path.display()))
@@ -190,7 +190,7 @@ mod tests {
             fs::write(checkout.join("xtask/Cargo.toml"), "[package]\n").unwrap();
         }
         let of = |package: Option<PathBuf>, current: &Path| root_of(package.as_deref(), current);
-        // Cargo says which package it runs, wherever the person is.
+        // Cargo says which package it runs, whatever the person's folder is.
         assert_eq!(of(Some(copy.join("xtask")), &original), Some(copy.clone()));
         // Without cargo, or under that of another project, the person's folder decides.
         assert_eq!(of(None, &copy.join("xtask/src")), Some(copy.clone()));

@@ -2,8 +2,8 @@
 //!
 //! The module (crate `play`) is compiled for WebAssembly, the page (`xtask/play/page`) is
 //! bundled around it, and both are served to this machine, or written to a folder. docs/play.md
-//! says what can be done there. Rules: the page asks for nothing outside its folder; what
-//! bundles it comes from its lock file alone.
+//! says what can be done there. Rules: the page loads nothing from outside its folder. The
+//! packages that bundle it come from its lock file alone.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -52,8 +52,8 @@ pub(crate) fn main(options: &Options) -> Result<()> {
     serve(&node, &folder, options)
 }
 
-/// Bundles the page around `module` into `folder`; packages come first, if they are not as
-/// the lock file has them.
+/// Bundles the page around `module` into `folder`. First installs the packages, if they differ
+/// from the lock file.
 pub(crate) fn bundle(node: &Node, module: &Path, folder: &Path) -> Result<()> {
     let page = workspace::page();
     // npm writes this file when all packages are there.
@@ -94,13 +94,13 @@ fn serve(node: &Node, folder: &Path, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// The address of the page at what is to be shown.
+/// The address of the page, with what it is to show.
 fn shown(address: &str, at: Option<&str>) -> String {
     let fragment = at.map(|at| format!("#{}", at.trim_start_matches('#')));
     address.to_owned() + &fragment.unwrap_or_default()
 }
 
-/// Opens a browser, if this machine has a screen and a program that knows which.
+/// Opens a browser, if this machine has a screen and a program that knows the browser.
 fn open(address: &str) {
     let on_screen = ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|it| std::env::var_os(it).is_some());
     let program = match cfg!(target_os = "macos") {

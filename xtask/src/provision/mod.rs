@@ -1,18 +1,15 @@
 //! Provisioning: what a build and a run need from the machine, found or installed.
 //!
-//! Place: `main` asks here before it starts cargo or QEMU. [`tools`] gives the
-//! programs and the firmware, [`node`] and [`browser`] what the page in a browser needs,
-//! [`rust_src`] the standard library's sources for
-//! `-Zbuild-std`, [`doctor`] only looks. Beneath: `programs` searches,
-//! `packages` knows the distributions and `qemu_packages` what QEMU's packages
-//! ask of each other, `rust_src` and its helpers `apt` and `unpack` get the
-//! sources.
+//! Place: `main` asks here before it starts cargo or QEMU. [`tools`] gives the programs and the
+//! firmware, [`node`] and [`browser`] what the page in a browser needs, [`rust_src`] the
+//! standard library's sources for `-Zbuild-std`; [`doctor`] only looks. Below: `programs`
+//! searches, `packages` knows the distributions, `qemu_packages` knows how QEMU's packages
+//! depend on each other, `rust_src` and its helpers `apt` and `unpack` get the sources.
 //!
-//! Rules: every step that changes the machine or takes long is announced on
-//! standard error first. Nothing that is present is touched, but for packages of
-//! QEMU itself that exclude the rest of it. A run that was killed at any point
-//! leaves nothing that a later run would take for complete.
-//! A C linker is not looked for: without one, xtask would not have been built.
+//! Rules: every step that changes the machine or takes long is announced on standard error
+//! first. Nothing that is present is touched, except packages of QEMU itself that exclude the
+//! rest of it. A run that was killed at any point leaves nothing that a later run would take
+//! for complete. A C linker is not looked for: without one, xtask would not have been built.
 
 mod apt;
 mod apt_sources;
@@ -31,7 +28,7 @@ use anyhow::{Context, Result, ensure};
 use programs::Part;
 pub(crate) use programs::{Tools, find_program};
 
-/// What the person asked for, and where we may keep things.
+/// The person's options, and where we may keep files.
 pub(crate) struct Options {
     /// Where rust-src is to be taken from (`--rust-src` or `RUST_SRC`): a folder
     /// that is or contains `library`, a `.tar.xz` or a `.deb`. Empty counts as none.
@@ -63,7 +60,7 @@ pub(crate) fn tools() -> Result<Tools> {
     })
 }
 
-/// What bundles the page, after installing it if it is missing.
+/// The programs that bundle the page.
 pub(crate) struct Node {
     /// `node`.
     pub(crate) node: PathBuf,
@@ -71,7 +68,7 @@ pub(crate) struct Node {
     pub(crate) npm: PathBuf,
 }
 
-/// Node.js and npm, after installing what is missing of them.
+/// Node.js and npm; installs what is missing of them.
 ///
 /// # Errors
 /// What is missing could not be installed: the text has the command to type.
@@ -100,7 +97,7 @@ pub(crate) fn browser() -> Result<PathBuf> {
 /// library, as the variable [`RUST_SRC_VARIABLE`].
 ///
 /// # Errors
-/// No source had them: the text lists each source and why it had not.
+/// No source had them: the text lists each source and why it failed.
 pub(crate) fn rust_src(options: &Options) -> Result<PathBuf> {
     rust_src::provide(options)
 }
@@ -130,8 +127,8 @@ fn run(command: &mut Command) -> Result<()> {
     finish(command.stdout(io::stderr())).map(drop)
 }
 
-/// Its standard output as far as it is piped; what it complains about is part
-/// of the error. Standard input may be a script for the guest: not for others.
+/// Its standard output, if it is piped. Its complaints are part of the error. It gets no
+/// standard input, which may be a script for the guest.
 fn finish(command: &mut Command) -> Result<Vec<u8>> {
     let program = command.get_program().to_string_lossy().into_owned();
     let child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn();

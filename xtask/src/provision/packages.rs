@@ -1,5 +1,5 @@
-//! The system's package managers: which one is here, what it calls a part, and
-//! the exact commands.
+//! The system's package managers: which one this machine has, its names for the parts, and the
+//! exact commands.
 //!
 //! Place: below `provision::tools`, which calls [`install`] when something is
 //! missing; `doctor` only prints the commands. `qemu_packages` chooses QEMU's
@@ -39,7 +39,7 @@ const LISTS_LOCK_WAIT: Duration = Duration::from_secs(300);
 type Words = Vec<String>;
 
 impl Manager {
-    /// The one of this machine, if we know it.
+    /// This machine's package manager, if we know it.
     pub(crate) fn here() -> Option<Manager> {
         Manager::of(std::env::consts::OS, &os_release())
     }

@@ -32,13 +32,13 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    /// Those that a boot, the demo and their tests need.
+    /// The parts that a boot, the demo and their tests need.
     pub(crate) const ALL: [Part; 4] = [Part::Qemu, Part::DiskTools, Part::Firmware, Part::Ext4];
 
-    /// Those that the page in a browser needs, and nothing else does.
+    /// The parts that only the page in a browser needs.
     pub(crate) const PAGE: [Part; 2] = [Part::Node, Part::Npm];
 
-    /// What a person calls it.
+    /// Its name, for a person.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Part::Qemu => "QEMU for x86_64",
@@ -172,7 +172,7 @@ pub(crate) fn find_browser() -> Option<PathBuf> {
     BROWSERS.into_iter().find_map(find_program)
 }
 
-/// The parts of which something is not there.
+/// The parts that are not complete.
 pub(crate) fn missing() -> Vec<Part> {
     Part::ALL.into_iter().filter(|part| !part.is_present()).collect()
 }

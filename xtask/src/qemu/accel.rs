@@ -1,10 +1,9 @@
 //! Which accelerator a guest runs on.
 //!
-//! KVM and Hypervisor.framework are many times faster than TCG, QEMU's
-//! interpreter, but being there does not mean that they work: inside some
-//! virtual machines the device opens and the firmware dies in it. So `auto`
-//! believes only a boot that reached the ready line, and remembers the answer
-//! for this version of QEMU.
+//! KVM and Hypervisor.framework are many times faster than TCG, QEMU's interpreter. But they
+//! may be there and not work: inside some virtual machines the device opens, and then the
+//! firmware crashes. So `auto` believes only a boot that reached the ready line, and remembers
+//! the answer for this version of QEMU.
 
 use std::fs::{self, File};
 use std::process::Command;
@@ -31,7 +30,7 @@ pub(crate) enum Accel {
     Hvf,
     /// Interpretation: everywhere, slow.
     Tcg,
-    /// The same for a guest that can have one CPU only. Faults only: see [`Accel::cpus`].
+    /// The same for a guest that can have only one CPU. For `faults` only: see [`Accel::cpus`].
     TcgUnordered,
 }
 
@@ -47,9 +46,9 @@ impl Accel {
         }
     }
 
-    /// The guest's CPUs, as `-smp` takes them: one, and room for another. Without that room
-    /// TCG takes the guest's CPU to be alone and leaves barriers out of what it translates,
-    /// though devices run on other threads of the host.
+    /// The guest's CPUs, as `-smp` takes them: one, and room for another. Without that room TCG
+    /// assumes that the guest's CPU is alone, and leaves barriers out of the translated code,
+    /// although devices run on other threads of the host.
     pub(super) fn cpus(self) -> &'static str {
         match self {
             Self::Kvm | Self::Hvf | Self::Tcg => "1,maxcpus=2",
@@ -142,7 +141,7 @@ fn trial(accel: Accel, tools: &Tools, kernel: &Kernel) -> Result<()> {
     Guest::boot(&machine, TRIAL_LIMIT)?.until_prompt()
 }
 
-/// What QEMU calls itself.
+/// QEMU's name and version.
 pub(crate) fn qemu_version(tools: &Tools) -> String {
     let output = Command::new(&tools.qemu).arg("--version").output();
     let text = output.map(|output| output.stdout).unwrap_or_default();

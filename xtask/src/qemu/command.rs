@@ -1,10 +1,9 @@
-//! The command line of QEMU, made in one place.
+//! The command line of QEMU, made here and nowhere else.
 //!
-//! [`Machine`] is what a caller may choose; everything else is fixed here. The
-//! boot image hangs on q35's AHCI controller: OVMF boots from it, and the
-//! kernel, which drives virtio only, never sees it among its disks. Each disk is
-//! in a PCI Express slot of its own, which it may be taken out of; the kernel
-//! sees to that itself, not the firmware's ACPI.
+//! [`Machine`] is what a caller may choose; everything else is fixed here. The boot image hangs
+//! on q35's AHCI controller: OVMF boots from it, and the kernel, which drives virtio only,
+//! never sees it among its disks. Each disk is in a PCI Express slot of its own, and may be
+//! taken out of it. The kernel handles that itself, without the firmware's ACPI.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -46,7 +45,7 @@ pub(crate) struct Disk {
     serial: Option<String>,
     /// Size of a block, in bytes.
     block_bytes: u32,
-    /// How fast it is at most, in bytes a second.
+    /// Its highest rate, in bytes a second.
     rate: Option<u64>,
     /// What is behind it can be changed while the guest runs; see `switch`.
     switched: bool,
@@ -59,7 +58,7 @@ pub(crate) struct Disk {
 enum Backend {
     /// A QEMU block device, as `blockdev-add` takes it, without its node name.
     Blockdev(Value),
-    /// Anything else that QEMU's `file=` understands, as `nbd://host/name`.
+    /// Anything else that QEMU's `file=` understands, such as `nbd://host/name`.
     Uri(String),
 }
 
@@ -75,7 +74,7 @@ impl Disk {
 
     /// A raw image file.
     pub(crate) fn raw(file: &Path) -> Self {
-        // What the guest discards the host gets back: an image that is sparse stays so.
+        // The host gets back what the guest discards: a sparse image stays sparse.
         Self::blockdev(json!({
             "driver": "raw",
             "discard": "unmap",
@@ -102,7 +101,7 @@ impl Disk {
         Self { block_bytes, ..self }
     }
 
-    /// The same block device, slowed down to so many bytes a second.
+    /// The same block device, slowed down to this many bytes a second.
     pub(crate) fn with_rate(self, bytes_per_second: u64) -> Self {
         Self { rate: Some(bytes_per_second), ..self }
     }
@@ -142,7 +141,7 @@ impl Disk {
         images::below(value)
     }
 
-    /// What a person would call it.
+    /// Its name, for a person.
     pub(crate) fn told(&self) -> String {
         match (&self.backend, self.image()) {
             (_, Some(image)) => image.file.display().to_string(),
@@ -183,7 +182,7 @@ impl Disk {
 }
 
 impl Machine<'_> {
-    /// Whether its console gets a script: the last word about that counts.
+    /// Whether its console gets a script: the last such word of the command line counts.
     pub(super) fn is_for_a_script(&self) -> bool {
         let mut words = self.cmdline.split_whitespace().rev();
         words.find_map(|word| word.strip_prefix("session=")) == Some("script")

@@ -1,8 +1,8 @@
-//! Frames: what a script's console says of itself, taken out of what it prints.
+//! Frames: what a script's console says about itself, taken out of its output.
 //!
 //! The kernel's side, and why nothing else can look like a frame, is
-//! `kernel/shell/src/frame.rs`. `session` parts the two; a frame of a word that is not
-//! known is dropped, and so is a beginning with no end in sight.
+//! `kernel/shell/src/frame.rs`. `session` separates the two. A frame with an unknown word is
+//! dropped, and so is a beginning without an end.
 
 /// Begin and end of a frame: the control characters RS and US.
 const BEGIN: u8 = 0x1e;
@@ -11,7 +11,7 @@ const END: u8 = 0x1f;
 /// The longest word of a frame.
 const WORD_MAX: usize = 16;
 
-/// For what the console waits, and how the line before it ended.
+/// What the console waits for, and how the line before it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
     /// For a command; no line was run before.
@@ -49,7 +49,7 @@ pub(super) enum Piece {
     Frame(Frame),
 }
 
-/// Parts frames from text, however the bytes are cut.
+/// Separates frames from text, however the bytes are cut.
 #[derive(Default)]
 pub(super) struct Frames {
     /// The word of a frame whose end has not come.
@@ -57,7 +57,7 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    /// What these bytes bring, in order.
+    /// The pieces in these bytes, in order.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Vec<Piece> {
         let (mut pieces, mut text) = (Vec::new(), Vec::new());
         for &byte in bytes {

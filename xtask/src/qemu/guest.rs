@@ -1,9 +1,9 @@
 //! A guest from boot to verdict.
 //!
-//! Two ways to use one: [`Guest::step`] gives raw output as it comes (console,
-//! tests), [`Guest::send`] with [`Guest::next_line`] talks to the prompt
-//! (demo, scripts). Rule: it is waited for with patience (see there), except while a
-//! person sits at its console; when that is lost, the guest is killed and was hung.
+//! Two ways to use one: [`Guest::step`] gives raw output as it comes (console, tests),
+//! [`Guest::send`] with [`Guest::next_line`] talks to the prompt (demo, scripts). Rule: waits
+//! for the guest have a limit (`patience`), except while a person sits at its console. If
+//! patience ends, the guest is killed and counts as hung.
 
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ const KILL_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What happened next.
 pub(crate) enum Step {
-    /// The guest said this: escape sequences are left out until it is ready.
+    /// The guest printed this. Escape sequences are left out until it is ready.
     Output(Vec<u8>),
     /// The console waits for a line of a script; see [`Guest::answer`].
     Waits,
@@ -43,13 +43,13 @@ pub(crate) enum Step {
     Ended(Verdict),
 }
 
-/// What a guest says, to one who listens line by line.
+/// What a guest says, for a caller that listens line by line.
 pub(crate) enum Heard {
     /// A whole line.
     Line(String),
     /// The kernel waits at its prompt for the next line.
     Prompt,
-    /// The guest is gone, and all that it said was heard.
+    /// The guest is gone, and all its lines were heard.
     Ended(Verdict),
 }
 
@@ -79,12 +79,13 @@ impl Guest {
         })
     }
 
-    /// From now on the guest may be silent for so long, or has all the time there is.
+    /// From now on the guest may be silent for this long, or for ever.
     pub(crate) fn set_limit(&mut self, silence: Option<Duration>) {
         self.patience = silence.map(|silence| Patience::of(silence, Instant::now()));
     }
 
-    /// From now on the guest may be silent for so long, and go on for ever if it is not.
+    /// From now on the guest may be silent for this long, and may go on for ever if it is not
+    /// silent.
     pub(crate) fn wait_endlessly(&mut self, silence: Duration) {
         self.patience = Some(Patience::endless(silence, Instant::now()));
     }
@@ -153,7 +154,7 @@ impl Guest {
         })
     }
 
-    /// Kills QEMU and takes in what it still said.
+    /// Kills QEMU, and reads its last output.
     fn kill(&mut self, verdict: Verdict) -> Verdict {
         self.session.kill();
         let deadline = Some(Instant::now() + KILL_TIMEOUT);
@@ -172,7 +173,7 @@ impl Guest {
         verdict
     }
 
-    /// Ends the guest without a word, as a power cut does, and waits until it is gone.
+    /// Ends the guest without warning, like a power cut, and waits until it is gone.
     pub(crate) fn cut_power(mut self) {
         self.kill(Verdict::PoweredOff);
     }
@@ -208,8 +209,8 @@ impl Guest {
         self.session.write(bytes);
     }
 
-    /// Sends one line to the prompt, or several at once: a command and its here-document.
-    /// They have no control characters, whose meaning is another.
+    /// Sends one line to the prompt, or several at once: a command and its here-document. They
+    /// must have no control characters, which would be keys.
     pub(crate) fn send(&mut self, line: &str) {
         while self.transcript.take_line().is_some() {}
         self.transcript.sent(line.split('\n').count());
@@ -244,7 +245,7 @@ impl Guest {
         }
     }
 
-    /// The same for one who expects that the guest may end at any time.
+    /// The same for a caller that expects the guest to end at any time.
     pub(crate) fn hear(&mut self) -> Heard {
         loop {
             if let Some(line) = self.transcript.take_line() {
@@ -262,8 +263,9 @@ impl Guest {
         }
     }
 
-    /// Waits until a device has left the machine: QEMU's tree has it no more. The event
-    /// DEVICE_DELETED comes only when nothing refers to the device, which may be much later.
+    /// Waits until a device has left the machine, which is when QEMU's tree no longer has it.
+    /// The event DEVICE_DELETED comes only when nothing refers to the device, which may be much
+    /// later.
     ///
     /// # Errors
     /// The guest ended, or hung, before.
@@ -319,7 +321,7 @@ impl Guest {
         std::iter::once("Its last lines:\n".to_owned()).chain(lines).collect()
     }
 
-    /// A way to give [`Step::Keys`] and [`Step::Signal`] to the one who steps.
+    /// A way to send [`Step::Keys`] and [`Step::Signal`] to the caller of [`Guest::step`].
     pub(crate) fn sender(&self) -> Sender<Event> {
         self.session.sender()
     }

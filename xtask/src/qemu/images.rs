@@ -1,8 +1,8 @@
-//! The image files behind the disks of a guest, looked at before it boots.
+//! The image files behind the disks of a guest, checked before it boots.
 //!
-//! QEMU locks what it opens and, where another program has it, ends with words that name
-//! neither. Rule: what is refused here is refused in the words of who gave the disk. A lock
-//! that comes later is still found by QEMU.
+//! QEMU locks an image that it opens. If another program has the lock, QEMU ends with a message
+//! that names neither. Rule: a refusal here uses the words with which the person named the
+//! disk. QEMU still finds a lock that comes later.
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -40,8 +40,8 @@ pub(super) fn below(device: &Value) -> Option<Image> {
     Some(Image { read_only: below.read_only || read_only, ..below })
 }
 
-/// Refuses disks that QEMU could not open: what is no disk, what may not be written, what
-/// another program uses, and what is named twice.
+/// Refuses disks that QEMU could not open: files that are no disk, that may not be written,
+/// that another program uses, or that are named twice.
 pub(crate) fn check(disks: &[Disk]) -> Result<()> {
     let mut seen: Vec<((u64, u64), bool)> = Vec::new();
     for image in disks.iter().filter_map(Disk::image) {
@@ -56,7 +56,7 @@ pub(crate) fn check(disks: &[Disk]) -> Result<()> {
     Ok(())
 }
 
-/// Whether an image can be opened as it is to be used; returns what tells files apart.
+/// Checks that an image can be opened as it will be used. Returns the identity of the file.
 fn is_openable(image: &Image) -> Result<(u64, u64)> {
     let about = fs::metadata(&image.file)?;
     let kind = about.file_type();

@@ -1,11 +1,11 @@
 //! QEMU: one function makes its command line, one type is a running guest.
 //!
-//! `command` writes the command line, `session` is the process with its two
-//! sockets (serial line and `qmp`), `frames` takes out of what the kernel says how a
-//! script's commands ended, `transcript` reads the rest,
-//! `guest` is the whole from boot to verdict, `images` looks at disks before, `switch` changes what is behind a disk
-//! meanwhile, `accel` chooses how fast it runs. Rule: QEMU is ended by SIGKILL only; a QEMU whose backend holds a
-//! request is deaf to SIGTERM.
+//! `command` writes the command line. `session` is the process with its two sockets (serial
+//! line and `qmp`). `frames` takes the results of a script's commands out of the kernel's
+//! output, `transcript` reads the rest. `guest` is the whole from boot to verdict. `images`
+//! checks disks before a boot, `switch` changes what is behind a disk during a run, `accel`
+//! chooses the accelerator. Rule: QEMU is ended by SIGKILL only, since a QEMU whose backend
+//! holds a request ignores SIGTERM.
 
 pub(crate) mod accel;
 mod command;

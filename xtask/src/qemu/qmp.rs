@@ -1,8 +1,8 @@
-//! QMP: QEMU's machine protocol, the few lines of it that are needed.
+//! QMP: QEMU's machine protocol, the small part that is needed.
 //!
-//! One JSON object a line: a greeting, then replies to our commands and, between
-//! them, events. The reading thread parts the two; events go to the session's
-//! queue, replies to the one who asked. Reference: QEMU's docs/interop/qmp-spec.
+//! One JSON object a line: a greeting, then replies to our commands and, between them, events.
+//! The reading thread separates them: events go to the session's queue, replies to the caller
+//! that asked. Reference: QEMU's docs/interop/qmp-spec.
 
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -13,8 +13,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
-/// How long QEMU may take for an answer. It answers from its main loop, which
-/// the guest cannot hold up, but a request stuck in a device reset can.
+/// How long QEMU may take for an answer. It answers from its main loop. The guest cannot hold
+/// the loop up, but a request stuck in a device reset can.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The asking side of a QMP connection.
@@ -63,7 +63,7 @@ fn part(reader: impl BufRead, replies: &Sender<Value>, event: impl Fn(Value)) {
         if message.get("event").is_some() {
             event(message);
         } else if message.get("QMP").is_none() {
-            // Nobody waits any more: the asker gave up, or is gone.
+            // Nobody waits any longer: the asker gave up, or is gone.
             let _ = replies.send(message);
         }
     }

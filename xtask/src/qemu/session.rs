@@ -1,8 +1,8 @@
 //! A running QEMU: its process and its two sockets, as one queue of events.
 //!
-//! We listen, QEMU dials, so there is nothing to poll for; a thread reads each
-//! socket and one waits for the process. Rules: [`Event::Exited`] comes last,
-//! after all that the guest said; dropping the session kills QEMU.
+//! We listen and QEMU dials, so nothing has to be polled. A thread reads each socket, and one
+//! waits for the process. Rules: [`Event::Exited`] comes last, after all output of the guest.
+//! Dropping the session kills QEMU.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
@@ -24,21 +24,20 @@ use crate::guard::{self, Ending, Life};
 use crate::scratch::Scratch;
 use crate::workspace;
 
-/// Name of the file in [`Machine::logs`] that keeps all that the guest said.
+/// Name of the file in [`Machine::logs`] that keeps the guest's output.
 pub(crate) const SERIAL_LOG: &str = "serial.log";
 
-/// Name of the file in [`Machine::logs`] that keeps what QEMU itself said.
+/// Name of the file in [`Machine::logs`] that keeps QEMU's own output.
 const QEMU_LOG: &str = "qemu.log";
 
-/// How long QEMU may take to dial its sockets; on a laden host it does take
-/// seconds to load.
+/// How long QEMU may take to dial its sockets. On a busy host it takes seconds to load.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// What happened, from whichever side.
+/// What happened, on either side.
 pub(crate) enum Event {
     /// The guest wrote this to its serial line, ...
     Serial(Vec<u8>),
-    /// ... and its console this, of a script.
+    /// ... and a script's console sent this frame.
     Frame(Frame),
     /// QEMU sent this QMP event.
     Qmp(Value),
@@ -48,7 +47,7 @@ pub(crate) enum Event {
     Keys(Vec<u8>),
     /// xtask itself received this signal.
     Signal(i32),
-    /// The power is off, as xtask's own disks found: QEMU is to be killed.
+    /// The power is off, as xtask's own disks say: QEMU is to be killed.
     PowerCut,
     /// Another xtask asks for something.
     Asked(Request),
@@ -62,7 +61,7 @@ pub(super) struct Sockets {
     pub(super) qmp: PathBuf,
 }
 
-/// A QEMU that runs, or has ended with its events not yet all taken.
+/// A QEMU that runs, or has ended with some events not taken yet.
 pub(super) struct Session {
     events: Receiver<Event>,
     sender: Sender<Event>,
@@ -117,13 +116,13 @@ impl Session {
         }
     }
 
-    /// A way into the queue, for what comes from xtask's own side.
+    /// A way into the queue, for events of xtask's own.
     pub(super) fn sender(&self) -> Sender<Event> {
         self.sender.clone()
     }
 
-    /// Sends bytes down the guest's serial line. A guest that is gone does not
-    /// get them; that it is gone is an event of its own.
+    /// Sends bytes to the guest's serial line. If the guest is gone, they are lost; an event
+    /// says that it is gone.
     pub(super) fn write(&mut self, bytes: &[u8]) {
         let _ = self.serial.write_all(bytes);
     }
@@ -174,7 +173,7 @@ fn did_not_start(status: ExitStatus, log: &Path) -> anyhow::Error {
     anyhow!("{}QEMU did not start ({status}): {}", meaning(&said), said.trim())
 }
 
-/// What a person has to know of it, if QEMU's own words do not tell.
+/// What a person has to know about it, if QEMU's own message does not say it.
 fn meaning(said: &str) -> &'static str {
     match said.contains(" lock") && said.contains("Failed to get ") {
         true => "a disk is in use by another program: ",
@@ -182,8 +181,8 @@ fn meaning(said: &str) -> &'static str {
     }
 }
 
-/// Passes on what the guest says and keeps it in `log`; a full disk costs the log alone.
-/// QEMU's own `logfile` would have a byte again for each time that the socket was full.
+/// Passes on the guest's output and keeps it in `log`; a full host disk costs only the log.
+/// QEMU's own `logfile` would repeat a byte each time the socket was full.
 fn read_serial(mut serial: UnixStream, mut log: File, sender: Sender<Event>) -> JoinHandle<()> {
     thread::spawn(move || {
         let (mut buffer, mut frames) = ([0; 4096], Frames::default());

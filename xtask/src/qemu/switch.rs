@@ -1,14 +1,14 @@
-//! A disk on a switch: what is behind it changes while the guest runs, and the guest's
-//! device stays the same one.
+//! A disk on a switch: its backend changes while the guest runs, and the guest's device stays
+//! the same.
 //!
 //! `storeN` is the node of QEMU's block layer with the disk's own data, and `vbdN` over it
-//! limits the rate. The device uses `vbdN`, or another node while it is diverted. Each node
-//! was made by a command of its own, so none goes when nothing uses it. The nodes below a
-//! device are changed by its property `drive`: `blockdev-reopen` would flush first, which a
-//! disk that fails cannot.
+//! limits the rate. The device uses `vbdN`, or another node while it is diverted. Each node was
+//! made by a command of its own, so a node stays when nothing uses it. The nodes below a device
+//! are changed by its property `drive`: `blockdev-reopen` would flush first, which a disk that
+//! fails cannot.
 //!
-//! Rule: a change waits for the requests that are below the device. Whoever made them hang
-//! lets them go first, or QEMU hangs with them.
+//! Rule: a change waits for the requests below the device. If a fault made them hang, end the
+//! fault first, or QEMU hangs with them.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,7 @@ pub(crate) struct Switch {
 }
 
 impl Switch {
-    /// That of disk `number`, whose own data are this block device.
+    /// The switch of disk `number`, whose own data are this block device.
     pub(super) fn new(number: usize, store: &Value) -> Self {
         let is_image = store["driver"] == "raw" && store["file"]["driver"] == "file";
         let image = store["file"]["filename"].as_str().filter(|_| is_image).map(PathBuf::from);
@@ -55,7 +55,7 @@ impl Switch {
         format!("rate{}", self.number)
     }
 
-    /// What makes the nodes on QEMU's command line.
+    /// The arguments of QEMU that make the nodes.
     pub(super) fn args(&self, store: &Value, rate: Option<u64>) -> Vec<String> {
         let mut store = store.clone();
         store["node-name"] = json!(self.store());
@@ -73,14 +73,14 @@ impl Switch {
         args.into_iter().flat_map(|(option, value)| [option.into(), value.to_string()]).collect()
     }
 
-    /// Makes a node, and has the device use it.
+    /// Makes a node, and lets the device use it.
     pub(crate) fn divert(&self, guest: &mut Guest, node: Value) -> Result<()> {
         let name = node["node-name"].as_str().unwrap_or_default().to_owned();
         guest.qmp("blockdev-add", node)?;
         self.lead_to(guest, &name)
     }
 
-    /// Has the device use its own data again, and removes the other node.
+    /// Lets the device use its own data again, and removes the other node.
     pub(crate) fn lead_back(&self, guest: &mut Guest, from: &str) -> Result<()> {
         self.lead_to(guest, &self.top())?;
         guest.qmp("blockdev-del", json!({"node-name": from})).map(drop)
@@ -92,7 +92,7 @@ impl Switch {
         guest.qmp("qom-set", set).map(drop)
     }
 
-    /// Limits the rate to so many bytes a second, or no more.
+    /// Limits the rate to this many bytes a second, or ends the limit.
     pub(crate) fn limit(&self, guest: &mut Guest, rate: Option<u64>) -> Result<()> {
         let path = format!("/objects/{}", self.group());
         let limits = json!({"bps-total": rate.unwrap_or(0)});

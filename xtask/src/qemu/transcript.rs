@@ -1,10 +1,9 @@
 //! What the guest said, as lines: the ready line, the prompt, the last words.
 //!
-//! Pure bookkeeping over the serial line's bytes, fed by `guest`. A script's console says
-//! by frames when it waits for a line, and how the one before ended; only a person's, which
-//! has none, is known by its prompt. The firmware
-//! plays with the cursor before the kernel starts; escape sequences are dropped
-//! so that a line is what a person would read.
+//! Pure bookkeeping over the serial line's bytes, fed by `guest`. A script's console says by
+//! frames when it waits for a line, and how the line before ended. A person's console has no
+//! frames and is recognised by its prompt. The firmware moves the cursor before the kernel
+//! starts. Escape sequences are dropped, so that a line is what a person would read.
 
 use std::collections::VecDeque;
 
@@ -22,7 +21,7 @@ const LOG: char = '[';
 /// How many lines of last words are kept.
 const LAST_LINES: usize = 20;
 
-/// The guest's output so far, as far as it matters.
+/// The part of the guest's output that still matters.
 #[derive(Default)]
 pub(super) struct Transcript {
     escape: Escape,
@@ -31,8 +30,8 @@ pub(super) struct Transcript {
     lines: VecDeque<String>,
     last: VecDeque<String>,
     ready: bool,
-    /// A line came since input was last sent, its echo at least, so a prompt is a new
-    /// one and not redrawn: by the editor, or behind a line of the log.
+    /// A line came since input was last sent, at least its echo. So a prompt is a new one, and
+    /// not redrawn by the editor or after a line of the log.
     answered: bool,
     /// What a script's console waits for; `None` if there is no script.
     script: Option<Waits>,
@@ -48,7 +47,7 @@ struct Waits {
 }
 
 impl Transcript {
-    /// What a guest says whose console gets a script.
+    /// The transcript of a guest whose console gets a script.
     pub(super) fn of_script() -> Self {
         Self { script: Some(Waits::default()), ..Self::default() }
     }
@@ -106,7 +105,7 @@ impl Transcript {
         self.ready && self.answered && self.unfinished.ends_with(PROMPT.as_bytes())
     }
 
-    /// Input of so many lines was sent: the prompt that stands there is used up.
+    /// Input of `lines` lines was sent: the present prompt is used up.
     pub(super) fn sent(&mut self, lines: usize) {
         self.unfinished.clear();
         self.answered = false;

@@ -1,9 +1,9 @@
-//! The fault rig: what can be done to the disks of a running guest, from outside.
+//! The fault rig: faults of the disks of a running guest, made from outside.
 //!
-//! `server` is a disk that hangs; [`Rig`] knows what was done to each disk, and refuses
-//! what does not fit. `run` gives it to a person (`cargo xtask disk`), `faults` to its
-//! cases. Rule: one fault of a disk at a time, beside a limit to its rate; a refusal says
-//! what to do instead, and changes nothing.
+//! `server` is a disk that hangs. [`Rig`] knows the fault of each disk, and refuses a fault
+//! that does not fit. `run` gives it to a person (`cargo xtask disk`), `faults` to its cases.
+//! Rule: a disk has one fault at a time, besides a limit to its rate. A refusal says what to do
+//! instead, and changes nothing.
 
 mod server;
 
@@ -36,7 +36,7 @@ struct Handle {
     rate: Option<u64>,
 }
 
-/// What was done to a disk; all but the first have a node that the device uses.
+/// The fault of a disk. With all but the first, the device uses another node.
 enum Fault {
     None,
     /// Requests fail.
@@ -48,7 +48,7 @@ enum Fault {
 }
 
 impl<'a> Rig<'a> {
-    /// For a guest that was booted with these disks.
+    /// The rig of a guest that was booted with these disks.
     pub(crate) fn new(disks: &[Disk], logs: &Path, tools: &'a Tools) -> Self {
         let handle = |(number, disk): (usize, &Disk)| Handle {
             name: format!("vbd{number}"),
@@ -82,7 +82,7 @@ impl<'a> Rig<'a> {
         self.disk(number)?.inject(guest, rules)
     }
 
-    /// Nothing is answered any more.
+    /// From now on nothing is answered.
     pub(crate) fn hang(&mut self, guest: &mut Guest, number: usize) -> Result<String> {
         let (tools, log) = (self.tools, self.logs.join(format!("nbd{number}.log")));
         let disk = self.disk(number)?;
@@ -100,7 +100,7 @@ impl<'a> Rig<'a> {
         Ok(format!("{} hangs: nothing is answered", disk.name))
     }
 
-    /// At most so many bytes a second.
+    /// Limits a disk to this many bytes a second.
     pub(crate) fn slow(&mut self, guest: &mut Guest, number: usize, rate: u64) -> Result<String> {
         let disk = self.disk(number)?;
         ensure!(rate > 0, "a disk with no rate at all hangs: `cargo xtask disk hang {number}`");
@@ -193,7 +193,7 @@ impl Handle {
     fn end_fault(&mut self, guest: &mut Guest) -> Result<()> {
         match &self.fault {
             Fault::None => return Ok(()),
-            // The change of the switch waits for its requests.
+            // The change of the switch waits for the disk's requests.
             Fault::Hung(server) => server.go_on()?,
             Fault::Failing | Fault::Dead => {}
         }

@@ -1,9 +1,10 @@
-//! A process of its own that serves an image to QEMU: qemu-nbd.
+//! A separate process that serves an image to QEMU: qemu-nbd.
 //!
 //! It can do what disks do: hang, die, and come back. When it is killed, QEMU's connection
-//! breaks and, as it is told not to wait, every request in flight and every later one ends
-//! with an I/O error: a disk whose cable was pulled. While it is stopped, nothing is
-//! answered; what was asked then is done, and answered late, when it goes on.
+//! breaks. QEMU is told not to wait, so every request in flight and every later request ends
+//! with an I/O error, as if the disk's cable had been pulled. While the server is stopped,
+//! nothing is answered. When it goes on, it does the requests that came meanwhile, and answers
+//! them late.
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -42,8 +43,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves `image`, also while QEMU has it open itself; what the server says goes to
-    /// `log`.
+    /// Serves `image`, even while QEMU has it open itself. The server's output goes to `log`.
     pub(crate) fn start(image: &Path, log: &Path, tools: &Tools) -> Result<Self> {
         let folder = Scratch::in_temp()?;
         workspace::fresh_log(log)?;
@@ -100,12 +100,12 @@ impl Server {
         Disk::blockdev(self.blockdev())
     }
 
-    /// It answers nothing any more.
+    /// From now on it answers nothing.
     pub(crate) fn hang(&self) -> Result<()> {
         self.signal(Signal::STOP)
     }
 
-    /// It goes on, and answers what it was asked meanwhile.
+    /// It goes on, and answers the requests that came meanwhile.
     pub(crate) fn go_on(&self) -> Result<()> {
         self.signal(Signal::CONT)
     }

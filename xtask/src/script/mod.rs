@@ -1,13 +1,13 @@
 //! A script for the guest's console: lines that are sent one by one, up to the first
 //! that fails.
 //!
-//! Pure bookkeeping; `console` moves it between its source and the guest. Rules: the
-//! console says for what it waits and how the line before ended (`qemu::Frame`); nothing
-//! is guessed from text, and whether a line belongs to a here-document is the console's to
-//! know: it says so, and a whole script is asked before by the console's own rule. Nothing of the script is sent after a command that failed. A line with a control
-//! character is not sent: that would be a key, and mean something else than it says.
-//! A command that leaves a mirror waiting for a person's word has failed, unless the next
-//! command of the script is that word.
+//! Pure bookkeeping; `console` moves it between its source and the guest. Rules: the console
+//! says what it waits for and how the line before ended (`qemu::Frame`). Nothing is guessed
+//! from text: the console says whether a line belongs to a here-document, and a whole script is
+//! checked before by the console's own rule. Nothing of the script is sent after a command that
+//! failed. A line with a control character is not sent, since the console would take the
+//! character for a key. A command that leaves a mirror waiting for a person's word has failed,
+//! unless the next command of the script is that word.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,7 +15,7 @@ use std::fmt;
 use crate::qemu::Frame;
 use crate::token::here_document;
 
-/// What ends a session.
+/// The command that ends a session.
 const LAST: &str = "poweroff";
 
 /// A script that is being read and run.
@@ -27,18 +27,18 @@ pub(crate) struct Script {
     read: usize,
     unfinished: Vec<u8>,
     ended: bool,
-    /// What the guest carries out, up to its end.
+    /// The command that the guest carries out, until it ends.
     running: Option<Place>,
     stop: Option<(Place, How)>,
-    /// What is sent behind it, before the guest is powered off.
+    /// Commands that are sent after the script, before the guest is powered off.
     after: VecDeque<String>,
-    /// There is, or was, something of that.
+    /// There are, or were, such commands.
     has_after: bool,
-    /// All of it was sent.
+    /// All of the script was sent.
     over: bool,
 }
 
-/// A command and where it stands.
+/// A command and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Place {
     line: usize,
@@ -65,12 +65,12 @@ enum How {
 pub(crate) enum Next {
     /// This line is sent.
     Line(String),
-    /// The input ends: the console drops the here-document that is open, and powers off.
+    /// The input ends: the console drops an open here-document, and powers off.
     End,
 }
 
 impl Script {
-    /// A script of that name, of which nothing was read.
+    /// A script of that name, before anything was read.
     pub(crate) fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -105,7 +105,7 @@ impl Script {
         }
     }
 
-    /// The line whose here-document is open at the end, if one is.
+    /// The line whose here-document is open at the end, if there is one.
     fn opened(&self) -> Option<(usize, &str)> {
         let mut open = None;
         for (line, text) in &self.lines {
@@ -119,30 +119,30 @@ impl Script {
         open.map(|(place, _)| place)
     }
 
-    /// These commands come before those of the script; they are on no line of it.
+    /// Adds commands before those of the script. They are on no line of it.
     pub(crate) fn begin_with(&mut self, commands: Vec<String>) {
         commands.into_iter().rev().for_each(|command| self.lines.push_front((0, command)));
     }
 
-    /// These commands come behind the last of it, and before the guest is powered off: also
-    /// where one has failed.
+    /// Adds commands after the last of the script, before the guest is powered off. They are
+    /// sent even if a command has failed.
     pub(crate) fn end_with(&mut self, commands: Vec<String>) {
         self.has_after = true;
         self.after.extend(commands);
     }
 
-    /// Whether what is being answered came behind it.
+    /// Whether the command being answered came after the script.
     pub(crate) fn is_over(&self) -> bool {
         self.over && self.has_after
     }
 
-    /// What is sent behind the script's last line.
+    /// The next thing to send after the script's last line.
     fn over(&mut self) -> Next {
         self.over = true;
         Next::Line(self.after.pop_front().unwrap_or_else(|| LAST.to_owned()))
     }
 
-    /// Takes what was read; nothing at all is the end of the script.
+    /// Takes input that was read; no bytes mean the end of the script.
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         for &byte in bytes {
             match byte {
@@ -165,8 +165,8 @@ impl Script {
         self.unfinished.clear();
     }
 
-    /// What the console gets that says this of itself: a line, or the end. `None` if more
-    /// has to be read first.
+    /// What to send to a console that sent this frame: a line, or the end. `None` if more has
+    /// to be read first.
     pub(crate) fn next(&mut self, frame: Frame) -> Option<Next> {
         if frame == Frame::More {
             return self.next_of_document();
@@ -206,7 +206,7 @@ impl Script {
         }
     }
 
-    /// The next line of the here-document of what is running, whatever it is.
+    /// The next line of the running command's here-document, whatever it says.
     fn next_of_document(&mut self) -> Option<Next> {
         match self.lines.pop_front() {
             Some((line, text)) => {
@@ -237,7 +237,7 @@ impl Script {
         self.lines.iter().filter(|(_, text)| is_command(text)).count()
     }
 
-    /// Where it came to an end before its last line, if it did.
+    /// Where it ended before its last line, if it did.
     pub(crate) fn stopped(&self) -> Option<Stopped<'_>> {
         let (at, how) = self.stop.as_ref()?;
         Some(Stopped { script: &self.name, at, how: *how, left: self.left() })

@@ -1,7 +1,7 @@
 //! Tests as processes, as many at once as the machine has cores.
 //!
-//! Place: `cargo xtask sim` says which, and hears of each that ended well. Rules:
-//! processes are under guards, so whatever ends xtask ends them too.
+//! Place: `cargo xtask sim` says which tests, and hears of each that ended well. Rules:
+//! processes are under guards, so they end when xtask ends, for whatever reason.
 
 use std::fmt;
 use std::num::NonZero;
@@ -22,7 +22,7 @@ use crate::workspace;
 /// How long one test may take: a run that never ends is found by its own limit.
 const JOB_LIMIT: Duration = Duration::from_secs(24 * 3600);
 
-/// What a test is told by its environment.
+/// The environment of a test.
 pub(super) type Env = Vec<(&'static str, String)>;
 
 /// A test of the mirror.
@@ -40,7 +40,7 @@ impl fmt::Display for Test {
     }
 }
 
-/// A test, and what it is told.
+/// A test and its environment.
 pub(super) struct Job {
     pub(super) test: Test,
     pub(super) env: Env,
@@ -64,13 +64,13 @@ pub(super) struct Report {
 pub(super) enum Ending {
     /// All were done.
     Done,
-    /// A person wanted it.
+    /// A person ended it.
     Interrupted,
     /// This one failed.
     Failed(Job, Report),
 }
 
-/// What the main thread hears of.
+/// What the main thread is told.
 enum Event {
     Ended(Job, Result<(End, Report)>),
     /// A worker has nothing more to do.
@@ -98,7 +98,7 @@ pub(super) fn build(targets: &[&str], filter: &str) -> Result<Vec<Test>> {
         }
     }
     tests.retain(|test| test.to_string().contains(filter));
-    // The whole name of one means no other.
+    // If the filter is the full name of a test, only that test is meant.
     if tests.iter().any(|test| test.to_string() == filter) {
         tests.retain(|test| test.to_string() == filter);
     }
@@ -133,7 +133,7 @@ pub(super) fn run(
     Ok(Ending::Done)
 }
 
-/// Does one job after the other, while somebody hears of it.
+/// Does one job after the other, while somebody listens.
 fn work(jobs: &Mutex<impl Iterator<Item = Job>>, events: &Sender<Event>) {
     let next = || jobs.lock().ok()?.next();
     while let Some(job) = next() {
@@ -178,7 +178,7 @@ fn replay_line(line: &str) -> Option<&str> {
     Some(lines.split_once(", or shorter: ").map_or(lines, |(_, shorter)| shorter).trim())
 }
 
-/// What the test itself printed.
+/// The lines that the test itself printed.
 pub(super) fn own_words(output: &[String]) -> impl Iterator<Item = &str> {
     let noise = |line: &&str| {
         let by_harness = ["running ", "test "].iter().any(|start| line.starts_with(start));

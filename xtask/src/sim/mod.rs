@@ -1,11 +1,11 @@
 //! `cargo xtask sim`: the mirror's simulation, from one replayed run to a night of
 //! new ones, or every crash of short stories.
 //!
-//! The tests are dm-mirror's (`tests/random.rs`, `lives.rs`, `crashes.rs`); this
-//! has them built optimised, with the assertions of any build, and gives them
-//! seeds. Each is a process of its own, as many at once as the machine has cores
-//! (`jobs`). Rules: the first failure ends everything, and the last line printed
-//! makes it again; so does Ctrl-C, with what was done so far.
+//! The tests are dm-mirror's (`tests/random.rs`, `lives.rs`, `crashes.rs`). This verb builds
+//! them optimised, with assertions on, and gives them seeds. Each is a process of its own, as
+//! many at once as the machine has cores (`jobs`). Rules: the first failure ends everything,
+//! and the last line printed is the command to repeat it. Ctrl-C ends everything too, and
+//! prints what was done so far.
 
 mod jobs;
 
@@ -67,7 +67,7 @@ impl Options {
         }
     }
 
-    /// How many requests a test makes; 0 if that is not said.
+    /// How many requests a test makes; 0 if the options do not say.
     fn ops(&self) -> u64 {
         let alone = self.seed.is_some() && self.minutes.is_none();
         match self.ops {
@@ -78,7 +78,7 @@ impl Options {
         }
     }
 
-    /// What tests are told, round by round.
+    /// The environment of the tests, round by round.
     fn rounds(&self) -> impl Iterator<Item = Env> + Send + use<> {
         let by_clock = || UNIX_EPOCH.elapsed().map_or(0, |time| time.as_secs());
         let (first, ops) = (self.seed.unwrap_or_else(by_clock), self.ops());

@@ -1,8 +1,8 @@
 //! A disk with a volatile write cache, and what a power cut makes of it.
 //!
-//! Pure memory; `serve` gives it to QEMU. Rules: a read sees what was written last; a
-//! flush makes durable what was written before it; a cut keeps of the rest what chance
-//! wants, sector by sector, but never an older write over a newer one.
+//! Pure memory; `serve` gives it to QEMU. Rules: a read sees the newest write. A flush makes
+//! earlier writes durable. A power cut keeps a random part of the rest, sector by sector, but
+//! never an older write over a newer one.
 
 use std::mem;
 
@@ -16,7 +16,7 @@ pub(super) const SECTOR: usize = 512;
 pub(super) struct Disk {
     durable: Vec<u8>,
     current: Vec<u8>,
-    /// What is not durable, in the order in which it came.
+    /// Writes that are not durable, in the order in which they came.
     cached: Vec<Write>,
 }
 
@@ -37,18 +37,18 @@ impl Disk {
         self.current.len()
     }
 
-    /// What a read of it sees.
+    /// The contents that a read sees.
     pub(super) fn content(&self) -> &[u8] {
         &self.current
     }
 
-    /// Writes; the caller has seen to it that it fits.
+    /// Writes. The caller has checked that the write fits.
     pub(super) fn write(&mut self, at: usize, data: Vec<u8>) {
         self.current[at..at + data.len()].copy_from_slice(&data);
         self.cached.push(Write { at, data });
     }
 
-    /// Makes durable what was written.
+    /// Makes all writes durable.
     pub(super) fn flush(&mut self) {
         for Write { at, data } in mem::take(&mut self.cached) {
             self.durable[at..at + data.len()].copy_from_slice(&data);
@@ -61,7 +61,7 @@ impl Disk {
         let keep = *chance.choice([0.0, 0.5, 0.9, 1.0].iter()).expect("there are some");
         let mut lost = 0;
         for Write { at, data } in mem::take(&mut self.cached) {
-            // Kept, lost, or torn into sectors that share its fate or not.
+            // A write is kept, lost, or torn: then each sector is kept or lost by chance.
             let torn = chance.u8(..4) == 0;
             let whole = chance.f64() < keep;
             let mut kept_all = true;

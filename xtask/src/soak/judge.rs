@@ -1,12 +1,12 @@
-//! What the disks hold when the power is off, before anything is recovered.
+//! Judges the contents of the disks when the power is off, before any recovery.
 //!
-//! `cargo xtask inspect` says what a start would decide of the images; here that decision
-//! is held against what the guest had said. Rules:
+//! `cargo xtask inspect` says what a start would decide about the images. This file compares
+//! that decision with what the guest had said. Rules:
 //!
 //! - Each member that would be taken for in sync has, by itself, a legal value in every
 //!   sector.
-//! - Where two of them differ, a map says so (dirty); where one that is to be rebuilt
-//!   differs from them, it is given that region.
+//! - If two of them differ in a region, a map says so (dirty). If a member that is to be
+//!   rebuilt differs from them in a region, it will get that region.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -25,7 +25,7 @@ pub(super) const DATA_START: usize = 2048;
 /// Bytes of a stamp, which fills a sector: address and number.
 const STAMP: usize = 16;
 
-/// What a start would decide, of the leg in each slot.
+/// What a start would decide about the leg in each slot.
 pub(super) struct Plan {
     roles: Vec<Role>,
     /// Regions that a member in sync calls dirty.
@@ -37,13 +37,13 @@ pub(super) struct Plan {
 
 enum Role {
     InSync,
-    /// It gets these regions; all, if they are not known.
+    /// It gets these regions; all regions if they are not known.
     Return(Option<BTreeSet<usize>>),
-    /// It failed for its medium, and gets nothing before a person adds it.
+    /// It failed for its medium, and gets nothing until a person adds it.
     KeptOut,
 }
 
-/// What was found, to be told.
+/// The findings, for the report.
 pub(super) struct Found {
     /// Regions that a start would make equal.
     pub(super) dirty: usize,
@@ -54,7 +54,7 @@ pub(super) struct Found {
 }
 
 impl Plan {
-    /// Asks `inspect` about the images, which are those of all slots.
+    /// Asks `inspect` about the images of all slots.
     pub(super) fn of(images: &[PathBuf], inspect: &Program) -> Result<Self> {
         let report = inspect.json(images)?;
         let verdict = &report["verdict"];
@@ -92,9 +92,9 @@ impl Plan {
         legs.filter(|(_, role)| is(role)).map(|(leg, _)| leg).collect()
     }
 
-    /// How many copies of regions a start with all legs makes: those that are dirty go to
-    /// each other leg in sync, and a leg to be rebuilt may get some of them twice. One that
-    /// was kept out shows what it missed only when it is added.
+    /// How many copies of regions a start with all legs makes. Dirty regions are copied to each
+    /// other leg in sync, and a leg to be rebuilt may get some of them twice. A leg that was
+    /// kept out shows what it missed only when it is added.
     pub(super) fn copies(&self, regions: usize) -> RangeInclusive<usize> {
         let to = self.in_sync().len() - 1;
         let missed = |role: &Role| match role {
@@ -151,7 +151,7 @@ impl Role {
             Some("in sync") => Ok(Self::InSync),
             Some("to be rebuilt") if slot["missed"] == "everything" => Ok(Self::Return(None)),
             Some("to be rebuilt") => Ok(Self::Return(Some(regions(&slot["missed"])?))),
-            // For its medium, or by hand: it waits for a person.
+            // It was failed for its medium, or by hand: it waits for a person.
             Some("kept out") if slot["why"].as_str().is_some_and(|why| why.contains("adds it")) => {
                 Ok(Self::KeptOut)
             }

@@ -1,4 +1,4 @@
-//! What the guest said, sector by sector, and what that lets a disk hold.
+//! What the guest said, sector by sector, and which values a disk may therefore hold.
 //!
 //! Place: `session` gives it each line of the guest's `torture`; `judge` asks it about
 //! images. Pure bookkeeping.
@@ -7,8 +7,9 @@
 //! those of one disk with a volatile cache:
 //!
 //! - A read sees a write that was done when it was issued, or a later one.
-//! - After a power cut a sector has at least what was durable, at most what was issued.
-//! - What was answered after a restart, of what was there before, is final.
+//! - After a power cut a sector has at least the durable value, at most the newest value
+//!   issued.
+//! - If a read after a restart answers with a value from before, that value is final.
 
 use std::collections::BTreeMap;
 
@@ -44,14 +45,14 @@ type Place = (usize, usize);
 #[derive(Clone)]
 enum Request {
     Write(Place),
-    /// With what its sectors have at least.
+    /// A read, with the least value of each of its sectors.
     Read(Place, Vec<u64>),
-    /// With the writes that were done before.
+    /// A flush, with the writes that were done before.
     Flush(Vec<(u64, Place)>),
 }
 
 impl Ledger {
-    /// So many sectors, each with one of the `values`, which are ascending.
+    /// A ledger of `sectors` sectors, each with one of the ascending `values`.
     pub(super) fn new(sectors: usize, values: &[u64]) -> Self {
         let (least, most) = (values[0], values[values.len() - 1]);
         let sector = Sector { values: values.to_vec(), durable: least, done: least };
@@ -70,7 +71,7 @@ impl Ledger {
         self.next
     }
 
-    /// The power was cut: what was in flight is so no more, what was cached may be lost.
+    /// The power was cut: nothing is in flight any longer, and cached writes may be lost.
     pub(super) fn power_was_cut(&mut self) {
         self.issued.clear();
         self.cached.clear();
@@ -80,7 +81,7 @@ impl Ledger {
         }
     }
 
-    /// The machine was stopped cleanly: what was done is durable.
+    /// The machine was stopped cleanly: all writes that were done are durable.
     pub(super) fn was_stopped(&mut self) -> Result<()> {
         ensure!(self.issued.is_empty(), "the guest stopped with requests in flight");
         for sector in &mut self.sectors {
@@ -187,7 +188,7 @@ impl Ledger {
         let (session, sector) = (self.session, &mut self.sectors[index]);
         sector.done = sector.done.max(value);
         if value < session {
-            // It outlived a restart, so none of its time comes back.
+            // It outlived a restart, so no other value of that time comes back.
             sector.values.retain(|it| *it == value || *it >= session);
             sector.durable = sector.durable.max(value);
         }

@@ -1,7 +1,7 @@
-//! One boot of the machine, from power-on to its end, as chance wants.
+//! One boot of the machine, from power-on to its end, by chance.
 //!
-//! Place: `mirror` makes one after the other with the same disks. Rule: what a boot is to
-//! be is drawn before it, so that the seed replays it as far as time lets it.
+//! Place: `mirror` makes one after the other with the same disks. Rule: the script of a boot is
+//! drawn before it, so that the seed replays it as far as timing allows.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -25,13 +25,13 @@ use crate::verdict::Verdict;
 /// How long the guest may say nothing in each command, the boot included.
 const LIMIT: Duration = patience::OF_A_GUEST;
 
-/// Requests of a torture.
+/// The requests of a torture.
 const REQUESTS: u64 = 500;
 
-/// How many changes to disks a torture makes at most, or nearly so.
+/// About the most changes that a torture makes to disks.
 const CHANGES: u64 = 1200;
 
-/// The same for a cut in a recovery: one that has little to copy makes some ten.
+/// The same for a recovery: a recovery with little to copy makes about ten.
 const CHANGES_OF_RECOVERY: [u64; 3] = [6, 16, 60];
 
 /// How often the guest is asked whether its regions are clean.
@@ -48,18 +48,18 @@ pub(super) enum Course {
     Recovery,
 }
 
-/// What is to happen.
+/// What will happen.
 pub(super) struct Script {
     pub(super) course: Course,
     /// This leg is not attached.
     pub(super) left_out: Option<usize>,
     /// Before there are requests, all regions become clean.
     rests: bool,
-    /// This leg dies after so many changes, once requests have begun.
+    /// This leg dies after this many changes, once requests have begun.
     dies: Option<(usize, u64)>,
-    /// The power fails after so many changes.
+    /// The power fails after this many changes.
     cut_after: u64,
-    /// If it did not: whether the guest is asked to power off.
+    /// Whether the guest is asked to power off, if the power did not fail.
     stops: bool,
     /// Where requests go, in sectors: start and length.
     place: (usize, usize),
@@ -90,7 +90,7 @@ enum Talk {
 }
 
 impl Script {
-    /// Draws one. `may_leave_out` says that any leg alone could go on.
+    /// Draws a script. `may_leave_out` says that any leg alone could go on.
     pub(super) fn draw(chance: &mut Rng, legs: usize, sectors: usize, may_leave_out: bool) -> Self {
         let course = match chance.u8(..10) {
             0..3 => Course::Recovery,
@@ -100,11 +100,11 @@ impl Script {
         let left_out = (chance.u8(..5) == 0 && may_leave_out).then(|| chance.usize(..legs));
         let dies = (chance.u8(..5) == 0 && (left_out.is_none() || legs > 2))
             .then(|| (chance.usize(..legs), chance.u64(..CHANGES / 4)))
-            // Before the recovery is over it might be the last one in sync.
+            // Before the recovery is over it might be the last leg in sync.
             .filter(|(leg, _)| course == Course::Settled && left_out != Some(*leg));
         let of_recovery = *chance.choice(&CHANGES_OF_RECOVERY).expect("there are some");
         let most = if course == Course::Recovery { of_recovery } else { CHANGES };
-        // A small place for requests that meet, a larger one for many regions.
+        // A small place for requests that overlap, a larger one for many regions.
         let length = sectors / *chance.choice([2, 16, 256].iter()).expect("there are some");
         let place = (chance.usize(..=sectors - length), length);
         let lags = [0, 0, 0, 300, 1000];
@@ -129,20 +129,20 @@ impl Script {
     }
 }
 
-/// What a boot works with.
+/// The means of a boot.
 pub(super) struct Life<'a, 'm> {
     pub(super) script: &'a Script,
     pub(super) ledger: &'a mut Ledger,
     /// Makes the machine with these disks.
     pub(super) machine: &'a dyn Fn(Vec<qemu::Disk>) -> Machine<'m>,
-    /// What makes the mirror, in the first boot.
+    /// The command that makes the mirror, in the first boot.
     pub(super) label: Option<&'a str>,
     /// The legs that failed before, and that a person adds.
     pub(super) to_add: Vec<usize>,
 }
 
 impl Life<'_, '_> {
-    /// Runs the boot; `disks` are the legs, and have lost their power then.
+    /// Runs the boot; `disks` are the legs, which have lost their power afterwards.
     pub(super) fn run(&mut self, disks: &mut [Disk], chance: &mut Rng) -> Result<Report> {
         let (script, power) = (self.script, Arc::new(Power::on()));
         let mut served = BTreeMap::new();
@@ -166,7 +166,7 @@ impl Life<'_, '_> {
         Ok(Report { died: dead, lost, ..told? })
     }
 
-    /// All that is said to the guest.
+    /// The whole conversation with the guest.
     fn talk(
         &mut self,
         guest: &mut Guest,
@@ -218,7 +218,7 @@ impl Life<'_, '_> {
         Ok(report)
     }
 
-    /// Waits for the end of the recovery; then all legs are one.
+    /// Waits for the end of the recovery; then all legs are equal.
     fn settle(
         &mut self,
         guest: &mut Guest,
@@ -268,7 +268,7 @@ impl Life<'_, '_> {
         }
     }
 
-    /// Asks for the end.
+    /// Asks the guest to power off.
     fn stop(&mut self, guest: &mut Guest, report: &mut Report) -> Result<()> {
         guest.set_limit(Some(LIMIT));
         guest.send("poweroff");

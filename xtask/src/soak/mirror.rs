@@ -21,13 +21,13 @@ const REGION_SECTORS: usize = 256;
 /// How many regions it has.
 pub(super) const REGIONS: usize = SECTORS / REGION_SECTORS;
 
-/// What makes it.
+/// The command that makes it.
 const LABEL: &str = "mirror label m0 vbd0 vbd1";
 
 /// The disks, and what is known of them.
 pub(super) struct Mirror {
     disks: Vec<Disk>,
-    /// Where judgement finds the disks when the power is off.
+    /// The images of the disks when the power is off, for the judge.
     images: Vec<PathBuf>,
     inspect: Rc<Program>,
     ledger: Ledger,
@@ -35,7 +35,7 @@ pub(super) struct Mirror {
     plan: Option<Plan>,
 }
 
-/// A life and what was found after it.
+/// A life, and the findings after it.
 pub(super) struct Round {
     /// It made the mirror.
     pub(super) is_first: bool,
@@ -75,7 +75,7 @@ impl Mirror {
         let to_add = self.plan.as_ref().map_or(Vec::new(), Plan::kept_out);
         let mut life = Life { script: &script, ledger: &mut self.ledger, machine, label, to_add };
         let report = life.run(&mut self.disks, chance);
-        // Also for a person, if something was found.
+        // The images are also for a person, if something was found.
         for (disk, image) in self.disks.iter().zip(&self.images) {
             fs::write(image, disk.content()).with_context(|| image.display().to_string())?;
         }

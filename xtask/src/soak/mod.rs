@@ -1,15 +1,15 @@
 //! `cargo xtask soak`: the power of a mirror is cut again and again, and each time the
 //! host judges what its disks hold.
 //!
-//! The disks are xtask's own (`disk`, served to QEMU by `serve`) and have caches that are
-//! really lost, each by a chance of its own; `power` cuts it between two of their
-//! requests. The guest tells of each request that it makes (`torture`); `ledger` knows
-//! from that what a sector may hold, and `judge` looks. `life` is one boot, `mirror` the
-//! boots of the same disks. `replay` (`cargo xtask replay`) keeps a `record` of one boot,
-//! and judges cuts at each point of it without another.
+//! The disks are xtask's own (`disk`, served to QEMU by `serve`). Their caches are really lost,
+//! independently of each other; `power` cuts the power between two of their requests. The guest
+//! prints each request that it makes (`torture`). From that, `ledger` knows what a sector may
+//! hold, and `judge` checks. `life` is one boot, `mirror` the boots of the same disks. `replay`
+//! (`cargo xtask replay`) keeps a `record` of one boot, and judges cuts at each point of it
+//! without another.
 //!
-//! Rule: what the guest did not say counts for nothing, and its word that all is well for
-//! nothing either; the verdict stands on the images.
+//! Rule: a request that the guest did not print does not count, nor does its word that all is
+//! well. The verdict rests on the images.
 
 mod disk;
 mod judge;
@@ -65,7 +65,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// The few rounds that are part of the tests, always of the same seed.
+    /// The few rounds that are part of the tests, always with the same seed.
     pub(crate) fn for_tests(build: build::Options, accel: Choice) -> Self {
         Self { build, rounds: 2, seed: Some(TEST_SEED), accel }
     }
@@ -121,7 +121,8 @@ fn rounds<'m>(
     let inspect = Rc::new(Program::build()?);
     let mut mirror = None;
     for number in 0..count {
-        // Each round has a chance of its own, so that one more draw does not change all.
+        // Each round has its own random numbers, so that one more draw does not change all
+        // rounds.
         let mut chance = Rng::with_seed(seed.wrapping_mul(1 << 20).wrapping_add(number.into()));
         if number % ROUNDS_OF_MIRROR == 0 {
             mirror = Some(Mirror::new(folder, &inspect, &mut chance));
@@ -159,7 +160,7 @@ fn told(round: &Round) -> String {
     told + &format!(", {} differ", found.differing)
 }
 
-/// What all rounds had.
+/// The sums of all rounds.
 #[derive(Default)]
 struct Sum {
     ends: BTreeMap<&'static str, u32>,

@@ -1,7 +1,7 @@
 //! The power of the whole machine: when it goes, all disks stop at once.
 //!
-//! Disks ask before each request. Whoever cuts the power by count does so at a point of
-//! the protocol, a record as likely as data, and not at a time, which a slow host moves.
+//! Disks ask before each request. A cut by count comes at a point of the protocol, at a record
+//! as likely as at data. A cut by time would move on a slow host.
 
 use std::sync::mpsc::Sender;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ pub(super) struct Power(Mutex<State>);
 
 enum State {
     On,
-    /// On for so many requests more that change a disk; then the guest's listener is told.
+    /// On for this many further requests that change a disk. Then the guest's listener is told.
     Counting(u64, Sender<Event>),
     Off,
 }

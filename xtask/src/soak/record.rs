@@ -1,9 +1,8 @@
-//! What happened in a boot, in the order in which it did: changes of the disks, and what the
-//! guest said.
+//! The events of a boot, in order: changes of the disks, and lines of the guest.
 //!
-//! Place: `serve` tells of each change before it answers it, `replay` of each line when it
-//! has heard it. So what a line vouches for is before it, and what it announces may be
-//! before it too.
+//! Place: `serve` adds each change before it answers it, `replay` adds each line when it has
+//! heard it. So the changes that a line vouches for are before it, and those that it announces
+//! may be before it too.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -17,7 +16,7 @@ pub(super) struct Record(Mutex<Vec<Entry>>);
 pub(super) enum Entry {
     /// A leg's disk changed.
     Leg(usize, Change),
-    /// The guest was heard to say this.
+    /// The guest printed this line.
     Line(String),
     /// The mirror had copied all that it had to; the cuts begin here.
     Settled,
@@ -31,7 +30,7 @@ pub(super) enum Change {
 }
 
 impl Change {
-    /// Makes it.
+    /// Makes the change.
     pub(super) fn make(self, disk: &mut Disk) {
         match self {
             Self::Write { at, data } => disk.write(at, data),
@@ -46,12 +45,12 @@ impl Record {
         self.push(Entry::Leg(leg, change.clone()));
     }
 
-    /// The next thing that happened.
+    /// Adds the next event.
     pub(super) fn push(&self, entry: Entry) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
     }
 
-    /// All of it.
+    /// All events.
     pub(super) fn end(self) -> Vec<Entry> {
         self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,13 +1,13 @@
 //! `cargo xtask replay`: one boot is recorded, and the power is cut at every point of it.
 //!
-//! The disks are the soak's, which keep all that changes them, in one order over both legs;
-//! what the guest said stands between. Afterwards each flush is a place to cut, before and
-//! behind it, and so are others by chance: the disks are as they were there, each loses its
-//! cache by a chance of its own, and `judge` asks what a start would make of them. A boot
-//! takes seconds, a cut milliseconds.
+//! The disks are the soak's. They record all changes, in one order over both legs, with the
+//! guest's lines in between. Afterwards the power is cut before and after each flush, and at
+//! some other changes. At a cut the disks are as they were at that point, each loses its cache
+//! independently, and `judge` asks what a start would make of them. A boot takes seconds, a cut
+//! milliseconds.
 //!
-//! Rule: at a cut the ledger knows what was heard before it; what was issued may have been
-//! heard later, so all requests count as issued.
+//! Rule: at a cut the ledger knows the lines that were heard before it. The line of a request
+//! may have been heard later than the request was issued, so all requests count as issued.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ use crate::qemu::{self, Guest, Machine};
 use crate::verdict::Verdict;
 use crate::{build, figures, provision, workspace};
 
-/// Size of the mirror, in sectors, and of its regions: small, for each cut reads it all.
+/// Size of the mirror, in sectors, and of its regions: small, since each cut reads all of it.
 const SECTORS: usize = 4 << 11;
 const REGION_SECTORS: usize = 128;
 
@@ -44,7 +44,7 @@ const LIMIT: Duration = patience::OF_A_GUEST;
 /// How often the guest is asked whether its regions are clean.
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
 
-/// Besides those at flushes, one of so many changes is a place to cut.
+/// Besides the flushes, one of this many changes is a place to cut.
 const OTHERS: usize = 6;
 
 /// How many cuts are made at each place.
@@ -56,8 +56,8 @@ const TEST_SEED: u64 = 1;
 /// What the guest does while it is recorded.
 struct Story {
     name: &'static str,
-    /// Leg 1 dies of the flush after so many. Then leg 0 is slow, so that the guest is heard
-    /// to acknowledge, if it does, before leg 1 is excluded durably.
+    /// Leg 1 dies at the flush after this many. Then leg 0 is slow, so that an acknowledgement
+    /// of the guest, if there is one, is heard before leg 1 is durably excluded.
     dies_after: Option<u64>,
     acts: &'static [Act],
 }
@@ -66,7 +66,7 @@ struct Story {
 const LAG: Duration = Duration::from_millis(2);
 
 enum Act {
-    /// So many requests of `torture`.
+    /// This many requests of `torture`.
     Torture(u64),
     /// Another command.
     Ask(&'static str),
@@ -176,12 +176,12 @@ pub(crate) fn run(options: &Options, line: &mut dyn FnMut(&str)) -> Result<usize
     Ok(all)
 }
 
-/// What each leg holds before anything happens: old data of its own.
+/// The first contents of each leg: old data of its own.
 fn blank_legs() -> [Disk; LEGS] {
     [1, 2].map(|value| Disk::new(stamped(SECTORS, value)))
 }
 
-/// Boots, and has the guest do what the story says.
+/// Boots, and lets the guest do what the story says.
 fn record<'m>(
     story: &Story,
     seed: u64,
@@ -242,7 +242,8 @@ fn tell(
     Ok(())
 }
 
-/// Waits until all regions are clean: then the first write of each has to say that it is not.
+/// Waits until all regions are clean: then the first write to a region has to record that it is
+/// not.
 fn rest(guest: &mut Guest) -> Result<()> {
     let mut watch = Watch::of(LIMIT);
     loop {
@@ -261,7 +262,7 @@ fn rest(guest: &mut Guest) -> Result<()> {
     }
 }
 
-/// Has a command carried out, and keeps what is said meanwhile.
+/// Sends a command, and keeps all lines until it ends.
 fn ask(guest: &mut Guest, command: &str, ledger: &mut Ledger, record: &Record) -> Result<()> {
     guest.set_limit(Some(LIMIT));
     guest.send(command);
@@ -273,7 +274,7 @@ fn ask(guest: &mut Guest, command: &str, ledger: &mut Ledger, record: &Record) -
     Ok(())
 }
 
-/// What the cuts of a story had.
+/// The sums of a story's cuts.
 #[derive(Default)]
 struct Found {
     changes: usize,
@@ -312,7 +313,7 @@ fn judge(entries: &[Entry], folder: &Path, inspect: &Program, chance: &mut Rng) 
                 let flush = matches!(change, Change::Flush);
                 found.changes += 1;
                 found.flushes += usize::from(flush);
-                // Before a flush all is cached that it makes durable, ...
+                // Before a flush everything is cached that it makes durable, ...
                 let mut cut = |disks: &[Disk; LEGS], found: &mut Found| {
                     let known = all_issued(&ledger, &entries[index..])?;
                     cut(disks, &known, folder, inspect, chance, found)
@@ -322,7 +323,7 @@ fn judge(entries: &[Entry], folder: &Path, inspect: &Program, chance: &mut Rng) 
                     cut(&disks, &mut found)?;
                 }
                 change.clone().make(&mut disks[*leg]);
-                // ... behind it, only what others have.
+                // ... after it, only the writes of the other leg.
                 if settled && (flush || found.changes % OTHERS == 0) {
                     cut(&disks, &mut found)?;
                 }
@@ -333,7 +334,7 @@ fn judge(entries: &[Entry], folder: &Path, inspect: &Program, chance: &mut Rng) 
     Ok(found)
 }
 
-/// Both legs are the same now, and what they hold is final.
+/// Both legs must be equal now, and their contents are final.
 fn settle(disks: &[Disk; LEGS], ledger: &mut Ledger) -> Result<()> {
     for sector in 0..SECTORS {
         let (a, b) = (value_of(disks[0].content(), sector)?, value_of(disks[1].content(), sector)?);
@@ -343,7 +344,7 @@ fn settle(disks: &[Disk; LEGS], ledger: &mut Ledger) -> Result<()> {
     Ok(())
 }
 
-/// The same with all requests that were heard of later as issued.
+/// The same ledger, with all requests in later lines as issued.
 fn all_issued(ledger: &Ledger, later: &[Entry]) -> Result<Ledger> {
     let mut ledger = ledger.clone();
     for entry in later {

@@ -1,10 +1,9 @@
 //! Serves a `Disk` to QEMU: an NBD server for one client.
 //!
-//! NBD's fixed newstyle handshake and simple replies, as in the project nbd's
-//! `doc/proto.md`, and of it what QEMU uses. Requests are carried out one by one, in the
-//! order in which they come. Rules: without power there is no answer, and none of what
-//! was asked is done; a disk that dies closes the connection, and QEMU, told not to
-//! reconnect, fails all its requests.
+//! NBD's fixed newstyle handshake and simple replies, as in the project nbd's `doc/proto.md`,
+//! as far as QEMU uses them. Requests are carried out one by one, in the order in which they
+//! come. Rules: without power no request is done or answered. A disk that dies closes the
+//! connection; QEMU is told not to reconnect, so it fails all requests of the disk.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -26,7 +25,7 @@ use crate::scratch::Scratch;
 /// For how many seconds QEMU tries to reach the server.
 const OPEN_TIMEOUT: u32 = 20;
 
-/// The longest request that is taken, as `doc/proto.md` advises.
+/// The longest request that is accepted, as `doc/proto.md` advises.
 const REQUEST_MAX: u32 = 32 << 20;
 
 /// A disk and the thread that serves it.
@@ -51,13 +50,13 @@ enum End {
 struct Shared {
     disk: Mutex<Disk>,
     power: Arc<Power>,
-    /// Changes that it survives, ...
+    /// How many changes it survives, ...
     life: AtomicU64,
     /// ... and flushes.
     flushes: AtomicU64,
     /// How long each change takes it.
     lag: Duration,
-    /// Keeps what changes it, as this leg.
+    /// Where its changes are recorded, and as which leg.
     record: Option<(Arc<Record>, usize)>,
 }
 
@@ -67,7 +66,7 @@ impl Served {
         Self::begin(disk, power, lag, None)
     }
 
-    /// Serves `disk`, and keeps in `record` what changes it, as that of `leg`.
+    /// Serves `disk`, and records its changes in `record`, as those of `leg`.
     pub(super) fn start_recorded(
         disk: Disk,
         record: &Arc<Record>,
@@ -114,7 +113,7 @@ impl Served {
         self.shared.life.store(changes, Ordering::Relaxed);
     }
 
-    /// It dies of the flush after so many.
+    /// It dies at the flush after this many.
     pub(super) fn dies_after_flushes(&self, flushes: u64) {
         self.shared.flushes.store(flushes, Ordering::Relaxed);
     }
@@ -163,7 +162,7 @@ impl Shared {
         self.disk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Up to the moment when requests may come.
+    /// The handshake, until requests may come.
     fn handshake(&self, stream: &mut UnixStream) -> Result<()> {
         stream.write_all(&NBDMAGIC.to_be_bytes())?;
         stream.write_all(&IHAVEOPT.to_be_bytes())?;
@@ -190,7 +189,7 @@ impl Shared {
         }
     }
 
-    /// Until the client leaves, the power fails or the disk dies.
+    /// Serves until the client leaves, the power fails or the disk dies.
     fn serve(&self, stream: &mut UnixStream) -> Result<End> {
         loop {
             match self.request(stream) {
@@ -236,7 +235,7 @@ impl Shared {
         Ok(None)
     }
 
-    /// What the reply carries; `None` for what cannot be done.
+    /// The data of the reply; `None` if the request cannot be done.
     fn carry_out(
         &self,
         command: u16,
@@ -267,13 +266,13 @@ fn endless() -> AtomicU64 {
     AtomicU64::new(u64::MAX)
 }
 
-/// Counts one down; true if there is none left to live for.
+/// Counts down by one; true if none is left.
 fn is_spent(count: &AtomicU64) -> bool {
     let one_less = |left: u64| if left == u64::MAX { Some(left) } else { left.checked_sub(1) };
     count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_err()
 }
 
-/// Whether it only says that QEMU was killed.
+/// Whether the error only means that QEMU was killed.
 fn is_end_of_client(error: &anyhow::Error) -> bool {
     let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
     use ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};

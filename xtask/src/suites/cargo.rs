@@ -26,7 +26,7 @@ pub(super) fn fmt(options: &Options, report: &mut Report) -> Result<Tally> {
     Ok(tally)
 }
 
-/// No lint has anything to say, of the host's crates and of the kernel.
+/// No lint complains, neither about the host's crates nor about the kernel.
 pub(super) fn clippy(options: &Options, report: &mut Report) -> Result<Tally> {
     let mut host = workspace::cargo();
     host.args(["clippy", "--all-targets", "--", "-D", "warnings"]);
@@ -36,12 +36,12 @@ pub(super) fn clippy(options: &Options, report: &mut Report) -> Result<Tally> {
     Ok(tally)
 }
 
-/// What `--quick` leaves out of the host's tests, each a part of their names: every crash,
-/// every order, and what needs programs that a machine may lack.
+/// The host's tests that `--quick` leaves out, by parts of their names: every crash, every
+/// order, and tests that need programs which a machine may lack.
 const LONG: &[&str] =
     &["no_promise_is_broken", "every_order_of_completion", "an_image_gives_the_tree_back"];
 
-/// What `--quick` gives those that go by chance: a tenth of what they have otherwise.
+/// The runs that `--quick` gives to random tests: a tenth of the usual number.
 const SHARE: &[(&str, &str)] = &[("SIM_OPS", "3000"), ("SIM_RUNS", "20000")];
 
 /// The host's tests, by nextest where it is installed.
@@ -52,7 +52,7 @@ pub(super) fn host(options: &Options, report: &mut Report) -> Result<Tally> {
         cargo.envs(SHARE.iter().copied());
     }
     if has_nextest() {
-        // That a filter fits none of these tests is no failure: main sees to it that
+        // It is no failure if a filter matches none of these tests: `main` checks that
         // something was tested.
         cargo.args(["nextest", "run", "--no-fail-fast", "--no-tests=pass"]).args(&options.filter);
         if !left_out.is_empty() {
@@ -78,8 +78,8 @@ fn has_nextest() -> bool {
     cargo.status().is_ok_and(|status| status.success())
 }
 
-/// Runs tests and adds up what `closing_line` reads from their output. What does
-/// not even compile, or dies before it can count, is one failure.
+/// Runs tests and adds up what `closing_line` reads from their output. A program that does not
+/// compile, or dies before it can count, is one failure.
 fn tests(
     command: &Command,
     closing_line: fn(&str) -> Option<Tally>,
@@ -98,8 +98,8 @@ fn tests(
     Ok(tally)
 }
 
-/// Runs `command`, which may be silent for so long; true if it ended well. Each line of its output
-/// goes to `report` and to `line`.
+/// Runs `command`, which may be silent only so long; true if it ended well. Each line of its
+/// output goes to `report` and to `line`.
 fn run(
     command: &Command,
     silence: Duration,

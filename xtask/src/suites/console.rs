@@ -1,6 +1,6 @@
-//! The suite that sits at the kernel's console: a script of commands, each with
-//! what it must say. Every bad input is refused in words that name the place,
-//! and changes nothing, as the commands after it show.
+//! The suite at the kernel's console: a script of commands, each with the answer that it must
+//! give. Every bad input is refused in words that name the place, and changes nothing, as the
+//! commands after it show.
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ use crate::verdict::Verdict;
 /// How long the kernel may say nothing before its prompt, and in each command.
 const STEP_LIMIT: Duration = patience::OF_A_GUEST;
 
-/// A command, with its here-document if it has one; whether it is carried out, and words
-/// that its answer must have.
+/// A command, with its here-document if it has one; whether it must succeed, and words that its
+/// answer must have.
 struct Step {
     line: &'static str,
     carried_out: bool,
@@ -59,14 +59,14 @@ const SCRIPT: &[Step] = &[
     refuses("verify m0 0 4M random=8", "8192 sectors differ"),
     does("compare vbd0 vbd1 0 4M", "are the same"),
     does("flush m0", "flushed"),
-    // What a mirror is made of, and what stands on it, is not to be pulled away.
+    // The legs of a mirror, and a mirror in use, cannot be taken away.
     refuses("fill vbd0 0 1M 0x5a", "`vbd0` is part of `m0`"),
     refuses("bench vbd0 write", "`vbd0` is part of `m0`"),
     does("dmsetup create l0 --table \"0 8 linear m0 0\"", "l0: 4 KiB"),
     refuses("dmsetup remove m0", "`m0` is part of `l0`"),
     does("dmsetup remove l0", ""),
     refuses("dmsetup create m0 --table \"0 8 zero\"", "exists already"),
-    // A leg out, by hand: reads and writes go on, the other leg is the last.
+    // A leg is taken out by hand: reads and writes go on, the other leg is the last.
     refuses("mirror fail m0 2", "no leg `2`"),
     does("mirror fail m0 1", "leg 1 is out"),
     does("verify m0 0 4M random=7", "verified 4 MiB"),
@@ -96,7 +96,7 @@ const SCRIPT: &[Step] = &[
         "dmsetup create m1 --table \"0 131072 mirror core 2 1024 nosync 2 vbd0 0 vbd3 0\"",
         "line 1, column 45: `vbd3` is read-only",
     ),
-    // Tables that are none.
+    // Tables that are wrong.
     refuses("dmsetup create m1 --table \"\"", "line 1, column 1"),
     refuses("dmsetup create m1 --table \"0 0 zero\"", "line 1, column 3"),
     refuses("dmsetup create m1 --table \"8 8 zero\"", "line 1, column 1"),
@@ -116,8 +116,8 @@ const SCRIPT: &[Step] = &[
         "dmsetup create m1 --table \"0 131072 mirror core 2 1024 nosync 3 vbd0 0 vbd1 0\"",
         "line 1, column",
     ),
-    // Legs of unequal size serve a mirror of the smaller one's; of unequal blocks,
-    // one with the larger blocks.
+    // Legs of unequal size make a mirror of the smaller size; legs with unequal blocks make one
+    // with the larger blocks.
     does(
         "dmsetup create m1 --table \"0 2048 mirror core 2 1024 nosync 2 vbd0 0 vbd4 0\"",
         "m1: 1 MiB",
@@ -133,7 +133,7 @@ const SCRIPT: &[Step] = &[
     does("compare vbd0 vbd2 0 1M", "are the same"),
     refuses("read m2 1s 1s", "blocks of 4096 bytes"),
     does("dmsetup remove m2", ""),
-    // A mirror that remembers: what is refused changes nothing, ...
+    // A mirror with superblocks: a refused command changes nothing, ...
     refuses("mirror label l0 vbd0", "`vbd0` is not blank"),
     refuses("mirror label l0 vbd0 vbd0", "`vbd0` is named twice"),
     refuses("mirror label l0 vbd0 vbd3 --force", "`vbd3` is read-only"),
@@ -143,7 +143,7 @@ const SCRIPT: &[Step] = &[
     refuses("mirror label a/b vbd0 vbd1 --force", "`a/b` is no device name"),
     refuses("mirror forget vbd0", "`vbd0` is a member of no mirror"),
     does("mirror assemble", "no disk is a member of a mirror"),
-    // ... what is made goes on where it was.
+    // ... a mirror that is started again goes on where it was, ...
     does("mirror label l0 vbd0 vbd1 --force", "l0: vbd0, vbd1 labelled: 63 MiB of data"),
     does("mirror wait l0", "l0: healthy: 2 of 2"),
     does("fill l0 0 4M random=5", "filled 4 MiB"),
@@ -194,7 +194,7 @@ const SCRIPT: &[Step] = &[
     does("mirror forget vbd6 --force", "it is a member of no mirror now"),
     does("mirror assemble", "is in use"),
     does("dmsetup remove l0", ""),
-    // ... a mirror goes through its life by name, and what happened can be read later, ...
+    // ... a mirror goes through its life by name, and its events can be read later, ...
     refuses("mirror start nope", "no disk is a member of a mirror `nope`"),
     does("mirror start l0", "l0: vbd0, vbd1: healthy: 2 of 2"),
     refuses("mirror start l0", "`l0` is there: healthy"),
@@ -223,8 +223,8 @@ const SCRIPT: &[Step] = &[
     does("mirror examine vbd0", "of 2 members; session"),
     does("mirror examine vbd1", "stopped cleanly"),
     does("mirror examine vbd6", "a member of no mirror"),
-    // ... and of halves that ran apart a person keeps one: the other gets the regions of
-    // 512 KiB that either wrote, six of them, in pieces of 128 KiB.
+    // ... and if halves ran apart, a person keeps one: the other gets the regions of 512 KiB
+    // that either half wrote, six of them, in pieces of 128 KiB.
     refuses("mirror assemble vbd0", "l0: vbd0, -: not started: held"),
     does("mirror start-degraded l0", "l0: vbd0, -: degraded: 1 of 2"),
     does("fill l0 8M 1M random=10", "filled 1 MiB"),
@@ -248,7 +248,7 @@ const SCRIPT: &[Step] = &[
     refuses("mirror forget vbd0", "`mirror forget vbd0 --force`"),
     does("mirror forget vbd0 --force", "it is a member of no mirror now"),
     does("mirror forget vbd1 --force", "it is a member of no mirror now"),
-    // Amounts count sectors, however large a region is called.
+    // Amounts count sectors, whatever the size of a region.
     does(
         "dmsetup create m1 --table \"0 32768 mirror core 1 9223372036854775808 2 vbd0 0 \
          vbd1 0 1 sync_rate=none,1\"",
@@ -271,7 +271,7 @@ const SCRIPT: &[Step] = &[
     does("dmsetup create e0 --table \"0 8 error\"", "e0: 4 KiB"),
     refuses("read e0 0", "I/O error"),
     refuses("write e0 0 x", "I/O error"),
-    // A load is refused where a write is, and where it does not fit.
+    // A load is refused where a write is refused, and where it does not fit.
     does("bench vbd6 mix --random --requests 100", "100 reads and writes of 4 KiB, random"),
     does("bench vbd6 write --requests 9 --json", "\"requests\": 9"),
     refuses("bench vbd3 write --requests 1", "`vbd3` is read-only"),
@@ -338,7 +338,7 @@ const SCRIPT: &[Step] = &[
     does("dmsetup wait t0 7", "event number 0"),
     does("dmsetup remove t0", ""),
     does("dmsetup targets", "flakey"),
-    // A line of a document is no command, whatever becomes of its own.
+    // A line of a document is no command, whatever happens to the command of the document.
     refuses("dmsetup craete d <<END\ndmsetup remove m3\nEND", "did you mean `dmsetup create`"),
     // Each stripe has its own part of a disk; a mirror may have the next.
     does("dmsetup create s2 --table \"0 4096 striped 2 64 vbd6 0 vbd2 0\"", "s2: 2 MiB"),
@@ -358,7 +358,7 @@ const SCRIPT: &[Step] = &[
         "dmsetup create m3 --table \"0 131072 mirror core 2 1024 nosync 2 vbd5 0 vbd1 0\"",
         "m3: 64 MiB",
     ),
-    // A slot gives nothing away that is in use, and nothing that is not there.
+    // A slot does not let go of a disk in use, and a slot that does not exist is refused.
     does("dmsetup create s0 --table \"0 8 linear vbd6 0\"", "s0: 4 KiB"),
     refuses("slot eject 7", "`vbd6` in slot 7 is part of `s0`"),
     does("dmsetup remove s0", ""),
@@ -368,7 +368,7 @@ const SCRIPT: &[Step] = &[
     does("slot eject 7", "slot 7 is off"),
     refuses("slot eject 99", "there is no slot 99"),
     does("slot start 1", "slot 1 is on"),
-    // What was refused left nothing behind.
+    // Refused commands left nothing behind.
     does("dmsetup ls", "m3"),
     refuses("dmsetup info m1", "`m1`"),
 ];
@@ -389,7 +389,7 @@ pub(super) fn script(options: &Options, report: &mut Report) -> Result<Tally> {
     }
     guest.send("poweroff");
     match guest.run(|_| ()) {
-        // The script has refusals in it, and a script with refusals has failed.
+        // The script contains refusals, and a script with refusals has failed.
         Verdict::Failed => Ok(tally),
         verdict => bail!("at the end: {verdict}\n{}", guest.last_words()),
     }

@@ -1,5 +1,5 @@
-//! The suite that types nonsense: thousands of lines made by chance, run in the kernel
-//! beside a mirror, which must not notice.
+//! The suite that types nonsense: the kernel runs thousands of random lines beside a mirror,
+//! which must not change.
 //!
 //! The kernel makes the lines itself (its hidden command `fuzz`), from the same grammar
 //! and by the same generator as the tests of the parser.
@@ -24,17 +24,17 @@ const STEP_LIMIT: Duration = patience::OF_A_GUEST;
 /// How many lines.
 const LINES: usize = 10_000;
 
-/// What chance begins with.
+/// The seed.
 const SEED: u64 = 20_110_407;
 
-/// Runs the lines; that they end and that they changed nothing are two tests.
+/// Runs the lines. Two tests: they end, and they changed nothing.
 pub(super) fn lines(options: &Options, report: &mut Report) -> Result<Tally> {
     let lab = report.aside(|| Lab::open(options))?;
     let folder = Scratch::below(report.folder())?;
     let members = ["member0", "member1"];
     let mut disks = vec![blank_disk(folder.path(), members[0])?];
     disks.push(blank_disk(folder.path(), members[1])?);
-    // The smallest, so that lines which fill it do not take long.
+    // The smallest disk, so that lines which fill it do not take long.
     disks.extend(scratch_disks(folder.path())?.pop());
     let machine = lab.machine("mode=console session=script".into(), disks, report);
     let mut guest = Guest::boot(&machine, STEP_LIMIT)?;
@@ -42,8 +42,8 @@ pub(super) fn lines(options: &Options, report: &mut Report) -> Result<Tally> {
     for line in ["mirror label m0 vbd0 vbd1", "mirror wait m0", "fill m0 0 8M random=7"] {
         answer(&mut guest, line)?;
     }
-    // Nothing is dirty then. The records of the resume are written long before a check has
-    // read all; after them nothing is written without being asked for.
+    // Nothing is dirty then. The records of the resume are written long before a check has read
+    // everything. After that the mirror writes nothing by itself.
     for line in ["dmsetup suspend m0", "dmsetup resume m0", "mirror check m0 --wait"] {
         answer(&mut guest, line)?;
     }
@@ -71,7 +71,7 @@ pub(super) fn lines(options: &Options, report: &mut Report) -> Result<Tally> {
     Ok(tally)
 }
 
-/// What the guest says to a line, the echo left out.
+/// The guest's answer to a line, without the echo.
 fn answer(guest: &mut Guest, line: &str) -> Result<Vec<String>> {
     guest.set_limit(Some(STEP_LIMIT));
     guest.send(line);
@@ -92,8 +92,8 @@ fn is_good_mix(line: &str) -> bool {
     lines == LINES && done + refused + not_run == lines && enough(done) && enough(refused)
 }
 
-/// Whether each line that was refused, hence is followed by lines `  refused: ...`, has a
-/// word in the first of them.
+/// Whether each refused line, which is followed by lines ` refused: ...`, has text in the first
+/// of them.
 fn each_refusal_has_words(told: &[String]) -> bool {
     let mut refusals = told.iter().filter_map(|line| line.strip_prefix("  refused: "));
     refusals.clone().count() > LINES / 20 && refusals.all(|text| text.contains(' '))

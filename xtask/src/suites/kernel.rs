@@ -17,7 +17,7 @@ use crate::verdict::Verdict;
 /// How long the self-tests may say nothing; on an idle host all of them take seconds.
 const SELFTEST_LIMIT: Duration = patience::OF_A_GUEST;
 
-/// How long the disk that hangs does so, longer than any driver is patient.
+/// How long the hanging disk hangs: longer than any driver waits.
 const HANG: Duration = Duration::from_secs(5);
 
 /// How long a boot that is to crash may say nothing.
@@ -38,8 +38,7 @@ const CRASHES: &[(&str, &str)] = &[
     ("panic-in-panic", "while printing the message"),
 ];
 
-/// The kernel's self-tests, once for each way an interrupt can come: by message
-/// and by line.
+/// The kernel's self-tests, once for each kind of interrupt: by message and by line.
 pub(super) fn selftest(options: &Options, report: &mut Report) -> Result<Tally> {
     let lab = report.aside(|| Lab::open(options))?;
     let folder = Scratch::below(report.folder())?;
@@ -61,10 +60,10 @@ pub(super) fn selftest(options: &Options, report: &mut Report) -> Result<Tally> 
     Ok(tally)
 }
 
-/// What the kernel says when the filter fits none of its tests.
+/// The kernel's line if the filter matches none of its tests.
 const NONE: &str = "0 passed, 0 failed";
 
-/// Counts the tests of one boot; a kernel that goes down fails the one it is in.
+/// Counts the tests of one boot. If the kernel goes down, the test that was running has failed.
 fn one_boot(guest: &mut Guest, lab: &Lab, report: &mut Report) -> Tally {
     let (mut tally, mut running, mut none) = (Tally::default(), None, false);
     let verdict = guest.run(|line| {
@@ -75,7 +74,7 @@ fn one_boot(guest: &mut Guest, lab: &Lab, report: &mut Report) -> Tally {
             Outcome::Unfinished => Some(name.to_owned()),
             Outcome::Passed | Outcome::Failed => {
                 if outcome == Outcome::Failed && !line.starts_with("test ") {
-                    // The test logged: its outcome stands far from its name.
+                    // The test logged, so its outcome is not on the line of its name.
                     report.line(&format!("test {name} ... {line}"));
                 }
                 tally += Tally::of(outcome == Outcome::Passed);
@@ -93,8 +92,8 @@ fn one_boot(guest: &mut Guest, lab: &Lab, report: &mut Report) -> Tally {
     tally
 }
 
-/// Each way to go down ends with the panic verdict and a report that names what
-/// went wrong; and a machine that resets itself is called that, not a success.
+/// Each way to go down must end with the panic verdict and a report that names what went wrong.
+/// A machine that resets itself must be called that, not a success.
 pub(super) fn crash(options: &Options, report: &mut Report) -> Result<Tally> {
     let lab = report.aside(|| Lab::open(options))?;
     let mut tally = Tally::default();

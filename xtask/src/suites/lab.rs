@@ -1,4 +1,4 @@
-//! What the suites that boot a kernel share: the means, and the disks.
+//! The common means and disks of the suites that boot a kernel.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use crate::qemu::{Disk, Machine, SERIAL_LOG};
 use crate::rig::Server;
 use crate::symbolize;
 
-/// All that a boot needs beside its command line.
+/// All that a boot needs besides its command line.
 pub(super) struct Lab {
     tools: Tools,
     kernel: Kernel,
@@ -41,7 +41,7 @@ impl Lab {
         Machine { tools, accel, image, cmdline, disks, logs: report.folder().to_owned() }
     }
 
-    /// A process of its own that serves an image, and says what it has to say to `log`.
+    /// A separate process that serves an image; its output goes to `log`.
     pub(super) fn serve(&self, image: &Path, log: &Path) -> Result<Server> {
         Server::start(image, log, &self.tools)
     }
@@ -94,7 +94,7 @@ pub(super) fn slow_disk(name: &str, latency: Duration) -> Disk {
     .with_serial(name)
 }
 
-/// An image file of so many MiB, all zeroes.
+/// An image file of `mebibytes` MiB, all zeroes.
 fn image(folder: &Path, name: &str, mebibytes: u64) -> Result<PathBuf> {
     let file = folder.join(name);
     File::create(&file)?.set_len(mebibytes << 20)?;

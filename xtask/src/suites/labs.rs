@@ -1,12 +1,12 @@
-//! The labs: each takes out what its tests are about, and what is left compiles.
+//! The labs: each takes out what its tests are about, and the rest compiles.
 //!
-//! Two tests for each lab: a copy without the pieces compiles and fails its check at a piece
-//! that is missing; and with them it passes. Where a lab takes nothing out, the copy gets the
-//! solution that is kept for it. The copies are one folder in turn, so that what they have in
-//! common is built once. A last test: what readers' own tests are tried with can be built.
+//! Two tests for each lab: a copy without the pieces compiles and fails its check at a missing
+//! piece; a copy with them passes. If a lab takes nothing out, the copy gets the kept solution.
+//! The copies use one folder in turn, so that their common parts are built once. A last test:
+//! the mutations for readers' own tests can be built.
 //!
-//! Beside other suites it tries less: that the originals pass is what `host` says, so only
-//! labs with a solution of their own are solved, and readers' tests are left out.
+//! Together with other suites it tries less: `host` says whether the originals pass. So only
+//! labs with a kept solution are solved, and readers' tests are left out.
 
 use anyhow::{Result, ensure};
 
@@ -18,7 +18,7 @@ use crate::workspace;
 
 const WITHOUT: &str = "without its pieces it fails";
 
-/// What is tried of each lab, with its words; all labs without their pieces first.
+/// The tests of each lab, with their names; all labs without their pieces come first.
 const TRIED: [(&str, Test); 2] =
     [(WITHOUT, lab::fails_unsolved), ("solved it passes", lab::passes_solved)];
 
@@ -46,7 +46,7 @@ pub(super) fn tried(options: &Options, report: &mut Report) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Tells how a test ended.
+/// Reports how a test ended.
 fn told(test: &str, ended: Result<()>, report: &mut Report) -> Tally {
     let word = match &ended {
         Ok(()) => "ok".to_owned(),

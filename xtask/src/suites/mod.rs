@@ -1,12 +1,12 @@
 //! `cargo xtask test`: all suites, one after the other or in two lanes, and one closing line.
 //!
-//! A suite is a name, a lane and a function that counts. Side by side, those that boot
-//! machines run one after the other, and beside them those that boot none: a guest has
-//! one processor, and compilers have use for the others. Rules: a suite that cannot run
-//! counts as one failure and does not stop the others; one for which the machine lacks
-//! something that may be lacking is skipped, and says why; what a suite printed is
-//! kept in a log and shown only if it failed; at the end stand the names of all tests
-//! that failed; the last line is `N passed, N failed` and says it all.
+//! A suite is a name, a lane and a function that counts. In one lane, the suites that boot
+//! machines run one after the other; in the other, those that boot none: a guest has one
+//! processor, and compilers can use the others. Rules: a suite that cannot run counts as one
+//! failure and does not stop the others. If the machine lacks something optional, a suite that
+//! needs it is skipped, and says why. A suite's output is kept in a log, and shown only if the
+//! suite failed. At the end come the names of all tests that failed. The last line is `N
+//! passed, N failed`, and is the verdict.
 
 mod cargo;
 mod console;
@@ -73,7 +73,7 @@ impl Options {
     }
 }
 
-/// What a suite needs, and so beside which others it runs.
+/// What a suite needs, which decides its lane.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lane {
     /// Cargo, for most of its time.
@@ -82,7 +82,7 @@ enum Lane {
     Guest,
 }
 
-/// Why a suite was not run that need not be: this machine lacks what it uses.
+/// Why an optional suite was not run: this machine lacks something that it uses.
 #[derive(Debug)]
 struct Skipped(String);
 
@@ -94,7 +94,7 @@ impl fmt::Display for Skipped {
 
 impl Error for Skipped {}
 
-/// What a suite does.
+/// The function of a suite.
 type Body = fn(&Options, &mut Report) -> Result<Tally>;
 
 /// A suite: its name, its lane and what it does.
@@ -122,7 +122,7 @@ const SUITES: &[Suite] = &[
     ("replay", Lane::Guest, replay),
 ];
 
-/// The suites that `--quick` leaves.
+/// The suites that `--quick` runs.
 const QUICK: &[&str] = &["fmt", "tidy", "host"];
 
 /// The suites that know single tests by name.
@@ -134,7 +134,7 @@ fn names() -> Vec<&'static str> {
 
 /// Runs the suites asked for, or all.
 pub(crate) fn main(options: &Options) -> Result<ExitCode> {
-    // Some of xtask's own tests use the tools too; those are not among the quick ones.
+    // Some of xtask's own tests use the tools too, but no quick one.
     if !options.quick {
         provision::tools()?;
     }
@@ -163,7 +163,7 @@ fn tidy(_: &Options, report: &mut Report) -> Result<Tally> {
     Ok(tally)
 }
 
-/// A few of the mirror's rules, broken: each must fail a test.
+/// Breaks a few of the mirror's rules: each must fail a test.
 fn mutants(_: &Options, report: &mut Report) -> Result<Tally> {
     mutants::sample(&mut |line| report.line(line))
 }
@@ -193,17 +193,18 @@ fn replay(options: &Options, report: &mut Report) -> Result<Tally> {
     Ok(tally)
 }
 
-/// A suite that ran nothing proved nothing, unless a filter may fit none of its tests.
+/// A suite that ran nothing proved nothing, and is an error, unless a filter matches none of
+/// its tests.
 fn counted(tally: Tally, filtered: bool) -> Result<Tally> {
     ensure!(filtered || tally.passed + tally.failed > 0, "no test ran");
     Ok(tally)
 }
 
-/// What a lane came to, and the lines that say which tests failed.
+/// The result of a lane, and the lines that say which tests failed.
 type Ended = (Tally, Vec<String>);
 
-/// Runs `suites`, the lanes side by side unless there is one core, or a person wants them in
-/// turn.
+/// Runs `suites`. The lanes run side by side, unless there is one core, or a person wants them
+/// in turn.
 fn run_all(suites: &[&Suite], options: &Options) -> Result<Ended> {
     let board = Board::default();
     let alone = thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);

@@ -22,7 +22,7 @@ use crate::{build, patience, play, provision, workspace};
 /// How long between two looks at whether a server has ended.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Runs everything that is promised of the page.
+/// Tests all promises of the page.
 pub(super) fn tests(options: &Options, report: &mut Report) -> Result<Tally> {
     let found = report.aside(|| provision::node().and_then(|it| Ok((it, provision::browser()?))));
     let (node, browser) = found.map_err(|why| Skipped(format!("{why:#}")))?;
@@ -73,7 +73,7 @@ fn told(report: &mut Report, name: &str, held: bool, tally: &mut Tally) {
     *tally += Tally::of(held);
 }
 
-/// The name of a test that ended, and whether it held, by a line of TAP that is not
+/// The name of a test that ended, and whether it passed, from a line of TAP that is not
 /// indented: `ok 3 - a link opens where it was copied`.
 fn outcome(line: &str) -> Option<(&str, bool)> {
     let (rest, held) = match line.strip_prefix("not ok ") {
@@ -84,7 +84,7 @@ fn outcome(line: &str) -> Option<(&str, bool)> {
     Some((name, held))
 }
 
-/// The command itself: the page is there as long as it runs, and the port is free afterwards.
+/// The command itself: it serves the page while it runs, and the port is free afterwards.
 fn serves_and_ends() -> Result<()> {
     let mut command = Command::new(guard::ourselves()?);
     command.args(["play", "--no-open", "--port", "0"]);
@@ -100,7 +100,7 @@ fn serves_and_ends() -> Result<()> {
     if !answer.starts_with("HTTP/1.1 200") || !answer.contains("main.js") {
         bail!("the page is not there: {answer}");
     }
-    // The server ends by a guard of its own, which takes a moment.
+    // The server's guard ends it, which takes a moment.
     let deadline = Instant::now() + patience::OF_A_GUEST;
     while TcpStream::connect(&host).is_ok() {
         ensure!(Instant::now() < deadline, "{host} is still served");
@@ -109,7 +109,7 @@ fn serves_and_ends() -> Result<()> {
     Ok(())
 }
 
-/// All that a server says when it is asked for its first page.
+/// The whole answer of a server to a request for its first page.
 fn get(host: &str) -> Result<String> {
     let mut server = TcpStream::connect(host).with_context(|| format!("nothing at `{host}`"))?;
     write!(server, "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;

@@ -1,8 +1,8 @@
 //! The suite that takes a mirror's disk out of its slot under load, and puts it back.
 //!
-//! QEMU presses the slot's button (`device_del`), or the guest pulls the power away behind
-//! its own back; that the disk has left, QEMU says. Each case is a test, and ends with the
-//! host's look at the images.
+//! QEMU presses the slot's button (`device_del`), or the guest takes the power away without
+//! warning its own driver. QEMU says when the disk has left. Each case is a test, and ends with
+//! the host's look at the images.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -29,21 +29,21 @@ const LIMIT: Duration = patience::OF_A_GUEST;
 const LEG_BYTES: u64 = 48 << 20;
 const DATA_START: usize = 1 << 20;
 
-/// How much is written while it leaves, in bytes from the start of the data.
+/// How much is written while the disk leaves, in bytes from the start of the data.
 const FILLED: usize = 40 << 20;
 
 /// How often something is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// How fast the leg that leaves is, in bytes a second: a button is obeyed after five
-/// seconds, and the writing would last four times as long if it stayed.
+/// How fast the leg that leaves is, in bytes a second: a button is obeyed after five seconds,
+/// and the write would last four times as long if the leg stayed.
 const RATE: u64 = 2 << 20;
 
 struct Case {
     name: &'static str,
     /// For the kernel.
     words: &'static str,
-    /// Whether a process of its own serves the second disk: one that can be made to hang.
+    /// Whether a separate process serves the second disk, so that it can hang.
     served: bool,
     run: fn(&mut Bench) -> Result<()>,
 }
@@ -93,11 +93,11 @@ struct Bench {
     guest: Guest,
     folder: PathBuf,
     legs: [PathBuf; 2],
-    /// What serves the second one, if its case is to hang it.
+    /// The server of the second disk, if the case makes it hang.
     server: Option<Server>,
-    /// The device that the second one is, as QEMU has it.
+    /// The device of the second disk, in QEMU's terms.
     device: Value,
-    /// What was sent last.
+    /// The last command.
     command: String,
     said: Vec<String>,
 }
@@ -131,7 +131,7 @@ impl Bench {
         command.clone_into(&mut self.command);
     }
 
-    /// The end of a command that was begun: it did it, and said this.
+    /// Waits for the end of a command that was begun. It must have succeeded, with these words.
     fn did(&mut self, words: &str) -> Result<()> {
         let mut answer: Vec<String> = Vec::new();
         while let Some(line) = self.guest.next_line()? {
@@ -167,14 +167,15 @@ impl Bench {
         }
     }
 
-    /// Limits the second disk to so many bytes a second; 0 is no limit.
+    /// Limits the second disk to this many bytes a second; 0 is no limit.
     fn limit(&mut self, rate: u64) -> Result<()> {
         let limits = json!({"bps-total": rate});
         let set = json!({"path": "/objects/rate1", "property": "limits", "value": limits});
         self.guest.qmp("qom-set", set).map(drop)
     }
 
-    /// Puts a disk in the slot and waits until it is there; of it the guest then said this.
+    /// Puts a disk in the slot and waits until it is there. The guest must have said these
+    /// words about it.
     fn put_in(&mut self, device: Value, words: &str) -> Result<()> {
         let before = self.said.len();
         self.guest.qmp("device_add", device)?;
@@ -184,20 +185,21 @@ impl Bench {
         Ok(())
     }
 
-    /// Has the disk leave, whoever uses it.
+    /// Makes the disk leave, even if it is in use.
     fn eject(&mut self) -> Result<()> {
         self.does("slot eject 2 --force", "slot 2 is off")?;
         self.guest.until_left("vbd1")
     }
 
-    /// Waits until no disk has a request: what the mirror writes by itself has ended, for
-    /// each step of it follows upon the one before.
+    /// Waits until no disk has a request. Then the mirror's own writes have ended, since each
+    /// step follows directly on the step before.
     fn is_quiet(&mut self) -> Result<()> {
         let mut watch = Watch::of(LIMIT);
         loop {
             let before = self.said.len();
             self.does("disks", "vbd1")?;
-            // Name, size in two words, block, serial number, cache; then what is in flight.
+            // Name, size in two words, block, serial number, cache; then the requests in
+            // flight.
             let in_flight = |row: &String| row.split_whitespace().nth(6).map(str::to_owned);
             let rows = self.said[before..].iter().filter(|row| row.starts_with("vbd"));
             let held: Vec<_> = rows.filter_map(in_flight).collect();
@@ -209,7 +211,7 @@ impl Bench {
         }
     }
 
-    /// How much memory is free, by the kernel's word, to a tenth of a MiB.
+    /// How much memory is free, as the kernel says, to a tenth of a MiB.
     fn free_memory(&mut self) -> Result<String> {
         self.does("memory", "memory  ")?;
         let line = self.said.iter().rev().find(|line| line.starts_with("memory  "));
@@ -224,7 +226,7 @@ impl Bench {
         self.does("mirror wait m0", "m0: healthy: 2 of 2 legs in sync")
     }
 
-    /// Waits until data are written to the second disk by what was begun: more than all
+    /// Waits until the command that was begun writes data to the second disk: more than all
     /// records together.
     fn until_written(&mut self) -> Result<()> {
         let enough = self.written()? + (1 << 20);
@@ -253,8 +255,8 @@ impl Bench {
         Ok(fs::read(&self.legs[leg])?.split_off(DATA_START))
     }
 
-    /// The disk left while the mirror was written: it has the beginning and not the end. The
-    /// mirror went on.
+    /// Checks that the disk left while the mirror was written: it has the beginning and not the
+    /// end. The mirror must have gone on.
     fn is_degraded(&mut self) -> Result<()> {
         let (stayed, left) = (self.data(0)?, self.data(1)?);
         let last = FILLED - 512..FILLED;
@@ -270,7 +272,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Puts the same disk back; the mirror takes it back, and gives it what it missed.
+    /// Puts the same disk back. The mirror must take it back, and give it what it missed.
     fn comes_back(&mut self) -> Result<()> {
         self.limit(0)?;
         self.does("fill m0 1M 2M 0x5a", "filled 2 MiB")?;
@@ -280,7 +282,7 @@ impl Bench {
         self.does("mirror check m0 --wait", "0 differ")
     }
 
-    /// Powers off, and no command had failed, nor did that.
+    /// Powers off; neither that nor an earlier command may have failed.
     fn powers_off(&mut self) -> Result<()> {
         self.begin("poweroff");
         match self.guest.run(|_| ()) {
@@ -289,7 +291,7 @@ impl Bench {
         }
     }
 
-    /// Powers off; then both legs have the same data, the last write among them.
+    /// Powers off; then both legs must have the same data, including the last write.
     fn legs_are_equal(&mut self) -> Result<()> {
         self.powers_off()?;
         let (one, other) = (self.data(0)?, self.data(1)?);
@@ -344,7 +346,7 @@ fn hung(bench: &mut Bench) -> Result<()> {
     server.go_on()?;
     bench.until("slot 2: the device has left")?;
     bench.is_degraded()?;
-    // QEMU may say so only when it was asked for something.
+    // QEMU may say so only after a request to it.
     bench.limit(0)?;
     bench.guest.until_left("vbd1")?;
     bench.comes_back()?;
@@ -353,7 +355,8 @@ fn hung(bench: &mut Bench) -> Result<()> {
 
 fn unnoticed(bench: &mut Bench) -> Result<()> {
     bench.does("fill m0 0 40M random=1", "filled 40 MiB")?;
-    // Nothing is dirty then, so nothing is written by itself once the resume is on record.
+    // Nothing is dirty then, so the mirror writes nothing by itself once the resume is
+    // recorded.
     bench.does("dmsetup suspend m0", "suspended")?;
     bench.does("dmsetup resume m0", "running")?;
     bench.is_quiet()?;
@@ -368,7 +371,7 @@ fn unnoticed(bench: &mut Bench) -> Result<()> {
     bench.legs_are_equal()
 }
 
-/// The queue of each return is 44 KiB, so those of four show.
+/// The queue of each return takes 44 KiB, so a leak of four shows.
 fn again_and_again(bench: &mut Bench) -> Result<()> {
     const RETURNS: usize = 4;
     let mut free = Vec::new();
@@ -390,7 +393,7 @@ fn off_without_a_leg(bench: &mut Bench) -> Result<()> {
     bench.legs_are_equal()
 }
 
-/// Of one that is used by itself, and of what lies on it, nothing can be flushed.
+/// A disk that is used without a mirror, and the devices on it, cannot be flushed.
 fn off_without_a_disk(bench: &mut Bench) -> Result<()> {
     bench.does("mirror remove m0 1 --force", "`vbd1` is free")?;
     bench.does("dmsetup create part --table \"0 8 linear vbd1 65536\"", "part: 4 KiB")?;
@@ -418,7 +421,7 @@ fn stranger(bench: &mut Bench) -> Result<()> {
     // The disk that was there has its name again.
     bench.eject()?;
     bench.put_in(bench.device.clone(), "vbd1: the disk is back")?;
-    // All that was written since went to the other disk, and nothing to this one.
+    // All later writes went to the other disk, and none to this one.
     bench.legs[1] = image;
     bench.legs_are_equal()?;
     ensure!(fs::read(of_vbd1)? == as_it_left, "something was written to the disk that was away");

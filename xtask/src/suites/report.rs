@@ -1,5 +1,5 @@
-//! What a person sees of a suite: a moving line while it runs, one line after,
-//! and all that it printed if it failed.
+//! What a person sees of a suite: a moving line while it runs, one line afterwards, and all its
+//! output if it failed.
 //!
 //! Suites run side by side, so their moving lines share a board.
 
@@ -18,10 +18,10 @@ use crate::workspace;
 /// How often the moving line moves.
 const TICK: Duration = Duration::from_millis(200);
 
-/// How many of a failed suite's last lines are shown, passes left out.
+/// How many of a failed suite's last lines are shown, without passes.
 const LINES_SHOWN: usize = 200;
 
-/// The file in a suite's folder that keeps all it printed.
+/// The file in a suite's folder that keeps all its output.
 const OUTPUT_LOG: &str = "output.log";
 
 /// The moving lines of all suites that run.
@@ -33,12 +33,12 @@ pub(super) struct Board {
 }
 
 impl Board {
-    /// Does something that writes to the terminal itself; no line moves until its end. The
+    /// Does something that writes to the terminal itself. No line moves until its end; the
     /// other suites go on.
     fn aside<T>(&self, what: impl FnOnce() -> T) -> T {
         let mut writers = self.writers();
         if *writers == 0 {
-            // A line that cannot be cleared is only ugly.
+            // If a line cannot be cleared, it is only ugly.
             let _ = self.bars.clear();
             self.bars.set_draw_target(ProgressDrawTarget::hidden());
         }
@@ -100,7 +100,7 @@ impl Report {
     /// A line of the suite's output.
     pub(crate) fn line(&mut self, line: &str) {
         self.bar.set_message(line.trim().to_owned());
-        // A log that cannot be written is missed only by one who looks for it.
+        // If the log cannot be written, only a person who looks for it will miss it.
         let _ = writeln!(self.log, "{line}");
         self.lines.push(line.to_owned());
     }

@@ -1,7 +1,6 @@
 //! Counting tests by what their runners print.
 //!
-//! Pure: lines in, numbers out. Known are cargo test, nextest and the kernel's
-//! own self-tests.
+//! Pure: lines in, numbers out. It knows cargo test, nextest and the kernel's own self-tests.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -11,7 +10,7 @@ use std::ops::AddAssign;
 pub(crate) struct Tally {
     /// Tests that held.
     pub(crate) passed: u32,
-    /// Tests that did not.
+    /// Tests that did not hold.
     pub(crate) failed: u32,
     /// Tests that exist and were not run.
     pub(crate) skipped: u32,
@@ -56,7 +55,7 @@ pub(crate) fn nextest_line(line: &str) -> Option<Tally> {
     let counts = line.trim_start().strip_prefix("Summary ")?;
     let run = count(counts, "tests run").or_else(|| count(counts, "test run"))?;
     let passed = count(counts, "passed").unwrap_or(0);
-    // What ran and did not pass failed, whatever nextest calls it (timed out, ...).
+    // A test that ran and did not pass has failed, whatever nextest calls it (timed out, ...).
     let skipped = count(counts, "skipped").unwrap_or(0);
     Some(Tally { passed, failed: run.saturating_sub(passed), skipped })
 }

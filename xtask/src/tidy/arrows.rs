@@ -13,8 +13,8 @@ use crate::workspace;
 struct Arrows {
     package: &'static str,
     uses: &'static [&'static str],
-    /// In its tests, beyond that. `bio` cannot have `sim` here: cargo would
-    /// build two `bio`s.
+    /// What its tests may use in addition. `bio` cannot have `sim` here: cargo would build two
+    /// `bio`s.
     tests_use: &'static [&'static str],
 }
 
@@ -75,7 +75,7 @@ fn dependencies(metadata: &Value) -> Vec<Dependency> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let mut found = Vec::new();
     for package in list(&metadata["packages"]) {
-        // Our own have a path, those of a registry have none.
+        // Our own dependencies have a path, those of a registry have none.
         for on in list(&package["dependencies"]).iter().filter(|on| on["path"].is_string()) {
             found.push(Dependency {
                 package: text(&package["name"]),

@@ -1,7 +1,7 @@
 //! No files of a crate use each other in a circle.
 //!
-//! Place: `uses` finds which file uses which. Rule: a circle that is natural stands in
-//! [`NATURAL`] with its reason, and one that stands there is still in the code.
+//! Place: `uses` finds which file uses which. Rule: a natural circle is listed in [`NATURAL`]
+//! with its reason, and a listed circle must still be in the code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::path::Path;
 use super::uses::{Files, Module};
 use super::{Complaint, Source};
 
-/// The crates that this holds for.
+/// The crates for which this holds.
 const ROOTS: [&str; 7] = [
     "dm-mirror/src",
     "drivers/src",
@@ -20,7 +20,7 @@ const ROOTS: [&str; 7] = [
     "kernel/sim/src",
 ];
 
-/// A circle that may be.
+/// A circle that is allowed.
 struct Natural {
     root: &'static str,
     /// Its modules, in the order of the alphabet.

@@ -1,8 +1,8 @@
 //! Rust source with everything that is not code blanked out.
 //!
-//! A small scanner over the lexical structure that matters here (the Rust
-//! Reference, "Comments" and "Tokens"): comments, nested ones too, strings, raw
-//! strings, characters. Lines keep their numbers.
+//! A small scanner over the lexical structure that matters here (the Rust Reference, "Comments"
+//! and "Tokens"): comments (nested ones too), strings, raw strings, characters. Lines keep
+//! their numbers.
 
 /// `text` with spaces instead of comments and of the insides of literals.
 pub(super) fn only(text: &str) -> String {

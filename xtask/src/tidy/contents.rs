@@ -1,8 +1,8 @@
-//! The book's contents: each page of docs/ is there once.
+//! The book's contents: each page of docs/ is listed once.
 //!
-//! Place: `docs/SUMMARY.md` is what mdBook reads: a page that is not in it is in no book, and
-//! links to it lead nowhere. Rule: each `.md` file below `docs` stands there once, and what
-//! stands there is a file.
+//! Place: mdBook reads `docs/SUMMARY.md`: a page that is not listed is not in the book, and
+//! links to it lead nowhere. Rule: each `.md` file below `docs` is listed once, and each listed
+//! page is a file.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,7 +19,7 @@ const FOLDER: &str = "docs";
 /// Its contents, which are no page of the book themselves.
 const CONTENTS: &str = "SUMMARY.md";
 
-/// Complains about pages that are missing there, stand there twice, or are no files.
+/// Complains about pages that are missing, listed twice, or no files.
 pub(super) fn check() -> Result<Vec<Complaint>> {
     let folder = workspace::root().join(FOLDER);
     let text = fs::read_to_string(folder.join(CONTENTS)).context(CONTENTS)?;
@@ -65,7 +65,7 @@ fn compare(text: &str, pages: &BTreeSet<String>) -> Vec<Complaint> {
     complaints
 }
 
-/// What is linked, each with its line.
+/// The linked pages, each with its line.
 fn links(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines().zip(1..).flat_map(|(line, number)| {
         let targets = line.split("](").skip(1).filter_map(|rest| rest.split_once(')'));

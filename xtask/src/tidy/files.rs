@@ -1,4 +1,4 @@
-//! What holds for every source file.
+//! The rules for every source file.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -37,7 +37,7 @@ const PACKAGES_WITH_UNSAFE: [&str; 3] = ["kernel/src", "drivers/src", "xtask/pla
 /// The longest file, in lines.
 const LINES_MAX: usize = 500;
 
-/// Words that promise work instead of doing it; spelt so that this file has none.
+/// Words that promise work instead of doing it. Spelt so that this file does not contain them.
 const UNFINISHED: [&str; 4] = [
     concat!("TO", "DO"),
     concat!("FIX", "ME"),
@@ -45,8 +45,8 @@ const UNFINISHED: [&str; 4] = [
     concat!("unimple", "mented!"),
 ];
 
-/// Tests, and the fake and hostile devices they use, run on a host; what they do unsafely
-/// is in no product.
+/// Tests, and the fake and hostile devices that they use, run on a host. Their unsafe code is
+/// in no product.
 fn is_test(path: &Path) -> bool {
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     stem.ends_with("tests")
@@ -121,7 +121,7 @@ pub(super) fn beside(sources: &[Source]) -> Vec<Complaint> {
     stand.map(|source| Complaint::new(&source.path, 1, what)).collect()
 }
 
-/// Whether `line` has `word` and not as a part of a longer one.
+/// Whether `line` has `word`, not as a part of a longer word.
 fn has_word(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
         let before = line[..at].chars().next_back();

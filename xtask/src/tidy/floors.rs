@@ -30,7 +30,7 @@ fn floor(module: &str) -> usize {
     let is_in = |floor: &&str| {
         module.strip_prefix(*floor).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
     };
-    // The longest beginning that fits.
+    // The longest beginning that matches.
     let fits = FLOORS.iter().enumerate().filter(|(_, floor)| is_in(floor));
     fits.max_by_key(|(_, floor)| floor.len()).map_or(FLOORS.len(), |(floor, _)| floor)
 }

@@ -1,11 +1,11 @@
 //! `cargo xtask tidy`: the rules of the project that no compiler checks.
 //!
-//! `arrows` holds packages to the architecture's arrows, `floors` the mirror's files to
-//! its floors, `circles` the files of each crate to having no circle among them: `uses`
-//! tells both which file uses which. `files` reads every source file, with `code` telling
-//! code from comments, `page` those of the page, `named` the documentation for tests that are
-//! not there, `contents` the book's contents for pages. Rule: a complaint says where, what, and
-//! what to do about it.
+//! `arrows` checks the arrows between packages, `floors` the floors of the mirror's files,
+//! `circles` that no files of a crate use each other in a circle; `uses` tells the last two
+//! which file uses which. `files` checks every source file, and `code` separates code from
+//! comments. `page` checks the sources of the page, `named` that tests named in the
+//! documentation exist, `contents` that the book's contents list every page. Rule: a complaint
+//! says where, what, and what to do about it.
 
 mod arrows;
 mod circles;
@@ -25,7 +25,7 @@ use anyhow::{Context, Result};
 
 use crate::workspace;
 
-/// Something that is not as it should be.
+/// A broken rule.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Complaint {
     /// The file, from the workspace's folder.
@@ -83,9 +83,9 @@ pub(crate) fn check() -> Result<Vec<Finding>> {
 struct Source {
     /// Its path from the workspace's folder.
     path: PathBuf,
-    /// All of it.
+    /// The whole text.
     text: String,
-    /// The same with comments, strings and characters blanked out.
+    /// The text with comments, strings and characters blanked out.
     code: String,
 }
 
@@ -101,7 +101,7 @@ fn sources() -> Result<Vec<Source>> {
     paths.into_iter().map(read).collect()
 }
 
-/// Collects the `.rs` files below `folder`, built and hidden folders left out.
+/// Collects the `.rs` files below `folder`, except in build folders and hidden folders.
 fn walk(folder: &Path, into: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

@@ -1,4 +1,4 @@
-//! Tests that the documentation names: each is in the sources.
+//! Tests that the documentation names: each must exist in the sources.
 //!
 //! Rule: in a table of these pages, code with `::` in it is a test's name behind
 //! the end of its file's path, as in `assemble/returns::without_a_write_…`. The

@@ -1,7 +1,7 @@
-//! What holds for the sources of the page in a browser, as for those in Rust.
+//! The rules for the sources of the page in a browser, as for those in Rust.
 //!
-//! Rule: each opens with a comment that says what it is, is no longer than any other source,
-//! and promises nothing that it does not do.
+//! Rule: each source opens with a comment that says what it is, is no longer than any other
+//! source may be, and promises nothing that it does not do.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use super::{Complaint, Source, files};
 use crate::workspace;
 
-/// What sources of the page end in.
+/// The extensions of the page's sources.
 const EXTENSIONS: [&str; 4] = ["ts", "tsx", "mjs", "css"];
 
 /// Complains about every source of the page that breaks a rule.
@@ -40,7 +40,7 @@ fn of(source: &Source) -> Vec<Complaint> {
     complaints
 }
 
-/// Collects the page's sources below `folder`, other people's packages left out.
+/// Collects the page's sources below `folder`, without other people's packages.
 fn walk(folder: &Path, into: &mut Vec<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

@@ -5,9 +5,9 @@
 //! its own submodules. Rules:
 //!
 //! - A crate's root is no file here: it uses every other, and all may use it.
-//! - A name that the root gives on leads to the file that has it.
+//! - A name that the root re-exports leads to the file that has it.
 //! - Tests are left out.
-//! - What is used without being named, such as a method, is not seen.
+//! - A use without a name, such as a method call, is not seen.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub(super) type Module = String;
 pub(super) struct Files {
     /// Where each module is.
     paths: BTreeMap<Module, PathBuf>,
-    /// The names that the root gives on, with the full path of each.
+    /// The names that the root re-exports, with the full path of each.
     given: BTreeMap<String, Vec<String>>,
     /// Each module, with the modules that it uses and on which line first.
     pub(super) uses: BTreeMap<Module, BTreeMap<Module, usize>>,
@@ -56,7 +56,7 @@ impl Files {
         self.paths.get(module).map_or(Path::new(""), PathBuf::as_path)
     }
 
-    /// The module that a path of `module` leads into, if it is one of the crate's.
+    /// The module of the crate that a path in `module` leads into, if it does.
     fn resolve(&self, module: &str, path: &[String]) -> Option<Module> {
         let mut here: Vec<String> = split(module);
         let mut rest = path;
@@ -96,7 +96,7 @@ fn module_of(root: &str, path: &Path) -> Option<Module> {
     (names != ["lib"] && !names.iter().any(is_test)).then(|| names.join("::"))
 }
 
-/// The names that a root's `pub use` items give on, each with the path behind it.
+/// The names that a root's `pub use` items re-export, each with its full path.
 fn given(code: &str) -> BTreeMap<String, Vec<String>> {
     let mut given = BTreeMap::new();
     for (at, _) in code.match_indices("pub use ") {
@@ -132,7 +132,7 @@ fn end_of_item(code: &str) -> usize {
     for (at, c) in code.char_indices() {
         match c {
             '(' | '[' | '{' => depth += 1,
-            // The end of what the item is in.
+            // The end of the item's surroundings.
             ')' | ']' | '}' if depth == 0 => return at,
             ')' | ']' => depth -= 1,
             '}' => {

@@ -1,9 +1,8 @@
 //! The suite that does what a person does with `cargo xtask`: runs with scripts, several at
 //! once, wrong arguments, Ctrl-C.
 //!
-//! Place: each case is a promise of `run`, or of what it shares with other verbs; `person`
-//! is who tries it. Rule: what counts is the exit code, what was printed, and what is left
-//! on the host.
+//! Place: each case is a promise of `run`, or of code that it shares with other verbs; `person`
+//! tries it. Rule: the exit code, the output, and what is left on the host decide.
 
 mod person;
 
@@ -37,14 +36,14 @@ const CASES: &[Case] = &[
     ("poweroff_after_a_disk_has_left_ends_well", left),
 ];
 
-/// Tries all promises; each is a test.
+/// Tries all promises, each a test.
 pub(super) fn promises(options: &Options, report: &mut Report) -> Result<Tally> {
     let named = |name: &str| options.filter.as_deref().is_none_or(|text| name.contains(text));
     let cases: Vec<_> = CASES.iter().filter(|(name, _)| named(name)).collect();
     if cases.is_empty() {
         return Ok(Tally::default());
     }
-    // Here, so that what builds does not have to be waited for within a case.
+    // Build here, so that no case has to wait for a build.
     report.aside(|| Lab::open(options))?;
     report.aside(Program::build)?;
     let mut tally = Tally::default();
@@ -81,7 +80,7 @@ fn names(person: &Person) -> Result<()> {
     ran.ends_with_code(0)?;
     ran.printed("error: 4 KiB")?;
     ran.did_not_print("\u{1e}")?;
-    // A failure is one whatever words it has.
+    // A failure is a failure, whatever its words are.
     let ran =
         person.script("dmsetup create error --table \"0 8 error\"\nread error 0 1s\n", &[])?;
     ran.ends_with_code(1)?;
@@ -95,7 +94,7 @@ fn open_document(person: &Person) -> Result<()> {
     ran.ends_with_code(1)?;
     ran.told(opened)?;
     ran.told_nothing_of("booting guest")?;
-    // Of what is typed the end is not known before.
+    // The end of typed input is not known before.
     let ran = person.types(text)?;
     ran.ends_with_code(1)?;
     ran.told(opened)?;
@@ -152,7 +151,7 @@ fn two_guests(person: &Person) -> Result<()> {
     ask(&["disk", "list", "--guest", &two])?.printed("vbd0: well")?;
     let size = ask(&["qmp", "query-block", "--guest", &two])?;
     size.printed(&format!("{}", 18_u64 << 20))?;
-    // Who leaves takes nothing of the other's along.
+    // A guest that ends leaves the other's files alone.
     second.end()?;
     ask(&["disk", "list", "--guest", &one])?.printed("vbd0: pulled")?;
     ask(&["disk", "list", "--guest", &two])?.ends_with_code(1)?;
@@ -172,7 +171,7 @@ fn killed(person: &Person) -> Result<()> {
 }
 
 fn interrupted(person: &Person) -> Result<()> {
-    // A shell has what it starts in the background ignore SIGINT, these tests too.
+    // A shell makes background programs ignore SIGINT, and so these tests.
     signals::let_children_hear()?;
     for (verb, signal) in [("demo", Signal::INT), ("soak", Signal::TERM)] {
         let busy = person.wait_until_busy(&[verb])?;
@@ -199,7 +198,7 @@ fn discarded(person: &Person) -> Result<()> {
 }
 
 fn large_disks(person: &Person) -> Result<()> {
-    // Nothing is read of them, and nothing written.
+    // Nothing is read from them or written to them.
     let [a, b] = ["a", "b"].map(|name| person.folder().join(name).display().to_string());
     for file in [&a, &b] {
         File::create(file)?.set_len(64 << 30)?;

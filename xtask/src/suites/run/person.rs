@@ -1,7 +1,8 @@
-//! Who uses `cargo xtask`: starts it as a program of its own, and looks at what it leaves.
+//! A user of `cargo xtask`: starts it as a separate program, and looks at what it leaves
+//! behind.
 //!
-//! Rule: each case has a folder for disks and a temporary folder of its own, and guests of
-//! others in this checkout are left alone.
+//! Rule: each case has its own folder for disks and its own temporary folder. Other guests of
+//! this checkout are left alone.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -18,14 +19,14 @@ use crate::guard;
 use crate::scratch::{self, Scratch};
 use crate::suites::Options;
 
-/// How often is looked whether a run has begun its work.
+/// How often to look whether a run has begun its work.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// A person in a case.
 pub(super) struct Person {
     /// For disks and scripts.
     folder: Scratch,
-    /// Around the temporary folder of what is started: sockets have short paths.
+    /// Contains the temporary folder of the runs: sockets need short paths.
     temp: Scratch,
     /// How kernels are built.
     build: Vec<OsString>,
@@ -65,7 +66,7 @@ impl Person {
         self.temp.path().join(TEMP)
     }
 
-    /// What of ours is in the temporary folder: compilers have theirs there too.
+    /// Our files in the temporary folder: compilers have theirs there too.
     pub(super) fn left_in_temp(&self) -> Result<Vec<String>> {
         let mut left = Vec::new();
         for entry in fs::read_dir(self.temp())? {
@@ -75,7 +76,7 @@ impl Person {
         Ok(left)
     }
 
-    /// The path of a blank disk of so many MiB, made anew.
+    /// The path of a new blank disk of `mebibytes` MiB.
     pub(super) fn disk(&self, name: &str, mebibytes: u64) -> Result<String> {
         let file = self.folder().join(format!("{name}.img"));
         File::create(&file)?.set_len(mebibytes << 20)?;
@@ -110,7 +111,7 @@ impl Person {
         let file = self.folder().join("script");
         fs::write(&file, text)?;
         let file = file.display().to_string();
-        // Without disks of its own a run would take the person's.
+        // Without disks of its own a run would use the person's disks.
         let disks: &[&str] = if words.contains(&"--disk") { &[] } else { &["--disk", NO_DISK] };
         self.run(&[words, disks, &["--script", &file]].concat())
     }
@@ -160,10 +161,10 @@ impl Person {
     }
 }
 
-/// A disk that is nobody's.
+/// A disk that belongs to nobody.
 const NO_DISK: &str = r#"json:{"driver":"null-co","size":1048576,"read-zeroes":true}"#;
 
-/// The temporary folder of what is started, in that of its person.
+/// The temporary folder of the runs, in the person's temporary folder.
 const TEMP: &str = "t";
 
 /// What follows `words` in the line that has them first.
@@ -179,7 +180,7 @@ fn until(from: &mut impl BufRead, words: &str) -> Result<String> {
     bail!("it was to say `{words}`, and said{said}")
 }
 
-/// Reads the rest, so that who writes it is not held up.
+/// Reads the rest, so that the writer is not held up.
 fn drain(mut from: impl Read + Send + 'static) -> JoinHandle<()> {
     thread::spawn(move || drop(std::io::copy(&mut from, &mut std::io::sink())))
 }
@@ -190,7 +191,7 @@ impl Waiting {
         self.child.id()
     }
 
-    /// The script ends, and the run with it.
+    /// Ends the script, and so the run.
     pub(super) fn end(mut self) -> Result<()> {
         drop(self.stdin.take());
         let status = self.child.wait()?;
@@ -212,7 +213,7 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        // Its outputs end when all that it started is gone too.
+        // Its outputs end when all programs that it started are gone too.
         self.readers.drain(..).for_each(|reader| drop(reader.join()));
     }
 }
@@ -230,7 +231,7 @@ impl Ran {
         Ok(())
     }
 
-    /// It said this on standard error.
+    /// Checks that it printed this on standard error.
     pub(super) fn told(&self, words: &str) -> Result<()> {
         ensure!(self.stderr.contains(words), "it was to tell `{words}`, {}", self.all());
         Ok(())
@@ -241,7 +242,7 @@ impl Ran {
         Ok(())
     }
 
-    /// It said this on standard output.
+    /// Checks that it printed this on standard output.
     pub(super) fn printed(&self, words: &str) -> Result<()> {
         ensure!(self.stdout.contains(words), "it was to print `{words}`, {}", self.all());
         Ok(())
@@ -252,7 +253,7 @@ impl Ran {
         Ok(())
     }
 
-    /// How it ended, for who wonders.
+    /// How it ended, for a failure's message.
     fn all(&self) -> String {
         let Self { code, stdout, stderr } = self;
         format!("and ended with {code:?} and said\n{stdout}\n{stderr}")
