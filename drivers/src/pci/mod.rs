@@ -8,7 +8,7 @@
 //! - Firmware has numbered the buses and placed the BARs. `pcie` places the BARs of devices
 //!   that come later.
 //! - What a device says about itself is checked where it is read: its list of capabilities in
-//!   `capability`, its BARs in `bar` and [`Pci::claim`]. All code built on them uses that one
+//!   `capability`, its BARs in `bar` and `Pci::claim`. All code built on them uses that one
 //!   reading, `virtio-drivers` too (`checked`).
 //! - No registers are mapped over something else: memory, an interrupt controller, the BAR of
 //!   another function.

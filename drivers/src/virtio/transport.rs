@@ -11,7 +11,7 @@
 //! - No reset on drop: the reset of `PciTransport` waits for ever when the device is gone.
 //!
 //! Rule: `PciTransport` never sees the function's own configuration space. It sees a copy
-//! ([`Checked`]) of what was found there, with registers only where they may lie.
+//! (`Checked`) of what was found there, with registers only where they may lie.
 
 use core::mem::ManuallyDrop;
 

@@ -84,8 +84,9 @@ pub trait Target: Any + Send + Sync {
     /// The devices it uses, each once, in the order of its arguments.
     fn devices(&self) -> Vec<DeviceRef>;
 
-    /// Whether its next FLUSH has to fail, because an acknowledged write is lost. Asked after
-    /// an exchange of tables, behind [`take_over`](Target::take_over). If so, the device also
+    /// Whether its next FLUSH has to fail, because an acknowledged write is lost. The device
+    /// asks a target whose table was replaced, after [`take_over`](Target::take_over), and then
+    /// tells the user in its place. It asks the present targets at each resume, and then also
     /// fails the FLUSHes that it held.
     fn owes_failure(&self) -> bool {
         false

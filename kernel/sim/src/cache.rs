@@ -135,8 +135,8 @@ impl Cache {
         self.cells.iter().map(|cell| cell.medium.clone()).collect()
     }
 
-    /// A fingerprint of the medium: the sum over its sectors, so that a change of one sector is
-    /// an addition.
+    /// A fingerprint of the medium: the sum over its sectors, so that the change of one sector
+    /// adds a difference.
     pub(crate) fn digest(&self) -> u128 {
         let sectors = self.cells.iter().zip(0u64..);
         sectors.fold(0, |sum, (cell, at)| sum.wrapping_add(digest_of((at, &cell.medium))))

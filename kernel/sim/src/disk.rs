@@ -59,7 +59,7 @@ pub struct Held {
     pub late: usize,
 }
 
-/// A disk made of software. See the [module's rules](self).
+/// A disk made of software. The rules are at the head of `disk.rs`.
 ///
 /// ```
 /// use bio::{Bio, BlockDevice, Buf, BufDone, Extent, IoResult, Limits, Sector, Sectors};

@@ -30,7 +30,7 @@ pub enum Life {
 pub enum Word {
     /// Shows the state.
     Look,
-    /// A change that changes no data, by its number.
+    /// Changes a setting, but no data; the number says which.
     Tune(usize),
     /// The leg is to be out.
     Fail(usize),

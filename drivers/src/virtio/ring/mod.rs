@@ -13,7 +13,7 @@
 //!
 //! - After construction nothing is allocated.
 //! - The device keeps the memory that it was lent until it gives it back, or can no longer
-//!   reach it ([`Ring::reclaim`]). A ring that is dropped before that leaks the memory.
+//!   reach it (`Ring::reclaim`). A ring that is dropped before that leaks the memory.
 //! - Nothing that the device writes is trusted. Each word is read once and checked. A device
 //!   that breaks the rules is a [`DeviceFault`], never a panic.
 //! - A device is kicked only when it asked for it, once for any number of pushes. A full fence
