@@ -6,8 +6,9 @@
 //!
 //! Rules:
 //!
-//! - Whatever stood still from one glance to the next is told or fetched once more. Work that
-//!   began since is left alone, so a disk that works is not disturbed.
+//! - Whatever stood still from one glance to the next is told or fetched once more: the device
+//!   is kicked, or its answers are reaped. Work that began since is left alone, so a disk that
+//!   works is not disturbed.
 //! - If the device says that it has fetched everything, the driver waits. If it does not say,
 //!   it is kicked at glances 1, 2, 4, 8, ... and each [`GLANCES_APART_MAX`] of the standstill,
 //!   so that a slow device is not told too often.

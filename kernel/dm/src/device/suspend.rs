@@ -16,7 +16,7 @@
 //!   fails, and so does the next one after these. FLUSHes that were held also fail if a target
 //!   has to tell of a loss by itself; the target then fails the next one.
 //! - What belongs to a person and no table says goes over when tables are exchanged
-//!   ([`Target::take_over`]).
+//!   ([`Target::take_over`]). An example: a leg that a person failed stays out.
 //! - A callback runs in the caller's thread or in the one that completed
 //!   the last request. It holds no lock and must not sleep.
 
