@@ -221,7 +221,7 @@ impl<C: ConfigurationAccess> Pci<C> {
         Ok(bars)
     }
 
-    /// No function on this bus has an address any more.
+    /// From now on no function on this bus has an address.
     pub(crate) fn forget(&mut self, bus: u8) {
         self.claims.retain(|(owner, _)| owner.bus != bus);
     }

@@ -14,7 +14,7 @@
 //!   acknowledged. A leg that was whole is not stale either, if nothing was acknowledged since.
 //!   The record that it is in sync may be on a leg even if writing it seemed to fail. Then the
 //!   next start completes it.
-//! - The person says nothing while the legs may disagree on who is in sync, for that would
+//! - The person says nothing while the legs may disagree on who is in sync, since that would
 //!   split the set. They may disagree if the machine went down while that was being recorded,
 //!   and a leg that had failed to record it was still in. They may also disagree if a start put
 //!   a leg out, or was asked for by a person, and the machine went down before it ended; or if

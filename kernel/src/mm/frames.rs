@@ -80,8 +80,8 @@ impl Frames {
     /// The run that was kept at `address`.
     ///
     /// # Safety
-    /// [`keep`](Frames::keep) returned `address` for a run of `count` frames, which
-    /// nobody uses any more and nobody else asks for again.
+    /// [`keep`](Frames::keep) returned `address` for a run of `count` frames, which nobody uses
+    /// now, and for which nobody else calls this.
     pub(super) unsafe fn again(address: u64, count: usize) -> Frames {
         Frames { first: (address / FRAME) as usize, count }
     }

@@ -250,7 +250,7 @@ impl Class {
     }
 
     /// # Safety
-    /// `block` must be a block of this class that nobody uses any more.
+    /// `block` must be a block of this class that nobody uses.
     unsafe fn push(&mut self, block: NonNull<u8>) {
         let block = block.cast::<FreeBlock>();
         // SAFETY: the smallest class's blocks are large and aligned enough for a link.

@@ -73,7 +73,7 @@ pub(super) fn switch(
 
 /// Where every new thread begins: in place of a return from `switch`.
 extern "C" fn enter() -> ! {
-    // SAFETY: whoever switched here holds the lock for us, and its guard is not dropped
+    // SAFETY: the thread that switched here holds the lock for us. Its guard is not dropped
     // before some thread has taken the lock again to switch back.
     unsafe { TASKS.force_unlock() };
     thread::main()

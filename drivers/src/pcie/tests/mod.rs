@@ -401,7 +401,7 @@ fn no_command_overtakes_another() {
     bench.run(0.5);
     assert_eq!(bench.machine.model().commands, commands);
     assert_eq!(bench.take_news(), [News::Pressed]);
-    // A slot that never says so is not waited for any longer than a second.
+    // If a slot never says that it has, the wait ends after a second.
     bench.run(1.0);
     assert_eq!(bench.machine.model().commands, commands + 1);
     assert_eq!(bench.take_news(), [News::Stays]);
@@ -409,13 +409,13 @@ fn no_command_overtakes_another() {
 
 #[test]
 fn what_was_in_the_slot_before_is_as_firmware_left_it() {
-    // A change that firmware saw to is no news.
+    // A change that firmware has handled is no news.
     let machine = Machine::new();
     machine.put(true);
     let mut bench = Bench::new(machine);
     bench.run(1.0);
     assert_eq!((bench.slot.stage(), bench.told.0.len()), (Stage::On, 0));
-    // A device that has no power gets it.
+    // A device without power gets power.
     let machine = Machine::empty();
     machine.model().slot |= PRESENT;
     let mut bench = Bench::new(machine);
@@ -432,7 +432,7 @@ fn only_the_port_can_say_that_a_device_reaches_no_memory() {
         machine.model().port.insert(CAPABILITY + 0x14, slot);
         let mut bench = Bench::new(machine);
         bench.run(1.0);
-        // It does not answer any more, which proves nothing.
+        // It no longer answers, which proves nothing.
         bench.machine.model().alive = false;
         bench.machine.put(present);
         bench.run(10.0);

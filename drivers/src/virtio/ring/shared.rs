@@ -60,7 +60,7 @@ struct Pages<H: Hal> {
     hal: PhantomData<fn() -> H>,
 }
 
-// SAFETY: the pages belong to whoever has this, and all that is in them is atomic.
+// SAFETY: the pages belong to the owner of this value, and everything in them is atomic.
 unsafe impl<H: Hal> Send for Pages<H> {}
 // SAFETY: as above.
 unsafe impl<H: Hal> Sync for Pages<H> {}

@@ -87,7 +87,7 @@ fn a_disk_that_came_back_serves_and_says_that_it_was_away() {
     assert_eq!((bench.state(), bench.disk.resets()), (State::Ready, 1));
     assert_eq!(bench.disk.capacity(), Sectors(96), "it may have grown");
     assert_eq!(bench.disk.status().counts.writes, counts.writes, "counts go on");
-    // What the old device still does reaches nobody.
+    // Nobody sees what the old device still does.
     bench.device().serve(usize::MAX);
     bench.disk.interrupt(Interrupt::Queue);
     assert!(bench.endings.try_recv().is_err());
@@ -239,8 +239,8 @@ fn what_a_device_was_lent_is_free_when_its_slot_has_no_power() {
     assert_eq!(pages_out(), before);
 }
 
-/// Each return is one of those that there are: torn out under load, refused as another disk,
-/// released and set up anew.
+/// Tries each kind of return: torn out under load, refused as another disk, released and set up
+/// anew.
 #[test]
 fn thousands_of_returns_leave_nothing_behind() {
     let bench = Bench::new(Model::disk(256));

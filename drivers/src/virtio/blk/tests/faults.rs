@@ -1,4 +1,4 @@
-//! What becomes of requests when the device fails, hangs, lies or leaves.
+//! How requests end when the device fails, hangs, lies or leaves.
 
 use std::collections::VecDeque;
 use std::string::ToString;
@@ -81,7 +81,7 @@ fn a_silent_device_is_barred_and_keeps_what_it_was_lent() {
     assert_eq!(bench.disk.status().in_flight, 128);
     assert_eq!(bench.perform(read(0, 1)).1, error(ErrorKind::Gone, 1));
 
-    // It wakes up after all: what it gives back is freed, and no one hears of it.
+    // It wakes up after all: the memory that it gives back is freed, and nobody is told.
     bench.run();
     assert_eq!(bench.disk.status().in_flight, 0);
     assert!(data.is_unique());
@@ -288,7 +288,7 @@ fn half_a_capacity_is_never_believed() {
             assert!([small, large].contains(&capacity), "{capacity:#x} at {first}, {changes}");
         }
     }
-    // One that never stands still is believed nothing.
+    // A configuration that never stands still is not believed.
     let bench = Bench::new(Model::disk(64));
     let mut device = bench.device();
     let config = device.model.config;

@@ -1,4 +1,4 @@
-//! Kicks and interrupts that are lost on their way cost glances, and nothing else.
+//! A lost kick or interrupt costs some glances, and nothing else.
 
 use std::boxed::Box;
 use std::string::ToString;
@@ -7,8 +7,8 @@ use super::*;
 use crate::virtio::Failure;
 use crate::virtio::ring::Fetched;
 
-/// Glances after which a disk is taken to stand still for ever: more than the longest pause
-/// between two kicks, for each of the losses of a case.
+/// After this many glances a disk counts as standing still for ever: more than the longest
+/// pause between two kicks, times the losses of a case.
 const GLANCES_MAX: usize = 4096;
 
 /// Every way a disk can be driven: what it agrees on, and whether it interrupts by a line.
@@ -57,7 +57,7 @@ impl Bench {
         }
     }
 
-    /// The kicks and interrupts to come for which `loses` says so are lost.
+    /// From now on `loses` picks the kicks and interrupts that are lost.
     fn lose(&self, loses: impl FnMut() -> bool + Send + 'static) {
         self.device().loses = Box::new(loses);
     }
@@ -77,7 +77,7 @@ fn requests_end_whichever_of_the_first_kicks_and_interrupts_are_lost() {
                 left >>= 1;
                 lose
             });
-            // One alone, then some at a time, then one more of which the device is told.
+            // One alone, then some at a time, then one more for which the device is kicked.
             bench.issue(0, read(0, 1));
             bench.until_ended(1);
             (0..3).for_each(|number| bench.issue(number, write(number, 1, 1)));
@@ -192,7 +192,7 @@ fn the_watchdog_tells_a_request_that_was_never_fetched_from_one_not_answered() {
     let all = Features::all();
     let cases: [Case; 4] = [
         (all, 0, Fetched::No, "did not answer in time: it never fetched the request"),
-        // The oldest is what it is barred for.
+        // It is barred for the oldest request.
         (all, 1, Fetched::Yes, "did not answer in time a request that it had fetched"),
         (all, 2, Fetched::Yes, "did not answer in time a request that it had fetched"),
         (all - Features::EVENT_IDX, 0, Fetched::Unknown, "did not answer in time"),

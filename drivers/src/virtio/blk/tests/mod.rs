@@ -55,7 +55,7 @@ impl LockWatch for Watch {
     }
 }
 
-/// A disk, its device, and what comes back.
+/// A disk, its device, and the bios that end.
 struct Bench {
     disk: Disk,
     transport: FakeTransport,
@@ -82,7 +82,7 @@ impl Bench {
         self.disk.strategy(Bio::new(buf, self.originator.clone(), number));
     }
 
-    /// Lets the device serve all there is, and the disk's thread hear of it.
+    /// Lets the device serve all requests, and then runs the disk's interrupt thread.
     fn run(&self) {
         while self.transport.device().serve(usize::MAX) > 0 {
             self.disk.interrupt(Interrupt::Queue);

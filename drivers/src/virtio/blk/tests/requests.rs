@@ -1,4 +1,4 @@
-//! What a disk does with requests, and which ones it refuses.
+//! What a disk does with requests, and which requests it refuses.
 
 use super::*;
 
@@ -37,7 +37,7 @@ fn wrong_requests_end_before_the_device_hears_of_them() {
 fn a_read_only_disk_takes_no_writes() {
     let mut model = Model::disk(64);
     model.features |= Features::RO.bits();
-    // Also when the driver was told to use nothing that it can do without.
+    // Even if the driver was told to use no optional feature.
     let options = Options { features: Features::empty(), ..Options::default() };
     let bench = Bench::with(model, options);
     assert!(bench.disk.limits().read_only);
@@ -248,7 +248,7 @@ fn threads_share_a_disk() {
     assert!(image.chunks(512).enumerate().all(|(at, sector)| sector == [at as u8; 512]));
 }
 
-/// With and without EVENT_IDX, whatever is in flight before.
+/// With and without EVENT_IDX, whatever was in flight before.
 #[test]
 fn a_batch_costs_one_kick_and_no_request_of_it_waits_after_the_unplugging() {
     for features in [Features::all(), Features::all() - Features::EVENT_IDX] {
@@ -270,7 +270,7 @@ fn a_batch_costs_one_kick_and_no_request_of_it_waits_after_the_unplugging() {
         assert_eq!(kicks(), before + 1);
         serve();
         assert_eq!(bench.endings.try_iter().filter(|ending| ending.2 == Ok(())).count(), 9);
-        // One that was not plugged is told of nothing, and goes on as before.
+        // Without a plug, `unplug` kicks nothing, and the disk goes on as before.
         bench.disk.unplug();
         assert_eq!(kicks(), before + 1);
         assert_eq!(bench.perform(read(0, 1)).1, Ok(()));

@@ -4,7 +4,7 @@ use super::*;
 use crate::virtio::Failure;
 use crate::virtio::ring::Fetched;
 
-/// A disk that holds eight requests, told by a kick of all that is to be fetched.
+/// A disk that holds eight requests, whose device learns of all of them by one kick.
 fn short() -> Bench {
     let mut model = Model::disk(64);
     model.queue_size = 8;
