@@ -1,4 +1,7 @@
-//! A panic's addresses, as functions and lines of the kernel's sources.
+//! Addresses of the kernel, as functions and lines of its sources.
+//!
+//! Place: whoever boots a kernel asks for the report of its panic; `bench` asks which sources
+//! the instructions belong to that it counted.
 //!
 //! The kernel prints `panic: MESSAGE at FILE:LINE`, lines ` #N 0xADDRESS` and `kernel base
 //! 0xADDRESS`. It is position independent, so the debug information of its ELF knows the
@@ -62,6 +65,53 @@ fn hexadecimal(text: &str) -> Option<u64> {
 
 /// One line for each address, and one for each function inlined there.
 fn symbolize(addresses: &[u64], elf: &Path) -> Result<String> {
+    with_debug_information(elf, |file, context| {
+        let symbols = file.symbol_map();
+        let mut text = String::new();
+        for (number, &address) in addresses.iter().enumerate() {
+            if !describe(&mut text, number, address, context)? {
+                // Assembly has no debug information, but it has a name.
+                let name = symbols.before(address).map_or("?", |symbol| symbol.name());
+                let name = addr2line::demangle_auto(Cow::Borrowed(name), None);
+                writeln!(text, "  {:>10} {name} ({address:#x})", format!("#{number}"))?;
+            }
+        }
+        Ok(text)
+    })
+}
+
+/// For each address, the files that its code is from: first that of the line itself, then
+/// those of the functions into which that was inlined.
+pub(crate) fn files(addresses: &[u64], elf: &Path) -> Result<Vec<Vec<String>>> {
+    with_debug_information(elf, |_, context| {
+        let files = |address: &u64| {
+            let mut files = Vec::new();
+            let mut frames = context.find_frames(*address).skip_all_loads()?;
+            while let Some(frame) = frames.next()? {
+                files.extend(frame.location.and_then(|at| at.file).map(str::to_owned));
+            }
+            Ok(files)
+        };
+        addresses.iter().map(files).collect()
+    })
+}
+
+/// The address of the function whose name, without its hash, ends so.
+pub(crate) fn function(name: &str, elf: &Path) -> Result<Option<u64>> {
+    with_debug_information(elf, |file, _| {
+        let symbols = file.symbol_map();
+        let found = symbols.symbols().iter().find(|symbol| {
+            addr2line::demangle_auto(Cow::Borrowed(symbol.name()), None).ends_with(name)
+        });
+        Ok(found.map(|symbol| symbol.address()))
+    })
+}
+
+/// Reads what the ELF knows of its code.
+fn with_debug_information<T>(
+    elf: &Path,
+    look: impl FnOnce(&object::File<'_>, &Context<Reader<'_>>) -> Result<T>,
+) -> Result<T> {
     let data = fs::read(elf)?;
     let file = object::File::parse(&*data)?;
     let sections = gimli::DwarfSections::load(|id| -> Result<Cow<'_, [u8]>, object::Error> {
@@ -69,18 +119,7 @@ fn symbolize(addresses: &[u64], elf: &Path) -> Result<String> {
         section.map_or(Ok(Cow::Borrowed(&[][..])), |section| section.uncompressed_data())
     })?;
     let dwarf = sections.borrow(|section| Reader::new(section, gimli::LittleEndian));
-    let context = Context::from_dwarf(dwarf)?;
-    let symbols = file.symbol_map();
-    let mut text = String::new();
-    for (number, &address) in addresses.iter().enumerate() {
-        if !describe(&mut text, number, address, &context)? {
-            // Assembly has no debug information, but it has a name.
-            let name = symbols.before(address).map_or("?", |symbol| symbol.name());
-            let name = addr2line::demangle_auto(Cow::Borrowed(name), None);
-            writeln!(text, "  {:>10} {name} ({address:#x})", format!("#{number}"))?;
-        }
-    }
-    Ok(text)
+    look(&file, &Context::from_dwarf(dwarf)?)
 }
 
 /// Describes what is at `address`; false if the debug information knows nothing.
@@ -137,7 +176,13 @@ mod tests {
         let here = our_own_function_is_found_by_its_first_instruction as fn() as usize;
         let maps = fs::read_to_string("/proc/self/maps").unwrap();
         let base = u64::from_str_radix(maps.split('-').next().unwrap(), 16).unwrap();
-        let text = symbolize(&[here as u64 - base], &elf).unwrap();
+        let address = here as u64 - base;
+        let text = symbolize(&[address], &elf).unwrap();
         assert!(text.contains("our_own_function"), "{text}");
+        let files = files(&[address], &elf).unwrap();
+        assert!(files[0].last().unwrap().ends_with("symbolize.rs"), "{files:?}");
+        let name = "our_own_function_is_found_by_its_first_instruction";
+        assert_eq!(function(name, &elf).unwrap(), Some(address));
+        assert_eq!(function("no such function", &elf).unwrap(), None);
     }
 }

@@ -111,6 +111,11 @@ pub(crate) fn accel_memory() -> PathBuf {
     own().join("accel")
 }
 
+/// The plugin of QEMU that counts instructions.
+pub(crate) fn plugin() -> PathBuf {
+    own().join("plugin").join("counting.so")
+}
+
 /// `folder`, made if it is missing.
 pub(crate) fn make(folder: PathBuf) -> Result<PathBuf> {
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;

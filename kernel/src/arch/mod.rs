@@ -15,6 +15,7 @@ pub mod interrupts;
 pub mod ioapic;
 pub mod irq_lock;
 pub mod lapic;
+pub mod mark;
 pub mod pci;
 pub mod probe;
 pub mod serial;

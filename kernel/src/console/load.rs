@@ -9,6 +9,7 @@
 //!   of a request is the cost of the device.
 //! - A request's time begins before it is issued and ends in its completion.
 //! - `run` returns when nothing is in flight, unless Ctrl-C was pressed twice.
+//! - Between its two marks it does nothing but that.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -29,7 +30,7 @@ use super::job::{Job, LOOK_FOR_CTRL_C};
 use super::session::room;
 use super::stream::io_failure;
 use super::{Failure, plural};
-use crate::arch::clock;
+use crate::arch::{clock, mark};
 use crate::disks;
 use crate::task::{WaitChan, with_reserve};
 
@@ -172,8 +173,10 @@ impl<'d> Load<'d> {
     /// pressed; even then it waits for the requests in flight.
     pub fn run(mut self, job: &mut Job<'_>) -> Result<Measured, Failure> {
         let began = clock::now();
+        mark::begin();
         let driven = self.drive(job, began);
         let settled = self.settle_all(job);
+        mark::end();
         self.measured.elapsed = Duration::from_nanos(clock::now() - began);
         let failed = self.failed.take().map_or(Ok(()), Err);
         let Err(mut failure) = failed.and(driven).and(settled) else { return Ok(self.measured) };

@@ -2,6 +2,8 @@
 //!
 //! `subjects` are the devices, `matrix` says which loads each gets, `talk` has the guest's
 //! console run them, `results` keeps what was measured; `table` and `plot` show it.
+//! `instructions` counts in a boot of its own what a request costs the guest's CPU, and
+//! `layers` says which part of the kernel has how much of that.
 //!
 //! Rules:
 //!
@@ -10,6 +12,8 @@
 //! - A figure is the median of the rounds, and its spread is told.
 //! - Nothing passes or fails by a figure: they belong to the machine that they come from.
 
+mod instructions;
+mod layers;
 mod matrix;
 mod plot;
 mod results;
@@ -18,20 +22,22 @@ mod table;
 mod talk;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 
+use self::instructions::Counted;
+use self::layers::Layers;
 use self::matrix::{Cell, Matrix};
 use self::results::{Results, Sample};
 use self::subjects::{Kind, Subject};
 use self::talk::Talk;
 use crate::provision;
-use crate::qemu::Machine;
-use crate::qemu::accel::{self, Choice};
+use crate::qemu::accel::{self, Accel, Choice};
+use crate::qemu::{Machine, counting};
 use crate::scratch::Scratch;
 use crate::{build, workspace};
 
@@ -49,6 +55,13 @@ pub(crate) struct Options {
     #[arg(long)]
     quick: bool,
 
+    /// Count the guest's instructions for each request instead, by a plugin of QEMU's TCG
+    ///
+    /// Small requests to a disk, a linear device and a mirror, on disks that do nothing. Needs a
+    /// C compiler and QEMU 7 or 8.
+    #[arg(long, conflicts_with = "accel")]
+    instructions: bool,
+
     /// How often each load is measured [default: 5, with --quick 3]
     #[arg(long, value_name = "COUNT")]
     rounds: Option<u32>,
@@ -58,10 +71,16 @@ pub(crate) struct Options {
     json: Option<PathBuf>,
 }
 
+/// The kernel's command line: a console for a script, and no mirror yet.
+const CMDLINE: &str = "mode=console session=script mirror=none disk_timeout=600";
+
 /// Measures, prints the tables, writes the figures and the plot.
 pub(crate) fn main(options: &Options) -> Result<ExitCode> {
     let rounds = options.rounds.unwrap_or(if options.quick { 3 } else { 5 });
     ensure!(rounds > 0, "--rounds 0 measures nothing");
+    if options.instructions {
+        return count(options, rounds);
+    }
     let tools = provision::tools()?;
     let kernel = build::image(&options.build)?;
     let accel = options.accel.resolve(&tools, &kernel)?;
@@ -71,7 +90,7 @@ pub(crate) fn main(options: &Options) -> Result<ExitCode> {
         tools: &tools,
         accel,
         image: &kernel.image,
-        cmdline: "mode=console session=script mirror=none disk_timeout=600".into(),
+        cmdline: CMDLINE.into(),
         disks: subjects::disks(images.path())?,
         logs: folder.clone(),
     };
@@ -85,19 +104,57 @@ pub(crate) fn main(options: &Options) -> Result<ExitCode> {
     measure(&mut talk, &Matrix::new(options.quick), rounds, &mut results)?;
     talk.end()?;
     table::text(&results).iter().for_each(|line| println!("{line}"));
-    let written = [
-        (folder.join("bench.json"), results.json()),
-        (folder.join("bench.svg"), plot::svg(&results)),
-    ];
-    for (file, text) in &written {
-        fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))?;
-        println!("{}", file.display());
-    }
+    told(&folder.join("bench.json"), &results.json())?;
+    told(&folder.join("bench.svg"), &plot::svg(&results))?;
     if let Some(file) = &options.json {
-        fs::write(file, results.json())
-            .with_context(|| format!("cannot write {}", file.display()))?;
+        write(file, &results.json())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Counts instructions, prints the tables, writes the figures.
+fn count(options: &Options, rounds: u32) -> Result<ExitCode> {
+    let tools = provision::tools()?;
+    counting::prepare(&tools)?;
+    let kernel = build::image(&options.build)?;
+    let folder = workspace::make(workspace::runs().join("instructions"))?;
+    let machine = Machine {
+        tools: &tools,
+        accel: Accel::TcgCounted,
+        image: &kernel.image,
+        cmdline: CMDLINE.into(),
+        disks: subjects::null_disks(),
+        logs: folder.clone(),
+    };
+    let setting = results::Setting {
+        qemu: accel::qemu_version(&tools),
+        accelerator: machine.accel.name(),
+        profile: options.build.profile.clone(),
+        rounds,
+    };
+    let mut talk = Talk::boot(&machine)?;
+    let samples = instructions::run(&mut talk, rounds)?;
+    talk.end()?;
+    let counted = Counted::new(samples, counting::counts(&folder)?)?;
+    let layers = Layers::new(counted.addresses(), &kernel.elf)?;
+    counted.text(&setting, &layers).iter().for_each(|line| println!("{line}"));
+    let json = counted.json(&setting, &layers);
+    told(&folder.join("instructions.json"), &json)?;
+    if let Some(file) = &options.json {
+        write(file, &json)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a file, and says where it is.
+fn told(file: &Path, text: &str) -> Result<()> {
+    write(file, text)?;
+    println!("{}", file.display());
+    Ok(())
+}
+
+fn write(file: &Path, text: &str) -> Result<()> {
+    fs::write(file, text).with_context(|| format!("cannot write {}", file.display()))
 }
 
 /// How long a load is to take; how many requests that are is estimated before.

@@ -37,7 +37,8 @@ impl Sample {
         self.0.pointer(pointer).and_then(Value::as_f64)
     }
 
-    fn requests(&self) -> f64 {
+    /// How many requests ended.
+    pub(super) fn requests(&self) -> f64 {
         self.number("/requests").unwrap_or(0.0)
     }
 
@@ -48,7 +49,7 @@ impl Sample {
     }
 
     /// A count, for each request.
-    fn each(&self, pointer: &str) -> Option<f64> {
+    pub(super) fn each(&self, pointer: &str) -> Option<f64> {
         Some(self.number(pointer)? / self.requests())
     }
 }
@@ -75,7 +76,8 @@ impl Spread {
         Some(Self { median, least, most })
     }
 
-    fn json(self) -> Value {
+    /// For programs.
+    pub(super) fn json(self) -> Value {
         json!({ "median": self.median, "least": self.least, "most": self.most })
     }
 }

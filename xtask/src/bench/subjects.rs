@@ -97,13 +97,23 @@ const DISK_BYTES: u64 = 96 << 20;
 /// Data of a mirror without records, in sectors.
 const SECTORS: u64 = DISK_BYTES / 512;
 
+/// The disks that do nothing, which come first.
+pub(super) fn null_disks() -> Vec<Disk> {
+    let null = ALL.iter().filter(|subject| subject.backing == Backing::Null);
+    null.flat_map(|subject| subject.disks).map(|_| null_disk()).collect()
+}
+
+fn null_disk() -> Disk {
+    Disk::blockdev(json!({
+        "driver": "null-co", "size": DISK_BYTES, "read-zeroes": true, "latency-ns": 0,
+    }))
+}
+
 /// The disks of all subjects; images are made in `folder`.
 pub(super) fn disks(folder: &Path) -> Result<Vec<Disk>> {
     let all = ALL.iter().flat_map(|subject| subject.disks.iter().map(move |disk| (subject, *disk)));
     all.map(|(subject, disk)| match subject.backing {
-        Backing::Null => Ok(Disk::blockdev(json!({
-            "driver": "null-co", "size": DISK_BYTES, "read-zeroes": true, "latency-ns": 0,
-        }))),
+        Backing::Null => Ok(null_disk()),
         Backing::File => {
             let image = folder.join(format!("disk{disk}.img"));
             File::create(&image)

@@ -102,7 +102,7 @@ fn costs(results: &Results, backing: Backing, cells: &[&Cell]) -> Vec<String> {
 }
 
 /// A table whose first line is its head; all columns but the first are figures.
-fn markdown(table: &[Vec<String>]) -> Vec<String> {
+pub(super) fn markdown(table: &[Vec<String>]) -> Vec<String> {
     let columns = table.iter().map(Vec::len).max().unwrap_or(0);
     let cell = |line: &Vec<String>, at: usize| line.get(at).cloned().unwrap_or_default();
     let width = |at: usize| table.iter().map(|line| cell(line, at).chars().count()).max();

@@ -32,6 +32,9 @@ pub(crate) enum Accel {
     Tcg,
     /// The same for a guest that can have only one CPU. For `faults` only: see [`Accel::cpus`].
     TcgUnordered,
+    /// The same with a plugin that counts what the guest executes. Benchmarks only: see
+    /// `counting`.
+    TcgCounted,
 }
 
 impl Accel {
@@ -42,7 +45,7 @@ impl Accel {
         match self {
             Self::Kvm => "kvm",
             Self::Hvf => "hvf",
-            Self::Tcg | Self::TcgUnordered => "tcg",
+            Self::Tcg | Self::TcgUnordered | Self::TcgCounted => "tcg",
         }
     }
 
@@ -51,7 +54,7 @@ impl Accel {
     /// although devices run on other threads of the host.
     pub(super) fn cpus(self) -> &'static str {
         match self {
-            Self::Kvm | Self::Hvf | Self::Tcg => "1,maxcpus=2",
+            Self::Kvm | Self::Hvf | Self::Tcg | Self::TcgCounted => "1,maxcpus=2",
             Self::TcgUnordered => "1",
         }
     }

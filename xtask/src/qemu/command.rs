@@ -13,6 +13,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use super::accel::Accel;
+use super::counting;
 use super::images::{self, Image};
 use super::session::Sockets;
 use super::switch::Switch;
@@ -196,6 +197,9 @@ impl Machine<'_> {
         // Room for a second CPU, so that TCG keeps barriers: see `Accel::cpus`.
         qemu.args(["-machine", "q35", "-smp", self.accel.cpus(), "-cpu", "max", "-m"]);
         qemu.arg(format!("{MEMORY_MIB}M")).args(["-accel", self.accel.name()]);
+        if self.accel == Accel::TcgCounted {
+            qemu.args(counting::options(&self.logs));
+        }
         self.lines(&mut qemu, sockets);
         self.boot(&mut qemu, variables);
         qemu.args(["-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off"]);

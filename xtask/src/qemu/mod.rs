@@ -4,11 +4,12 @@
 //! line and `qmp`). `frames` takes the results of a script's commands out of the kernel's
 //! output, `transcript` reads the rest. `guest` is the whole from boot to verdict. `images`
 //! checks disks before a boot, `switch` changes what is behind a disk during a run, `accel`
-//! chooses the accelerator. Rule: QEMU is ended by SIGKILL only, since a QEMU whose backend
+//! chooses the accelerator, `counting` counts instructions. Rule: QEMU is ended by SIGKILL only, since a QEMU whose backend
 //! holds a request ignores SIGTERM.
 
 pub(crate) mod accel;
 mod command;
+pub(crate) mod counting;
 mod frames;
 mod guest;
 mod images;
