@@ -130,7 +130,8 @@ enum Xtask {
     /// One boot has a plain disk, a linear device and mirrors in several states; each load is
     /// given to all of them, round after round. Tables go to standard output, the figures
     /// as JSON and a plot to the target folder. With --instructions it is counted what a
-    /// request costs the guest's CPU. docs/performance.md explains all of them.
+    /// request costs the guest's CPU; with --peer, Linux's mirrors are measured beside ours.
+    /// docs/performance.md explains all of them.
     Bench(bench::Options),
 
     /// Break the mirror's rules one at a time; each must fail a test

@@ -3,7 +3,8 @@
 //! `subjects` are the devices, `matrix` says which loads each gets, `talk` has the guest's
 //! console run them, `results` keeps what was measured; `table` and `plot` show it.
 //! `instructions` counts in a boot of its own what a request costs the guest's CPU, and
-//! `layers` says which part of the kernel has how much of that.
+//! `layers` says which part of the kernel has how much of that. `peer` measures Linux's
+//! mirrors beside ours.
 //!
 //! Rules:
 //!
@@ -15,6 +16,7 @@
 mod instructions;
 mod layers;
 mod matrix;
+mod peer;
 mod plot;
 mod results;
 mod subjects;
@@ -32,10 +34,12 @@ use clap::Args;
 use self::instructions::Counted;
 use self::layers::Layers;
 use self::matrix::{Cell, Matrix};
-use self::results::{Results, Sample};
+use self::peer::Rig;
+use self::results::{Results, Sample, Setting};
 use self::subjects::{Kind, Subject};
 use self::talk::Talk;
-use crate::provision;
+use crate::build::Kernel;
+use crate::provision::{self, Tools};
 use crate::qemu::accel::{self, Accel, Choice};
 use crate::qemu::{Machine, counting};
 use crate::scratch::Scratch;
@@ -62,6 +66,13 @@ pub(crate) struct Options {
     #[arg(long, conflicts_with = "accel")]
     instructions: bool,
 
+    /// Measure Linux's mirrors beside ours instead, by the rig in this folder
+    ///
+    /// A rig is a program `run` that boots a Linux under TCG; docs/performance.md says what it
+    /// is asked.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["accel", "instructions"])]
+    peer: Option<PathBuf>,
+
     /// How often each load is measured [default: 5, with --quick 3]
     #[arg(long, value_name = "COUNT")]
     rounds: Option<u32>,
@@ -81,6 +92,9 @@ pub(crate) fn main(options: &Options) -> Result<ExitCode> {
     if options.instructions {
         return count(options, rounds);
     }
+    if let Some(folder) = &options.peer {
+        return beside(options, folder, rounds);
+    }
     let tools = provision::tools()?;
     let kernel = build::image(&options.build)?;
     let accel = options.accel.resolve(&tools, &kernel)?;
@@ -94,21 +108,14 @@ pub(crate) fn main(options: &Options) -> Result<ExitCode> {
         disks: subjects::disks(images.path())?,
         logs: folder.clone(),
     };
-    let mut results = Results::new(results::Setting {
-        qemu: accel::qemu_version(&tools),
-        accelerator: accel.name(),
-        profile: options.build.profile.clone(),
-        rounds,
-    });
+    let mut results = Results::new(setting(options, &machine, rounds));
     let mut talk = Talk::boot(&machine)?;
     measure(&mut talk, &Matrix::new(options.quick), rounds, &mut results)?;
     talk.end()?;
     table::text(&results).iter().for_each(|line| println!("{line}"));
     told(&folder.join("bench.json"), &results.json())?;
     told(&folder.join("bench.svg"), &plot::svg(&results))?;
-    if let Some(file) = &options.json {
-        write(file, &results.json())?;
-    }
+    options.json.iter().try_for_each(|file| write(file, &results.json()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -117,33 +124,54 @@ fn count(options: &Options, rounds: u32) -> Result<ExitCode> {
     let tools = provision::tools()?;
     counting::prepare(&tools)?;
     let kernel = build::image(&options.build)?;
-    let folder = workspace::make(workspace::runs().join("instructions"))?;
-    let machine = Machine {
-        tools: &tools,
-        accel: Accel::TcgCounted,
-        image: &kernel.image,
-        cmdline: CMDLINE.into(),
-        disks: subjects::null_disks(),
-        logs: folder.clone(),
-    };
-    let setting = results::Setting {
-        qemu: accel::qemu_version(&tools),
-        accelerator: machine.accel.name(),
-        profile: options.build.profile.clone(),
-        rounds,
-    };
+    let machine = on_null_disks(&tools, &kernel, Accel::TcgCounted, "instructions")?;
+    let setting = setting(options, &machine, rounds);
     let mut talk = Talk::boot(&machine)?;
     let samples = instructions::run(&mut talk, rounds)?;
     talk.end()?;
-    let counted = Counted::new(samples, counting::counts(&folder)?)?;
+    let counted = Counted::new(samples, counting::counts(&machine.logs)?)?;
     let layers = Layers::new(counted.addresses(), &kernel.elf)?;
     counted.text(&setting, &layers).iter().for_each(|line| println!("{line}"));
     let json = counted.json(&setting, &layers);
-    told(&folder.join("instructions.json"), &json)?;
-    if let Some(file) = &options.json {
-        write(file, &json)?;
-    }
+    told(&machine.logs.join("instructions.json"), &json)?;
+    options.json.iter().try_for_each(|file| write(file, &json))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Measures Linux's mirrors beside ours, prints the tables, writes the figures.
+fn beside(options: &Options, folder: &Path, rounds: u32) -> Result<ExitCode> {
+    let rig = Rig::open(folder)?;
+    let tools = provision::tools()?;
+    let kernel = build::image(&options.build)?;
+    let machine = on_null_disks(&tools, &kernel, Accel::Tcg, "peer")?;
+    let setting = setting(options, &machine, rounds);
+    let beside = peer::measure(&rig, &machine, rounds)?;
+    beside.text(&setting).iter().for_each(|line| println!("{line}"));
+    let json = beside.json(&setting);
+    told(&machine.logs.join("peer.json"), &json)?;
+    options.json.iter().try_for_each(|file| write(file, &json))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A machine whose disks do nothing; `logs` is the name of its folder.
+fn on_null_disks<'a>(
+    tools: &'a Tools,
+    kernel: &'a Kernel,
+    accel: Accel,
+    logs: &str,
+) -> Result<Machine<'a>> {
+    let logs = workspace::make(workspace::runs().join(logs))?;
+    let (image, cmdline, disks) = (&*kernel.image, CMDLINE.into(), subjects::null_disks());
+    Ok(Machine { tools, accel, image, cmdline, disks, logs })
+}
+
+fn setting(options: &Options, machine: &Machine<'_>, rounds: u32) -> Setting {
+    Setting {
+        qemu: accel::qemu_version(machine.tools),
+        accelerator: machine.accel.name(),
+        profile: options.build.profile.clone(),
+        rounds,
+    }
 }
 
 /// Writes a file, and says where it is.
