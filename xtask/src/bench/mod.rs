@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: what a mirror costs beside its disks, measured in one boot.
+//! `cargo xtask bench`: what a mirror costs beside its disks, measured in one boot, or in one
+//! more for disks that are slow.
 //!
 //! `subjects` are the devices, `matrix` says which loads each gets, `talk` has the guest's
 //! console run them, `results` keeps what was measured; `table` and `plot` show it.
@@ -36,7 +37,7 @@ use self::layers::Layers;
 use self::matrix::{Cell, Matrix};
 use self::peer::Rig;
 use self::results::{Results, Sample, Setting};
-use self::subjects::{Kind, Subject};
+use self::subjects::{Backing, Kind, Subject};
 use self::talk::Talk;
 use crate::build::Kernel;
 use crate::provision::{self, Tools};
@@ -109,8 +110,13 @@ pub(crate) fn main(options: &Options) -> Result<ExitCode> {
         logs: folder.clone(),
     };
     let mut results = Results::new(setting(options, &machine, rounds));
+    let matrix = Matrix::new(options.quick);
     let mut talk = Talk::boot(&machine)?;
-    measure(&mut talk, &Matrix::new(options.quick), rounds, &mut results)?;
+    measure(&mut talk, &[Backing::Null, Backing::File], &matrix, rounds, &mut results)?;
+    talk.end()?;
+    let limited = Machine { disks: subjects::limited_disks(), ..machine };
+    let mut talk = Talk::boot(&limited)?;
+    measure(&mut talk, &[Backing::Limited], &matrix, rounds, &mut results)?;
     talk.end()?;
     table::text(&results).iter().for_each(|line| println!("{line}"));
     told(&folder.join("bench.json"), &results.json())?;
@@ -193,17 +199,26 @@ const FEWEST: u64 = 100;
 const MOST: u64 = 20_000;
 const ESTIMATE: u64 = 200;
 
-fn measure(talk: &mut Talk, matrix: &Matrix, rounds: u32, results: &mut Results) -> Result<()> {
-    for subject in subjects::ALL {
-        for line in subject.made_by() {
-            talk.ask(&line)?;
-        }
+/// All loads on the subjects of these backings, which are in one guest.
+fn measure(
+    talk: &mut Talk,
+    backings: &[Backing],
+    matrix: &Matrix,
+    rounds: u32,
+    results: &mut Results,
+) -> Result<()> {
+    let subjects = || subjects::ALL.iter().filter(|it| backings.contains(&it.backing));
+    for line in subjects().flat_map(Subject::made_by) {
+        talk.ask(&line)?;
     }
     for (number, cell) in matrix.cells.iter().enumerate() {
-        eprintln!("xtask: {} of {}: {cell}", number + 1, matrix.cells.len());
-        measure_cell(talk, cell, rounds, results)?;
+        let takers: Vec<&'static Subject> = subjects().filter(|it| it.takes(cell)).collect();
+        if !takers.is_empty() {
+            eprintln!("xtask: {} of {}: {cell}", number + 1, matrix.cells.len());
+            measure_cell(talk, &takers, cell, rounds, results)?;
+        }
     }
-    for subject in subjects::ALL.iter().filter(|it| it.kind == Kind::Untouched) {
+    for subject in subjects().filter(|it| it.kind == Kind::Untouched) {
         for depth in matrix.depths_of_first_touch {
             eprintln!("xtask: first touch of regions, {depth} in flight");
             measure_first_touch(talk, subject, *depth, rounds, results)?;
@@ -212,12 +227,18 @@ fn measure(talk: &mut Talk, matrix: &Matrix, rounds: u32, results: &mut Results)
     Ok(())
 }
 
-/// One load on all subjects, round by round.
-fn measure_cell(talk: &mut Talk, cell: &Cell, rounds: u32, results: &mut Results) -> Result<()> {
+/// One load on these subjects, round by round.
+fn measure_cell(
+    talk: &mut Talk,
+    subjects: &[&'static Subject],
+    cell: &Cell,
+    rounds: u32,
+    results: &mut Results,
+) -> Result<()> {
     let mut turns = Vec::new();
-    for subject in subjects::ALL.iter().filter(|it| it.kind != Kind::Untouched) {
+    for subject in subjects {
         let sample = turn(talk, subject, cell, ESTIMATE)?;
-        turns.push((subject, requests(&sample)));
+        turns.push((*subject, requests(&sample)));
     }
     for round in 0..rounds {
         for (subject, requests) in &turns {

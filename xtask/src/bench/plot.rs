@@ -34,7 +34,7 @@ pub(super) fn svg(results: &Results) -> String {
     );
     text(&mut body, (10, 20), "start", &title);
     let mut top = HEAD;
-    for backing in [Backing::Null, Backing::File] {
+    for backing in Backing::ALL {
         let panels = panels(results, backing);
         if panels.is_empty() {
             continue;
@@ -78,6 +78,7 @@ fn legend(body: &mut String, backing: Backing, top: u32) {
     let words = match backing {
         Backing::Null => "disks that do nothing (null-co)",
         Backing::File => "disks in the host's page cache",
+        Backing::Limited => "disks that do 1024 small requests a second",
     };
     text(body, (10, top + 16), "start", words);
     let mut left = 10;

@@ -1,4 +1,6 @@
-//! The devices that are measured, all of them in one guest.
+//! The devices that are measured.
+//!
+//! Rule: no two have the same name, not even in two guests.
 
 use std::fs::File;
 use std::path::Path;
@@ -16,14 +18,20 @@ pub(super) enum Backing {
     Null,
     /// A file in the host's page cache, which is not made durable.
     File,
+    /// Nothing, but not more than [`LIMIT`] of it: the disks take longer than the CPU.
+    Limited,
 }
 
 impl Backing {
+    /// All of them, in the order of the results.
+    pub(super) const ALL: [Self; 3] = [Self::Null, Self::File, Self::Limited];
+
     /// Its name in the results.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Null => "null",
             Self::File => "file",
+            Self::Limited => "limited",
         }
     }
 }
@@ -83,7 +91,13 @@ pub(super) const ALL: &[Subject] = &[
     subject(Kind::Degraded, Backing::File, "degraded", &[9, 10], "mirror internal, degraded"),
     subject(Kind::Rebuilding, Backing::File, "rebuilt", &[11, 12], "mirror internal, rebuilding"),
     subject(Kind::Untouched, Backing::File, "clean", &[13, 14], "mirror internal, first touch"),
+    // In a guest of their own: a kernel has 16 disks.
+    subject(Kind::Plain, Backing::Limited, "vbd2", &[2], "raw disk"),
+    subject(Kind::Core, Backing::Limited, "slow", &[0, 1], "mirror core"),
 ];
+
+/// What a limited disk does, in bytes a second: 1024 requests of 4 KiB.
+const LIMIT: u64 = 4 << 20;
 
 /// The plain disk of a backing.
 pub(super) fn plain(backing: Backing) -> &'static Subject {
@@ -109,11 +123,18 @@ fn null_disk() -> Disk {
     }))
 }
 
-/// The disks of all subjects; images are made in `folder`.
+/// The disks that are limited.
+pub(super) fn limited_disks() -> Vec<Disk> {
+    let limited = ALL.iter().filter(|subject| subject.backing == Backing::Limited);
+    limited.flat_map(|subject| subject.disks).map(|_| null_disk().with_rate(LIMIT)).collect()
+}
+
+/// All others; images are made in `folder`.
 pub(super) fn disks(folder: &Path) -> Result<Vec<Disk>> {
-    let all = ALL.iter().flat_map(|subject| subject.disks.iter().map(move |disk| (subject, *disk)));
+    let fast = ALL.iter().filter(|subject| subject.backing != Backing::Limited);
+    let all = fast.flat_map(|subject| subject.disks.iter().map(move |disk| (subject, *disk)));
     all.map(|(subject, disk)| match subject.backing {
-        Backing::Null => Ok(null_disk()),
+        Backing::Null | Backing::Limited => Ok(null_disk()),
         Backing::File => {
             let image = folder.join(format!("disk{disk}.img"));
             File::create(&image)
@@ -153,7 +174,8 @@ impl Subject {
         // Blocks that the host has to find room for would make the first writes slow.
         let fill = || format!("fill {device} 0 {SPAN} seq");
         match kind {
-            Kind::Plain => vec![fill()],
+            Kind::Plain if self.backing == Backing::File => vec![fill()],
+            Kind::Plain => Vec::new(),
             Kind::Linear => vec![format!(
                 "dmsetup create {device} --table \"0 {SECTORS} linear {} 0\"",
                 legs()[0]
@@ -166,17 +188,66 @@ impl Subject {
         }
     }
 
+    /// Whether it gets a load that all get. Limited disks get one, which tells all: they do
+    /// the same with any that keeps both legs busy.
+    pub(super) fn takes(&self, cell: &Cell) -> bool {
+        match self.backing {
+            Backing::Null | Backing::File => self.kind != Kind::Untouched,
+            Backing::Limited => cell.random && cell.bytes == 4 << 10 && cell.depth == 8,
+        }
+    }
+
     /// The commands that bring it back to that state before a load.
     pub(super) fn prepared_by(&self, cell: &Cell) -> Vec<String> {
         let mut lines = Vec::new();
         if self.kind == Kind::Rebuilding {
             lines.push(format!("mirror rebuild {} 1", self.device));
         }
-        if cell.writes {
+        if cell.writes && self.backing != Backing::Limited {
             // All regions are dirty then, and each subject has had the same.
             let touch = "write --size 512K --length";
             lines.push(format!("bench {} {touch} {SPAN} --requests 64", self.device));
         }
         lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::matrix::Matrix;
+    use super::*;
+
+    #[test]
+    fn limited_disks_get_one_load_of_each_kind_and_the_others_all() {
+        let cells = Matrix::new(false).cells;
+        let taken = |subject: &Subject| cells.iter().filter(|cell| subject.takes(cell)).count();
+        for subject in ALL {
+            let expected = match (subject.backing, subject.kind) {
+                (Backing::Limited, _) => 2,
+                (_, Kind::Untouched) => 0,
+                _ => cells.len(),
+            };
+            assert_eq!(taken(subject), expected, "{}", subject.device);
+        }
+        let quick = Matrix::new(true).cells;
+        assert_eq!(quick.iter().filter(|cell| plain(Backing::Limited).takes(cell)).count(), 2);
+    }
+
+    #[test]
+    fn each_guests_disks_are_numbered_and_no_name_is_there_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let numbers = |limited| {
+            let of = ALL.iter().filter(|it| (it.backing == Backing::Limited) == limited);
+            let mut numbers: Vec<usize> = of.flat_map(|it| it.disks).copied().collect();
+            numbers.sort_unstable();
+            numbers
+        };
+        assert!(numbers(false).into_iter().eq(0..disks(folder.path()).unwrap().len()));
+        assert!(numbers(true).into_iter().eq(0..limited_disks().len()));
+        assert_eq!(null_disks().len(), 6);
+        let mut names: Vec<&str> = ALL.iter().map(|it| it.device).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ALL.len());
     }
 }

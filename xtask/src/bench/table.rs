@@ -14,7 +14,7 @@ pub(super) fn text(results: &Results) -> Vec<String> {
         "{qemu}, {accelerator}, profile {profile}; medians of {rounds} rounds; in brackets the \
          part of what the raw disk does in the same round"
     )];
-    for backing in [Backing::Null, Backing::File] {
+    for backing in Backing::ALL {
         let cells = results.cells(backing);
         let mut seen = Vec::new();
         for what in cells.iter().map(|cell| cell.what()) {
