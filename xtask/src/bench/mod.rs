@@ -5,7 +5,7 @@
 //! console run them, `results` keeps what was measured; `table` and `plot` show it.
 //! `instructions` counts in a boot of its own what a request costs the guest's CPU, and
 //! `layers` says which part of the kernel has how much of that. `peer` measures Linux's
-//! mirrors beside ours.
+//! mirrors beside ours. `tried` sees for the tests whether counting works.
 //!
 //! Rules:
 //!
@@ -23,6 +23,7 @@ mod results;
 mod subjects;
 mod table;
 mod talk;
+mod tried;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,12 +40,13 @@ use self::peer::Rig;
 use self::results::{Results, Sample, Setting};
 use self::subjects::{Backing, Kind, Subject};
 use self::talk::Talk;
+pub(crate) use self::tried::counting;
 use crate::build::Kernel;
 use crate::provision::{self, Tools};
+use crate::qemu::Machine;
 use crate::qemu::accel::{self, Accel, Choice};
-use crate::qemu::{Machine, counting};
 use crate::scratch::Scratch;
-use crate::{build, workspace};
+use crate::{build, qemu, workspace};
 
 /// What is measured, and where the figures go.
 #[derive(Args)]
@@ -128,14 +130,14 @@ pub(crate) fn main(options: &Options) -> Result<ExitCode> {
 /// Counts instructions, prints the tables, writes the figures.
 fn count(options: &Options, rounds: u32) -> Result<ExitCode> {
     let tools = provision::tools()?;
-    counting::prepare(&tools)?;
+    qemu::counting::prepare(&tools)?;
     let kernel = build::image(&options.build)?;
     let machine = on_null_disks(&tools, &kernel, Accel::TcgCounted, "instructions")?;
     let setting = setting(options, &machine, rounds);
     let mut talk = Talk::boot(&machine)?;
     let samples = instructions::run(&mut talk, rounds)?;
     talk.end()?;
-    let counted = Counted::new(samples, counting::counts(&machine.logs)?)?;
+    let counted = Counted::new(samples, qemu::counting::counts(&machine.logs)?)?;
     let layers = Layers::new(counted.addresses(), &kernel.elf)?;
     counted.text(&setting, &layers).iter().for_each(|line| println!("{line}"));
     let json = counted.json(&setting, &layers);

@@ -10,6 +10,7 @@
 
 mod cargo;
 mod console;
+mod counting;
 mod faults;
 mod fuzz;
 mod kernel;
@@ -113,6 +114,7 @@ const SUITES: &[Suite] = &[
     ("kernel", Lane::Guest, kernel::selftest),
     ("crash", Lane::Guest, kernel::crash),
     ("console", Lane::Guest, console::script),
+    ("counting", Lane::Guest, counting::promises),
     ("fuzz", Lane::Guest, fuzz::lines),
     ("run", Lane::Guest, run::promises),
     ("plug", Lane::Guest, plug::plug),
