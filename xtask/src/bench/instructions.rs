@@ -3,8 +3,8 @@
 //! Place: one boot of its own, under `qemu::counting`. `subjects`, `matrix` and `talk` are
 //! those of the other benchmark; `layers` says which part of the kernel an instruction is of.
 //!
-//! Rule: a figure is the least of all rounds, and the spread is told. What a load costs is the
-//! same each time; what comes on top (`qemu::counting` says why) is the host's.
+//! Rule: a figure is the least of all rounds of a boot, and the spread is told. It is that of
+//! the rounds: two boots may differ by more (`qemu::counting` says why).
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};

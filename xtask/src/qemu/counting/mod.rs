@@ -5,15 +5,15 @@
 //! guest's end ([`counts`]). The guest marks where a count begins and ends
 //! (`kernel/src/arch/mark.rs`).
 //!
-//! Rules, so that the same load is the same number of instructions:
+//! Rules, so that the same load is nearly the same number of instructions:
 //!
-//! - The guest's time is the number of its instructions (`-icount`), so its timer comes where
-//!   it came before.
+//! - The guest's time is the number of its instructions (`-icount`), so its timer does not
+//!   depend on the host's speed.
 //! - A disk takes requests while the CPU waits in the kick (`ioeventfd=off`), not in a thread
 //!   of the host's.
-//! - What stays with the host is when QEMU's main loop answers. Late answers only add
-//!   instructions: the guest's idle loop, and its timer. So the least of several counts tells
-//!   what the load costs.
+//! - What stays with the host is when QEMU's main loop answers: before the guest's CPU has gone
+//!   to sleep, or behind that, which is a switch of threads more. With one request in flight
+//!   two boots may differ by a sixth for that alone.
 
 use std::fs;
 use std::io::Write;
