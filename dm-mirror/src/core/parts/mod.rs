@@ -25,5 +25,7 @@ pub(crate) mod resync;
 pub(crate) mod retry;
 pub(crate) mod scrub;
 pub(crate) mod taken_out;
+#[cfg(test)]
+mod tests;
 pub(crate) mod waiter;
 pub(crate) mod wipe;

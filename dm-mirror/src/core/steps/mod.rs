@@ -27,5 +27,7 @@ mod start;
 mod stop;
 mod strategy;
 mod superblocks;
+#[cfg(test)]
+mod tests;
 mod waiter;
 mod write;

@@ -1,5 +1,5 @@
 //! The core alone, explored by its events: no disks, no bios, no bytes.
 
 mod explore;
-mod model;
+pub(super) mod model;
 mod story;

@@ -7,29 +7,19 @@
 
 extern crate std;
 
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::array;
 use core::time::Duration;
 
 use bio::{BufCmd, ErrorKind, Extent, IoError, IoResult, Sector, Sectors};
 use sim::Random;
 
-use super::model::Disk;
-use crate::core::event::{Action, Alarm, Event, Facts, LegFacts, Message, Of, Report, Unit};
-use crate::core::parts::errors::Threshold;
-use crate::core::parts::leg::{LEGS_MAX, LegSet, LegState};
-use crate::core::parts::pace::Rate;
-use crate::core::parts::policy::ReadPolicy;
+use super::model::{Disk, GEOMETRY, facts, labelled};
+use crate::core::Core;
+use crate::core::event::{Action, Alarm, Event, Message, Of, Report, Unit};
+use crate::core::parts::leg::{LegSet, LegState};
 use crate::core::parts::requests::Req;
-use crate::core::{Core, Log, Setup, Wishes};
-use crate::label::{self, Device, Ids, LabelOptions};
-
-const LENGTH: u64 = 64;
-const DATA: u64 = 32;
-const REGION: u64 = 8;
 
 /// How many requests a story has, and how many faults.
 const REQUESTS: u32 = 24;
@@ -95,35 +85,14 @@ impl Story {
     pub(super) fn new(seed: u64, legs: usize, log: Option<Vec<String>>) -> Story {
         let mut random = Random::new(seed);
         let mut dice = 1_u64 << 32;
-        let ids = Ids::new(legs, || throw(&mut dice));
-        let options = LabelOptions {
-            region: Some(Sectors(REGION)),
-            data_start: Some(Sector(DATA)),
-            clean: random.below(2) == 0,
-            ..LabelOptions::new("story")
-        };
-        let device = || Device { capacity: Sectors(DATA + LENGTH), block_size: 512 };
-        let devices: Vec<Device> = (0..legs).map(|_| device()).collect();
-        let label = label::plan(&options, &ids, &devices).expect("it fits");
-        let setup = Setup {
-            legs,
-            length: Sectors(LENGTH),
-            log: Log::Internal,
-            start_degraded: false,
-            error_threshold: Threshold::default(),
-            block: Sectors(1),
-        };
-        let wishes = Wishes {
-            read_policy: ReadPolicy::default(),
-            write_mostly: LegSet::EMPTY,
-            sync_rate: Rate::parse("none,none").expect("a rate"),
-        };
+        let clean = random.below(2) == 0;
+        let (core, disks) = labelled(legs, clean, || throw(&mut dice));
         let mut story = Story {
-            core: Core::new(setup, wishes, None, &[0; LEGS_MAX][..legs]),
+            core,
             random,
             dice,
             now: Duration::ZERO,
-            disks: (0..legs).map(|leg| Disk::labelled(label.superblock(leg))).collect(),
+            disks,
             open: Vec::new(),
             parts: Vec::new(),
             asked: Vec::new(),
@@ -134,8 +103,7 @@ impl Story {
             steps: 0,
             log,
         };
-        let facts = story.facts();
-        story.meet(Event::Resume(facts));
+        story.meet(Event::Resume(facts(&story.disks)));
         story
     }
 
@@ -147,20 +115,6 @@ impl Story {
 
     fn leg(&mut self) -> usize {
         self.random.below(self.disks.len() as u64) as usize
-    }
-
-    fn facts(&self) -> Box<Facts> {
-        Box::new(array::from_fn(|leg| match self.disks.get(leg) {
-            Some(disk) => LegFacts {
-                there: true,
-                name: format!("d{leg}"),
-                offset: Sector(0),
-                capacity: Sectors(DATA + LENGTH),
-                block: 512,
-                resets: disk.resets,
-            },
-            None => LegFacts::default(),
-        }))
     }
 
     pub(super) fn meet(&mut self, event: Event) {
@@ -175,7 +129,7 @@ impl Story {
 
     fn say(&mut self, message: Message) {
         self.out_before = self.core.legs_that(|state| matches!(state, LegState::Failed(_)));
-        let facts = self.facts();
+        let facts = facts(&self.disks);
         let dice = &mut self.dice;
         let mut throw = || throw(dice);
         let answer = self.core.told(self.now, &mut throw, message, facts);
@@ -276,7 +230,8 @@ impl Story {
     fn ask(&mut self) {
         self.requests_left -= 1;
         let count = 1 + self.random.below(10);
-        let extent = Extent::new(Sector(self.random.below(LENGTH - count)), Sectors(count));
+        let extent =
+            Extent::new(Sector(self.random.below(GEOMETRY.length.0 - count)), Sectors(count));
         let (cmd, extent) = match self.random.below(6) {
             0 => (BufCmd::Flush, Extent::default()),
             1 => (BufCmd::Write { fua: true }, extent),
@@ -350,7 +305,7 @@ impl Story {
             Open::Search(leg, durable) => {
                 let absent = crate::core::parts::found::Found::Absent;
                 let found = if *durable { self.disks[*leg].found() } else { absent };
-                let facts = self.facts();
+                let facts = facts(&self.disks);
                 return self.meet(Event::Searched { leg: *leg, found, facts });
             }
             Open::Compare(req) => {
