@@ -212,7 +212,9 @@ impl Beside {
         }
         let times = cells.iter().map(|cell| {
             let ratio = self.ratio(MIRROR, MD, cell);
-            ratio.map(|it| format!("{:.1} times", it.median)).unwrap_or_default()
+            let times =
+                |it: Spread| format!("{:.1} times ({:.1} to {:.1})", it.median, it.least, it.most);
+            ratio.map(times).unwrap_or_default()
         });
         table.push(line(&format!("{MIRROR} beside md"), times.collect()));
         table
@@ -289,7 +291,7 @@ mod tests {
             ["Linux: dm-mirror", "250 (25 %)"],
             ["raw disk", "3000"],
             ["mirror core", "1500 (50 %)"],
-            ["mirror core beside md", "3.0 times"],
+            ["mirror core beside md", "3.0 times (3.0 to 3.0)"],
         ];
         assert_eq!(columns, expected);
     }
