@@ -15,7 +15,6 @@ use alloc::collections::TryReserveError;
 use alloc::string::String;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::fmt;
 
 use bio::{
     Bio, BioDone, Buf, BufCmd, BufDone, ErrorKind, Extent, IoResult, Limits, Piece, SECTOR_SIZE,
@@ -28,6 +27,8 @@ use crate::env::{Moment, Probe};
 use crate::events::Events;
 use crate::flush::FlushPlan;
 use crate::limits::stack;
+use crate::line::Line;
+use crate::part::Part;
 use crate::target::Target;
 
 /// Who counts the requests of a table: the device that it was loaded into.
@@ -150,6 +151,21 @@ impl Table {
         }
     }
 
+    /// Its lines, with what `words` says of each target.
+    pub(crate) fn lines(&self, words: impl Fn(&dyn Target) -> String) -> Vec<Line> {
+        let line = |Entry { extent, kind, target, .. }: &Entry| Line {
+            extent: *extent,
+            target: kind.name(),
+            words: words(&**target),
+        };
+        self.entries.iter().map(line).collect()
+    }
+
+    /// The parts of devices that its targets use, by the order of its entries.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        self.entries.iter().flat_map(|entry| entry.target.parts(entry.extent.count())).collect()
+    }
+
     /// Flushes all devices that the table lies on, and tells `done`. The mapped device does not
     /// count this flush as a request.
     pub(crate) fn flush(&self, done: Arc<dyn BufDone>) {
@@ -201,37 +217,4 @@ fn each_once(entries: &[Entry]) -> Result<Vec<(Place, DeviceHandle)>, TryReserve
     below.try_reserve_exact(all.len())?;
     below.extend(all.into_iter().map(|(_, place, device)| (place, device)));
     Ok(below)
-}
-
-/// The text that makes this table, one entry a line.
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.lines(f, |target| target.table())
-    }
-}
-
-/// A table, shown by the state of its targets.
-pub(crate) struct Status<'a>(pub(crate) &'a Table);
-
-impl fmt::Display for Status<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.lines(f, |target| target.status())
-    }
-}
-
-impl Table {
-    /// `start length target`, and what `words` says of it, for each entry.
-    fn lines(
-        &self,
-        f: &mut fmt::Formatter<'_>,
-        words: impl Fn(&dyn Target) -> String,
-    ) -> fmt::Result {
-        for Entry { extent, kind, target, .. } in &self.entries {
-            let words = words(&**target);
-            let space = if words.is_empty() { "" } else { " " };
-            let (start, count, name) = (extent.start(), extent.count(), kind.name());
-            writeln!(f, "{start} {count} {name}{space}{words}")?;
-        }
-        Ok(())
-    }
 }

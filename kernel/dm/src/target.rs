@@ -27,11 +27,12 @@ use alloc::vec::Vec;
 use core::any::Any;
 use core::fmt;
 
-use bio::{Bio, Limits};
+use bio::{Bio, Limits, Sectors};
 
 use crate::args::{ArgError, Args};
 use crate::context::Context;
 use crate::devices::DeviceRef;
+use crate::part::Part;
 
 /// A kind of target, as registered under the name that tables use.
 pub trait TargetType: Send + Sync {
@@ -83,6 +84,13 @@ pub trait Target: Any + Send + Sync {
 
     /// The devices it uses, each once, in the order of its arguments.
     fn devices(&self) -> Vec<DeviceRef>;
+
+    /// The parts of its devices that it uses for an entry of `length` sectors. It issues no
+    /// request outside them. By default, all of every device.
+    fn parts(&self, length: Sectors) -> Vec<Part> {
+        let _ = length;
+        self.devices().iter().map(|device| Part::whole(device)).collect()
+    }
 
     /// Whether its next FLUSH has to fail, because an acknowledged write is lost. The device
     /// asks a target whose table was replaced, after [`take_over`](Target::take_over), and then

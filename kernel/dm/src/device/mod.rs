@@ -29,7 +29,9 @@ use crate::entry::Entry;
 use crate::env::{Moment, Probe};
 use crate::error::{DmError, TableError};
 use crate::events::Events;
-use crate::table::{Counts, Status, Table};
+use crate::line::{self, Line};
+use crate::part::Part;
+use crate::table::{Counts, Table};
 use crate::target::{MessageError, Target};
 
 /// A device made of targets.
@@ -204,18 +206,33 @@ impl MappedDevice {
 
     /// A table's text: one entry a line, as [`Dm::load`](crate::Dm::load) takes it.
     pub fn table(&self, slot: Slot) -> Result<String, DmError> {
-        Ok(self.get(slot)?.to_string())
+        Ok(line::text(&self.lines(slot)?))
     }
 
     /// The state of the active table's targets: `start length target status`,
     /// one a line.
     pub fn status(&self) -> Result<String, DmError> {
-        Ok(Status(&*self.get(Slot::Active)?).to_string())
+        Ok(line::text(&self.status_lines()?))
+    }
+
+    /// The lines of a table: of each target its arguments.
+    pub fn lines(&self, slot: Slot) -> Result<Vec<Line>, DmError> {
+        Ok(self.get(slot)?.lines(|target| target.table()))
+    }
+
+    /// The lines of the active table's status: of each target its state.
+    pub fn status_lines(&self) -> Result<Vec<Line>, DmError> {
+        Ok(self.get(Slot::Active)?.lines(|target| target.status()))
     }
 
     /// The names of the devices that a table's targets use, each once.
     pub fn deps(&self, slot: Slot) -> Result<Vec<Arc<str>>, DmError> {
         Ok(self.get(slot)?.below().iter().map(|(_, device)| device.name()).collect())
+    }
+
+    /// The parts of devices that a table's targets use.
+    pub fn parts(&self, slot: Slot) -> Result<Vec<Part>, DmError> {
+        Ok(self.get(slot)?.parts())
     }
 
     /// Sends a message to the target at `sector`, and returns its answer.

@@ -21,13 +21,14 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use bio::sync::{Lock, Rank};
-use bio::{Bio, BufCmd, Limits, Sector, WriteCache};
+use bio::{Bio, BufCmd, Limits, Sector, Sectors, WriteCache};
 
 use crate::args::{ArgError, Args};
 use crate::context::Context;
 use crate::devices::{DeviceHandle, DeviceRef};
 use crate::env::{Env, Work};
 use crate::limits::stack;
+use crate::part::Part;
 use crate::target::{Target, TargetType};
 use crate::targets::passing::{Up, each_once};
 
@@ -135,6 +136,10 @@ impl Target for Delay {
 
     fn devices(&self) -> Vec<DeviceRef> {
         each_once(self.ways.iter().map(|way| &way.device))
+    }
+
+    fn parts(&self, length: Sectors) -> Vec<Part> {
+        self.ways.iter().map(|way| Part::new(&way.device, way.start, length)).collect()
     }
 
     fn limits(&self) -> Limits {

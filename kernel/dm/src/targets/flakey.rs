@@ -28,12 +28,13 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use bio::sync::{Lock, Rank};
-use bio::{Bio, BioDone, Buf, BufCmd, BufDone, ErrorKind, IoResult, Limits, Sector};
+use bio::{Bio, BioDone, Buf, BufCmd, BufDone, ErrorKind, IoResult, Limits, Sector, Sectors};
 
 use crate::args::{ArgError, Args, Word};
 use crate::context::Context;
 use crate::devices::DeviceRef;
 use crate::env::Env;
+use crate::part::Part;
 use crate::target::{Target, TargetType};
 use crate::targets::passing::Up;
 
@@ -298,6 +299,10 @@ impl Target for Flakey {
 
     fn devices(&self) -> Vec<DeviceRef> {
         vec![self.device.clone()]
+    }
+
+    fn parts(&self, length: Sectors) -> Vec<Part> {
+        vec![Part::new(&self.device, self.start, length)]
     }
 
     fn limits(&self) -> Limits {

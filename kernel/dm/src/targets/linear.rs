@@ -8,11 +8,12 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use bio::{Bio, Limits, Sector};
+use bio::{Bio, Limits, Sector, Sectors};
 
 use crate::args::{ArgError, Args};
 use crate::context::Context;
 use crate::devices::DeviceRef;
+use crate::part::Part;
 use crate::target::{Target, TargetType};
 use crate::targets::passing::Up;
 
@@ -65,6 +66,10 @@ impl Target for Linear {
 
     fn devices(&self) -> Vec<DeviceRef> {
         vec![self.device.clone()]
+    }
+
+    fn parts(&self, length: Sectors) -> Vec<Part> {
+        vec![Part::new(&self.device, self.start, length)]
     }
 
     fn passes_flush_to(&self) -> Option<Vec<DeviceRef>> {

@@ -31,6 +31,7 @@ use crate::devices::DeviceRef;
 use crate::env::Severity;
 use crate::events::Events;
 use crate::limits::stack;
+use crate::part::Part;
 use crate::target::{Target, TargetType};
 
 /// Failures of one stripe that are events (Linux: `DM_IO_ERROR_THRESHOLD`).
@@ -222,6 +223,12 @@ impl Target for Striped {
 
     fn devices(&self) -> Vec<DeviceRef> {
         self.first_on_each().map(|stripe| stripe.device.clone()).collect()
+    }
+
+    /// Each stripe is a part, and shorter than the entry.
+    fn parts(&self, _: Sectors) -> Vec<Part> {
+        let part = |stripe: &Stripe| Part::new(&stripe.device, stripe.start, stripe.width);
+        self.stripes.iter().map(part).collect()
     }
 
     fn passes_flush_to(&self) -> Option<Vec<DeviceRef>> {

@@ -1,9 +1,10 @@
 //! Requests on their way down and up: checked, translated, split, joined.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bio::{BlockDevice, Buf, BufCmd, ErrorKind, IoError, IoResult, Limits, WriteCache};
-use dm::Dm;
+use bio::{BlockDevice, Buf, BufCmd, ErrorKind, Extent, IoError, IoResult, Limits, WriteCache};
+use dm::{Dm, Slot};
 use sim::{Landed, Outcome, SimDisk};
 
 use crate::bench::{
@@ -81,6 +82,28 @@ fn a_failed_part_fails_the_request_with_what_was_not_done() {
     complete(&b, Outcome::Fail(ErrorKind::Media, Landed::None));
     complete(&a, Outcome::Fail(ErrorKind::Gone, Landed::None));
     assert_eq!(originator.end().1, error(ErrorKind::Media, 4), "the first, and both parts' bytes");
+}
+
+#[test]
+fn targets_ask_for_all_their_parts_and_for_nothing_else() {
+    let dm = dm();
+    let (a, b) = (disk(&dm, "a", 128), disk(&dm, "b", 128));
+    let table = "0 8 linear a 8\n8 8 striped 2 2 a 32 b 0\n16 8 delay a 64 0 b 32 0\n\
+                 24 8 flakey b 96 1 0\n32 8 zero";
+    let device = running(&dm, "d", table);
+    let originator = Originator::new(&dm, "d");
+    originator.write(0, 40);
+    originator.read(0, 40);
+    let sectors = |extent: Extent| extent.start().0..extent.end().0;
+    for (name, disk) in [("a", &a), ("b", &b)] {
+        let parts = device.parts(Slot::Active).unwrap().into_iter();
+        let of_disk = parts.filter(|part| *part.device.name() == *name);
+        let parts: BTreeSet<u64> = of_disk.flat_map(|part| sectors(part.extent)).collect();
+        let asked = waiting(disk).into_iter().flat_map(|(_, extent)| sectors(extent));
+        assert_eq!(asked.collect::<BTreeSet<u64>>(), parts, "of {name}");
+    }
+    complete_all(&[&a, &b]);
+    assert_eq!(originator.ends(), [(0, Ok(())), (0, Ok(()))]);
 }
 
 #[test]
