@@ -73,11 +73,12 @@
 //! | suspension, and another table | `core/steps/stop.rs`, `core/steps/inherit.rs` |
 //! | what failed, tried again | `core/steps/alarm.rs`, `core/parts/retry.rs` |
 //! | how long each leg takes | `io/times.rs` |
+//! | what a table says | `face/table.rs`; `face/config.rs` opens its devices |
 //! | messages of a person | `face/target.rs`, then `core/steps/message.rs` |
 //! | what a person sees and hears | `face/view.rs`, `face/status.rs`, `io/words.rs` |
 //! | each event, action and state, as it happens | `io/trace/` |
 //!
-//! [`format`], [`assemble`] and [`label`] are pure, and public for tools.
+//! [`format`], [`assemble`], [`label`] and [`table`] are pure, and public for tools.
 //!
 //! # In another system
 //!
@@ -181,5 +182,5 @@ pub use crate::core::parts::leg::LEGS_MAX;
 pub use crate::core::parts::region::REGIONS_MAX;
 pub use disk::{assemble, format, label};
 pub use face::target::{MirrorTarget, MirrorType, Traced};
-pub use face::{report, view};
+pub use face::{report, table, view};
 pub use io::{requests, trace};

@@ -4,7 +4,8 @@ mod rig;
 
 use std::sync::Arc;
 
-use bio::{Bio, BlockDevice, Limits, Sectors, WriteCache};
+use bio::{Bio, BlockDevice, Extent, Limits, Sector, Sectors, WriteCache};
+use dm_mirror::table::Table;
 use rig::Later;
 use sim::SimDisk;
 
@@ -109,6 +110,71 @@ fn each_mistake_is_named_with_its_column() {
         let Err(error) = create(args) else { panic!("accepted: {args}") };
         assert_eq!(error.column, column, "{args}: {error}");
         assert!(error.reason.contains(reason), "{args}: {error}");
+    }
+}
+
+#[test]
+fn a_mistake_in_the_words_is_named_before_any_of_a_device() {
+    for (args, column, reason) in [
+        ("core 1 nosync 2 vbd9 0 vbd1 one", 29, "`one` is no device offset"),
+        ("core 1 8 1 vbd4 0 1 faster", 21, "there is no feature `faster`"),
+        ("internal 0 2 - 0 - 0 1 write_mostly=2", 24, "wants a leg, one of 0 to 1"),
+    ] {
+        let Err(error) = create(args) else { panic!("accepted: {args}") };
+        assert_eq!(error.column, column, "{args}: {error}");
+        assert!(error.reason.contains(reason), "{args}: {error}");
+        assert_eq!(args.parse::<Table>(), Err(error));
+    }
+    // The words are right, and the devices are not there.
+    for (args, column) in [("core 0 2 vbd0 0 - 0", 17), ("internal 0 2 - 0 - 0", 12)] {
+        assert!(args.parse::<Table>().is_ok(), "{args}");
+        assert_eq!(create(args).err().map(|error| error.column), Some(column), "{args}");
+    }
+}
+
+#[test]
+fn a_leg_that_is_exchanged_begins_where_its_disk_does_and_nothing_else_changes() {
+    const FEATURES: &str = "4 read_policy prefer=1 start_degraded=run sync_rate=none,5";
+    let table: Table = format!("internal 0 2 vbd0 8 vbd1 16 {FEATURES}").parse().unwrap();
+    for (after, legs) in [
+        (table.with_leg(0, "vbd2"), "2 vbd2 0 vbd1 16"),
+        (table.with_leg(2, "vbd2"), "3 vbd0 8 vbd1 16 vbd2 0"),
+        (table.without_leg(1), "2 vbd0 8 - 0"),
+    ] {
+        assert_eq!(after.to_string(), format!("internal 0 {legs} {FEATURES}"));
+    }
+    let [first, second] = table.legs() else { panic!("{table}") };
+    assert_eq!(
+        [(first.name(), first.offset.0), (second.name(), second.offset.0)],
+        [("vbd0", 8), ("vbd1", 16)]
+    );
+    assert_eq!([0, 1, 2].map(|leg| table.device(leg)), [Some("vbd0"), Some("vbd1"), None]);
+}
+
+#[test]
+fn a_mirror_uses_all_of_a_member_and_of_other_legs_the_place_of_its_data() {
+    for (args, whole) in
+        [("core 0 2 vbd0 0 vbd2 16", false), ("internal 0 3 vbd0 0 - 0 vbd2 16", true)]
+    {
+        let parts = create(args).unwrap().parts(Sectors(64)).into_iter();
+        let parts: Vec<_> = parts.map(|it| (it.device.name().to_string(), it.extent)).collect();
+        let extent = |start, count| match whole {
+            true => Extent::new(Sector(0), Sectors(u64::MAX)),
+            false => Extent::new(Sector(start), Sectors(count)),
+        };
+        assert_eq!(parts, [("vbd0".into(), extent(0, 64)), ("vbd2".into(), extent(16, 64))]);
+    }
+}
+
+#[test]
+fn a_table_that_was_not_read_is_printed_like_any_other() {
+    for (table, words) in [
+        (Table::internal([Some("vbd0"), None]), "internal 0 2 vbd0 0 - 0"),
+        (Table::core(["vbd0", "vbd1"], true), "core 2 1024 nosync 2 vbd0 0 vbd1 0"),
+        (Table::core(["vbd0"], false), "core 2 1024 sync 1 vbd0 0"),
+    ] {
+        assert_eq!(table.line(Sectors(64)).to_string(), format!("0 64 mirror {words}"));
+        assert_eq!(words.parse(), Ok(table));
     }
 }
 

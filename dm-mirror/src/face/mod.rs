@@ -3,8 +3,9 @@
 //! Place: the highest floor of the crate. It reads words and writes words. The core
 //! decides what they mean.
 
+pub(crate) mod config;
 pub mod report;
 pub(crate) mod status;
-pub(crate) mod table;
+pub mod table;
 pub(crate) mod target;
 pub mod view;

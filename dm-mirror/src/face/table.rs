@@ -1,4 +1,4 @@
-//! The table grammar of the mirror.
+//! What a table says of a mirror: the grammar, and the value that the words mean.
 //!
 //! ```text
 //! start length mirror core <#args> [region_size] [[no]sync]
@@ -19,29 +19,47 @@
 //! `core/parts/pace.rs`), `error_threshold=<n>,<seconds>` (default 20,3600; see
 //! `core/parts/errors.rs`).
 //!
-//! Place: [`MirrorType`](crate::MirrorType) parses its arguments here, and
-//! [`Target::table`](dm::Target::table) prints them again.
+//! Place: a [`Table`] is pure. It names devices and opens none. `face/config.rs` makes a mirror
+//! of a table, and [`MirrorTarget::to_table`](crate::MirrorTarget::to_table) gives the table of
+//! a mirror. A console changes it and loads its [line](Table::line).
+//!
+//! Rules:
+//!
+//! - What [`Display`](fmt::Display) prints, [`FromStr`] reads as the same value.
+//! - A member's records lie at the beginning of its disk. So a leg that gets another disk
+//!   begins there, wherever it began before.
+//!
+//! ```
+//! use dm_mirror::table::Table;
+//! let table: Table = "internal 0 2 vbd0 0 - 0 1 start_degraded=run".parse()?;
+//! let legs: Vec<&str> = table.legs().iter().map(|leg| leg.name()).collect();
+//! assert_eq!(legs, ["vbd0", "-"]);
+//! let table = table.with_leg(1, "vbd1").with_leg(2, "vbd2").without_leg(0);
+//! assert_eq!(table.to_string(), "internal 0 3 - 0 vbd1 0 vbd2 0 1 start_degraded=run");
+//! assert_eq!("internal 0 none".parse::<Table>().unwrap_err().column, 12);
+//! # Ok::<(), dm::ArgError>(())
+//! ```
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::fmt::Write;
+use core::fmt;
+use core::str::FromStr;
 use core::time::Duration;
 
 use arrayvec::ArrayVec;
 use bio::{Extent, Sector, Sectors};
-use dm::{ArgError, Args, Context, DeviceRef, NO_ROOM, Word};
+use dm::{ArgError, Args, Line, Word};
 
+use crate::core::Log;
 use crate::core::parts::errors::Threshold;
 use crate::core::parts::leg::{LEGS_MAX, LegSet};
 use crate::core::parts::pace::Rate;
 use crate::core::parts::policy::ReadPolicy;
-use crate::core::parts::region::{REGIONS_MAX, Regions};
-use crate::core::{Core, Log, Setup, Wishes};
-use crate::format::{Geometry, MemberId};
-use crate::io::Mirror;
-use crate::io::leg::{self, Leg};
-use crate::io::times::Times;
+
+/// The target's name in a table.
+pub const TARGET: &str = "mirror";
 
 /// The region size where the table gives none.
 const REGION_DEFAULT: Sectors = Sectors(1024);
@@ -49,79 +67,162 @@ const REGION_DEFAULT: Sectors = Sectors(1024);
 /// The smallest region: a page of memory, as in Linux.
 const REGION_MIN: Sectors = Sectors(8);
 
-/// What a table entry says.
-pub(crate) struct Config {
-    pub(crate) setup: Setup,
-    pub(crate) wishes: Wishes,
-    /// The regions of a mirror that keeps its state in memory.
-    pub(crate) regions: Option<Regions>,
+/// A leg without a device.
+const ABSENT: &str = "-";
+
+/// What a table says of a mirror.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    pub(crate) log: Log,
     pub(crate) legs: ArrayVec<Leg, LEGS_MAX>,
-    /// The legs' devices, held open.
-    pub(crate) devices: Vec<DeviceRef>,
-    /// Room for how long the legs take.
-    pub(crate) times: Times,
+    pub(crate) features: Features,
 }
 
-impl Config {
-    /// Parses the words after `mirror`.
-    pub(crate) fn parse(args: &mut Args<'_>, context: &Context<'_>) -> Result<Config, ArgError> {
+/// What a table says of a leg.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leg {
+    /// The name of its device; `None` for a member that is not there.
+    pub device: Option<Arc<str>>,
+    /// Where on the device it begins.
+    pub offset: Sector,
+}
+
+/// The features of a table entry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Features {
+    pub(crate) read_policy: ReadPolicy,
+    pub(crate) start_degraded: bool,
+    pub(crate) write_mostly: LegSet,
+    pub(crate) sync_rate: Rate,
+    pub(crate) error_threshold: Threshold,
+}
+
+impl Table {
+    /// A mirror with records on its members, which are these devices; `None` is a member that
+    /// is not there. Panics unless there are 1 to [`LEGS_MAX`].
+    pub fn internal<'d>(devices: impl IntoIterator<Item = Option<&'d str>>) -> Table {
+        let legs: ArrayVec<Leg, LEGS_MAX> = devices.into_iter().map(Leg::at_begin).collect();
+        assert!(!legs.is_empty(), "a mirror has a leg");
+        Table { log: Log::Internal, legs, features: Features::default() }
+    }
+
+    /// A mirror that keeps its state in memory. It begins by copying the first device to the
+    /// others, or `nosync` says that they hold the same. Panics unless there are 1 to
+    /// [`LEGS_MAX`].
+    pub fn core<'d>(devices: impl IntoIterator<Item = &'d str>, nosync: bool) -> Table {
+        let log = Log::Core { region: REGION_DEFAULT, nosync };
+        Table { log, ..Table::internal(devices.into_iter().map(Some)) }
+    }
+
+    /// Whether it has records on its members.
+    pub fn remembers(&self) -> bool {
+        self.log == Log::Internal
+    }
+
+    /// Its legs, by their numbers.
+    pub fn legs(&self) -> &[Leg] {
+        &self.legs
+    }
+
+    /// The name of a leg's device; `None` if the leg has none, or if there is no such leg.
+    pub fn device(&self, leg: usize) -> Option<&str> {
+        self.legs.get(leg)?.device.as_deref()
+    }
+
+    /// The same with a device as the leg, which may be one more. Panics if there is neither
+    /// such a leg nor room for it.
+    pub fn with_leg(&self, leg: usize, device: &str) -> Table {
+        let (mut table, with) = (self.clone(), Leg::at_begin(Some(device)));
+        match table.legs.get_mut(leg) {
+            Some(leg) => *leg = with,
+            None => table.legs.insert(leg, with),
+        }
+        table
+    }
+
+    /// The same with a leg that has no device. Panics if there is no such leg.
+    pub fn without_leg(&self, leg: usize) -> Table {
+        let mut table = self.clone();
+        table.legs[leg] = Leg::at_begin(None);
+        table
+    }
+
+    /// The line of a table that has no other: a device of `length` sectors.
+    pub fn line(&self, length: Sectors) -> Line {
+        let extent = Extent::new(Sector(0), length);
+        Line { extent, target: TARGET, words: self.to_string() }
+    }
+}
+
+impl Leg {
+    fn at_begin(device: Option<&str>) -> Leg {
+        Leg { device: device.map(Arc::from), offset: Sector(0) }
+    }
+
+    /// What its device is called; `-` if there is none.
+    pub fn name(&self) -> &str {
+        self.device.as_deref().unwrap_or(ABSENT)
+    }
+}
+
+/// The words that a mirror may be refused for once its table has been read.
+pub(crate) struct Words<'a> {
+    /// The one that asks for the memory of the mirror's state: the region size, or what stands
+    /// in its place.
+    pub(crate) size: Word<'a>,
+    /// The number of legs.
+    pub(crate) legs: Word<'a>,
+    /// Of each leg its device and its offset, and what follows.
+    pub(crate) places: ArrayVec<Args<'a>, LEGS_MAX>,
+}
+
+impl FromStr for Table {
+    type Err = ArgError;
+
+    /// Reads the words after `mirror`, all of them.
+    fn from_str(text: &str) -> Result<Table, ArgError> {
+        let mut args = Args::new(text);
+        let (table, _) = Table::parse(&mut args)?;
+        args.end().map(|()| table)
+    }
+}
+
+impl Table {
+    /// Reads the words after `mirror`.
+    pub(crate) fn parse<'a>(args: &mut Args<'a>) -> Result<(Table, Words<'a>), ArgError> {
         let word = args.next("log type")?;
         let count = args.peek().unwrap_or(word);
-        let words = args.group("log arguments")?;
-        let (log, regions) = match word.text {
-            "core" => parse_core(count, words, context)?,
-            "internal" if !context.env.has_room(own_bytes()) => return Err(word.refuse(NO_ROOM)),
-            "internal" => words.end().map(|()| (Log::Internal, None))?,
+        let group = args.group("log arguments")?;
+        let (log, size) = match word.text {
+            "core" => parse_core(count, group)?,
+            "internal" => group.end().map(|()| (Log::Internal, word))?,
             text => {
                 let reason = format!("there is no log type `{text}`; use `core` or `internal`");
                 return Err(word.refuse(reason));
             }
         };
-        let (legs, devices, times) = parse_legs(args, context, log)?;
+        let word = args.next("number of legs")?;
+        let count = word.number("number of legs")?;
+        if count == 0 || count > LEGS_MAX as u64 {
+            return Err(word.refuse(format!("a mirror has 1 to {LEGS_MAX} legs, not {count}")));
+        }
+        let (mut legs, mut places) = (ArrayVec::new(), ArrayVec::new());
+        for _ in 0..count {
+            places.push(args.clone());
+            legs.push(parse_place(args)?);
+        }
         let features = match args.peek() {
             Some(_) => parse_features(args.group("features")?, legs.len())?,
             None => Features::default(),
         };
-        let Features { read_policy, start_degraded, write_mostly, sync_rate, error_threshold } =
-            features;
-        let block = u64::from(leg::limits(&legs).block_size) / bio::SECTOR_SIZE as u64;
-        let setup = Setup {
-            legs: legs.len(),
-            length: context.length,
-            log,
-            start_degraded,
-            error_threshold,
-            block: Sectors(block),
-        };
-        let wishes = Wishes { read_policy, write_mostly, sync_rate };
-        Ok(Config { setup, wishes, regions, legs, devices, times })
+        Ok((Table { log, legs, features }, Words { size, legs: word, places }))
     }
 }
 
-/// The features of a table entry.
-#[derive(Default)]
-struct Features {
-    read_policy: ReadPolicy,
-    start_degraded: bool,
-    write_mostly: LegSet,
-    sync_rate: Rate,
-    error_threshold: Threshold,
-}
-
-/// How much memory a mirror takes beside its regions, in bytes.
-fn own_bytes() -> usize {
-    Core::bytes() + Times::bytes(LEGS_MAX)
-}
-
-/// The arguments of `core`, and the regions. `count` is the word that counts the arguments: a
-/// refusal of the default region size names it.
-fn parse_core(
-    count: Word<'_>,
-    mut args: Args<'_>,
-    context: &Context<'_>,
-) -> Result<(Log, Option<Regions>), ArgError> {
-    let mut region = REGION_DEFAULT;
-    let mut asked = count;
+/// The arguments of `core`, and the word that asks for the region size. That is `count`, which
+/// counts the arguments, if the size is the default.
+fn parse_core<'a>(count: Word<'a>, mut args: Args<'a>) -> Result<(Log, Word<'a>), ArgError> {
+    let (mut region, mut size) = (REGION_DEFAULT, count);
     if let Some(word) = args.peek()
         && word.text.starts_with(|c: char| c.is_ascii_digit())
     {
@@ -132,96 +233,21 @@ fn parse_core(
                  use a power of two from {REGION_MIN} on"
             )));
         }
-        asked = word;
+        size = word;
     }
-    let regions = core_regions(asked, region, context)?;
     let nosync = args.next_if("nosync").is_some();
     if !nosync {
         args.next_if("sync");
     }
     args.end()?;
-    Ok((Log::Core { region, nosync }, Some(regions)))
+    Ok((Log::Core { region, nosync }, size))
 }
 
-/// The regions of a mirror that keeps its state in memory, each of this size. Refuses the word
-/// that `asked` for that size if there are too many regions, or memory is short.
-fn core_regions(
-    asked: Word<'_>,
-    region: Sectors,
-    context: &Context<'_>,
-) -> Result<Regions, ArgError> {
-    let length = context.length;
-    let count = length.0.div_ceil(region.0);
-    if count > REGIONS_MAX {
-        let least = length.0.div_ceil(REGIONS_MAX).next_power_of_two();
-        return Err(asked.refuse(format!(
-            "{length} sectors in regions of {region} are {count} regions, and a mirror has at \
-             most {REGIONS_MAX}; use regions of {least} or more"
-        )));
-    }
-    if !context.env.has_room(own_bytes() + Regions::bytes(count as usize)) {
-        return Err(asked.refuse(NO_ROOM));
-    }
-    let geometry = Geometry { region, data_start: Sector(0), length };
-    let members = core::array::from_fn(MemberId::new);
-    Regions::try_new(geometry, members, false).map_err(|_| asked.refuse(NO_ROOM))
-}
-
-fn parse_legs(
-    args: &mut Args<'_>,
-    context: &Context<'_>,
-    log: Log,
-) -> Result<(ArrayVec<Leg, LEGS_MAX>, Vec<DeviceRef>, Times), ArgError> {
-    let word = args.next("number of legs")?;
-    let count = word.number("number of legs")?;
-    if count == 0 || count > LEGS_MAX as u64 {
-        return Err(word.refuse(format!("a mirror has 1 to {LEGS_MAX} legs, not {count}")));
-    }
-    let times = Times::try_new(count as usize).map_err(|_| word.refuse(NO_ROOM))?;
-    let (mut legs, mut devices) = (ArrayVec::new(), Vec::<DeviceRef>::new());
-    for _ in 0..count {
-        if log == Log::Internal && args.next_if("-").is_some() {
-            let offset = Sector(args.number("device offset")?);
-            legs.push(Leg { device: None, offset });
-            continue;
-        }
-        let name = args.peek();
-        let (device, offset) = args.device_at(context)?;
-        let leg = Leg { device: Some(device.handle()), offset };
-        check_leg(name.expect("a leg has a name"), &device, &leg, &legs, context.length)?;
-        if devices.iter().all(|other| other.name() != leg.name()) {
-            devices.push(device);
-        }
-        legs.push(leg);
-    }
-    if devices.is_empty() {
-        return Err(word.refuse("no member is there; name one".to_string()));
-    }
-    Ok((legs, devices, times))
-}
-
-/// A leg must take writes, and share no sector with another.
-fn check_leg(
-    word: Word<'_>,
-    device: &DeviceRef,
-    leg: &Leg,
-    others: &[Leg],
-    length: Sectors,
-) -> Result<(), ArgError> {
-    let name = word.text;
-    if device.limits().read_only {
-        return Err(word.refuse(format!("`{name}` is read-only; a leg must take writes")));
-    }
-    let extent = Extent::new(leg.offset, length);
-    let shares = |other: &&Leg| {
-        other.name() == leg.name() && Extent::new(other.offset, length).overlaps(extent)
-    };
-    match others.iter().position(|other| shares(&other)) {
-        Some(other) => Err(word.refuse(format!(
-            "`{name}` holds leg {other} already; name another device or another offset"
-        ))),
-        None => Ok(()),
-    }
+/// A leg's device and offset.
+fn parse_place(args: &mut Args<'_>) -> Result<Leg, ArgError> {
+    let name = args.next("device name")?.text;
+    let offset = Sector(args.number("device offset")?);
+    Ok(Leg { device: (name != ABSENT).then(|| name.into()), offset })
 }
 
 fn parse_features(mut args: Args<'_>, legs: usize) -> Result<Features, ArgError> {
@@ -288,38 +314,41 @@ fn parse_leg(word: Word<'_>, prefix: &str, legs: usize) -> Result<usize, ArgErro
         .ok_or_else(|| word.refuse(format!("`{prefix}` wants a leg, one of 0 to {}", legs - 1)))
 }
 
-/// The arguments that make this mirror again.
-pub(crate) fn table(mirror: &Mirror) -> String {
-    let (setup, read_policy, write_mostly, rate) =
-        mirror.look(|core| (core.setup, core.read_policy, core.write_mostly, core.pace.rate));
-    let legs = mirror.legs.len();
-    let mut text = match setup.log {
-        Log::Core { region, nosync } => {
-            let sync = if nosync { "nosync" } else { "sync" };
-            format!("core 2 {region} {sync} {legs}")
+impl fmt::Display for Table {
+    /// The words after `mirror`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Table { log, legs, features } = self;
+        match log {
+            Log::Core { region, nosync: true } => write!(f, "core 2 {region} nosync")?,
+            Log::Core { region, nosync: false } => write!(f, "core 2 {region} sync")?,
+            Log::Internal => f.write_str("internal 0")?,
         }
-        Log::Internal => format!("internal 0 {legs}"),
-    };
-    for leg in &mirror.legs {
-        write!(text, " {} {}", leg.name(), leg.offset).expect("a string takes it all");
+        write!(f, " {}", legs.len())?;
+        legs.iter().try_for_each(|leg| write!(f, " {} {}", leg.name(), leg.offset))?;
+        match &features.words()[..] {
+            [] => Ok(()),
+            words => write!(f, " {} {}", words.len(), words.join(" ")),
+        }
     }
-    let mut features: Vec<String> = Vec::new();
-    if read_policy != ReadPolicy::default() {
-        features.extend(["read_policy".into(), format!("{read_policy}")]);
+}
+
+impl Features {
+    /// The words of those that differ from the default.
+    fn words(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        if self.read_policy != ReadPolicy::default() {
+            words.extend(["read_policy".into(), format!("{}", self.read_policy)]);
+        }
+        if self.start_degraded {
+            words.push("start_degraded=run".into());
+        }
+        words.extend(self.write_mostly.iter().map(|leg| format!("write_mostly={leg}")));
+        if self.sync_rate != Rate::default() {
+            words.push(format!("sync_rate={}", self.sync_rate));
+        }
+        if self.error_threshold != Threshold::default() {
+            words.push(format!("error_threshold={}", self.error_threshold));
+        }
+        words
     }
-    if setup.start_degraded {
-        features.push("start_degraded=run".into());
-    }
-    features.extend(write_mostly.iter().map(|leg| format!("write_mostly={leg}")));
-    if rate != Rate::default() {
-        features.push(format!("sync_rate={rate}"));
-    }
-    if setup.error_threshold != Threshold::default() {
-        features.push(format!("error_threshold={}", setup.error_threshold));
-    }
-    if !features.is_empty() {
-        let (count, words) = (features.len(), features.join(" "));
-        write!(text, " {count} {words}").expect("a string takes it all");
-    }
-    text
 }

@@ -10,17 +10,18 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::Any;
 
-use bio::{Bio, Extent, Limits};
-use dm::{ArgError, Args, Context, DeviceRef, MessageError, Target, TargetType};
+use bio::{Bio, Extent, Limits, Sectors};
+use dm::{ArgError, Args, Context, DeviceRef, MessageError, Part, Target, TargetType};
 
+use super::config::{self, Config};
 use super::report::{Report, Times};
 use super::status;
-use super::table::{self, Config, NO_RATE};
+use super::table::{self, NO_RATE, Table};
 use super::view::{RegionView, View};
-use crate::core::Core;
 use crate::core::event::Message;
 use crate::core::parts::pace::Rate;
 use crate::core::parts::policy::ReadPolicy;
+use crate::core::{Core, Log};
 use crate::io::Mirror;
 use crate::io::leg::Leg;
 use crate::io::requests::RequestView;
@@ -33,7 +34,7 @@ pub struct MirrorType;
 
 impl TargetType for MirrorType {
     fn name(&self) -> &'static str {
-        "mirror"
+        table::TARGET
     }
 
     fn usage(&self) -> &'static str {
@@ -111,7 +112,7 @@ impl Target for MirrorTarget {
     }
 
     fn table(&self) -> String {
-        table::table(&self.mirror)
+        self.to_table().to_string()
     }
 
     /// `show`: a report of several lines. `fail <leg>`: takes a leg out. `add <leg>`: takes
@@ -133,6 +134,16 @@ impl Target for MirrorTarget {
 
     fn devices(&self) -> Vec<DeviceRef> {
         self.devices.clone()
+    }
+
+    /// A member has records beside its data: whoever overwrites them destroys it. So all of a
+    /// member's disk counts.
+    fn parts(&self, length: Sectors) -> Vec<Part> {
+        if self.mirror.look(|core| core.setup.log == Log::Internal) {
+            return self.devices.iter().map(|device| Part::whole(device)).collect();
+        }
+        let part = |leg: &Leg| Some(Part::new(leg.device.as_ref()?, leg.offset, length));
+        self.mirror.legs.iter().filter_map(part).collect()
     }
 
     fn owes_failure(&self) -> bool {
@@ -190,6 +201,11 @@ impl MirrorTarget {
     /// The mirror at a glance.
     pub fn report(&self) -> Report {
         status::report(&self.mirror)
+    }
+
+    /// The table that makes this mirror again, with what messages have changed since.
+    pub fn to_table(&self) -> Table {
+        config::table(&self.mirror)
     }
 
     /// How long each leg took for what it was asked, since the mirror was made. A mirror that
