@@ -15,11 +15,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use bio::{Extent, SECTOR_SIZE, Sector, Sectors};
-use dm::{DeviceRef, Devices, Dm, Mode, Slot};
+use dm::{DeviceRef, Devices, Dm, Mode};
 use shell::Size;
 use shell::format::Amount;
 
 use super::Failure;
+use super::commands::mirrors;
 use super::stack::{self, Clash};
 
 /// Opens the device called `name`, which may be read.
@@ -47,7 +48,7 @@ pub fn open_for_writing(dm: &Dm, name: &str) -> Result<DeviceRef, Failure> {
             "`{name}` is part of `{user}`, which would not learn of the write"
         ))
         .and(&format!("write to `{user}`"));
-        if has_mirror(dm, user) {
+        if dm.get(user).is_ok_and(|device| !mirrors(&device).is_empty()) {
             failure = failure.and(&format!("to see a leg fail: `mirror fail {user} LEG`"));
         }
         return Err(failure.and(&format!("to take it apart: {}", stack::removal(dm, user))));
@@ -59,12 +60,6 @@ pub fn open_for_writing(dm: &Dm, name: &str) -> Result<DeviceRef, Failure> {
         ))
         .and(&format!("write to `{user}`, or remove it first: {}", stack::removal(dm, &user)))),
     }
-}
-
-/// Whether the active table of a device has a mirror in it.
-fn has_mirror(dm: &Dm, name: &str) -> bool {
-    let table = dm.get(name).and_then(|device| device.table(Slot::Active)).unwrap_or_default();
-    table.lines().any(|line| line.split(' ').nth(2) == Some("mirror"))
 }
 
 /// Refuses a device that is suspended, or lies on one that is.

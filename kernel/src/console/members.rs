@@ -20,6 +20,7 @@ use dm_mirror::format::{
     UNIT_SECTORS, newest_of, superblock_place,
 };
 
+use super::commands::mirrors;
 use super::job::Ticket;
 use super::session::{Session, room};
 use super::stream::Reader;
@@ -247,8 +248,8 @@ impl Set {
 /// The mapped device that has a mirror with records on `name`.
 pub fn owner(dm: &Dm, name: &str) -> Option<String> {
     let remembers = |user: &&alloc::sync::Arc<str>| {
-        let table = dm.get(user).and_then(|device| device.table(dm::Slot::Active));
-        table.is_ok_and(|table| table.lines().any(|line| line.contains(" mirror internal ")))
+        let device = dm.get(user);
+        device.is_ok_and(|device| mirrors(&device).iter().any(|it| it.table.remembers()))
     };
     stack::users(dm, name).iter().find(remembers).map(|user| String::from(&**user))
 }

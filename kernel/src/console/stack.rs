@@ -5,10 +5,7 @@
 //!
 //! Rules:
 //!
-//! - Tables are read as text. In a line of any target that maps devices, a device's name is
-//!   followed by the sector where its part begins; the part is as long as the line says,
-//!   divided among the stripes if there are some. A name that no sector follows stands for the
-//!   whole device, and so does the name of a mirror's member.
+//! - A target says which parts of devices it uses; a mirror uses all of a member.
 //! - A walk looks at each device once, however many ways lead to it.
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -17,7 +14,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use bio::{Extent, Sector, Sectors};
+use bio::Extent;
 use dm::{DeviceRef, Dm, Mode, Slot};
 
 /// All mapped devices.
@@ -153,27 +150,8 @@ fn parts(dm: &Dm, name: &str) -> Parts {
     let mut parts = Parts::new();
     let Ok(device) = dm.get(name) else { return parts };
     for slot in [Slot::Active, Slot::Inactive] {
-        let (Ok(table), Ok(below)) = (device.table(slot), device.deps(slot)) else { continue };
-        let below: BTreeSet<Arc<str>> = below.into_iter().collect();
-        for line in table.lines() {
-            let words: Vec<&str> = line.split(' ').collect();
-            let sectors = |at: usize| words.get(at)?.parse().ok();
-            // A member's metadata comes before its data, so the line does not say where its
-            // part ends: all of the device counts.
-            let member = words.get(2..4) == Some(&["mirror", "internal"]);
-            for (at, word) in words.iter().enumerate().skip(first_device(&words)) {
-                let Some(below) = below.get(*word) else { continue };
-                let count = sectors(1).map(|count: u64| match words[2] {
-                    "striped" => count / sectors(3).unwrap_or(1).max(1),
-                    _ => count,
-                });
-                let place = sectors(at + 1).zip(count);
-                let extent =
-                    place.and_then(|(start, count)| Extent::try_new(Sector(start), Sectors(count)));
-                let whole = Extent::new(Sector(0), Sectors(u64::MAX));
-                let extent = extent.filter(|_| !member).unwrap_or(whole);
-                parts.entry(below.clone()).or_default().push(extent);
-            }
+        for part in device.parts(slot).unwrap_or_default() {
+            parts.entry(part.device.name()).or_default().push(part.extent);
         }
     }
     parts.values_mut().for_each(join);
@@ -198,14 +176,4 @@ fn overlap(these: &[Extent], those: &[Extent]) -> bool {
         let first = those.partition_point(|that| that.end() <= this.start());
         those.get(first).is_some_and(|that| that.overlaps(*this))
     })
-}
-
-/// The first word of a table's line that can name a device. Start, length and target cannot,
-/// nor can a mirror's words before the number of its legs.
-fn first_device(words: &[&str]) -> usize {
-    let log_arguments = || words.get(4)?.parse::<usize>().ok();
-    match words.get(2) {
-        Some(&"mirror") => log_arguments().map_or(3, |count| count.saturating_add(6)),
-        _ => 3,
-    }
 }

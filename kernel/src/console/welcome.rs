@@ -13,11 +13,12 @@
 //!   choose.
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use bio::{Extent, Sector, Sectors};
 use dm::{DeviceRef, Dm, Listed};
+use dm_mirror::table::Table;
 use shell::Mode;
 use shell::format::Amount;
 
@@ -68,10 +69,6 @@ enum Contents {
     SecondBlank,
 }
 
-/// How a mirror begins: the word of its table.
-const NOSYNC: &str = "nosync";
-const SYNC: &str = "sync";
-
 /// Says what there is, and makes the mirrors.
 pub fn welcome(session: &mut Session<'_>, begin: Begin) {
     let disks = session.dm.list().iter().filter(|listed| !listed.mapped).count();
@@ -103,16 +100,16 @@ pub fn make_mirror(session: &mut Session<'_>, legs: Legs) -> Outcome {
         Legs::Unknown => compared(session, &a, &b)?,
         Legs::Same => Contents::Same,
     };
-    let sync = match contents {
+    let nosync = match contents {
         Contents::Blank => {
             commands::label_blank(session, MIRROR, [a, b])?;
             suggest(MIRROR);
             return Ok(());
         }
-        Contents::Same => NOSYNC,
-        Contents::SecondBlank => SYNC,
+        Contents::Same => true,
+        Contents::SecondBlank => false,
     };
-    let table = table(a.capacity(), sync, &a.name(), &b.name());
+    let table = table(a.capacity(), nosync, &a.name(), &b.name());
     drop([a, b]);
     commands::create(session, MIRROR, &table)?;
     commands::show_status(session, None, Shows::State)
@@ -138,7 +135,7 @@ fn compared(session: &mut Session<'_>, a: &DeviceRef, b: &DeviceRef) -> Result<C
         Err(failure) => Err(failure.and(why)),
         Ok(Contents::Same | Contents::SecondBlank) => {
             let (first, second) = (a.name(), b.name());
-            let table = table(a.capacity(), SYNC, &first, &second);
+            let table = table(a.capacity(), false, &first, &second);
             let failure = Failure::new(format!("`{first}` holds data behind a blank begin"));
             Err(failure.and(why).and(&format!(
                 "to mirror `{first}` as it is, over `{second}`: \
@@ -154,8 +151,9 @@ fn begins_blank(session: &mut Session<'_>, disk: &DeviceRef) -> Result<bool, Fai
     Ok(slots.is_ok_and(|slots| slots.iter().flatten().all(|&byte| byte == 0)))
 }
 
-fn table(length: Sectors, sync: &str, first: &str, second: &str) -> String {
-    format!("0 {length} mirror core 2 1024 {sync} 2 {first} 0 {second} 0")
+/// The table of a mirror over two disks that keeps its state in memory.
+fn table(length: Sectors, nosync: bool, first: &str, second: &str) -> String {
+    Table::core([first, second], nosync).line(length).to_string()
 }
 
 /// The first two disks that are writable and of equal size.
@@ -212,7 +210,7 @@ fn compare(session: &mut Session<'_>, a: &DeviceRef, b: &DeviceRef) -> Result<Co
         return Ok(Contents::SecondBlank);
     }
     let keep = |first: &str, second: &str| {
-        let table = table(whole.count(), SYNC, first, second);
+        let table = table(whole.count(), false, first, second);
         format!("to keep what `{first}` holds: dmsetup create {MIRROR} --table \"{table}\"")
     };
     Err(Failure::new(format!("`{second}` holds data, and other data than `{first}`"))

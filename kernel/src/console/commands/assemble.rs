@@ -15,11 +15,14 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use dm::{DeviceRef, Devices, Dm, MappedDevice, Mode, Slot, Suspend, check_name};
+use bio::{BlockDevice, Sectors};
+use dm::{DeviceRef, Devices, Dm, MappedDevice, Mode, Suspend, check_name};
 use dm_mirror::format::{Bad, Geometry, Newest, UNIT};
 use dm_mirror::report::{Question, Report};
+use dm_mirror::table::Table;
 
-use super::{Need, dmsetup, mirror};
+use super::mirror::{self, Place};
+use super::{Need, dmsetup};
 use crate::console::members::{self, Member, Set};
 use crate::console::session::Session;
 use crate::console::{Failure, Outcome, devices, stack};
@@ -257,7 +260,7 @@ fn assemble_set(session: &mut Session<'_>, mut set: Set) -> Result<Option<String
     drop(set);
     match owner {
         Some(owner) => give_back(session, &owner, &places).map(Some),
-        None => make(session, &name, length.0, &places).map(Some),
+        None => make(session, &name, length, &places).map(Some),
     }
 }
 
@@ -300,14 +303,12 @@ fn usable(dm: &Dm, member: &Member, block_max: u32) -> Option<String> {
 fn make(
     session: &mut Session<'_>,
     name: &str,
-    length: u64,
+    length: Sectors,
     places: &[Option<String>],
 ) -> Result<String, Failure> {
-    let leg = |place: &Option<String>| format!("{} 0", place.as_deref().unwrap_or("-"));
-    let legs: Vec<String> = places.iter().map(leg).collect();
-    let table = format!("0 {length} mirror internal 0 {} {}", legs.len(), legs.join(" "));
+    let table = Table::internal(places.iter().map(Option::as_deref));
     let name = free_name(session.dm, name);
-    mirror::start(session, &name, &table)?;
+    mirror::start(session, &name, length, &table)?;
     explain(session.dm, &name)?;
     Ok(name)
 }
@@ -340,13 +341,13 @@ fn give_back(
 ) -> Result<String, Failure> {
     let device = session.dm.get(name)?;
     Need::Exchange.check(session.dm, name)?;
-    let before = device.table(Slot::Active)?;
-    let after = with_members(name, &before, places)?;
+    let place = mirror::mirrors(&device).pop().ok_or_else(|| mirror::no_mirror(name))?;
+    let after = with_members(name, &place, places)?;
     let ran = mirror::life(&device) == mirror::Life::Running;
     swap(session, name, &device, &after)?;
     if ran && mirror::life(&device) != mirror::Life::Running {
         let (why, question) = (mirror::health(&device), mirror::question(&device));
-        swap(session, name, &device, &before)?;
+        swap(session, name, &device, &place.table)?;
         explain(session.dm, name)?;
         let failure = Failure::new(format!("`{name}` does not start with it: {why}"))
             .and(&format!("`{name}` goes on without"));
@@ -361,39 +362,33 @@ fn give_back(
     Ok(name.into())
 }
 
-/// The table with devices in places that have none.
-fn with_members(name: &str, table: &str, places: &[Option<String>]) -> Result<String, Failure> {
-    let mut words: Vec<&str> = table.trim().split(' ').collect();
-    let legs = words.get(5).and_then(|it| it.parse::<usize>().ok()).unwrap_or(0);
-    let by_hand = |disk: &str| {
-        Failure::new(format!("the table of `{name}` has no free place for `{disk}`"))
-            .and(&format!("`dmsetup remove {name}`, then `mirror assemble`"))
-    };
+/// The mirror's table with devices for legs that have none.
+fn with_members(name: &str, place: &Place, places: &[Option<String>]) -> Result<Table, Failure> {
+    let mut table = place.table.clone();
     for (slot, disk) in places.iter().enumerate() {
         let Some(disk) = disk else { continue };
-        if table.lines().count() != 1 {
-            return Err(by_hand(disk));
-        }
-        let word = |leg: usize| 6 + 2 * leg;
-        let free = |&leg: &usize| words.get(word(leg)) == Some(&"-");
-        let leg = Some(slot).filter(free).or_else(|| (0..legs).find(free));
-        let leg = leg.ok_or_else(|| by_hand(disk))?;
-        words[word(leg)] = disk;
+        let free = |&leg: &usize| table.legs().get(leg).is_some_and(|leg| leg.device.is_none());
+        let leg = Some(slot).filter(free).or_else(|| (0..table.legs().len()).find(free));
+        let leg = leg.filter(|_| place.alone).ok_or_else(|| {
+            Failure::new(format!("the table of `{name}` has no free place for `{disk}`"))
+                .and(&format!("`dmsetup remove {name}`, then `mirror assemble`"))
+        })?;
+        table = table.with_leg(leg, disk);
     }
-    Ok(words.join(" "))
+    Ok(table)
 }
 
-/// Lets a device go on with another table. The caller has made sure that it runs, and that
-/// nobody has loaded one of their own ([`Need::Exchange`]).
+/// Lets a mirror, which is all that its device has, go on with another table. The caller has
+/// made sure that it runs, and that nobody has loaded one of their own ([`Need::Exchange`]).
 pub fn swap(
     session: &mut Session<'_>,
     name: &str,
     device: &Arc<MappedDevice>,
-    table: &str,
+    table: &Table,
 ) -> Outcome {
     Need::Exchange.check(session.dm, name)?;
-    session.dm.load(name, table)?;
-    if let Err(failure) = dmsetup::check_legs(session, name, table) {
+    session.dm.load(name, &table.line(device.capacity()).to_string())?;
+    if let Err(failure) = dmsetup::check_legs(session, name) {
         device.clear()?;
         return Err(failure);
     }
@@ -416,10 +411,9 @@ pub fn swap(
 /// Says in a line how a mirror does, and what to do if it does not run.
 pub fn explain(dm: &Dm, name: &str) -> Outcome {
     let device = dm.get(name)?;
-    let table = device.table(Slot::Active)?;
-    let words: Vec<&str> = table.trim().split(' ').collect();
-    let legs = words.get(5).and_then(|it| it.parse::<usize>().ok()).unwrap_or(0);
-    let legs: Vec<&str> = words.iter().skip(6).step_by(2).take(legs).copied().collect();
+    let mirrors = mirror::mirrors(&device);
+    let legs: Vec<&str> =
+        mirrors.iter().flat_map(|it| it.table.legs()).map(|leg| leg.name()).collect();
     let health = mirror::health(&device);
     kprintln!("{name}: {}: {health}", legs.join(", "));
     advise(name, &device);

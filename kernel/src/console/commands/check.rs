@@ -4,6 +4,7 @@
 
 use bio::Sectors;
 use dm::{Dm, MappedDevice};
+use dm_mirror::MirrorTarget;
 
 use super::mirror::{Place, only_mirror};
 use crate::console::Outcome;
@@ -21,7 +22,7 @@ pub fn start(session: &mut Session<'_>, name: &str, action: &str, wait: bool) ->
     }
     let mut told = Sectors::ZERO;
     let outcome = session.job(bio::BlockDevice::capacity(&*device), |job| {
-        while let Some(done) = progress(&device, action) {
+        while let Some(done) = progress(&device, &mirror, action) {
             job.advance(done - told);
             told = done;
             job.pause()?;
@@ -44,14 +45,10 @@ pub fn end(dm: &Dm, name: &str) -> Outcome {
     Ok(())
 }
 
-/// How far it is, of a mirror's status that ends in `check <done>/<all> <wrong>`; `None`
-/// if it is over.
-fn progress(device: &MappedDevice, action: &str) -> Option<Sectors> {
-    let status = device.status().ok()?;
-    let is_mirror = |line: &&str| line.split(' ').nth(2) == Some("mirror");
-    let mut words = status.lines().find(is_mirror)?.rsplit(' ');
-    let done = words.nth(1)?.split('/').next()?;
-    (words.next()? == action).then(|| done.parse().ok().map(Sectors))?
+/// How far it is; `None` if it is over.
+fn progress(device: &MappedDevice, mirror: &Place, action: &str) -> Option<Sectors> {
+    let check = device.look_at(mirror.start, MirrorTarget::view)?.check?;
+    (check.repairs == (action == "repair")).then_some(check.done)
 }
 
 /// What came of it.

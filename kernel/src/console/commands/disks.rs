@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use bio::{SECTOR_SIZE, Sectors, WriteCache};
 use dm::Slot;
@@ -116,9 +117,8 @@ fn list_mapped(session: &Session<'_>) -> Outcome {
     for device in devices {
         let (name, limits) = (device.name(), device.limits());
         let mapped = session.dm.get(&name)?;
-        let targets = mapped.table(Slot::Active).unwrap_or_default();
-        let mut targets: alloc::vec::Vec<&str> =
-            targets.lines().filter_map(|line| line.split(' ').nth(2)).collect();
+        let lines = mapped.lines(Slot::Active).unwrap_or_default();
+        let mut targets: Vec<&str> = lines.iter().map(|line| line.target).collect();
         targets.dedup();
         table.row([
             name.to_string(),

@@ -17,53 +17,15 @@ use alloc::vec::Vec;
 
 use bio::{BlockDevice, Sector};
 use dm::{DeviceRef, Devices, MappedDevice, Slot};
-use dm_mirror::LEGS_MAX;
 use dm_mirror::format::DATA_ALIGN;
 use dm_mirror::report::{LegReport, Report, Standing};
+use dm_mirror::{LEGS_MAX, MirrorTarget};
 
-use super::mirror::{Place, life, only_mirror, progress};
+use super::mirror::{Place, life, only_mirror};
 use super::{assemble, label, mirror};
 use crate::console::session::Session;
 use crate::console::{Failure, Outcome, devices, members};
 use crate::{events, kprintln};
-
-/// The words of a mirror's table line, with its legs.
-struct Line<'l>(Vec<&'l str>);
-
-impl<'l> Line<'l> {
-    fn of(name: &str, place: &'l Place) -> Result<Line<'l>, Failure> {
-        if place.alone {
-            return Ok(Line(place.line.split(' ').collect()));
-        }
-        Err(Failure::new(format!("`{name}` is more than one mirror: its table is your own"))
-            .and(&format!("`dmsetup load {name}`, `dmsetup resume {name}`, `dmsetup message`")))
-    }
-
-    /// Where the word of a leg's device is.
-    fn word(leg: usize) -> usize {
-        6 + 2 * leg
-    }
-
-    fn legs(&self) -> usize {
-        self.0.get(5).and_then(|word| word.parse().ok()).unwrap_or(0)
-    }
-
-    /// The device of a leg; `-` if there is none.
-    fn device(&self, leg: usize) -> &'l str {
-        self.0.get(Line::word(leg)).copied().unwrap_or("-")
-    }
-
-    /// The line with this device as the leg, which may be one more.
-    fn with(self, leg: usize, disk: &str) -> String {
-        let (legs, at) = (self.legs(), Line::word(leg));
-        let count = (legs + usize::from(leg == legs)).to_string();
-        let mut words: Vec<&str> = self.0;
-        let old = if leg < legs { at..at + 2 } else { at..at };
-        words.splice(old, [disk, "0"]);
-        words[5] = &count;
-        words.join(" ")
-    }
-}
 
 /// Takes a leg back that is out; with a `disk`, that one is to be the leg.
 pub fn add(
@@ -73,23 +35,24 @@ pub fn add(
     disk: Option<&str>,
     force: bool,
 ) -> Outcome {
-    let message = format!("add {leg}{}", forced(force));
-    let message: Vec<&str> = message.split(' ').collect();
-    let (device, place) = only_mirror(session.dm, name, &message)?;
+    let message = ["add", &leg.to_string(), "force"];
+    let message = &message[..if force { 3 } else { 2 }];
+    let (device, place) = only_mirror(session.dm, name, message)?;
     check_remembers(name, &place)?;
     let Some(disk) = disk else {
-        tell(session, name, &device, &place, &message)?;
+        tell(session, name, &device, &place, message)?;
         return added(name, leg);
     };
-    let line = Line::of(name, &place)?;
-    if leg > line.legs() || leg >= LEGS_MAX {
-        return Err(no_leg(name, leg, line.legs()));
+    check_alone(name, &place)?;
+    let legs = place.table.legs().len();
+    if leg > legs || leg >= LEGS_MAX {
+        return Err(no_leg(name, leg, legs));
     }
     check_runs(name, &device)?;
     let report = mirror::report(&device, &place).ok_or_else(|| mirror::no_mirror(name))?;
     check_not_replaced(name, &report, leg)?;
     if let Some(it) = report.legs.get(leg)
-        && !is_out(&device, leg)
+        && !is_out(&device, &place, leg)
     {
         let failure = Failure::new(format!("leg {leg} of `{name}` is not out"));
         return Err(match it.standing {
@@ -100,9 +63,8 @@ pub fn add(
             _ => exchange_hint(failure, name, &report, leg, disk),
         });
     }
-    let after = line.with(leg, disk);
-    put(session, name, &place, disk, &after, force)?;
-    tell_or_go_back(session, name, &device, &place, &message)?;
+    put(session, name, &place, leg, disk, force)?;
+    tell_or_go_back(session, name, &device, &place, message)?;
     added(name, leg)
 }
 
@@ -121,8 +83,9 @@ pub fn replace(
 ) -> Outcome {
     let (device, place) = only_mirror(session.dm, name, &["replace"])?;
     check_remembers(name, &place)?;
-    let line = Line::of(name, &place)?;
-    if leg >= line.legs() {
+    check_alone(name, &place)?;
+    let legs = place.table.legs();
+    if leg >= legs.len() {
         return Err(Failure::new(format!("`{name}` has no leg {leg}"))
             .and(&format!("`mirror status {name}` lists them")));
     }
@@ -132,27 +95,26 @@ pub fn replace(
         return Err(Failure::new(format!("leg {old} of `{name}` is being replaced"))
             .and(&format!("`mirror wait {name}` waits for the end of that")));
     }
-    if is_out(&device, leg) {
+    if is_out(&device, &place, leg) {
         return add(session, name, leg, Some(disk), force);
     }
     if report.legs.get(leg).is_some_and(|it| it.standing == Standing::Coming) {
         return Err(Failure::new(format!("leg {leg} of `{name}` is not in sync yet"))
             .and(&by_failing(name, leg, disk)));
     }
-    let free = (0..line.legs()).find(|leg| is_free(&device, &place, *leg));
-    let new = free.unwrap_or(line.legs());
+    let free = (0..legs.len()).find(|leg| is_free(&device, &place, *leg));
+    let new = free.unwrap_or(legs.len());
     if new >= LEGS_MAX {
         let failure =
             Failure::new(format!("`{name}` has {LEGS_MAX} members, and room for no more"))
                 .and("a leg that serves is replaced beside a new one, which needs a free slot");
         return Err(exchange_hint(failure, name, &report, leg, disk));
     }
-    let old = line.device(leg);
-    let after = line.with(new, disk);
-    put(session, name, &place, disk, &after, force)?;
-    let message = format!("replace {leg} {new}{}", forced(force));
-    let message: Vec<&str> = message.split(' ').collect();
-    tell_or_go_back(session, name, &device, &place, &message)?;
+    let old = legs[leg].name();
+    put(session, name, &place, new, disk, force)?;
+    let message = ["replace", &leg.to_string(), &new.to_string(), "force"];
+    let message = &message[..if force { 4 } else { 3 }];
+    tell_or_go_back(session, name, &device, &place, message)?;
     kprintln!("{name}: `{disk}` is rebuilt as leg {new}; then leg {leg} (`{old}`) leaves");
     kprintln!(
         "`mirror wait {name}` waits for the end; `mirror forget {name} {leg}` then frees `{old}`"
@@ -166,15 +128,13 @@ pub fn forget(session: &mut Session<'_>, name: &str, leg: usize) -> Outcome {
     let message = ["forget", &*leg_word];
     let (device, place) = only_mirror(session.dm, name, &message)?;
     check_remembers(name, &place)?;
-    let line = Line::of(name, &place)?;
+    check_alone(name, &place)?;
     if !is_free(&device, &place, leg) {
         device.message(place.start, &message)?;
         kprintln!("{name}: leg {leg} is no longer a member");
     }
-    let disk = line.device(leg);
-    if disk != "-" {
-        let after = line.with(leg, "-");
-        assemble::swap(session, name, &device, &after)?;
+    if let Some(disk) = place.table.device(leg) {
+        assemble::swap(session, name, &device, &place.table.without_leg(leg))?;
         kprintln!("{name}: `{disk}` is free; `mirror forget {disk} --force` wipes its superblocks");
     }
     assemble::explain(session.dm, name)
@@ -233,40 +193,45 @@ fn check_runs(name: &str, device: &MappedDevice) -> Outcome {
 
 /// Refuses a device with more than one mirror, whose table is a person's own.
 pub fn check_alone(name: &str, place: &Place) -> Outcome {
-    Line::of(name, place).map(drop)
-}
-
-fn forced(force: bool) -> &'static str {
-    if force { " force" } else { "" }
+    if place.alone {
+        return Ok(());
+    }
+    Err(Failure::new(format!("`{name}` is more than one mirror: its table is your own"))
+        .and(&format!("`dmsetup load {name}`, `dmsetup resume {name}`, `dmsetup message`")))
 }
 
 /// Refuses a mirror that keeps no records.
 pub fn check_remembers(name: &str, place: &Place) -> Outcome {
-    if place.remembers() {
+    if place.table.remembers() {
         return Ok(());
     }
     Err(Failure::new(format!("`{name}` does not record what a leg missed"))
         .and(&format!("`dmsetup remove {name}`, then create it with `sync`, a good leg first")))
 }
 
+/// What a leg is to the mirror.
+fn standing(device: &MappedDevice, place: &Place, leg: usize) -> Option<Standing> {
+    let view = device.look_at(place.start, MirrorTarget::view)?;
+    view.legs().get(leg).map(|it| it.standing)
+}
+
 /// Whether a leg is out, or no member.
-fn is_out(device: &MappedDevice, leg: usize) -> bool {
-    progress(device).is_some_and(|it| it.letters.chars().nth(leg) == Some('D'))
+fn is_out(device: &MappedDevice, place: &Place, leg: usize) -> bool {
+    matches!(standing(device, place, leg), Some(Standing::Out | Standing::NoMember))
 }
 
 /// Whether a leg is no member.
 fn is_free(device: &MappedDevice, place: &Place, leg: usize) -> bool {
-    let report = mirror::report(device, place);
-    report.is_some_and(|it| it.legs.get(leg).is_some_and(|it| it.standing == Standing::NoMember))
+    standing(device, place, leg) == Some(Standing::NoMember)
 }
 
-/// Lets the mirror go on with a table that has the disk, if that holds nothing.
+/// Lets the mirror go on with a table that has the disk as the leg, if it holds nothing.
 fn put(
     session: &mut Session<'_>,
     name: &str,
     place: &Place,
+    leg: usize,
     disk: &str,
-    table: &str,
     force: bool,
 ) -> Outcome {
     let new = devices::open_for_writing(session.dm, disk)?;
@@ -279,10 +244,10 @@ fn put(
     }
     drop(new);
     let device = session.dm.get(name)?;
-    assemble::swap(session, name, &device, table)?;
+    assemble::swap(session, name, &device, &place.table.with_leg(leg, disk))?;
     if life(&device) != mirror::Life::Running {
         let why = mirror::health(&device);
-        assemble::swap(session, name, &device, &place.line)?;
+        assemble::swap(session, name, &device, &place.table)?;
         return Err(Failure::new(format!("`{name}` does not start with `{disk}`: {why}"))
             .and(&format!("`{name}` goes on without")));
     }
@@ -349,7 +314,7 @@ pub fn tell(
         let mut news = events::since(before).into_iter();
         news.any(|entry| entry.device == name && entry.what.starts_with(&what))
     };
-    let taken = || !is_out(device, leg) || told("is taken back");
+    let taken = || !is_out(device, place, leg) || told("is taken back");
     session.wait_until(|| taken() || told("stays out: "))?;
     if taken() {
         return Ok(());
@@ -374,7 +339,7 @@ fn tell_or_go_back(
 ) -> Outcome {
     let told = tell(session, name, device, place, message);
     if told.is_err() {
-        assemble::swap(session, name, device, &place.line)?;
+        assemble::swap(session, name, device, &place.table)?;
     }
     told
 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use dm::{DeviceRef, Devices, DmError, Env};
 use dm_mirror::format::{Bad, MemberState, SLOTS, UNIT, UNIT_SECTORS, is_name, superblock_place};
 use dm_mirror::label::{self, Ids, Label, LabelError, LabelOptions, Occupied, Phase};
+use dm_mirror::table::Table;
 use shell::Size;
 use shell::format::Amount;
 
@@ -67,10 +68,8 @@ fn write_and_start(
         amount(geometry.region.0)
     );
     drop(devices);
-    let legs: Vec<String> = names.iter().map(|name| format!("{name} 0")).collect();
-    let (length, count) = (geometry.length, legs.len());
-    let table = format!("0 {length} mirror internal 0 {count} {}", legs.join(" "));
-    mirror::start(session, name, &table)?;
+    let table = Table::internal(names.iter().map(|name| Some(name.as_str())));
+    mirror::start(session, name, geometry.length, &table)?;
     super::show_status(session, Some(name), Shows::State)?;
     let device = session.dm.get(name)?;
     if mirror::life(&device) == mirror::Life::Running {

@@ -93,7 +93,7 @@ fn again(session: &mut Session<'_>, device: &MappedDevice) -> Result<String, Fai
     if !place.alone {
         return Ok(String::new());
     }
-    if !place.remembers() {
+    if !place.table.remembers() {
         return Ok("; it kept no records, so whoever creates it again says by `sync` or \
                    `nosync` whether its legs are the same"
             .into());

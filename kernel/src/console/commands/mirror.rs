@@ -8,10 +8,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bio::{Sector, Sectors};
-use dm::{Dm, MappedDevice, Mode, Slot};
+use dm::{Dm, Line, MappedDevice, Mode, Slot};
 use dm_mirror::MirrorTarget;
 use dm_mirror::assemble::{BY_KEEP, BY_START_DEGRADED};
-use dm_mirror::report::{Question, Report};
+use dm_mirror::report::{Health, Question, Report};
+use dm_mirror::table::Table;
 use shell::Mirror;
 
 use super::status::Shows;
@@ -70,29 +71,21 @@ pub fn run(session: &mut Session<'_>, command: Mirror) -> Outcome {
 pub struct Place {
     /// Its first sector.
     pub start: Sector,
-    /// Its line of the table.
-    pub line: String,
+    /// What the table says of it.
+    pub table: Table,
     /// The table has no other line.
     pub alone: bool,
 }
 
-impl Place {
-    /// Whether it has records on its members.
-    pub fn remembers(&self) -> bool {
-        self.line.split(' ').nth(3) == Some("internal")
-    }
-}
-
 /// The mirrors in the active table of a device.
 pub fn mirrors(device: &MappedDevice) -> Vec<Place> {
-    let table = device.table(Slot::Active).unwrap_or_default();
-    let alone = table.lines().count() == 1;
-    let mirror = |line: &str| {
-        let mut words = line.split(' ');
-        let start = words.next()?.parse().ok().map(Sector)?;
-        (words.nth(1)? == "mirror").then(|| Place { start, line: line.into(), alone })
+    let lines = device.lines(Slot::Active).unwrap_or_default();
+    let mirror = |line: &Line| {
+        let start = line.extent.start();
+        let table = device.look_at(start, MirrorTarget::to_table)?;
+        Some(Place { start, table, alone: lines.len() == 1 })
     };
-    table.lines().filter_map(mirror).collect()
+    lines.iter().filter_map(mirror).collect()
 }
 
 /// The device `name` and the mirror in it; `message` is what it is to be told.
@@ -114,29 +107,28 @@ pub fn only_mirror(
     }
 }
 
-/// Whether a mirror serves its user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether a mirror serves its user; the worst comes last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Life {
-    /// It reads its members.
-    Starting,
     /// It does.
     Running,
     /// A member is missing that was in sync.
     Held,
     /// It cannot start from what was found.
     Refused,
+    /// It reads its members.
+    Starting,
 }
 
 /// What the mirrors of a device do; the worst of several.
 pub fn life(device: &MappedDevice) -> Life {
-    let status = device.status().unwrap_or_default();
-    let ends = |word: &str| status.lines().any(|line| line.ends_with(word));
-    match () {
-        () if ends(" starting") => Life::Starting,
-        () if ends(" refused") => Life::Refused,
-        () if ends(" held") => Life::Held,
-        () => Life::Running,
-    }
+    let life = |place: &Place| match device.look_at(place.start, MirrorTarget::view)?.health {
+        Health::Starting => Some(Life::Starting),
+        Health::Held => Some(Life::Held),
+        Health::Refused => Some(Life::Refused),
+        Health::Healthy | Health::Resyncing | Health::Rebuilding | Health::Degraded => None,
+    };
+    mirrors(device).iter().filter_map(life).max().unwrap_or(Life::Running)
 }
 
 /// The mirror at a place of a device, at a glance.
@@ -161,9 +153,9 @@ pub fn in_words(summary: &str) -> String {
     summary.replace(BY_START_DEGRADED, "").replace(BY_KEEP, "")
 }
 
-/// Makes a mirror's device and waits until it has read its members.
-pub fn start(session: &mut Session<'_>, name: &str, table: &str) -> Outcome {
-    let device = dmsetup::make(session, name, table)?;
+/// Makes a mirror's device of this length, and waits until it has read its members.
+pub fn start(session: &mut Session<'_>, name: &str, length: Sectors, table: &Table) -> Outcome {
+    let device = dmsetup::make(session, name, &table.line(length).to_string())?;
     await_start(session, &device)
 }
 
@@ -179,7 +171,7 @@ fn fail(dm: &Dm, name: &str, leg: usize) -> Outcome {
     let answer = device.message(mirror.start, &message)?;
     kprintln!("{name}: {answer}; nothing is read from it or written to it any more");
     let removal = stack::removal(dm, name);
-    if mirror.remembers() {
+    if mirror.table.remembers() {
         kprintln!("to take it back: `mirror add {name} {leg}`");
     } else {
         kprintln!("to rebuild it: {removal}, then create it with `sync`, a good leg first");
@@ -198,55 +190,22 @@ fn start_by(session: &mut Session<'_>, name: &str, message: &[&str]) -> Outcome 
     assemble::explain(session.dm, name)
 }
 
-/// How far a mirror is with what it has to copy.
-pub struct Progress {
-    done: u64,
-    all: u64,
-    /// One for each leg: alive, being synchronised, or dead.
-    pub letters: String,
-}
-
-impl Progress {
-    /// What is done, if all is `total`.
-    fn part_of(&self, total: Sectors) -> Sectors {
-        let done = u128::from(total.0) * u128::from(self.done) / u128::from(self.all.max(1));
-        Sectors(u64::try_from(done).unwrap_or(total.0)).min(total)
-    }
-
-    /// Nothing is left to copy.
-    fn is_over(&self) -> bool {
-        self.done == self.all && !self.letters.contains('S')
-    }
-}
-
-/// Of the first mirror in a device: `.. mirror <#legs> <leg>... <done>/<all> 1 <letters> ..`.
-pub fn progress(device: &MappedDevice) -> Option<Progress> {
-    let status = device.status().ok()?;
-    let mut lines = status.lines().map(|line| line.split(' ').collect::<Vec<&str>>());
-    let words = lines.find(|words| words.get(2) == Some(&"mirror"))?;
-    let legs: usize = words.get(3)?.parse().ok()?;
-    let (done, all) = words.get(4 + legs)?.split_once('/')?;
-    let letters = (*words.get(6 + legs)?).into();
-    Some(Progress { done: done.parse().ok()?, all: all.parse().ok()?, letters })
-}
-
 /// Waits until a mirror has nothing to copy.
 fn wait(session: &mut Session<'_>, name: &str) -> Outcome {
-    let (device, _) = only_mirror(session.dm, name, &["show"])?;
+    let (device, place) = only_mirror(session.dm, name, &["show"])?;
     await_start(session, &device)?;
-    let total = bio::BlockDevice::capacity(&*device);
-    let mut told = progress(&device).map_or(total, |it| it.part_of(total));
-    session.job(total - told, |job| {
+    let left = || {
+        let copying = report(&device, &place)?.copying?;
+        Some(copying.all_sectors - copying.done_sectors)
+    };
+    let mut before = left().unwrap_or_default();
+    session.job(before, |job| {
         loop {
             check_copies(name, &device)?;
-            let Some(progress) = progress(&device) else { return Ok(()) };
-            let now = progress.part_of(total);
-            if now > told {
-                job.advance(now - told);
-                told = now;
-            }
-            if progress.is_over() {
-                return Ok(());
+            let Some(now) = left() else { return Ok(()) };
+            if now < before {
+                job.advance(before - now);
+                before = now;
             }
             job.pause()?;
         }

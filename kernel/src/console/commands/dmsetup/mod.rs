@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 
 use bio::{BlockDevice, SECTOR_SIZE, Sector};
 use dm::{DmError, Done, MappedDevice, Mode, Slot, Suspend};
+use dm_mirror::table::TARGET;
 use shell::Dmsetup;
 use shell::format::Amount;
 
@@ -39,10 +40,10 @@ pub fn run(session: &mut Session<'_>, command: Dmsetup) -> Outcome {
         Dmsetup::WipeTable { name } => wipe_table(session, &name),
         Dmsetup::Table { name, inactive, json } => {
             let slot = if inactive { Slot::Inactive } else { Slot::Active };
-            show::lines(session, name, json, "arguments", |device| device.table(slot))
+            show::lines(session, name, json, "arguments", |device| device.lines(slot))
         }
         Dmsetup::Status { name, json } => {
-            show::lines(session, name, json, "status", MappedDevice::status)
+            show::lines(session, name, json, "status", MappedDevice::status_lines)
         }
         Dmsetup::Info { name, json } => show::info(session, name, json),
         Dmsetup::Deps { name } => show::deps(session, name),
@@ -79,7 +80,7 @@ pub fn make(
 ) -> Result<Arc<MappedDevice>, Failure> {
     let device = session.dm.create(name)?;
     let loaded = session.dm.load(name, table).map_err(|error| refused(error, table));
-    let safe = loaded.and_then(|()| check_legs(session, name, table));
+    let safe = loaded.and_then(|()| check_legs(session, name));
     let runs = safe.and_then(|()| session.settle(|done| device.resume(done)));
     if let Err(failure) = runs {
         let dm = session.dm;
@@ -89,14 +90,17 @@ pub fn make(
     Ok(device)
 }
 
-/// Refuses a mirror where another device has its data: it may write there by itself.
-pub fn check_legs(session: &Session<'_>, name: &str, table: &str) -> Outcome {
-    let is_mirror = |line: &str| line.split_whitespace().nth(2) == Some("mirror");
+/// Refuses a table that was loaded, if it has a mirror where another device has its data: the
+/// mirror may write there by itself.
+pub fn check_legs(session: &Session<'_>, name: &str) -> Outcome {
+    let loaded = session.dm.get(name)?.lines(Slot::Inactive)?;
     match stack::clash(session.dm, name) {
-        Some(Clash { below, user }) if table.lines().any(is_mirror) => Err(Failure::new(format!(
-            "`{user}` uses the same place of `{below}`"
-        ))
-        .and(&format!("take another device, or first: {}", stack::removal(session.dm, &user)))),
+        Some(Clash { below, user }) if loaded.iter().any(|line| line.target == TARGET) => {
+            Err(Failure::new(format!("`{user}` uses the same place of `{below}`")).and(&format!(
+                "take another device, or first: {}",
+                stack::removal(session.dm, &user)
+            )))
+        }
         _ => Ok(()),
     }
 }
@@ -124,7 +128,7 @@ fn load(session: &mut Session<'_>, name: &str, table: &str) -> Outcome {
     let device = session.dm.get(name)?;
     let before = device.table(Slot::Inactive).ok();
     session.dm.load(name, table).map_err(|error| refused(error, table))?;
-    if let Err(failure) = check_legs(session, name, table) {
+    if let Err(failure) = check_legs(session, name) {
         match before {
             Some(before) => session.dm.load(name, &before)?,
             None => device.clear()?,

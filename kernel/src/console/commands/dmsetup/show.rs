@@ -9,7 +9,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bio::{BlockDevice, SECTOR_SIZE};
-use dm::{DmError, Info, MappedDevice, Slot};
+use dm::{DmError, Info, Line, MappedDevice, Slot};
 use shell::format::{Align, Amount, Table};
 use shell::json::{Value, json, text};
 use shell::tree;
@@ -50,7 +50,7 @@ pub(super) fn lines(
     name: Option<String>,
     json: bool,
     words: &str,
-    lines: impl Fn(&MappedDevice) -> Result<String, DmError>,
+    lines: impl Fn(&MappedDevice) -> Result<Vec<Line>, DmError>,
 ) -> Outcome {
     if json {
         let device = |(name, device): &Named| {
@@ -63,8 +63,8 @@ pub(super) fn lines(
     let one = name.is_some();
     for (name, device) in named_aloud(session, name)? {
         match lines(&device) {
-            Ok(lines) if one => print_lines(&lines),
-            Ok(lines) => lines.lines().for_each(|line| kprintln!("{name}: {line}")),
+            Ok(lines) if one => lines.iter().for_each(|line| kprintln!("{line}")),
+            Ok(lines) => lines.iter().for_each(|line| kprintln!("{name}: {line}")),
             Err(error) if one => return Err(error.into()),
             Err(error) => kprintln!("{name}: {error}"),
         }
@@ -73,15 +73,12 @@ pub(super) fn lines(
 }
 
 /// The lines of a table or of its status, as objects.
-fn entries(lines: &str, words: &str) -> Vec<Value> {
-    let entry = |line: &str| {
-        let mut parts = line.splitn(4, ' ');
-        let mut number = || parts.next().and_then(|word| word.parse::<u64>().ok());
-        let (start, length) = (number(), number());
-        let (target, rest) = (parts.next(), parts.next().unwrap_or(""));
-        json!({ "start": start, "length": length, "target": target, words: rest })
+fn entries(lines: &[Line], words: &str) -> Vec<Value> {
+    let entry = |line: &Line| {
+        let (start, length) = (line.extent.start().0, line.extent.count().0);
+        json!({ "start": start, "length": length, "target": line.target, words: line.words })
     };
-    lines.lines().map(entry).collect()
+    lines.iter().map(entry).collect()
 }
 
 fn print_json(value: Value) -> Outcome {
@@ -104,7 +101,7 @@ impl Facts {
     fn of(session: &Session<'_>, (name, device): Named) -> Facts {
         let listed = session.dm.list();
         let open = listed.iter().find(|it| it.device.name() == name).map_or(0, |it| it.open);
-        let targets = device.table(Slot::Active).map_or(0, |table| table.lines().count());
+        let targets = device.lines(Slot::Active).map_or(0, |lines| lines.len());
         let over = device.deps(Slot::Active).unwrap_or_default();
         let users = stack::users(session.dm, &name);
         Facts { info: device.info(), name, device, open, targets, over, users }
