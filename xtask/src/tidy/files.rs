@@ -17,6 +17,7 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("a tagline opens each file", tagline),
     ("files are short", length),
     ("nothing is left undone", unfinished),
+    ("the console asks for values", asks),
 ];
 
 /// Where unsafe code may live: the CPU, memory, the switch of contexts, the names of the
@@ -44,6 +45,9 @@ const UNFINISHED: [&str; 4] = [
     concat!("to", "do!"),
     concat!("unimple", "mented!"),
 ];
+
+/// Ways to take apart a line that was printed: of a table, of its status, of a report.
+const TAKES_APART: [&str; 3] = ["split(' ')", "splitn(", "split_whitespace().nth("];
 
 /// Tests, and the fake and hostile devices that they use, run on a host. Their unsafe code is
 /// in no product.
@@ -110,6 +114,19 @@ pub(super) fn unfinished(source: &Source) -> Vec<Complaint> {
         }
     }
     complaints
+}
+
+/// What a word of a table means only its grammar knows: whoever counts words to find a leg
+/// finds another one when a word is added before it.
+fn asks(source: &Source) -> Vec<Complaint> {
+    if !source.path.starts_with("kernel/src/console") {
+        return Vec::new();
+    }
+    let lines = source.text.lines().enumerate();
+    let found = lines.filter(|(_, line)| TAKES_APART.iter().any(|how| line.contains(how)));
+    let what = "a line is taken apart by its words: ask the device for its `lines` or `parts`, or \
+                the mirror for its `Table` or `Report`";
+    found.map(|(index, _)| Complaint::new(&source.path, index + 1, what)).collect()
 }
 
 /// Complains about every file that stands beside a folder of its name.
@@ -191,6 +208,17 @@ mod tests {
         let sources = paths.map(|path| source(path, ""));
         let [one] = &beside(&sources)[..] else { panic!("{:?}", beside(&sources)) };
         assert_eq!(one.file, Path::new("a/b.rs"));
+    }
+
+    #[test]
+    fn the_console_takes_no_line_apart() {
+        for how in TAKES_APART {
+            let text = format!("fn f() {{\n    line.{how}3)\n}}\n");
+            assert_eq!(lines(asks, "kernel/src/console/commands/a.rs", &text), [2], "{how}");
+            assert!(lines(asks, "kernel/shell/src/a.rs", &text).is_empty(), "{how}");
+        }
+        let names = "names.split_whitespace().any(|it| it == name)";
+        assert!(lines(asks, "kernel/src/console/a.rs", names).is_empty());
     }
 
     #[test]

@@ -10,6 +10,8 @@ const STEPS_PROMOTE: &str = "dm-mirror/src/core/steps/promote.rs";
 const STEPS_START: &str = "dm-mirror/src/core/steps/start.rs";
 const IO_SEARCH: &str = "dm-mirror/src/io/search.rs";
 const PARTS_REGION: &str = "dm-mirror/src/core/parts/region.rs";
+const FACE_TABLE: &str = "dm-mirror/src/face/table.rs";
+const FACE_TARGET: &str = "dm-mirror/src/face/target.rs";
 const PARTS_JOURNAL: &str = "dm-mirror/src/core/parts/journal.rs";
 
 pub(super) const TABLE: &[Mutant] = &[
@@ -127,5 +129,29 @@ pub(super) const TABLE: &[Mutant] = &[
         rule: "The table must describe the mirror that was found",
         file: STEPS_START,
         edits: &[("if members > self.setup.legs {", "if false && members > self.setup.legs {")],
+    },
+    Mutant {
+        name: "a leg that gets another disk begins where the one before did",
+        rule: "So a leg that gets another disk begins there",
+        file: FACE_TABLE,
+        edits: &[("Some(leg) => *leg = with,", "Some(leg) => leg.device = with.device,")],
+    },
+    Mutant {
+        name: "of several legs that are write-mostly a table names the first",
+        rule: "reads as the same value",
+        file: FACE_TABLE,
+        edits: &[(
+            "words.extend(self.write_mostly.iter().map(",
+            "words.extend(self.write_mostly.iter().take(1).map(",
+        )],
+    },
+    Mutant {
+        name: "of a member's disk only the place of the data counts as used",
+        rule: "So all of a member's disk counts",
+        file: FACE_TARGET,
+        edits: &[(
+            "if self.mirror.look(|core| core.setup.log == Log::Internal) {",
+            "if self.mirror.look(|core| core.setup.log == Log::Internal && core.setup.legs == 0) {",
+        )],
     },
 ];

@@ -17,6 +17,15 @@ pub(super) const TABLE: &[Mutant] = &[
         edits: &[("let start = self.start + (bio", "let start = self.start.min(Sector(0)) + (bio")],
     },
     Mutant {
+        name: "of a stripe only its first chunk counts as used",
+        rule: "Each stripe is a part",
+        file: STRIPED,
+        edits: &[(
+            "Part::new(&stripe.device, stripe.start, stripe.width);",
+            "Part::new(&stripe.device, stripe.start, self.chunk);",
+        )],
+    },
+    Mutant {
         name: "zeroes are what was there",
         rule: "reads as zeroes",
         file: ZERO,
