@@ -188,7 +188,10 @@ impl Model {
     /// A request and its end belong together if they ask the same; of several the first.
     fn disk(&mut self, event: &Event, waiting: &mut Vec<(String, u64)>) {
         let what = ["cmd", "at", "count"].map(|key| event.get(key));
-        let what = format!("{} {}+{}", what[0], what[1], what[2]);
+        let what = match what {
+            ["flush", ..] => "flush".into(),
+            [cmd, at, count] => format!("{cmd} {at}+{count}"),
+        };
         if ["submitted", "taken"].contains(&event.what.as_str()) {
             return waiting.push((what, event.at));
         }

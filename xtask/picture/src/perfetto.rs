@@ -3,6 +3,13 @@
 //! A process is a mirror, the disks, or the CPU; a thread is a track. Slices on one track do not
 //! overlap, so that what is in flight at the same time on one leg has a row of its own each.
 //! Flows go from a request to each of its transactions, and from their ends back to it.
+//!
+//! Rules, which Perfetto's importer has and the format does not tell:
+//!
+//! - A track has a number. What is on a thread 0 is put on another track of its process, and
+//!   what overlaps something there is dropped.
+//! - A flow is bound to the innermost slice that began last. A state that took no time would
+//!   take the flows of the one behind it, so it has no slice, unless it failed.
 
 use serde_json::{Value, json};
 
@@ -24,7 +31,9 @@ pub fn perfetto(model: &Model) -> String {
     for (nth, disk) in model.disks.iter().enumerate() {
         let name = disk.name.clone();
         let spans: Vec<_> = disk.slices.iter().map(|it| (it.start, it.end)).collect();
-        for (slice, row) in disk.slices.iter().zip(writer.rows(DISKS, nth * ROWS, &name, &spans)) {
+        for (slice, row) in
+            disk.slices.iter().zip(writer.rows(DISKS, (nth + 1) * ROWS, &name, &spans))
+        {
             writer.slice(DISKS, row, slice, json!({}));
         }
     }
@@ -51,6 +60,11 @@ pub fn perfetto(model: &Model) -> String {
     }
     let file = json!({"displayTimeUnit": "ns", "traceEvents": writer.events});
     serde_json::to_string(&file).unwrap_or_else(|error| error.to_string())
+}
+
+/// Whether a state has a slice.
+fn is_shown(state: &Slice) -> bool {
+    state.end > state.start || state.ended == Ended::Failed
 }
 
 struct Writer {
@@ -137,7 +151,7 @@ impl Writer {
             let whole = Slice { name: request.title(), start, end, ended };
             let args = json!({"request": request.name, "result": request.result});
             self.slice(pid, row, &whole, args);
-            for phase in &request.phases {
+            for phase in request.phases.iter().filter(|it| is_shown(it)) {
                 self.slice(pid, row, phase, json!({}));
             }
         }
@@ -153,16 +167,15 @@ impl Writer {
         let rows = self.rows(pid, base, &format!("leg {leg}"), &spans);
         for (run, row) in runs.into_iter().zip(rows) {
             let title = run.request.map(|it| mirror.requests[it].title());
-            for slice in &run.slices {
+            for slice in run.slices.iter().filter(|it| is_shown(it)) {
                 let args = title.as_ref().map_or(json!({}), |title| json!({"of": title}));
                 self.slice(pid, row, slice, args);
             }
             let Some(request) = run.request else { continue };
-            // The last slice that has a length: an arrow needs one to begin in.
-            let Some(last) = run.slices.iter().rfind(|slice| slice.end > slice.start) else {
-                continue;
-            };
-            self.flow(pid, (requests[request], run.start()), (row, last.start));
+            // An arrow needs slices that have a length.
+            let long: Vec<_> = run.slices.iter().filter(|it| it.end > it.start).collect();
+            let (Some(first), Some(last)) = (long.first(), long.last()) else { continue };
+            self.flow(pid, (requests[request], run.start()), (row, first.start));
             if last.ended != Ended::Open {
                 let before = last.end - 1;
                 self.flow(pid, (row, before), (requests[request], before));

@@ -86,6 +86,15 @@ fn perfetto_gets_whole_slices_and_flows_with_both_ends_in_slices() {
         let holds = |slice: &(f64, f64)| slice.0 <= at && at <= slice.1 && slice.0 < slice.1;
         assert!(slices[&track(event)].iter().any(holds), "{event} lies in no slice");
     }
+    // Thread 0 is no track, and a slice without a length would take its neighbour's flows.
+    for event in events.iter().filter(|event| event["ph"] != "M" || event["name"] != "process_name")
+    {
+        assert!(number(event, "tid") > 0.0, "{event}");
+    }
+    for ((pid, tid), on_track) in slices.iter().filter(|((pid, tid), _)| *pid == 1 && *tid >= 1000)
+    {
+        assert!(on_track.iter().all(|slice| slice.0 < slice.1), "{pid} {tid}: {on_track:?}");
+    }
     assert!(flows.len() >= 4 && flows.values().all(|ends| ends == &["s", "f"]), "{flows:?}");
     let named = |event: &&Value| event["name"] == "thread_name";
     let names: Vec<_> =
