@@ -131,7 +131,7 @@ impl MappedDevice {
         while let Some(held) = self.next_held() {
             self.go_on(held);
         }
-        self.events.note(Severity::Info, format_args!("running"));
+        self.events.note(Severity::Info, format_args!("resumed"));
         Ok(())
     }
 

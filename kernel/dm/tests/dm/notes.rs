@@ -48,7 +48,7 @@ fn notes_carry_the_present_name_and_wake_nobody() {
     device.events().note(Severity::Warning, format_args!("told"));
     assert_eq!(device.info().events, 0);
     settle(&|done| device.suspend(Suspend::Flush, done));
-    assert_eq!(*notes.0.lock().unwrap(), ["old: running", "new: told", "new: suspended"]);
+    assert_eq!(*notes.0.lock().unwrap(), ["old: resumed", "new: told", "new: suspended"]);
 }
 
 #[test]
@@ -73,5 +73,5 @@ fn the_failure_of_a_stripe_is_noted() {
     Originator::new(&dm, "d").read(5, 2);
     complete(&b, Outcome::Fail(ErrorKind::Media, Landed::None));
     let noted = notes.0.lock().unwrap().clone();
-    assert_eq!(noted, ["d: running", "d: stripe 1: I/O error (1024 bytes not done)"]);
+    assert_eq!(noted, ["d: resumed", "d: stripe 1: I/O error (1024 bytes not done)"]);
 }
