@@ -291,6 +291,8 @@ fn wrong_lines_say_where_what_and_what_next() {
         // The command.
         ("raed vbd0 0", 1, "`raed` is no command", listed("read")),
         ("HELP", 1, "`HELP` is no command", listed("help")),
+        ("exit", 1, "`exit` is no command", listed("poweroff")),
+        ("lsblk", 1, "`lsblk` is no command", listed("disks")),
         ("powerof", 1, "`powerof` is no command", listed("poweroff")),
         ("create m0", 1, "`create` is no command", listed("dmsetup create")),
         ("  dmsteup ls", 3, "`dmsteup` is no command", listed("dmsetup")),

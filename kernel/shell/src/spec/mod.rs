@@ -264,13 +264,25 @@ fn check_topic(topic: &str, column: usize) -> Result<(), ParseError> {
     }
 }
 
+/// What shells call other things that are here, too.
+const ELSEWHERE: [(&str, &str); 6] = [
+    ("exit", "poweroff"),
+    ("quit", "poweroff"),
+    ("logout", "poweroff"),
+    ("shutdown", "poweroff"),
+    ("halt", "poweroff"),
+    ("lsblk", "disks"),
+];
+
 /// The refusal of a word that is no command's name.
 pub(crate) fn unknown(word: &str, column: usize) -> ParseError {
     let what = format!("{} is no command", shown(word));
     // `create` probably means `dmsetup create`, just as `dmsteup` means `dmsetup`.
     let whole = COMMANDS.iter().find(|spec| spec.name.split(' ').nth(1) == Some(word));
+    let elsewhere = ELSEWHERE.iter().find(|(name, _)| *name == word).map(|(_, here)| *here);
     let near = whole
         .map(|spec| spec.name)
+        .or(elsewhere)
         .or_else(|| nearest(word, COMMANDS.iter().flat_map(|spec| [head(spec), spec.name])));
     let next = match near {
         Some(near) => format!("did you mean `{near}`? help lists the commands"),
