@@ -59,6 +59,10 @@ pub fn run(session: &mut Session<'_>, disks: &[String]) -> Outcome {
         }
         None if mirrors.is_empty() => {
             kprintln!("every member that can be used is in use; `mirror status` shows them");
+            for listed in session.dm.list().iter().filter(|it| it.mapped) {
+                let name = listed.device.name();
+                advise(&name, &*session.dm.get(&name)?);
+            }
         }
         None => {}
     }
@@ -228,9 +232,16 @@ fn assemble_set(session: &mut Session<'_>, mut set: Set) -> Result<Option<String
     let owner_of = |member: &Member| members::owner(dm, &member.device.name());
     let owner = set.members.iter().find_map(owner_of);
     let (name, length) = (set.newest().name.clone(), set.newest().geometry.length);
+    let places = set.newest().members.clone();
     let left_alone = |member: &Member| {
-        let disk = member.device.name();
-        kprintln!("{disk}: left alone, as another disk has its place in `{name}`");
+        let (disk, slot) = (member.device.name(), usize::from(member.superblock.slot));
+        if places.get(slot).is_some_and(Option::is_some) {
+            return kprintln!("{disk}: left alone, as another disk has its place in `{name}`");
+        }
+        kprintln!("{disk}: left alone, as `{name}` has forgotten it");
+        kprintln!(
+            "{disk}: to have it in `{name}` again: `mirror add {name} {slot} {disk} --force`"
+        );
     };
     if owner.is_some() {
         // Who serves has its place; nobody contests it by being attached.

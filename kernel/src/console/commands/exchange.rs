@@ -40,6 +40,7 @@ pub fn add(
     let (device, place) = only_mirror(session.dm, name, message)?;
     check_remembers(name, &place)?;
     let Some(disk) = disk else {
+        check_has_disk(name, &device, &place, leg)?;
         tell(session, name, &device, &place, message)?;
         return added(name, leg);
     };
@@ -66,6 +67,18 @@ pub fn add(
     put(session, name, &place, leg, disk, force)?;
     tell_or_go_back(session, name, &device, &place, message)?;
     added(name, leg)
+}
+
+/// Refuses a leg that is not there, and says how it gets a disk.
+fn check_has_disk(name: &str, device: &MappedDevice, place: &Place, leg: usize) -> Outcome {
+    let report = mirror::report(device, place);
+    let bare = |it: &LegReport| &*it.device == "-";
+    if !report.is_some_and(|it| it.legs.get(leg).is_some_and(bare)) {
+        return Ok(());
+    }
+    Err(Failure::new(format!("leg {leg} of `{name}` has no disk"))
+        .and(&format!("to give it one: `mirror add {name} {leg} DISK`"))
+        .and("a member that is back: `mirror assemble`"))
 }
 
 fn added(name: &str, leg: usize) -> Outcome {

@@ -182,7 +182,10 @@ fn fail(dm: &Dm, name: &str, leg: usize) -> Outcome {
 /// Starts a mirror that did not by itself.
 fn start_by(session: &mut Session<'_>, name: &str, message: &[&str]) -> Outcome {
     let (device, mirror) = only_mirror(session.dm, name, message)?;
-    device.message(mirror.start, message)?;
+    if let Err(why) = device.message(mirror.start, message) {
+        assemble::advise(name, &device);
+        return Err(why.into());
+    }
     await_start(session, &device)?;
     if life(&device) != Life::Running {
         return Err(Failure::new(format!("`{name}`: {}", health(&device))));
