@@ -105,6 +105,7 @@ impl World<'_> {
         if self.spared(leg, subject) == Spared::AnyFault {
             return Outcome::Ok;
         }
+        self.history.note(|| format!("leg {leg} drops what it was to flush"));
         self.legs[leg].drop_cache(chooser);
         self.stage.lost_early |= !self.stage.ran;
         if self.is_last(leg, subject) {

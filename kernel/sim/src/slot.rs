@@ -5,9 +5,10 @@
 use alloc::vec::Vec;
 use core::{fmt, mem};
 
-use bio::{Bio, BufCmd, Extent, Memory, SECTOR_SIZE, Sector, WriteCache};
+use bio::{Bio, BufCmd, ErrorKind, Extent, Memory, SECTOR_SIZE, Sector, WriteCache};
 
 use crate::cache::{Cache, Content};
+use crate::disk::Outcome;
 use crate::stamp::Stamp;
 
 /// Names a request of one disk; later requests have larger names.
@@ -39,6 +40,21 @@ impl fmt::Display for Pending {
     }
 }
 
+impl Pending {
+    /// How it ended, in words: of a write that failed, also what of it took effect, if it had
+    /// not before.
+    pub fn ends(&self, outcome: Outcome) -> impl fmt::Display {
+        let pending = *self;
+        let lands = matches!(self.cmd, BufCmd::Write { .. }) && !self.performed;
+        fmt::from_fn(move |f| match outcome {
+            Outcome::Ok => write!(f, "{pending} completes"),
+            Outcome::Timeout => write!(f, "{pending} fails: {}", ErrorKind::Timeout),
+            Outcome::Fail(kind, landed) if lands => write!(f, "{pending} fails: {kind}, {landed}"),
+            Outcome::Fail(kind, _) => write!(f, "{pending} fails: {kind}"),
+        })
+    }
+}
+
 /// Which sectors of a failed write took effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Landed {
@@ -57,6 +73,19 @@ impl Landed {
             Landed::None => false,
             Landed::All => true,
             Landed::Sectors(bits) => nth < 64 && bits >> nth & 1 == 1,
+        }
+    }
+}
+
+impl fmt::Display for Landed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Landed::None | Landed::Sectors(0) => f.write_str("none of it landed"),
+            Landed::All => f.write_str("all of it landed"),
+            Landed::Sectors(bits) => {
+                f.write_str("of its sectors landed")?;
+                (0..64).filter(|nth| bits >> nth & 1 == 1).try_for_each(|nth| write!(f, " {nth}"))
+            }
         }
     }
 }

@@ -83,7 +83,9 @@ impl fmt::Display for Violation {
             }
             Violation::Unexplained { op, sector, seen, possible } => {
                 write!(f, "read {op} returned {seen} as sector {sector}, which can only hold")?;
-                possible.iter().try_for_each(|stamp| write!(f, " {stamp}"))
+                possible.iter().enumerate().try_for_each(|(nth, stamp)| {
+                    write!(f, "{} {stamp}", if nth == 0 { "" } else { " or" })
+                })
             }
             Violation::Denied { op, sector, lost } => {
                 write!(f, "flush {op} succeeded, though sector {sector} has lost {lost}")

@@ -434,7 +434,7 @@ impl<'a> World<'a> {
             return self.legs[leg].perform(request.id);
         }
         let outcome = self.choose_outcome(leg, request, subject, chooser);
-        self.history.note(|| format!("leg {leg}: {request} completes: {outcome:?}"));
+        self.history.note(|| format!("leg {leg}: {}", request.ends(outcome)));
         let fails = matches!(outcome, Outcome::Fail(..)) && request.cmd.modifies();
         self.behind[leg] |= fails && subject.is_record(leg, request.extent.start());
         self.legs[leg].complete(request.id, outcome);

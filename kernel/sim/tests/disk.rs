@@ -149,6 +149,37 @@ fn a_failed_write_leaves_what_the_test_says() {
 }
 
 #[test]
+fn how_a_request_ends_is_said_in_words() {
+    let (disk, hand) = (disk(), hand());
+    hand.issue(&disk, 0, write(1, 2, 3));
+    let pending = disk.pending(0).expect("it waits");
+    for (outcome, words) in [
+        (Outcome::Ok, "write 2+3 completes"),
+        (Outcome::Timeout, "write 2+3 fails: device timed out"),
+        (
+            Outcome::Fail(ErrorKind::Media, Landed::None),
+            "write 2+3 fails: I/O error, none of it landed",
+        ),
+        (
+            Outcome::Fail(ErrorKind::Media, Landed::All),
+            "write 2+3 fails: I/O error, all of it landed",
+        ),
+        (
+            Outcome::Fail(ErrorKind::Media, Landed::Sectors(0b101)),
+            "write 2+3 fails: I/O error, of its sectors landed 0 2",
+        ),
+    ] {
+        assert_eq!(pending.ends(outcome).to_string(), words);
+    }
+    complete(&disk, Outcome::Ok);
+    hand.issue(&disk, 1, Buf::flush());
+    let pending = disk.pending(0).expect("it waits");
+    let failed = Outcome::Fail(ErrorKind::Media, Landed::None);
+    assert_eq!(pending.ends(failed).to_string(), "flush fails: I/O error");
+    complete(&disk, failed);
+}
+
+#[test]
 fn memory_of_a_timed_out_request_stays_until_it_is_given_back() {
     let (hand, disk) = (hand(), disk());
     hand.issue(&disk, 1, write(1, 0, 1));

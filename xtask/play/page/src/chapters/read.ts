@@ -17,15 +17,15 @@ export const read: Chapter = {
   goals: [
     {
       text: "A read failed on a leg",
-      reached: ({ state }) => told(state, /leg \d+: read .*Fail/),
+      reached: ({ state }) => told(state, /leg \d+: read .* fails/),
     },
     {
       text: "The client got its answer from the other leg",
-      reached: ({ state }) => told(state, /leg \d+: read .*Fail/) && ended(state, "read", "done"),
+      reached: ({ state }) => told(state, /leg \d+: read .* fails/) && ended(state, "read", "done"),
     },
   ],
   after: [
     "The client waited for two disks instead of one, and never saw the error.",
-    "Step on: the mirror now has a request of its own. It writes the good data over the bad sector, and reads it again (rule R13).",
+    "Let time pass, until the mirror has a request of its own. It writes the good data over the bad sector, and reads it again (rule R13).",
   ],
 };
