@@ -6,6 +6,7 @@ use sim::{Random, explore};
 
 use crate::path::{Follow, Then};
 use crate::run::Run;
+use crate::show::without_places;
 use crate::state::{Breaking, Found};
 use crate::{bugs, look, scenarios};
 
@@ -107,7 +108,7 @@ fn search(scenario: &str, seed: u64, runs: u64) -> Result<Value, String> {
         Some(report) => Some(Breaking {
             seed: seed + explored.runs - 1,
             path: whole(&lives, then_of(&report.shortest)?),
-            violation: report.violation.to_string(),
+            violation: without_places(&report.violation.to_string()),
             account: report.account,
         }),
     };

@@ -17,6 +17,7 @@ mod answer;
 mod bugs;
 mod look;
 mod path;
+mod places;
 mod run;
 mod scenarios;
 mod show;

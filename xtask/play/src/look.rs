@@ -9,6 +9,7 @@ use sim::Event;
 use subject::lives::Lives;
 
 use crate::path::{Asked, Follow, Then};
+use crate::places::{self, Part, told};
 use crate::run::Run;
 use crate::show;
 use crate::state::{Choice, Question};
@@ -87,17 +88,25 @@ impl Tried {
 }
 
 impl Before<'_> {
-    /// Makes the next step with these answers, and plain ones behind them.
-    fn tried(&self, answers: &[u32]) -> Tried {
+    /// Makes the next step with these answers, and plain ones behind them. Gives the run, and
+    /// all that was asked.
+    fn made(&self, answers: &[u32]) -> (Run<'_>, Vec<Asked>) {
         let path = [self.path, answers].concat();
         let mut follow = Follow::new(&path, Then::Plain);
         let mut run = Run::new(self.lives);
         while run.end.is_none() && run.marks.len() <= self.steps {
             run.step(&mut follow);
         }
-        let lines = run.lines.iter().rev().nth(1).copied().unwrap_or(0);
-        let asked = follow.asked.split_off(self.path.len().min(follow.asked.len()));
-        Tried { asked, lines: run.account.split_off(lines) }
+        (run, follow.asked)
+    }
+
+    /// What such a step means.
+    fn tried(&self, answers: &[u32]) -> Tried {
+        let (run, mut asked) = self.made(answers);
+        let from = run.lines.iter().rev().nth(1).copied().unwrap_or(0);
+        let lines = run.account[from..].iter().map(|line| told(&run, line)).collect();
+        let asked = asked.split_off(self.path.len().min(asked.len()));
+        Tried { asked, lines }
     }
 
     /// What is open in the middle of a step.
@@ -109,10 +118,46 @@ impl Before<'_> {
                 return Choice { path, kind: "answer", label, ..Choice::default() };
             }
             let tried = self.tried(&path);
-            let label = meaning(open, nth, &tried.lines);
-            Choice { path: tried.decided(1), kind: "answer", label, ..Choice::default() }
+            let label = self.of_a_place(open, nth);
+            let mut label = label.unwrap_or_else(|| meaning(open, nth, &tried.lines));
+            let path = tried.decided(1);
+            if open.what == "which fault" && path.len() < tried.asked.len() {
+                label += " ...";
+            }
+            Choice { path, kind: "answer", label, ..Choice::default() }
         };
         Question { what: open.what.into(), options: (0..open.of).map(option).collect() }
+    }
+
+    /// What an answer means that decides what is on a leg afterwards: where, and what. It is
+    /// the place where another answer makes a difference.
+    fn of_a_place(&self, open: Asked, nth: usize) -> Option<String> {
+        if !matches!(open.what, "survivor" | "landed") {
+            return None;
+        }
+        let run = self.made(&[nth as u32]).0;
+        let other = self.made(&[u32::from(nth == 0)]).0;
+        let (leg, first, last) = places::difference(&run, &other)?;
+        let part = |sector| places::part(&run, leg, sector);
+        let (place, content) = match (part(first), part(last)) {
+            (Part::Superblock, _) => ("superblock".into(), None),
+            (Part::Map, _) => ("map".into(), None),
+            (Part::Data(first), Part::Data(last)) if first != last => {
+                (format!("sectors {first}–{last}"), None)
+            }
+            (Part::Data(at), _) => {
+                let text = show::stamp(&run.world.legs()[leg].contents(first)).text;
+                (format!("sector {at}"), Some(if text == "blank" { "–".into() } else { text }))
+            }
+        };
+        Some(match (open.what, nth, content) {
+            ("landed", 0, _) => format!("leg {leg}, {place}: did not land"),
+            ("landed", ..) => format!("leg {leg}, {place}: landed"),
+            (_, 0, Some(stamp)) => format!("leg {leg}, {place}: {stamp} stays"),
+            (_, 0, None) => format!("leg {leg}, {place}: what is durable stays"),
+            (_, _, Some(stamp)) => format!("leg {leg}, {place}: {stamp} survives"),
+            (_, nth, None) => format!("leg {leg}, {place}: write {nth} of its cache survives"),
+        })
     }
 
     /// What can come next.
@@ -237,10 +282,10 @@ fn kind_of(event: Event) -> (&'static str, Option<usize>) {
 /// What an answer means, in words.
 fn meaning(open: Asked, nth: usize, lines: &[String]) -> String {
     match (open.what, open.of, nth) {
-        ("survivor", _, 0) => "what was durable stays".into(),
-        ("survivor", _, nth) => format!("its write {nth} in the cache survives"),
-        ("landed", _, 0) => "this sector did not land".into(),
-        ("landed", ..) => "this sector landed".into(),
+        ("survivor", _, 0) => "what is durable stays".into(),
+        ("survivor", _, nth) => format!("write {nth} of the cache survives"),
+        ("landed", _, 0) => "it did not land".into(),
+        ("landed", ..) => "it landed".into(),
         ("the disks keep their power", _, 0) => "the disks lose their power, too".into(),
         ("the disks keep their power", ..) => "the disks keep their power".into(),
         ("absent", _, 0) => "all legs are there again".into(),

@@ -10,6 +10,7 @@ use dm_mirror::requests::{Phase, RequestView, Tx};
 use dm_mirror::view::{LegView, RegionView};
 use sim::{Asked, Content, Life, Op, Presence, SimDisk, Subject, Violation};
 
+use crate::places::{Part, part, told};
 use crate::run::{End, Run};
 use crate::state;
 use crate::state::{
@@ -49,7 +50,8 @@ pub(crate) fn state(run: &Run<'_>, ask: Option<Question>) -> State {
             Life::Refused => "refused",
         },
         why: match life {
-            Life::Held | Life::Refused => mapped.why(),
+            // The lines behind it are a table of the legs, which the page draws itself.
+            Life::Held | Life::Refused => mapped.why().lines().next().unwrap_or("").to_owned(),
             Life::Starting | Life::Running => String::new(),
         },
         boots: run.world.boots() + 1,
@@ -82,7 +84,7 @@ fn generation(legs: &[Leg]) -> Option<String> {
 fn account(run: &Run<'_>) -> Vec<Line> {
     let step = |line: usize| run.lines.partition_point(|end| *end <= line);
     let lines = run.account.iter().enumerate().skip(run.account.len().saturating_sub(LINES_MAX));
-    lines.map(|(at, text)| Line { step: step(at), text: text.clone() }).collect()
+    lines.map(|(at, text)| Line { step: step(at), text: told(run, text) }).collect()
 }
 
 fn oracle(run: &Run<'_>, sector: u64) -> Oracle {
@@ -91,7 +93,7 @@ fn oracle(run: &Run<'_>, sector: u64) -> Oracle {
     Oracle { sector, may: all(now).collect(), durable: all(after).collect() }
 }
 
-fn stamp(content: &Content) -> Stamp {
+pub(crate) fn stamp(content: &Content) -> Stamp {
     let text = match content {
         Content::Stamp(stamp) => stamp.to_string(),
         Content::Raw(_) => "?".into(),
@@ -128,7 +130,7 @@ fn leg(run: &Run<'_>, leg: usize) -> Leg {
         regions: regions(run, disk),
         memory: mapped.regions(scenario.sectors).iter().map(memory).collect(),
         superblock: Twice::of(superblock(run, disk, true), superblock(run, disk, false)),
-        waiting: waiting(run, disk, data),
+        waiting: waiting(run, leg, disk),
         late: (0..disk.overdue())
             .filter_map(|id| disk.late(id).map(|it| Late { id, text: it.to_string() }))
             .collect(),
@@ -203,20 +205,17 @@ fn regions(run: &Run<'_>, disk: &SimDisk) -> Vec<Twice<Mark>> {
     geometry.touched(in_use).map(|it| Twice::of(mark(it, true), mark(it, false))).collect()
 }
 
-fn waiting(run: &Run<'_>, disk: &SimDisk, data: Sector) -> Vec<Waiting> {
-    let window = run.lives.mirror.window;
-    let superblocks = window.offset + superblock_place(SLOTS - 1).end().0;
+fn waiting(run: &Run<'_>, leg: usize, disk: &SimDisk) -> Vec<Waiting> {
     let of = |id: usize| {
         let it = disk.pending(id)?;
         let start = it.extent.start();
-        let what = match it.cmd {
-            BufCmd::Flush => "flush",
-            _ if start >= data => "data",
-            BufCmd::Read => "search",
-            _ if start.0 < superblocks => "superblock",
-            _ => "map",
+        let (what, at) = match part(run, leg, start) {
+            _ if it.cmd == BufCmd::Flush => ("flush", start.0),
+            Part::Data(at) => ("data", at),
+            _ if it.cmd == BufCmd::Read => ("search", start.0),
+            Part::Superblock => ("superblock", start.0),
+            Part::Map => ("map", start.0),
         };
-        let at = if what == "data" { start.0 - data.0 } else { start.0 };
         let count = it.extent.count().0;
         let cmd = command(it.cmd);
         let text = match what {
@@ -329,5 +328,24 @@ fn broken(violation: &Violation) -> Broken {
         Violation::Starved(_) => "A busy user starves nothing that was begun.",
         Violation::LegsDiffer(..) => "At rest, legs in sync are equal.",
     };
-    Broken { text: violation.to_string(), promise }
+    let request = match *violation {
+        Violation::EndedTwice(op)
+        | Violation::MemoryLost(op)
+        | Violation::Torn(op, _)
+        | Violation::Foreign(op, ..)
+        | Violation::Unexplained { op, .. }
+        | Violation::Denied { op, .. }
+        | Violation::NeedlessError(op, _) => Some(op),
+        _ => None,
+    };
+    Broken { text: without_places(&violation.to_string()), promise, request }
+}
+
+/// A text without the places in its stamps: `w3@5` is `w3`, where the sector is known.
+pub(crate) fn without_places(text: &str) -> String {
+    let mut parts = text.split('@');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |so_far, part| {
+        so_far + part.trim_start_matches(|it: char| it.is_ascii_digit())
+    })
 }

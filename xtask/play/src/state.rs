@@ -53,6 +53,8 @@ pub struct Broken {
     pub text: String,
     /// The promise.
     pub promise: &'static str,
+    /// The client's request whose end broke it, if it was one.
+    pub request: Option<u32>,
 }
 
 /// What is to be decided.

@@ -93,6 +93,81 @@ fn what_cannot_be_answered_says_why() {
     }
 }
 
+/// A path as an address has it: `0*3.1` is 0, 0, 0, 1.
+fn unpacked(path: &str) -> Vec<u64> {
+    let words = path.split('.').map(|word| word.split_once('*').unwrap_or((word, "1")));
+    let number = |text: &str| text.parse().expect("a number");
+    words.flat_map(|(value, count)| vec![number(value); number(count) as usize]).collect()
+}
+
+/// What can be chosen, and where it leads.
+fn options(state: &Value) -> Vec<(String, Vec<u64>)> {
+    let options = state["ask"]["options"].as_array().expect("options");
+    let option = |it: &Value| (it["label"].as_str().unwrap().to_owned(), numbers(&it["path"]));
+    options.iter().map(option).collect()
+}
+
+/// The run once the option with this label is chosen.
+fn choose(scenario: &str, state: &Value, label: &str) -> Value {
+    let found = options(state).into_iter().find(|(it, _)| it.contains(label));
+    let (_, more) = found.unwrap_or_else(|| panic!("no `{label}` in {}", state["ask"]));
+    look(scenario, &[numbers(&state["path"]), more].concat())
+}
+
+/// Chapter 7 of the page: leg 0 is not there, and the mirror is held.
+fn held() -> Value {
+    look("two-legs", &unpacked("0*133.1.0*4.1.0*12.1.0.1*5.0*17"))
+}
+
+#[test]
+fn a_mirror_that_is_held_says_why_in_one_line() {
+    let state = held();
+    assert_eq!(state["life"], "held");
+    let why = state["why"].as_str().unwrap();
+    assert!(why.contains("member 0") && why.contains("not there"), "{why}");
+    assert!(!why.contains('\n') && !why.contains("LEG"), "{why}");
+}
+
+/// Chapter 4 of the page: leg 0 has the write in its cache, and it is on its way to leg 1.
+#[test]
+fn each_question_about_a_sector_names_it() {
+    let mut state = look("write", &unpacked("0*133.1.0*4.1.0*6"));
+    state = choose("write", &state, "choose what survives");
+    state = choose("write", &state, "lose their power");
+    for (leg, sector) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+        let labels: Vec<_> = options(&state).into_iter().map(|(label, _)| label).collect();
+        let place = format!("leg {leg}, sector {sector}");
+        assert_eq!(labels, [format!("{place}: – stays"), format!("{place}: w0 survives")]);
+        state = choose("write", &state, "stays");
+    }
+}
+
+#[test]
+fn what_may_go_wrong_is_said_in_words_and_each_once() {
+    let mut state = look("flush", &unpacked("0*133.1.0*4.1.0*11"));
+    state = choose("flush", &state, "asks: flush");
+    state = choose("flush", &state, "goes wrong");
+    let mut labels: Vec<_> = options(&state).into_iter().map(|(label, _)| label).collect();
+    assert!(labels.contains(&"leg 0: flush fails: I/O error".to_owned()), "{labels:?}");
+    assert!(labels.iter().all(|label| !label.contains("Fail(")), "{labels:?}");
+    let all = labels.len();
+    labels.sort();
+    labels.dedup();
+    assert_eq!(labels.len(), all, "{labels:?}");
+}
+
+/// The legs' records lie before their data: the account counts as clients do.
+#[test]
+fn the_account_counts_sectors_as_clients_do() {
+    let state = look("write", &unpacked("0*133.1.0*4.1.0*6"));
+    let account = state["account"].as_array().unwrap();
+    let has = |line: &str| account.iter().any(|it| it["text"] == line);
+    assert!(has("request 0 begins: write 0+2"));
+    assert!(has("leg 0: write 0+2 completes"), "{account:?}");
+    assert!(has("leg 0: write of the map completes"));
+    assert!(has("leg 0: write of the superblock completes"));
+}
+
 /// Numbers from anywhere are some run.
 #[test]
 fn any_path_is_some_run() {

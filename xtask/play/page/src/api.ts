@@ -72,7 +72,8 @@ export interface State {
   /** What is to be decided next; null: the run is over. */
   ask: Question | null;
   over: null | "rest" | "violation";
-  violation: null | { text: string; promise: string };
+  /** `request` is the client's whose end broke the promise, if it was one. */
+  violation: null | { text: string; promise: string; request: number | null };
   life: string;
   /** Why it is held or refused, or empty. */
   why: string;

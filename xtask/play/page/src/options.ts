@@ -40,7 +40,7 @@ const KEYS = 9;
 /** Where the module can only say what happened by then: which answer is which. */
 function label(state: State, option: Option, nth: number): string {
   const { what, options } = state.ask!;
-  if (what === "a leg is absent") return nth === 0 ? "all others are there" : "a leg is not there";
+  if (what === "a leg is absent") return nth === 0 ? "no (other) leg is missing" : "a leg is missing";
   if (what !== "which leg") return option.label;
   return options.length === state.legs.length ? `leg ${nth}` : `number ${nth + 1} of those there`;
 }

@@ -46,7 +46,7 @@ export function Lane(props: { store: Store; show: Show; index: number; scenario:
   const before = show.before?.legs[index] ?? null;
   const options = show.choices?.lanes[index];
   // Before anybody is believed, nobody is out.
-  const isOpen = show.state!.life === "starting" && leg.standing === "out";
+  const isOpen = show.state!.life !== "running" && leg.standing === "out";
   const word = isOpen ? "unknown" : leg.standing;
   const stand = standing(word);
   const gone = leg.presence !== "ready";

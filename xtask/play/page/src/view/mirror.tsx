@@ -18,8 +18,11 @@ const ENDS: Record<UserOp["state"], { sign: string; word: string; text: string }
   lost: { sign: "⌀", word: "lost", text: "its machine went down" },
 };
 
+/** How a request ended whose end broke a promise. */
+const BROKEN = { sign: "✕", word: "a broken promise", text: "acknowledged" };
+
 export function Clients({ show }: { show: Show }) {
-  const all = show.state!.user;
+  const { user: all, violation } = show.state!;
   const shown = all.slice(-USER_SHOWN);
   return (
     <section class="clients" aria-label="clients">
@@ -27,11 +30,12 @@ export function Clients({ show }: { show: Show }) {
       {all.length === 0 && <p class="nothing">nothing was asked for yet</p>}
       <ul>
         {shown.map((op) => {
-          const { sign, word, text } = ENDS[op.state];
+          const breaks = op.id === violation?.request;
+          const { sign, word, text } = breaks ? BROKEN : ENDS[op.state];
           const told = answer(op) ?? text;
           return (
             <li
-              class={`op is-${op.state}`}
+              class={`op is-${breaks ? "failed" : op.state}`}
               key={`${op.id}${op.state}`}
               title={`${op.cmd}: ${op.text || text}`}
             >
@@ -159,9 +163,9 @@ const SIGNS: Partial<Record<Kind, IconName>> = {
 const QUESTIONS: Record<string, string> = {
   event: "What happens next?",
   "which fault": "What goes wrong?",
-  survivor: "What of this sector survives?",
-  landed: "Did this sector land?",
-  "a leg is absent": "Is a leg not there when it starts?",
+  survivor: "What survives?",
+  landed: "Did it land?",
+  "a leg is absent": "Is a leg missing at the next start?",
   "which leg": "Which leg?",
   "of which leg": "Of which leg?",
   "the disks keep their power": "Do the disks lose their power too?",
