@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sim::{Random, explore};
+use sim::{Event, Random, explore};
+use subject::lives::Lives;
 
 use crate::path::{Follow, Then};
 use crate::run::Run;
@@ -24,6 +25,9 @@ pub enum Ask {
     Look { scenario: String, bug: String, path: Vec<u32> },
     /// And where after so many more steps, by chance? Without `faults`, nothing goes wrong.
     Chance { scenario: String, bug: String, path: Vec<u32>, seed: u64, steps: usize, faults: bool },
+    /// And where after the next thing that happens by itself: a request completes, or work that
+    /// is due is done? Nothing goes wrong, nobody asks for anything, and no leg comes back.
+    Onward { scenario: String, bug: String, path: Vec<u32>, seed: u64 },
     /// Where does the run end that a line of the simulator's names?
     Replay { scenario: String, bug: String, line: String },
     /// Does one of these runs break a promise?
@@ -50,14 +54,21 @@ impl Ask {
                 let random = Random::new(seed);
                 let then = if faults { Then::Seeded(random) } else { Then::Calm(random) };
                 let lives = scenarios::named(&scenario)?;
-                let mut follow = Follow::new(&path, then);
-                let mut run = Run::new(&lives);
-                while run.end.is_none() && !follow.is_over() {
-                    run.step(&mut follow);
-                }
+                let (mut run, mut follow) = followed(&lives, &path, then);
                 for _ in 0..steps.min(STEPS_MAX) {
                     run.step(&mut follow);
                 }
+                look::at_its_end(&lives, &follow.so_far())
+            }
+            Ask::Onward { scenario, bug, path, seed } => {
+                bugs::switch(&bug)?;
+                let lives = scenarios::named(&scenario)?;
+                let then = Then::Calm(Random::new(seed));
+                let (mut run, mut follow) = followed(&lives, &path, then);
+                if run.end.is_none() {
+                    follow.only(by_themselves(&run.events()));
+                }
+                run.step(&mut follow);
                 look::at_its_end(&lives, &follow.so_far())
             }
             Ask::Replay { scenario, bug, line } => {
@@ -75,6 +86,25 @@ impl Ask {
     }
 }
 
+/// The run that a path decides; `then` decides what comes behind it.
+fn followed<'a>(lives: &'a Lives, path: &'a [u32], then: Then) -> (Run<'a>, Follow<'a>) {
+    let mut follow = Follow::new(path, then);
+    let mut run = Run::new(lives);
+    while run.end.is_none() && !follow.is_over() {
+        run.step(&mut follow);
+    }
+    (run, follow)
+}
+
+/// Which of these events happen by themselves; if none does, time passes.
+fn by_themselves(events: &[Event]) -> Vec<usize> {
+    let those = |of: fn(&Event) -> bool| -> Vec<usize> {
+        (0..events.len()).filter(|&nth| of(&events[nth])).collect()
+    };
+    let own = those(|it| matches!(it, Event::Request(..) | Event::Work(_)));
+    if own.is_empty() { those(|it| matches!(it, Event::Hurry(_))) } else { own }
+}
+
 /// What a line of the simulator's says of who decides.
 fn then_of(line: &str) -> Result<Then, String> {
     let no = || format!("`{line}` names no run: `seed=7` or `path=2.0.1` would");
@@ -90,7 +120,7 @@ fn then_of(line: &str) -> Result<Then, String> {
 }
 
 /// The path of a whole run.
-fn whole(lives: &subject::lives::Lives, then: Then) -> Vec<u32> {
+fn whole(lives: &Lives, then: Then) -> Vec<u32> {
     let mut follow = Follow::new(&[], then);
     let mut run = Run::new(lives);
     while run.end.is_none() && run.marks.len() < STEPS_MAX {

@@ -34,6 +34,8 @@ pub(crate) struct Follow<'a> {
     then: Then,
     /// How many questions of two answers or more there were.
     decisions: usize,
+    /// The events that chance may choose, if it is calm; of all, if there are none.
+    only: Vec<usize>,
     /// All questions so far, those of one answer too.
     pub(crate) asked: Vec<Asked>,
     trace: Trace,
@@ -41,7 +43,19 @@ pub(crate) struct Follow<'a> {
 
 impl<'a> Follow<'a> {
     pub(crate) fn new(path: &'a [u32], then: Then) -> Follow<'a> {
-        Follow { path, then, decisions: 0, asked: Vec::new(), trace: Trace::default() }
+        Follow {
+            path,
+            then,
+            decisions: 0,
+            only: Vec::new(),
+            asked: Vec::new(),
+            trace: Trace::default(),
+        }
+    }
+
+    /// Calm chance chooses one of these events from now on.
+    pub(crate) fn only(&mut self, events: Vec<usize>) {
+        self.only = events;
     }
 
     /// A step begins.
@@ -82,6 +96,9 @@ impl Chooser for Follow<'_> {
         self.take(n, what, |it| match &mut it.then {
             Then::Plain => 0,
             Then::Seeded(_) | Then::Calm(_) if n == 1 => 0,
+            Then::Calm(random) if what == "event" && !it.only.is_empty() => {
+                it.only[random.below(it.only.len() as u64) as usize]
+            }
             Then::Seeded(random) | Then::Calm(random) => random.below(n as u64) as usize,
             Then::Path(path) if n > 1 => path.get(it.decisions).copied().unwrap_or(0),
             Then::Path(_) => 0,

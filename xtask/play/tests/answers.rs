@@ -128,6 +128,22 @@ fn a_mirror_that_is_held_says_why_in_one_line() {
     assert!(!why.contains('\n') && !why.contains("LEG"), "{why}");
 }
 
+#[test]
+fn a_mirror_that_starts_by_itself_starts_with_the_legs_that_are_there() {
+    let mut state = choose("two-legs", &held(), "start with what is there");
+    for seed in 0..100 {
+        if state["life"] != "starting" {
+            break;
+        }
+        let path = &state["path"];
+        state = ask(json!({ "do": "onward", "scenario": "two-legs", "bug": "", "path": path,
+            "seed": seed }));
+    }
+    assert_eq!(state["life"], "running");
+    assert_eq!(state["legs"][0]["presence"], "gone");
+    assert!(state["user"].as_array().unwrap().iter().all(|it| it["id"] == 0), "{}", state["user"]);
+}
+
 /// Chapter 4 of the page: leg 0 has the write in its cache, and it is on its way to leg 1.
 #[test]
 fn each_question_about_a_sector_names_it() {

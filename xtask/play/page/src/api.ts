@@ -20,6 +20,14 @@ export type Ask =
       faults: boolean;
     }
   | {
+      /** One thing more that happens by itself: nothing goes wrong, and no leg comes back. */
+      do: "onward";
+      scenario: string;
+      bug: string;
+      path: number[];
+      seed: number;
+    }
+  | {
       do: "replay";
       scenario: string;
       bug: string;

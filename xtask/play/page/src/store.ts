@@ -49,7 +49,7 @@ export interface Show {
 }
 
 /** A question whose answer is where a run stands. */
-type Placing = Extract<Ask, { do: "look" | "chance" | "replay" }>;
+type Placing = Extract<Ask, { do: "look" | "chance" | "onward" | "replay" }>;
 
 /** A start takes some dozens of steps; a session of records that went bad, more. */
 const START_STEPS_MAX = 200;
@@ -296,8 +296,7 @@ export class Store {
     const { scenario, bug } = this.show;
     for (let steps = 0; steps < START_STEPS_MAX && this.show.state?.life === "starting"; steps++) {
       const { path } = this.show.state;
-      const by_chance = { path, seed: steps, steps: 1, faults: false };
-      await this.step({ do: "chance", scenario, bug, ...by_chance }, turn);
+      await this.step({ do: "onward", scenario, bug, path, seed: steps }, turn);
       if (turn !== this.turn || this.show.panic || this.show.broken) return;
     }
   }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 
-import { open, place, scrubber, shot, test } from "./page.mjs";
+import { open, place, press, scrubber, settled, shot, test } from "./page.mjs";
 import { WAYS } from "./ways.mjs";
 
 const CHAPTERS = 8;
@@ -46,3 +46,25 @@ for (const [id, way] of Object.entries(WAYS)) {
     assert.ok(await page.locator(".after").isVisible());
   });
 }
+
+/** Chooses what is called so. */
+async function choose(page, label) {
+  await page.click(`.option:has-text("${label}")`);
+  await settled(page);
+}
+
+test("chapter split: a leg that is missing stays missing while the mirror starts", async (page) => {
+  await open(page, "#c=split");
+  await choose(page, "start with what is there");
+  await press(page, "s");
+  await page.waitForSelector(".goals li:nth-child(1).reached");
+  await page.waitForSelector(".lane:has-text('leg 0') >> text=not there");
+  await choose(page, "choose what survives");
+  await choose(page, "the disks lose their power");
+  while ((await page.textContent(".world h3")) === "What survives?")
+    await choose(page, "stays");
+  await choose(page, "a leg is missing");
+  await choose(page, "leg 1");
+  await press(page, "s");
+  await page.waitForSelector(".goals li:nth-child(2).reached");
+});
