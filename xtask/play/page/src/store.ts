@@ -101,6 +101,10 @@ export class Store {
   private written = location.hash;
   private writtenAt = -Infinity;
   private writing: ReturnType<typeof setTimeout> | null = null;
+  /** What is begun next is what the address names already. */
+  private follows = false;
+  /** The address that is written next is another place: Back leads to the one before. */
+  private leaves = false;
 
   constructor(readonly engine: Engine) {}
 
@@ -169,7 +173,13 @@ export class Store {
   async open(hash: string): Promise<void> {
     const asked = link.parse(hash);
     const chapter = asked.chapter === null ? null : chapterOf(asked.chapter);
-    if (asked.scenario === null) return this.begin_chapter(chapter ?? chapterOf(null)!);
+    this.follows = true;
+    if (asked.scenario === null) {
+      await this.begin_chapter(chapter ?? chapterOf(null)!);
+      if (asked.chapter !== null && !chapter)
+        this.say(`There is no chapter “${asked.chapter}”: here is the first.`);
+      return;
+    }
     if (!this.show.list?.scenarios.some(({ id }) => id === asked.scenario)) {
       await this.begin_chapter(chapterOf(null)!);
       return this.say(`There is no scenario “${asked.scenario}”: here is the first chapter.`);
@@ -209,6 +219,11 @@ export class Store {
 
   private restart(scenario: string, bug: string): void {
     this.pause();
+    if (this.show.state && !this.follows) {
+      if (this.writing) this.put();
+      this.leaves = true;
+    }
+    this.follows = false;
     this.turn += 1;
     this.wanted = null;
     if (this.show.state) this.waiting = [];
@@ -286,7 +301,7 @@ export class Store {
     await this.alone((turn) => this.step(ask, turn));
   }
 
-  /** Lets chance go on, without faults, until the mirror runs. */
+  /** Lets happen what happens by itself, until the mirror runs or is held. */
   start_up(): void {
     this.pause();
     this.act(() => void this.alone((turn) => this.until_started(turn)));
@@ -374,16 +389,25 @@ export class Store {
       }, wait);
       return;
     }
+    this.put();
+    document.documentElement.dataset.address = "written";
+  }
+
+  private put(): void {
+    if (this.writing) clearTimeout(this.writing);
+    this.writing = null;
     // Somebody has typed another address, and it was not heard of yet: it is not written over.
     if (location.hash !== this.written) return;
     this.writtenAt = performance.now();
+    const here = this.here();
     try {
-      history.replaceState(null, "", this.here());
+      if (this.leaves && here !== location.hash) history.pushState(null, "", here);
+      else history.replaceState(null, "", here);
+      this.leaves = false;
       this.written = location.hash;
     } catch {
       // A browser that is asked too often refuses: the next step writes it.
     }
-    document.documentElement.dataset.address = "written";
   }
 
   /** Opens a request, so that all its ends are shown; the same one again closes it. */

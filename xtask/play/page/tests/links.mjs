@@ -55,6 +55,27 @@ test("a link to what is not there says so", async (page) => {
   assert.equal(await page.locator(".chapter h2").count(), 1);
 });
 
+test("a link to a chapter that is not there says so", async (page) => {
+  await open(page, "#c=no-such-chapter");
+  await page.waitForSelector("text=There is no chapter");
+  assert.match(await page.textContent(".chapter h2"), /^1\./);
+});
+
+test("Back leads to the chapter that was left, where it was left", async (page) => {
+  await open(page, "#c=read");
+  await press(page, "1");
+  const left = await page.evaluate(() => location.hash);
+  await press(page, "n");
+  await page.waitForSelector('.chapter h2:has-text("2.")');
+  await press(page, "1", "1");
+  await page.goBack();
+  await page.waitForSelector('.chapter h2:has-text("1.")');
+  await settled(page);
+  assert.equal(await page.evaluate(() => location.hash), left);
+  await page.goForward();
+  await page.waitForSelector('.chapter h2:has-text("2.")');
+});
+
 test("a new address is followed without loading the page anew", async (page) => {
   const id = await scenario(page);
   await page.evaluate((to) => (location.hash = to), `#s=${id}&p=0.0`);
