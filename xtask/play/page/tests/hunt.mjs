@@ -21,10 +21,16 @@ test("a planted bug is found, shortened and explained", async (page) => {
   await plant(page, BUG);
   await page.click(".search");
   await page.waitForSelector(".progress:has-text('found in')");
-  await page.waitForSelector(".text");
+  await page.waitForSelector(".report .text");
+  // What was found is seen at once: it is not below the window's end, nor under the transport.
+  const [report, transport] = await Promise.all(
+    [".report .text", ".transport"].map((it) => page.locator(it).boundingBox()),
+  );
+  assert.ok(report.y >= 0 && report.y + report.height <= transport.y);
   const [at, last] = await scrubber(page);
   assert.equal(at, 0, "it stands at its beginning");
   assert.ok(last > 1);
+  assert.match(await page.textContent(".progress"), new RegExp(`shortened to ${last} steps`));
   assert.equal(await page.locator(".violation").count(), 0);
   for (let step = 1; step <= last; step++) {
     await page.keyboard.press("ArrowRight");
@@ -37,6 +43,13 @@ test("a planted bug is found, shortened and explained", async (page) => {
   assert.notEqual(await page.textContent(".violation .text"), "");
   assert.ok((await page.locator(".violation li").count()) > 0);
   assert.match(await page.textContent(".violation"), /promise/i);
+  assert.match(await page.textContent(".clients li:last-child"), /✕.*a broken promise/);
+  await page.click("text=Chapters");
+  await page.waitForSelector("text=The stage shows another run.");
+  await press(page, "r");
+  await page.waitForFunction(() => !document.querySelector(".other-run"));
+  await page.goBack();
+  await page.waitForSelector(".violation");
   await shot(page, "violation");
   const { bug, path } = await place(page);
   assert.equal(bug, BUG);

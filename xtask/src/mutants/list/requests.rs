@@ -23,7 +23,7 @@ pub(super) const TABLE: &[Mutant] = &[
     },
     Mutant {
         name: "a forced write is not flushed",
-        rule: "DATA_FLUSH (only for FUA",
+        rule: "DATA_FLUSH (only for FUA; a FLUSH has that state alone)",
         file: STEPS_WRITE,
         edits: &[(
             "report.result.is_ok() && cmd == (BufCmd::Write { fua: true })",

@@ -30,6 +30,11 @@ export function Chapters({ store, show }: { store: Store; show: Show }) {
             {CHAPTERS.indexOf(chapter) + 1}. {chapter.title}
           </h2>
           <p class="idea">{chapter.idea}</p>
+          {(chapter.scenario !== show.scenario || chapter.bug !== show.bug) && (
+            <p class="other-run">
+              The stage shows another run. <b>from the start</b> (r) begins this chapter's.
+            </p>
+          )}
           {chapter.text.map((paragraph) => (
             <p>{rich(paragraph)}</p>
           ))}

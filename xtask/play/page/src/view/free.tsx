@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 
 import type { Show, Store } from "../store.js";
 import { Icon } from "./icon.js";
+import { ScenarioOptions } from "./parts.js";
 
 export function Free({ store, show }: { store: Store; show: Show }) {
   const [seed, setSeed] = useState("71");
@@ -22,9 +23,7 @@ export function Free({ store, show }: { store: Store; show: Show }) {
       <label class="field">
         scenario
         <select value={scenario} onChange={(event) => begin(event.currentTarget.value)}>
-          {list.scenarios.map(({ id, title }) => (
-            <option value={id}>{title}</option>
-          ))}
+          <ScenarioOptions scenarios={list.scenarios} />
         </select>
       </label>
       {chosen?.test && (

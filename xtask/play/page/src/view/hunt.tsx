@@ -5,14 +5,15 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { Bug } from "../api.js";
 import { hunt, type End, type Progress } from "../hunt.js";
+import { lastPlace } from "../run.js";
 import type { Show, Store } from "../store.js";
 import { Icon } from "./icon.js";
-import { plural } from "./parts.js";
+import { plural, ScenarioOptions } from "./parts.js";
 
 type Search =
   | { state: "idle" }
   | { state: "running"; progress: Progress }
-  | { state: "over"; progress: Progress; end: End };
+  | { state: "over"; progress: Progress; end: End; steps: number };
 
 const NO_BUG: Bug = { id: "", name: "nothing", rule: "the mirror as it is" };
 
@@ -27,6 +28,10 @@ export function Hunt({ store, show }: { store: Store; show: Show }) {
     stop.current = { now: true };
   };
   useEffect(() => give_up, []);
+  const report = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (search.state === "over") report.current?.scrollIntoView({ block: "nearest" });
+  }, [search.state]);
   const { list, scenario, bug } = show;
   if (!list) return null;
   const planted = list.bugs.find(({ id }) => id === bug);
@@ -53,8 +58,9 @@ export function Hunt({ store, show }: { store: Store; show: Show }) {
     try {
       const end = await hunt(store.engine, scenario, bug, seed, () => own.now, tell);
       if (own !== stop.current) return;
-      setSearch({ state: "over", progress, end });
       if (end.how === "found") await store.load(scenario, bug, end.found.path, 0);
+      if (own === stop.current)
+        setSearch({ state: "over", progress, end, steps: lastPlace(store.show.run) });
     } catch (why) {
       store.set({ broken: String(why) });
     }
@@ -65,15 +71,13 @@ export function Hunt({ store, show }: { store: Store; show: Show }) {
       <h2>Plant a bug</h2>
       <p>
         Take one rule out of the mirror. Then break a promise: choose what happens next, fail a
-        request, cut the power. The oracle notices. Or have the simulator search: if a scenario
-        shows nothing for long, try another one.
+        request, cut the power. The oracle notices once a client is told what cannot be: let it
+        read. Or have the simulator search: if a scenario shows nothing for long, try another one.
       </p>
       <label class="field">
         scenario
         <select value={scenario} onChange={(event) => change(event.currentTarget.value)}>
-          {list.scenarios.map(({ id, title }) => (
-            <option value={id}>{title}</option>
-          ))}
+          <ScenarioOptions scenarios={list.scenarios} />
         </select>
       </label>
       <fieldset class="bugs">
@@ -104,24 +108,26 @@ export function Hunt({ store, show }: { store: Store; show: Show }) {
           </button>
         )}
       </p>
-      <p class="progress" role="status">
-        {told(search, planted?.id ?? "")}
-      </p>
-      {search.state === "over" && search.end.how === "found" && (
-        <>
-          <p class="text">{search.end.found.violation}</p>
-          <p>
-            The run stands at its beginning. Step through it (→), or play it. In a long one, go to
-            its end (End), and look through “What happened” for the first failure and for what
-            was answered behind it.
-          </p>
-          <p class="buttons">
-            <button type="button" onClick={() => store.play_or_pause()}>
-              <Icon name="play" /> play it
-            </button>
-          </p>
-        </>
-      )}
+      <div class="report" ref={report}>
+        <p class="progress" role="status">
+          {told(search, planted?.id ?? "")}
+        </p>
+        {search.state === "over" && search.end.how === "found" && (
+          <>
+            <p class="text">{search.end.found.violation}</p>
+            <p>
+              The run stands at its beginning. Step through it (→), or play it. In a long one, go to
+              its end (End), and look through “What happened” for the first failure and for what was
+              answered behind it.
+            </p>
+            <p class="buttons">
+              <button type="button" onClick={() => store.play_or_pause()}>
+                <Icon name="play" /> play it
+              </button>
+            </p>
+          </>
+        )}
+      </div>
     </article>
   );
 }
@@ -138,6 +144,6 @@ function told(search: Search, bug: string): string {
     case "panic":
       return `the run of seed ${search.end.seed} ended in a panic: an assertion noticed. ${search.end.text}`;
     case "found":
-      return `found in ${so}: seed ${search.end.found.seed}, shortened to ${plural(search.end.found.path.length, "decision")}`;
+      return `found in ${so}: seed ${search.end.found.seed}, shortened to ${plural(search.steps, "step")}`;
   }
 }

@@ -5,7 +5,7 @@
 
 import type { ComponentChildren } from "preact";
 
-import type { Stamp } from "../api.js";
+import type { Scenario, Stamp } from "../api.js";
 import type { Choice } from "../options.js";
 import type { Store } from "../store.js";
 import { Icon, type IconName } from "./icon.js";
@@ -57,6 +57,18 @@ export function OptionButton(props: {
       {props.sign && <Icon name={props.sign} />}
       <span>{label}</span>
     </button>
+  );
+}
+
+/** What a list of scenarios offers: the page's own, then those of tests, by the tests' names. */
+export function ScenarioOptions({ scenarios }: { scenarios: Scenario[] }) {
+  const options = (those: Scenario[]) =>
+    those.map(({ id, title }) => <option value={id}>{title}</option>);
+  return (
+    <>
+      {options(scenarios.filter(({ test }) => !test))}
+      <optgroup label="runs of a test">{options(scenarios.filter(({ test }) => test))}</optgroup>
+    </>
   );
 }
 
