@@ -9,7 +9,7 @@ export const cache: Chapter = {
   text: [
     "A disk may reset itself: its cache is empty, and no request fails. The next flush succeeds, since there is nothing left to do. What was acknowledged before is gone.",
     "The driver counts the resets. The mirror takes such a leg out before it acknowledges anything more (R4), if another leg has the data.",
-    "Let a write complete on both legs, and let one of them lose its cache at the next request.",
+    "A write is complete on both legs, and in their caches. Let the client ask for a flush. In one leg open “or”, choose “goes wrong”, and let that leg lose its cache without a word.",
   ],
   scenario: "flush",
   bug: "",

@@ -8,8 +8,8 @@ export const cut: Chapter = {
   idea: "A crash costs the copying of what may differ, and no more.",
   text: [
     "One leg has the new data, the other has the old. The client has heard of nothing yet: for a write that was never acknowledged, old and new are both right. But they must not *alternate*.",
-    "Cut the power now. Whatever was in a volatile cache may be gone.",
-    "At the next start the maps say which regions may differ. Those are *unsettled*: they answer no read until they were copied from one leg to the other, and flushed (R6, R7).",
+    "The new data are in a volatile cache: a power cut may take them or leave them. Cut the power, choose what survives, and let w0 survive in leg 0 and not in leg 1. Then let the mirror start.",
+    "At the start the maps say which regions may differ. Those are *unsettled*: they answer no read until they have been copied from one leg to the other, and flushed (R6, R7). The copying is delayed work: let time pass.",
   ],
   scenario: "write",
   bug: "",

@@ -9,7 +9,7 @@ export const split: Chapter = {
   text: [
     "The power failed, and only leg 1 is there now. Its superblock says that both legs were in sync. Perhaps leg 0 is broken. Perhaps it is in another machine, and goes on alone.",
     "If both halves went on, each would have writes that the other lacks, and no one could say which is right. So the mirror is *held*: it waits for the leg, or for a person (R8).",
-    "Let the person start it with what is there, and let a client write. Then cut the power, choose what survives, and have only leg 0 there at the next start. It would start from old data: see what it does. At last let the person plug all in.",
+    "Let the person start it with what is there, and let a client write. Then cut the power, choose what survives, and have leg 1 missing at the next start. Leg 0, alone, would start from old data: let it start, and see what it does. At last let the person plug all legs in.",
   ],
   scenario: "two-legs",
   bug: "",
