@@ -17,6 +17,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 use bio::sync::{Lock, Rank, assert_unlocked};
 use bio::{
@@ -37,6 +38,21 @@ pub enum Outcome {
     /// The disk does not answer: the request ends with
     /// [`Timeout`](ErrorKind::Timeout) and the disk keeps the memory.
     Timeout,
+}
+
+impl Pending {
+    /// How it ended, in words: of a write that failed, also what of it took effect, if it had
+    /// not before.
+    pub fn ends(&self, outcome: Outcome) -> impl fmt::Display {
+        let pending = *self;
+        let lands = matches!(self.cmd, BufCmd::Write { .. }) && !self.performed;
+        fmt::from_fn(move |f| match outcome {
+            Outcome::Ok => write!(f, "{pending} completes"),
+            Outcome::Timeout => write!(f, "{pending} fails: {}", ErrorKind::Timeout),
+            Outcome::Fail(kind, landed) if lands => write!(f, "{pending} fails: {kind}, {landed}"),
+            Outcome::Fail(kind, _) => write!(f, "{pending} fails: {kind}"),
+        })
+    }
 }
 
 /// Whether a disk is there.

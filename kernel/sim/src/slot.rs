@@ -5,10 +5,9 @@
 use alloc::vec::Vec;
 use core::{fmt, mem};
 
-use bio::{Bio, BufCmd, ErrorKind, Extent, Memory, SECTOR_SIZE, Sector, WriteCache};
+use bio::{Bio, BufCmd, Extent, Memory, SECTOR_SIZE, Sector, WriteCache};
 
 use crate::cache::{Cache, Content};
-use crate::disk::Outcome;
 use crate::stamp::Stamp;
 
 /// Names a request of one disk; later requests have larger names.
@@ -37,21 +36,6 @@ impl fmt::Display for Pending {
             BufCmd::Flush => f.pad("flush"),
             BufCmd::FreeBlks => write!(f, "discard {}", self.extent),
         }
-    }
-}
-
-impl Pending {
-    /// How it ended, in words: of a write that failed, also what of it took effect, if it had
-    /// not before.
-    pub fn ends(&self, outcome: Outcome) -> impl fmt::Display {
-        let pending = *self;
-        let lands = matches!(self.cmd, BufCmd::Write { .. }) && !self.performed;
-        fmt::from_fn(move |f| match outcome {
-            Outcome::Ok => write!(f, "{pending} completes"),
-            Outcome::Timeout => write!(f, "{pending} fails: {}", ErrorKind::Timeout),
-            Outcome::Fail(kind, landed) if lands => write!(f, "{pending} fails: {kind}, {landed}"),
-            Outcome::Fail(kind, _) => write!(f, "{pending} fails: {kind}"),
-        })
     }
 }
 
