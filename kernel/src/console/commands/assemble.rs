@@ -232,7 +232,7 @@ fn assemble_set(session: &mut Session<'_>, mut set: Set) -> Result<Option<String
     let owner_of = |member: &Member| members::owner(dm, &member.device.name());
     let owner = set.members.iter().find_map(owner_of);
     let (name, length) = (set.newest().name.clone(), set.newest().geometry.length);
-    let places = set.newest().members.clone();
+    let places = set.newest().members;
     let left_alone = |member: &Member| {
         let (disk, slot) = (member.device.name(), usize::from(member.superblock.slot));
         if places.get(slot).is_some_and(Option::is_some) {
