@@ -39,8 +39,10 @@ pub trait TargetType: Send + Sync {
     /// The third word of a table entry.
     fn name(&self) -> &'static str;
 
-    /// The words that follow the name, as `dmsetup targets` shows them; in
-    /// lines of up to 60 characters.
+    /// The words that follow the name, as `dmsetup targets` shows them; in lines of up to 60
+    /// characters. What is in `<>` is to be filled in (`<... device>` with a name, `<#...>` with
+    /// the number of what follows), what is in `[]` may be left out, and `...` may be repeated.
+    /// From the first line with a colon on, words are explained. Tests make tables of it.
     fn usage(&self) -> &'static str {
         ""
     }

@@ -6,6 +6,7 @@
 mod bench;
 mod bounds;
 mod delay;
+mod every_target;
 mod flakey;
 mod heirs;
 mod mapping;

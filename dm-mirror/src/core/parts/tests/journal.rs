@@ -12,7 +12,7 @@ use super::super::requests::Req;
 use super::{FAILED, NOBODY, clean_regions, flushed, region, sectors, written};
 use crate::core::tests::model::{GEOMETRY, labelled};
 use crate::format::{
-    Geometry, Marks, Member, MemberId, REGIONS_PER_PAGE, Region, Second, page_place,
+    Geometry, MapPage, Marks, Member, MemberId, REGIONS_PER_PAGE, Region, Second, page_place,
 };
 
 /// One leg's map, and what it is to say.
@@ -34,11 +34,24 @@ impl Map {
         Map { journal: Journal::found(&member, unreadable), regions: clean_regions() }
     }
 
+    /// A blank map of 8064 regions.
+    fn of_two_pages() -> Map {
+        let length = Sectors(GEOMETRY.region.0 * 2 * REGIONS_PER_PAGE as u64);
+        let geometry = Geometry { length, ..GEOMETRY };
+        let regions = Regions::new(geometry, core::array::from_fn(MemberId::new), true);
+        Map { journal: Journal::blank(geometry, Uuid::from_u128(1), 1), regions }
+    }
+
     /// A write to a region begins. Whether the leg may have it now; else it waits.
     fn admits(&mut self, number: u32) -> bool {
-        self.regions.begin(region(number), NOBODY);
-        let req = Req { index: number, age: 0 };
-        self.journal.admits(Waiting { req, extent: region(number) }, &self.regions)
+        self.admits_at(region(number))
+    }
+
+    fn admits_at(&mut self, extent: Extent) -> bool {
+        self.regions.begin(extent, NOBODY);
+        let region = self.regions.geometry().touched(extent).next().expect("it is not empty");
+        let req = Req { index: region.0, age: 0 };
+        self.journal.admits(Waiting { req, extent }, &self.regions)
     }
 
     /// The next commit begins: where its page goes, its number, and why.
@@ -83,6 +96,12 @@ impl Map {
 
 fn indices(waiting: Vec<Waiting>) -> Vec<u32> {
     waiting.iter().map(|it| it.req.index).collect()
+}
+
+/// The last region of page 0 and the first of page 1.
+fn across() -> Extent {
+    let last = GEOMETRY.region.0 * (REGIONS_PER_PAGE as u64 - 1);
+    sectors(last, 2 * GEOMETRY.region.0)
 }
 
 /// The mark that member 1 missed something.
@@ -285,26 +304,28 @@ fn a_page_that_differs_is_written_and_after_a_failure_when_it_is_worth_a_try() {
 
 #[test]
 fn each_page_of_a_map_is_written_in_its_own_place_with_its_own_marks() {
-    let last = REGIONS_PER_PAGE as u64 - 1;
-    let length = Sectors(GEOMETRY.region.0 * 2 * REGIONS_PER_PAGE as u64);
-    let geometry = Geometry { length, ..GEOMETRY };
-    let mut regions = Regions::new(geometry, core::array::from_fn(MemberId::new), true);
-    let mut journal = Journal::blank(geometry, Uuid::nil(), 1);
-    let across = Waiting { req: Req { index: 0, age: 0 }, extent: sectors(last * 8, 16) };
-    regions.begin(across.extent, NOBODY);
-    assert!(!journal.admits(across, &regions));
-    let (pages, _) = journal.next_commit(&mut regions).unwrap();
+    let mut map = Map::of_two_pages();
+    map.admits_at(across());
+    let (pages, _) = map.journal.next_commit(&mut map.regions).unwrap();
     assert_eq!([pages[0].0, pages[1].0], [page_place(0, 1), page_place(1, 1)]);
-    let dirty = |marks: &[Marks]| marks.iter().position(|it| it.contains(Marks::DIRTY));
-    let dirty = [dirty(&pages[0].1.marks[..]), dirty(&pages[1].1.marks[..])];
-    assert_eq!(dirty, [Some(last as usize), Some(0)]);
-    journal.page_done(Ok(()));
-    assert!(!journal.admits(across, &regions), "both are on their way");
-    journal.page_done(Ok(()));
-    journal.committed();
-    journal.change([0]);
-    journal.next_commit(&mut regions);
-    assert!(journal.admits(across, &regions), "page 1 is not on its way");
+    let dirty = |page: &MapPage| page.marks.iter().position(|it| it.contains(Marks::DIRTY));
+    assert_eq!(
+        pages.iter().map(|(_, page)| dirty(page)).collect::<Vec<_>>(),
+        [Some(4031), Some(0)]
+    );
+}
+
+#[test]
+fn a_write_across_two_pages_waits_for_both() {
+    let mut map = Map::of_two_pages();
+    assert!(!map.admits_at(across()));
+    map.journal.next_commit(&mut map.regions);
+    assert!(map.journal.page_done(Ok(())).is_none());
+    assert!(map.journal.page_done(Ok(())).is_some());
+    map.journal.committed();
+    map.journal.change([0]);
+    map.journal.next_commit(&mut map.regions);
+    assert!(map.admits_at(across()), "of what is on its way, page 1 is none");
 }
 
 #[test]

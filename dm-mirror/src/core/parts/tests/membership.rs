@@ -303,10 +303,11 @@ fn a_member_that_was_restored_is_written_under_a_larger_number_than_was_seen_of_
 fn a_new_member_is_named_by_the_record_that_calls_it_rebuilding() {
     let mut set = Set::at_rest();
     let (member, uuid) = (MemberId::new(1), Uuid::from_u128(7));
-    set.excludes(1);
+    set.superblocks.exclude(1, member, MemberId::new(0), MemberState::FailedByHand);
+    let before = *set.superblocks.wanted().entry(member).unwrap();
     set.superblocks.newcomer(1, uuid);
     set.excludes(1);
-    assert_ne!(set.superblocks.wanted().entry(member).unwrap().uuid, uuid, "not yet");
+    assert_eq!(set.superblocks.wanted().entry(member), Some(&before), "it is of the one before");
     set.superblocks.newcomer(1, uuid);
     set.superblocks.mark(1, member);
     let entry = set.superblocks.wanted().entry(member).unwrap();

@@ -19,8 +19,10 @@ fn ends(requests: &mut Requests, req: Req) {
 #[test]
 fn the_next_request_gets_the_name_that_was_said() {
     let mut requests = Requests::new();
-    for _ in 0..3 {
-        assert_eq!(requests.next(), read(&mut requests));
+    for number in 0..3 {
+        let said = requests.next();
+        let named = requests.add(BufCmd::Read, region(number), Origin::User);
+        assert_eq!((named, requests[said].extent), (said, region(number)));
     }
     ends(&mut requests, Req { index: 1, age: 0 });
     assert_eq!(requests.next(), read(&mut requests));

@@ -96,7 +96,9 @@ fn what_is_dirty_on_the_leg_itself_is_missed_by_it() {
 #[test]
 fn a_leg_in_sync_is_not_added_nor_one_that_is_being_looked_at() {
     assert!(Rig::recorded(2).says(ADD).is_err());
-    assert!(adding().says(ADD).is_err());
+    let mut mirror = adding();
+    assert_eq!(mirror.ok(Flush(1)), [Search(1)]);
+    assert!(mirror.says(ADD).is_err());
 }
 
 #[test]

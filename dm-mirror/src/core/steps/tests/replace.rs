@@ -54,12 +54,23 @@ fn a_leg_that_is_not_taken_back_replaces_nobody() {
 }
 
 #[test]
-fn one_leg_is_replaced_at_a_time_by_one_that_is_out() {
+fn one_leg_is_replaced_at_a_time() {
+    let mut mirror = Rig::one_out(4);
+    mirror.says(Message::Fail(2)).unwrap();
+    mirror.settles();
+    mirror.says(Message::Replace { old: 0, new: 1, force: false }).unwrap();
+    assert!(mirror.says(Message::Replace { old: 3, new: 2, force: false }).is_err());
+}
+
+#[test]
+fn a_leg_that_serves_is_replaced_by_one_that_is_out() {
     let replace = |old, new| Message::Replace { old, new, force: false };
-    assert!(replacing().says(replace(2, 1)).is_err());
-    assert!(Rig::one_out(3).says(replace(0, 0)).is_err());
-    assert!(Rig::one_out(3).says(replace(0, 2)).is_err());
-    assert!(Rig::rebuilding(3).says(replace(1, 2)).is_err(), "leg 1 does not serve yet");
+    assert!(Rig::one_out(3).says(replace(1, 1)).is_err(), "not by itself");
+    assert!(Rig::one_out(3).says(replace(0, 2)).is_err(), "leg 2 is in sync");
+    let mut mirror = Rig::rebuilding(3);
+    mirror.says(Message::Fail(2)).unwrap();
+    mirror.settles();
+    assert!(mirror.says(replace(1, 2)).is_err(), "leg 1 does not serve yet");
 }
 
 #[test]

@@ -53,8 +53,10 @@ fn a_suspension_waits_for_the_chunk_of_a_check() {
     mirror.says(Message::Check { repairs: false }).unwrap();
     mirror.goes_off(Alarm::ScrubStep);
     assert_eq!(mirror.suspend(), []);
-    assert_eq!(mirror.ok(Look(0)), []);
-    assert_eq!(mirror.rests(), [Compare(0), Quiet]);
+    mirror.ok(Look(0));
+    assert_eq!(mirror.ok(Look(1)), [Compare(0)]);
+    assert_eq!(mirror.ok(Compare(0)), []);
+    assert_eq!(mirror.goes_off(Alarm::ScrubStep), [Quiet]);
 }
 
 #[test]
