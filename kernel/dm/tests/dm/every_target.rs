@@ -1,7 +1,9 @@
 //! What holds for every target of the registry, found there by its name. Its tables are made of
 //! the words that its usage shows.
 
-use bio::{Buf, BufCmd};
+use std::time::Duration;
+
+use bio::{Buf, BufCmd, Extent};
 use dm::{Dm, DmError, Slot, TableError, TargetType};
 
 use crate::bench::{
@@ -111,13 +113,35 @@ fn each_request_ends_once_and_a_flush_reaches_its_device_once() {
         originator.write(0, 8);
         originator.read(1, 2);
         originator.issue(Buf::flush(), 8);
-        elapse(&clock, core::time::Duration::from_millis(1));
+        elapse(&clock, Duration::from_millis(1));
         let flushed = waiting(&a).iter().filter(|(cmd, _)| *cmd == BufCmd::Flush).count();
         assert_eq!(flushed, device.deps(Slot::Active).unwrap().len(), "{words}");
         complete_all(&[&a]);
         let mut ended: Vec<u64> = originator.ends().iter().map(|(info, _)| *info).collect();
         ended.sort();
         assert_eq!(ended, [0, 1, 8], "{words}");
+        drop((device, originator));
+        assert_eq!(remove(&dm, "d").now(), Ok(()));
+    });
+}
+
+#[test]
+fn its_requests_lie_in_the_parts_of_its_device_that_it_names() {
+    let (dm, clock) = dm_with_clock();
+    let a = disk(&dm, "a", 16);
+    with_each(&dm, |words| {
+        let device = running(&dm, "d", &format!("0 8 {words}"));
+        let originator = Originator::new(&dm, "d");
+        originator.write(0, 8);
+        originator.read(0, 8);
+        elapse(&clock, Duration::from_millis(1));
+        let parts = device.parts(Slot::Active).unwrap();
+        let lies_in =
+            |part: &Extent, it: &Extent| part.start() <= it.start() && it.end() <= part.end();
+        for (_, asked) in waiting(&a) {
+            assert!(parts.iter().any(|part| lies_in(&part.extent, &asked)), "{words}: {asked}");
+        }
+        complete_all(&[&a]);
         drop((device, originator));
         assert_eq!(remove(&dm, "d").now(), Ok(()));
     });
