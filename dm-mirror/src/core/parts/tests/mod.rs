@@ -18,6 +18,7 @@ mod replacement;
 mod requests;
 mod resync;
 mod rivals;
+mod taken_out;
 
 use bio::{ErrorKind, Extent, IoResult, Sector, Sectors};
 

@@ -184,6 +184,14 @@ fn an_unsettled_region_does_not_become_clean_and_a_settled_one_does() {
 }
 
 #[test]
+fn the_cleaner_leaves_an_unsettled_region_alone_that_was_marked_ahead() {
+    let mut regions = clean_regions();
+    regions.unsettle(Region(1));
+    regions.intend(Region(1));
+    assert!(!regions.has_active());
+}
+
+#[test]
 fn a_region_that_is_settled_is_no_longer_in_doubt() {
     let mut regions = clean_regions();
     regions.unsettle(Region(1));
@@ -200,6 +208,14 @@ fn what_the_last_leg_lost_stays_dirty_and_is_copied_again() {
     regions.doubt_all(legs(&[1]));
     assert!(regions.is_doubtful(Region(3)));
     assert_eq!(missed(&regions, 1), [3]);
+}
+
+#[test]
+fn what_was_only_marked_ahead_is_certain_after_a_loss() {
+    let mut regions = clean_regions();
+    regions.intend(Region(3));
+    regions.doubt_all(NOBODY);
+    assert!(!regions.is_doubtful(Region(3)));
 }
 
 #[test]

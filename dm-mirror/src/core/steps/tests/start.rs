@@ -219,6 +219,19 @@ fn a_leg_that_a_person_took_out_in_a_session_that_could_not_say_so_stays_out() {
 }
 
 #[test]
+fn a_member_that_a_person_took_out_stays_out_though_it_lies_on_no_known_leg() {
+    let mut mirror = Rig::labelled(3, true);
+    mirror.core.by_hand.insert(mirror.member(1), 1);
+    mirror.resume();
+    mirror.finds_only(&[0]);
+    mirror.says(Message::StartDegraded).unwrap();
+    mirror.finds_only(&[0]);
+    mirror.settles();
+    assert_eq!(mirror.says_of(0, 1), MemberState::FailedByHand);
+    assert_eq!(mirror.says_of(0, 2), MemberState::Out);
+}
+
+#[test]
 fn a_start_goes_by_no_leg_that_a_person_took_out() {
     let mut mirror = Rig::labelled(1, true);
     mirror.core.by_hand.insert(mirror.member(0), 0);
